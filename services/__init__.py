@@ -1,0 +1,1 @@
+"""The Nameko services of UltraMarket, one package each, on a common chassis."""

@@ -1,0 +1,50 @@
+"""The names of all processes and the port of each, as an offset from the instance's first port.
+
+One table for the services, the local stack and the docs: nothing else knows a port.
+"""
+
+from typing import Final
+
+GATEWAY: Final = "gateway"
+BRIDGE: Final = "bridge"
+
+PORT_OFFSETS: Final[dict[str, int]] = {
+    GATEWAY: 0,
+    "users": 1,
+    "auth": 2,
+    "products": 3,
+    "orders": 4,
+    "payments": 5,
+    "cart": 6,
+    "inventory": 7,
+    "shipping": 8,
+    "search": 9,
+    "notifications": 10,
+    "analytics": 11,
+    "reviews": 12,
+    "files": 13,
+    "audit": 14,
+    "config": 15,
+    BRIDGE: 16,
+}
+
+JOURNEY_SERVICES: Final = (
+    "auth",
+    "users",
+    "products",
+    "inventory",
+    "cart",
+    "shipping",
+    "payments",
+    "orders",
+    "notifications",
+)
+"""The services that exist today; the other seven ports are kept for those that follow."""
+
+POSTGRES_SERVICES: Final = ("auth", "users", "shipping", "payments", "orders")
+MONGO_SERVICES: Final = ("products", "inventory", "orders", "notifications")
+
+
+def port_of(name: str, base: int) -> int:
+    """The port where `name` serves its health and metrics (the gateway: its routes) when the block starts at `base`."""
+    return base + PORT_OFFSETS[name]
