@@ -1,0 +1,132 @@
+"""Building blocks of every model: strict objects, clean text, money, codes."""
+
+from datetime import datetime
+from typing import Annotated, Any
+from uuid import UUID
+
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, PlainSerializer, StringConstraints
+
+MAX_AMOUNT = 10**12
+"""The largest amount that we take, in minor units: beyond it sums could leave what a JSON number holds exactly."""
+
+
+class Schema(BaseModel):
+    """A resource or reply: what we say. Unknown fields are refused so that a typing error is never a silent default."""
+
+    model_config = ConfigDict(extra="forbid", populate_by_name=True, ser_json_timedelta="float")
+
+
+class Request(Schema):
+    """What a client sends. Types are strict: `"3"` is not a number and `1` is not true."""
+
+    model_config = ConfigDict(extra="forbid", strict=True)
+
+
+def _clean(text: str) -> str:
+    if any(ord(char) < 32 and char not in "\t\n\r" for char in text) or "\x7f" in text:
+        raise ValueError("must not contain control characters")
+    if any(0xD800 <= ord(char) <= 0xDFFF for char in text):
+        raise ValueError("must be valid Unicode")
+    return text
+
+
+def _one_line(text: str) -> str:
+    if any(char in text for char in "\t\n\r\u2028\u2029"):
+        raise ValueError("must be one line")
+    return _clean(text)
+
+
+Clean = AfterValidator(_clean)
+"""Refuses NUL and other control characters, which no store and no mail takes well."""
+OneLine = AfterValidator(_one_line)
+
+Line = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=200), OneLine]
+"""One line of text that must say something: a name, a title, a street."""
+
+ShortText = Annotated[str, StringConstraints(strip_whitespace=True, max_length=500), Clean]
+LongText = Annotated[str, StringConstraints(strip_whitespace=True, max_length=20_000), Clean]
+
+Sku = Annotated[str, StringConstraints(min_length=1, max_length=64, pattern=r"^[A-Za-z0-9][A-Za-z0-9._\-/]*$")]
+Slug = Annotated[str, StringConstraints(min_length=1, max_length=120, pattern=r"^[a-z0-9]+(?:-[a-z0-9]+)*$")]
+Country = Annotated[str, StringConstraints(pattern=r"^[A-Z]{2}$")]
+"""ISO 3166-1 alpha-2."""
+Currency = Annotated[str, StringConstraints(pattern=r"^[A-Z]{3}$")]
+"""ISO 4217."""
+Quantity = Annotated[int, Field(ge=1, le=10_000)]
+
+Id = Annotated[str, AfterValidator(lambda value: str(UUID(value)))]
+"""A UUID in its usual form (ours are UUIDv7)."""
+
+
+def _rfc3339(moment: datetime) -> str:
+    return moment.isoformat().replace("+00:00", "Z")
+
+
+Moment = Annotated[datetime, PlainSerializer(_rfc3339, return_type=str, when_used="json")]
+"""A point in time, UTC, RFC 3339 in JSON."""
+
+
+class Money(BaseModel):
+    """An amount in minor units (cents) of one currency: `{"amount": 1999, "currency": "USD"}` is 19.99 dollars."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
+
+    amount: Annotated[int, Field(ge=-MAX_AMOUNT, le=MAX_AMOUNT)]
+    currency: Currency
+
+
+class Price(Money):
+    """Money that something costs: never negative."""
+
+    amount: Annotated[int, Field(ge=0, le=MAX_AMOUNT)]
+
+
+class Caller(Schema):
+    """On whose behalf a service acts: who is signed in, with which roles, or which guest's key came along.
+
+    Made by the gateway from a verified token; a service decides with it what is this caller's own.
+    """
+
+    user_id: str | None = None
+    roles: list[str] = []
+    email: str | None = None
+    order_key: str | None = None
+
+    @property
+    def is_admin(self) -> bool:
+        return "ADMIN" in self.roles
+
+    @property
+    def is_vendor(self) -> bool:
+        return "VENDOR" in self.roles
+
+
+class Idempotency(Schema):
+    """A command's identity: the client's key, whose it is, and the fingerprint of what was asked with it."""
+
+    owner: Annotated[str, StringConstraints(max_length=100)]
+    key: Annotated[str, StringConstraints(min_length=1, max_length=255)]
+    fingerprint: str
+
+
+class Page(Schema):
+    """One page of a list and where it stands in the whole."""
+
+    items: list[Any]
+    page: int
+    limit: int
+    total: int
+    next_cursor: str | None = None
+
+
+class Address(Schema):
+    """A postal address that a parcel or a bill can be sent to."""
+
+    name: Line
+    line1: Line
+    line2: Annotated[str, StringConstraints(strip_whitespace=True, max_length=200), OneLine] | None = None
+    city: Line
+    region: Annotated[str, StringConstraints(strip_whitespace=True, max_length=100), OneLine] | None = None
+    postal_code: Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=20), OneLine]
+    country: Country
+    phone: Annotated[str, StringConstraints(strip_whitespace=True, max_length=40), OneLine] | None = None

@@ -1,0 +1,1 @@
+"""Every domain event: what happened, as a model with a version. One module per service that says it."""

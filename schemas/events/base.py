@@ -1,0 +1,109 @@
+"""What all events have in common: CloudEvents 1.0 around a model that only grows."""
+
+import re
+from datetime import datetime
+from typing import Any, ClassVar, Final, Self
+
+from pydantic import BaseModel, ConfigDict, PrivateAttr
+
+TOPICS: Final = {
+    "orders": "order-events",
+    "payments": "payment-events",
+    "notifications": "notification-events",
+}
+OTHER_TOPIC: Final = "analytics-events"
+
+EVENTS: dict[tuple[str, str], type["Event"]] = {}
+"""Every event that we know, by (source, type)."""
+
+
+class EventMeta(BaseModel):
+    """What the envelope says of an event beside its data."""
+
+    model_config = ConfigDict(frozen=True)
+
+    id: str
+    source: str
+    type: str
+    subject: str
+    time: datetime
+    sequence: int | None = None
+    """The aggregate's version after this event, where its aggregate has one."""
+    request_id: str | None = None
+
+
+class Event(BaseModel):
+    """Something that happened to an aggregate. Subclasses name their source, subject and version:
+
+    `class OrderConfirmed(Event, source="orders", subject="order_id", version=1)` is of type `order_confirmed`,
+    is published on `orders.events` and ends on the topic of its source. A field may be added with a default; one
+    may never be removed or change its meaning: that would be a new event.
+    Unknown fields are let through, so that an old reader lives on when a writer grows.
+    """
+
+    model_config = ConfigDict(extra="ignore", frozen=True)
+
+    source: ClassVar[str] = ""
+    type: ClassVar[str] = ""
+    version: ClassVar[int] = 1
+    subject_field: ClassVar[str] = ""
+
+    _meta: EventMeta | None = PrivateAttr(default=None)
+
+    def __init_subclass__(cls, source: str = "", subject: str = "", version: int = 1, **kwargs: Any) -> None:
+        super().__init_subclass__(**kwargs)
+        if not source:
+            return
+        cls.source = source
+        cls.type = re.sub(r"(?<!^)(?=[A-Z])", "_", cls.__name__).lower()
+        cls.version = version
+        cls.subject_field = subject
+        EVENTS[source, cls.type] = cls
+
+    @property
+    def subject(self) -> str:
+        """The id of the aggregate that this happened to: the Kafka record's key."""
+        return str(getattr(self, self.subject_field))
+
+    @property
+    def meta(self) -> EventMeta:
+        """The envelope that it came in; an event that we are about to publish has none yet."""
+        if self._meta is None:
+            raise AttributeError(f"{self.type} has not been published yet")
+        return self._meta
+
+    @classmethod
+    def topic(cls) -> str:
+        return TOPICS.get(cls.source, OTHER_TOPIC)
+
+    @classmethod
+    def dataschema(cls) -> str:
+        return f"/schemas/events/{cls.source}/{cls.type}/v{cls.version}"
+
+    @classmethod
+    def from_envelope(cls, envelope: dict[str, Any]) -> Self:
+        """Read an event from its CloudEvents envelope (structured JSON)."""
+        event = cls.model_validate(envelope["data"])
+        event._meta = EventMeta(
+            id=envelope["id"],
+            source=cls.source,
+            type=envelope["type"],
+            subject=envelope["subject"],
+            time=envelope["time"],
+            sequence=envelope.get("sequence"),
+            request_id=envelope.get("requestid"),
+        )
+        return event
+
+
+class LineItem(BaseModel):
+    """A quantity of one SKU at one price (minor units of the order's currency)."""
+
+    model_config = ConfigDict(extra="ignore", frozen=True)
+
+    sku: str
+    product_id: str
+    title: str
+    quantity: int
+    unit_price: int
+    line_total: int
