@@ -1,0 +1,47 @@
+"""The request that is being worked on: its id, its user, its trace and its deadline, carried from call to event.
+
+Nameko carries a worker's context in message headers; inside a worker the same values are in a context variable
+(each greenthread has its own), where logs and the outbox find them.
+"""
+
+import secrets
+import time
+from contextvars import ContextVar
+from typing import Any
+
+import structlog
+
+CARRIED = ("request_id", "user_id", "session_id", "traceparent")
+"""What travels along the whole way, from the gateway to the Kafka record."""
+
+_current: ContextVar[dict[str, Any]] = ContextVar("request_context")
+_EMPTY: dict[str, Any] = {}
+
+
+def current() -> dict[str, Any]:
+    """The context of the request or event in work; empty outside of one."""
+    return _current.get(_EMPTY)
+
+
+def enter(data: dict[str, Any]) -> None:
+    """Make `data` the current context of this greenthread or thread."""
+    _current.set(data)
+    carried = {key: data[key] for key in ("request_id", "user_id") if data.get(key)}
+    structlog.contextvars.bind_contextvars(**carried)
+
+
+def carried() -> dict[str, Any]:
+    """The part of the current context that goes along with an event."""
+    context = current()
+    return {key: context[key] for key in CARRIED if context.get(key)}
+
+
+def remaining(limit: float) -> float:
+    """Seconds left until the current deadline, at most `limit`."""
+    deadline = current().get("deadline")
+    return limit if deadline is None else min(limit, float(deadline) - time.time())
+
+
+def new_traceparent() -> str:
+    """The start of a new trace (W3C Trace Context, version 00, sampled)."""
+    return f"00-{secrets.token_hex(16)}-{secrets.token_hex(8)}-01"

@@ -1,0 +1,50 @@
+"""Logs: one JSON object a line, with the service, the request and the user it is about."""
+
+import logging
+import sys
+
+import orjson
+import structlog
+
+_SECRETS = ("password", "token", "secret", "authorization", "card", "cookie")
+
+
+def _redact(_logger: object, _method: str, event: structlog.typing.EventDict) -> structlog.typing.EventDict:
+    for key in event:
+        if any(word in key.lower() for word in _SECRETS):
+            event[key] = "***"
+    return event
+
+
+def configure(process: str, level: str = "INFO") -> None:
+    """Send structlog's and the standard library's records to standard output as JSON lines."""
+    shared: list[structlog.typing.Processor] = [
+        structlog.contextvars.merge_contextvars,
+        structlog.processors.add_log_level,
+        structlog.processors.TimeStamper(fmt="iso", utc=True),
+        _redact,
+        structlog.processors.format_exc_info,
+    ]
+    structlog.configure(
+        processors=[*shared, structlog.processors.JSONRenderer(serializer=_dumps)],
+        wrapper_class=structlog.make_filtering_bound_logger(logging.getLevelName(level)),
+        logger_factory=structlog.BytesLoggerFactory(sys.stdout.buffer),
+        cache_logger_on_first_use=True,
+    )
+    structlog.contextvars.bind_contextvars(process=process)
+    handler = logging.StreamHandler(sys.stdout)
+    handler.setFormatter(
+        structlog.stdlib.ProcessorFormatter(
+            processor=structlog.processors.JSONRenderer(serializer=lambda value, **_: _dumps(value).decode()),
+            foreign_pre_chain=[*shared, structlog.stdlib.add_logger_name],
+        )
+    )
+    root = logging.getLogger()
+    root.handlers = [handler]
+    root.setLevel(level)
+    for noisy in ("kombu", "amqp", "nameko", "pymongo", "alembic"):
+        logging.getLogger(noisy).setLevel(max(logging.WARNING, root.level))
+
+
+def _dumps(value: object, **_: object) -> bytes:
+    return orjson.dumps(value, default=str)
