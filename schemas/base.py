@@ -4,7 +4,11 @@ from datetime import datetime
 from typing import Annotated, Any
 from uuid import UUID
 
+from email_validator import SPECIAL_USE_DOMAIN_NAMES, EmailNotValidError, validate_email
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, PlainSerializer, StringConstraints
+
+# Shops on private networks and people who try us out write to `.test` and `.local`: they know best.
+SPECIAL_USE_DOMAIN_NAMES.clear()
 
 MAX_AMOUNT = 10**12
 """The largest amount that we take, in minor units: beyond it sums could leave what a JSON number holds exactly."""
@@ -13,7 +17,9 @@ MAX_AMOUNT = 10**12
 class Schema(BaseModel):
     """A resource or reply: what we say. Unknown fields are refused so that a typing error is never a silent default."""
 
-    model_config = ConfigDict(extra="forbid", populate_by_name=True, ser_json_timedelta="float")
+    model_config = ConfigDict(
+        extra="forbid", populate_by_name=True, ser_json_timedelta="float", use_attribute_docstrings=True
+    )
 
 
 class Request(Schema):
@@ -40,9 +46,31 @@ Clean = AfterValidator(_clean)
 """Refuses NUL and other control characters, which no store and no mail takes well."""
 OneLine = AfterValidator(_one_line)
 
+
+def _mail_address(text: str) -> str:
+    """One spelling for one mailbox."""
+    try:
+        checked = validate_email(text, check_deliverability=False, allow_smtputf8=False)
+    except EmailNotValidError as error:
+        raise ValueError(f"is not a mail address: {error}") from None
+    return checked.normalized.lower()
+
+
+Email = Annotated[
+    str,
+    StringConstraints(strip_whitespace=True, min_length=3, max_length=254),
+    OneLine,
+    AfterValidator(_mail_address),
+    Field(json_schema_extra={"format": "email"}, examples=["ada@example.com"]),
+]
+"""A mail address (RFC 5321), in lower case."""
+
 Line = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=200), OneLine]
 """One line of text that must say something: a name, a title, a street."""
 
+PersonName = Annotated[
+    str, StringConstraints(strip_whitespace=True, min_length=1, max_length=100), OneLine, Field(examples=["Ada"])
+]
 ShortText = Annotated[str, StringConstraints(strip_whitespace=True, max_length=500), Clean]
 LongText = Annotated[str, StringConstraints(strip_whitespace=True, max_length=20_000), Clean]
 

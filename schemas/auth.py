@@ -1,0 +1,112 @@
+"""Who somebody is: credentials in, tokens out."""
+
+from typing import Annotated, Any, Literal
+
+from pydantic import Field, StringConstraints
+
+from schemas.base import Clean, Email, Idempotency, PersonName, Request, Schema
+
+Role = Literal["CUSTOMER", "VENDOR", "ADMIN"]
+
+Password = Annotated[
+    str,
+    StringConstraints(min_length=8, max_length=128),
+    Clean,
+    Field(json_schema_extra={"format": "password"}, examples=["correct horse battery"]),
+]
+"""Long enough to be worth hashing, short enough not to be an attack on the hash (NIST SP 800-63B, 5.1.1.2)."""
+
+AnyPassword = Annotated[
+    str,
+    StringConstraints(min_length=1, max_length=128),
+    Clean,
+    Field(json_schema_extra={"format": "password"}),
+]
+"""What somebody claims to be a password: today's rules don't apply to yesterday's passwords."""
+
+Token = Annotated[str, StringConstraints(min_length=1, max_length=4096, pattern=r"^[A-Za-z0-9._~+/=-]+$")]
+
+
+class RegisterRequest(Request):
+    """A new customer's account."""
+
+    email: Email
+    password: Annotated[Password, Field(repr=False)]
+    first_name: PersonName
+    last_name: PersonName
+
+
+class Register(RegisterRequest):
+    """The command behind it."""
+
+    idempotency: Idempotency | None = None
+
+
+class LoginRequest(Request):
+    """Credentials. The reply and its time are the same whether the account exists or not."""
+
+    email: Email
+    password: Annotated[AnyPassword, Field(repr=False)]
+
+
+class Login(LoginRequest):
+    """The command behind it: where it came from is shown in the list of sessions."""
+
+    user_agent: Annotated[str, Field(max_length=500)] | None = None
+    address: Annotated[str, Field(max_length=64)] | None = None
+
+
+class RefreshRequest(Request):
+    """A refresh token is good once; a second use of it ends the session (RFC 9700, 4.14)."""
+
+    refresh_token: Annotated[Token, Field(repr=False)]
+
+
+class LogoutRequest(Request):
+    """Ends the session of this refresh token; without one, that of the access token."""
+
+    refresh_token: Token | None = Field(default=None, repr=False)
+
+
+class CreateUser(Request):
+    """An operator's command: an account with roles of its own."""
+
+    email: Email
+    password: Annotated[Password, Field(repr=False)]
+    first_name: PersonName
+    last_name: PersonName
+    roles: Annotated[list[Role], Field(min_length=1)]
+
+
+class User(Schema):
+    """An account as its owner sees it."""
+
+    id: str
+    email: str
+    first_name: str
+    last_name: str
+    roles: list[Role]
+    email_verified: bool
+
+
+class TokenPair(Schema):
+    """A short access token for requests and a long refresh token for the next pair."""
+
+    access_token: Annotated[str, Field(repr=False)]
+    """JWT (EdDSA), sent as `Authorization: Bearer …`; its key is in the JWKS."""
+    refresh_token: Annotated[str, Field(repr=False)]
+    token_type: Literal["Bearer"] = "Bearer"
+    expires_in: Annotated[int, Field(examples=[900])]
+    """Seconds that the access token is good for."""
+
+
+class SignedIn(TokenPair):
+    """The account and its first pair of tokens."""
+
+    user: User
+
+
+class Jwks(Schema):
+    """The public keys that access tokens are signed with (RFC 7517)."""
+
+    keys: list[dict[str, Any]]

@@ -1,0 +1,56 @@
+"""What every reply over HTTP is wrapped in: for readers of the contract. The edge writes the JSON itself."""
+
+from typing import Any, Generic, Literal, TypeVar
+
+from pydantic import Field
+
+from schemas.base import Schema
+
+T = TypeVar("T")
+
+
+class Success(Schema, Generic[T]):
+    """A request that did what it asked for."""
+
+    success: Literal[True] = True
+    message: str
+    """One sentence for a person."""
+    data: T
+
+
+class Pagination(Schema):
+    """Where a page stands in its list."""
+
+    page: int
+    limit: int
+    total: int
+    totalPages: int
+    nextCursor: str | None = None
+    """Opaque; `?cursor=` with it reads on from here, however deep."""
+
+
+class Listing(Schema, Generic[T]):
+    """One page of a list."""
+
+    success: Literal[True] = True
+    message: str
+    data: list[T]
+    pagination: Pagination
+
+
+class Error(Schema):
+    """Why a request was refused."""
+
+    code: str
+    """Stable, for programs: `OUT_OF_STOCK`."""
+    message: str
+    """One sentence for a person."""
+    details: list[dict[str, Any]] = Field(default_factory=list)
+    """What exactly: `{"field": "items.0.quantity", "message": "…"}` for a field, or what the code promises."""
+
+
+class Failure(Schema):
+    """A request that was refused. It has changed nothing unless its code says otherwise."""
+
+    success: Literal[False] = False
+    error: Error

@@ -1,0 +1,78 @@
+"""Profiles and address books."""
+
+from typing import Annotated
+
+from pydantic import Field, StringConstraints
+
+from schemas.base import Address, Moment, OneLine, PersonName, Request, Schema
+
+Phone = Annotated[
+    str,
+    StringConstraints(strip_whitespace=True, min_length=3, max_length=40, pattern=r"^\+?[0-9 ().\-/]+$"),
+    OneLine,
+    Field(examples=["+1 555 0100"]),
+]
+Language = Annotated[str, StringConstraints(pattern=r"^[a-z]{2}(-[A-Z]{2})?$"), Field(examples=["en", "de-CH"])]
+"""ISO 639-1, with a country if it matters."""
+
+Label = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=60), OneLine]
+
+
+class ProfileRequest(Request):
+    """Replaces the profile: what is left out is empty afterwards. The mail address belongs to the account."""
+
+    first_name: PersonName
+    last_name: PersonName
+    phone: Phone | None = None
+    language: Language | None = None
+
+
+class UpdateProfile(ProfileRequest):
+    """The command behind it."""
+
+    user_id: str
+
+
+class Profile(Schema):
+    """A person as the shop knows them."""
+
+    id: str
+    email: str
+    first_name: str
+    last_name: str
+    phone: str | None = None
+    language: str | None = None
+    created_at: Moment
+    updated_at: Moment
+
+
+class AddressRequest(Address, Request):
+    """An entry of the address book. A new default takes the place of the old one."""
+
+    label: Label | None = None
+    is_default_shipping: bool = False
+    is_default_billing: bool = False
+
+
+class AddAddress(AddressRequest):
+    """The command behind POST."""
+
+    user_id: str
+
+
+class UpdateAddress(AddressRequest):
+    """The command behind PUT."""
+
+    user_id: str
+    address_id: str
+
+
+class AddressEntry(Address):
+    """An address in somebody's book."""
+
+    id: str
+    label: str | None = None
+    is_default_shipping: bool
+    is_default_billing: bool
+    created_at: Moment
+    updated_at: Moment
