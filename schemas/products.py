@@ -47,6 +47,14 @@ Region = Annotated[str, StringConstraints(pattern=r"^[A-Z0-9]{1,3}$")]
 """The part of an ISO 3166-2 code after the country: `CA` of `US-CA`."""
 
 
+def _without_default(schema: dict[str, Any]) -> None:
+    schema.pop("default", None)
+
+
+LEFT_OUT: Any = Field(default=None, json_schema_extra=_without_default)
+"""For a field of a patch that may be left out, but not be null."""
+
+
 # ---- what clients send -------------------------------------------------------------------------------------------
 
 
@@ -100,21 +108,21 @@ class ProductWrite(Request):
 class ProductPatch(Request):
     """The fields to change; what is left out stays. A list or object replaces the whole of it."""
 
-    title: Line = Field(default=None)  # type: ignore[assignment]
-    slug: Slug = Field(default=None)  # type: ignore[assignment]
-    description: LongText = Field(default=None)  # type: ignore[assignment]
+    title: Line = LEFT_OUT
+    slug: Slug = LEFT_OUT
+    description: LongText = LEFT_OUT
     brand: Line | None = None
     category: Slug | None = None
-    status: ProductStatus = Field(default=None)  # type: ignore[assignment]
-    options: Annotated[list[Option], Field(max_length=5)] = Field(default=None)  # type: ignore[assignment]
-    variants: Annotated[list[VariantWrite], Field(min_length=1, max_length=100)] = Field(default=None)  # type: ignore[assignment]
-    tags: Annotated[list[Tag], Field(max_length=50)] = Field(default=None)  # type: ignore[assignment]
-    attributes: Annotated[dict[AttributeName, AttributeValue], Field(max_length=100)] = Field(default=None)  # type: ignore[assignment]
-    images: Annotated[list[Url], Field(max_length=50)] = Field(default=None)  # type: ignore[assignment]
+    status: ProductStatus = LEFT_OUT
+    options: Annotated[list[Option], Field(max_length=5)] = LEFT_OUT
+    variants: Annotated[list[VariantWrite], Field(min_length=1, max_length=100)] = LEFT_OUT
+    tags: Annotated[list[Tag], Field(max_length=50)] = LEFT_OUT
+    attributes: Annotated[dict[AttributeName, AttributeValue], Field(max_length=100)] = LEFT_OUT
+    images: Annotated[list[Url], Field(max_length=50)] = LEFT_OUT
     thumbnail: Url | None = None
-    seo: Seo = Field(default=None)  # type: ignore[assignment]
-    tax_class: TaxClass = Field(default=None)  # type: ignore[assignment]
-    vendor_id: Id = Field(default=None)  # type: ignore[assignment]
+    seo: Seo = LEFT_OUT
+    tax_class: TaxClass = LEFT_OUT
+    vendor_id: Id = LEFT_OUT
 
     @model_validator(mode="after")
     def _says_something(self) -> Self:
@@ -142,7 +150,7 @@ class ImportRow(ProductWrite):
     `category` is a path (`Home/Kitchen/Knives` or `kitchen-accessories`): what is missing of it is created.
     """
 
-    category: CategoryPath | None = None  # type: ignore[assignment]
+    category: CategoryPath | None = None
     status: ProductStatus = "active"
     variants: Annotated[list[ImportVariant], Field(min_length=1, max_length=100)]  # type: ignore[assignment]
     rating: ImportRating | None = None
