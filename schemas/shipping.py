@@ -20,6 +20,7 @@ from schemas.base import (
     ShortText,
     Sku,
 )
+from schemas.cart import CartId
 
 MethodCode = Annotated[
     str, StringConstraints(min_length=1, max_length=60, pattern=r"^[a-z0-9][a-z0-9_\-]*$"), Field(examples=["standard"])
@@ -43,7 +44,7 @@ class RatesRequest(Request):
     """What it would cost to send a cart there: `cart_id`'s, or the caller's own."""
 
     address: Destination
-    cart_id: Id | None = None
+    cart_id: CartId | None = None
 
 
 class Quote(Request):
