@@ -1,0 +1,46 @@
+"""`python -m ultramarket.catcher PORT FOLDER`: an SMTP server that delivers everything into one folder, as .eml files."""
+
+import asyncio
+import secrets
+import signal
+import sys
+from datetime import UTC, datetime
+from pathlib import Path
+
+from aiosmtpd.smtp import SMTP, Envelope, Session
+
+
+class Folder:
+    """aiosmtpd's handler: one mail, one file, there whole or not at all."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+
+    async def handle_DATA(self, server: SMTP, session: Session, envelope: Envelope) -> str:  # noqa: N802, ARG002
+        name = f"{datetime.now(UTC):%Y%m%dT%H%M%S%f}-{secrets.token_hex(3)}"
+        content = envelope.content or b""
+        raw = content.encode() if isinstance(content, str) else content
+        head = f"X-Envelope-From: {envelope.mail_from}\r\nX-Envelope-To: {', '.join(envelope.rcpt_tos)}\r\n"
+        new = self.folder / f".{name}.new"
+        new.write_bytes(head.encode() + raw)
+        new.rename(self.folder / f"{name}.eml")
+        return f"250 OK {name}"
+
+
+async def serve(port: int, folder: Path) -> None:
+    loop = asyncio.get_running_loop()
+    stopped = asyncio.Event()
+    loop.add_signal_handler(signal.SIGTERM, stopped.set)
+    # 10 MB: an order's mail with an attached invoice, and no more.
+    handler = Folder(folder)
+    server = await loop.create_server(
+        lambda: SMTP(handler, hostname="ultramarket.example", data_size_limit=10_000_000, enable_SMTPUTF8=True),
+        host="127.0.0.1",
+        port=port,
+    )
+    async with server:
+        await stopped.wait()
+
+
+if __name__ == "__main__":
+    asyncio.run(serve(int(sys.argv[1]), Path(sys.argv[2])))

@@ -1,0 +1,153 @@
+"""up, down, start, stop, restart: the life of an instance."""
+
+import os
+import time
+from collections.abc import Callable
+from typing import Annotated, Any
+
+import typer
+from rich.status import Status
+
+from ultramarket import install, instance as instances
+from ultramarket.commands.context import FAILED, NOT_THERE, chosen, console, fail
+from ultramarket.down import down as end_instance
+from ultramarket.down import wipe as wipe_instance
+from ultramarket.instance import Instance, NoSuchInstance
+from ultramarket.ports import PortTaken
+from ultramarket.supervision import Supervisor
+from ultramarket.up import CannotStart, Progress
+from ultramarket.up import up as raise_instance
+
+Names = Annotated[list[str], typer.Argument(help="Servers or services, as `ultramarket status` names them.")]
+
+
+def register(app: typer.Typer) -> None:
+    app.command(epilog="Example: ultramarket --instance demo up")(up)
+    app.command(epilog="Example: ultramarket --instance test down --wipe")(down)
+    app.command(epilog="Example: ultramarket start kafka bridge")(start)
+    app.command(epilog="Example: ultramarket stop kafka")(stop)
+    app.command(epilog="Example: ultramarket restart orders payments")(restart)
+
+
+def up(
+    context: typer.Context,
+    only_servers: Annotated[bool, typer.Option("--only-servers", help="No migrations, no services.")] = False,
+    seed: Annotated[bool, typer.Option(help="Load the demo catalogue the first time.")] = True,
+    coverage: Annotated[bool, typer.Option("--coverage", help="Measure coverage inside the services.")] = False,
+) -> None:
+    """Start everything that doesn't run yet; the first time, install, make and fill it.
+
+    Run again, it changes nothing. Exit code 1: something didn't start, and its log's end is shown.
+    """
+    begun = time.monotonic()
+    environment = dict(os.environ)
+    if coverage:
+        environment["ULTRAMARKET_COVERAGE"] = "1"
+    try:
+        instance = instances.load_or_make(context.obj, environment)
+        install.install(instance, lambda text: console.print(f"[dim]·[/] {text}"))
+        with Drawing() as drawing:
+            started = raise_instance(instance, drawing.progress, only_servers)
+    except (PortTaken, CannotStart, install.CannotInstall) as problem:
+        fail(str(problem))
+    if not only_servers:
+        _first_things(instance, seed)
+    _farewell(instance, started, time.monotonic() - begun, only_servers)
+
+
+def _first_things(instance: Instance, seed: bool) -> None:
+    """The administrator and, once, the demo catalogue."""
+
+
+def _farewell(instance: Instance, started: list[str], seconds: float, only_servers: bool) -> None:
+    what = f"{len(started)} processes started" if started else "everything runs already"
+    console.print(f"[bold green]✓[/] instance [bold]{instance.name}[/]: {what} ({seconds:.1f} s)")
+
+
+class Drawing:
+    """A line per finished step, and one moving line that names what is still awaited."""
+
+    def __init__(self) -> None:
+        self.waiting: list[str] = []
+        self.status: Status = console.status("looking around")
+        self.progress = Progress(self._begun, self._done, self._say)
+
+    def __enter__(self) -> "Drawing":
+        self.status.start()
+        return self
+
+    def __exit__(self, *_: Any) -> None:
+        self.status.stop()
+
+    def _begun(self, name: str) -> None:
+        self.waiting.append(name)
+        self._draw()
+
+    def _done(self, name: str, note: str) -> None:
+        self.waiting.remove(name)
+        console.print(f"[green]✓[/] {name:<14}[dim]{note}[/]")
+        self._draw()
+
+    def _say(self, text: str) -> None:
+        console.print(f"[dim]·[/] {text}")
+
+    def _draw(self) -> None:
+        self.status.update("waiting for " + ", ".join(self.waiting))
+
+
+def down(
+    context: typer.Context,
+    wipe: Annotated[bool, typer.Option("--wipe", help="Remove its data, logs and secrets too.")] = False,
+) -> None:
+    """End exactly the processes that this instance started, killed runs' leftovers included."""
+    try:
+        instance = instances.load(context.obj)
+    except NoSuchInstance:
+        console.print(f"[dim]·[/] there is no instance {context.obj}: nothing to end")
+        return
+    with console.status("ending the services, then the servers"):
+        try:
+            ended = end_instance(instance)
+        except RuntimeError as problem:
+            fail(str(problem))
+        if wipe:
+            wipe_instance(instance)
+    console.print(
+        f"[bold green]✓[/] instance {instance.name}: {ended} processes ended{', all its data removed' if wipe else ''}"
+    )
+
+
+def start(context: typer.Context, names: Names) -> None:
+    """Start servers or services that were stopped."""
+    _each(context, names, lambda supervisor, name: supervisor.start(name))
+
+
+def stop(context: typer.Context, names: Names) -> None:
+    """Stop servers or services; the others run on."""
+    _each(context, names, lambda supervisor, name: supervisor.stop([name]))
+
+
+def restart(context: typer.Context, names: Names) -> None:
+    """Stop and start servers or services: the new code of a service is in effect afterwards."""
+
+    def again(supervisor: Supervisor, name: str) -> None:
+        supervisor.stop([name])
+        supervisor.start(name)
+
+    _each(context, names, again)
+
+
+def _each(context: typer.Context, names: list[str], action: Callable[[Supervisor, str], Any]) -> None:
+    supervisor = Supervisor(chosen(context))
+    states = supervisor.states()
+    if not states:
+        fail("the instance doesn't run: `ultramarket up` starts it", NOT_THERE)
+    unknown = sorted(set(names) - set(states))
+    if unknown:
+        fail(f"no such process: {', '.join(unknown)}. There are {', '.join(sorted(states))}", NOT_THERE)
+    for name in names:
+        try:
+            action(supervisor, name)
+        except RuntimeError as problem:
+            fail(str(problem), FAILED)
+        console.print(f"[green]✓[/] {name}: {supervisor.states()[name]['statename'].lower()}")

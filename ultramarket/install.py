@@ -1,0 +1,47 @@
+"""Fetch the servers that this machine lacks: apt's where there is a package, our own downloads where there is none."""
+
+import os
+import shutil
+import subprocess
+from collections.abc import Callable, Iterable
+
+from ultramarket.instance import Instance
+from ultramarket.servers import Server, local
+from ultramarket.servers.base import Missing
+
+
+class CannotInstall(Exception):
+    """What is missing and what the user can do about it."""
+
+
+def missing(servers: Iterable[Server]) -> list[Missing]:
+    return [item for server in servers for item in server.missing()]
+
+
+def install(instance: Instance, tell: Callable[[str], None]) -> None:
+    """Idempotent; says nothing and costs a few `stat`s when all is there. Raises `CannotInstall`."""
+    servers = local(instance)
+    packages = sorted({package for item in missing(servers) for package in item.apt})
+    if packages:
+        tell("installing " + ", ".join(packages) + " (apt)")
+        _apt_install(packages)
+    for server in servers:
+        if server.missing():
+            tell("fetching " + ", ".join(item.what for item in server.missing()))
+            server.download()
+    still = missing(servers)
+    if still:
+        raise CannotInstall("still missing after the installation: " + ", ".join(item.what for item in still))
+
+
+def _apt_install(packages: list[str]) -> None:
+    apt = shutil.which("apt-get")
+    become = [] if os.getuid() == 0 else [shutil.which("sudo") or ""]
+    if not apt or become == [""]:
+        raise CannotInstall(f"please install {', '.join(packages)}: there is no apt-get here that I may use")
+    # RUNLEVEL=1 keeps the packages' own servers from being started; those of an instance are private ones.
+    command = [*become, "env", "DEBIAN_FRONTEND=noninteractive", "RUNLEVEL=1", apt]
+    for step in (["update", "--quiet=2"], ["install", "--quiet=2", "--yes", "--no-install-recommends", *packages]):
+        done = subprocess.run([*command, *step], stdin=subprocess.DEVNULL, capture_output=True, text=True, check=False)
+        if done.returncode and step[0] == "install":
+            raise CannotInstall(f"apt-get could not install {', '.join(packages)}:\n{done.stderr[-2000:]}")

@@ -1,0 +1,256 @@
+"""An instance: its folder, its ports, its secrets, and the environment that its processes get."""
+
+import fcntl
+import hashlib
+import json
+import os
+import re
+import secrets
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Final
+
+from ultramarket import ports
+from ultramarket.ports import Block
+
+ROOT: Final = Path(__file__).resolve().parent.parent
+INSTANCES: Final = ROOT / ".ultramarket"
+ADMIN_EMAIL: Final = "admin@ultramarket.example"
+URL_SETTINGS: Final[dict[str, str]] = {
+    "postgres": "ULTRAMARKET_POSTGRES_URL",
+    "redis": "ULTRAMARKET_REDIS_URL",
+    "rabbitmq": "ULTRAMARKET_AMQP_URL",
+    "mongodb": "ULTRAMARKET_MONGO_URL",
+    "kafka": "ULTRAMARKET_KAFKA_BOOTSTRAP",
+    "mail": "ULTRAMARKET_SMTP_URL",
+}
+PRINTED: Final = (
+    "ULTRAMARKET_URL",
+    "ULTRAMARKET_ADMIN_EMAIL",
+    "ULTRAMARKET_ADMIN_PASSWORD",
+    "ULTRAMARKET_AMQP_URL",
+    "ULTRAMARKET_POSTGRES_URL",
+    "ULTRAMARKET_MONGO_URL",
+    "ULTRAMARKET_REDIS_URL",
+    "ULTRAMARKET_KAFKA_BOOTSTRAP",
+    "ULTRAMARKET_ELASTICSEARCH_URL",
+    "ULTRAMARKET_SMTP_URL",
+)
+"""What `ultramarket env` prints (DESIGN.md §7)."""
+
+COMPUTED: Final = {
+    *PRINTED,
+    "ULTRAMARKET_INSTANCE",
+    "ULTRAMARKET_HOME",
+    "ULTRAMARKET_PORT_BASE",
+    "ULTRAMARKET_JWT_PRIVATE_KEY_FILE",
+    "ULTRAMARKET_SECRET_KEY",
+}
+
+
+class NoSuchInstance(Exception):
+    """Nobody has made this instance yet."""
+
+    def __init__(self, name: str) -> None:
+        super().__init__(f"there is no instance {name!r} yet: `ultramarket --instance {name} up` makes it")
+
+
+@dataclass
+class Instance:
+    """One private stack. What is written here is remembered in `instance.json` and `secrets.json`, mode 0600."""
+
+    name: str
+    folder: Path
+    block: Block
+    secrets: dict[str, str]
+    external: dict[str, str] = field(default_factory=dict)
+    """Servers that somebody else runs: name → URL."""
+    settings: dict[str, str] = field(default_factory=dict)
+    """Further ULTRAMARKET_… settings, taken from the environment of the `up` that named them."""
+    seeded: bool = False
+
+    @property
+    def logs(self) -> Path:
+        return self.folder / "logs"
+
+    @property
+    def jwt_key(self) -> Path:
+        return self.folder / "jwt.pem"
+
+    @property
+    def mails(self) -> Path:
+        return self.folder / "mail"
+
+    @property
+    def short_id(self) -> str:
+        """A name for places outside the folder, unique on this machine."""
+        return f"{self.name}-{hashlib.sha256(str(self.folder).encode()).hexdigest()[:8]}"
+
+    def url(self, server: str) -> str:
+        return self.external.get(server) or local_url(server, self.block, self.secrets)
+
+    @property
+    def gateway_url(self) -> str:
+        return f"http://127.0.0.1:{self.block.base}"
+
+    def environment(self) -> dict[str, str]:
+        """What every process of ours finds in its environment."""
+        env = dict(self.settings)
+        env.update({setting: self.url(server) for server, setting in URL_SETTINGS.items()})
+        env.update(
+            ULTRAMARKET_INSTANCE=self.name,
+            ULTRAMARKET_HOME=str(self.folder),
+            ULTRAMARKET_PORT_BASE=str(self.block.base),
+            ULTRAMARKET_URL=self.gateway_url,
+            ULTRAMARKET_ELASTICSEARCH_URL="",
+            ULTRAMARKET_ADMIN_EMAIL=ADMIN_EMAIL,
+            ULTRAMARKET_ADMIN_PASSWORD=self.secrets["admin_password"],
+            ULTRAMARKET_JWT_PRIVATE_KEY_FILE=str(self.jwt_key),
+            ULTRAMARKET_SECRET_KEY=self.secrets["secret_key"],
+        )
+        if env.get("ULTRAMARKET_COVERAGE") == "1":
+            env.update(COVERAGE_PROCESS_START=str(ROOT / "pyproject.toml"), COVERAGE_FILE=str(ROOT / ".coverage"))
+        return env
+
+    def printed(self) -> dict[str, str]:
+        env = self.environment()
+        return {name: env[name] for name in PRINTED}
+
+    def adopt(self, environment: Mapping[str, str]) -> None:
+        """Remember servers and settings that the caller's environment names; an empty value forgets one again.
+
+        URLs of an instance of this checkout are no servers of somebody else: they come from `ultramarket env`.
+        """
+        ours = {url for other in known() for url in _local_urls(other)}
+        for server, setting in URL_SETTINGS.items():
+            value = environment.get(setting)
+            if value is None or value in ours:
+                continue
+            self.external.pop(server, None)
+            if value:
+                self.external[server] = value
+        for name, value in environment.items():
+            if name.startswith("ULTRAMARKET_") and name not in COMPUTED:
+                self.settings.pop(name, None)
+                if value:
+                    self.settings[name] = value
+
+    def save(self) -> None:
+        self.folder.mkdir(parents=True, exist_ok=True)
+        # Others may pass through (PostgreSQL's user must reach its data), but not look in.
+        self.folder.chmod(0o711)
+        self.logs.mkdir(mode=0o700, exist_ok=True)
+        facts = {
+            "name": self.name,
+            "base": self.block.base,
+            "servers": self.block.servers,
+            "external": self.external,
+            "settings": self.settings,
+            "seeded": self.seeded,
+        }
+        write_private(self.folder / "secrets.json", json.dumps(self.secrets, indent=2))
+        if not self.jwt_key.exists():
+            write_private(self.jwt_key, _new_signing_key())
+        write_private(self.folder / "instance.json", json.dumps(facts, indent=2))
+
+
+def local_url(server: str, block: Block, secret: Mapping[str, str]) -> str:
+    port = block.servers[server]
+    match server:
+        case "postgres":
+            return f"postgresql://ultramarket:{secret['postgres_password']}@127.0.0.1:{port}/ultramarket"
+        case "redis":
+            return f"redis://127.0.0.1:{port}/0"
+        case "rabbitmq":
+            return f"amqp://ultramarket:{secret['rabbitmq_password']}@127.0.0.1:{port}/ultramarket"
+        case "mongodb":
+            return f"mongodb://127.0.0.1:{port}/?replicaSet=rs0&w=majority"
+        case "kafka":
+            return f"127.0.0.1:{port}"
+        case "mail":
+            return f"smtp://127.0.0.1:{port}"
+    raise KeyError(server)
+
+
+def _local_urls(instance: Instance) -> list[str]:
+    return [local_url(server, instance.block, instance.secrets) for server in URL_SETTINGS]
+
+
+def valid_name(name: str) -> bool:
+    return re.fullmatch(r"[a-z0-9][a-z0-9-]{0,30}", name) is not None
+
+
+def load(name: str) -> Instance:
+    """Raises `NoSuchInstance`."""
+    folder = INSTANCES / name
+    try:
+        facts = json.loads((folder / "instance.json").read_text())
+        secret = json.loads((folder / "secrets.json").read_text())
+    except FileNotFoundError as missing:
+        raise NoSuchInstance(name) from missing
+    return Instance(
+        name=name,
+        folder=folder,
+        block=Block(facts["base"], facts["servers"]),
+        secrets=secret,
+        external=facts["external"],
+        settings=facts["settings"],
+        seeded=facts["seeded"],
+    )
+
+
+def known() -> list[Instance]:
+    return [load(path.parent.name) for path in sorted(INSTANCES.glob("*/instance.json"))]
+
+
+def load_or_make(name: str, environment: Mapping[str, str] = os.environ) -> Instance:
+    """The instance as it stands, or a new one with free ports and fresh secrets. Raises `ports.PortTaken`."""
+    with _one_at_a_time():
+        try:
+            instance = load(name)
+        except NoSuchInstance:
+            block = ports.choose_dev() if name == "dev" else ports.choose_other(i.block.base for i in known())
+            instance = Instance(name, INSTANCES / name, block, _new_secrets())
+        instance.adopt(environment)
+        instance.save()
+    return instance
+
+
+@contextmanager
+def _one_at_a_time() -> Iterator[None]:
+    """Two instances made at the same moment must not choose the same ports."""
+    INSTANCES.mkdir(exist_ok=True)
+    with (INSTANCES / ".lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        yield
+
+
+def _new_secrets() -> dict[str, str]:
+    return {
+        "admin_password": secrets.token_urlsafe(12),
+        "postgres_password": secrets.token_urlsafe(18),
+        "rabbitmq_password": secrets.token_urlsafe(18),
+        "erlang_cookie": secrets.token_hex(20),
+        "secret_key": secrets.token_urlsafe(32),
+    }
+
+
+def _new_signing_key() -> str:
+    from cryptography.hazmat.primitives import serialization
+    from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+
+    return (
+        Ed25519PrivateKey.generate()
+        .private_bytes(serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption())
+        .decode()
+    )
+
+
+def write_private(path: Path, text: str) -> None:
+    """Replace a file as a whole; nobody else may read it, not even for a moment."""
+    new = path.with_name(path.name + ".new")
+    with os.fdopen(os.open(new, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w") as file:
+        file.write(text)
+    new.replace(path)

@@ -1,0 +1,92 @@
+"""The processes of an instance as supervisord knows them, and what each one waits for."""
+
+import shlex
+import sys
+from dataclasses import dataclass, field
+from typing import Final, Literal
+
+from services.chassis.registry import BRIDGE, GATEWAY, JOURNEY_SERVICES, MONGO_SERVICES, POSTGRES_SERVICES
+from ultramarket.instance import ROOT, Instance
+
+SERVICE_NAMES: Final = (*JOURNEY_SERVICES, BRIDGE, GATEWAY)
+SERVICE_STOP_SECONDS: Final = 12
+"""Services finish what they run within 10 s; then there is no more waiting."""
+
+
+@dataclass(frozen=True)
+class Program:
+    name: str
+    kind: Literal["server", "service"]
+    command: list[str]
+    environment: dict[str, str] = field(default_factory=dict)
+    ports: tuple[int, ...] = ()
+    directory: str = str(ROOT)
+    user: str | None = None
+    stop_signal: str = "TERM"
+    stop_seconds: int = 30
+    stop_group: bool = True
+    """Whether the stop signal goes to the whole process group (a server that stops its own children: no)."""
+
+    def section(self) -> str:
+        """Its part of supervisord.conf."""
+        values = {
+            "command": shlex.join(self.command),
+            "directory": self.directory,
+            "environment": ",".join(f"{name}={_quoted(value)}" for name, value in sorted(self.environment.items())),
+            "autostart": "false",
+            "autorestart": "true",
+            "startsecs": "1",
+            # A service that loses a server dies and must come back however long the server stays away.
+            "startretries": "100000",
+            "stopsignal": self.stop_signal,
+            "stopwaitsecs": str(self.stop_seconds),
+            "stopasgroup": str(self.stop_group).lower(),
+            "killasgroup": "true",
+            "redirect_stderr": "true",
+            "stdout_logfile_maxbytes": "20MB",
+            "stdout_logfile_backups": "3",
+        }
+        if self.user:
+            values["user"] = self.user
+        lines = [f"{key}={value.replace('%', '%%')}" for key, value in values.items()]
+        return "\n".join([f"[program:{self.name}]", *lines, f"stdout_logfile=%(here)s/logs/{self.name}.log", ""])
+
+
+def _quoted(value: str) -> str:
+    """supervisord knows no escape inside quotes, but both kinds of them."""
+    return f"'{value}'" if '"' in value else f'"{value}"'
+
+
+def service_programs(instance: Instance) -> list[Program]:
+    environment = instance.environment()
+    return [
+        Program(
+            name=name,
+            kind="service",
+            command=[sys.executable, "-m", *_module(name)],
+            environment=environment,
+            ports=(instance.block.service(name),),
+            stop_seconds=SERVICE_STOP_SECONDS,
+        )
+        for name in SERVICE_NAMES
+    ]
+
+
+def _module(name: str) -> list[str]:
+    return {GATEWAY: ["gateway_flask"], BRIDGE: ["kafka_bridge"]}.get(name, ["services.run", name])
+
+
+def needs(name: str) -> set[str]:
+    """The servers without which it makes no sense to start this service; `migrated` stands for the finished migration."""
+    wanted = {"rabbitmq"}
+    if name in POSTGRES_SERVICES:
+        wanted |= {"postgres", "migrated"}
+    if name in MONGO_SERVICES:
+        wanted |= {"mongodb", "migrated"}
+    if name in {"auth", "cart", GATEWAY}:
+        wanted.add("redis")
+    if name == BRIDGE:
+        wanted.add("kafka")
+    if name == "notifications":
+        wanted.add("mail")
+    return wanted

@@ -1,0 +1,116 @@
+"""Apache Kafka, one broker that is its own controller (KRaft), from Maven Central by a pinned pom.xml."""
+
+import base64
+import os
+import shutil
+import subprocess
+import uuid
+from pathlib import Path
+from typing import ClassVar
+
+from ultramarket.cache import CACHE, installed_whole
+from ultramarket.instance import Instance
+from ultramarket.programs import Program
+from ultramarket.servers.base import Missing, Server, lacks, marked
+
+HOME = CACHE / "kafka-4.3.1"
+POM = Path(__file__).with_name("kafka-pom.xml")
+LOGGING = """\
+Configuration:
+  Appenders:
+    Console: {name: STDOUT, target: SYSTEM_OUT, PatternLayout: {pattern: "[%d] %p %m (%c)%n"}}
+  Loggers:
+    Root: {level: WARN, AppenderRef: [{ref: STDOUT}]}
+    Logger: [{name: kafka.server.KafkaRaftServer, level: INFO}]
+"""
+CONFIG = """\
+process.roles=broker,controller
+node.id=1
+controller.quorum.bootstrap.servers=127.0.0.1:{controller}
+listeners=PLAINTEXT://127.0.0.1:{port},CONTROLLER://127.0.0.1:{controller}
+advertised.listeners=PLAINTEXT://127.0.0.1:{port}
+controller.listener.names=CONTROLLER
+listener.security.protocol.map=PLAINTEXT:PLAINTEXT,CONTROLLER:PLAINTEXT
+log.dirs={logs}
+num.partitions=6
+auto.create.topics.enable=false
+offsets.topic.replication.factor=1
+offsets.topic.num.partitions=8
+transaction.state.log.replication.factor=1
+transaction.state.log.min.isr=1
+transaction.state.log.num.partitions=8
+share.coordinator.state.topic.replication.factor=1
+share.coordinator.state.topic.min.isr=1
+group.initial.rebalance.delay.ms=0
+broker.session.timeout.ms=3000
+broker.heartbeat.interval.ms=500
+"""
+
+
+class Kafka(Server):
+    name: ClassVar[str] = "kafka"
+    port_names: ClassVar[tuple[str, ...]] = ("kafka", "kafka_controller")
+
+    def missing(self) -> list[Missing]:
+        found = lacks("java", "openjdk-17-jre-headless")
+        if not (HOME / "libs").exists():
+            found += [*lacks("mvn", "maven"), Missing("Apache Kafka 4.3.1 (44 MB, from Maven Central)")]
+        return found
+
+    def download(self) -> None:
+        with installed_whole(HOME) as folder:
+            shutil.copy(POM, folder / "pom.xml")
+            command = ["mvn", "--batch-mode", "--quiet", "--file", str(folder / "pom.xml")]
+            command += ["org.apache.maven.plugins:maven-dependency-plugin:3.6.0:copy-dependencies"]
+            command += ["-DincludeScope=runtime", f"-DoutputDirectory={folder / 'libs'}"]
+            subprocess.run(command, check=True)
+            (folder / "log4j2.yaml").write_text(LOGGING)
+
+    def prepare(self, instance: Instance) -> None:
+        folder = instance.folder / "kafka"
+        folder.mkdir(mode=0o700, exist_ok=True)
+        port, controller = self.ports(instance)
+        (folder / "server.properties").write_text(CONFIG.format(port=port, controller=controller, logs=folder / "logs"))
+        if not (folder / "logs" / "meta.properties").exists():
+            self._format(folder)
+
+    def _format(self, folder: Path) -> None:
+        cluster = base64.urlsafe_b64encode(uuid.uuid4().bytes).decode().rstrip("=")
+        tool = _java("-Xmx128m", "-XX:TieredStopAtLevel=1", "-XX:+UseSerialGC")
+        # With "=", since a cluster id may begin with a dash.
+        tool += ["kafka.tools.StorageTool", "format", "--ignore-formatted", "--standalone", f"--cluster-id={cluster}"]
+        subprocess.run([*tool, "--config", str(folder / "server.properties")], check=True, stdout=subprocess.DEVNULL)
+
+    def programs(self, instance: Instance) -> list[Program]:
+        command = [*_java("-Xms128m", "-Xmx384m", "-XX:+UseSerialGC"), "kafka.Kafka"]
+        command.append(str(instance.folder / "kafka" / "server.properties"))
+        return [Program(self.name, "server", command, marked(instance), self.ports(instance))]
+
+    def is_ready(self, instance: Instance) -> bool:
+        from ultramarket.supervision import answers
+
+        # The library logs loudly while nobody listens, so ask the socket first.
+        if not answers(self.port(instance)):
+            return False
+        from confluent_kafka import KafkaException
+        from confluent_kafka.admin import AdminClient
+
+        quiet = {"bootstrap.servers": instance.url(self.name), "log_level": 0, "logger": _silent()}
+        try:
+            return bool(AdminClient(quiet).list_topics(timeout=1).brokers)
+        except KafkaException:
+            return False
+
+
+def _silent():  # type: ignore[no-untyped-def]
+    import logging
+
+    logger = logging.getLogger("ultramarket.kafka-probe")
+    logger.disabled = True
+    return logger
+
+
+def _java(*options: str) -> list[str]:
+    home = os.environ.get("JAVA_HOME")
+    java = f"{home}/bin/java" if home else shutil.which("java") or "java"
+    return [java, *options, f"-Dlog4j2.configurationFile={HOME / 'log4j2.yaml'}", "-cp", f"{HOME}/libs/*"]

