@@ -1,4 +1,4 @@
-"""Business errors: raised where the rule is, carried over RPC with code and details, turned into HTTP once, at the edge.
+"""Business errors: raised where the rule is, carried over RPC with code and details, turned into HTTP at the edge.
 
 The codes and statuses are those of the public error table.
 """

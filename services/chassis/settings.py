@@ -41,5 +41,5 @@ def load(settings_class: type[S]) -> S:
     except ValidationError as invalid:
         for error in invalid.errors():
             name = "ULTRAMARKET_" + str(error["loc"][0]).upper()
-            print(f"{name}: {error['msg']}", file=sys.stderr)
+            sys.stderr.write(f"{name}: {error['msg']}\n")
         raise SystemExit(78) from None

@@ -1,0 +1,176 @@
+"""Listening to events: a durable queue, bounded retries with growing delays, then the dead-letter queue.
+
+Stock Nameko drops an event whose handler raises, or spins on it. Here a handler that fails is tried again after 1 s,
+2 s, 5 s … (a setting), and what still fails is parked with its error, not lost.
+"""
+
+import time
+from collections.abc import Sequence
+from functools import partial
+from typing import Any
+
+import structlog
+from kombu import Queue, binding
+from nameko.amqp.publish import get_producer
+from nameko.exceptions import ContainerBeingKilled
+from nameko.extensions import Entrypoint, ProviderCollector, SharedExtension
+
+from schemas.events.base import Event
+from services.chassis import clock
+from services.chassis.faults import as_domain_error
+from services.chassis.intake import Intake
+from services.chassis.queues import dead_queue, delay_queue, event_exchange, intake_queue
+from services.chassis.telemetry import EVENT_SECONDS, EVENTS_DEAD, EVENTS_RETRIED
+
+ATTEMPT = "x-attempt"
+
+log = structlog.get_logger()
+
+
+class EventConsumer(SharedExtension, ProviderCollector):
+    """Takes all events of one service from its one queue, in order, and hands each to its handlers."""
+
+    queue_consumer = Intake()
+
+    def __init__(self) -> None:
+        self.queue: Queue | None = None
+        self.handlers: dict[tuple[str, str], list[OnEvent]] = {}
+        super().__init__()
+
+    def register_provider(self, provider: "OnEvent") -> None:
+        event = provider.event
+        self.handlers.setdefault((event.source, event.type), []).append(provider)
+        super().register_provider(provider)
+
+    def unregister_provider(self, provider: "OnEvent") -> None:
+        super().unregister_provider(provider)
+        if not self._providers:
+            self.queue_consumer.unregister_provider(self)
+
+    def start(self) -> None:
+        if self.queue is not None or not self.handlers:
+            return
+        service = self.container.service_name
+        self.queue = intake_queue(service)
+        self.queue.bindings = {
+            binding(event_exchange(source), routing_key=event_type) for source, event_type in self.handlers
+        }
+        self.declare_retries(service)
+        self.queue_consumer.register_provider(self)
+
+    def declare_retries(self, service: str) -> None:
+        with get_producer(self.container.config["AMQP_URI"]) as producer:
+            for queue in (dead_queue(service), *map(delay_queue, self.delays)):
+                queue.bind(producer.channel).declare()
+
+    @property
+    def delays(self) -> Sequence[float]:
+        return self.container.config["EVENT_RETRY_SECONDS"]
+
+    def handle_message(self, body: dict[str, Any], message: Any) -> None:
+        source = str(body.get("source", "")).removeprefix("/")
+        handlers = self.handlers.get((source, str(body.get("type"))), [])
+        only = (message.headers or {}).get("x-handler")
+        wanted = [handler for handler in handlers if only in (None, handler.method_name)]
+        if not wanted:  # an event of an earlier version of this service
+            self.queue_consumer.ack_message(message)
+            return
+        first, *others = wanted
+        for other in others:  # each handler succeeds, fails and is tried again on its own
+            self.send_to(self.queue.name, body, {"x-handler": other.method_name})
+        first.handle_message(body, message)
+
+    def handled(self, handler: "OnEvent", body: dict[str, Any], message: Any, error: BaseException | None) -> None:
+        """Take the message off the queue: it is done, or waits for another try, or is dead."""
+        if error is not None:
+            try:
+                self.put_off(handler, body, message, error)
+            except Exception as unreachable:  # the broker is away: the message stays where it is
+                log.warning("event_not_put_off", error=str(unreachable))
+                self.queue_consumer.requeue_message(message)
+                return
+        self.queue_consumer.ack_message(message)
+
+    def put_off(self, handler: "OnEvent", body: dict[str, Any], message: Any, error: BaseException) -> None:
+        attempt = int((message.headers or {}).get(ATTEMPT, 0)) + 1
+        service, event_type = self.container.service_name, handler.event.type
+        headers = {ATTEMPT: attempt, "x-handler": handler.method_name, "x-error": f"{type(error).__name__}: {error}"}
+        if attempt > len(self.delays):
+            EVENTS_DEAD.labels(service, event_type).inc()
+            log.error("event_dead", event_type=event_type, event_id=body.get("id"), error=str(error))
+            headers["x-died-at"] = clock.rfc3339(clock.now())
+            self.send_to(dead_queue(service).name, body, headers)
+            return
+        EVENTS_RETRIED.labels(service, event_type).inc()
+        seconds = self.delays[attempt - 1]
+        log.warning("event_put_off", event_type=event_type, event_id=body.get("id"), seconds=seconds, error=str(error))
+        self.send_to(self.queue.name, body, headers, delay_queue(seconds))
+
+    def send_to(self, queue: str, body: dict[str, Any], headers: dict[str, Any], delay: Queue | None = None) -> None:
+        """Put a message on a queue by name, confirmed, at once or after a delay."""
+        with get_producer(self.container.config["AMQP_URI"]) as producer:
+            producer.publish(
+                body,
+                exchange=delay.exchange if delay else "",
+                routing_key=queue,
+                headers=headers,
+                mandatory=True,
+                delivery_mode=2,
+                retry=True,
+                retry_policy={"max_retries": 2, "interval_start": 0.1, "interval_step": 0.2, "interval_max": 0.5},
+            )
+
+
+class OnEvent(Entrypoint):
+    """`@on_event(OrderConfirmed)`: called with the event, at least once, possibly late, doubled or out of order."""
+
+    consumer = EventConsumer()
+
+    def __init__(self, event: type[Event], **kwargs: Any) -> None:
+        self.event = event
+        super().__init__(**kwargs)
+
+    def setup(self) -> None:
+        self.consumer.register_provider(self)
+
+    def stop(self) -> None:
+        self.consumer.unregister_provider(self)
+
+    def handle_message(self, body: dict[str, Any], message: Any) -> None:
+        started = time.perf_counter()
+        try:
+            event = self.event.from_envelope(body)
+        except Exception as unreadable:
+            self.consumer.handled(self, body, message, unreadable)
+            return
+        data = {
+            "request_id": body.get("requestid"),
+            "user_id": body.get("userid"),
+            "traceparent": body.get("traceparent"),
+        }
+        try:
+            self.container.spawn_worker(
+                self,
+                (event,),
+                {},
+                context_data={key: value for key, value in data.items() if value},
+                handle_result=partial(self.handle_result, body, message, started),
+            )
+        except ContainerBeingKilled:
+            self.consumer.queue_consumer.requeue_message(message)
+
+    def handle_result(
+        self, body: dict[str, Any], message: Any, started: float, worker_ctx: Any, result: Any, exc_info: Any
+    ) -> Any:
+        error = exc_info[1] if exc_info else None
+        self.consumer.handled(self, body, message, error)
+        outcome = "ok" if error is None else getattr(as_domain_error(error), "code", "INTERNAL_ERROR")
+        EVENT_SECONDS.labels(self.container.service_name, self.event.type, outcome).observe(
+            time.perf_counter() - started
+        )
+        return result, exc_info
+
+
+on_event = OnEvent.decorator
+
+__all__ = ["on_event"]

@@ -1,0 +1,1 @@
+"""Bringing every store to the shape that the code expects."""

@@ -1,0 +1,82 @@
+"""The steps of a migration: a PostgreSQL schema per service with Alembic's revisions, MongoDB's indexes, first rows."""
+
+import importlib
+import inspect
+from pathlib import Path
+from typing import Any
+
+from alembic import command
+from alembic.config import Config
+from alembic.migration import MigrationContext
+from alembic.script import ScriptDirectory
+from sqlalchemy import Connection, create_engine, text
+
+from services.chassis.stores import mongo, postgres, tables
+
+_HERE = Path(__file__).parent
+_SERVICES = _HERE.parents[1]
+
+
+def _alembic(service: str) -> Config:
+    config = Config()
+    config.set_main_option("script_location", str(_HERE))
+    config.set_main_option("version_locations", str(_SERVICES / service / "migrations" / "versions"))
+    config.set_main_option("path_separator", "os")
+    return config
+
+
+def upgrade_postgres(service: str, url: str, schema: str | None = None) -> None:
+    """Make the schema, the chassis's tables in it, and run the service's revisions. Safe to run twice and at once."""
+    schema = schema or service
+    engine = create_engine(postgres.service_url(url, schema))
+    try:
+        with engine.begin() as connection:
+            connection.execute(text("select pg_advisory_xact_lock(hashtext(:name))"), {"name": f"migrate:{schema}"})
+            connection.execute(text(f'create schema if not exists "{schema}"'))
+            tables.metadata.create_all(connection)
+            connection.execute(text(tables.WAKE_THE_RELAY))
+            config = _alembic(service)
+            config.attributes["connection"] = connection
+            command.upgrade(config, "head")
+    finally:
+        engine.dispose()
+
+
+def postgres_is_current(service: str, url: str) -> bool:
+    """Whether the newest revision of the service is applied."""
+    engine = create_engine(postgres.service_url(url, service))
+    try:
+        with engine.connect() as connection:
+            return _revision(connection) == ScriptDirectory.from_config(_alembic(service)).get_current_head()
+    finally:
+        engine.dispose()
+
+
+def _revision(connection: Connection) -> str | None:
+    return MigrationContext.configure(connection).get_current_revision()
+
+
+def stores_of(service: str, base: type[Any]) -> list[type[Any]]:
+    """The store classes of a service that build on `base`."""
+    module = importlib.import_module(f"services.{service}.store")
+    return [
+        value
+        for value in vars(module).values()
+        if inspect.isclass(value) and issubclass(value, base) and value.__module__.startswith(f"services.{service}.")
+    ]
+
+
+def seed_postgres(service: str, url: str) -> None:
+    for store_class in stores_of(service, postgres.PostgresStore):
+        store = postgres.open_store(store_class, url, service)
+        store.seed()
+        store.sessions.kw["bind"].dispose()
+
+
+def prepare_mongo(service: str, url: str) -> None:
+    """Indexes and first documents of a service's MongoDB store."""
+    for store_class in stores_of(service, mongo.MongoStore):
+        store = mongo.open_store(store_class, url, mongo.database_name(service))
+        store.indexes()
+        store.seed()
+        store.client.close()

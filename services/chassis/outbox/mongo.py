@@ -1,0 +1,152 @@
+"""The relay of MongoDB outboxes: a collection, and arrays inside hot documents. Woken by a change stream."""
+
+import contextlib
+import os
+import socket
+import threading
+import time
+from collections.abc import Sequence
+from datetime import timedelta
+from typing import Any
+
+import structlog
+from pymongo import MongoClient
+from pymongo.database import Database
+from pymongo.errors import DuplicateKeyError, PyMongoError
+
+from services.chassis import clock
+from services.chassis.outbox.publishing import ConfirmingPublisher
+from services.chassis.telemetry import OUTBOX_LEADER
+from services.chassis.wire import BROKER_ERRORS
+
+LEASE = timedelta(seconds=4)
+RENEW_SECONDS = 1.0
+RETRY_SECONDS = 1.0
+BATCH = 500
+
+log = structlog.get_logger()
+
+
+class MongoRelay:
+    """Publishes events from the `outbox` collection and from the `outbox` arrays of `hot` collections, then removes
+    them.
+
+    One process at a time holds the lease; when it dies another takes over within 4 s. A doubled leader (a process
+    that was frozen past its lease) publishes something twice, which readers are made for.
+    """
+
+    def __init__(self, service: str, url: str, amqp_url: str, hot: Sequence[str], database: str | None = None) -> None:
+        self.service = service
+        self._database = database or f"ultramarket_{service}"
+        self._url, self._amqp_url, self._hot = url, amqp_url, tuple(hot)
+        self._me = f"{socket.gethostname()}:{os.getpid()}:{id(self)}"
+        self._stopping = False
+        self._wake = threading.Event()
+        self._renew_at = 0.0
+
+    def run(self) -> None:
+        """Lead, or wait to lead, until `stop`."""
+        client: MongoClient[dict[str, Any]] = MongoClient(self._url, serverSelectionTimeoutMS=3000, tz_aware=True)
+        try:
+            while not self._stopping:
+                try:
+                    self._lead(client[self._database])
+                except (PyMongoError, *BROKER_ERRORS) as lost:
+                    if not self._stopping:
+                        log.warning("relay_interrupted", service=self.service, error=str(lost)[:300])
+                OUTBOX_LEADER.labels(self.service).set(0)
+                if not self._stopping:
+                    time.sleep(RETRY_SECONDS)
+        finally:
+            client.close()
+
+    def stop(self) -> None:
+        self._stopping = True
+        self._wake.set()
+
+    def _lead(self, db: Database[dict[str, Any]]) -> None:
+        while not self._holds_lease(db):
+            if self._stopping:
+                return
+            time.sleep(RETRY_SECONDS)
+        OUTBOX_LEADER.labels(self.service).set(1)
+        publisher = ConfirmingPublisher(self._amqp_url, self.service)
+        watching = threading.Event()
+        watcher = threading.Thread(target=self._watch, args=(db, watching), name="outbox-watch", daemon=True)
+        watching.set()
+        watcher.start()
+        try:
+            while not self._stopping and watcher.is_alive() and self._holds_lease(db):
+                self._wake.clear()
+                if not self._sweep(db, publisher):
+                    self._wake.wait(RENEW_SECONDS)
+        finally:
+            watching.clear()
+            publisher.close()
+            if self._stopping:
+                with contextlib.suppress(PyMongoError):  # the lease ends by itself
+                    db["leases"].delete_one({"_id": "outbox", "holder": self._me})
+
+    def _holds_lease(self, db: Database[dict[str, Any]]) -> bool:
+        if time.monotonic() < self._renew_at:
+            return True
+        now = clock.now()
+        mine_or_over = {"_id": "outbox", "$or": [{"holder": self._me}, {"until": {"$lt": now}}]}
+        try:
+            held = db["leases"].update_one(
+                mine_or_over, {"$set": {"holder": self._me, "until": now + LEASE}}, upsert=True
+            )
+        except DuplicateKeyError:  # somebody else's, and not over
+            return False
+        if held.matched_count or held.upserted_id:
+            self._renew_at = time.monotonic() + RENEW_SECONDS
+            return True
+        return False
+
+    def _watch(self, db: Database[dict[str, Any]], watching: threading.Event) -> None:
+        """Wake the relay at each change of a place where events are. Ends, and with it the leadership, on an error."""
+        places = ["outbox", *self._hot]
+        pipeline = [
+            {"$match": {"ns.coll": {"$in": places}, "operationType": {"$in": ["insert", "update", "replace"]}}},
+            {"$project": {"_id": 1}},
+        ]
+        try:
+            with db.watch(pipeline, max_await_time_ms=1000, batch_size=200) as stream:
+                while watching.is_set() and stream.alive:
+                    if stream.try_next() is not None:
+                        self._wake.set()
+        except PyMongoError as lost:
+            if watching.is_set():
+                log.warning("outbox_watch_lost", service=self.service, error=str(lost)[:300])
+        self._wake.set()
+
+    def _sweep(self, db: Database[dict[str, Any]], publisher: ConfirmingPublisher) -> bool:
+        """Publish what is there; False when nothing was."""
+        found = self._sweep_collection(db, publisher)
+        for name in self._hot:
+            found = self._sweep_hot(db, name, publisher) or found
+        return found
+
+    def _sweep_collection(self, db: Database[dict[str, Any]], publisher: ConfirmingPublisher) -> bool:
+        rows = list(db["outbox"].find().sort("_id").limit(BATCH))
+        if rows:
+            confirmed = publisher.publish([row["event"] for row in rows])
+            db["outbox"].delete_many({"_id": {"$in": list(confirmed)}})
+            self._pause_if_unroutable(len(rows) - len(confirmed))
+        return bool(rows)
+
+    def _sweep_hot(self, db: Database[dict[str, Any]], name: str, publisher: ConfirmingPublisher) -> bool:
+        holders = list(db[name].find({"outbox.id": {"$exists": True}}, {"outbox": 1}).hint("outbox").limit(BATCH))
+        envelopes = [wrapped for holder in holders for wrapped in holder["outbox"]]
+        if envelopes:
+            confirmed = publisher.publish(envelopes)
+            for holder in holders:
+                ids = [wrapped["id"] for wrapped in holder["outbox"] if wrapped["id"] in confirmed]
+                db[name].update_one({"_id": holder["_id"]}, {"$pull": {"outbox": {"id": {"$in": ids}}}})
+            self._pause_if_unroutable(len(envelopes) - len(confirmed))
+        return bool(envelopes)
+
+    def _pause_if_unroutable(self, waiting: int) -> None:
+        if waiting:
+            log.warning("events_unroutable", service=self.service, waiting=waiting)
+            time.sleep(RETRY_SECONDS)

@@ -1,0 +1,118 @@
+"""The relay of a PostgreSQL outbox: one process at a time, woken by the commit."""
+
+import select
+import time
+from collections.abc import Callable
+
+import orjson
+import psycopg2
+import psycopg2.extensions
+import structlog
+
+from services.chassis.errors import DomainError
+from services.chassis.outbox.publishing import ConfirmingPublisher
+from services.chassis.telemetry import OUTBOX_LAG, OUTBOX_LEADER
+from services.chassis.wire import BROKER_ERRORS
+
+BATCH = 500
+RETRY_SECONDS = 1.0
+IDLE_SECONDS = 5.0
+"""How long to wait for a notification before looking anyway."""
+HOUSEKEEPING_SECONDS = 3600.0
+
+log = structlog.get_logger()
+
+
+class PostgresRelay:
+    """Publishes what commits into the service's `outbox` table, oldest first, then deletes it.
+
+    The leader holds a session-level advisory lock: it ends with the process's connection, so another process takes
+    over at once. Rows of one aggregate are written under its row lock or version, so their positions are in order;
+    a row that commits late is still found, because what is left in the table is what is not published yet.
+    A crash between confirm and delete publishes again: readers know the ids.
+    """
+
+    def __init__(self, service: str, url: str, amqp_url: str, housekeeping: Callable[[], None] | None = None) -> None:
+        self.service = service
+        self._url, self._amqp_url = url, amqp_url
+        self._housekeeping = housekeeping
+        self._stopping = False
+
+    def run(self) -> None:
+        """Lead, or wait to lead, until `stop`."""
+        while not self._stopping:
+            try:
+                self._lead()
+            except (psycopg2.Error, DomainError, *BROKER_ERRORS) as lost:
+                if not self._stopping:
+                    log.warning("relay_interrupted", service=self.service, error=str(lost).strip())
+            OUTBOX_LEADER.labels(self.service).set(0)
+            if not self._stopping:
+                time.sleep(RETRY_SECONDS)
+
+    def stop(self) -> None:
+        self._stopping = True
+
+    def _lead(self) -> None:
+        connection = psycopg2.connect(
+            self._url, connect_timeout=3, options=f"-csearch_path={self.service} -csynchronous_commit=off"
+        )
+        try:
+            connection.autocommit = True
+            cursor = connection.cursor()
+            if not self._elected(cursor):
+                return
+            OUTBOX_LEADER.labels(self.service).set(1)
+            cursor.execute(f'listen "outbox_{self.service}"')
+            publisher = ConfirmingPublisher(self._amqp_url, self.service)
+            try:
+                self._relay(connection, cursor, publisher)
+            finally:
+                publisher.close()
+        finally:
+            connection.close()
+
+    def _elected(self, cursor: "psycopg2.extensions.cursor") -> bool:
+        while not self._stopping:
+            cursor.execute("select pg_try_advisory_lock(hashtext(%s))", (f"outbox:{self.service}",))
+            if cursor.fetchone()[0]:  # type: ignore[index]
+                return True
+            time.sleep(RETRY_SECONDS)
+        return False
+
+    def _relay(
+        self,
+        connection: "psycopg2.extensions.connection",
+        cursor: "psycopg2.extensions.cursor",
+        publisher: ConfirmingPublisher,
+    ) -> None:
+        clean_at = time.monotonic() + 60
+        while not self._stopping:
+            cursor.execute(
+                "select position, body, extract(epoch from now() - created_at) from outbox order by position limit %s",
+                (BATCH,),
+            )
+            rows = cursor.fetchall()
+            connection.notifies.clear()
+            OUTBOX_LAG.labels(self.service).set(float(rows[0][2]) if rows else 0)
+            if rows:
+                self._publish(cursor, publisher, rows)
+                continue
+            if self._housekeeping and time.monotonic() > clean_at:
+                self._housekeeping()
+                clean_at = time.monotonic() + HOUSEKEEPING_SECONDS
+            select.select([connection.fileno()], [], [], IDLE_SECONDS)
+
+    def _publish(
+        self,
+        cursor: "psycopg2.extensions.cursor",
+        publisher: ConfirmingPublisher,
+        rows: list[tuple[int, str, float]],
+    ) -> None:
+        envelopes = [orjson.loads(body) for _, body, _ in rows]
+        confirmed = publisher.publish(envelopes)
+        done = [row[0] for row, wrapped in zip(rows, envelopes, strict=True) if wrapped["id"] in confirmed]
+        cursor.execute("delete from outbox where position = any(%s)", (done,))
+        if len(done) < len(rows):
+            log.warning("events_unroutable", service=self.service, waiting=len(rows) - len(done))
+            time.sleep(RETRY_SECONDS)

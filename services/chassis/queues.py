@@ -1,0 +1,40 @@
+"""The queues of the events: one durable quorum queue per listening service, delays, and a dead-letter queue.
+
+A message that must wait goes to a delay queue with its target's name as routing key; when its time is over the
+broker sends it on by the default exchange, which knows queues by name. Levels are shared by all services.
+"""
+
+from kombu import Exchange, Queue
+from nameko.events import get_event_exchange
+
+QUORUM = {"x-queue-type": "quorum"}
+DELAY_PREFIX = "delay."
+
+
+def event_exchange(source: str) -> Exchange:
+    """Nameko's own exchange for the events of `source`: stock handlers bind to the same."""
+    return get_event_exchange(source, {})
+
+
+def intake_queue(service: str) -> Queue:
+    """Where a service's events wait for it. Bound to each (source, type) that it listens to."""
+    return Queue(f"evt-{service}", durable=True, queue_arguments=QUORUM)
+
+
+def dead_queue(service: str) -> Queue:
+    """Where events end that could not be handled; `ultramarket dlq` lists, shows and replays them."""
+    return Queue(f"evt-{service}.dead", durable=True, queue_arguments=QUORUM)
+
+
+def delay_queue(seconds: float) -> Queue:
+    """Holds a message for `seconds`, then sends it to the queue that its routing key names."""
+    name = f"{DELAY_PREFIX}{seconds:g}s"
+    return Queue(
+        name,
+        exchange=Exchange(name, type="fanout", durable=True),
+        durable=True,
+        queue_arguments={
+            "x-message-ttl": int(seconds * 1000),
+            "x-dead-letter-exchange": "",
+        },
+    )

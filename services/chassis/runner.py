@@ -1,0 +1,88 @@
+"""A process that runs services: settings, logs, health, start, graceful stop. Any set of services, one process.
+
+The entry point (`services.run`) has monkey-patched before anything else was imported.
+"""
+
+import importlib
+import inspect
+import os
+import signal
+from types import ModuleType
+from typing import Any
+
+import eventlet
+import structlog
+from nameko.runners import ServiceRunner
+
+from services.chassis import logs
+from services.chassis.health import serve_health
+from services.chassis.registry import port_of
+from services.chassis.service import Service
+from services.chassis.settings import Settings, load
+from services.chassis.wire import use_orjson
+
+STOP_SECONDS = 10
+"""What runs when a stop is asked for may finish within this time."""
+
+log = structlog.get_logger()
+
+
+def service_class(name: str) -> type[Service]:
+    """The one `Service` that `services/NAME/service.py` defines."""
+    module: ModuleType = importlib.import_module(f"services.{name}.service")
+    found = [
+        value
+        for value in vars(module).values()
+        if inspect.isclass(value) and issubclass(value, Service) and value.__module__ == module.__name__
+    ]
+    if len(found) != 1:
+        raise LookupError(f"services/{name}/service.py must define one Service, not {len(found)}")
+    return found[0]
+
+
+def nameko_config(settings: Settings) -> dict[str, Any]:
+    """Nameko's configuration, from our settings."""
+    return {
+        "AMQP_URI": settings.amqp_url,
+        "HEARTBEAT": 20,
+        "TRANSPORT_OPTIONS": {"connect_timeout": 3},
+        "max_workers": settings.workers,
+        "EVENT_RETRY_SECONDS": settings.event_retry_seconds,
+        "SETTINGS": settings,
+    }
+
+
+def run(names: list[str]) -> None:
+    """Run the named services, each with its health on its own port."""
+    settings = load(Settings)
+    serve({service_class(name): port_of(name, settings.port_base) for name in names}, settings)
+
+
+def serve(services: dict[type[Service], int], settings: Settings) -> None:
+    """Run service classes, each with its health on the given port, until SIGTERM or SIGINT; then finish what runs."""
+    names = [service.name for service in services]
+    logs.configure("+".join(names), settings.log_level)
+    use_orjson()
+    runner = ServiceRunner(nameko_config(settings))
+    for service, port in services.items():
+        runner.add_service(service)
+        serve_health(runner.service_map[service.name], settings.bind_host, port)
+
+    def stop(*_: object) -> None:
+        eventlet.spawn_n(_stop, runner)
+
+    signal.signal(signal.SIGTERM, stop)
+    signal.signal(signal.SIGINT, stop)
+    runner.start()
+    log.info("started", services=names, pid=os.getpid())
+    runner.wait()
+    log.info("stopped", services=names)
+
+
+def _stop(runner: ServiceRunner) -> None:
+    log.info("stopping")
+    with eventlet.Timeout(STOP_SECONDS, False):
+        runner.stop()
+        return
+    log.warning("stop_took_too_long", seconds=STOP_SECONDS)
+    runner.kill()

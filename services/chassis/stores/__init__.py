@@ -1,0 +1,1 @@
+"""The databases: one provider each for PostgreSQL, MongoDB and Redis, with pools, time-outs and health."""

@@ -1,0 +1,159 @@
+"""MongoDB: a client per process, transactions with an outbox collection, hot documents that carry their events."""
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from datetime import timedelta
+from typing import Any, ClassVar, Generic, TypeVar
+
+from nameko.extensions import DependencyProvider
+from pymongo import MongoClient
+from pymongo.client_session import ClientSession
+from pymongo.database import Database
+from pymongo.errors import DuplicateKeyError
+
+from schemas.base import Idempotency
+from schemas.events.base import Event
+from services.chassis import clock
+from services.chassis.envelopes import envelope
+from services.chassis.errors import IdempotencyInProgress, IdempotencyKeyReused
+from services.chassis.outbox.mongo import MongoRelay
+from services.chassis.telemetry import POOL_USED
+
+S = TypeVar("S", bound="MongoStore")
+T = TypeVar("T")
+
+Document = dict[str, Any]
+KEEP = timedelta(days=7)
+
+
+def connect(url: str, size: int = 10, **options: Any) -> MongoClient[Document]:
+    """A client with a pool for `size` workers. An operation that takes longer than 5 s gives up."""
+    defaults = {"maxPoolSize": size, "timeoutMS": 5000, "serverSelectionTimeoutMS": 3000, "tz_aware": True}
+    return MongoClient(url, **(defaults | options))
+
+
+def database_name(service: str) -> str:
+    """The database of a service; no other service reads it."""
+    return f"ultramarket_{service}"
+
+
+class MongoStore:
+    """The base of a service's store: `self.db`, transactions, and what goes into them beside the own documents."""
+
+    hot_collections: ClassVar[tuple[str, ...]] = ()
+    """Collections whose documents carry their new events in an array `outbox` (see `pending`)."""
+
+    def __init__(self, database: Database[Document]) -> None:
+        self.db = database
+        self.client = database.client
+
+    def indexes(self) -> None:
+        """Make the store's indexes; idempotent. Subclasses add theirs and call this."""
+        seconds = int(KEEP.total_seconds())
+        self.db["inbox"].create_index("handled_at", expireAfterSeconds=seconds)
+        self.db["idempotency"].create_index("created_at", expireAfterSeconds=seconds)
+        for name in self.hot_collections:
+            self.db[name].create_index(
+                "outbox.id", name="outbox", partialFilterExpression={"outbox.id": {"$exists": True}}
+            )
+
+    def seed(self) -> None:
+        """Documents that a new installation starts with; called after each migration, so it must be idempotent."""
+
+    def in_transaction(self, work: Callable[[ClientSession], T]) -> T:
+        """Run `work(session)` in one transaction; run again as a whole when it conflicts with another."""
+        with self.client.start_session() as session:
+            return session.with_transaction(work)
+
+    @contextmanager
+    def transaction(self) -> Iterator[ClientSession]:
+        """One transaction, tried once: for work that conflicts with nobody."""
+        with self.client.start_session() as session, session.start_transaction():
+            yield session
+
+    def emit(self, session: ClientSession, event: Event, sequence: int | None = None) -> None:
+        """Publish an event if, and only if, this transaction commits."""
+        wrapped = envelope(event, sequence)
+        self.db["outbox"].insert_one({"_id": wrapped["id"], "event": wrapped}, session=session)
+
+    def pending(self, event: Event, sequence: int | None = None) -> Document:
+        """The event as a hot document carries it: `$push` it to `outbox` in the update that makes it true."""
+        return envelope(event, sequence)
+
+    def first_time(self, session: ClientSession, event: Event, handler: str = "") -> bool:
+        """Record in this transaction that the event was handled; False when it had been already."""
+        key = f"{event.meta.id}:{handler}"
+        if self.db["inbox"].find_one({"_id": key}, session=session):
+            return False
+        self.db["inbox"].insert_one({"_id": key, "handled_at": clock.now()}, session=session)
+        return True
+
+    def claim(self, session: ClientSession, key: Idempotency | None) -> Any | None:
+        """The stored reply when this command was carried out before; None when it is to be carried out now.
+
+        A concurrent twin conflicts with the record that is written here, and finds it when `in_transaction` runs it
+        again. Raises `IdempotencyKeyReused` when the key came with another request.
+        """
+        if key is None:
+            return None
+        record = {"_id": f"{key.owner}:{key.key}", "fingerprint": key.fingerprint, "created_at": clock.now()}
+        known = self.db["idempotency"].find_one({"_id": record["_id"]}, session=session)
+        if known is None:
+            try:
+                self.db["idempotency"].insert_one(record, session=session)
+            except DuplicateKeyError as twin:
+                raise IdempotencyInProgress() from twin
+            return None
+        if known["fingerprint"] != key.fingerprint:
+            raise IdempotencyKeyReused()
+        return known["reply"]
+
+    def remember(self, session: ClientSession, key: Idempotency | None, reply: Any) -> None:
+        """Store the reply of a command that was claimed in this transaction."""
+        if key is not None:
+            self.db["idempotency"].update_one(
+                {"_id": f"{key.owner}:{key.key}"}, {"$set": {"reply": reply}}, session=session
+            )
+
+
+class Mongo(DependencyProvider, Generic[S]):
+    """Gives each worker the store and relays the service's outbox."""
+
+    kind = "mongodb"
+
+    def __init__(self, store_class: type[S]) -> None:
+        self.store_class = store_class
+
+    def setup(self) -> None:
+        settings = self.container.config["SETTINGS"]
+        service = self.container.service_name
+        self.client = connect(settings.mongo_url, settings.workers + 8)
+        self.store = self.store_class(self.client[database_name(service)])
+        self.relay = MongoRelay(service, settings.mongo_url, settings.amqp_url, self.store_class.hot_collections)
+        POOL_USED.labels(service, self.kind).set_function(self._connections)
+
+    def start(self) -> None:
+        self.container.spawn_managed_thread(self.relay.run, identifier="outbox-relay")
+
+    def get_dependency(self, worker_ctx: Any) -> S:
+        return self.store
+
+    def stop(self) -> None:
+        self.relay.stop()
+        self.client.close()
+
+    def kill(self) -> None:
+        self.relay.stop()
+        self.client.close()
+
+    def ping(self) -> None:
+        self.client.admin.command("ping")
+
+    def _connections(self) -> int:
+        servers = self.client._topology._servers.values() if self.client._topology else ()
+        return sum(server.pool.active_sockets for server in servers)
+
+
+def open_store(store_class: type[S], url: str, database: str, size: int = 32) -> S:
+    """A store outside of a service: for migrations, tools and tests."""
+    return store_class(connect(url, size)[database])

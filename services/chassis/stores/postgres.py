@@ -1,0 +1,155 @@
+"""PostgreSQL: a pool per process, one transaction per unit of work, with outbox, inbox and idempotency in it."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any, Generic, TypeVar
+
+from nameko_sqlalchemy.database import DB_URIS_KEY, Database
+from nameko_sqlalchemy.database import Session as ClosingSession
+from sqlalchemy import Engine, create_engine, delete, insert, select, text
+from sqlalchemy.dialects.postgresql import insert as pg_insert
+from sqlalchemy.engine import make_url
+from sqlalchemy.orm import Session, sessionmaker
+
+from schemas.base import Idempotency
+from schemas.events.base import Event
+from services.chassis.envelopes import envelope
+from services.chassis.errors import IdempotencyInProgress, IdempotencyKeyReused
+from services.chassis.outbox.postgres import PostgresRelay
+from services.chassis.stores.tables import idempotency, inbox, outbox
+from services.chassis.telemetry import POOL_USED
+from services.chassis.wire import dumps
+
+S = TypeVar("S", bound="PostgresStore")
+
+_OUTBOX = "outbox"
+KEEP_DAYS = 7
+"""How long keys and seen events are remembered: clients and brokers try again within minutes, people within days."""
+
+
+def service_url(url: str, schema: str) -> str:
+    """The SQLAlchemy URL of one service's own schema in the database that `url` names."""
+    options = f"-csearch_path={schema} -cstatement_timeout=8000 -clock_timeout=6000"
+    parsed = make_url(url).set(drivername="postgresql+psycopg2")
+    return parsed.update_query_dict({"options": options, "connect_timeout": "3"}).render_as_string(hide_password=False)
+
+
+def engine_options(size: int) -> dict[str, Any]:
+    """A pool for `size` concurrent workers; one that waits longer than 3 s for a connection gives up."""
+    return {"pool_size": size, "max_overflow": 4, "pool_timeout": 3, "pool_use_lifo": True, "pool_recycle": 1800}
+
+
+class PostgresStore:
+    """The base of a service's store: transactions, and what goes into them beside the service's own rows."""
+
+    def __init__(self, sessions: sessionmaker[Session]) -> None:
+        self.sessions = sessions
+
+    @contextmanager
+    def transaction(self) -> Iterator[Session]:
+        """One transaction: committed at the end, rolled back by an exception. Events are written just before."""
+        with self.sessions() as session:
+            yield session
+            if rows := session.info.pop(_OUTBOX, None):
+                session.execute(insert(outbox), rows)
+
+    def emit(self, session: Session, event: Event, sequence: int | None = None) -> None:
+        """Publish an event if, and only if, this transaction commits."""
+        wrapped = envelope(event, sequence)
+        session.info.setdefault(_OUTBOX, []).append({"id": wrapped["id"], "body": dumps(wrapped).decode()})
+
+    def first_time(self, session: Session, event: Event, handler: str = "") -> bool:
+        """Record in this transaction that the event was handled; False when it had been already."""
+        row = {"event_id": event.meta.id, "handler": handler}
+        return session.execute(pg_insert(inbox).values(row).on_conflict_do_nothing()).rowcount == 1  # type: ignore[attr-defined]
+
+    def claim(self, session: Session, key: Idempotency | None) -> Any | None:
+        """The stored reply when this command was carried out before; None when it is to be carried out now.
+
+        A concurrent twin waits here until the first one's transaction has ended. Raises `IdempotencyKeyReused` when
+        the key came with another request.
+        """
+        if key is None:
+            return None
+        row = {"owner": key.owner, "key": key.key, "fingerprint": key.fingerprint}
+        if session.execute(pg_insert(idempotency).values(row).on_conflict_do_nothing()).rowcount == 1:  # type: ignore[attr-defined]
+            return None
+        known = session.execute(
+            select(idempotency.c.fingerprint, idempotency.c.reply).where(
+                idempotency.c.owner == key.owner, idempotency.c.key == key.key
+            )
+        ).one()
+        if known.fingerprint != key.fingerprint:
+            raise IdempotencyKeyReused()
+        if known.reply is None:
+            raise IdempotencyInProgress()
+        return known.reply
+
+    def remember(self, session: Session, key: Idempotency | None, reply: Any) -> None:
+        """Store the reply of a command that was claimed in this transaction."""
+        if key is not None:
+            session.execute(
+                idempotency.update()
+                .where(idempotency.c.owner == key.owner, idempotency.c.key == key.key)
+                .values(reply=reply)
+            )
+
+    def forget_old(self) -> None:
+        """Delete keys and seen events of more than seven days ago."""
+        age = text(f"now() - interval '{KEEP_DAYS} days'")
+        with self.transaction() as session:
+            session.execute(delete(idempotency).where(idempotency.c.created_at < age))
+            session.execute(delete(inbox).where(inbox.c.handled_at < age))
+
+    def seed(self) -> None:
+        """Rows that a new installation starts with; called after each migration, so it must be idempotent."""
+
+
+class Postgres(Database, Generic[S]):
+    """Gives each worker the store, on nameko-sqlalchemy's sessions, and relays the service's outbox."""
+
+    kind = "postgres"
+
+    def __init__(self, store_class: type[S]) -> None:
+        super().__init__(store_class, session_options={"expire_on_commit": False, "close_on_exit": True})
+        self.store_class = store_class
+
+    def setup(self) -> None:
+        settings = self.container.config["SETTINGS"]
+        service = self.container.service_name
+        url = service_url(settings.postgres_url, service)
+        uris = self.container.config.setdefault(DB_URIS_KEY, {})
+        uris[f"{service}:{self.store_class.__name__}"] = url.replace("{", "{{").replace("}", "}}")
+        self.engine_options = engine_options(settings.workers)
+        super().setup()
+        self.store = self.store_class(self.Session)
+        self.relay = PostgresRelay(service, settings.postgres_url, settings.amqp_url, self.store.forget_old)
+        POOL_USED.labels(service, self.kind).set_function(self.engine.pool.checkedout)
+
+    def start(self) -> None:
+        self.container.spawn_managed_thread(self.relay.run, identifier="outbox-relay")
+
+    def get_dependency(self, worker_ctx: Any) -> S:
+        return self.store
+
+    def worker_teardown(self, worker_ctx: Any) -> None:
+        """Sessions are closed where they are opened, in `PostgresStore.transaction`."""
+
+    def stop(self) -> None:
+        self.relay.stop()
+        super().stop()
+
+    def kill(self) -> None:
+        self.relay.stop()
+        super().kill()
+
+    def ping(self) -> None:
+        with self.engine.connect() as connection:
+            connection.execute(text("select 1"))
+
+
+def open_store(store_class: type[S], url: str, schema: str, size: int = 5) -> S:
+    """A store outside of a service: for migrations, tools and tests."""
+    engine: Engine = create_engine(service_url(url, schema), **engine_options(size))
+    sessions = sessionmaker(bind=engine, class_=ClosingSession, expire_on_commit=False, close_on_exit=True)
+    return store_class(sessions)

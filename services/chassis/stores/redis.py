@@ -1,0 +1,56 @@
+"""Redis: nameko-redis's client with time-outs and health."""
+
+from typing import Any, Generic, TypeVar
+
+import redis
+from nameko_redis import REDIS_URIS_KEY
+from nameko_redis import Redis as NamekoRedis
+
+S = TypeVar("S", bound="RedisStore")
+
+CLIENT_OPTIONS: dict[str, Any] = {
+    "decode_responses": True,
+    "socket_timeout": 2,
+    "socket_connect_timeout": 2,
+    "health_check_interval": 15,
+}
+
+
+class RedisStore:
+    """The base of a store in Redis: `self.redis`, replies decoded as text."""
+
+    def __init__(self, client: "redis.Redis") -> None:
+        self.redis = client
+
+    def seed(self) -> None:
+        """What a new installation starts with: nothing, here."""
+
+
+class Redis(NamekoRedis, Generic[S]):
+    """Gives each worker the store."""
+
+    kind = "redis"
+
+    def __init__(self, store_class: type[S]) -> None:
+        super().__init__(store_class.__name__, **CLIENT_OPTIONS)
+        self.store_class = store_class
+
+    def setup(self) -> None:
+        uris = self.container.config.setdefault(REDIS_URIS_KEY, {})
+        uris[self.key] = self.container.config["SETTINGS"].redis_url
+        super().setup()
+
+    def start(self) -> None:
+        super().start()
+        self.store = self.store_class(self.client)
+
+    def get_dependency(self, worker_ctx: Any) -> S:
+        return self.store
+
+    def ping(self) -> None:
+        self.client.ping()
+
+
+def open_store(store_class: type[S], url: str) -> S:
+    """A store outside of a service: for tools and tests."""
+    return store_class(redis.Redis.from_url(url, **CLIENT_OPTIONS))

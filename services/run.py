@@ -1,0 +1,20 @@
+"""Run services: `python -m services.run orders`, or several in one process: `python -m services.run auth users`."""
+
+import services.green  # noqa: F401, I001 - before everything else
+
+import sys
+
+from services.chassis.registry import JOURNEY_SERVICES
+from services.chassis.runner import run
+
+
+def main(names: list[str]) -> None:
+    unknown = [name for name in names if name not in JOURNEY_SERVICES]
+    if not names or unknown:
+        sys.stderr.write(f"usage: python -m services.run NAME…\nNAME: {', '.join(JOURNEY_SERVICES)}\n")
+        raise SystemExit(64)
+    run(names)
+
+
+if __name__ == "__main__":
+    main(sys.argv[1:])
