@@ -9,7 +9,7 @@ from schemas.base import Caller, Currency, Email, Id, Idempotency, Moment, Money
 PaymentStatus = Literal[
     "requires_action", "authorized", "captured", "partially_refunded", "refunded", "declined", "voided"
 ]
-Provider = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9_]{0,31}$"), Field(examples=["sandbox"])]
+Provider = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9_]{0,31}$")]
 """Who moves the money: `sandbox`, `stripe`."""
 PaymentToken = Annotated[
     str,

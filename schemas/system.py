@@ -1,6 +1,6 @@
 """How the house is."""
 
-from typing import Literal
+from typing import Annotated, Literal
 
 from pydantic import Field
 
@@ -10,22 +10,14 @@ from schemas.base import Schema
 class Live(Schema):
     """The process answers."""
 
-    status: Literal["ok"] = "ok"
-
-
-class Dependency(Schema):
-    """One thing that a process stands on."""
-
-    name: str
-    status: Literal["ok", "down"]
-    latency_ms: float | None = None
-    message: str | None = None
+    status: Literal["live"]
+    service: Annotated[str, Field(examples=["gateway"])]
 
 
 class Health(Schema):
     """Whether a process can do its work, and what is missing if not."""
 
-    status: Literal["ok", "degraded", "down"]
+    status: Literal["ready", "not ready"]
     service: str
-    version: str
-    dependencies: list[Dependency] = Field(default_factory=list)
+    dependencies: Annotated[dict[str, str], Field(examples=[{"rabbitmq": "up", "redis": "down: ConnectionError"}])]
+    """Each by name: `up`, or what is wrong with it."""

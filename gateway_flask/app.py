@@ -1,0 +1,64 @@
+"""The Flask application, put together."""
+
+from typing import Any
+
+import redis
+from flask_openapi3 import OpenAPI
+from werkzeug.routing import Map
+
+from gateway_flask import access_log, docs, errors, identity, ratelimit, replies, routes, rpc, visit
+from gateway_flask.settings import GatewaySettings
+from services.chassis import logs
+from services.chassis.settings import load
+
+
+def create_app(
+    settings: GatewaySettings, client: rpc.Client | None = None, store: "redis.Redis | None" = None
+) -> OpenAPI:
+    """Make the application. Tests bring their own RPC client and Redis; without them it connects at first use."""
+    app = docs.application(__name__)
+    app.config.update(MAX_CONTENT_LENGTH=settings.max_body_bytes, MAX_FORM_MEMORY_SIZE=settings.max_body_bytes)
+    _plain_urls(app.url_map)
+    app.before_request(visit.begin)
+    access_log.install(app)
+    app.after_request(ratelimit.tell)
+    errors.install(app)
+    rpc.install(app, settings.amqp_url, settings.rpc_deadline, client)
+    identity.install(app)
+    ratelimit.install(app, settings)
+    keep_ms = settings.idempotency_hours * 3_600_000
+    app.extensions["settings"] = settings
+    app.extensions["redis"] = store if store is not None else replies.connect(settings.redis_url)
+    app.extensions["replies"] = replies.Replies(app.extensions["redis"], keep_ms)
+    app.extensions["idempotency_secret"] = settings.idempotency_secret.get_secret_value().encode()
+    routes.install(app)
+    docs.install(app)
+    return app
+
+
+def _plain_urls(urls: Map) -> None:
+    """A path is what it is: no redirects to guesses."""
+    urls.strict_slashes = False
+    urls.merge_slashes = False
+
+
+def main() -> Any:
+    """The WSGI application of one process, as granian asks for it."""
+    settings = load(GatewaySettings)
+    logs.configure("gateway", settings.log_level)
+    return whole(create_app(settings))
+
+
+def whole(app: OpenAPI) -> Any:
+    """Hand each reply to the server in one piece: it then writes it in one go."""
+    wsgi = app.wsgi_app
+
+    def answer(environ: dict[str, Any], start_response: Any) -> list[bytes]:
+        chunks = wsgi(environ, start_response)
+        try:
+            return list(chunks)
+        finally:
+            if hasattr(chunks, "close"):
+                chunks.close()
+
+    return answer

@@ -1,0 +1,39 @@
+"""The one shape of every reply."""
+
+from typing import Any, Final
+
+import orjson
+from flask import Response
+
+JSON: Final = "application/json"
+PRIVATE: Final = "no-store"
+"""Replies belong to whoever asked; a route that may be cached says so itself."""
+
+
+def reply(body: dict[str, Any], status: int, headers: dict[str, str] | None = None) -> Response:
+    """A JSON reply; everything else here ends in it."""
+    response = Response(orjson.dumps(body), status, headers, content_type=JSON)
+    response.headers.setdefault("Cache-Control", PRIVATE)
+    return response
+
+
+def ok(data: Any, message: str, status: int = 200, headers: dict[str, str] | None = None) -> Response:
+    """What was asked for."""
+    return reply({"success": True, "message": message, "data": data}, status, headers)
+
+
+def listing(page: dict[str, Any], message: str) -> Response:
+    """One page of a list, as the services reply it (`chassis.paging`)."""
+    total, limit = page["total"], page["limit"]
+    pagination = {"page": page["page"], "limit": limit, "total": total, "totalPages": -(-total // limit)}
+    if page.get("next_cursor"):
+        pagination["nextCursor"] = page["next_cursor"]
+    return reply({"success": True, "message": message, "data": page["items"], "pagination": pagination}, 200)
+
+
+def failure(
+    code: str, message: str, status: int, details: list[dict[str, Any]], headers: dict[str, str] | None = None
+) -> Response:
+    """Why not."""
+    error = {"code": code, "message": message, "details": details}
+    return reply({"success": False, "error": error}, status, headers)

@@ -1,0 +1,58 @@
+"""One good body for each route that people try first, with the demo catalogue's and the sandbox's own names."""
+
+from typing import Any, Final
+
+ADDRESS: Final = {
+    "name": "Ada Lovelace",
+    "line1": "12 St James's Square",
+    "city": "New York",
+    "region": "NY",
+    "postal_code": "10001",
+    "country": "US",
+}
+CREDENTIALS: Final = {"email": "ada@example.com", "password": "correct horse battery"}
+
+BODIES: Final[dict[str, dict[str, Any]]] = {
+    "register": {**CREDENTIALS, "first_name": "Ada", "last_name": "Lovelace"},
+    "login": CREDENTIALS,
+    "update_profile": {"first_name": "Ada", "last_name": "Lovelace", "phone": "+1 555 0100", "language": "en"},
+    "add_address": {**ADDRESS, "label": "Home", "is_default_shipping": True},
+    "update_address": {**ADDRESS, "label": "Home"},
+    "create_product": {
+        "title": "Enamel mug",
+        "description": "Holds tea. Survives camping.",
+        "status": "active",
+        "options": [{"name": "Colour", "values": ["Red", "Blue"]}],
+        "variants": [
+            {
+                "sku": "MUG-RED",
+                "options": {"Colour": "Red"},
+                "price": {"amount": 1299, "currency": "USD"},
+                "weight_g": 380,
+            },
+            {
+                "sku": "MUG-BLUE",
+                "options": {"Colour": "Blue"},
+                "price": {"amount": 1299, "currency": "USD"},
+                "weight_g": 380,
+            },
+        ],
+        "tags": ["kitchen"],
+    },
+    "patch_product": {"status": "archived"},
+    "create_category": {"name": "Kitchen"},
+    "adjust_stock": {"delta": 25, "reason": "delivery"},
+    "add_item": {"sku": "MUG-RED", "quantity": 2},
+    "set_quantity": {"quantity": 3},
+    "shipping_rates": {"address": {"country": "US", "region": "NY", "postal_code": "10001"}},
+    "place_order": {
+        "email": "ada@example.com",
+        "shipping_address": ADDRESS,
+        "shipping_method": "standard",
+        "payment_method": {"provider": "sandbox", "token": "pm_card_visa"},
+    },
+    "cancel_order": {"reason": "Ordered twice"},
+    "set_order_status": {"status": "shipped", "carrier": "UltraPost", "tracking_number": "UP0000000042"},
+    "capture_payment": {"amount": {"amount": 1299, "currency": "USD"}},
+    "refund_payment": {"amount": {"amount": 500, "currency": "USD"}, "reason": "Scratched"},
+}

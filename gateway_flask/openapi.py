@@ -1,0 +1,117 @@
+"""The OpenAPI 3.1 document: flask-openapi3's collection of the routes, with every schema as pydantic writes it.
+
+flask-openapi3 keeps only the keywords of JSON Schema that it knows (no `examples`), and one schema for what is taken
+and what is replied, so bodies, replies and headers are filled in here.
+"""
+
+from typing import Any, Final
+
+from flask_openapi3 import OpenAPI
+from pydantic import BaseModel
+from pydantic.json_schema import models_json_schema
+
+from gateway_flask.api import ENDPOINTS, Endpoint
+from gateway_flask.examples import BODIES
+from gateway_flask.identity import Who
+from gateway_flask.refusals import REFUSALS, refusals_of
+from schemas.envelope import Failure, Listing, Success
+from schemas.system import Health, Live
+
+REFERENCE: Final = "#/components/schemas/{model}"
+HEADERS: Final[dict[str, dict[str, Any]]] = {
+    "Idempotency-Key": {
+        "description": "Names this very command: sent again, it gets the first reply again and does nothing twice.",
+        "schema": {"type": "string", "minLength": 1, "maxLength": 255},
+        "example": "5f2b0a3e-2b1d-4a53-9a53-0d9d7a3c6a10",
+    },
+    "X-Cart-Id": {
+        "description": "The guest's cart, as the first `POST /cart/items` replied it.",
+        "schema": {"type": "string", "pattern": "^[A-Za-z0-9_-]{16,64}$"},
+    },
+    "X-Order-Key": {
+        "description": "A guest's key to an order: the `access_key` of the order's 201.",
+        "schema": {"type": "string"},
+    },
+    "If-Match": {"description": "The ETag or version that the change is made against.", "schema": {"type": "string"}},
+    "If-None-Match": {
+        "description": "The ETag of what the client has: 304 if it is the same.",
+        "schema": {"type": "string"},
+    },
+}
+SYSTEM: Final[dict[str, tuple[str, type[BaseModel]]]] = {
+    "/health": ("The gateway and what it stands on", Health),
+    "/health/live": ("The process answers", Live),
+    "/health/ready": ("Whether a customer can be served", Health),
+}
+
+
+def document(app: OpenAPI) -> dict[str, Any]:
+    """The whole document."""
+    replies = {name: _enveloped(endpoint) for name, endpoint in ENDPOINTS.items()}
+    taken = [(endpoint.models["body"], "validation") for endpoint in ENDPOINTS.values() if "body" in endpoint.models]
+    given = [(model, "serialization") for model in (*replies.values(), Failure, Health, Live)]
+    references, definitions = models_json_schema([*dict.fromkeys(taken + given)], ref_template=REFERENCE)  # type: ignore[arg-type]
+    spec = app.api_doc
+    for path in spec["paths"].values():
+        for operation in path.values():
+            endpoint = ENDPOINTS[operation["operationId"]]
+            _fill(operation, endpoint, references, replies[endpoint.name])
+    for path, (summary, model) in SYSTEM.items():
+        content = {"application/json": {"schema": references[model, "serialization"]}}
+        responses = {"200": {"description": "As it is", "content": content}}
+        if model is Health:
+            responses["503"] = {"description": "Something is missing", "content": content}
+        name = path.strip("/").replace("/", "_")
+        operation = {
+            "summary": summary,
+            "operationId": name,
+            "tags": ["System"],
+            "security": [],
+            "responses": responses,
+        }
+        spec["paths"][path] = {"get": operation}
+    spec["tags"].append({"name": "System", "description": "How the house is."})
+    spec["components"]["schemas"] = definitions["$defs"]
+    spec["components"]["responses"] = {name: refusal.response() for name, refusal in REFUSALS.items()}
+    spec["servers"] = [{"url": "/"}]
+    return spec
+
+
+def _enveloped(endpoint: Endpoint) -> type[BaseModel]:
+    if endpoint.many and {"page", "limit"} <= set(getattr(endpoint.models.get("query"), "model_fields", ())):
+        return Listing[endpoint.reply]  # type: ignore[name-defined]
+    if endpoint.many:
+        return Success[list[endpoint.reply]]  # type: ignore[name-defined]
+    return Success[endpoint.reply]  # type: ignore[name-defined]
+
+
+def _fill(
+    operation: dict[str, Any], endpoint: Endpoint, references: dict[Any, dict[str, Any]], reply: type[BaseModel]
+) -> None:
+    if body := endpoint.models.get("body"):
+        required = any(field.is_required() for field in body.model_fields.values())
+        media: dict[str, Any] = {"schema": references[body, "validation"]}
+        if endpoint.name in BODIES:
+            media["example"] = BODIES[endpoint.name]
+        operation["requestBody"] = {"required": required, "content": {"application/json": media}}
+    elif endpoint.takes_bytes:
+        anything = {"schema": {"type": "object"}}
+        operation["requestBody"] = {"required": True, "content": {"application/json": anything}}
+    parameters = operation.setdefault("parameters", [])
+    parameters[:] = [known for known in parameters if known["name"] != "attributes"]
+    if endpoint.key != "no":
+        parameters.append(_header("Idempotency-Key", endpoint.key == "must"))
+    parameters.extend(_header(name, False) for name in endpoint.headers)
+    content = {"application/json": {"schema": references[reply, "serialization"]}}
+    names = {200: "Done", 201: "Made", 202: "Taken; the outcome isn't known yet"}
+    operation["responses"] = {
+        str(status): {"description": names[status], "content": content} for status in endpoint.statuses
+    }
+    if "If-None-Match" in endpoint.headers:
+        operation["responses"]["304"] = {"description": "The client has it already"}
+    operation["responses"] |= refusals_of(endpoint)
+    operation["security"] = {Who.ANYONE: [], Who.GUEST: [{}, {"bearer": []}]}.get(endpoint.who, [{"bearer": []}])
+
+
+def _header(name: str, required: bool) -> dict[str, Any]:
+    return {"name": name, "in": "header", "required": required, **HEADERS[name]}

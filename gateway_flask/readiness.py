@@ -1,0 +1,64 @@
+"""Which of the things that we stand on are there: Redis, the broker, and each service by the consumers of its queue."""
+
+import threading
+import time
+from typing import Final
+
+import amqp
+import redis
+from flask import current_app
+
+from gateway_flask.settings import GatewaySettings
+from services.chassis.registry import JOURNEY_SERVICES
+from services.chassis.wire import BROKER_ERRORS, connect
+
+KEPT_SECONDS: Final = 2.0
+"""How long an answer is good: probes may come from everywhere at once, and looking is not free."""
+
+_lock = threading.Lock()
+_last: tuple[float, dict[str, str]] = (-KEPT_SECONDS, {})
+
+
+def check() -> dict[str, str]:
+    """Each dependency, and `up` or what is wrong with it."""
+    global _last
+    with _lock:
+        looked_at, states = _last
+        if time.monotonic() - looked_at >= KEPT_SECONDS:
+            states = {"redis": _redis(), **_broker()}
+            _last = (time.monotonic(), states)
+        return states
+
+
+def _redis() -> str:
+    try:
+        current_app.extensions["redis"].ping()
+    except redis.RedisError as error:
+        return f"down: {type(error).__name__}"
+    return "up"
+
+
+def _broker() -> dict[str, str]:
+    """A service is there when somebody takes from its request queue; a passive declaration says how many do."""
+    settings: GatewaySettings = current_app.extensions["settings"]
+    states = dict.fromkeys(JOURNEY_SERVICES, "unknown")
+    try:
+        connection = connect(settings.amqp_url)
+        try:
+            for service in JOURNEY_SERVICES:
+                states[service] = _consumers(connection, f"rpc-{service}")
+        finally:
+            connection.close()
+    except BROKER_ERRORS as error:
+        return {"rabbitmq": f"down: {type(error).__name__}", **states}
+    return {"rabbitmq": "up", **states}
+
+
+def _consumers(connection: amqp.Connection, queue: str) -> str:
+    channel = connection.channel()  # one each: the broker closes it when there is no such queue
+    try:
+        count = channel.queue_declare(queue, passive=True).consumer_count
+    except amqp.exceptions.NotFound:
+        return "down: never started"
+    channel.close()
+    return "up" if count else "down: nobody listens"

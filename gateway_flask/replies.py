@@ -1,0 +1,108 @@
+"""Finished replies and marks of what is being worked on, in Redis. Each step is one script, so one winner."""
+
+import hashlib
+from collections.abc import Callable
+from dataclasses import dataclass
+from enum import Enum
+from typing import Any, Final
+
+import orjson
+import redis
+import structlog
+
+log = structlog.get_logger()
+
+LEASE_MS: Final = 30_000
+"""How long a mark holds: a gateway that was killed blocks its keys no longer than this."""
+
+_CLAIM: Final = """
+local kept = redis.call('HMGET', KEYS[1], 'fingerprint', 'status', 'headers', 'body')
+if not kept[1] then
+  redis.call('HSET', KEYS[1], 'fingerprint', ARGV[1], 'mark', ARGV[2])
+  redis.call('PEXPIRE', KEYS[1], ARGV[3])
+  return {'ours'}
+end
+if kept[1] ~= ARGV[1] then return {'reused'} end
+if kept[2] then return {'done', kept[2], kept[3], kept[4]} end
+return {'in_progress'}
+"""
+_KEEP: Final = """
+if redis.call('HGET', KEYS[1], 'mark') ~= ARGV[1] then return 0 end
+redis.call('HSET', KEYS[1], 'status', ARGV[2], 'headers', ARGV[3], 'body', ARGV[4])
+redis.call('HDEL', KEYS[1], 'mark')
+redis.call('PEXPIRE', KEYS[1], ARGV[5])
+return 1
+"""
+_FORGET: Final = """
+if redis.call('HGET', KEYS[1], 'mark') == ARGV[1] then return redis.call('DEL', KEYS[1]) end
+return 0
+"""
+
+
+class Verdict(Enum):
+    """What a key is to the one who brings it."""
+
+    OURS = b"ours"
+    DONE = b"done"
+    IN_PROGRESS = b"in_progress"
+    REUSED = b"reused"
+    UNKNOWN = b"unknown"
+    """Redis is away: the services will know."""
+
+
+@dataclass(frozen=True)
+class Reply:
+    """A reply as it went out."""
+
+    status: int
+    headers: dict[str, str]
+    body: bytes
+
+
+class Replies:
+    """The store. Its outage is never the request's."""
+
+    def __init__(self, client: "redis.Redis", keep_ms: int) -> None:
+        self._keep_ms = keep_ms
+        self._claim = client.register_script(_CLAIM)
+        self._keep = client.register_script(_KEEP)
+        self._forget = client.register_script(_FORGET)
+
+    @staticmethod
+    def name(owner: str, key: str) -> str:
+        """Where a key of an owner is kept."""
+        return "gateway:idempotency:" + hashlib.sha256(f"{owner}\n{key}".encode()).hexdigest()
+
+    def claim(self, name: str, fingerprint: str, mark: str) -> tuple[Verdict, Reply | None]:
+        """Mark the key as being worked on by `mark`, unless it is known already."""
+        answer = self._try(self._claim, name, fingerprint, mark, LEASE_MS)
+        if answer is None:
+            return Verdict.UNKNOWN, None
+        verdict = Verdict(answer[0])
+        if verdict is not Verdict.DONE:
+            return verdict, None
+        return verdict, Reply(int(answer[1]), orjson.loads(answer[2]), answer[3])
+
+    def keep(self, name: str, mark: str, reply: Reply) -> bool:
+        """Keep the outcome, if the key is still marked as ours."""
+        headers = orjson.dumps(reply.headers)
+        return bool(self._try(self._keep, name, mark, reply.status, headers, reply.body, self._keep_ms))
+
+    def forget(self, name: str, mark: str) -> bool:
+        """Free the key for another try."""
+        return bool(self._try(self._forget, name, mark))
+
+    def _try(self, script: Callable[..., Any], name: str, *arguments: Any) -> Any:
+        try:
+            return script(keys=[name], args=list(arguments))
+        except redis.RedisError as error:
+            log.warning("idempotency_store_unavailable", error=type(error).__name__)
+            return None
+
+
+def connect(url: str) -> "redis.Redis":
+    """A client for threads that would rather do without than wait."""
+    pool = redis.BlockingConnectionPool.from_url(
+        url, max_connections=32, timeout=0.5, socket_timeout=0.5, socket_connect_timeout=0.5, decode_responses=False
+    )
+    return redis.Redis(connection_pool=pool)

@@ -1,0 +1,12 @@
+"""The routes, one module for each area of the API."""
+
+from flask_openapi3 import OpenAPI
+
+from gateway_flask.routes import auth, cart, categories, inventory, orders, payments, products, shipping, system, users
+
+
+def install(app: OpenAPI) -> None:
+    """Add every route to the app."""
+    for area in (auth, users, products, categories, inventory, cart, shipping, orders, payments):
+        app.register_api(area.api.blueprint)
+    system.install(app)

@@ -1,0 +1,80 @@
+"""Credentials in, tokens out."""
+
+from typing import Any
+
+import structlog
+from flask import Response, request
+
+from gateway_flask.api import Api
+from gateway_flask.envelope import ok
+from gateway_flask.identity import Who
+from gateway_flask.rpc import call
+from gateway_flask.visit import cart_id, idempotency, user_id, visit
+from schemas.auth import LoginRequest, LogoutRequest, RefreshRequest, RegisterRequest, SignedIn, TokenPair, User
+from services.chassis.errors import DomainError
+
+log = structlog.get_logger()
+
+api = Api("auth", "Auth", "Accounts, sessions and tokens.", "/auth")
+
+
+@api.post(
+    "/register", reply=SignedIn, statuses=(201,), who=Who.ANYONE, key="may", limit="sign_in", headers=("X-Cart-Id",)
+)
+def register(body: RegisterRequest) -> Response:
+    """Open an account. The guest's cart that `X-Cart-Id` names goes along."""
+    signed_in = call("auth", "register", **body.model_dump(), idempotency=idempotency())
+    _take_cart_along(signed_in)
+    return ok(signed_in, "Welcome", 201)
+
+
+@api.post("/login", reply=SignedIn, who=Who.ANYONE, limit="sign_in", headers=("X-Cart-Id",))
+def login(body: LoginRequest) -> Response:
+    """Sign in. The guest's cart that `X-Cart-Id` names is merged into the customer's."""
+    signed_in = call(
+        "auth",
+        "login",
+        **body.model_dump(),
+        user_agent=(request.headers.get("User-Agent") or "")[:500] or None,
+        address=request.remote_addr,
+    )
+    _take_cart_along(signed_in)
+    return ok(signed_in, "Signed in")
+
+
+@api.post("/refresh", reply=TokenPair, who=Who.ANYONE, limit="sign_in")
+def refresh(body: RefreshRequest) -> Response:
+    """Swap a refresh token for the next pair. Each is good once; a second use ends the session."""
+    return ok(call("auth", "refresh", **body.model_dump()), "Refreshed")
+
+
+@api.post("/logout", reply=None, who=Who.SIGNED_IN)
+def logout(body: LogoutRequest) -> Response:
+    """End this session: the one of the refresh token sent, else the one of the access token."""
+    which = body.model_dump(exclude_none=True) or {"session_id": visit().session_id}
+    call("auth", "logout", **which)
+    return ok(None, "Signed out")
+
+
+@api.post("/logout-all", reply=None, who=Who.SIGNED_IN)
+def logout_all() -> Response:
+    """End every session of this account."""
+    call("auth", "logout_all", user_id=user_id())
+    return ok(None, "Signed out everywhere")
+
+
+@api.get("/me", reply=User, who=Who.SIGNED_IN)
+def me() -> Response:
+    """The account that is signed in."""
+    return ok(call("auth", "me", user_id=user_id()), "You")
+
+
+def _take_cart_along(signed_in: dict[str, Any]) -> None:
+    """A convenience: that the cart can't be had now keeps nobody from signing in."""
+    cart = cart_id()
+    if cart is None:
+        return
+    try:
+        call("cart", "merge", cart_id=cart, user_id=signed_in["user"]["id"], deadline=2.0)
+    except DomainError as error:
+        log.warning("cart_not_merged", cart_id=cart, code=error.code)

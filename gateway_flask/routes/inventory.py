@@ -1,0 +1,58 @@
+"""Stock, as vendors and administrators see it."""
+
+from flask import Response
+
+from gateway_flask.api import Api
+from gateway_flask.envelope import listing, ok
+from gateway_flask.identity import Who
+from gateway_flask.routes.paths import SkuPath, WarehousePath
+from gateway_flask.rpc import call
+from gateway_flask.visit import idempotency
+from schemas.inventory import AdjustStock, Level, LowLevel, LowStockQuery, Warehouse, WarehouseWrite
+
+api = Api("inventory", "Inventory", "Stock by SKU and warehouse.", "/inventory")
+
+
+@api.get("/low-stock", reply=LowLevel, many=True, who=Who.VENDOR)
+def low_stock(query: LowStockQuery) -> Response:
+    """SKUs that are at or below their threshold, the scarcest first."""
+    return listing(call("inventory", "low_stock", page=query.page, limit=query.limit), "Low stock")
+
+
+@api.get("/warehouses", reply=Warehouse, many=True, who=Who.ADMIN)
+def list_warehouses() -> Response:
+    """Every warehouse, in the order in which stock is taken from them."""
+    return ok(call("inventory", "list_warehouses"), "Warehouses")
+
+
+@api.get("/warehouses/<string:code>", reply=Warehouse, who=Who.ADMIN)
+def get_warehouse(path: WarehousePath) -> Response:
+    """One warehouse."""
+    return ok(call("inventory", "get_warehouse", code=path.code), "Warehouse")
+
+
+@api.put("/warehouses/<string:code>", reply=Warehouse, who=Who.ADMIN)
+def put_warehouse(path: WarehousePath, body: WarehouseWrite) -> Response:
+    """Create or replace a warehouse."""
+    warehouse = body.model_dump(mode="json")
+    return ok(call("inventory", "put_warehouse", code=path.code, warehouse=warehouse), "Warehouse saved")
+
+
+@api.delete("/warehouses/<string:code>", reply=None, who=Who.ADMIN)
+def delete_warehouse(path: WarehousePath) -> Response:
+    """Remove an empty warehouse."""
+    call("inventory", "delete_warehouse", code=path.code)
+    return ok(None, "Warehouse removed")
+
+
+@api.get("/<path:sku>", reply=Level, who=Who.VENDOR)
+def get_level(path: SkuPath) -> Response:
+    """What there is of a SKU, over all warehouses and in each."""
+    return ok(call("inventory", "get_level", sku=path.sku), "Stock")
+
+
+@api.post("/<path:sku>/adjust", reply=Level, who=Who.VENDOR, key="may")
+def adjust_stock(path: SkuPath, body: AdjustStock) -> Response:
+    """Count more or fewer units than we thought. Never below what is reserved."""
+    level = call("inventory", "adjust", sku=path.sku, **body.model_dump(), idempotency=idempotency())
+    return ok(level, "Stock adjusted")

@@ -1,0 +1,54 @@
+"""What can stand in a path."""
+
+from typing import Annotated
+
+from pydantic import Field, StringConstraints
+
+from schemas.base import Id, Schema, Sku, Slug
+from schemas.inventory import WarehouseCode
+from schemas.payments import Provider
+from schemas.shipping import TrackingNumber
+
+
+class IdPath(Schema):
+    """One thing by its id."""
+
+    id: Id = Field(description="UUID")
+
+
+class ProductPath(Schema):
+    """A product by its id or its slug."""
+
+    id: Annotated[str, StringConstraints(min_length=1, max_length=120, pattern=r"^[A-Za-z0-9]+(?:-[A-Za-z0-9]+)*$")] = (
+        Field(description="Id or slug")
+    )
+
+
+class SlugPath(Schema):
+    """A category by its slug."""
+
+    slug: Slug
+
+
+class SkuPath(Schema):
+    """A SKU."""
+
+    sku: Sku
+
+
+class WarehousePath(Schema):
+    """A warehouse by its code."""
+
+    code: WarehouseCode
+
+
+class NumberPath(Schema):
+    """A parcel by the number that the carrier gave it."""
+
+    number: TrackingNumber
+
+
+class ProviderPath(Schema):
+    """A payment provider by its name."""
+
+    provider: Provider

@@ -1,0 +1,94 @@
+"""The catalogue."""
+
+from typing import Any
+
+from flask import Response
+
+from gateway_flask import etag
+from gateway_flask.api import Api
+from gateway_flask.envelope import listing, ok
+from gateway_flask.identity import Who
+from gateway_flask.routes.paths import IdPath, ProductPath
+from gateway_flask.rpc import call
+from gateway_flask.visit import caller, idempotency
+from schemas.products import (
+    ImportProducts,
+    ImportReport,
+    ListItem,
+    ProductDetail,
+    ProductPatch,
+    ProductQuery,
+    ProductWrite,
+)
+
+api = Api("products", "Products", "The catalogue: products, their variants, and bulk import.", "/products")
+
+
+@api.get("", reply=ListItem, many=True, who=Who.GUEST)
+def list_products(query: ProductQuery) -> Response:
+    """List products by filters, a page at a time. `attr.NAME=VALUE` filters by an attribute."""
+    page = call("products", "list_products", query=query.model_dump(exclude_defaults=True), caller=caller())
+    return listing(page, "Products")
+
+
+@api.post("", reply=ProductDetail, statuses=(201,), who=Who.VENDOR, key="may")
+def create_product(body: ProductWrite) -> Response:
+    """Create a product. A vendor's are their own."""
+    product = call("products", "create_product", product=_said(body), caller=caller(), idempotency=idempotency())
+    return etag.tagged(ok(product, "Product created", 201), product)
+
+
+@api.post("/import", reply=ImportReport, who=Who.ADMIN, key="may")
+def import_products(body: ImportProducts) -> Response:
+    """Create or update up to 100 products, each judged by itself; new SKUs get the stock that their row names."""
+    report = call("products", "import_products", products=body.products, caller=caller(), deadline=30.0)
+    if report["stock"]:
+        call("inventory", "set_initial", levels=report["stock"], deadline=15.0)
+    return ok(report, "Products imported")
+
+
+@api.get("/<string:id>", reply=ProductDetail, who=Who.GUEST, headers=("If-None-Match",))
+def get_product(path: ProductPath) -> Response:
+    """A product, whole, by its id or slug."""
+    product = call("products", "get_product", id_or_slug=path.id, caller=caller())
+    return etag.unless_known(ok(product, "Product"), product)
+
+
+@api.put("/<string:id>", reply=ProductDetail, who=Who.VENDOR, key="may", headers=("If-Match",))
+def update_product(path: IdPath, body: ProductWrite) -> Response:
+    """Replace a product. With `If-Match`: just the version that was read."""
+    return _changed("update_product", path, product=_said(body))
+
+
+@api.patch("/<string:id>", reply=ProductDetail, who=Who.VENDOR, key="may", headers=("If-Match",))
+def patch_product(path: IdPath, body: ProductPatch) -> Response:
+    """Change some fields of a product; what is left out stays."""
+    return _changed("patch_product", path, changes=_said(body))
+
+
+@api.delete("/<string:id>", reply=None, who=Who.VENDOR, key="may", headers=("If-Match",))
+def delete_product(path: IdPath) -> Response:
+    """Archive a product: it is no longer listed or sold; orders keep what they know of it."""
+    _change("delete_product", path)
+    return ok(None, "Product archived")
+
+
+def _changed(method: str, path: IdPath, **arguments: Any) -> Response:
+    product = _change(method, path, **arguments)
+    return etag.tagged(ok(product, "Product saved"), product)
+
+
+def _change(method: str, path: IdPath, **arguments: Any) -> Any:
+    return call(
+        "products",
+        method,
+        id=path.id,
+        **arguments,
+        caller=caller(),
+        expected_version=etag.expected_version(),
+        idempotency=idempotency(),
+    )
+
+
+def _said(body: ProductWrite | ProductPatch) -> dict[str, Any]:
+    return body.model_dump(mode="json", exclude_unset=True)

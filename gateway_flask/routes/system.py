@@ -1,0 +1,41 @@
+"""How the gateway is, and the keys that tokens are signed with: outside of `/api/v1`, for machines."""
+
+from flask import Flask, Response
+from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
+
+from gateway_flask import readiness
+from gateway_flask.envelope import reply
+from gateway_flask.rpc import call
+
+
+def live() -> Response:
+    """The process answers."""
+    return reply({"status": "live", "service": "gateway"}, 200)
+
+
+def ready() -> Response:
+    """Whether a customer can be served: each dependency by name."""
+    states = readiness.check()
+    fine = all(state == "up" for state in states.values())
+    body = {"status": "ready" if fine else "not ready", "service": "gateway", "dependencies": states}
+    return reply(body, 200 if fine else 503, None if fine else {"Retry-After": "2"})
+
+
+def metrics() -> Response:
+    """What Prometheus reads."""
+    return Response(generate_latest(), content_type=CONTENT_TYPE_LATEST)
+
+
+def jwks() -> Response:
+    """The public keys of access tokens (RFC 7517)."""
+    return reply(call("auth", "jwks"), 200, {"Cache-Control": "public, max-age=300"})
+
+
+def install(app: Flask) -> None:
+    """Add the routes."""
+    app.add_url_rule("/health", "health", ready)
+    app.add_url_rule("/health/ready", "health_ready", ready)
+    app.add_url_rule("/health/live", "health_live", live)
+    app.add_url_rule("/metrics", "metrics", metrics)
+    app.add_url_rule("/.well-known/jwks.json", "jwks_root", jwks)
+    app.add_url_rule("/api/v1/.well-known/jwks.json", "jwks", jwks)

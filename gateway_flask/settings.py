@@ -1,0 +1,23 @@
+"""What the gateway needs to know beside what every process knows."""
+
+from pydantic import Field, SecretStr
+
+from services.chassis.settings import Settings
+
+
+class GatewaySettings(Settings):
+    """Read from the environment; the prefix is `ULTRAMARKET_`."""
+
+    gateway_processes: int = Field(1, ge=1, le=64, description="processes that answer; each has an RPC client")
+    gateway_threads: int = Field(32, ge=1, le=512, description="requests that one process works on at once")
+    gateway_stop_seconds: int = Field(10, ge=1, le=60, description="how long a stop waits for what runs")
+    max_body_bytes: int = Field(1_048_576, ge=1024, le=67_108_864, description="largest body of a request")
+
+    idempotency_hours: int = Field(24, ge=1, le=720, description="how long a finished reply can be replayed")
+    idempotency_secret: SecretStr = Field(
+        SecretStr(""), description="keys the fingerprints, so that nobody guesses a password from a stored one"
+    )
+
+    rate_limit_sign_in: str = Field("600/minute", description="sign-ins and registrations of one address; empty: none")
+    rate_limit_writes: str = Field("60000/minute", description="anonymous writes of one address; empty: none")
+    rate_limit_storage: str = Field("memory://", description="where hits are counted: of one process, or a Redis URL")
