@@ -1,4 +1,4 @@
-"""`python -m ultramarket.catcher PORT FOLDER`: an SMTP server that delivers everything into one folder, as .eml files."""
+"""`python -m ultramarket.catcher PORT FOLDER`: an SMTP server that puts every mail into a folder, as .eml."""
 
 import asyncio
 import secrets
@@ -16,7 +16,7 @@ class Folder:
     def __init__(self, folder: Path) -> None:
         self.folder = folder
 
-    async def handle_DATA(self, server: SMTP, session: Session, envelope: Envelope) -> str:  # noqa: N802, ARG002
+    async def handle_DATA(self, server: SMTP, session: Session, envelope: Envelope) -> str:
         name = f"{datetime.now(UTC):%Y%m%dT%H%M%S%f}-{secrets.token_hex(3)}"
         content = envelope.content or b""
         raw = content.encode() if isinstance(content, str) else content

@@ -69,6 +69,7 @@ class Instance:
     """Servers that somebody else runs: name → URL."""
     settings: dict[str, str] = field(default_factory=dict)
     """Further ULTRAMARKET_… settings, taken from the environment of the `up` that named them."""
+    admin_made: bool = False
     seeded: bool = False
 
     @property
@@ -148,6 +149,7 @@ class Instance:
             "servers": self.block.servers,
             "external": self.external,
             "settings": self.settings,
+            "admin_made": self.admin_made,
             "seeded": self.seeded,
         }
         write_private(self.folder / "secrets.json", json.dumps(self.secrets, indent=2))
@@ -197,6 +199,7 @@ def load(name: str) -> Instance:
         secrets=secret,
         external=facts["external"],
         settings=facts["settings"],
+        admin_made=facts.get("admin_made", False),
         seeded=facts["seeded"],
     )
 
@@ -207,7 +210,7 @@ def known() -> list[Instance]:
 
 def load_or_make(name: str, environment: Mapping[str, str] = os.environ) -> Instance:
     """The instance as it stands, or a new one with free ports and fresh secrets. Raises `ports.PortTaken`."""
-    with _one_at_a_time():
+    with locked(""):  # all names: two instances made at the same moment must not choose the same ports
         try:
             instance = load(name)
         except NoSuchInstance:
@@ -219,10 +222,10 @@ def load_or_make(name: str, environment: Mapping[str, str] = os.environ) -> Inst
 
 
 @contextmanager
-def _one_at_a_time() -> Iterator[None]:
-    """Two instances made at the same moment must not choose the same ports."""
+def locked(name: str) -> Iterator[None]:
+    """One `up` or `down` of an instance at a time: a second one waits, then finds the work done."""
     INSTANCES.mkdir(exist_ok=True)
-    with (INSTANCES / ".lock").open("w") as lock:
+    with (INSTANCES / f".{name}.lock").open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
         yield
 

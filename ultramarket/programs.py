@@ -77,7 +77,7 @@ def _module(name: str) -> list[str]:
 
 
 def needs(name: str) -> set[str]:
-    """The servers without which it makes no sense to start this service; `migrated` stands for the finished migration."""
+    """The servers without which this service need not be started; `migrated` stands for the finished migration."""
     wanted = {"rabbitmq"}
     if name in POSTGRES_SERVICES:
         wanted |= {"postgres", "migrated"}

@@ -8,6 +8,7 @@ from collections import deque
 from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Final
 
 from ultramarket import health, ports, processes
@@ -71,7 +72,7 @@ class Rising:
         for program in server.programs(self.instance):
             fresh = self._start(program.name) or fresh
             if program.name != server.name:
-                self._wait(program.name, lambda program=program: answers(program.ports[0]), SERVER_SECONDS)
+                self._wait(program.name, partial(answers, program.ports[0]), SERVER_SECONDS)
         self._wait(server.name, lambda: server.is_ready(self.instance), SERVER_SECONDS)
         server.initialise(self.instance)
         self.progress.done(server.name, f"{time.monotonic() - begun:.1f} s" if fresh else "runs")

@@ -7,13 +7,17 @@ from typing import Annotated, Any
 
 import typer
 from rich.status import Status
+from rich.table import Table
 
-from ultramarket import install, instance as instances
+from ultramarket import install
+from ultramarket import instance as instances
 from ultramarket.commands.context import FAILED, NOT_THERE, chosen, console, fail
+from ultramarket.commands.data import refusals_end_the_command
 from ultramarket.down import down as end_instance
 from ultramarket.down import wipe as wipe_instance
-from ultramarket.instance import Instance, NoSuchInstance
+from ultramarket.instance import ADMIN_EMAIL, Instance, NoSuchInstance, locked
 from ultramarket.ports import PortTaken
+from ultramarket.servers import local
 from ultramarket.supervision import Supervisor
 from ultramarket.up import CannotStart, Progress
 from ultramarket.up import up as raise_instance
@@ -46,7 +50,7 @@ def up(
     try:
         instance = instances.load_or_make(context.obj, environment)
         install.install(instance, lambda text: console.print(f"[dim]·[/] {text}"))
-        with Drawing() as drawing:
+        with locked(instance.name), Drawing() as drawing:
             started = raise_instance(instance, drawing.progress, only_servers)
     except (PortTaken, CannotStart, install.CannotInstall) as problem:
         fail(str(problem))
@@ -57,11 +61,40 @@ def up(
 
 def _first_things(instance: Instance, seed: bool) -> None:
     """The administrator and, once, the demo catalogue."""
+    with refusals_end_the_command():
+        if not instance.admin_made:
+            from ultramarket.accounts import ensure_administrator
+
+            ensure_administrator(instance)
+            console.print("[green]✓[/] administrator")
+        if seed and not instance.seeded:
+            from ultramarket.seed import seed as load_catalogue
+
+            outcome = load_catalogue(instance)
+            console.print(f"[green]✓[/] {'demo catalogue':<14}[dim]{outcome.created} products[/]")
+            for refusal in outcome.refused:
+                console.print(f"[red]line {refusal['line']}[/]: {refusal['reason']}", soft_wrap=True)
 
 
 def _farewell(instance: Instance, started: list[str], seconds: float, only_servers: bool) -> None:
     what = f"{len(started)} processes started" if started else "everything runs already"
-    console.print(f"[bold green]✓[/] instance [bold]{instance.name}[/]: {what} ({seconds:.1f} s)")
+    console.print(f"\n[bold green]✓[/] instance [bold]{instance.name}[/]: {what} ({seconds:.1f} s)\n")
+    table = Table(box=None, show_header=False, pad_edge=False)
+    if not only_servers:
+        table.add_row("shop", f"{instance.gateway_url}/api/v1", "")
+        table.add_row("docs", f"{instance.gateway_url}/docs", "")
+        table.add_row("administrator", ADMIN_EMAIL, f"password [bold]{instance.secrets['admin_password']}[/]")
+    for server in local(instance):
+        table.add_row(server.name, f"127.0.0.1:{server.port(instance)}", "")
+    for name, url in instance.external.items():
+        table.add_row(name, url.rpartition("@")[2], "[dim]not ours: from the environment[/]")
+    console.print(table)
+    if not only_servers:
+        chosen_one = "" if instance.name == "dev" else f" --instance {instance.name}"
+        console.print("\ntry:")
+        console.print(f"  curl '{instance.gateway_url}/api/v1/products?limit=3'", soft_wrap=True)
+        console.print(f"  .venv/bin/ultramarket{chosen_one} demo      [dim]a customer's journey, step by step[/]")
+        console.print(f"  .venv/bin/ultramarket{chosen_one} status")
 
 
 class Drawing:
@@ -105,7 +138,7 @@ def down(
     except NoSuchInstance:
         console.print(f"[dim]·[/] there is no instance {context.obj}: nothing to end")
         return
-    with console.status("ending the services, then the servers"):
+    with locked(instance.name), console.status("ending the services, then the servers"):
         try:
             ended = end_instance(instance)
         except RuntimeError as problem:

@@ -26,10 +26,10 @@ class Server(ABC):
     def missing(self) -> list[Missing]:
         """What this machine lacks to run it."""
 
-    def download(self) -> None:
+    def download(self) -> None:  # noqa: B027 - most servers have nothing to do here, nor in the next ones
         """Fetch what no package manager of the system has, into the user's cache. Nothing to do for most."""
 
-    def prepare(self, instance: Instance) -> None:
+    def prepare(self, instance: Instance) -> None:  # noqa: B027
         """Make its folders and write its configuration; done before every start, so it must be idempotent."""
 
     @abstractmethod
@@ -40,10 +40,10 @@ class Server(ABC):
     def is_ready(self, instance: Instance) -> bool:
         """Whether a client would be served now; never raises, never waits longer than a second."""
 
-    def initialise(self, instance: Instance) -> None:
+    def initialise(self, instance: Instance) -> None:  # noqa: B027
         """What is done once it answers: make the database, the replica set. Idempotent."""
 
-    def remove(self, instance: Instance) -> None:
+    def remove(self, instance: Instance) -> None:  # noqa: B027
         """Remove what it keeps outside the instance's folder."""
 
     def port(self, instance: Instance) -> int:

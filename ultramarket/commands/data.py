@@ -1,0 +1,169 @@
+"""seed, import, user, rebuild, schemas: put things into an instance."""
+
+import secrets
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
+
+from ultramarket import catalogue
+from ultramarket.commands.context import FAILED, USAGE, chosen, console, errors, fail, print_json
+from ultramarket.instance import ROOT, Instance
+
+AsJson = Annotated[bool, typer.Option("--json", help="For programs.")]
+
+users = typer.Typer(help="Accounts, made without the public registration.", no_args_is_help=True)
+
+
+def register(app: typer.Typer) -> None:
+    app.command(epilog="Example: ultramarket seed")(seed)
+    app.command("import", epilog="Example: ultramarket import products.csv")(import_file)
+    app.command(epilog="Example: ultramarket rebuild orders")(rebuild)
+    app.command(epilog="Example: ultramarket schemas && git diff schemas/json")(schemas)
+    users.command("create", epilog="Example: ultramarket user create eve@example.com --role ADMIN")(create_user)
+    app.add_typer(users, name="user")
+
+
+def seed(context: typer.Context, as_json: AsJson = False) -> None:
+    """Load the demo catalogue, with stock, through the public import. Again: changes nothing.
+
+    Exit code 1: a row was refused.
+    """
+    from ultramarket.seed import PRODUCTS
+    from ultramarket.seed import seed as load_catalogue
+
+    instance = chosen(context)
+    total = sum(1 for _ in catalogue.read(PRODUCTS))
+    with refusals_end_the_command(), bar("loading the demo catalogue", total, hidden=as_json) as advance:
+        outcome = load_catalogue(instance, advance)
+    _report(outcome.as_json(), as_json)
+
+
+def import_file(
+    context: typer.Context,
+    file: Annotated[Path, typer.Argument(exists=True, dir_okay=False, help=".json (a list), .jsonl or .csv")],
+    as_json: AsJson = False,
+) -> None:
+    """Create or update products from a file; each refused row is named with its line and the reason.
+
+    JSON rows are those of POST /api/v1/products/import (see /docs), or DummyJSON's.
+
+    Exit code 1: a row was refused (the others were taken); 2: the file can't be read.
+    """
+    from ultramarket.api import as_administrator
+    from ultramarket.importer import import_lines
+
+    instance = chosen(context)
+    try:
+        lines = list(catalogue.read(file))
+    except (catalogue.Unreadable, OSError, UnicodeDecodeError) as unreadable:
+        fail(str(unreadable), USAGE)
+    with refusals_end_the_command(), bar(f"importing {file.name}", len(lines), hidden=as_json) as advance:
+        outcome = import_lines(as_administrator(instance), lines, advance)
+    _report(outcome.as_json(), as_json)
+
+
+import_file.__doc__ = (import_file.__doc__ or "") + "\n\n    " + catalogue.CSV_COLUMNS.replace("\n", "\n    ")
+
+
+@contextmanager
+def bar(text: str, total: int, hidden: bool = False) -> Iterator[Callable[[int], None]]:
+    columns = (TextColumn(text), BarColumn(), MofNCompleteColumn())
+    with Progress(*columns, console=console, disable=hidden, transient=True) as progress:
+        task = progress.add_task(text, total=total)
+        yield lambda done: progress.advance(task, done)
+
+
+@contextmanager
+def refusals_end_the_command() -> Iterator[None]:
+    """An API or RPC that says no, or isn't there, ends the command with its words."""
+    from services.chassis.errors import DomainError
+    from ultramarket.api import Refused
+
+    try:
+        yield
+    except Refused as refused:
+        fail(str(refused) + (": is the instance up? `ultramarket status`" if refused.status == 0 else ""))
+    except DomainError as error:
+        fail(f"{error.code}: {error.message}")
+
+
+def _report(outcome: dict[str, Any], as_json: bool) -> None:
+    if as_json:
+        print_json(outcome)
+    else:
+        for refusal in outcome["refusals"]:
+            errors.print(f"[red]line {refusal['line']}[/]: {refusal['reason']}", soft_wrap=True)
+        counts = ", ".join(f"{outcome[name]} {name}" for name in ("created", "updated", "unchanged", "refused"))
+        console.print(f"[green]✓[/] {counts}")
+    if outcome["refused"]:
+        raise typer.Exit(FAILED)
+
+
+def create_user(
+    context: typer.Context,
+    email: str,
+    role: Annotated[list[str], typer.Option("--role", help="CUSTOMER, VENDOR or ADMIN; may be given again.")],
+    password: Annotated[str | None, typer.Option(help="Made up and printed when left out.")] = None,
+    first_name: Annotated[str, typer.Option()] = "New",
+    last_name: Annotated[str, typer.Option()] = "User",
+    as_json: AsJson = False,
+) -> None:
+    """Make an account with roles that nobody can register with. Exit code 1: refused, e.g. it exists."""
+    from ultramarket import accounts
+
+    instance = chosen(context)
+    secret = password or secrets.token_urlsafe(12)
+    roles = [name.upper() for name in role]
+    with refusals_end_the_command():
+        user = accounts.create(instance, email, secret, roles, first_name, last_name)
+    if as_json:
+        print_json({"user": user, "password": secret})
+    else:
+        made_up = "" if password else f", password [bold]{secret}[/]"
+        console.print(f"[green]✓[/] {email} with {', '.join(roles)}{made_up}")
+
+
+def rebuild(
+    context: typer.Context,
+    what: Annotated[str, typer.Argument(help="orders: its MongoDB read model, from the events.")],
+    as_json: AsJson = False,
+) -> None:
+    """Build a read model again from the events, the truth; the old one serves until then."""
+    if what != "orders":
+        fail(f"{what!r} has no read model that could be rebuilt: only orders has", USAGE)
+    with refusals_end_the_command(), console.status("rebuilding the orders' read model") as status:
+        done = _rebuild_orders(chosen(context), lambda n: status.update(f"rebuilding: {n} orders"))
+    if as_json:
+        print_json({"rebuilt": done})
+    else:
+        console.print(f"[green]✓[/] {done} orders rebuilt")
+
+
+def _rebuild_orders(instance: Instance, tell: Callable[[int], None]) -> int:
+    from services.chassis.client import RpcClient
+
+    client = RpcClient(instance.url("rabbitmq"), publishers=1)
+    try:
+        done, cursor = 0, None
+        while True:
+            reply = client.call("orders", "rebuild_read_model", deadline=60, cursor=cursor)
+            done, cursor = done + reply["done"], reply["next"]
+            tell(done)
+            if cursor is None:
+                return done
+    finally:
+        client.close()
+
+
+def schemas() -> None:
+    """Write the JSON Schemas of the events, requests and replies to schemas/json/."""
+    from importlib import import_module
+
+    folder = ROOT / "schemas" / "json"
+    written = import_module("schemas.export").export(folder)
+    count = len(written) if written is not None else len(list(folder.rglob("*.json")))
+    console.print(f"[green]✓[/] {count} schemas in {folder.relative_to(ROOT)}")

@@ -1,0 +1,81 @@
+"""Events that no retry could save: list them, and put them back on the queue of the service that they were for."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import amqp
+import orjson
+
+from services.chassis.queues import dead_queue, intake_queue
+from services.chassis.registry import BRIDGE, JOURNEY_SERVICES
+from services.chassis.wire import connect
+from ultramarket.instance import Instance
+
+
+def dead_letters(instance: Instance) -> list[dict[str, Any]]:
+    """Every parked event: which service could not handle it, what it is, why, how often it was tried."""
+    with _channel(instance) as channel:
+        return [_described(service, message) for service in _services() for message in _messages(channel, service)]
+
+
+def replay(instance: Instance, service: str | None = None, event_id: str | None = None) -> int:
+    """Put parked events back (all, those of one service, or one event); how many.
+
+    Each leaves the dead-letter queue only after the broker has confirmed it on its own queue.
+    """
+    replayed = 0
+    with _channel(instance) as channel:
+        channel.confirm_select()
+        for name in [service] if service else _services():
+            for message in list(_messages(channel, name)):
+                if event_id and _described(name, message)["id"] != event_id:
+                    continue
+                headers = dict(message.headers or {})
+                kept = {"x-handler": headers["x-handler"]} if "x-handler" in headers else {}
+                copy = amqp.Message(message.body, **{**message.properties, "application_headers": kept})
+                channel.basic_publish_confirm(copy, exchange="", routing_key=intake_queue(name).name, mandatory=True)
+                channel.basic_ack(message.delivery_tag)
+                replayed += 1
+    return replayed
+
+
+def _services() -> tuple[str, ...]:
+    return (*JOURNEY_SERVICES, BRIDGE)
+
+
+@contextmanager
+def _channel(instance: Instance) -> Iterator[amqp.Channel]:
+    """What was taken and not acked goes back to its queue when the channel closes."""
+    connection = connect(instance.url("rabbitmq"))
+    try:
+        yield connection.channel()
+    finally:
+        connection.close()
+
+
+def _messages(channel: amqp.Channel, service: str) -> Iterator[amqp.Message]:
+    try:
+        channel.queue_declare(dead_queue(service).name, passive=True)
+    except amqp.NotFound:  # the service listens to nothing, or never ran; the broker has closed the channel
+        channel.open()
+        return
+    while (message := channel.basic_get(dead_queue(service).name)) is not None:
+        yield message
+
+
+def _described(service: str, message: amqp.Message) -> dict[str, Any]:
+    body = orjson.loads(message.body)
+    headers = message.headers or {}
+    return {
+        "service": service,
+        "id": body.get("id"),
+        "type": body.get("type"),
+        "subject": body.get("subject"),
+        "time": body.get("time"),
+        "attempts": headers.get("x-attempt"),
+        "handler": headers.get("x-handler"),
+        "error": headers.get("x-error"),
+        "died_at": headers.get("x-died-at"),
+        "event": body,
+    }
