@@ -1,0 +1,118 @@
+"""Published events and their readers: what may change and what may not."""
+
+from pathlib import Path
+from typing import Any, Literal
+
+import pytest
+from pydantic import BaseModel
+
+from schemas.compatibility import breaks
+from schemas.events.base import EVENTS
+from schemas.export import FOLDER, BreakingChange, documents, event_file, every_event, published, write
+
+EVENT_NAMES = [f"{event.source}.{event.type}" for event in every_event()]
+
+
+@pytest.mark.parametrize("event", every_event(), ids=EVENT_NAMES)
+def test_a_published_event_still_serves_its_readers(event: Any) -> None:
+    before = published(event_file(event))
+
+    assert before is not None, "a new event: publish its schema with `ultramarket schemas` and commit it"
+    assert breaks(before, documents()[event_file(event)]) == []
+
+
+def test_no_published_event_has_gone() -> None:
+    known = {(event.source, event.type) for event in EVENTS.values()}
+    gone = [
+        str(file.relative_to(FOLDER))
+        for file in FOLDER.glob("events/*/*.json")
+        if (file.parent.name, file.name.split(".")[0]) not in known
+    ]
+    assert gone == []
+
+
+def test_the_schema_files_say_what_the_models_say() -> None:
+    stale = [path for path, document in documents().items() if published(path) != document]
+    assert stale == [], "write them with `ultramarket schemas` and commit them"
+
+
+class Part(BaseModel):
+    sku: str
+
+
+class Before(BaseModel):
+    id: str
+    amount: int
+    note: str | None = None
+    kind: Literal["a", "b"] = "a"
+    parts: list[Part] = []
+    by_sku: dict[str, int] = {}
+
+
+def _changed(name: str, annotation: Any, default: Any = ...) -> type[BaseModel]:
+    """`Before` with one field added or made another."""
+    namespace: dict[str, Any] = {"__annotations__": {name: annotation}, "__module__": __name__}
+    if default is not ...:
+        namespace[name] = default
+    return type("After", (Before,), namespace)
+
+
+class BiggerPart(BaseModel):
+    sku: str
+    colour: str | None = None
+
+
+class OtherPart(BaseModel):
+    number: str
+
+
+@pytest.mark.parametrize(
+    "after",
+    [
+        Before,
+        _changed("added", str, "something"),
+        _changed("added", str | None, None),
+        _changed("note", str, ""),
+        _changed("parts", list[BiggerPart], []),
+    ],
+)
+def test_an_event_may_grow(after: type[BaseModel]) -> None:
+    assert breaks(Before.model_json_schema(), after.model_json_schema()) == []
+
+
+@pytest.mark.parametrize(
+    ("after", "where"),
+    [
+        (_changed("added", str), "added"),
+        (_changed("amount", str), "amount"),
+        (_changed("amount", int | None), "amount"),
+        (_changed("amount", int, 0), "amount"),
+        (_changed("kind", Literal["a", "b", "c"], "a"), "kind"),
+        (_changed("kind", str, "a"), "kind"),
+        (_changed("parts", list[OtherPart], []), "parts"),
+        (_changed("parts", list[str], []), "parts"),
+        (_changed("by_sku", dict[str, str], {}), "by_sku"),
+    ],
+)
+def test_an_event_may_not_surprise_its_readers(after: type[BaseModel], where: str) -> None:
+    found = breaks(Before.model_json_schema(), after.model_json_schema())
+
+    assert found
+    assert all(why.startswith(where) for why in found), found
+
+
+def test_a_removed_field_breaks_readers() -> None:
+    smaller = Before.model_json_schema()
+    del smaller["properties"]["note"]
+
+    assert breaks(Before.model_json_schema(), smaller) == ["note: was removed"]
+
+
+def test_a_breaking_schema_is_not_written_over_a_published_one(tmp_path: Path) -> None:
+    write(tmp_path)
+    file = tmp_path / event_file(every_event()[0])
+    file.write_text(file.read_text().replace('"required": [', '"required": ["yesterdays", '))
+    file.write_text(file.read_text().replace('"properties": {', '"properties": {"yesterdays": {"type": "string"}, ', 1))
+
+    with pytest.raises(BreakingChange, match="yesterdays"):
+        write(tmp_path)
