@@ -5,9 +5,9 @@ Stock Nameko drops an event whose handler raises, or spins on it. Here a handler
 """
 
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from functools import partial
-from typing import Any
+from typing import Any, TypeVar
 
 import structlog
 from kombu import Queue, binding
@@ -23,6 +23,8 @@ from services.chassis.queues import dead_queue, delay_queue, event_exchange, int
 from services.chassis.telemetry import EVENT_SECONDS, EVENTS_DEAD, EVENTS_RETRIED
 
 ATTEMPT = "x-attempt"
+
+F = TypeVar("F", bound=Callable[..., Any])
 
 log = structlog.get_logger()
 
@@ -122,7 +124,7 @@ class EventConsumer(SharedExtension, ProviderCollector):
 
 
 class OnEvent(Entrypoint):
-    """`@on_event(OrderConfirmed)`: called with the event, at least once, possibly late, doubled or out of order."""
+    """The entrypoint behind `@on_event(OrderConfirmed)`."""
 
     consumer = EventConsumer()
 
@@ -171,6 +173,15 @@ class OnEvent(Entrypoint):
         return result, exc_info
 
 
-on_event = OnEvent.decorator
+def on_event(*events: type[Event]) -> Callable[[F], F]:
+    """Call the method with each of these events. At least once, possibly late, doubled or out of order."""
+
+    def decorate(method: F) -> F:
+        for event in events:
+            method = OnEvent.decorator(event)(method)
+        return method
+
+    return decorate
+
 
 __all__ = ["on_event"]

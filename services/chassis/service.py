@@ -5,6 +5,7 @@ from typing import Any
 from nameko.extensions import DependencyProvider
 
 from services.chassis import context
+from services.chassis.settings import Settings, load
 
 
 class RequestContext(DependencyProvider):
@@ -12,6 +13,19 @@ class RequestContext(DependencyProvider):
 
     def worker_setup(self, worker_ctx: Any) -> None:
         context.enter(dict(worker_ctx.data))
+
+
+class Configured(DependencyProvider):
+    """The service's own settings: `settings = Configured(OrderSettings)`. A wrong one ends the process at start."""
+
+    def __init__(self, settings_class: type[Settings]) -> None:
+        self.settings_class = settings_class
+
+    def setup(self) -> None:
+        self.settings = load(self.settings_class)
+
+    def get_dependency(self, worker_ctx: Any) -> Settings:
+        return self.settings
 
 
 class Service:

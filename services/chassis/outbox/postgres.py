@@ -3,6 +3,7 @@
 import select
 import time
 from collections.abc import Callable
+from dataclasses import dataclass
 
 import orjson
 import psycopg2
@@ -23,8 +24,31 @@ HOUSEKEEPING_SECONDS = 3600.0
 log = structlog.get_logger()
 
 
+@dataclass(frozen=True)
+class OutboxTable:
+    """Where a service's unpublished events are: columns `position`, `body`, `created_at`.
+
+    `keeps_rows`: the events are the service's truth as well; they are marked (`published_at`) instead of deleted.
+    """
+
+    name: str = "outbox"
+    keeps_rows: bool = False
+
+    @property
+    def unpublished(self) -> str:
+        where = "where published_at is null" if self.keeps_rows else ""
+        age = "extract(epoch from now() - created_at)"
+        return f"select position, body, {age} from {self.name} {where} order by position limit {BATCH}"
+
+    @property
+    def settle(self) -> str:
+        if self.keeps_rows:
+            return f"update {self.name} set published_at = now() where published_at is null and position = any(%s)"
+        return f"delete from {self.name} where position = any(%s)"
+
+
 class PostgresRelay:
-    """Publishes what commits into the service's `outbox` table, oldest first, then deletes it.
+    """Publishes what commits into the service's outbox, oldest first, then deletes or marks it.
 
     The leader holds a session-level advisory lock: it ends with the process's connection, so another process takes
     over at once. Rows of one aggregate are written under its row lock or version, so their positions are in order;
@@ -32,8 +56,18 @@ class PostgresRelay:
     A crash between confirm and delete publishes again: readers know the ids.
     """
 
-    def __init__(self, service: str, url: str, amqp_url: str, housekeeping: Callable[[], None] | None = None) -> None:
+    def __init__(
+        self,
+        service: str,
+        url: str,
+        amqp_url: str,
+        table: OutboxTable,
+        housekeeping: Callable[[], None] | None = None,
+        schema: str | None = None,
+    ) -> None:
         self.service = service
+        self._table = table
+        self._schema = schema or service
         self._url, self._amqp_url = url, amqp_url
         self._housekeeping = housekeeping
         self._stopping = False
@@ -55,7 +89,7 @@ class PostgresRelay:
 
     def _lead(self) -> None:
         connection = psycopg2.connect(
-            self._url, connect_timeout=3, options=f"-csearch_path={self.service} -csynchronous_commit=off"
+            self._url, connect_timeout=3, options=f"-csearch_path={self._schema} -csynchronous_commit=off"
         )
         try:
             connection.autocommit = True
@@ -63,7 +97,7 @@ class PostgresRelay:
             if not self._elected(cursor):
                 return
             OUTBOX_LEADER.labels(self.service).set(1)
-            cursor.execute(f'listen "outbox_{self.service}"')
+            cursor.execute(f'listen "outbox_{self._schema}"')
             publisher = ConfirmingPublisher(self._amqp_url, self.service)
             try:
                 self._relay(connection, cursor, publisher)
@@ -74,7 +108,7 @@ class PostgresRelay:
 
     def _elected(self, cursor: "psycopg2.extensions.cursor") -> bool:
         while not self._stopping:
-            cursor.execute("select pg_try_advisory_lock(hashtext(%s))", (f"outbox:{self.service}",))
+            cursor.execute("select pg_try_advisory_lock(hashtext(%s))", (f"outbox:{self._schema}",))
             if cursor.fetchone()[0]:  # type: ignore[index]
                 return True
             time.sleep(RETRY_SECONDS)
@@ -88,10 +122,7 @@ class PostgresRelay:
     ) -> None:
         clean_at = time.monotonic() + 60
         while not self._stopping:
-            cursor.execute(
-                "select position, body, extract(epoch from now() - created_at) from outbox order by position limit %s",
-                (BATCH,),
-            )
+            cursor.execute(self._table.unpublished)
             rows = cursor.fetchall()
             connection.notifies.clear()
             OUTBOX_LAG.labels(self.service).set(float(rows[0][2]) if rows else 0)
@@ -112,7 +143,7 @@ class PostgresRelay:
         envelopes = [orjson.loads(body) for _, body, _ in rows]
         confirmed = publisher.publish(envelopes)
         done = [row[0] for row, wrapped in zip(rows, envelopes, strict=True) if wrapped["id"] in confirmed]
-        cursor.execute("delete from outbox where position = any(%s)", (done,))
+        cursor.execute(self._table.settle, (done,))
         if len(done) < len(rows):
             log.warning("events_unroutable", service=self.service, waiting=len(rows) - len(done))
             time.sleep(RETRY_SECONDS)

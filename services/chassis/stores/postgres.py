@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import Any, Generic, TypeVar
+from typing import Any, ClassVar, Generic, TypeVar
 
 from nameko_sqlalchemy.database import DB_URIS_KEY, Database
 from nameko_sqlalchemy.database import Session as ClosingSession
@@ -15,7 +15,7 @@ from schemas.base import Idempotency
 from schemas.events.base import Event
 from services.chassis.envelopes import envelope
 from services.chassis.errors import IdempotencyInProgress, IdempotencyKeyReused
-from services.chassis.outbox.postgres import PostgresRelay
+from services.chassis.outbox.postgres import OutboxTable, PostgresRelay
 from services.chassis.stores.tables import idempotency, inbox, outbox
 from services.chassis.telemetry import POOL_USED
 from services.chassis.wire import dumps
@@ -41,6 +41,8 @@ def engine_options(size: int) -> dict[str, Any]:
 
 class PostgresStore:
     """The base of a service's store: transactions, and what goes into them beside the service's own rows."""
+
+    outbox_table: ClassVar[OutboxTable] = OutboxTable()
 
     def __init__(self, sessions: sessionmaker[Session]) -> None:
         self.sessions = sessions
@@ -74,16 +76,22 @@ class PostgresStore:
         row = {"owner": key.owner, "key": key.key, "fingerprint": key.fingerprint}
         if session.execute(pg_insert(idempotency).values(row).on_conflict_do_nothing()).rowcount == 1:  # type: ignore[attr-defined]
             return None
-        known = session.execute(
+        return self.known(session, key)
+
+    def known(self, session: Session, key: Idempotency) -> Any | None:
+        """The stored reply of a command that was carried out before, without claiming it. Raises as `claim` does."""
+        record = session.execute(
             select(idempotency.c.fingerprint, idempotency.c.reply).where(
                 idempotency.c.owner == key.owner, idempotency.c.key == key.key
             )
-        ).one()
-        if known.fingerprint != key.fingerprint:
+        ).one_or_none()
+        if record is None:
+            return None
+        if record.fingerprint != key.fingerprint:
             raise IdempotencyKeyReused()
-        if known.reply is None:
+        if record.reply is None:
             raise IdempotencyInProgress()
-        return known.reply
+        return record.reply
 
     def remember(self, session: Session, key: Idempotency | None, reply: Any) -> None:
         """Store the reply of a command that was claimed in this transaction."""
@@ -123,7 +131,9 @@ class Postgres(Database, Generic[S]):
         self.engine_options = engine_options(settings.workers)
         super().setup()
         self.store = self.store_class(self.Session)
-        self.relay = PostgresRelay(service, settings.postgres_url, settings.amqp_url, self.store.forget_old)
+        self.relay = PostgresRelay(
+            service, settings.postgres_url, settings.amqp_url, self.store_class.outbox_table, self.store.forget_old
+        )
         POOL_USED.labels(service, self.kind).set_function(self.engine.pool.checkedout)
 
     def start(self) -> None:

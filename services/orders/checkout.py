@@ -1,0 +1,181 @@
+"""Carries the checkout saga out: one step after the other, each recorded before the next, by whoever is there."""
+
+import time
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import structlog
+
+from schemas.events import orders as events
+from schemas.events.base import Event
+from services.chassis import clock
+from services.chassis.errors import DeadlineExceeded, DomainError, RemoteFailure, ServiceUnavailable
+from services.orders.domain import saga
+from services.orders.domain.order import Order
+from services.orders.domain.saga import Step
+from services.orders.store import OrderStore, Stored, VersionConflict
+
+UNKNOWN = (DeadlineExceeded, ServiceUnavailable, RemoteFailure)
+"""Answers after which nobody knows whether the step was carried out: it is tried again, it is idempotent."""
+
+log = structlog.get_logger()
+
+
+class Checkout:
+    """Moves orders forward, or back, as far as they get.
+
+    Any number of processes may work on the same order: each step is idempotent at the service that carries it out,
+    and of two that record its outcome the second one fails on the version, reads again and goes on from there.
+    """
+
+    def __init__(self, store: OrderStore, inventory: Any, payments: Any) -> None:
+        self.store = store
+        self.inventory = inventory
+        self.payments = payments
+        self._steps: dict[Step, Callable[[Stored], Sequence[Event]]] = {
+            Step.RESERVE: self._reserve,
+            Step.AUTHORISE: self._authorise,
+            Step.CHECK_PAYMENT: self._check_payment,
+            Step.COMMIT: self._commit,
+            Step.CAPTURE: self._capture,
+            Step.CONFIRM: self._confirm,
+            Step.REVERSE_PAYMENT: self._reverse_payment,
+            Step.RELEASE: self._release,
+            Step.END: self._end,
+        }
+
+    def drive(self, stored: Stored, until: float) -> Order:
+        """Go on until the order is at rest, waits for somebody, or the monotonic clock says `until`."""
+        while (step := saga.next_step(stored.order)) and time.monotonic() < until:
+            try:
+                happened = self._steps[step](stored)
+            except UNKNOWN as unknown:
+                self._try_later(stored, step, unknown)
+                break
+            except DomainError as refusal:
+                if stored.order.is_undoing:  # an undo must not fail for good: somebody has to look at it
+                    log.error("undo_refused", order_id=stored.order.id, step=step, error=str(refusal))
+                    self._try_later(stored, step, refusal)
+                    break
+                happened = [rejected(stored.order, refusal)]
+            if not happened:
+                self.store.postpone(stored.order.id, stored.order.version, saga.PAYMENT_CHECK, clock.now())
+                break
+            try:
+                stored = self.store.append(stored, happened, clock.now())
+            except VersionConflict:
+                stored = self.store.read(stored.order.id)
+                continue
+            if step is Step.AUTHORISE and stored.order.status == "awaiting_payment":
+                break
+        return stored.order
+
+    def _try_later(self, stored: Stored, step: Step, reason: DomainError) -> None:
+        wait = saga.delay(stored.attempts + 1)
+        log.warning("step_put_off", order_id=stored.order.id, step=step, seconds=wait.total_seconds(), why=str(reason))
+        self.store.postpone(stored.order.id, stored.order.version, wait, clock.now())
+
+    def _reserve(self, stored: Stored) -> Sequence[Event]:
+        order = stored.order
+        lines = [{"sku": line.sku, "quantity": line.quantity} for line in order.placed.items]
+        held = self.inventory.reserve(order_id=order.id, lines=lines)
+        return [events.OrderStockReserved(order_id=order.id, expires_at=held["expires_at"])]
+
+    def _authorise(self, stored: Stored) -> Sequence[Event]:
+        order, placed = stored.order, stored.order.placed
+        if saga.hold_is_over(order, clock.now()):
+            return [events.OrderRejected(order_id=order.id, code="SERVICE_UNAVAILABLE", reason="Payment took too long")]
+        answer = self.payments.authorise(
+            payment_id=placed.payment_id,
+            order_id=order.id,
+            amount=placed.totals.total,
+            currency=placed.currency,
+            provider=placed.payment_provider,
+            token=stored.payment_token,
+            email=placed.email,
+            customer_id=placed.user_id,
+        )
+        return [_heard(order, answer)]
+
+    def _check_payment(self, stored: Stored) -> Sequence[Event]:
+        """Ask how a payment stands that the customer has to confirm; nothing happened while it is still open."""
+        order = stored.order
+        payment = self.payments.status_of(payment_id=order.placed.payment_id)
+        if payment["status"] != "requires_action":
+            return [_heard(order, payment)]
+        if saga.hold_is_over(order, clock.now()):
+            reason = "The payment was not confirmed in time"
+            return [events.OrderRejected(order_id=order.id, code="PAYMENT_ACTION_REQUIRED", reason=reason)]
+        return []
+
+    def _commit(self, stored: Stored) -> Sequence[Event]:
+        self.inventory.commit(order_id=stored.order.id)
+        return [events.OrderStockCommitted(order_id=stored.order.id)]
+
+    def _capture(self, stored: Stored) -> Sequence[Event]:
+        order, placed = stored.order, stored.order.placed
+        self.payments.capture(payment_id=placed.payment_id)
+        captured = events.OrderPaymentCaptured(
+            order_id=order.id, payment_id=placed.payment_id, amount=placed.totals.total, currency=placed.currency
+        )
+        return [captured, saga.confirmed(order)]
+
+    def _confirm(self, stored: Stored) -> Sequence[Event]:
+        return [saga.confirmed(stored.order)]
+
+    def _reverse_payment(self, stored: Stored) -> Sequence[Event]:
+        order, placed = stored.order, stored.order.placed
+        payment = self.payments.reverse(
+            payment_id=placed.payment_id,
+            order_id=order.id,
+            amount=placed.totals.total,
+            currency=placed.currency,
+            provider=placed.payment_provider,
+            reason="order_failed" if order.failure else "order_cancelled",
+        )
+        reversal = events.OrderPaymentReversed(
+            order_id=order.id,
+            payment_id=placed.payment_id,
+            status=payment["status"],
+            refunded=payment["refunded"],
+            currency=placed.currency,
+        )
+        return [reversal]
+
+    def _release(self, stored: Stored) -> Sequence[Event]:
+        order = stored.order
+        self.inventory.release(order_id=order.id)
+        released = events.OrderStockReleased(order_id=order.id)
+        return [released, saga.ended(order)]
+
+    def _end(self, stored: Stored) -> Sequence[Event]:
+        return [saga.ended(stored.order)]
+
+
+def rejected(order: Order, refusal: DomainError) -> events.OrderRejected:
+    """A step was refused for good: the order turns round."""
+    return events.OrderRejected(
+        order_id=order.id, code=refusal.code, reason=refusal.message, details=list(refusal.details)
+    )
+
+
+def _heard(order: Order, payment: dict[str, Any]) -> Event:
+    """What the provider's answer means for the order."""
+    payment_id, status = order.placed.payment_id, payment["status"]
+    if status in ("authorized", "captured"):
+        return events.OrderPaymentAuthorized(
+            order_id=order.id,
+            payment_id=payment_id,
+            status=status,
+            amount=order.placed.totals.total,
+            currency=order.placed.currency,
+        )
+    if status == "requires_action":
+        return events.OrderPaymentActionRequired(order_id=order.id, payment_id=payment_id)
+    decline_code = payment.get("decline_code") or "card_declined"
+    return events.OrderRejected(
+        order_id=order.id,
+        code="PAYMENT_DECLINED",
+        reason=f"The payment was declined: {decline_code}",
+        details=[{"decline_code": decline_code, "order_id": order.id}],
+    )

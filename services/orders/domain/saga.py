@@ -1,0 +1,119 @@
+"""The checkout saga: what comes next for an order, decided from its events alone.
+
+Forward: reserve stock → authorise payment → commit the stock → capture → confirm. The stock is committed before the
+money is taken, so that a hold which ran out while the payment took long costs a void and not a refund.
+Backward, when a step failed for good or somebody cancels: give the money back → release the stock → failed/cancelled.
+"""
+
+from datetime import datetime, timedelta
+from enum import StrEnum
+
+from schemas.events import orders as events
+from services.orders.domain.order import Order, Stock
+
+RETRY = (timedelta(seconds=1), timedelta(seconds=2), timedelta(seconds=5), timedelta(seconds=10))
+"""Delays before a step whose outcome isn't known is tried again; the last one is kept up."""
+
+PAYMENT_CHECK = timedelta(seconds=20)
+"""How often an order that waits for its customer's confirmation asks whether it came."""
+
+
+class Step(StrEnum):
+    """One thing to do outside of the order, idempotent under the order's or the payment's id."""
+
+    RESERVE = "reserve"
+    AUTHORISE = "authorise"
+    CHECK_PAYMENT = "check_payment"
+    COMMIT = "commit"
+    CAPTURE = "capture"
+    CONFIRM = "confirm"
+    REVERSE_PAYMENT = "reverse_payment"
+    RELEASE = "release"
+    END = "end"
+
+
+def next_step(order: Order) -> Step | None:
+    """What is to be done now, or None for an order at rest."""
+    if order.status in ("failed", "cancelled"):
+        return None
+    if order.is_undoing:
+        return _next_undo(order)
+    if order.status == "awaiting_payment" and order.payment_status == "requires_action":
+        return Step.CHECK_PAYMENT
+    if order.status not in ("pending", "awaiting_payment"):
+        return None
+    if order.stock is Stock.NONE:
+        return Step.RESERVE
+    if order.payment_status is None:
+        return Step.AUTHORISE
+    if order.stock is Stock.HELD:
+        return Step.COMMIT
+    return Step.CONFIRM if order.payment_status == "captured" else Step.CAPTURE
+
+
+def _next_undo(order: Order) -> Step:
+    """Nothing is assumed of a step whose outcome was never recorded: reversing and releasing what isn't there is
+    harmless, and leaves a mark that a late duplicate of the step itself runs into."""
+    nothing_was_tried = order.failure is not None and order.failure.code == "OUT_OF_STOCK" and order.stock is Stock.NONE
+    if nothing_was_tried:
+        return Step.END
+    if not order.payment_reversed and order.payment_status != "declined":
+        return Step.REVERSE_PAYMENT
+    if order.stock is not Stock.RELEASED:
+        return Step.RELEASE
+    return Step.END
+
+
+def delay(attempts: int) -> timedelta:
+    """How long to wait after the `attempts`-th try of a step that could not be carried out."""
+    return RETRY[min(attempts, len(RETRY)) - 1]
+
+
+def hold_is_over(order: Order, now: datetime) -> bool:
+    """Whether the stock that was held for the order may be somebody else's by now."""
+    return order.stock is Stock.HELD and order.hold_until is not None and now >= order.hold_until
+
+
+def confirmed(order: Order) -> events.OrderConfirmed:
+    placed = order.placed
+    return events.OrderConfirmed(
+        order_id=order.id,
+        number=order.number,
+        user_id=placed.user_id,
+        email=placed.email,
+        currency=placed.currency,
+        items=placed.items,
+        totals=placed.totals,
+        shipping_address=placed.shipping_address,
+        shipping_method=placed.shipping_method,
+        payment_id=placed.payment_id,
+        cart_id=placed.cart_id,
+        cart_version=placed.cart_version,
+    )
+
+
+def ended(order: Order) -> events.OrderFailed | events.OrderCancelled:
+    """The event that closes an order whose steps are undone."""
+    placed = order.placed
+    if order.failure is not None:
+        return events.OrderFailed(
+            order_id=order.id,
+            number=order.number,
+            user_id=placed.user_id,
+            email=placed.email,
+            code=order.failure.code,
+            reason=order.failure.reason,
+            total=placed.totals.total,
+            currency=placed.currency,
+        )
+    return events.OrderCancelled(
+        order_id=order.id,
+        number=order.number,
+        user_id=placed.user_id,
+        email=placed.email,
+        reason=order.cancellation_reason,
+        refunded=order.refunded,
+        total=placed.totals.total,
+        currency=placed.currency,
+        items=placed.items,
+    )

@@ -1,0 +1,75 @@
+"""An order as the API shows it."""
+
+from typing import Any
+
+from services.chassis.clock import rfc3339
+from services.chassis.money import json as money
+from services.orders.domain.order import Order
+
+
+def as_reply(order: Order) -> dict[str, Any]:
+    """The resource `schemas.orders.Order`, JSON-able."""
+    placed, totals, currency = order.placed, order.placed.totals, order.placed.currency
+    return {
+        "id": order.id,
+        "number": order.number,
+        "status": order.status,
+        "email": placed.email,
+        "items": [
+            {
+                "sku": line.sku,
+                "product_id": line.product_id,
+                "title": line.title,
+                "quantity": line.quantity,
+                "unit_price": money(line.unit_price, currency),
+                "line_total": money(line.line_total, currency),
+            }
+            for line in placed.items
+        ],
+        "subtotal": money(totals.subtotal, currency),
+        "discount_total": money(totals.discount, currency),
+        "shipping_total": money(totals.shipping, currency),
+        "tax_total": money(totals.tax, currency),
+        "total": money(totals.total, currency),
+        "currency": currency,
+        "shipping_address": placed.shipping_address,
+        "billing_address": placed.billing_address,
+        "shipping_method": placed.shipping_method,
+        "payment": _payment(order),
+        "timeline": [
+            {"status": milestone.status, "at": rfc3339(milestone.at)}
+            | ({"reason": milestone.reason} if milestone.reason else {})
+            for milestone in order.timeline
+        ],
+        "note": placed.note,
+        "carrier": order.carrier,
+        "tracking_number": order.tracking_number,
+        "created_at": rfc3339(order.created_at),
+        "updated_at": rfc3339(order.updated_at or order.created_at),
+        "version": order.version,
+    }
+
+
+def as_summary(order: Order) -> dict[str, Any]:
+    """The resource `schemas.orders.OrderSummary`, JSON-able."""
+    return {
+        "id": order.id,
+        "number": order.number,
+        "status": order.status,
+        "email": order.placed.email,
+        "item_count": sum(line.quantity for line in order.placed.items),
+        "total": money(order.placed.totals.total, order.placed.currency),
+        "created_at": rfc3339(order.created_at),
+        "updated_at": rfc3339(order.updated_at or order.created_at),
+    }
+
+
+def _payment(order: Order) -> dict[str, Any] | None:
+    if order.payment_status is None:
+        return None
+    return {
+        "id": order.placed.payment_id,
+        "provider": order.placed.payment_provider,
+        "status": order.payment_status,
+        "amount": money(order.placed.totals.total, order.placed.currency),
+    }

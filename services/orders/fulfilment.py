@@ -1,0 +1,35 @@
+"""An order on its way: packed, shipped with a tracking number, delivered, sent back."""
+
+from typing import Any
+
+from schemas.events import orders as events
+from schemas.events.base import Event
+from schemas.orders import SetStatus
+from services.orders.domain.order import Order
+
+
+def step_taken(order: Order, command: SetStatus, shipping: Any) -> Event:
+    """The event of a step that `lifecycle.check_step` allows. Shipping makes the shipment first: once, by its order."""
+    if command.status == "processing":
+        return events.OrderProcessing(order_id=order.id, note=command.note)
+    if command.status == "returned":
+        return events.OrderReturned(order_id=order.id, note=command.note)
+    placed = order.placed
+    whose = {"order_id": order.id, "number": order.number, "email": placed.email, "user_id": placed.user_id}
+    if command.status == "delivered":
+        return events.OrderDelivered(**whose, items=placed.items)
+    shipment = shipping.create_shipment(
+        order_id=order.id,
+        method=placed.shipping_method,
+        address=placed.shipping_address,
+        items=[{"sku": line.sku, "quantity": line.quantity} for line in placed.items],
+        user_id=placed.user_id,
+        carrier=command.carrier,
+        tracking_number=command.tracking_number,
+    )
+    return events.OrderShipped(
+        **whose,
+        shipment_id=shipment["id"],
+        carrier=shipment["carrier"],
+        tracking_number=shipment["tracking_number"],
+    )

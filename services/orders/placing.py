@@ -1,0 +1,74 @@
+"""From a cart to a placed order: priced, totalled, checked against what the customer was shown."""
+
+import hashlib
+import hmac
+from datetime import datetime
+from typing import Any
+
+from schemas.events.orders import OrderPlaced
+from schemas.orders import PlaceOrder
+from services.chassis import ids
+from services.chassis.errors import NotFound, PriceChanged, ValidationFailed
+from services.chassis.money import json as money
+from services.orders.domain.pricing import add_up, price_lines
+
+
+def order_of(
+    command: PlaceOrder, cart: dict[str, Any], shipping: int, number: int, now: datetime, prefix: str
+) -> OrderPlaced:
+    """The event that places the order. Raises `ValidationFailed`, `NotFound` or `PriceChanged`."""
+    lines = price_lines(cart["lines"])
+    totals = add_up(lines, shipping)
+    expected = command.expected_total
+    if expected is not None and (expected.amount, expected.currency) != (totals.total, cart["currency"]):
+        raise PriceChanged(
+            details=[{"expected": expected.model_dump(), "actual": money(totals.total, cart["currency"])}]
+        )
+    shipping_address = command.shipping_address.model_dump(mode="json")
+    billing = command.billing_address
+    return OrderPlaced(
+        order_id=ids.new_id(),
+        number=f"{prefix}-{now:%Y}-{number:06d}",
+        user_id=command.caller.user_id,
+        email=email_of(command),
+        currency=cart["currency"],
+        items=lines,
+        totals=totals,
+        shipping_address=shipping_address,
+        billing_address=billing.model_dump(mode="json") if billing else shipping_address,
+        shipping_method=command.shipping_method,
+        payment_id=ids.new_id(),
+        payment_provider=command.payment_method.provider,
+        cart_id=cart["cart_id"],
+        cart_version=cart["version"],
+        note=command.note,
+    )
+
+
+def check_cart(cart: dict[str, Any]) -> None:
+    """Raises `ValidationFailed` for an empty cart, `NotFound` for one with something that is no longer sold."""
+    if gone := cart.get("unavailable"):
+        raise NotFound(
+            "Something in the cart is no longer sold",
+            [{"field": "cart", "sku": sku, "message": "gone"} for sku in gone],
+        )
+    if not cart["lines"]:
+        raise ValidationFailed.of("cart", "is empty")
+
+
+def email_of(command: PlaceOrder) -> str:
+    """Where the order's mails go: what was said, or the customer's own address. Raises `ValidationFailed`."""
+    email = command.email or command.caller.email
+    if email is None:
+        raise ValidationFailed.of("email", "is needed to order as a guest")
+    return str(email)
+
+
+def access_key(secret: str, order_id: str) -> str:
+    """The key with which a guest reads this order again. Derived, so that a repeated command gives the same one."""
+    return hmac.new(secret.encode(), f"order:{order_id}".encode(), hashlib.sha256).hexdigest()[:40]
+
+
+def opens(secret: str, order_id: str, key: str | None) -> bool:
+    """Whether `key` is this order's."""
+    return key is not None and hmac.compare_digest(access_key(secret, order_id), key)

@@ -1,0 +1,102 @@
+"""Orders as lists show them, in MongoDB: built from the events, rebuilt from them at any time."""
+
+from datetime import datetime
+from typing import Any
+
+from pymongo.errors import DuplicateKeyError
+
+from schemas.base import Caller
+from schemas.orders import OrderQuery
+from services.chassis.errors import ValidationFailed
+from services.chassis.paging import Paging, decode_cursor, encode_cursor, page
+from services.chassis.stores.mongo import MongoStore
+from services.orders.domain.order import Order
+from services.orders.domain.view import as_summary
+
+SORTS = {
+    "created_at": ("created_at", 1),
+    "-created_at": ("created_at", -1),
+    "total": ("total_minor", 1),
+    "-total": ("total_minor", -1),
+}
+
+
+class OrderReadModel(MongoStore):
+    """The collection `orders`: one document an order, at the version of the last event that reached it."""
+
+    def indexes(self) -> None:
+        super().indexes()
+        for owner in ("user_id", "vendor_ids", "email", "status", None):
+            for field in ("created_at", "total_minor"):
+                self.db["orders"].create_index(([(owner, 1)] if owner else []) + [(field, -1), ("_id", -1)])
+
+    def version(self, order_id: str) -> int:
+        """The version that the document has; 0 when there is none yet."""
+        found = self.db["orders"].find_one({"_id": order_id}, {"version": 1})
+        return found["version"] if found else 0
+
+    def put(self, order: Order) -> None:
+        """Show the order at its version. A later version that is there already stays."""
+        document = {
+            "_id": order.id,
+            "version": order.version,
+            "status": order.status,
+            "user_id": order.placed.user_id,
+            "email": order.placed.email.lower(),
+            "vendor_ids": sorted({line.vendor_id for line in order.placed.items if line.vendor_id}),
+            "created_at": order.created_at,
+            "total_minor": order.placed.totals.total,
+            "summary": as_summary(order),
+        }
+        try:
+            self.db["orders"].replace_one({"_id": order.id, "version": {"$lt": order.version}}, document, upsert=True)
+        except DuplicateKeyError:
+            return  # there, and not older than this
+
+    def list(self, query: OrderQuery, caller: Caller) -> dict[str, Any]:
+        """One page of the orders that the caller may see."""
+        wanted = _filter(query, caller)
+        field, direction = SORTS[query.sort]
+        paging = Paging(query.page, query.limit)
+        collection = self.db["orders"]
+        total = collection.count_documents(wanted)
+        position = dict(wanted)
+        if query.cursor:
+            position["$and"] = [_beyond(field, direction, decode_cursor(query.cursor))]
+        found = list(
+            collection.find(position, {"summary": 1, field: 1})
+            .sort([(field, direction), ("_id", direction)])
+            .skip(0 if query.cursor else paging.offset)
+            .limit(query.limit)
+        )
+        more = len(found) == query.limit
+        cursor = encode_cursor([_plain(found[-1][field]), found[-1]["_id"]]) if more else None
+        return page([document["summary"] for document in found], total, paging, cursor)
+
+
+def _filter(query: OrderQuery, caller: Caller) -> dict[str, Any]:
+    wanted: dict[str, Any] = {}
+    if caller.is_admin:
+        wanted |= {"user_id": query.user_id} if query.user_id else {}
+        wanted |= {"email": query.email.lower()} if query.email else {}
+    else:
+        wanted["user_id"] = caller.user_id
+        if query.email is not None or query.user_id not in (None, caller.user_id):
+            raise ValidationFailed.of("email" if query.email else "user_id", "is for administrators")
+    if query.status:
+        wanted["status"] = query.status
+    return wanted
+
+
+def _plain(value: Any) -> Any:
+    return value if isinstance(value, int) else value.isoformat()
+
+
+def _beyond(field: str, direction: int, position: list[Any]) -> dict[str, Any]:
+    try:
+        value, order_id = position
+        value = value if isinstance(value, int) else datetime.fromisoformat(value)
+    except (ValueError, TypeError) as malformed:
+        raise ValidationFailed.of("cursor", "is not a cursor of this list") from malformed
+    operator = "$gt" if direction > 0 else "$lt"
+    return {"$or": [{field: {operator: value}}, {field: value, "_id": {operator: order_id}}]}

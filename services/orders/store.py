@@ -1,0 +1,208 @@
+"""Every query on the orders' truth in PostgreSQL. The read model is in `readmodel.py`."""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any, ClassVar
+
+import orjson
+from sqlalchemy import bindparam, insert, select, text, update
+from sqlalchemy.exc import IntegrityError
+from sqlalchemy.orm import Session
+
+from schemas.base import Idempotency
+from schemas.events import orders as _events  # noqa: F401 - registers the events that `EVENTS` finds by type
+from schemas.events.base import EVENTS, Event
+from schemas.events.orders import OrderPlaced
+from services.chassis.envelopes import envelope
+from services.chassis.errors import DomainError, NotFound
+from services.chassis.outbox.postgres import OutboxTable
+from services.chassis.stores.postgres import PostgresStore
+from services.chassis.wire import dumps
+from services.orders.domain.order import Order, after, fold
+from services.orders.domain.saga import next_step
+from services.orders.models import order_events, order_numbers, orders
+
+LEASE = timedelta(seconds=8)
+"""For how long the process that works on an order's saga has it for itself; recording a step renews it."""
+
+
+class VersionConflict(DomainError):
+    """Somebody else has recorded an event of this order first: read it again and decide anew."""
+
+    code, status = "CONFLICT", 409
+
+
+@dataclass(frozen=True)
+class Stored:
+    """An order with what the saga needs and nobody else may see."""
+
+    order: Order
+    payment_token: str | None
+    attempts: int
+
+
+class OrderStore(PostgresStore):
+    """Appends events and reads orders."""
+
+    outbox_table: ClassVar = OutboxTable("order_events", keeps_rows=True)
+
+    def next_number(self) -> int:
+        with self.transaction() as session:
+            return int(session.execute(select(order_numbers.next_value())).scalar_one())
+
+    def placed_with(self, key: Idempotency | None) -> str | None:
+        """The id of the order that this command has placed already. Raises `IdempotencyKeyReused`."""
+        if key is None:
+            return None
+        with self.transaction() as session:
+            reply = self.known(session, key)
+        return reply["order_id"] if reply else None
+
+    def place(self, placed: OrderPlaced, token: str, key: Idempotency | None, now: datetime) -> Stored:
+        """Record a new order with its command's identity, in one transaction.
+
+        When a twin of the command was quicker, its order is returned and nothing is written.
+        """
+        with self.transaction() as session:
+            if reply := self.claim(session, key):
+                return self._read(session, reply["order_id"])
+            order = after(None, placed, now)
+            session.execute(insert(order_events), [_row(placed, 1, now)])
+            session.execute(
+                insert(orders).values(
+                    id=order.id,
+                    version=1,
+                    status=order.status,
+                    payment_id=placed.payment_id,
+                    payment_token=token,
+                    saga_due=now + LEASE,
+                    created_at=now,
+                )
+            )
+            self.remember(session, key, {"order_id": order.id})
+        return Stored(order, token, 0)
+
+    def append(self, stored: Stored, events: Sequence[Event], now: datetime, due: timedelta = LEASE) -> Stored:
+        """Record what happened. Raises `VersionConflict` when the order is no longer at the version it was read at."""
+        order = stored.order
+        rows = []
+        for event in events:
+            order = after(order, event, now)
+            rows.append(_row(event, order.version, now))
+        goes_on = next_step(order) is not None
+        needs_token = order.payment_status is None and goes_on
+        try:
+            with self.transaction() as session:
+                changed = session.execute(
+                    update(orders)
+                    .where(orders.c.id == order.id, orders.c.version == stored.order.version)
+                    .values(
+                        version=order.version,
+                        status=order.status,
+                        attempts=0,
+                        saga_due=now + due if goes_on else None,
+                        payment_token=stored.payment_token if needs_token else None,
+                    )
+                )
+                if changed.rowcount != 1:  # type: ignore[attr-defined]
+                    raise VersionConflict()
+                session.execute(insert(order_events), rows)
+        except IntegrityError as raced:
+            raise VersionConflict() from raced
+        return Stored(order, stored.payment_token if needs_token else None, 0)
+
+    def read(self, order_id: str) -> Stored:
+        """An order as it is now. Raises `NotFound`."""
+        with self.transaction() as session:
+            return self._read(session, order_id)
+
+    def history(self, order_id: str) -> list[dict[str, Any]]:
+        """The envelopes of the order's events, oldest first."""
+        with self.transaction() as session:
+            return _envelopes(session, order_id)
+
+    def by_payment(self, payment_id: str) -> str | None:
+        """The order that this payment is for."""
+        with self.transaction() as session:
+            return session.execute(select(orders.c.id).where(orders.c.payment_id == payment_id)).scalar_one_or_none()
+
+    def postpone(self, order_id: str, version: int, wait: timedelta, now: datetime) -> None:
+        """Let the order rest for a while before its step is tried again."""
+        with self.transaction() as session:
+            session.execute(
+                update(orders)
+                .where(orders.c.id == order_id, orders.c.version == version)
+                .values(saga_due=now + wait, attempts=orders.c.attempts + 1)
+            )
+
+    def take_over(self, now: datetime, limit: int = 20) -> list[str]:
+        """Orders whose saga nobody works on: this process has them now, for the length of a lease."""
+        due = (
+            select(orders.c.id)
+            .where(orders.c.saga_due < now)
+            .order_by(orders.c.saga_due)
+            .limit(limit)
+            .with_for_update(skip_locked=True)
+        )
+        with self.transaction() as session:
+            taken = session.execute(
+                update(orders).where(orders.c.id.in_(due)).values(saga_due=now + LEASE).returning(orders.c.id)
+            )
+            return list(taken.scalars())
+
+    def ids_after(self, order_id: str | None, limit: int) -> list[str]:
+        """Order ids in the order of their making, for a rebuild in portions."""
+        query = select(orders.c.id).order_by(orders.c.id).limit(limit)
+        if order_id is not None:
+            query = query.where(orders.c.id > order_id)
+        with self.transaction() as session:
+            return list(session.execute(query).scalars())
+
+    def fold_many(self, order_ids: Sequence[str]) -> list[Order]:
+        """Orders made anew of nothing but their events."""
+        query = (
+            select(order_events.c.order_id, order_events.c.body)
+            .where(order_events.c.order_id.in_(bindparam("ids", expanding=True)))
+            .order_by(order_events.c.order_id, order_events.c.version)
+        )
+        by_order: dict[str, list[dict[str, Any]]] = {}
+        with self.transaction() as session:
+            for order_id, body in session.execute(query, {"ids": list(order_ids)}):
+                by_order.setdefault(order_id, []).append(orjson.loads(body))
+        return [fold(_parsed(envelopes)) for envelopes in by_order.values()]
+
+    def _read(self, session: Session, order_id: str) -> Stored:
+        envelopes = _envelopes(session, order_id)
+        row = session.execute(
+            select(orders.c.version, orders.c.payment_token, orders.c.attempts).where(orders.c.id == order_id)
+        ).one_or_none()
+        if row is None or not envelopes:
+            raise NotFound("There is no such order")
+        return Stored(fold(_parsed(envelopes)), row.payment_token, row.attempts)
+
+    def forget_old(self) -> None:
+        """Keys of commands are kept with their orders' ids; only seen events are forgotten."""
+        with self.transaction() as session:
+            session.execute(text("delete from inbox where handled_at < now() - interval '7 days'"))
+
+
+def _row(event: Event, version: int, now: datetime) -> dict[str, Any]:
+    wrapped = envelope(event, version, now)
+    return {
+        "order_id": event.subject,
+        "version": version,
+        "body": dumps(wrapped).decode(),
+        "created_at": now,
+    }
+
+
+def _envelopes(session: Session, order_id: str) -> list[dict[str, Any]]:
+    query = select(order_events.c.body).where(order_events.c.order_id == order_id).order_by(order_events.c.version)
+    return [orjson.loads(body) for body in session.execute(query).scalars()]
+
+
+def _parsed(envelopes: Iterable[dict[str, Any]]) -> Iterable[tuple[Event, datetime]]:
+    for wrapped in envelopes:
+        event = EVENTS["orders", wrapped["type"]].from_envelope(wrapped)
+        yield event, event.meta.time
