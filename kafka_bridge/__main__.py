@@ -1,0 +1,27 @@
+"""Run the bridge: `python -m kafka_bridge`. Ends on SIGTERM when what is on its way has arrived."""
+
+import signal
+
+import structlog
+
+from kafka_bridge.bridge import Bridge
+from kafka_bridge.settings import BridgeSettings
+from kafka_bridge.telemetry import serve
+from services.chassis import logs
+from services.chassis.registry import BRIDGE, port_of
+from services.chassis.settings import load
+
+
+def main() -> None:
+    settings = load(BridgeSettings)
+    logs.configure(BRIDGE, settings.log_level)
+    bridge = Bridge(settings)
+    for wanted in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(wanted, lambda *_: bridge.stopping.set())
+    serve(settings.bind_host, port_of(BRIDGE, settings.port_base), lambda: dict(bridge.states))
+    structlog.get_logger().info("started")
+    bridge.run()
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,185 @@
+"""The bridge itself: one thread that takes events from RabbitMQ, hands them to Kafka, and acknowledges in order.
+
+RabbitMQ keeps an event until Kafka has it: a message is acknowledged when its record, and all before it, are
+confirmed. While Kafka is away the producer retries for ever, at most `in_flight` events are out, and the rest waits
+in the queue. One bridge at a time reads (single active consumer), so the order of an aggregate's events is kept.
+"""
+
+import threading
+from collections import deque
+from collections.abc import Callable
+from typing import Any
+
+import amqp
+import structlog
+from confluent_kafka import KafkaError, KafkaException, Producer
+
+from kafka_bridge.records import HEADERS, NotAnEvent, record_of
+from kafka_bridge.settings import BridgeSettings
+from kafka_bridge.telemetry import DEAD, IN_FLIGHT, LAG_SECONDS, RECORDS
+from kafka_bridge.topics import ensure_topics
+from services.chassis import clock
+from services.chassis.queues import QUORUM, dead_queue, event_exchange, intake_queue
+from services.chassis.registry import BRIDGE, GATEWAY, PORT_OFFSETS
+from services.chassis.wire import BROKER_ERRORS, connect
+
+SOURCES = tuple(name for name in PORT_OFFSETS if name not in (BRIDGE, GATEWAY))
+HEARTBEAT_SECONDS = 20
+RECONNECT_SECONDS = 0.5
+IDLE_SECONDS, BUSY_SECONDS = 0.25, 0.002
+"""How long to wait for the next event while none, or some, are on their way to Kafka."""
+
+log = structlog.get_logger()
+
+
+class Bridge:
+    """Runs until it is stopped. Raises `KafkaException` when the producer can't go on: a new process can."""
+
+    def __init__(self, settings: BridgeSettings) -> None:
+        self.settings = settings
+        self.stopping = threading.Event()
+        self.states = {"rabbitmq": "down", "kafka": "down"}
+        self._producer = Producer(
+            {
+                "bootstrap.servers": settings.kafka_bootstrap,
+                "enable.idempotence": True,
+                "acks": "all",
+                "linger.ms": 2,
+                "compression.type": "lz4",
+                "message.timeout.ms": 0,
+                "reconnect.backoff.max.ms": 1000,
+                "error_cb": self._on_kafka_error,
+            }
+        )
+        self._open: deque[_InFlight] = deque()
+        self._fatal: KafkaError | None = None
+
+    def run(self) -> None:
+        """Make the topics, then carry events until `stopping` is set; reconnects by itself."""
+        while not self.stopping.is_set() and not self._topics_are_there():
+            self.stopping.wait(RECONNECT_SECONDS)
+        while not self.stopping.is_set():
+            try:
+                self._carry(connect(self.settings.amqp_url, heartbeat=HEARTBEAT_SECONDS))
+            except BROKER_ERRORS as lost:
+                self.states["rabbitmq"] = "down"
+                log.warning("broker_lost", error=str(lost))
+                self.stopping.wait(RECONNECT_SECONDS)
+        self._producer.flush(5)
+
+    def _topics_are_there(self) -> bool:
+        try:
+            ensure_topics(self.settings)
+        except KafkaException as away:
+            log.warning("kafka_not_reached", error=str(away))
+            return False
+        self.states["kafka"] = "up"
+        return True
+
+    def _carry(self, connection: amqp.Connection) -> None:
+        channel = connection.channel()
+        self._open.clear()  # what was out on the old connection comes again on this one
+        _declare(channel)
+        channel.basic_qos(0, self.settings.in_flight, False)
+        channel.basic_consume(intake_queue(BRIDGE).name, callback=self._produce)
+        self.states["rabbitmq"] = "up"
+        try:
+            while not self.stopping.is_set():
+                try:
+                    connection.drain_events(timeout=BUSY_SECONDS if self._open else IDLE_SECONDS)
+                except TimeoutError:
+                    connection.heartbeat_tick()
+                self._producer.poll(0)
+                self._acknowledge(channel)
+                if self._fatal is not None:
+                    raise KafkaException(self._fatal)
+            self._producer.flush(5)
+            self._acknowledge(channel)
+        finally:
+            connection.collect()
+
+    def _produce(self, message: amqp.Message) -> None:
+        body = message.body if isinstance(message.body, bytes) else message.body.encode()
+        try:
+            record = record_of(body)
+        except NotAnEvent as malformed:
+            log.error("not_an_event", error=str(malformed))
+            self._open.append(_InFlight(message.delivery_tag, dead=True, done=True))
+            return
+        flight = _InFlight(message.delivery_tag)
+        self._open.append(flight)
+        IN_FLIGHT.set(len(self._open))
+
+        def delivered(error: KafkaError | None, _record: Any) -> None:
+            flight.done = True
+            if error is not None:
+                flight.dead = True
+                log.error("record_refused", topic=record.topic, error=str(error))
+                return
+            self.states["kafka"] = "up"
+            RECORDS.labels(record.topic).inc()
+            LAG_SECONDS.observe((clock.now() - record.time).total_seconds())
+
+        self._hand_over(
+            lambda: self._producer.produce(
+                record.topic, record.value, record.key, headers=HEADERS, on_delivery=delivered
+            )
+        )
+
+    def _hand_over(self, produce: Callable[[], None]) -> None:
+        while True:
+            try:
+                produce()
+                return
+            except BufferError:  # the producer's own queue is full: let it send
+                self._producer.poll(0.05)
+
+    def _acknowledge(self, channel: amqp.Channel) -> None:
+        """Acknowledge all that is done from the oldest on, with one frame; park what can't become a record."""
+        last: int | None = None
+        while self._open and self._open[0].done:
+            flight = self._open.popleft()
+            if flight.dead:
+                if last is not None:
+                    channel.basic_ack(last, multiple=True)
+                    last = None
+                channel.basic_reject(flight.tag, requeue=False)
+                DEAD.inc()
+            else:
+                last = flight.tag
+        if last is not None:
+            channel.basic_ack(last, multiple=True)
+        IN_FLIGHT.set(len(self._open))
+
+    def _on_kafka_error(self, error: KafkaError) -> None:
+        log.warning("kafka_error", error=str(error))
+        if error.fatal():
+            self._fatal = error
+        if error.code() == KafkaError._ALL_BROKERS_DOWN:
+            self.states["kafka"] = "down"
+
+
+class _InFlight:
+    """One event between the two brokers."""
+
+    __slots__ = ("dead", "done", "tag")
+
+    def __init__(self, tag: int, dead: bool = False, done: bool = False) -> None:
+        self.tag, self.dead, self.done = tag, dead, done
+
+
+def _declare(channel: amqp.Channel) -> None:
+    """The bridge's queue, bound to everything that every service says, and where the unreadable ends."""
+    queue, dead = intake_queue(BRIDGE).name, dead_queue(BRIDGE).name
+    channel.queue_declare(dead, durable=True, auto_delete=False, arguments=QUORUM)
+    arguments = {
+        **QUORUM,
+        "x-single-active-consumer": True,
+        "x-dead-letter-exchange": "",
+        "x-dead-letter-routing-key": dead,
+    }
+    channel.queue_declare(queue, durable=True, auto_delete=False, arguments=arguments)
+    for source in SOURCES:
+        exchange = event_exchange(source)
+        channel.exchange_declare(exchange.name, exchange.type, durable=True, auto_delete=exchange.auto_delete)
+        channel.queue_bind(queue, exchange.name, routing_key="#")

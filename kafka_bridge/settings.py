@@ -1,0 +1,12 @@
+"""What the bridge is told at start."""
+
+from pydantic import Field
+
+from services.chassis.settings import Settings
+
+
+class BridgeSettings(Settings):
+    topic_partitions: int = Field(6, ge=1, le=1000, description="partitions of a topic that does not exist yet")
+    topic_replicas: int = Field(1, ge=1, le=10, description="copies of a topic that does not exist yet")
+    topic_retention_days: int = Field(30, ge=1, description="how long records are kept")
+    in_flight: int = Field(2000, ge=1, description="events taken from RabbitMQ that Kafka has not confirmed yet")

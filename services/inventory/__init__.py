@@ -1,0 +1,1 @@
+"""Stock by SKU and warehouse, held for orders, sold, counted."""

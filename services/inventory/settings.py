@@ -1,0 +1,18 @@
+"""What can be set of the inventory."""
+
+from datetime import timedelta
+
+from pydantic import Field
+
+from services.chassis.settings import Settings
+
+
+class InventorySettings(Settings):
+    """Prefix `ULTRAMARKET_`, as everywhere."""
+
+    stock_hold_seconds: float = Field(900, gt=0, le=86_400, description="how long stock is held for an unpaid order")
+    low_stock_threshold: int = Field(5, ge=0, le=1_000_000, description="of a SKU that has none of its own")
+
+    @property
+    def hold(self) -> timedelta:
+        return timedelta(seconds=self.stock_hold_seconds)

@@ -1,0 +1,73 @@
+"""Every query of the inventory: `levels` says what there is, `reservations` what was decided for each order.
+
+Why they agree, whatever happens at the same time or in between, is written in `reservations`.
+"""
+
+from collections.abc import Sequence
+
+from pymongo.client_session import ClientSession
+from pymongo.database import Database
+
+from schemas.base import Idempotency
+from services.chassis.stores.mongo import MongoStore
+from services.inventory.store.counts import Counts
+from services.inventory.store.levels import Document, Levels
+from services.inventory.store.reservations import Reservations
+from services.inventory.store.warehouses import Warehouses
+
+
+class InventoryStore(MongoStore):
+    """Levels, reservations and warehouses."""
+
+    hot_collections = ("levels",)
+
+    def __init__(self, database: Database[Document]) -> None:
+        super().__init__(database)
+        self.levels = Levels(database["levels"], self.pending)
+        self.counts = Counts(self.levels, self.pending)
+        self.reservations = Reservations(database["reservations"], self.levels)
+        self.warehouses = Warehouses(database["warehouses"], self.counts)
+
+    def indexes(self) -> None:
+        super().indexes()
+        self.levels.indexes()
+        self.reservations.indexes()
+        self.warehouses.indexes()
+
+    def seed(self) -> None:
+        self.warehouses.seed()
+
+    def adjust(
+        self, sku: str, delta: int, note: str, warehouse: str | None, threshold: int, idempotency: Idempotency | None
+    ) -> Document:
+        """Correct what is on hand, once per key."""
+        place = self.warehouses.place(warehouse)
+        if idempotency is None:
+            return self.counts.adjust(sku, delta, note, place, threshold)
+
+        def work(session: ClientSession) -> Document:
+            replay = self.claim(session, idempotency)
+            if replay is not None:
+                return dict(replay)
+            level = self.counts.adjust(sku, delta, note, place, threshold, session)
+            self.remember(session, idempotency, level)
+            return level
+
+        return self.in_transaction(work)
+
+    def set_initial(self, counts: Sequence[Document], threshold: int) -> int:
+        """Make the levels that don't exist yet; how many were made."""
+        places = {code: self.warehouses.place(code) for code in {count.get("warehouse") for count in counts}}
+        return self.counts.set_initial(
+            [
+                {
+                    "sku": count["sku"],
+                    "on_hand": count["on_hand"],
+                    "warehouse": places[count.get("warehouse")],
+                    "threshold": threshold
+                    if count.get("low_stock_threshold") is None
+                    else count["low_stock_threshold"],
+                }
+                for count in counts
+            ]
+        )

@@ -1,0 +1,163 @@
+"""Changes of one level document, each an update pipeline: MongoDB decides, computes and tells in one atomic step.
+
+A level: `{_id: SKU, warehouses: [{warehouse, priority, on_hand, reserved, available}] by priority, on_hand, reserved,
+available, low, low_stock_threshold, holds: [{token, order_id, quantity, takes: [{warehouse, quantity}], until}],
+version, outbox}`. The totals are always the sums over its warehouses, computed in the same step.
+"""
+
+from typing import Any
+
+Stages = list[dict[str, Any]]
+Expression = Any
+
+
+def change(moves: Expression, holds: Expression, stock_changed: dict[str, Any], low_stock: dict[str, Any]) -> Stages:
+    """Apply `moves` (`[{warehouse, on_hand, reserved}]`: differences), set `holds`, and say so.
+
+    The envelopes come without figures; they are filled from the document as it is after the change. `low_stock` is
+    said only when the available units fall from above the threshold to it or below.
+    """
+    return [
+        {"$set": {"_before": "$available", "_moves": moves, "holds": holds}},
+        {"$set": {"warehouses": _MOVED}},
+        {
+            "$set": {
+                "on_hand": {"$sum": "$warehouses.on_hand"},
+                "reserved": {"$sum": "$warehouses.reserved"},
+                "available": {"$sum": "$warehouses.available"},
+                "version": {"$add": ["$version", 1]},
+            }
+        },
+        {"$set": {"low": {"$lte": ["$available", "$low_stock_threshold"]}}},
+        {"$set": {"outbox": {"$concatArrays": ["$outbox", [_stock_changed(stock_changed)], _low_stock(low_stock)]}}},
+        {"$unset": ["_before", "_moves"]},
+    ]
+
+
+def holding(hold: dict[str, Any], takes: list[dict[str, Any]] | None) -> tuple[Expression, Expression]:
+    """Moves and holds for a new hold: from the given warehouses, else from the first that has it all."""
+    if takes is None:
+        enough = {"$filter": {"input": "$warehouses", "cond": {"$gte": ["$$this.available", hold["quantity"]]}}}
+        first: Expression = {"$let": {"vars": {"w": {"$first": enough}}, "in": "$$w.warehouse"}}
+        taken: Expression = [{"warehouse": first, "quantity": hold["quantity"]}]
+    else:
+        taken = {"$literal": takes}
+    held = {"$mergeObjects": [{"$literal": hold}, {"takes": taken}]}
+    return _moves(taken, 0, 1), {"$concatArrays": ["$holds", [held]]}
+
+
+def ending(order_id: str, sold: str | None, freed: str | None = None) -> tuple[Expression, Expression]:
+    """Moves and holds when the hold with the token `sold` leaves the house; every other hold of the order (or just
+    the one with the token `freed`) is freed.
+    """
+    of_order = {"$eq": ["$$this.order_id", {"$literal": order_id}]}
+    is_sold = {"$eq": ["$$this.token", {"$literal": sold}]}
+    is_freed = {"$eq": ["$$this.token", {"$literal": freed}]} if freed else {"$not": [is_sold]}
+    ends = {"$and": [of_order, {"$or": [is_sold, is_freed]}]}
+    moves = {
+        "$concatArrays": [
+            _moves(_takes({"$and": [of_order, is_sold]}), -1, -1),
+            _moves(_takes({"$and": [of_order, is_freed]}), 0, -1),
+        ]
+    }
+    return moves, {"$filter": {"input": "$holds", "cond": {"$not": [ends]}}}
+
+
+def giving_back(order_id: str, token: str, takes: list[dict[str, Any]]) -> tuple[Expression, Expression]:
+    """Moves and holds when a sold line comes back: to where it came from; a hold not yet sold off is only freed."""
+    unsold = {"$in": [{"$literal": token}, "$holds.token"]}
+    freed, holds = ending(order_id, sold=None)
+    back = {"$cond": [unsold, [], _moves({"$literal": takes}, 1, 0)]}
+    return {"$concatArrays": [freed, back]}, holds
+
+
+def counting(warehouse: dict[str, Any], delta: int, threshold: int) -> tuple[Stages, Expression]:
+    """Stages that make level and warehouse where they are missing, and the move of a count."""
+    empty = {"warehouse": warehouse["_id"], "priority": warehouse["priority"], "on_hand": 0, "reserved": 0}
+    defaults = {
+        "warehouses": [],
+        "holds": [],
+        "outbox": [],
+        "version": 0,
+        "available": 0,
+        "low_stock_threshold": threshold,
+    }
+    known = {"$in": [{"$literal": warehouse["_id"]}, "$warehouses.warehouse"]}
+    added = {"$concatArrays": ["$warehouses", [{"$literal": empty | {"available": 0}}]]}
+    stages = [
+        {"$set": {name: {"$ifNull": [f"${name}", {"$literal": value}]} for name, value in defaults.items()}},
+        {"$set": {"warehouses": {"$cond": [known, "$warehouses", in_order(added)]}}},
+    ]
+    return stages, [{"warehouse": {"$literal": warehouse["_id"]}, "on_hand": delta, "reserved": 0}]
+
+
+def in_order(warehouses: Expression) -> Expression:
+    """The warehouses by priority."""
+    return {"$sortArray": {"input": warehouses, "sortBy": {"priority": 1, "warehouse": 1}}}
+
+
+def _moves(takes: Expression, on_hand: int, reserved: int) -> Expression:
+    moved = {
+        "warehouse": "$$this.warehouse",
+        "on_hand": {"$multiply": ["$$this.quantity", on_hand]},
+        "reserved": {"$multiply": ["$$this.quantity", reserved]},
+    }
+    return {"$map": {"input": takes, "in": moved}}
+
+
+def _takes(condition: Expression) -> Expression:
+    """The takes of all holds that fulfil the condition, in one list."""
+    chosen = {"$filter": {"input": "$holds", "cond": condition}}
+    return {"$reduce": {"input": chosen, "initialValue": [], "in": {"$concatArrays": ["$$value", "$$this.takes"]}}}
+
+
+def _stock_changed(envelope: dict[str, Any]) -> Expression:
+    figures = {name: f"${name}" for name in ("on_hand", "reserved", "available")}
+    return _filled(envelope, figures | {"delta": {"$subtract": ["$available", "$_before"]}})
+
+
+def _low_stock(envelope: dict[str, Any]) -> Expression:
+    was_above = {"$gt": ["$_before", "$low_stock_threshold"]}
+    figures = {"available": "$available", "threshold": "$low_stock_threshold"}
+    return {"$cond": [{"$and": ["$low", was_above]}, [_filled(envelope, figures)], []]}
+
+
+def _filled(envelope: dict[str, Any], figures: dict[str, Any]) -> Expression:
+    data = {"$mergeObjects": [{"$literal": envelope["data"]}, figures]}
+    return {"$mergeObjects": [{"$literal": envelope}, {"sequence": "$version", "data": data}]}
+
+
+_MOVED: Expression = {
+    "$map": {
+        "input": "$warehouses",
+        "as": "w",
+        "in": {
+            "$let": {
+                "vars": {
+                    "mine": {
+                        "$filter": {
+                            "input": "$_moves",
+                            "as": "move",
+                            "cond": {"$eq": ["$$move.warehouse", "$$w.warehouse"]},
+                        }
+                    }
+                },
+                "in": {
+                    "$let": {
+                        "vars": {
+                            "on_hand": {"$add": ["$$w.on_hand", {"$sum": "$$mine.on_hand"}]},
+                            "reserved": {"$add": ["$$w.reserved", {"$sum": "$$mine.reserved"}]},
+                        },
+                        "in": {
+                            "warehouse": "$$w.warehouse",
+                            "priority": "$$w.priority",
+                            "on_hand": "$$on_hand",
+                            "reserved": "$$reserved",
+                            "available": {"$subtract": ["$$on_hand", "$$reserved"]},
+                        },
+                    }
+                },
+            }
+        },
+    }
+}

@@ -1,0 +1,64 @@
+"""Warehouses: the places that stock is taken from, by priority."""
+
+from typing import Any
+
+from pymongo import ReturnDocument
+from pymongo.client_session import ClientSession
+from pymongo.collection import Collection
+
+from services.chassis.errors import Conflict, NotFound
+from services.inventory.store.counts import Counts
+from services.inventory.store.levels import Document
+
+BY_PRIORITY = [("priority", 1), ("_id", 1)]
+
+
+class Warehouses:
+    """The `warehouses` collection."""
+
+    def __init__(self, collection: Collection[Document], counts: Counts) -> None:
+        self.warehouses = collection
+        self.counts = counts
+
+    def indexes(self) -> None:
+        self.warehouses.create_index(BY_PRIORITY)
+
+    def seed(self) -> None:
+        main = {"name": "Main warehouse", "priority": 100, "country": None}
+        self.warehouses.update_one({"_id": "main"}, {"$setOnInsert": main}, upsert=True)
+
+    def all(self) -> list[Document]:
+        return [to_warehouse(found) for found in self.warehouses.find().sort(BY_PRIORITY)]
+
+    def put(self, code: str, values: Document) -> Document:
+        """Make or change a warehouse; its new priority holds for every level at once."""
+
+        def work(session: ClientSession) -> Document:
+            saved = self.warehouses.find_one_and_replace(
+                {"_id": code}, values, upsert=True, return_document=ReturnDocument.AFTER, session=session
+            )
+            self.counts.reprioritise(code, values["priority"], session)
+            return to_warehouse(saved)
+
+        with self.warehouses.database.client.start_session() as session:
+            return session.with_transaction(work)
+
+    def delete(self, code: str) -> None:
+        self.place(code)
+        if self.counts.has_stock_in(code):
+            raise Conflict("There is stock in this warehouse", [{"field": "code", "message": "still has stock"}])
+        if self.warehouses.count_documents({}, limit=2) < 2:
+            raise Conflict("The last warehouse stays", [{"field": "code", "message": "is the only warehouse"}])
+        self.warehouses.delete_one({"_id": code})
+
+    def place(self, code: str | None) -> Document:
+        """The named warehouse, or the one of highest priority."""
+        found = self.warehouses.find_one({"_id": code} if code else {}, sort=BY_PRIORITY)
+        if found is None:
+            raise NotFound(f"There is no warehouse {code}", [{"field": "warehouse", "message": "does not exist"}])
+        return found
+
+
+def to_warehouse(document: Any) -> Document:
+    """A warehouse as the API says it."""
+    return {name: document.get(name) for name in ("name", "priority", "country")} | {"code": document["_id"]}
