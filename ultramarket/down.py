@@ -18,9 +18,10 @@ def down(instance: Instance) -> int:
         ended = sum(1 for info in states.values() if info["pid"])
         # By name: a configuration of an earlier version may hold programs that today's doesn't.
         services = [name for name in states if name in SERVICE_NAMES]
+        last = [name for name in states if name == "epmd"]
         supervisor.stop(services)
-        servers = [name for name in states if name not in SERVICE_NAMES and name != "epmd"]
-        supervisor.stop(servers)
+        supervisor.stop([name for name in states if name not in (*services, *last)])
+        supervisor.stop(last)
         supervisor.shutdown()
     left = processes.end_leftovers(instance, supervisor_runs=False)
     for file in (supervisor.pid_file, supervisor.socket):

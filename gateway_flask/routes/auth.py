@@ -77,4 +77,4 @@ def _take_cart_along(signed_in: dict[str, Any]) -> None:
     try:
         call("cart", "merge", cart_id=cart, user_id=signed_in["user"]["id"], deadline=2.0)
     except DomainError as error:
-        log.warning("cart_not_merged", cart_id=cart, code=error.code)
+        log.warning("cart_not_merged", code=error.code)

@@ -15,7 +15,7 @@ def event_exchange(source: str) -> Exchange:
 
     Built here so that the bridge, which is no service, needs neither Nameko nor eventlet. A test compares the two.
     """
-    return Exchange(f"{source}.events", type="topic", durable=True, auto_delete=True, delivery_mode=2)
+    return Exchange(f"{source}.events", type="topic", durable=True, auto_delete=False, delivery_mode=2)
 
 
 def intake_queue(service: str) -> Queue:

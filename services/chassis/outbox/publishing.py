@@ -58,7 +58,7 @@ class ConfirmingPublisher:
         exchange = exchange_of(wrapped)
         if exchange not in self._exchanges:
             # as Nameko's event handlers declare it, so that both can
-            self._channel.exchange_declare(exchange, "topic", durable=True, auto_delete=True)
+            self._channel.exchange_declare(exchange, "topic", durable=True, auto_delete=False)
             self._exchanges.add(exchange)
         headers = {"nameko.request_id": wrapped["requestid"]} if "requestid" in wrapped else {}
         message = amqp.Message(
