@@ -1,6 +1,6 @@
 # UltraMarket's front door. `make help` lists what can be done here; nothing needs Docker.
 .DEFAULT_GOAL := help
-.PHONY: help up down test unit bench lint types lock demo clean venv
+.PHONY: help venv up down demo test unit bench lint types lock clean
 SHELL := /bin/bash
 
 PYTHON ?= python3
@@ -18,3 +18,39 @@ $(STAMP): $(LOCK_FILES) pyproject.toml
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements/dev.txt
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --config-settings editable_mode=compat -e .
 	@touch $@
+
+up: venv ## start everything (the first time: install, migrate, fill) and print what runs where
+	@$(BIN)/ultramarket up
+
+down: ## end exactly what `make up` started
+	@test ! -x $(BIN)/ultramarket || $(BIN)/ultramarket down
+
+demo: venv ## one customer's journey over HTTP, narrated
+	@$(BIN)/ultramarket demo
+
+test: venv ## all tests on a fresh instance of their own, with coverage
+	@.ci/test $(TESTS)
+
+unit: venv ## the quick tests: no servers, under 30 s
+	@$(BIN)/python -m pytest -q tests/unit
+
+bench: venv ## measure a running instance; results go to bench/results/
+	@$(BIN)/python -m bench
+
+lint: venv ## style, and who may import whom
+	@$(BIN)/ruff check .
+	@$(BIN)/ruff format --check .
+	@$(BIN)/lint-imports --config setup.cfg
+
+types: venv ## static types; strict for schemas, the chassis and the domains
+	@$(BIN)/mypy schemas services gateway_flask kafka_bridge ultramarket
+
+lock: venv ## resolve requirements/*.in again and write the locks with hashes
+	@for name in base dev; do \
+	  $(BIN)/uv pip compile --quiet --upgrade --generate-hashes --no-emit-index-url --no-emit-find-links --no-annotate \
+	    --no-header --python-version 3.11 requirements/$$name.in --output-file requirements/$$name.txt || exit 1; \
+	done
+
+clean: ## remove the environment and the caches; instances stay (`ultramarket down --wipe` removes those)
+	@rm -rf .venv .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis .coverage .coverage.* htmlcov
+	@find . -name __pycache__ -not -path './.ultramarket/*' -prune -exec rm -rf {} +

@@ -1,29 +1,27 @@
-"""Make accounts directly in the auth service: the only way to the first administrator."""
+"""Make accounts directly in the auth service: the only way to the first administrator.
 
+`python -m ultramarket.accounts` makes the administrator that the environment names (containers do so once).
+"""
+
+import os
 from contextlib import suppress
-from typing import Any
+from typing import Any, Final
 
 from services.chassis.client import RpcClient
 from services.chassis.errors import Conflict
 from ultramarket.instance import ADMIN_EMAIL, Instance
 
+ADMINISTRATOR: Final = {"roles": ["ADMIN"], "first_name": "Ada", "last_name": "Administrator"}
 
-def create(
-    instance: Instance, email: str, password: str, roles: list[str], first_name: str, last_name: str
-) -> dict[str, Any]:
-    """The account as auth replies it. Raises the service's `DomainError`."""
-    client = RpcClient(instance.url("rabbitmq"), publishers=1)
+
+def create(amqp_url: str, **account: Any) -> dict[str, Any]:
+    """The account as auth replies it, of email, password, first_name, last_name, roles.
+
+    Raises the service's `DomainError`.
+    """
+    client = RpcClient(amqp_url, publishers=1)
     try:
-        user: dict[str, Any] = client.call(
-            "auth",
-            "create_user",
-            deadline=15,
-            email=email,
-            password=password,
-            first_name=first_name,
-            last_name=last_name,
-            roles=roles,
-        )
+        user: dict[str, Any] = client.call("auth", "create_user", deadline=15, **account)
         return user
     finally:
         client.close()
@@ -31,9 +29,23 @@ def create(
 
 def ensure_administrator(instance: Instance) -> None:
     """Idempotent. Raises `DomainError` when auth can't be asked."""
-    if instance.admin_made:
-        return
-    with suppress(Conflict):  # an earlier `up` made it and was killed before it could note so
-        create(instance, ADMIN_EMAIL, instance.secrets["admin_password"], ["ADMIN"], "Ada", "Administrator")
-    instance.admin_made = True
-    instance.save()
+    if not instance.admin_made:
+        with suppress(Conflict):  # an earlier `up` made it and was killed before it could note so
+            password = instance.secrets["admin_password"]
+            create(instance.url("rabbitmq"), email=ADMIN_EMAIL, password=password, **ADMINISTRATOR)
+        instance.admin_made = True
+        instance.save()
+
+
+def main() -> None:
+    with suppress(Conflict):
+        create(
+            os.environ["ULTRAMARKET_AMQP_URL"],
+            email=os.environ.get("ULTRAMARKET_ADMIN_EMAIL", ADMIN_EMAIL),
+            password=os.environ["ULTRAMARKET_ADMIN_PASSWORD"],
+            **ADMINISTRATOR,
+        )
+
+
+if __name__ == "__main__":
+    main()

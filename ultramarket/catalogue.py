@@ -145,7 +145,7 @@ def price_before(price: int, percentage: Any) -> int:
 CSV_COLUMNS: Final = """\
 Columns of a CSV (first line: their names; UTF-8; * = needed): title*, sku*, price* (19.99), currency (USD),
 description, slug, brand, category (path: Home/Kitchen), status (active), compare_at_price (24.99), weight_g, barcode,
-stock, tags (a|b), images (url|url), external_id, vendor_id, tax_class; attr.NAME for attributes. A line is a product."""
+stock, tags (a|b), images (url|url), external_id, vendor_id, tax_class; attr.NAME for attributes. A line, a product."""
 
 PLAIN: Final = ("title", "slug", "description", "brand", "category", "status", "external_id", "vendor_id", "tax_class")
 KNOWN: Final = {

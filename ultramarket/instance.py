@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Final
 
 from ultramarket import ports
+from ultramarket.keys import new_signing_key, write_private
 from ultramarket.ports import Block
 
 ROOT: Final = Path(__file__).resolve().parent.parent
@@ -154,7 +155,7 @@ class Instance:
         }
         write_private(self.folder / "secrets.json", json.dumps(self.secrets, indent=2))
         if not self.jwt_key.exists():
-            write_private(self.jwt_key, _new_signing_key())
+            write_private(self.jwt_key, new_signing_key())
         write_private(self.folder / "instance.json", json.dumps(facts, indent=2))
 
 
@@ -238,22 +239,3 @@ def _new_secrets() -> dict[str, str]:
         "erlang_cookie": secrets.token_hex(20),
         "secret_key": secrets.token_urlsafe(32),
     }
-
-
-def _new_signing_key() -> str:
-    from cryptography.hazmat.primitives import serialization
-    from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
-
-    return (
-        Ed25519PrivateKey.generate()
-        .private_bytes(serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption())
-        .decode()
-    )
-
-
-def write_private(path: Path, text: str) -> None:
-    """Replace a file as a whole; nobody else may read it, not even for a moment."""
-    new = path.with_name(path.name + ".new")
-    with os.fdopen(os.open(new, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w") as file:
-        file.write(text)
-    new.replace(path)

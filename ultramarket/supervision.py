@@ -11,7 +11,8 @@ from http.client import HTTPException
 from pathlib import Path
 from typing import Any, Final
 
-from ultramarket.instance import Instance, write_private
+from ultramarket.instance import Instance
+from ultramarket.keys import write_private
 from ultramarket.programs import Program
 
 LONGEST_SOCKET_PATH: Final = 100
@@ -54,6 +55,7 @@ class Supervisor:
     def launch(self) -> None:
         """Start the daemon; raises `RuntimeError` if it doesn't answer within 15 s."""
         self.socket.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        self.socket.unlink(missing_ok=True)
         subprocess.run(
             [sys.executable, "-m", "supervisor.supervisord", "-c", str(self.config)],
             env=_clean_environment(self.instance),

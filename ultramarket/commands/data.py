@@ -119,7 +119,14 @@ def create_user(
     secret = password or secrets.token_urlsafe(12)
     roles = [name.upper() for name in role]
     with refusals_end_the_command():
-        user = accounts.create(instance, email, secret, roles, first_name, last_name)
+        user = accounts.create(
+            instance.url("rabbitmq"),
+            email=email,
+            password=secret,
+            roles=roles,
+            first_name=first_name,
+            last_name=last_name,
+        )
     if as_json:
         print_json({"user": user, "password": secret})
     else:

@@ -1,6 +1,7 @@
 """env, status, logs, doctor: look at an instance without changing it."""
 
 import os
+import shlex
 import subprocess
 from typing import Annotated
 
@@ -19,14 +20,21 @@ def register(app: typer.Typer) -> None:
     app.command(epilog="Example: ultramarket logs orders -f")(logs)
 
 
-def env(context: typer.Context, as_json: AsJson = False) -> None:
+def env(
+    context: typer.Context,
+    as_json: AsJson = False,
+    everything: Annotated[
+        bool, typer.Option("--all", help="What our processes get too, the secret key included.")
+    ] = False,
+) -> None:
     """Print the instance's URLs and first credentials as shell exports, for clients of your own."""
-    variables = chosen(context).printed()
+    instance = chosen(context)
+    variables = instance.environment() if everything else instance.printed()
     if as_json:
         print_json(variables)
         return
     for name, value in variables.items():
-        typer.echo(f"export {name}='{value}'")
+        typer.echo(f"export {name}={shlex.quote(value)}")
 
 
 def status(context: typer.Context, as_json: AsJson = False) -> None:

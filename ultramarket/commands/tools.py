@@ -10,7 +10,8 @@ from rich.table import Table
 from ultramarket import mail as mails
 from ultramarket.commands.context import FAILED, NOT_THERE, chosen, console, fail, print_json
 from ultramarket.commands.data import refusals_end_the_command
-from ultramarket.instance import ROOT, write_private
+from ultramarket.instance import ROOT
+from ultramarket.keys import write_private
 
 AsJson = Annotated[bool, typer.Option("--json", help="For programs.")]
 

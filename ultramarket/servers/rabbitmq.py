@@ -4,7 +4,8 @@ import socket
 from pathlib import Path
 from typing import ClassVar, Final
 
-from ultramarket.instance import Instance, write_private
+from ultramarket.instance import Instance
+from ultramarket.keys import write_private
 from ultramarket.programs import Program
 from ultramarket.servers.base import Missing, Server, lacks, marked
 

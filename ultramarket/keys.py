@@ -1,0 +1,29 @@
+"""The key that signs access tokens: `python -m ultramarket.keys FILE` makes one where there is none."""
+
+import os
+import sys
+from pathlib import Path
+
+
+def new_signing_key() -> str:
+    """An Ed25519 private key, PEM (PKCS #8)."""
+    from cryptography.hazmat.primitives import serialization
+    from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+
+    pem = Ed25519PrivateKey.generate().private_bytes(
+        serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
+    )
+    return pem.decode()
+
+
+def write_private(path: Path, text: str) -> None:
+    """Replace a file as a whole; nobody else may read it, not even for a moment."""
+    new = path.with_name(path.name + ".new")
+    with os.fdopen(os.open(new, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w") as file:
+        file.write(text)
+    new.replace(path)
+
+
+if __name__ == "__main__":
+    if not Path(sys.argv[1]).exists():
+        write_private(Path(sys.argv[1]), new_signing_key())
