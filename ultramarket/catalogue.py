@@ -103,7 +103,7 @@ def from_dummyjson(row: Row) -> Row:
         variant["compare_at_price"] = {"amount": before, "currency": CURRENCY}
     if barcode := row.get("meta", {}).get("barcode"):
         variant["barcode"] = barcode
-    images = row.get("images") or []
+    images = [address(image) for image in row.get("images") or []]
     product: Row = {
         "external_id": f"dummyjson-{row['id']}",
         "title": row["title"],
@@ -114,9 +114,9 @@ def from_dummyjson(row: Row) -> Row:
         "attributes": _attributes(row),
         "images": images,
     }
-    for ours, theirs in (("brand", "brand"), ("category", "category"), ("thumbnail", "thumbnail")):
-        if row.get(theirs):
-            product[ours] = row[theirs]
+    product |= {name: row[name] for name in ("brand", "category") if row.get(name)}
+    if row.get("thumbnail"):
+        product["thumbnail"] = address(row["thumbnail"])
     if row.get("rating") is not None:
         product["rating"] = {"average": row["rating"], "count": len(row.get("reviews") or [])}
     return product
@@ -127,6 +127,11 @@ def _attributes(row: Row) -> Row:
     attributes: Row = {ours: row[theirs] for ours, theirs in texts.items() if row.get(theirs)}
     sizes = row.get("dimensions") or {}
     return attributes | {f"{side}_cm": sizes[side] for side in ("width", "height", "depth") if side in sizes}
+
+
+def address(url: str) -> str:
+    """The quotes in it escaped: they are no part of an address that is to stand in HTML."""
+    return url.replace("'", "%27").replace('"', "%22")
 
 
 def minor_units(price: Any) -> int:

@@ -167,10 +167,17 @@ def _rebuild_orders(instance: Instance, tell: Callable[[int], None]) -> int:
 
 
 def schemas() -> None:
-    """Write the JSON Schemas of the events, requests and replies to schemas/json/."""
-    from importlib import import_module
+    """Write the JSON Schemas of the events, requests and replies to schemas/json/.
 
-    folder = ROOT / "schemas" / "json"
-    written = import_module("schemas.export").export(folder)
-    count = len(written) if written is not None else len(list(folder.rglob("*.json")))
-    console.print(f"[green]✓[/] {count} schemas in {folder.relative_to(ROOT)}")
+    Exit code 1: a published event would change so that its readers break; nothing is written then.
+    """
+    from schemas.export import BreakingChange, write
+
+    try:
+        written = write()
+    except BreakingChange as change:
+        fail(str(change))
+    for file in written:
+        console.print(f"[green]✓[/] {file.relative_to(ROOT)}")
+    if not written:
+        console.print("[green]✓[/] all of schemas/json is current")

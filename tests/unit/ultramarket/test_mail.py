@@ -1,0 +1,50 @@
+"""Caught mails, listed and shown."""
+
+import asyncio
+from email.message import EmailMessage
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+
+from ultramarket import mail
+from ultramarket.catcher import Folder
+
+
+@pytest.fixture
+def instance(tmp_path: Path) -> Any:
+    return SimpleNamespace(mails=tmp_path)
+
+
+def deliver(folder: Path, subject: str, text: str = "Hello") -> None:
+    message = EmailMessage()
+    message["From"], message["To"], message["Subject"] = "shop@ultramarket.example", "clara@example.com", subject
+    message.set_content(text)
+    message.add_alternative(f"<p>{text}</p>", subtype="html")
+    envelope: Any = SimpleNamespace(content=bytes(message), mail_from="shop@x", rcpt_tos=["clara@example.com"])
+    reply = asyncio.run(Folder(folder).handle_DATA(None, None, envelope))  # type: ignore[arg-type]
+    assert reply.startswith("250")
+
+
+def test_mails_are_listed_newest_first(instance: Any) -> None:
+    deliver(instance.mails, "Welcome")
+    deliver(instance.mails, "Your order 1001 — thank you")
+
+    found = mail.summaries(instance)
+
+    assert [one["subject"] for one in found] == ["Your order 1001 — thank you", "Welcome"]
+    assert set(found[0]) == {"id", "at", "from", "to", "subject"}
+    assert found[0]["to"] == "clara@example.com"
+
+
+def test_a_mail_is_found_by_the_beginning_of_its_id_or_as_the_last(instance: Any) -> None:
+    deliver(instance.mails, "Welcome", text="Grüße")
+    [listed] = mail.summaries(instance)
+
+    for name in (listed["id"], listed["id"][:18], "last"):
+        one = mail.find(instance, name)
+        assert one is not None
+        assert one["text"].strip() == "Grüße"
+        assert "<p>Grüße</p>" in one["html"]
+    assert mail.find(instance, "20000101") is None
