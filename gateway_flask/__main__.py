@@ -3,6 +3,7 @@
 from granian import Granian
 from granian.constants import Interfaces
 from granian.http import HTTP1Settings
+from granian.log import LogLevels
 
 from gateway_flask.settings import GatewaySettings
 from services.chassis.registry import GATEWAY, port_of
@@ -26,7 +27,7 @@ def main() -> None:
         respawn_failed_workers=True,
         respawn_interval=0.5,
         workers_kill_timeout=settings.gateway_stop_seconds,
-        log_level="warning",
+        log_level=LogLevels.warning,
         log_access=False,
     ).serve()
 

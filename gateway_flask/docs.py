@@ -1,7 +1,7 @@
 """The contract for people: `/docs`, an interactive page, and for programs: `/api/v1/openapi.json`."""
 
 from importlib.resources import files
-from typing import Final
+from typing import Any, Final
 
 import orjson
 from flask import Response, send_from_directory
@@ -32,7 +32,7 @@ SwaggerUIBundle({url: "%s", dom_id: "#page", deepLinking: true, persistAuthoriza
 
 def application(name: str) -> OpenAPI:
     """An application that collects its routes for the document."""
-    bearer = {
+    bearer: dict[str, Any] = {
         "bearer": {
             "type": "http",
             "scheme": "bearer",

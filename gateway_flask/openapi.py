@@ -8,7 +8,7 @@ from typing import Any, Final
 
 from flask_openapi3 import OpenAPI
 from pydantic import BaseModel
-from pydantic.json_schema import models_json_schema
+from pydantic.json_schema import JsonSchemaMode, models_json_schema
 
 from gateway_flask.api import ENDPOINTS, Endpoint
 from gateway_flask.examples import BODIES
@@ -48,9 +48,13 @@ SYSTEM: Final[dict[str, tuple[str, type[BaseModel]]]] = {
 def document(app: OpenAPI) -> dict[str, Any]:
     """The whole document."""
     replies = {name: _enveloped(endpoint) for name, endpoint in ENDPOINTS.items()}
-    taken = [(endpoint.models["body"], "validation") for endpoint in ENDPOINTS.values() if "body" in endpoint.models]
-    given = [(model, "serialization") for model in (*replies.values(), Failure, Health, Live)]
-    references, definitions = models_json_schema([*dict.fromkeys(taken + given)], ref_template=REFERENCE)  # type: ignore[arg-type]
+    models: dict[tuple[type[BaseModel], JsonSchemaMode], None] = {}
+    for endpoint in ENDPOINTS.values():
+        if "body" in endpoint.models:
+            models[endpoint.models["body"], "validation"] = None
+    for model in (*replies.values(), Failure, Health, Live):
+        models[model, "serialization"] = None
+    references, definitions = models_json_schema(list(models), ref_template=REFERENCE)
     spec = app.api_doc
     for path in spec["paths"].values():
         for operation in path.values():

@@ -38,7 +38,7 @@ def query(model: type[M]) -> M:
     try:
         return model.model_validate(given)
     except ValidationError as error:
-        raise invalid(error) from None
+        raise invalid(error, at="query") from None
 
 
 def no_query() -> None:

@@ -13,7 +13,14 @@ class Client(Protocol):
     """What the routes need of an RPC client; tests bring their own."""
 
     def call(
-        self, service: str, method: str, *, deadline: float = 5.0, context: dict[str, Any] | None = None, **kwargs: Any
+        self,
+        service: str,
+        method: str,
+        /,
+        *,
+        deadline: float = 5.0,
+        context: dict[str, Any] | None = None,
+        **kwargs: Any,
     ) -> Any: ...
 
 
@@ -39,7 +46,7 @@ def install(app: Flask, amqp_url: str, deadline: float, client: Client | None = 
     app.extensions["rpc_deadline"] = deadline
 
 
-def call(service: str, method: str, *, deadline: float | None = None, **arguments: Any) -> Any:
+def call(service: str, method: str, /, *, deadline: float | None = None, **arguments: Any) -> Any:
     """Ask a service on behalf of the request in work. Raises its `DomainError`."""
     extensions = current_app.extensions
     client = extensions["rpc"].get()

@@ -47,7 +47,7 @@ def clear_cart() -> Response:
     return _reply(call("cart", "clear", **whose()), "Cart emptied")
 
 
-def whose() -> dict[str, str | None]:
+def whose() -> dict[str, Any]:
     """Whose cart: who is signed in has just their own."""
     if user := visit().caller.user_id:
         return {"cart_id": None, "user_id": user}

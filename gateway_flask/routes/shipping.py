@@ -1,5 +1,7 @@
 """What sending costs, and where a parcel is."""
 
+from typing import Any
+
 from flask import Response
 
 from gateway_flask.api import Api
@@ -26,7 +28,7 @@ api = Api("shipping", "Shipping", "Rates, shipments and tracking.")
 def shipping_rates(body: RatesRequest) -> Response:
     """What it costs to send the cart there, by each method that goes there."""
     address = body.address.model_dump()
-    cart = {"cart_id": body.cart_id, "user_id": None} if body.cart_id else whose()
+    cart: dict[str, Any] = {"cart_id": body.cart_id, "user_id": None} if body.cart_id else whose()
     goods = call("cart", "checkout_view", **cart, country=address["country"], region=address["region"])
     parcel = {key: goods[key] for key in ("subtotal", "weight_g", "currency")}
     return ok(call("shipping", "quote", address=address, **parcel), "Shipping rates")

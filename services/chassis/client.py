@@ -53,7 +53,14 @@ class RpcClient:
         self._reader.start()
 
     def call(
-        self, service: str, method: str, *, deadline: float = 5.0, context: dict[str, Any] | None = None, **kwargs: Any
+        self,
+        service: str,
+        method: str,
+        /,
+        *,
+        deadline: float = 5.0,
+        context: dict[str, Any] | None = None,
+        **kwargs: Any,
     ) -> Any:
         """Call `service.method(**kwargs)` and wait at most `deadline` seconds for its reply.
 

@@ -1,0 +1,92 @@
+"""For tests: the gateway in front of services that answer what a test tells them to."""
+
+import time
+from typing import Any
+
+import jwt
+import orjson
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+from jwt.algorithms import OKPAlgorithm
+
+from gateway_flask.settings import GatewaySettings
+
+USER = "0197b1c8-7a5e-7cc0-9f00-3f5b6d0c1a2b"
+
+
+class FakeServices:
+    """Keeps `RpcClient`'s contract: what goes over the wire must be JSON, what isn't answered is a bug of the test."""
+
+    def __init__(self) -> None:
+        self.answers: dict[str, Any] = {}
+        self.calls: list[tuple[str, dict[str, Any]]] = []
+        self.context: dict[str, Any] | None = None
+        self.deadline = 0.0
+
+    def answer(self, method: str, answer: Any) -> None:
+        """What `service.method` replies, raises, or computes from its arguments."""
+        self.answers[method] = answer
+
+    def call(
+        self,
+        service: str,
+        method: str,
+        /,
+        *,
+        deadline: float = 5.0,
+        context: dict[str, Any] | None = None,
+        **kwargs: Any,
+    ) -> Any:
+        name = f"{service}.{method}"
+        arguments = orjson.loads(orjson.dumps(kwargs))
+        self.calls.append((name, arguments))
+        self.context, self.deadline = context, deadline
+        answer = self.answers[name]
+        if isinstance(answer, Exception):
+            raise answer
+        return answer(**arguments) if callable(answer) else answer
+
+    def arguments(self, method: str) -> dict[str, Any]:
+        """What `method` was last called with."""
+        return next(arguments for name, arguments in reversed(self.calls) if name == method)
+
+
+class Issuer:
+    """Signs tokens as `auth` does."""
+
+    def __init__(self, kid: str = "key-1") -> None:
+        self.kid = kid
+        self.private = Ed25519PrivateKey.generate()
+
+    def jwks(self) -> dict[str, Any]:
+        key = OKPAlgorithm.to_jwk(self.private.public_key(), as_dict=True)
+        return {"keys": [key | {"kid": self.kid, "alg": "EdDSA", "use": "sig"}]}
+
+    def token(self, *roles: str, expires_in: int = 900, **claims: Any) -> str:
+        now = int(time.time())
+        said = {
+            "sub": USER,
+            "email": "ada@example.com",
+            "name": "Ada Lovelace",
+            "roles": list(roles or ("CUSTOMER",)),
+            "sid": "session-1",
+            "type": "access",
+            "jti": "token-1",
+            "iat": now,
+            "exp": now + expires_in,
+        }
+        return jwt.encode(said | claims, self.private, algorithm="EdDSA", headers={"kid": self.kid})
+
+    def bearer(self, *roles: str, **claims: Any) -> dict[str, str]:
+        return {"Authorization": f"Bearer {self.token(*roles, **claims)}"}
+
+
+def settings(**changed: Any) -> GatewaySettings:
+    """Settings in which nothing is reachable unless the test says where."""
+    nowhere: dict[str, Any] = {
+        "amqp_url": "amqp://127.0.0.1:1",
+        "postgres_url": "postgresql://127.0.0.1:1/x",
+        "mongo_url": "mongodb://127.0.0.1:1",
+        "redis_url": "redis://127.0.0.1:1",
+        "kafka_bootstrap": "127.0.0.1:1",
+    }
+    return GatewaySettings(**(nowhere | changed))

@@ -1,0 +1,36 @@
+"""The gateway in front of services that answer what a test tells them to. There is no Redis."""
+
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+from flask.testing import FlaskClient
+from flask_openapi3 import OpenAPI
+
+from gateway_flask.app import create_app
+from gateway_flask.testing import FakeServices, Issuer, settings
+
+
+@pytest.fixture(scope="session")
+def issuer() -> Issuer:
+    return Issuer()
+
+
+@pytest.fixture
+def services(issuer: Issuer) -> FakeServices:
+    fake = FakeServices()
+    fake.answer("auth.jwks", issuer.jwks())
+    return fake
+
+
+@pytest.fixture
+def make_app(services: FakeServices) -> Callable[..., OpenAPI]:
+    def make(**changed: Any) -> OpenAPI:
+        return create_app(settings(**changed), services)
+
+    return make
+
+
+@pytest.fixture
+def client(make_app: Callable[..., OpenAPI]) -> FlaskClient:
+    return make_app().test_client()

@@ -1,0 +1,197 @@
+"""Whatever a client sends, it gets one clear error from the table, and no service hears of it."""
+
+import io
+import json
+from typing import Any
+
+import pytest
+from flask.testing import FlaskClient
+
+from gateway_flask.testing import FakeServices, Issuer
+
+ITEMS = "/api/v1/cart/items"
+JSON = "application/json"
+
+
+def _error(response: Any) -> tuple[int, str, list[str]]:
+    body = response.get_json()
+    assert body["success"] is False
+    assert body["error"]["message"]
+    return response.status_code, body["error"]["code"], [detail.get("field") for detail in body["error"]["details"]]
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        b"",
+        b"not json",
+        b'{"sku": "MUG"',
+        b'{"sku": "MUG", "quantity": NaN}',
+        b'{"sku": "MUG", "quantity": Infinity}',
+        b'{"sku": "\xff"}',
+        b'{"sku": "\\ud800"}',
+        b'{"sku": ' + b"[" * 10_000 + b"]" * 10_000 + b"}",
+        b'{"sku": ' + b"[" * 500 + b"]" * 500 + b"}",
+    ],
+)
+def test_what_is_not_json_is_a_bad_request(client: FlaskClient, services: FakeServices, body: bytes) -> None:
+    response = client.post(ITEMS, data=body, content_type=JSON)
+
+    assert _error(response) == (400, "BAD_REQUEST", [])
+    assert services.calls == []
+
+
+@pytest.mark.parametrize("kind", ["text/plain", "application/x-www-form-urlencoded", "multipart/form-data"])
+def test_another_content_type_is_a_bad_request(client: FlaskClient, kind: str) -> None:
+    assert _error(client.post(ITEMS, data=b'{"sku": "MUG"}', content_type=kind)) == (400, "BAD_REQUEST", [])
+
+
+@pytest.mark.parametrize(
+    "headers", [{"Content-Encoding": "gzip"}, {"Content-Type": "application/json; charset=utf-16"}]
+)
+def test_encodings_that_we_do_not_read_are_named(client: FlaskClient, headers: dict[str, str]) -> None:
+    response = client.post(ITEMS, data=b'{"sku": "MUG"}', headers={"Content-Type": JSON} | headers)
+
+    assert _error(response) == (415, "UNSUPPORTED_MEDIA_TYPE", [])
+
+
+@pytest.mark.parametrize(
+    ("body", "field"),
+    [
+        ({"sku": "MUG", "quantity": "3"}, "quantity"),
+        ({"sku": "MUG", "quantity": True}, "quantity"),
+        ({"sku": "MUG", "quantity": 1.5}, "quantity"),
+        ({"sku": "MUG", "quantity": 0}, "quantity"),
+        ({"sku": "MUG", "quantity": -1}, "quantity"),
+        ({"sku": "MUG", "quantity": 10**30}, "quantity"),
+        ({"sku": "MUG", "quantity": None}, "quantity"),
+        ({"sku": "MUG\x00", "quantity": 1}, "sku"),
+        ({"sku": "x" * 10_000}, "sku"),
+        ({"sku": ["MUG"]}, "sku"),
+        ({"sku": "MUG", "price": 1}, "price"),
+        ({"sku": "MUG", "a\x00b": 1}, "body"),
+        ({}, "sku"),
+        ([], "body"),
+        ("MUG", "body"),
+        (None, "body"),
+    ],
+)
+def test_a_wrong_field_is_named(client: FlaskClient, services: FakeServices, body: Any, field: str) -> None:
+    status, code, fields = _error(client.post(ITEMS, data=json.dumps(body), content_type=JSON))
+
+    assert (status, code) == (422, "VALIDATION_ERROR")
+    assert field in fields
+    assert services.calls == []
+
+
+def test_a_wrong_field_is_named_by_its_path(client: FlaskClient) -> None:
+    response = client.post(
+        "/api/v1/orders",
+        json={
+            "shipping_address": {"name": "A", "line1": "1", "city": "C", "postal_code": "1", "country": "Nowhere"},
+            "shipping_method": "standard",
+            "payment_method": {"provider": "sandbox", "token": "pm_card_visa", "cvc": "123"},
+        },
+        headers={"Idempotency-Key": "k"},
+    )
+
+    assert _error(response) == (422, "VALIDATION_ERROR", ["shipping_address.country", "payment_method.cvc"])
+
+
+@pytest.mark.parametrize(
+    ("query", "field"),
+    [
+        ("page=0", "page"),
+        ("limit=1000", "limit"),
+        ("page=1&page=2", "page"),
+        ("page=one", "page"),
+        ("colour=red", "colour"),
+        ("sort=cheapest", "sort"),
+        ("category=%00", "category"),
+        ("%00=1", ""),
+        ("min_price=9&max_price=3", "query"),
+        ("in_stock=perhaps", "in_stock"),
+        ("vendor=7", "vendor"),
+    ],
+)
+def test_a_wrong_parameter_is_named(client: FlaskClient, services: FakeServices, query: str, field: str) -> None:
+    status, code, fields = _error(client.get(f"/api/v1/products?{query}"))
+
+    assert (status, code) == (422, "VALIDATION_ERROR")
+    assert field in fields
+    assert services.calls == []
+
+
+def test_a_route_without_parameters_takes_none(client: FlaskClient) -> None:
+    assert _error(client.get("/api/v1/cart?id=1")) == (422, "VALIDATION_ERROR", ["id"])
+
+
+def test_invalid_bytes_in_a_query_stay_what_they_are(client: FlaskClient, services: FakeServices) -> None:
+    services.answer("products.list_products", {"items": [], "page": 1, "limit": 20, "total": 0, "next_cursor": None})
+
+    assert client.get("/api/v1/products?brand=%ff%fe").status_code == 200
+
+
+def test_a_body_over_the_limit_is_too_large(client: FlaskClient) -> None:
+    body = b'{"sku": "' + b"x" * 2_000_000 + b'"}'
+
+    assert _error(client.post(ITEMS, data=body, content_type=JSON)) == (413, "PAYLOAD_TOO_LARGE", [])
+
+
+def test_a_body_of_untold_length_over_the_limit_is_too_large(client: FlaskClient) -> None:
+    response = client.post(
+        ITEMS,
+        input_stream=io.BytesIO(b'{"sku": "' + b"x" * 2_000_000 + b'"}'),
+        content_type=JSON,
+        environ_overrides={"wsgi.input_terminated": True},
+    )
+    assert _error(response) == (413, "PAYLOAD_TOO_LARGE", [])
+
+
+@pytest.mark.parametrize(
+    "path",
+    [
+        "/api/v1/orders/7",
+        "/api/v1/orders/%00",
+        "/api/v1/orders/%ff",
+        "/api/v1/orders/" + "x" * 5000,
+        "/api/v1/products/..%2f..%2fetc",
+        "/api/v1/tracking/a b",
+        "/api/v1/nowhere",
+        "/",
+        "//api/v1/products",
+        "/api/v1/products//",
+    ],
+)
+def test_what_cannot_be_an_id_is_nowhere(client: FlaskClient, services: FakeServices, path: str) -> None:
+    assert _error(client.get(path)) == (404, "NOT_FOUND", [])
+    assert services.calls == []
+
+
+def test_an_unknown_method_is_told_which_there_are(client: FlaskClient) -> None:
+    response = client.put("/api/v1/cart", json={})
+
+    assert _error(response) == (405, "METHOD_NOT_ALLOWED", [])
+    assert response.headers["Allow"] == "DELETE, GET, HEAD, OPTIONS"
+
+
+@pytest.mark.parametrize("cart", ["x", "../../etc", "a b" * 10, "x" * 65])
+def test_a_cart_id_that_cannot_be_ours_is_refused(client: FlaskClient, cart: str) -> None:
+    assert _error(client.get("/api/v1/cart", headers={"X-Cart-Id": cart})) == (422, "VALIDATION_ERROR", ["X-Cart-Id"])
+
+
+@pytest.mark.parametrize("key", ["", "x" * 256, "tab\tinside", "ümlaut"])
+def test_an_idempotency_key_that_is_none_is_refused(client: FlaskClient, key: str) -> None:
+    body = {"email": "a@b.co", "password": "long enough", "first_name": "A", "last_name": "B"}
+    response = client.post("/api/v1/auth/register", json=body, headers={"Idempotency-Key": key})
+
+    assert _error(response) == (422, "VALIDATION_ERROR", ["Idempotency-Key"])
+
+
+def test_a_route_without_a_body_takes_none(client: FlaskClient, services: FakeServices, issuer: Issuer) -> None:
+    services.answer("auth.logout_all", None)
+
+    assert client.post("/api/v1/auth/logout-all", headers=issuer.bearer()).status_code == 200
+    assert client.post("/api/v1/auth/logout-all", json={}, headers=issuer.bearer()).status_code == 200
+    refused = client.post("/api/v1/auth/logout-all", json={"everyone": True}, headers=issuer.bearer())
+    assert _error(refused) == (422, "VALIDATION_ERROR", ["everyone"])

@@ -1,0 +1,160 @@
+"""Who gets in, and with which token."""
+
+import base64
+import json
+from collections.abc import Callable
+from typing import Any
+
+import jwt
+import pytest
+from flask.testing import FlaskClient
+from flask_openapi3 import OpenAPI
+
+from gateway_flask import identity
+from gateway_flask.testing import USER, FakeServices, Issuer
+from services.chassis.errors import ServiceUnavailable
+
+ME = "/api/v1/auth/me"
+
+
+def _code(response: Any) -> tuple[int, str]:
+    return response.status_code, response.get_json()["error"]["code"]
+
+
+def _forged(header: dict[str, Any], claims: dict[str, Any]) -> str:
+    def part(value: Any) -> str:
+        return base64.urlsafe_b64encode(json.dumps(value).encode()).decode().rstrip("=")
+
+    return f"{part(header)}.{part(claims)}."
+
+
+def test_a_good_token_gets_in(client: FlaskClient, services: FakeServices, issuer: Issuer) -> None:
+    services.answer("auth.me", {"id": USER})
+
+    response = client.get(ME, headers=issuer.bearer())
+
+    assert response.get_json()["data"] == {"id": USER}
+    assert services.arguments("auth.me") == {"user_id": USER}
+    assert services.context is not None
+    assert (services.context["user_id"], services.context["session_id"]) == (USER, "session-1")
+
+
+def test_the_keys_are_fetched_once(client: FlaskClient, services: FakeServices, issuer: Issuer) -> None:
+    services.answer("auth.me", {"id": USER})
+
+    for _ in range(3):
+        client.get(ME, headers=issuer.bearer())
+
+    assert [name for name, _ in services.calls].count("auth.jwks") == 1
+
+
+def test_a_rotated_key_works_at_once_but_strangers_cause_no_storm(
+    client: FlaskClient, services: FakeServices, issuer: Issuer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    services.answer("auth.me", {"id": USER})
+    client.get(ME, headers=issuer.bearer())
+    newer = Issuer("key-2")
+    services.answer("auth.jwks", newer.jwks())
+
+    too_soon = [client.get(ME, headers=newer.bearer()).status_code for _ in range(5)]
+    assert too_soon == [401] * 5
+    assert [name for name, _ in services.calls].count("auth.jwks") == 1
+
+    monkeypatch.setattr(identity, "REFRESH_SECONDS", 0.0)
+    assert client.get(ME, headers=newer.bearer()).status_code == 200
+
+
+def test_without_a_token(client: FlaskClient) -> None:
+    assert _code(client.get(ME)) == (401, "UNAUTHENTICATED")
+
+
+def test_an_expired_token_says_so(client: FlaskClient, issuer: Issuer) -> None:
+    assert _code(client.get(ME, headers=issuer.bearer(expires_in=-60))) == (401, "TOKEN_EXPIRED")
+
+
+def test_tokens_of_others_are_refused(client: FlaskClient, issuer: Issuer) -> None:
+    claims = {"sub": USER, "roles": ["ADMIN"], "type": "access", "exp": 9_999_999_999}
+    bad = [
+        Issuer(issuer.kid).token("ADMIN"),
+        issuer.token()[:-6],
+        issuer.token(type="refresh"),
+        _forged({"alg": "none", "kid": issuer.kid}, claims),
+        jwt.encode(claims, "x" * 32, algorithm="HS256", headers={"kid": issuer.kid}),
+        jwt.encode(claims, issuer.private, algorithm="EdDSA"),
+        jwt.encode(
+            {"roles": ["ADMIN"], "exp": 9_999_999_999}, issuer.private, algorithm="EdDSA", headers={"kid": issuer.kid}
+        ),
+        "nonsense",
+        "a.b.c",
+    ]
+    for token in bad:
+        assert _code(client.get(ME, headers={"Authorization": f"Bearer {token}"})) == (401, "UNAUTHENTICATED"), token
+
+
+@pytest.mark.parametrize("header", ["", "Bearer", "Bearer ", "Basic YTpi", "Bearer a b", "bearer\tx", "Bearer \xff"])
+def test_a_header_that_is_no_token(client: FlaskClient, header: str) -> None:
+    assert _code(client.get(ME, headers={"Authorization": header})) == (401, "UNAUTHENTICATED")
+
+
+@pytest.mark.parametrize(
+    ("path", "roles", "status"),
+    [
+        ("/api/v1/inventory/low-stock", ("CUSTOMER",), 403),
+        ("/api/v1/inventory/low-stock", ("VENDOR",), 200),
+        ("/api/v1/inventory/low-stock", ("ADMIN",), 200),
+        ("/api/v1/inventory/warehouses", ("VENDOR",), 403),
+        ("/api/v1/inventory/warehouses", ("CUSTOMER", "ADMIN"), 200),
+        ("/api/v1/orders", ("ADMIN",), 200),
+        ("/api/v1/orders", ("STRANGER",), 403),
+    ],
+)
+def test_roles(
+    client: FlaskClient, services: FakeServices, issuer: Issuer, path: str, roles: tuple[str, ...], status: int
+) -> None:
+    page = {"items": [], "page": 1, "limit": 20, "total": 0, "next_cursor": None}
+    services.answer("inventory.low_stock", page)
+    services.answer("inventory.list_warehouses", [])
+    services.answer("orders.list_orders", page)
+
+    assert client.get(path, headers=issuer.bearer(*roles)).status_code == status
+
+
+def test_a_guest_may_come_without_a_token_but_not_with_a_bad_one(
+    client: FlaskClient, services: FakeServices, issuer: Issuer
+) -> None:
+    services.answer("cart.get_cart", {"id": None})
+
+    assert client.get("/api/v1/cart").status_code == 200
+    assert _code(client.get("/api/v1/cart", headers=issuer.bearer(expires_in=-60))) == (401, "TOKEN_EXPIRED")
+
+
+def test_an_old_token_does_not_get_in_the_way_of_a_login(
+    client: FlaskClient, services: FakeServices, issuer: Issuer
+) -> None:
+    services.answer("auth.login", {"user": {"id": USER}})
+
+    response = client.post(
+        "/api/v1/auth/login", json={"email": "a@b.co", "password": "x"}, headers=issuer.bearer(expires_in=-60)
+    )
+    assert response.status_code == 200
+
+
+def test_auth_being_away_is_not_the_clients_fault(client: FlaskClient, services: FakeServices, issuer: Issuer) -> None:
+    services.answer("auth.jwks", ServiceUnavailable())
+
+    assert _code(client.get(ME, headers=issuer.bearer())) == (503, "SERVICE_UNAVAILABLE")
+
+
+def test_sign_ins_are_counted_by_address(make_app: Callable[..., OpenAPI], services: FakeServices) -> None:
+    client = make_app(rate_limit_sign_in="2/minute").test_client()
+    services.answer("auth.login", {"user": {"id": USER}})
+
+    def login() -> Any:
+        return client.post("/api/v1/auth/login", json={"email": "a@b.co", "password": "x"})
+
+    assert [login().status_code for _ in range(2)] == [200, 200]
+    refused = login()
+    assert _code(refused) == (429, "RATE_LIMITED")
+    assert refused.headers["RateLimit-Limit"] == "2"
+    assert refused.headers["RateLimit-Remaining"] == "0"
+    assert 1 <= int(refused.headers["Retry-After"]) <= 61
