@@ -1,0 +1,1 @@
+"""Payments: money promised, taken and given back, exactly once each, through providers outside."""

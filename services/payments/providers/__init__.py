@@ -1,0 +1,1 @@
+"""Those who move the money: one interface, the sandbox, and Stripe."""

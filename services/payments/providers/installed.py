@@ -1,0 +1,47 @@
+"""The providers that this shop has, by its settings, with the breaker of each."""
+
+from typing import Any
+
+from nameko.extensions import DependencyProvider
+
+from services.chassis.settings import load
+from services.chassis.stores.postgres import open_store
+from services.payments.providers.bank import SandboxBank
+from services.payments.providers.interface import Provider
+from services.payments.providers.resilience import Caller
+from services.payments.providers.sandbox import SandboxProvider
+from services.payments.settings import PaymentSettings
+
+
+class Installed:
+    """Providers by name, each with the caller that retries and breaks for it."""
+
+    def __init__(self, providers: dict[str, Provider]) -> None:
+        self.providers = providers
+        self.callers = {name: Caller(name) for name in providers}
+
+
+class Providers(DependencyProvider):
+    """Makes the providers once per process. The sandbox's bank has a pool of its own, as a bank outside would."""
+
+    def setup(self) -> None:
+        self.installed = Installed(make_providers(load(PaymentSettings)))
+
+    def get_dependency(self, worker_ctx: Any) -> Installed:
+        return self.installed
+
+
+def make_providers(settings: PaymentSettings, schema: str = "payments") -> dict[str, Provider]:
+    """What `ULTRAMARKET_PAYMENT_PROVIDERS` names. Raises `LookupError` for a name that we don't know."""
+    providers: dict[str, Provider] = {}
+    for name in settings.enabled_providers:
+        if name == "sandbox":
+            bank = open_store(SandboxBank, settings.postgres_url, schema, settings.workers)
+            providers[name] = SandboxProvider(bank, settings.secret_key, settings.provider_timeout)
+        elif name == "stripe":
+            from services.payments.providers.stripe import StripeProvider
+
+            providers[name] = StripeProvider(settings)
+        else:
+            raise LookupError(f"ULTRAMARKET_PAYMENT_PROVIDERS: there is no provider {name}")
+    return providers

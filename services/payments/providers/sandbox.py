@@ -1,0 +1,96 @@
+"""The provider for development and tests. Its tokens have the names of Stripe's test mode, so calls work there too.
+
+https://docs.stripe.com/testing#cards; those that begin with `pm_sandbox_` are ours.
+"""
+
+import hashlib
+import hmac
+import time
+
+import orjson
+
+from services.chassis.errors import InvalidState, Unauthenticated, ValidationFailed
+from services.payments.providers.bank import BankRefuses, SandboxBank
+from services.payments.providers.interface import Answer, Charge, Notice, ProviderUnavailable
+
+DECLINES = {
+    "pm_card_chargeDeclined": "generic_decline",
+    "pm_card_visa_chargeDeclined": "generic_decline",
+    "pm_card_chargeDeclinedInsufficientFunds": "insufficient_funds",
+    "pm_card_visa_chargeDeclinedInsufficientFunds": "insufficient_funds",
+}
+NEEDS_ACTION = ("pm_card_authenticationRequired", "pm_card_authenticationRequiredOnSetup")
+PAYS = ("pm_card_visa", "pm_card_mastercard", "pm_sandbox_dispute")
+SLOW, TIMES_OUT, FAILS_TWICE = "pm_sandbox_slow", "pm_sandbox_timeout", "pm_sandbox_error"
+SLOW_SECONDS = 2.0
+SIGNATURE_HEADER = "x-sandbox-signature"
+
+
+class SandboxProvider:
+    """Talks to the sandbox's bank as to one outside."""
+
+    name = "sandbox"
+
+    def __init__(self, bank: SandboxBank, secret: str, timeout: float) -> None:
+        self.bank = bank
+        self._secret = secret.encode()
+        self._timeout = timeout
+
+    def authorise(self, charge: Charge, key: str) -> Answer:
+        token = charge.token
+        if token in DECLINES:
+            return Answer("declined", decline_code=DECLINES[token])
+        if token in NEEDS_ACTION:
+            opened = self.bank.charge(key, charge.amount, charge.currency, token, "requires_action")
+            return Answer(
+                "requires_action", opened["id"], client_secret=f"{opened['id']}_secret_{self._mark(opened['id'])}"
+            )
+        if token not in (*PAYS, SLOW, TIMES_OUT, FAILS_TWICE):
+            return Answer("declined", decline_code="no_such_card")
+        if token == FAILS_TWICE and self.bank.tries(key) <= 2:
+            raise ProviderUnavailable("The sandbox answered 500")
+        opened = self.bank.charge(key, charge.amount, charge.currency, token, "authorized")
+        if token == SLOW:
+            time.sleep(min(SLOW_SECONDS, self._timeout * 2))
+        if token == TIMES_OUT and self.bank.tries(key) == 1:
+            time.sleep(self._timeout)
+            raise ProviderUnavailable("The sandbox did not answer in time")
+        return Answer("authorized", opened["id"])
+
+    def capture(self, reference: str, amount: int, currency: str, key: str) -> None:
+        self._ask(lambda: self.bank.capture(key, reference, amount))
+
+    def void(self, reference: str, key: str) -> None:
+        self._ask(lambda: self.bank.void(key, reference))
+
+    def refund(self, reference: str, amount: int, currency: str, key: str) -> str:
+        return str(self._ask(lambda: self.bank.refund(key, reference, amount))["id"])
+
+    def read_notice(self, body: bytes, headers: dict[str, str]) -> Notice | None:
+        """`{"id", "type": "payment.confirmed"|"payment.declined", "charge"}`, signed with HMAC-SHA256 in hex."""
+        if not hmac.compare_digest(self.sign(body), headers.get(SIGNATURE_HEADER, "")):
+            raise Unauthenticated("The signature is not the sandbox's")
+        try:
+            said = orjson.loads(body)
+            status = {"payment.confirmed": "authorized", "payment.declined": "declined"}.get(said["type"])
+            message_id, charge_id = str(said["id"]), str(said["charge"])
+        except (ValueError, KeyError, TypeError, AttributeError) as malformed:
+            raise ValidationFailed.of("body", "must have id, type and charge") from malformed
+        if status is None:
+            return None
+        self.bank.settle(charge_id, status)
+        return Notice(message_id, charge_id, status, "authentication_failed" if status == "declined" else None)
+
+    def sign(self, body: bytes) -> str:
+        """The signature that the sandbox puts on a message."""
+        return hmac.new(self._secret, body, hashlib.sha256).hexdigest()
+
+    def _mark(self, charge_id: str) -> str:
+        return hmac.new(self._secret, charge_id.encode(), hashlib.sha256).hexdigest()[:24]
+
+    @staticmethod
+    def _ask(request):  # type: ignore[no-untyped-def]
+        try:
+            return request()
+        except BankRefuses as refused:
+            raise InvalidState(str(refused)) from refused
