@@ -3,13 +3,14 @@
 import os
 import subprocess
 import sys
+import threading
 import time
 from collections import deque
 from collections.abc import Callable
-from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor, as_completed
 from dataclasses import dataclass, field
 from functools import partial
-from typing import Final
+from typing import Final, NoReturn
 
 from ultramarket import health, ports, processes
 from ultramarket.instance import ROOT, Instance
@@ -20,6 +21,8 @@ from ultramarket.supervision import Supervisor, answers
 SERVER_SECONDS: Final = 120
 SERVICE_SECONDS: Final = 60
 POLL_SECONDS: Final = 0.1
+LIVES: Final = 5
+"""So many starts one after the other are no start."""
 
 
 class CannotStart(Exception):
@@ -45,6 +48,8 @@ class Rising:
     only_servers: bool = False
     started: list[str] = field(default_factory=list)
     """What had to be started; empty when everything ran."""
+    given_up: threading.Event = field(default_factory=threading.Event)
+    """One step has failed: the others need not go on."""
 
     def run(self) -> None:
         """Raises `CannotStart`, `ports.PortTaken`."""
@@ -60,10 +65,10 @@ class Rising:
                     steps[name] = pool.submit(
                         self._service, name, [steps[need] for need in needs(name) if need in steps]
                     )
-            # The first cause, not what failed because of it: servers come before the services in this order.
-            failures = [failure for step in steps.values() if (failure := step.exception()) is not None]
-        if failures:
-            raise failures[0]
+            for step in as_completed(steps.values()):
+                if failure := step.exception():
+                    self.given_up.set()
+                    raise failure
 
     def _server(self, server: Server) -> None:
         begun = time.monotonic()
@@ -102,13 +107,21 @@ class Rising:
         return fresh
 
     def _wait(self, name: str, ready: Callable[[], bool], seconds: float) -> None:
+        """Raises `CannotStart` when it takes too long, dies again and again, or another step has failed."""
         end = time.monotonic() + seconds
+        lives: set[int] = set()
         while not ready():
-            if time.monotonic() > end or self.supervisor.states().get(name, {}).get("statename") == "FATAL":
-                raise CannotStart(
-                    f"{name} is not ready after {seconds:.0f} s. The end of its log:\n{log_end(self.instance, name)}"
-                )
+            lives.add(self.supervisor.states().get(name, {}).get("pid", 0))
+            if self.given_up.is_set():
+                raise CannotStart(f"{name} was still starting")
+            if len(lives) > LIVES:
+                self._give_up(f"{name} dies as soon as it starts", name)
+            if time.monotonic() > end:
+                self._give_up(f"{name} is not ready after {seconds:.0f} s", name)
             time.sleep(POLL_SECONDS)
+
+    def _give_up(self, why: str, name: str) -> NoReturn:
+        raise CannotStart(f"{why}. The end of its log:\n{log_end(self.instance, name)}")
 
 
 def programs_of(instance: Instance) -> list[Program]:
