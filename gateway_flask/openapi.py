@@ -52,7 +52,8 @@ def document(app: OpenAPI) -> dict[str, Any]:
     for endpoint in ENDPOINTS.values():
         if "body" in endpoint.models:
             models[endpoint.models["body"], "validation"] = None
-    for model in (*replies.values(), Failure, Health, Live):
+    replied: list[type[BaseModel]] = [*replies.values(), Failure, Health, Live]
+    for model in replied:
         models[model, "serialization"] = None
     references, definitions = models_json_schema(list(models), ref_template=REFERENCE)
     spec = app.api_doc

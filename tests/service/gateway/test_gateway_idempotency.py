@@ -1,0 +1,235 @@
+"""The same request twice does its work once, whoever else is there, whatever breaks."""
+
+import threading
+import time
+import uuid
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any
+
+import pytest
+import redis
+from flask_openapi3 import OpenAPI
+
+from gateway_flask import idempotency
+from gateway_flask.replies import Replies, Reply, Verdict
+from gateway_flask.testing import FakeServices, Issuer
+from services.chassis.errors import (
+    DeadlineExceeded,
+    DomainError,
+    IdempotencyInProgress,
+    NotFound,
+    OutOfStock,
+    PaymentDeclined,
+    ServiceUnavailable,
+)
+
+ORDER = {
+    "email": "ada@example.com",
+    "shipping_address": {"name": "A", "line1": "1", "city": "C", "postal_code": "1", "country": "US"},
+    "shipping_method": "standard",
+    "payment_method": {"provider": "sandbox", "token": "pm_card_visa"},
+}
+
+
+@pytest.fixture
+def key() -> str:
+    return uuid.uuid4().hex
+
+
+@pytest.fixture
+def order(make_app: Callable[..., OpenAPI], key: str) -> Callable[..., Any]:
+    app = make_app()
+
+    def place(cart: str = f"cart-{key}", note: str | None = None, **headers: str) -> Any:
+        sent = {"Idempotency-Key": key, "X-Cart-Id": cart} | headers
+        return app.test_client().post("/api/v1/orders", json=ORDER | ({"note": note} if note else {}), headers=sent)
+
+    return place
+
+
+class Orders:
+    """Counts what it is asked for; each order is another."""
+
+    def __init__(self, takes: float = 0.0, status: str = "confirmed", error: Exception | None = None) -> None:
+        self.placed = 0
+        self.takes, self.status, self.error = takes, status, error
+        self._lock = threading.Lock()
+
+    def __call__(self, **_: Any) -> dict[str, Any]:
+        with self._lock:
+            self.placed += 1
+            number = self.placed
+        time.sleep(self.takes)
+        if self.error is not None:
+            raise self.error
+        return {"id": str(uuid.uuid4()), "status": self.status, "number": number}
+
+
+def test_a_repetition_gets_the_first_reply_byte_for_byte(order: Callable[..., Any], services: FakeServices) -> None:
+    orders = Orders()
+    services.answer("orders.place_order", orders)
+
+    first, second = order(), order()
+
+    assert orders.placed == 1
+    assert (second.status_code, second.data) == (first.status_code, first.data) == (201, first.data)
+    assert second.headers["Content-Type"] == first.headers["Content-Type"]
+    assert "Idempotency-Replayed" not in first.headers
+    assert second.headers["Idempotency-Replayed"] == "true"
+    assert first.headers["X-Request-Id"] != second.headers["X-Request-Id"]
+
+
+def test_the_commands_identity_reaches_the_service(order: Callable[..., Any], services: FakeServices, key: str) -> None:
+    services.answer("orders.place_order", Orders())
+    order()
+
+    identity = services.arguments("orders.place_order")["idempotency"]
+
+    assert (identity["key"], identity["owner"]) == (key, f"cart:cart-{key}")
+    assert len(identity["fingerprint"]) == 64
+
+
+def test_fifty_at_once_do_the_work_once(order: Callable[..., Any], services: FakeServices) -> None:
+    orders = Orders(takes=0.3)
+    services.answer("orders.place_order", orders)
+
+    with ThreadPoolExecutor(50) as pool:
+        replies = list(pool.map(lambda _: order(), range(50)))
+
+    assert orders.placed == 1
+    assert {reply.status_code for reply in replies} == {201}
+    assert len({reply.data for reply in replies}) == 1
+
+
+def test_who_comes_while_the_first_is_at_it_is_told_to_come_again(
+    order: Callable[..., Any], services: FakeServices, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(idempotency, "WAIT_SECONDS", 0.1)
+    orders = Orders(takes=0.8)
+    services.answer("orders.place_order", orders)
+
+    with ThreadPoolExecutor(2) as pool:
+        first = pool.submit(order)
+        time.sleep(0.2)
+        second = order()
+
+        assert (second.status_code, second.get_json()["error"]["code"]) == (409, "IDEMPOTENCY_IN_PROGRESS")
+        assert second.headers["Retry-After"] == "1"
+        assert first.result().status_code == 201
+    assert order().data == first.result().data
+    assert orders.placed == 1
+
+
+def test_another_body_is_refused(order: Callable[..., Any], services: FakeServices) -> None:
+    orders = Orders()
+    services.answer("orders.place_order", orders)
+    order()
+
+    refused = order(note="Another")
+
+    assert (refused.status_code, refused.get_json()["error"]["code"]) == (422, "IDEMPOTENCY_KEY_REUSED")
+    assert orders.placed == 1
+
+
+def test_keys_of_others_are_unknown(order: Callable[..., Any], services: FakeServices, issuer: Issuer) -> None:
+    orders = Orders()
+    services.answer("orders.place_order", orders)
+
+    mine, theirs = order(), order(cart="another-guests-cart")
+    customers = order(**issuer.bearer())
+
+    assert orders.placed == 3
+    assert len({mine.data, theirs.data, customers.data}) == 3
+
+
+@pytest.mark.parametrize(
+    "outcome", [OutOfStock.of("MUG", 2, 1), PaymentDeclined(None, [{"decline_code": "lost"}]), NotFound()]
+)
+def test_a_refusal_is_an_outcome_as_well(
+    order: Callable[..., Any], services: FakeServices, outcome: DomainError
+) -> None:
+    orders = Orders(error=outcome)
+    services.answer("orders.place_order", orders)
+
+    first, second = order(), order()
+
+    assert orders.placed == 1
+    assert (second.status_code, second.data) == (outcome.status, first.data)
+
+
+@pytest.mark.parametrize(
+    "outcome", [ServiceUnavailable(), DeadlineExceeded(), IdempotencyInProgress(), RuntimeError("a bug")]
+)
+def test_what_is_not_an_outcome_can_be_tried_again(
+    order: Callable[..., Any], services: FakeServices, outcome: Exception
+) -> None:
+    orders = Orders(error=outcome)
+    services.answer("orders.place_order", orders)
+
+    order()
+    orders.error = None
+
+    assert order().status_code == 201
+    assert orders.placed == 2
+
+
+def test_an_order_still_pending_is_asked_for_again(order: Callable[..., Any], services: FakeServices) -> None:
+    orders = Orders(status="pending")
+    services.answer("orders.place_order", orders)
+
+    assert order().status_code == 202
+    orders.status = "confirmed"
+    assert order().status_code == 201
+
+
+def test_a_refused_request_does_not_use_up_its_key(
+    make_app: Callable[..., OpenAPI], services: FakeServices, key: str
+) -> None:
+    services.answer("orders.place_order", Orders())
+    client, headers = make_app().test_client(), {"Idempotency-Key": key, "X-Cart-Id": f"cart-{key}"}
+
+    assert client.post("/api/v1/orders", json={}, headers=headers).status_code == 422
+    assert client.post("/api/v1/orders", json=ORDER, headers=headers).status_code == 201
+
+
+def test_without_redis_the_services_are_asked_each_time(
+    make_app: Callable[..., OpenAPI], services: FakeServices, key: str
+) -> None:
+    orders = Orders()
+    services.answer("orders.place_order", orders)
+    client = make_app().test_client()
+    client.application.extensions["replies"] = Replies(redis.Redis(port=1), 1000)
+
+    for _ in range(2):
+        headers = {"Idempotency-Key": key, "X-Cart-Id": f"cart-{key}"}
+        assert client.post("/api/v1/orders", json=ORDER, headers=headers).status_code == 201
+    assert orders.placed == 2
+    assert services.arguments("orders.place_order")["idempotency"]["key"] == key
+
+
+def test_a_killed_gateways_mark_expires(store: "redis.Redis", key: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("gateway_flask.replies.LEASE_MS", 200)
+    replies, name = Replies(store, 60_000), Replies.name("user:1", key)
+
+    assert replies.claim(name, "f", "first") == (Verdict.OURS, None)
+    assert replies.claim(name, "f", "second") == (Verdict.IN_PROGRESS, None)
+    assert replies.claim(name, "other", "third") == (Verdict.REUSED, None)
+    time.sleep(0.3)
+    assert replies.claim(name, "f", "second") == (Verdict.OURS, None)
+
+
+def test_a_late_finisher_overwrites_nothing(store: "redis.Redis", key: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("gateway_flask.replies.LEASE_MS", 100)
+    replies, name = Replies(store, 60_000), Replies.name("user:1", key)
+    replies.claim(name, "f", "late")
+    time.sleep(0.2)
+    replies.claim(name, "f", "successor")
+    reply = Reply(201, {"Content-Type": "application/json"}, b'{"a":  1}')
+
+    assert not replies.keep(name, "late", Reply(500, {}, b""))
+    assert not replies.forget(name, "late")
+    assert replies.keep(name, "successor", reply)
+    assert not replies.forget(name, "successor")
+    assert replies.claim(name, "f", "reader") == (Verdict.DONE, reply)
+    assert 50_000 < store.pttl(name) <= 60_000
