@@ -1,0 +1,146 @@
+"""Shipping: quotes from the shop's rates, shipments with tracking numbers, and their way."""
+
+import hashlib
+import time
+from typing import Any, ClassVar
+
+from schemas.base import Caller
+from schemas.shipping import CreateShipment, PriceOf, Quote, ShipmentEventRequest
+from services.chassis.errors import NotFound, ValidationFailed
+from services.chassis.ids import is_id
+from services.chassis.money import json as money
+from services.chassis.rpc import rpc
+from services.chassis.service import Service
+from services.chassis.stores.postgres import Postgres
+from services.shipping import domain
+from services.shipping.domain import Tariff
+from services.shipping.store import ShippingStore
+
+TARIFFS_SECONDS = 5.0
+"""How old the rates may be that a quote is made from."""
+
+
+class AddEvent(ShipmentEventRequest):
+    """The command behind a parcel's station."""
+
+    shipment_id: str
+    caller: Caller
+
+
+class CreateParcel(CreateShipment):
+    """The command with who gives it; another service gives it in its own name."""
+
+    caller: Caller | None = None
+
+
+class ShippingService(Service):
+    name = "shipping"
+
+    store = Postgres(ShippingStore)
+    _kept: ClassVar[tuple[float, list[Tariff]]] = (0.0, [])
+
+    @rpc
+    def quote(self, command: Quote) -> list[dict[str, Any]]:
+        """Every method that takes the parcel there, cheapest first. None: an empty list."""
+        return [_shown(tariff, price) for tariff, price in self._offers(command)]
+
+    @rpc
+    def price_of(self, command: PriceOf) -> dict[str, Any]:
+        """The price of one method. Raises `ValidationFailed` on `shipping_method` when it doesn't go there."""
+        for tariff, price in self._offers(command):
+            if tariff.method == command.method:
+                return _shown(tariff, price)
+        raise ValidationFailed.of("shipping_method", f"{command.method} does not deliver this order to that address")
+
+    @rpc
+    def methods(self) -> list[dict[str, Any]]:
+        """Every method, with the countries that it goes to."""
+        by_code: dict[str, dict[str, Any]] = {}
+        for tariff in self._tariffs():
+            shown = by_code.setdefault(
+                tariff.method,
+                {
+                    "method": tariff.method,
+                    "name": tariff.name,
+                    "carrier": tariff.carrier,
+                    "countries": set(),
+                    "days_min": tariff.days_min,
+                    "days_max": tariff.days_max,
+                },
+            )
+            shown["countries"].update(tariff.zone.countries)
+            shown["days_min"] = min(shown["days_min"], tariff.days_min)
+            shown["days_max"] = max(shown["days_max"], tariff.days_max)
+        return [shown | {"countries": sorted(shown["countries"])} for shown in by_code.values()]
+
+    @rpc
+    def create_shipment(self, command: CreateParcel) -> dict[str, Any]:
+        """Make a parcel of an order with its tracking number; asked twice, it is the same parcel.
+
+        Raises `Conflict` for a number that another order has.
+        """
+        if command.caller is not None and not command.caller.is_admin:
+            command = command.model_copy(update={"vendor_id": command.caller.user_id})
+        carrier = command.carrier or next(
+            (tariff.carrier for tariff in self._tariffs() if tariff.method == command.method), "UltraPost"
+        )
+        return self.store.create(command, carrier, command.tracking_number or tracking_number(command))
+
+    @rpc
+    def add_event(self, command: AddEvent) -> dict[str, Any]:
+        """Say what happened to a parcel: administrators of any, vendors of their own."""
+        self._check_id(command.shipment_id)
+        _, vendor_id = self.store.owners(command.shipment_id)
+        if not (command.caller.is_admin or (vendor_id is not None and vendor_id == command.caller.user_id)):
+            raise NotFound("There is no such shipment")
+        return self.store.move(command.shipment_id, command.status, command.location, command.message)
+
+    @rpc
+    def get_shipment(self, shipment_id: str, caller: Caller) -> dict[str, Any]:
+        """A parcel of the caller's own order, or their own parcel. Raises `NotFound`."""
+        self._check_id(shipment_id)
+        if not caller.is_admin and (caller.user_id is None or caller.user_id not in self.store.owners(shipment_id)):
+            raise NotFound("There is no such shipment")
+        return self.store.read(shipment_id)
+
+    @rpc
+    def track(self, number: str) -> dict[str, Any]:
+        """Where the parcel with this number is. Raises `NotFound`."""
+        return self.store.track(number)
+
+    def _tariffs(self) -> list[Tariff]:
+        read_at, tariffs = ShippingService._kept
+        if time.monotonic() - read_at > TARIFFS_SECONDS:
+            tariffs = self.store.tariffs()
+            ShippingService._kept = (time.monotonic(), tariffs)
+        return tariffs
+
+    def _offers(self, command: Quote) -> list[tuple[Tariff, int]]:
+        tariffs = self._tariffs()
+        address = command.address
+        zones = {tariff.zone.id: tariff.zone for tariff in tariffs}.values()
+        zone = domain.zone_for(zones, address.country, address.region)
+        here = [tariff for tariff in tariffs if zone is not None and tariff.zone.id == zone.id]
+        return domain.offers(here, command.subtotal, command.weight_g, command.currency)
+
+    @staticmethod
+    def _check_id(shipment_id: str) -> None:
+        if not is_id(shipment_id):
+            raise NotFound("There is no such shipment")
+
+
+def tracking_number(command: CreateShipment) -> str:
+    """A number for a parcel that has none of its carrier: made of what is in it, so that a repetition gets the same."""
+    what = "|".join([command.order_id, *sorted(f"{line.sku}x{line.quantity}" for line in command.items)])
+    return "UP" + hashlib.sha256(what.encode()).hexdigest()[:14].upper()
+
+
+def _shown(tariff: Tariff, price: int) -> dict[str, Any]:
+    return {
+        "method": tariff.method,
+        "name": tariff.name,
+        "carrier": tariff.carrier,
+        "price": money(price, tariff.currency),
+        "days_min": tariff.days_min,
+        "days_max": tariff.days_max,
+    }

@@ -1,0 +1,161 @@
+"""Every query on rates, shipments and their stations."""
+
+from typing import Any
+
+from sqlalchemy import func, insert, select, update
+from sqlalchemy.dialects.postgresql import insert as pg_insert
+from sqlalchemy.orm import Session
+
+from schemas.events.shipping import ShipmentCreated, ShipmentMoved
+from schemas.shipping import CreateShipment
+from services.chassis.clock import rfc3339
+from services.chassis.errors import Conflict, NotFound
+from services.chassis.ids import new_id
+from services.chassis.stores.postgres import PostgresStore
+from services.shipping import seed
+from services.shipping.domain import Tariff, Zone, check_move
+from services.shipping.models import methods, rates, shipments, stations, zones
+
+
+class ShippingStore(PostgresStore):
+    """Tariffs are few and rarely changed; shipments are looked up by id, number and order."""
+
+    def tariffs(self) -> list[Tariff]:
+        """All rates with their method and zone."""
+        query = select(rates, methods.c.name, methods.c.carrier, zones.c.countries, zones.c.regions).join_from(
+            rates, methods
+        ).join(zones)  # fmt: skip
+        with self.transaction() as session:
+            return [
+                Tariff(
+                    method=row.method,
+                    name=row.name,
+                    carrier=row.carrier,
+                    zone=Zone(row.zone, tuple(row.countries), tuple(row.regions)),
+                    currency=row.currency,
+                    base=row.base,
+                    per_kg=row.per_kg,
+                    free_above=row.free_above,
+                    max_weight_g=row.max_weight_g,
+                    days_min=row.days_min,
+                    days_max=row.days_max,
+                )
+                for row in session.execute(query)
+            ]
+
+    def create(self, command: CreateShipment, carrier: str, tracking_number: str) -> dict[str, Any]:
+        """Record a parcel, its first station and its event; the same number of the same order only once.
+
+        Raises `Conflict` when another order has the number.
+        """
+        shipment_id = new_id()
+        row = {
+            "id": shipment_id,
+            "order_id": command.order_id,
+            "user_id": command.user_id,
+            "vendor_id": command.vendor_id,
+            "method": command.method,
+            "carrier": carrier,
+            "tracking_number": tracking_number,
+            "status": "created",
+            "items": [line.model_dump() for line in command.items],
+            "address": command.address.model_dump() if command.address else None,
+        }
+        with self.transaction() as session:
+            if reply := self.claim(session, command.idempotency):
+                return dict(reply)
+            made = session.execute(pg_insert(shipments).values(row).on_conflict_do_nothing())
+            if made.rowcount == 0:  # type: ignore[attr-defined]
+                return self._known(session, command.order_id, tracking_number)
+            session.execute(insert(stations).values(shipment_id=shipment_id, status="created"))
+            self.emit(
+                session,
+                ShipmentCreated(
+                    shipment_id=shipment_id,
+                    order_id=command.order_id,
+                    carrier=carrier,
+                    tracking_number=tracking_number,
+                    method=command.method,
+                    user_id=command.user_id,
+                ),
+            )
+            shown = self._shown(session, shipments.c.id == shipment_id)
+            self.remember(session, command.idempotency, shown)
+            return shown
+
+    def move(self, shipment_id: str, status: str, location: str | None, message: str | None) -> dict[str, Any]:
+        """Record a station. Raises `NotFound`, `InvalidState`."""
+        with self.transaction() as session:
+            row = session.execute(
+                select(shipments.c.status, shipments.c.order_id).where(shipments.c.id == shipment_id).with_for_update()
+            ).one_or_none()
+            if row is None:
+                raise NotFound("There is no such shipment")
+            check_move(row.status, status)
+            station = {"shipment_id": shipment_id, "status": status, "location": location, "message": message}
+            session.execute(insert(stations).values(station))
+            session.execute(
+                update(shipments).where(shipments.c.id == shipment_id).values(status=status, updated_at=func.now())
+            )
+            self.emit(session, ShipmentMoved(order_id=row.order_id, **station))
+            return self._shown(session, shipments.c.id == shipment_id)
+
+    def read(self, shipment_id: str) -> dict[str, Any]:
+        """A shipment with its stations and its owners. Raises `NotFound`."""
+        with self.transaction() as session:
+            return self._shown(session, shipments.c.id == shipment_id)
+
+    def owners(self, shipment_id: str) -> tuple[str | None, str | None]:
+        """Whose order it is, and whose parcel: (user id, vendor id). Raises `NotFound`."""
+        query = select(shipments.c.user_id, shipments.c.vendor_id).where(shipments.c.id == shipment_id)
+        with self.transaction() as session:
+            row = session.execute(query).one_or_none()
+        if row is None:
+            raise NotFound("There is no such shipment")
+        return row.user_id, row.vendor_id
+
+    def track(self, number: str) -> dict[str, Any]:
+        """What anybody may know who has the number. Raises `NotFound`."""
+        with self.transaction() as session:
+            shown = self._shown(session, shipments.c.tracking_number == number)
+        return {key: shown[key] for key in ("tracking_number", "carrier", "status", "events", "updated_at")}
+
+    def seed(self) -> None:
+        """Zones, methods and rates of a new shop. What is there already stays as it was made."""
+        with self.transaction() as session:
+            if session.execute(select(func.count()).select_from(methods)).scalar_one():
+                return
+            for table, rows in ((zones, seed.ZONES), (methods, seed.METHODS), (rates, seed.RATES)):
+                session.execute(pg_insert(table).on_conflict_do_nothing(), rows)
+
+    def _known(self, session: Session, order_id: str, number: str) -> dict[str, Any]:
+        shown = self._shown(session, shipments.c.tracking_number == number)
+        if shown["order_id"] != order_id:
+            raise Conflict("Another shipment has this number", [{"field": "tracking_number", "message": "is taken"}])
+        return shown
+
+    def _shown(self, session: Session, condition: Any) -> dict[str, Any]:
+        row = session.execute(select(shipments).where(condition)).one_or_none()
+        if row is None:
+            raise NotFound("There is no such shipment")
+        found = session.execute(select(stations).where(stations.c.shipment_id == row.id).order_by(stations.c.position))
+        return {
+            "id": row.id,
+            "order_id": row.order_id,
+            "method": row.method,
+            "carrier": row.carrier,
+            "tracking_number": row.tracking_number,
+            "status": row.status,
+            "items": row.items,
+            "events": [
+                {
+                    "status": station.status,
+                    "location": station.location,
+                    "message": station.message,
+                    "at": rfc3339(station.at),
+                }
+                for station in found
+            ],
+            "created_at": rfc3339(row.created_at),
+            "updated_at": rfc3339(row.updated_at),
+        }
