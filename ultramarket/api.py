@@ -36,7 +36,7 @@ class Api:
             reply = self.session.request(method, self.prefix + path, json=body, headers=named, timeout=self.seconds)
             envelope = reply.json()
         except requests.RequestException as lost:
-            raise Refused(0, {"message": f"no answer from {self.prefix}: {lost}"}) from lost
+            raise Refused(0, {"message": f"no answer from {self.prefix} ({type(lost).__name__})"}) from lost
         if not envelope.get("success"):
             raise Refused(reply.status_code, envelope.get("error") or {})
         return envelope.get("data")
