@@ -1,0 +1,113 @@
+"""Auth: register, sign in, refresh with rotation, sign out; keys for everybody who checks tokens."""
+
+from typing import Any
+
+from nameko.extensions import DependencyProvider
+
+from schemas.auth import CreateUser, Login, RefreshRequest, Register
+from services.auth import tokens
+from services.auth.passwords import Passwords
+from services.auth.settings import AuthSettings
+from services.auth.store import AccountStore
+from services.auth.tokens import Signer
+from services.chassis import clock
+from services.chassis.errors import InvalidCredentials, Unauthenticated
+from services.chassis.rpc import rpc
+from services.chassis.service import Configured, Service
+from services.chassis.settings import load
+from services.chassis.stores.postgres import Postgres
+
+
+class Signing(DependencyProvider):
+    """The signer, with the key read once."""
+
+    def setup(self) -> None:
+        settings = load(AuthSettings)
+        self.signer = Signer(settings.jwt_private_key_file, settings.access_token_lifetime)
+
+    def get_dependency(self, worker_ctx: Any) -> Signer:
+        return self.signer
+
+
+class AuthService(Service):
+    name = "auth"
+
+    store = Postgres(AccountStore)
+    settings = Configured(AuthSettings)
+    signer = Signing()
+
+    @rpc
+    def register(self, command: Register) -> dict[str, Any]:
+        """Open a customer's account and sign in. Raises `Conflict` on `email`, after the same work as otherwise."""
+        hashed = self._passwords.hash(command.password)
+        names = (command.first_name, command.last_name)
+        user = self.store.add(str(command.email), hashed, names, ["CUSTOMER"], command.idempotency)
+        return self._sign_in(user, None, None)
+
+    @rpc
+    def create_user(self, command: CreateUser) -> dict[str, Any]:
+        """Open an account with roles of its own (an operator's command). Raises `Conflict` on `email`."""
+        hashed = self._passwords.hash(command.password)
+        names = (command.first_name, command.last_name)
+        return self.store.add(str(command.email), hashed, names, list(command.roles), None)
+
+    @rpc
+    def login(self, command: Login) -> dict[str, Any]:
+        """Sign in. Raises `InvalidCredentials`: the same answer in the same time whatever is wrong."""
+        user, hashed = self.store.credentials(str(command.email))
+        if not self._passwords.matches(command.password, hashed) or user is None:
+            raise InvalidCredentials()
+        return self._sign_in(user, command.user_agent, command.address)
+
+    @rpc
+    def refresh(self, command: RefreshRequest) -> dict[str, Any]:
+        """The next pair of tokens. A refresh token that comes twice ends its session. Raises `Unauthenticated`."""
+        fresh, now = tokens.new_refresh_token(), clock.now()
+        rotated = self.store.rotate(
+            tokens.digest(command.refresh_token), tokens.digest(fresh), now + self.settings.refresh_token_lifetime, now
+        )
+        if rotated is None:
+            raise Unauthenticated("The refresh token was used before; the session was ended")
+        user, session_id = rotated
+        return self._pair(user, session_id, fresh)
+
+    @rpc
+    def logout(self, refresh_token: str | None = None, session_id: str | None = None) -> None:
+        """End the session of this refresh token, or this session. Access tokens live on for at most 15 minutes."""
+        if refresh_token is not None:
+            self.store.end_session_of(tokens.digest(refresh_token))
+        elif session_id is not None:
+            self.store.end_session(session_id)
+
+    @rpc
+    def logout_all(self, user_id: str) -> None:
+        """End every session of the account."""
+        self.store.end_all(user_id)
+
+    @rpc
+    def me(self, user_id: str) -> dict[str, Any]:
+        """The account. Raises `NotFound`."""
+        return self.store.user(user_id)
+
+    @rpc
+    def jwks(self) -> dict[str, Any]:
+        """The public keys that access tokens are signed with (RFC 7517)."""
+        return self.signer.jwks()
+
+    @property
+    def _passwords(self) -> Passwords:
+        return Passwords(self.settings.bcrypt_rounds)
+
+    def _sign_in(self, user: dict[str, Any], user_agent: str | None, address: str | None) -> dict[str, Any]:
+        fresh = tokens.new_refresh_token()
+        expires_at = clock.now() + self.settings.refresh_token_lifetime
+        session_id = self.store.open_session(user["id"], tokens.digest(fresh), expires_at, user_agent, address)
+        return {"user": user} | self._pair(user, session_id, fresh)
+
+    def _pair(self, user: dict[str, Any], session_id: str, refresh_token: str) -> dict[str, Any]:
+        return {
+            "access_token": self.signer.access_token(user, session_id, clock.now()),
+            "refresh_token": refresh_token,
+            "token_type": "Bearer",
+            "expires_in": int(self.signer.lifetime.total_seconds()),
+        }

@@ -1,0 +1,15 @@
+"""What the auth service is told at start."""
+
+from datetime import timedelta
+from pathlib import Path
+
+from pydantic import Field
+
+from services.chassis.settings import Settings
+
+
+class AuthSettings(Settings):
+    jwt_private_key_file: Path = Field(description="Ed25519 key (PEM) that access tokens are signed with")
+    access_token_lifetime: timedelta = Field(timedelta(minutes=15), description="how long an access token is good for")
+    refresh_token_lifetime: timedelta = Field(timedelta(days=30), description="how long a session lives unused")
+    bcrypt_rounds: int = Field(12, ge=4, le=16, description="work factor of password hashes; tests may lower it")

@@ -1,0 +1,168 @@
+"""Every query on accounts and sessions."""
+
+from datetime import datetime, timedelta
+from typing import Any
+
+from sqlalchemy import Row, delete, func, insert, select, update
+from sqlalchemy.dialects.postgresql import insert as pg_insert
+from sqlalchemy.orm import Session
+
+from schemas.base import Idempotency
+from schemas.events.auth import RefreshTokenReused, UserLoggedIn, UserLoggedOut, UserRegistered
+from services.auth.domain import RefreshToken, Verdict, judge, normalised
+from services.auth.models import accounts, refresh_tokens, sessions
+from services.chassis.errors import Conflict, NotFound, Unauthenticated
+from services.chassis.ids import new_id
+from services.chassis.stores.postgres import PostgresStore
+
+
+class AccountStore(PostgresStore):
+    """Accounts are found by the compared form of their address; refresh tokens by their digest."""
+
+    def add(
+        self, email: str, password_hash: str, names: tuple[str, str], roles: list[str], key: Idempotency | None
+    ) -> dict[str, Any]:
+        """A new account and its event; the same account for a repeated command. Raises `Conflict` on `email`."""
+        user_id = new_id()
+        row = {
+            "id": user_id,
+            "email": email,
+            "email_key": normalised(email),
+            "password_hash": password_hash,
+            "first_name": names[0],
+            "last_name": names[1],
+            "roles": roles,
+        }
+        with self.transaction() as session:
+            if reply := self.claim(session, key):
+                return dict(reply)
+            added = session.execute(
+                pg_insert(accounts).values(row).on_conflict_do_nothing(index_elements=["email_key"])
+            )
+            if added.rowcount == 0:  # type: ignore[attr-defined]
+                raise Conflict(
+                    "There is an account with this address", [{"field": "email", "message": "has an account"}]
+                )
+            registered = UserRegistered(
+                user_id=user_id, email=email, first_name=names[0], last_name=names[1], roles=roles
+            )
+            self.emit(session, registered)
+            user = _user(self._account(session, accounts.c.id == user_id))
+            self.remember(session, key, user)
+            return user
+
+    def credentials(self, email: str) -> tuple[dict[str, Any] | None, str | None]:
+        """The account with this address and its password's hash, or (None, None)."""
+        query = select(accounts).where(accounts.c.email_key == normalised(email))
+        with self.transaction() as session:
+            row = session.execute(query).one_or_none()
+        return (_user(row), row.password_hash) if row else (None, None)
+
+    def user(self, user_id: str) -> dict[str, Any]:
+        """The account. Raises `NotFound`."""
+        with self.transaction() as session:
+            return _user(self._account(session, accounts.c.id == user_id))
+
+    def open_session(
+        self, user_id: str, digest: str, expires_at: datetime, user_agent: str | None, address: str | None
+    ) -> str:
+        """Begin a session with its first refresh token; its id."""
+        session_id = new_id()
+        with self.transaction() as session:
+            session.execute(
+                insert(sessions).values(id=session_id, user_id=user_id, user_agent=user_agent, address=address)
+            )
+            session.execute(insert(refresh_tokens).values(digest=digest, session_id=session_id, expires_at=expires_at))
+            self.emit(
+                session,
+                UserLoggedIn(user_id=user_id, session_id=session_id, user_agent=user_agent, address=address),
+            )
+        return session_id
+
+    def rotate(self, shown: str, fresh: str, expires_at: datetime, now: datetime) -> tuple[dict[str, Any], str] | None:
+        """Swap a refresh token for the next one: the account and the session's id.
+
+        None when it had been used before: then its session is ended. Raises `Unauthenticated` for one that is unknown
+        or over.
+        """
+        with self.transaction() as session:
+            token = self._token(session, shown)
+            verdict = judge(token, now) if token else Verdict.OVER
+            if token is None or verdict is Verdict.OVER:
+                raise Unauthenticated("The refresh token is not valid any more")
+            if verdict is Verdict.REUSED:
+                self._end(session, sessions.c.id == token.session_id)
+                self.emit(session, RefreshTokenReused(user_id=token.user_id, session_id=token.session_id))
+                return None
+            session.execute(update(refresh_tokens).where(refresh_tokens.c.digest == shown).values(used_at=now))
+            session.execute(
+                insert(refresh_tokens).values(digest=fresh, session_id=token.session_id, expires_at=expires_at)
+            )
+            return _user(self._account(session, accounts.c.id == token.user_id)), token.session_id
+
+    def end_session(self, session_id: str) -> None:
+        """End one session; one that has ended or never was is no error."""
+        self._sign_out(sessions.c.id == session_id)
+
+    def end_session_of(self, digest: str) -> None:
+        """End the session that a refresh token belongs to."""
+        owner = select(refresh_tokens.c.session_id).where(refresh_tokens.c.digest == digest).scalar_subquery()
+        self._sign_out(sessions.c.id == owner)
+
+    def end_all(self, user_id: str) -> None:
+        """End every session of an account."""
+        self._sign_out(sessions.c.user_id == user_id)
+
+    def forget_old(self) -> None:
+        """Besides what the chassis forgets: refresh tokens that ran out more than seven days ago."""
+        super().forget_old()
+        with self.transaction() as session:
+            week_ago = func.now() - timedelta(days=7)
+            session.execute(delete(refresh_tokens).where(refresh_tokens.c.expires_at < week_ago))
+
+    def _sign_out(self, condition: Any) -> None:
+        with self.transaction() as session:
+            for row in self._end(session, condition):
+                self.emit(session, UserLoggedOut(user_id=row.user_id, session_id=row.id))
+
+    def _end(self, session: Session, condition: Any) -> list[Row[Any]]:
+        ended = session.execute(
+            update(sessions)
+            .where(condition, sessions.c.ended_at.is_(None))
+            .values(ended_at=func.now())
+            .returning(sessions.c.id, sessions.c.user_id)
+        )
+        return list(ended)
+
+    def _token(self, session: Session, digest: str) -> RefreshToken | None:
+        query = (
+            select(
+                refresh_tokens.c.session_id,
+                sessions.c.user_id,
+                refresh_tokens.c.expires_at,
+                refresh_tokens.c.used_at,
+                sessions.c.ended_at.label("session_ended_at"),
+            )
+            .join_from(refresh_tokens, sessions)
+            .where(refresh_tokens.c.digest == digest)
+            .with_for_update()
+        )
+        row = session.execute(query).one_or_none()
+        return RefreshToken(**row._mapping) if row else None
+
+    def _account(self, session: Session, condition: Any) -> Row[Any]:
+        row = session.execute(select(accounts).where(condition)).one_or_none()
+        if row is None:
+            raise NotFound("There is no such account")
+        return row
+
+
+def _user(row: Row[Any]) -> dict[str, Any]:
+    return {
+        "id": row.id,
+        "email": row.email,
+        "first_name": row.first_name,
+        "last_name": row.last_name,
+        "roles": list(row.roles),
+        "email_verified": row.email_verified,
+    }

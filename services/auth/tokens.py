@@ -1,0 +1,72 @@
+"""Access tokens: JWTs signed with Ed25519 (RFC 8037), the public key as a JWKS; refresh tokens: random, kept hashed."""
+
+import base64
+import hashlib
+import json
+import secrets
+from datetime import datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import jwt
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat, load_pem_private_key
+
+from services.chassis.ids import new_id
+
+ALGORITHM = "EdDSA"
+
+
+class Signer:
+    """Signs access tokens and says with which public key they can be checked."""
+
+    def __init__(self, key_file: Path, lifetime: timedelta) -> None:
+        key = load_pem_private_key(key_file.read_bytes(), password=None)
+        if not isinstance(key, Ed25519PrivateKey):
+            raise ValueError(f"{key_file} does not hold an Ed25519 key")
+        self._key = key
+        self.lifetime = lifetime
+        public = key.public_key().public_bytes(Encoding.Raw, PublicFormat.Raw)
+        self._jwk = {"crv": "Ed25519", "kty": "OKP", "x": _base64url(public)}
+        self.key_id = _thumbprint(self._jwk)
+
+    def jwks(self) -> dict[str, Any]:
+        """The key set (RFC 7517)."""
+        return {"keys": [self._jwk | {"kid": self.key_id, "use": "sig", "alg": ALGORITHM}]}
+
+    def access_token(self, user: dict[str, Any], session_id: str, now: datetime) -> str:
+        """A token that says who this is, with which roles, in which session; as flask-jwt-extended reads it."""
+        claims = {
+            "sub": user["id"],
+            "email": user["email"],
+            "name": f"{user['first_name']} {user['last_name']}",
+            "roles": user["roles"],
+            "sid": session_id,
+            "jti": new_id(),
+            "type": "access",
+            "fresh": False,
+            "iat": now,
+            "nbf": now,
+            "exp": now + self.lifetime,
+        }
+        return jwt.encode(claims, self._key, algorithm=ALGORITHM, headers={"kid": self.key_id})
+
+
+def new_refresh_token() -> str:
+    """256 random bits."""
+    return secrets.token_urlsafe(32)
+
+
+def digest(token: str) -> str:
+    """What is stored of a refresh token: who reads the table can't use it."""
+    return hashlib.sha256(token.encode()).hexdigest()
+
+
+def _thumbprint(jwk: dict[str, str]) -> str:
+    """RFC 7638: the same key always has the same id."""
+    canonical = json.dumps(jwk, sort_keys=True, separators=(",", ":")).encode()
+    return _base64url(hashlib.sha256(canonical).digest())
+
+
+def _base64url(data: bytes) -> str:
+    return base64.urlsafe_b64encode(data).rstrip(b"=").decode()

@@ -1,0 +1,128 @@
+"""Every query on profiles and addresses."""
+
+from typing import Any
+
+from sqlalchemy import Row, delete, func, insert, select, update
+from sqlalchemy.dialects.postgresql import insert as pg_insert
+from sqlalchemy.orm import Session
+
+from schemas.events.auth import UserRegistered
+from schemas.events.users import AddressBookChanged, ProfileUpdated
+from schemas.users import AddressRequest, UpdateProfile
+from services.chassis.clock import rfc3339
+from services.chassis.errors import NotFound
+from services.chassis.ids import new_id
+from services.chassis.stores.postgres import PostgresStore
+from services.users.domain import check_room
+from services.users.models import addresses, profiles
+
+_FIELDS = tuple(AddressRequest.model_fields)
+
+
+class UserStore(PostgresStore):
+    """A person's addresses are changed under their profile's row lock, so that defaults never meet."""
+
+    def welcome(self, event: UserRegistered) -> None:
+        """Make the profile of a new account; once, however often the event comes."""
+        row = {"id": event.user_id, "email": event.email, "first_name": event.first_name, "last_name": event.last_name}
+        with self.transaction() as session:
+            session.execute(pg_insert(profiles).values(row).on_conflict_do_nothing())
+
+    def profile(self, user_id: str) -> dict[str, Any]:
+        """Raises `NotFound` until the account's event has arrived."""
+        with self.transaction() as session:
+            return _profile(self._row(session, user_id))
+
+    def update_profile(self, command: UpdateProfile) -> dict[str, Any]:
+        """Replace the profile. Raises `NotFound`."""
+        values = command.model_dump(exclude={"user_id"})
+        with self.transaction() as session:
+            session.execute(
+                update(profiles).where(profiles.c.id == command.user_id).values(**values, updated_at=func.now())
+            )
+            row = self._row(session, command.user_id)
+            changed = ProfileUpdated(
+                user_id=row.id, first_name=row.first_name, last_name=row.last_name, language=row.language
+            )
+            self.emit(session, changed)
+            return _profile(row)
+
+    def list_addresses(self, user_id: str) -> list[dict[str, Any]]:
+        """The whole book, oldest entry first."""
+        query = select(addresses).where(addresses.c.user_id == user_id).order_by(addresses.c.id)
+        with self.transaction() as session:
+            return [_address(row) for row in session.execute(query)]
+
+    def address(self, user_id: str, address_id: str) -> dict[str, Any]:
+        """Raises `NotFound`."""
+        with self.transaction() as session:
+            return _address(self._entry(session, user_id, address_id))
+
+    def add_address(self, user_id: str, entry: AddressRequest) -> dict[str, Any]:
+        """Raises `NotFound` for an unknown person, `InvalidState` for a full book."""
+        address_id = new_id()
+        with self.transaction() as session:
+            self._row(session, user_id, lock=True)
+            mine = addresses.c.user_id == user_id
+            check_room(session.execute(select(func.count()).select_from(addresses).where(mine)).scalar_one())
+            self._make_way(session, user_id, entry)
+            session.execute(insert(addresses).values(id=address_id, user_id=user_id, **_values(entry)))
+            self.emit(session, AddressBookChanged(user_id=user_id, address_id=address_id, change="added"))
+            return _address(self._entry(session, user_id, address_id))
+
+    def update_address(self, user_id: str, address_id: str, entry: AddressRequest) -> dict[str, Any]:
+        """Raises `NotFound`."""
+        with self.transaction() as session:
+            self._row(session, user_id, lock=True)
+            self._entry(session, user_id, address_id)
+            self._make_way(session, user_id, entry)
+            session.execute(
+                update(addresses).where(addresses.c.id == address_id).values(**_values(entry), updated_at=func.now())
+            )
+            self.emit(session, AddressBookChanged(user_id=user_id, address_id=address_id, change="changed"))
+            return _address(self._entry(session, user_id, address_id))
+
+    def delete_address(self, user_id: str, address_id: str) -> None:
+        """Raises `NotFound`."""
+        with self.transaction() as session:
+            self._entry(session, user_id, address_id)
+            session.execute(delete(addresses).where(addresses.c.id == address_id))
+            self.emit(session, AddressBookChanged(user_id=user_id, address_id=address_id, change="removed"))
+
+    def _make_way(self, session: Session, user_id: str, entry: AddressRequest) -> None:
+        """A new default takes the place of the old one."""
+        for name in ("is_default_shipping", "is_default_billing"):
+            if getattr(entry, name):
+                column = addresses.c[name]
+                session.execute(update(addresses).where(addresses.c.user_id == user_id, column).values({name: False}))
+
+    def _row(self, session: Session, user_id: str, lock: bool = False) -> Row[Any]:
+        query = select(profiles).where(profiles.c.id == user_id)
+        row = session.execute(query.with_for_update() if lock else query).one_or_none()
+        if row is None:
+            raise NotFound("There is no such profile")
+        return row
+
+    def _entry(self, session: Session, user_id: str, address_id: str) -> Row[Any]:
+        query = select(addresses).where(addresses.c.id == address_id, addresses.c.user_id == user_id)
+        row = session.execute(query).one_or_none()
+        if row is None:
+            raise NotFound("There is no such address")
+        return row
+
+
+def _values(entry: AddressRequest) -> dict[str, Any]:
+    return {name: getattr(entry, name) for name in _FIELDS}
+
+
+def _moments(row: Row[Any]) -> dict[str, str]:
+    return {"created_at": rfc3339(row.created_at), "updated_at": rfc3339(row.updated_at)}
+
+
+def _profile(row: Row[Any]) -> dict[str, Any]:
+    names = ("id", "email", "first_name", "last_name", "phone", "language")
+    return {name: row._mapping[name] for name in names} | _moments(row)
+
+
+def _address(row: Row[Any]) -> dict[str, Any]:
+    return {name: row._mapping[name] for name in ("id", *_FIELDS)} | _moments(row)
