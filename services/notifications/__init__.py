@@ -1,0 +1,1 @@
+"""Notifications: what customers hear from the shop, once per event and channel."""

@@ -1,0 +1,1 @@
+"""Those who carry messages to people."""
