@@ -60,7 +60,7 @@ class Kafka(Server):
     def download(self) -> None:
         with installed_whole(HOME) as folder:
             shutil.copy(POM, folder / "pom.xml")
-            command = ["mvn", "--batch-mode", "--quiet", "--file", str(folder / "pom.xml")]
+            command = ["mvn", "--batch-mode", "--quiet", "-Dstyle.color=never", "--file", str(folder / "pom.xml")]
             command += ["org.apache.maven.plugins:maven-dependency-plugin:3.6.0:copy-dependencies"]
             command += ["-DincludeScope=runtime", f"-DoutputDirectory={folder / 'libs'}"]
             subprocess.run(command, check=True)
