@@ -5,8 +5,9 @@ from typing import Annotated, Any
 from pydantic import Field
 
 from schemas.base import Id, Idempotency, Sku
+from schemas.base import Line as TextLine
 from schemas.inventory import (
-    AdjustStock,
+    Delta,
     InitialLevel,
     LowStockQuery,
     ReserveStock,
@@ -70,8 +71,8 @@ class InventoryService(Service):
     def adjust(
         self,
         sku: Sku,
-        delta: int,
-        reason: str,
+        delta: Delta,
+        reason: TextLine,
         warehouse: WarehouseCode | None = None,
         idempotency: Idempotency | None = None,
     ) -> Reply:
@@ -79,10 +80,7 @@ class InventoryService(Service):
 
         Raises `OutOfStock` rather than take away what is held for orders, `NotFound` for an unknown warehouse.
         """
-        change = AdjustStock(delta=delta, reason=reason, warehouse=warehouse)
-        return self.stock.adjust(
-            sku, change.delta, change.reason, change.warehouse, SETTINGS.low_stock_threshold, idempotency
-        )
+        return self.stock.adjust(sku, delta, reason, warehouse, SETTINGS.low_stock_threshold, idempotency)
 
     @rpc
     def set_initial(self, levels: Annotated[list[InitialLevel], Field(max_length=1_000)]) -> Reply:

@@ -12,8 +12,8 @@ names the token. So:
 
 1. *A hold counts only if its token is the reservation's.* Any other hold is void: freeing it is always right, selling
    it never happens (`sell` names the token).
-2. *A token gets into a reservation only by the execution that placed its holds, and only this execution frees them
-   while they are not named.* So while the reservation says `held`, each of its lines is held under its token.
+2. *A token gets into a reservation only by the execution that placed its holds, and nobody else frees them
+   while it may still name them.* So while the reservation says `held`, each of its lines is held under its token.
 3. *A reservation never goes back to `held`.* held → committed | released; released(expired) → committed with a new
    token (a late commit that takes the units afresh); committed → released(returned). `revision` grows at each step.
 
@@ -29,9 +29,9 @@ What can happen, line by line:
   holds; nothing if it is sold. If nobody comes again, `release_expired` finds the hold and the decision.
 * `commit` against `release` or expiry: one of the conditional updates on `status: held` wins; the other reads the
   winner's word. A commit that lost to expiry takes the units afresh if they are there.
-* late `commit` twice: both place holds under their own tokens; the update from the revision that they read lets one
-  through, the other frees its own. A sweep that frees a stale unnamed hold bumps the revision first, so a late
-  commit whose hold was swept can't name it any more (2).
+* late `commit` twice: each first bumps the revision, so that the other can't name its holds any more, frees what the
+  other held, and takes the units under its own token; the update from its own revision lets one through. A sweep
+  that frees a stale unnamed hold bumps the revision first as well (2).
 * `release` of an unknown order inserts a released reservation: a `reserve` that comes late is refused.
 * `release` after `commit`: one transaction flips the reservation and puts each line back on hand (or frees it where
   `sell` has not come by yet); a second release finds `released`, a late `sell` finds no hold. Transactions are for
@@ -177,20 +177,21 @@ class Reservations:
     def _retake(self, expired: Document, now: datetime, until: datetime) -> Document | None:
         """Take the units of a hold that ran out afresh; None when the reservation changed meanwhile."""
         order_id, token = expired["_id"], new_id()
+        fenced = self._decide(expired, "released", "expired", now)
+        if fenced is None:
+            return None
+        self.levels.free_all(order_id)  # no other late commit can name its holds any more
         placed: list[HeldLine] = []
-        lines = _lines(expired)
-        self.levels.free([line.sku for line in lines], order_id, expired["token"], "expired")
         try:
-            for line in lines:
+            for line in _lines(expired):
                 placed.append(self.levels.hold(line, order_id, token, until))
         except OutOfStock:
             self._free(placed, order_id, token)
-            known = self.reservations.find_one({"_id": order_id}, {"revision": 1})
-            if known and known["revision"] != expired["revision"]:
-                return None
-            raise
+            if self.reservations.find_one({"_id": order_id, "revision": fenced["revision"]}):
+                raise
+            return None
         taken = [held.to_document() for held in placed]
-        committed = self._decide(expired, "committed", "", now, {"token": token, "lines": taken})
+        committed = self._decide(fenced, "committed", "", now, {"token": token, "lines": taken})
         if committed is None:
             self._free(placed, order_id, token)
         return committed

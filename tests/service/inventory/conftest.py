@@ -1,0 +1,84 @@
+"""A stock of our own on the real MongoDB, and the few words that its tests are told in."""
+
+from collections.abc import Callable, Iterator
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pytest
+
+from services.chassis.ids import new_id
+from services.chassis.testing import connect_mongo
+from services.inventory.domain import Line
+from services.inventory.store import InventoryStore
+
+NOW = datetime(2026, 5, 4, 12, 0, tzinfo=UTC)
+UNTIL = NOW + timedelta(minutes=15)
+LATER = NOW + timedelta(minutes=16)
+
+
+class Shop:
+    """The store with the clock at `NOW` unless told otherwise."""
+
+    def __init__(self, store: InventoryStore) -> None:
+        self.store = store
+
+    def stock(self, warehouse: str | None = None, **skus: int) -> None:
+        for sku, units in skus.items():
+            self.store.adjust(sku, units, "delivery", warehouse, 5, None)
+
+    def reserve(self, order_id: str, **skus: int) -> dict[str, Any]:
+        lines = [Line(sku, quantity) for sku, quantity in skus.items()]
+        return self.store.reservations.reserve(order_id, lines, NOW, UNTIL)
+
+    def commit(self, order_id: str, at: datetime = NOW) -> dict[str, Any]:
+        return self.store.reservations.commit(order_id, at, at + timedelta(minutes=15))
+
+    def release(self, order_id: str) -> dict[str, Any]:
+        return self.store.reservations.release(order_id, NOW)
+
+    def sweep(self, at: datetime = LATER) -> int:
+        return self.store.reservations.release_expired(at)
+
+    def level(self, sku: str) -> tuple[int, int, int]:
+        """On hand, reserved, available."""
+        self.check(sku)
+        level = self.store.counts.get(sku)
+        return level["on_hand"], level["reserved"], level["available"]
+
+    def said(self, sku: str) -> list[tuple[str, Any]]:
+        """Type and reason (or figure) of the events that the level carries."""
+        document = self.store.db["levels"].find_one({"_id": sku}) or {}
+        return [
+            (event["type"], event["data"].get("reason", event["data"]["available"])) for event in document["outbox"]
+        ]
+
+    def check(self, sku: str) -> None:
+        """What must hold of every level at every moment."""
+        level = self.store.db["levels"].find_one({"_id": sku}) or {}
+        for figure in ("on_hand", "reserved", "available"):
+            assert level[figure] == sum(entry[figure] for entry in level["warehouses"])
+            assert all(entry[figure] >= 0 for entry in level["warehouses"])
+        assert level["available"] == level["on_hand"] - level["reserved"]
+        assert level["reserved"] == sum(hold["quantity"] for hold in level["holds"])
+        assert all(hold["quantity"] == sum(take["quantity"] for take in hold["takes"]) for hold in level["holds"])
+        sequences = [e["sequence"] for e in level["outbox"] if e["type"] == "stock_changed"]
+        assert sequences == sorted(set(sequences))
+
+
+@pytest.fixture(scope="module")
+def inventory_store() -> Iterator[InventoryStore]:
+    with connect_mongo("inventory", InventoryStore) as store:
+        yield store
+
+
+@pytest.fixture
+def shop(inventory_store: InventoryStore) -> Shop:
+    for name in ("levels", "reservations", "idempotency"):
+        inventory_store.db[name].delete_many({})
+    inventory_store.db["warehouses"].delete_many({"_id": {"$ne": "main"}})
+    return Shop(inventory_store)
+
+
+@pytest.fixture
+def order() -> Callable[[], str]:
+    return new_id

@@ -1,0 +1,124 @@
+"""Counting, first counts, what runs low, warehouses, and what is said of it."""
+
+from concurrent.futures import ThreadPoolExecutor
+
+import pytest
+
+from schemas.base import Idempotency
+from services.chassis.errors import Conflict, IdempotencyKeyReused, NotFound, OutOfStock
+from services.chassis.ids import new_id
+from services.chassis.paging import Paging
+from tests.service.inventory.conftest import Shop
+
+
+def test_a_count_makes_the_level_of_a_new_sku(shop: Shop) -> None:
+    level = shop.store.adjust("MUG", 7, "delivery", None, 5, None)
+
+    assert level == {
+        "sku": "MUG",
+        "on_hand": 7,
+        "reserved": 0,
+        "available": 7,
+        "warehouses": [{"warehouse": "main", "on_hand": 7, "reserved": 0, "available": 7}],
+        "low_stock_threshold": 5,
+    }
+    assert shop.store.counts.get("MUG") == level
+
+
+def test_a_count_never_takes_what_is_held(shop: Shop) -> None:
+    shop.stock(MUG=5)
+    shop.reserve(new_id(), MUG=3)
+
+    with pytest.raises(OutOfStock) as refused:
+        shop.store.adjust("MUG", -3, "broken", None, 5, None)
+
+    assert refused.value.details == [{"sku": "MUG", "requested": 3, "available": 2}]
+    assert shop.level("MUG") == (5, 3, 2)
+
+
+def test_nothing_can_be_taken_from_a_sku_that_was_never_counted(shop: Shop) -> None:
+    with pytest.raises(OutOfStock):
+        shop.store.adjust("GHOST", -1, "lost", None, 5, None)
+    with pytest.raises(NotFound):
+        shop.store.counts.get("GHOST")
+
+
+def test_a_count_under_a_key_is_done_once_even_from_sixteen_threads(shop: Shop) -> None:
+    shop.stock(MUG=5)
+    key = Idempotency(owner="admin", key="k1", fingerprint="f1")
+
+    with ThreadPoolExecutor(16) as pool:
+        replies = list(pool.map(lambda _: shop.store.adjust("MUG", 2, "found", None, 5, key), range(16)))
+
+    assert all(reply == replies[0] for reply in replies)
+    assert shop.level("MUG") == (7, 0, 7)
+    with pytest.raises(IdempotencyKeyReused):
+        shop.store.adjust("MUG", 3, "found", None, 5, key.model_copy(update={"fingerprint": "f2"}))
+
+
+def test_first_counts_leave_known_skus_alone(shop: Shop) -> None:
+    shop.stock(MUG=5)
+
+    counts = [{"sku": "MUG", "on_hand": 99}, {"sku": "LAMP", "on_hand": 3, "low_stock_threshold": 1}]
+    assert shop.store.set_initial(counts, 5) == 1
+    assert shop.store.set_initial(counts, 5) == 0
+
+    assert shop.level("MUG") == (5, 0, 5)
+    assert shop.level("LAMP") == (3, 0, 3)
+    assert shop.said("LAMP") == [("stock_changed", "initial")]
+
+
+def test_running_low_is_said_once_each_time_it_happens(shop: Shop) -> None:
+    shop.stock(MUG=8)
+    for _ in range(5):
+        shop.reserve(new_id(), MUG=1)
+    shop.stock(MUG=5)
+    shop.store.adjust("MUG", -4, "broken", None, 5, None)
+
+    assert [said for said in shop.said("MUG") if said[0] == "low_stock"] == [("low_stock", 5), ("low_stock", 4)]
+
+
+def test_what_runs_low_is_listed_the_scarcest_first(shop: Shop) -> None:
+    shop.stock(LAMP=2, MUG=5, CUP=1, POT=6)
+
+    low = shop.store.counts.running_low(Paging(1, 2))
+
+    assert [(item["sku"], item["available"]) for item in low["items"]] == [("CUP", 1), ("LAMP", 2)]
+    assert low["total"] == 3
+
+
+def test_a_change_is_said_with_the_figures_after_it(shop: Shop) -> None:
+    shop.stock(MUG=8)
+    order = new_id()
+    shop.reserve(order, MUG=3)
+
+    document = shop.store.db["levels"].find_one({"_id": "MUG"}) or {}
+    said = document["outbox"][1]
+
+    assert said["subject"] == "MUG"
+    assert said["sequence"] == document["version"] == 2
+    assert said["data"] == {
+        "sku": "MUG",
+        "on_hand": 8,
+        "reserved": 3,
+        "available": 5,
+        "reason": "reserved",
+        "order_id": order,
+        "delta": -3,
+        "note": None,
+    }
+
+
+def test_a_warehouse_with_stock_stays_and_so_does_the_last(shop: Shop) -> None:
+    with pytest.raises(Conflict):
+        shop.store.warehouses.delete("main")
+    shop.store.warehouses.put("north", {"name": "North", "priority": 50, "country": "NO"})
+    shop.stock("north", MUG=1)
+    with pytest.raises(Conflict):
+        shop.store.warehouses.delete("north")
+    shop.store.adjust("MUG", -1, "moved", "north", 5, None)
+    shop.store.warehouses.delete("north")
+
+    assert [warehouse["code"] for warehouse in shop.store.warehouses.all()] == ["main"]
+    with pytest.raises(NotFound):
+        shop.stock("north", MUG=1)

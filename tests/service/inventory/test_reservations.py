@@ -1,0 +1,223 @@
+"""An order holds all it wants or nothing; what is decided stays decided, however often and late it is asked again."""
+
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any
+
+import pytest
+
+from services.chassis.errors import Conflict, InvalidState, NotFound, OutOfStock
+from services.chassis.ids import new_id
+from tests.service.inventory.conftest import LATER, NOW, Shop
+
+ORDER = "0197a000-0000-7000-8000-000000000001"
+
+
+def test_held_units_are_not_available_and_sold_ones_are_gone(shop: Shop) -> None:
+    shop.stock(MUG=10)
+
+    held = shop.reserve(ORDER, MUG=3)
+    assert held == {"order_id": ORDER, "status": "held", "expires_at": "2026-05-04T12:15:00Z"}
+    assert shop.level("MUG") == (10, 3, 7)
+
+    assert shop.commit(ORDER)["status"] == "committed"
+    assert shop.level("MUG") == (7, 0, 7)
+
+
+def test_an_order_that_cannot_be_held_whole_holds_nothing(shop: Shop) -> None:
+    shop.stock(LAMP=1, MUG=5)
+
+    with pytest.raises(OutOfStock) as refused:
+        shop.reserve(ORDER, LAMP=1, MUG=6)
+
+    assert refused.value.details == [{"sku": "MUG", "requested": 6, "available": 5}]
+    assert shop.level("LAMP") == (1, 0, 1)
+    assert shop.level("MUG") == (5, 0, 5)
+
+
+def test_a_sku_that_was_never_counted_is_out_of_stock(shop: Shop) -> None:
+    with pytest.raises(OutOfStock) as refused:
+        shop.reserve(ORDER, GHOST=1)
+
+    assert refused.value.details == [{"sku": "GHOST", "requested": 1, "available": 0}]
+
+
+@pytest.mark.parametrize("step", ["reserve", "commit", "release"])
+def test_asking_twice_changes_nothing_more(shop: Shop, step: str) -> None:
+    shop.stock(MUG=10)
+    shop.reserve(ORDER, MUG=3)
+    steps: dict[str, Callable[[], Any]] = {
+        "reserve": lambda: shop.reserve(ORDER, MUG=3),
+        "commit": lambda: shop.commit(ORDER),
+        "release": lambda: shop.release(ORDER),
+    }
+
+    first = steps[step]()
+    level = shop.level("MUG")
+
+    assert steps[step]() == first
+    assert shop.level("MUG") == level
+
+
+def test_releasing_a_sold_order_puts_its_units_back_once(shop: Shop) -> None:
+    shop.stock(MUG=10)
+    shop.reserve(ORDER, MUG=3)
+    shop.commit(ORDER)
+
+    assert shop.release(ORDER)["status"] == "released"
+    shop.release(ORDER)
+
+    assert shop.level("MUG") == (10, 0, 10)
+    with pytest.raises(InvalidState):
+        shop.commit(ORDER)
+
+
+def test_a_late_reserve_takes_nothing_after_the_order_is_over(shop: Shop) -> None:
+    shop.stock(MUG=10)
+    shop.reserve(ORDER, MUG=3)
+    shop.release(ORDER)
+
+    with pytest.raises(InvalidState):
+        shop.reserve(ORDER, MUG=3)
+
+    assert shop.level("MUG") == (10, 0, 10)
+
+
+def test_a_late_reserve_of_a_sold_order_is_answered_and_takes_nothing(shop: Shop) -> None:
+    shop.stock(MUG=3)
+    shop.reserve(ORDER, MUG=3)
+    shop.commit(ORDER)
+
+    assert shop.reserve(ORDER, MUG=3)["status"] == "committed"
+    assert shop.level("MUG") == (0, 0, 0)
+
+
+def test_a_release_that_overtakes_its_reserve_bars_it(shop: Shop) -> None:
+    shop.stock(MUG=10)
+    shop.release(ORDER)
+
+    with pytest.raises(InvalidState):
+        shop.reserve(ORDER, MUG=1)
+    assert shop.level("MUG") == (10, 0, 10)
+
+
+def test_other_lines_under_the_same_order_are_refused(shop: Shop) -> None:
+    shop.stock(MUG=10)
+    shop.reserve(ORDER, MUG=3)
+
+    with pytest.raises(Conflict):
+        shop.reserve(ORDER, MUG=4)
+    assert shop.level("MUG") == (10, 3, 7)
+
+
+def test_nothing_reserved_nothing_committed(shop: Shop) -> None:
+    with pytest.raises(NotFound):
+        shop.commit(ORDER)
+
+
+def test_a_hold_ends_with_its_time(shop: Shop) -> None:
+    shop.stock(MUG=10)
+    shop.reserve(ORDER, MUG=3)
+
+    assert shop.sweep(NOW) == 0
+    assert shop.sweep(LATER) == 1
+    assert shop.sweep(LATER) == 0
+
+    assert shop.level("MUG") == (10, 0, 10)
+    assert shop.said("MUG")[-1] == ("stock_changed", "expired")
+
+
+def test_a_commit_after_the_hold_ran_out_takes_what_is_there(shop: Shop) -> None:
+    shop.stock(MUG=3)
+    shop.reserve(ORDER, MUG=3)
+    shop.sweep()
+
+    assert shop.commit(ORDER, at=LATER)["status"] == "committed"
+    assert shop.commit(ORDER, at=LATER)["status"] == "committed"
+
+    assert shop.level("MUG") == (0, 0, 0)
+
+
+def test_a_commit_after_the_hold_ran_out_fails_when_others_were_quicker(shop: Shop) -> None:
+    shop.stock(MUG=3)
+    shop.reserve(ORDER, MUG=3)
+    shop.sweep()
+    shop.reserve(new_id(), MUG=1)
+
+    with pytest.raises(OutOfStock):
+        shop.commit(ORDER, at=LATER)
+
+    assert shop.level("MUG") == (3, 1, 2)
+
+
+def test_no_late_commit_after_a_release_of_what_ran_out(shop: Shop) -> None:
+    shop.stock(MUG=3)
+    shop.reserve(ORDER, MUG=3)
+    shop.sweep()
+    shop.release(ORDER)
+
+    with pytest.raises(InvalidState):
+        shop.commit(ORDER, at=LATER)
+    assert shop.level("MUG") == (3, 0, 3)
+
+
+def test_several_warehouses_give_what_one_alone_has_not(shop: Shop) -> None:
+    shop.store.warehouses.put("near", {"name": "Near", "priority": 1, "country": "DE"})
+    shop.stock("main", MUG=3)
+    shop.stock("near", MUG=2)
+
+    shop.reserve(ORDER, MUG=4)
+    shop.commit(ORDER)
+    by_warehouse = {entry["warehouse"]: entry["on_hand"] for entry in shop.store.counts.get("MUG")["warehouses"]}
+    assert by_warehouse == {"near": 0, "main": 1}
+
+    shop.release(ORDER)
+    by_warehouse = {entry["warehouse"]: entry["on_hand"] for entry in shop.store.counts.get("MUG")["warehouses"]}
+    assert by_warehouse == {"near": 2, "main": 3}
+
+
+def test_the_first_warehouse_that_has_it_all_gives_it(shop: Shop) -> None:
+    shop.store.warehouses.put("near", {"name": "Near", "priority": 1, "country": None})
+    shop.stock("main", MUG=5)
+    shop.stock("near", MUG=5)
+
+    shop.reserve(ORDER, MUG=2)
+
+    assert [entry["reserved"] for entry in shop.store.counts.get("MUG")["warehouses"]] == [2, 0]
+    shop.store.warehouses.put("main", {"name": "Main", "priority": 0, "country": None})
+    shop.reserve(new_id(), MUG=1)
+    assert [entry["warehouse"] for entry in shop.store.counts.get("MUG")["warehouses"]] == ["main", "near"]
+    assert [entry["reserved"] for entry in shop.store.counts.get("MUG")["warehouses"]] == [1, 2]
+
+
+def test_fifty_in_stock_and_150_orders_at_once_hold_exactly_fifty(shop: Shop) -> None:
+    shop.stock(MUG=50)
+
+    def attempt(order_id: str) -> str:
+        try:
+            shop.reserve(order_id, MUG=1)
+        except OutOfStock:
+            return "refused"
+        shop.commit(order_id)
+        return "sold"
+
+    with ThreadPoolExecutor(24) as pool:
+        outcomes = list(pool.map(attempt, [new_id() for _ in range(150)]))
+
+    assert outcomes.count("sold") == 50
+    assert shop.level("MUG") == (0, 0, 0)
+    assert shop.store.db["reservations"].count_documents({"status": "committed"}) == 50
+    assert shop.store.db["reservations"].count_documents({}) == 50
+
+
+def test_one_order_from_sixteen_threads_is_held_once(shop: Shop) -> None:
+    shop.stock(LAMP=40, MUG=40)
+
+    def attempt(_: int) -> str:
+        return str(shop.reserve(ORDER, LAMP=1, MUG=2)["status"])
+
+    with ThreadPoolExecutor(16) as pool:
+        assert set(pool.map(attempt, range(16))) == {"held"}
+
+    assert shop.level("MUG") == (40, 2, 38)
+    assert shop.level("LAMP") == (40, 1, 39)

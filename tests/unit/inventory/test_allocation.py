@@ -1,0 +1,85 @@
+"""Which warehouses an order is taken from, and what may become of a reservation."""
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from services.chassis.errors import Conflict, InvalidState, OutOfStock
+from services.inventory.domain import (
+    Line,
+    Standing,
+    Stock,
+    Take,
+    allocate,
+    check_repeated,
+    merged,
+    on_commit,
+    on_release,
+)
+
+STOCKS = st.lists(st.integers(0, 50), max_size=6).map(
+    lambda amounts: [Stock(f"w{index}", amount) for index, amount in enumerate(amounts)]
+)
+
+
+def test_one_parcel_is_better_than_the_first_warehouse() -> None:
+    stocks = [Stock("near", 2), Stock("far", 5)]
+
+    assert allocate("MUG", 3, stocks) == (Take("far", 3),)
+
+
+def test_several_give_what_they_have_in_order_of_priority() -> None:
+    stocks = [Stock("near", 2), Stock("far", 3)]
+
+    assert allocate("MUG", 4, stocks) == (Take("near", 2), Take("far", 2))
+
+
+def test_too_much_is_refused_with_what_there_is() -> None:
+    with pytest.raises(OutOfStock) as refused:
+        allocate("MUG", 6, [Stock("near", 2), Stock("far", 3)])
+
+    assert refused.value.details == [{"sku": "MUG", "requested": 6, "available": 5}]
+
+
+@given(STOCKS, st.integers(1, 200))
+def test_an_allocation_is_exact_or_refused(stocks: list[Stock], wanted: int) -> None:
+    there = sum(stock.available for stock in stocks)
+    try:
+        takes = allocate("MUG", wanted, stocks)
+    except OutOfStock:
+        assert there < wanted
+        return
+    available = {stock.warehouse: stock.available for stock in stocks}
+    assert sum(take.quantity for take in takes) == wanted
+    assert all(0 < take.quantity <= available[take.warehouse] for take in takes)
+    assert len({take.warehouse for take in takes}) == len(takes)
+
+
+def test_lines_of_one_sku_are_one_line() -> None:
+    assert merged([Line("B", 1), Line("A", 2), Line("B", 3)]) == (Line("A", 2), Line("B", 4))
+
+
+def test_what_was_given_back_is_not_committed() -> None:
+    assert on_commit(Standing("held")) == "sell"
+    assert on_commit(Standing("committed")) == "settle"
+    assert on_commit(Standing("released", "expired")) == "retake"
+    for reason in ("released", "returned", "abandoned"):
+        with pytest.raises(InvalidState):
+            on_commit(Standing("released", reason))
+
+
+def test_a_release_undoes_a_hold_and_a_sale_once() -> None:
+    assert on_release(Standing("held")) == "free"
+    assert on_release(Standing("released", "expired")) == "free"
+    assert on_release(Standing("committed")) == "give_back"
+    assert on_release(Standing("released", "returned")) == "nothing"
+
+
+def test_a_repeated_reserve_is_answered_with_what_was_reserved() -> None:
+    lines = [Line("MUG", 1)]
+    check_repeated(Standing("held"), lines, lines)
+    check_repeated(Standing("committed"), lines, lines)
+    with pytest.raises(Conflict):
+        check_repeated(Standing("held"), lines, [Line("MUG", 2)])
+    with pytest.raises(InvalidState):
+        check_repeated(Standing("released", "expired"), lines, lines)
