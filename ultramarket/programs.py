@@ -63,7 +63,7 @@ def service_programs(instance: Instance) -> list[Program]:
         Program(
             name=name,
             kind="service",
-            command=[sys.executable, "-m", *_module(name)],
+            command=[sys.executable, "-m", *_module(name, measured="COVERAGE_PROCESS_START" in environment)],
             environment=environment,
             ports=(instance.block.service(name),),
             stop_seconds=SERVICE_STOP_SECONDS,
@@ -72,8 +72,10 @@ def service_programs(instance: Instance) -> list[Program]:
     ]
 
 
-def _module(name: str) -> list[str]:
-    return {GATEWAY: ["gateway_flask"], BRIDGE: ["kafka_bridge"]}.get(name, ["services.run", name])
+def _module(name: str, measured: bool) -> list[str]:
+    if name == GATEWAY:
+        return ["ultramarket.measured", "gateway_flask"] if measured else ["gateway_flask"]
+    return ["kafka_bridge"] if name == BRIDGE else ["services.run", name]
 
 
 def needs(name: str) -> set[str]:
