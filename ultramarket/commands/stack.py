@@ -2,7 +2,6 @@
 
 import os
 import time
-from collections.abc import Callable
 from typing import Annotated, Any
 
 import typer
@@ -152,25 +151,29 @@ def down(
 
 def start(context: typer.Context, names: Names) -> None:
     """Start servers or services that were stopped."""
-    _each(context, names, lambda supervisor, name: supervisor.start(name))
+    supervisor = _supervisor_of(context, names)
+    for name in names:
+        supervisor.start(name)
+    _tell(supervisor, names)
 
 
 def stop(context: typer.Context, names: Names) -> None:
-    """Stop servers or services; the others run on."""
-    _each(context, names, lambda supervisor, name: supervisor.stop([name]))
+    """Stop servers or services, side by side; the others run on."""
+    supervisor = _supervisor_of(context, names)
+    _stop(supervisor, names)
+    _tell(supervisor, names)
 
 
 def restart(context: typer.Context, names: Names) -> None:
     """Stop and start servers or services: the new code of a service is in effect afterwards."""
-
-    def again(supervisor: Supervisor, name: str) -> None:
-        supervisor.stop([name])
+    supervisor = _supervisor_of(context, names)
+    _stop(supervisor, names)
+    for name in names:
         supervisor.start(name)
+    _tell(supervisor, names)
 
-    _each(context, names, again)
 
-
-def _each(context: typer.Context, names: list[str], action: Callable[[Supervisor, str], Any]) -> None:
+def _supervisor_of(context: typer.Context, names: list[str]) -> Supervisor:
     supervisor = Supervisor(chosen(context))
     states = supervisor.states()
     if not states:
@@ -178,9 +181,17 @@ def _each(context: typer.Context, names: list[str], action: Callable[[Supervisor
     unknown = sorted(set(names) - set(states))
     if unknown:
         fail(f"no such process: {', '.join(unknown)}. There are {', '.join(sorted(states))}", NOT_THERE)
+    return supervisor
+
+
+def _stop(supervisor: Supervisor, names: list[str]) -> None:
+    try:
+        supervisor.stop(names)
+    except RuntimeError as problem:
+        fail(str(problem), FAILED)
+
+
+def _tell(supervisor: Supervisor, names: list[str]) -> None:
+    states = supervisor.states()
     for name in names:
-        try:
-            action(supervisor, name)
-        except RuntimeError as problem:
-            fail(str(problem), FAILED)
-        console.print(f"[green]✓[/] {name}: {supervisor.states()[name]['statename'].lower()}")
+        console.print(f"[green]✓[/] {name}: {states[name]['statename'].lower()}")
