@@ -25,12 +25,6 @@ def list_warehouses() -> Response:
     return ok(call("inventory", "list_warehouses"), "Warehouses")
 
 
-@api.get("/warehouses/<string:code>", reply=Warehouse, who=Who.ADMIN)
-def get_warehouse(path: WarehousePath) -> Response:
-    """One warehouse."""
-    return ok(call("inventory", "get_warehouse", code=path.code), "Warehouse")
-
-
 @api.put("/warehouses/<string:code>", reply=Warehouse, who=Who.ADMIN)
 def put_warehouse(path: WarehousePath, body: WarehouseWrite) -> Response:
     """Create or replace a warehouse."""

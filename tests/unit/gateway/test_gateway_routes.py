@@ -42,7 +42,6 @@ KEY = {"Idempotency-Key": "key-1"}
         ("GET", "/inventory/A/B", "VENDOR", None, "inventory.get_level", {"sku": "A/B"}),
         ("POST", "/inventory/A/B/adjust", "ADMIN", {"delta": -2, "reason": "x"}, "inventory.adjust", {"sku": "A/B"}),
         ("GET", "/inventory/warehouses", "ADMIN", None, "inventory.list_warehouses", {}),
-        ("GET", "/inventory/warehouses/main", "ADMIN", None, "inventory.get_warehouse", {"code": "main"}),
         ("PUT", "/inventory/warehouses/main", "ADMIN", {"name": "M"}, "inventory.put_warehouse", {"code": "main"}),
         ("DELETE", "/inventory/warehouses/main", "ADMIN", None, "inventory.delete_warehouse", {"code": "main"}),
         ("GET", "/shipping/methods", None, None, "shipping.methods", {}),

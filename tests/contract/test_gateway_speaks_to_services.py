@@ -1,0 +1,86 @@
+"""Every question that the gateway asks is one that the service understands, argument by argument."""
+
+import os
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+
+from gateway_flask.api import ENDPOINTS
+from gateway_flask.app import create_app
+from gateway_flask.examples import BODIES
+from gateway_flask.testing import FakeServices, Issuer, settings
+from services.chassis.contract import Contract
+from services.chassis.registry import JOURNEY_SERVICES
+from services.chassis.runner import service_class
+
+ID = "0197b1c8-7a5e-7cc0-9f00-000000000001"
+CART = "c" * 27
+PATH = {"id": ID, "slug": "mugs", "sku": "MUG-RED", "code": "main", "number": "UP0000042", "provider": "sandbox"}
+MORE_BODIES: dict[str, Any] = {
+    "refresh": {"refresh_token": "token"},
+    "logout": {},
+    "update_product": BODIES["create_product"],
+    "update_category": BODIES["create_category"],
+    "import_products": {"products": [BODIES["create_product"]]},
+    "put_warehouse": {"name": "Main"},
+    "create_shipment": {"order_id": ID, "items": [{"sku": "MUG-RED", "quantity": 1}], "tracking_number": "UP0000042"},
+    "add_shipment_event": {"status": "in_transit", "location": "Here"},
+}
+QUERIES = {
+    "list_products": "page=2&category=mugs&attr.colour=red&in_stock=true&min_price=5",
+    "list_orders": "page=2&status=confirmed",
+    "low_stock": "page=2",
+}
+NEEDED = {"amqp_url", "postgres_url", "mongo_url", "redis_url", "kafka_bootstrap"}
+ANSWER: dict[str, Any] = {
+    "items": [], "page": 1, "limit": 20, "total": 0, "id": CART, "status": "confirmed", "version": 1,
+    "user": {"id": ID}, "stock": [{"sku": "MUG-RED", "on_hand": 5}], "keys": [],
+    "subtotal": 500, "weight_g": 380, "currency": "USD",
+}  # fmt: skip
+
+
+@pytest.fixture(autouse=True, scope="module")
+def _environment() -> Iterator[None]:
+    """Some services read their settings when they are imported."""
+    with pytest.MonkeyPatch.context() as patch:
+        for name, value in settings().model_dump(include=NEEDED).items():
+            patch.setenv(f"ULTRAMARKET_{name.upper()}", os.environ.get(f"ULTRAMARKET_{name.upper()}", value))
+        yield
+
+
+class ExactServices(FakeServices):
+    """Takes only what the real service's method would take."""
+
+    def call(self, service: str, method: str, /, **kwargs: Any) -> Any:
+        self.answers.setdefault(f"{service}.{method}", ANSWER)
+        answer = super().call(service, method, **kwargs)
+        arguments = self.arguments(f"{service}.{method}")
+        Contract(getattr(service_class(service), method)).arguments([], arguments)
+        return answer
+
+
+@pytest.mark.parametrize("service", JOURNEY_SERVICES)
+def test_every_service_of_the_journey_is_there(service: str) -> None:
+    assert service_class(service).name == service
+
+
+@pytest.mark.parametrize("name", ENDPOINTS)
+def test_the_service_understands(name: str) -> None:
+    endpoint, issuer, services = ENDPOINTS[name], Issuer(), ExactServices()
+    services.answer("auth.jwks", issuer.jwks())
+    client = create_app(settings(), services).test_client()
+    path = endpoint.rule.replace("<string:", "{").replace("<path:", "{").replace(">", "}").format(**PATH)
+    headers = {"Idempotency-Key": "key-1", "X-Cart-Id": CART, "If-Match": '"3"'}
+
+    for signed_in in ({}, issuer.bearer("ADMIN", "CUSTOMER")):
+        response = client.open(
+            path,
+            method=endpoint.method,
+            query_string=QUERIES.get(name, ""),
+            json=BODIES.get(name, MORE_BODIES.get(name)),
+            headers=headers | signed_in,
+        )
+        if signed_in or not endpoint.who.value or "?" in endpoint.who.value:
+            assert response.status_code in endpoint.statuses, response.get_data(as_text=True)
+    assert [asked for asked, _ in services.calls if asked != "auth.jwks"]
