@@ -1,6 +1,8 @@
 """From a request to models. Each refusal names its field; nothing is guessed."""
 
-from typing import Any, TypeVar
+import json
+import re
+from typing import Any, Final, TypeVar
 
 import orjson
 from flask import request
@@ -12,6 +14,10 @@ from schemas.base import Request
 from services.chassis.errors import BadRequest, NotFound, UnsupportedMediaType, ValidationFailed
 
 M = TypeVar("M", bound=BaseModel)
+
+_LIMIT: Final = 2**63
+_SUSPICIOUS: Final = re.compile(rb"\\u0000|[0-9]{19}|[0-9][eE]\+?[0-9]{2}")
+"""Whether a closer look at the body is worth its time."""
 
 
 class NoBody(Request):
@@ -60,18 +66,21 @@ def body(model: type[M]) -> M:
             visit().json = orjson.loads(raw)
         except orjson.JSONDecodeError as error:
             raise BadRequest(f"The body is not JSON: {error}") from None
-        if b"\\u0000" in raw and (where := _nul(visit().json)) is not None:
-            raise ValidationFailed.of(where, "must not contain control characters")
     else:
         if any(field.is_required() for field in model.model_fields.values()):
             raise BadRequest("This request needs a JSON body")
         raw, visit().json = b"{}", {}
     try:
-        return model.model_validate_json(raw)
+        parsed = model.model_validate_json(raw)
     except ValidationError as error:
         if error.errors(include_url=False, include_context=False, include_input=False)[0]["type"] == "json_invalid":
-            raise BadRequest("The body is not JSON that we take: it is nested too deeply") from None
+            raise BadRequest(
+                "The body is JSON that we don't take: too deep, or with endless numbers"
+            ) from None
         raise invalid(error, at="body") from None
+    if _SUSPICIOUS.search(raw) and (found := _unfit(json.loads(raw))) is not None:
+        raise ValidationFailed.of(*found)
+    return parsed
 
 
 def _check_content_type() -> None:
@@ -84,18 +93,19 @@ def _check_content_type() -> None:
         raise UnsupportedMediaType("Send JSON in UTF-8")
 
 
-def _nul(value: Any, at: str = "") -> str | None:
-    """Where in the JSON `value` a NUL hides: no store and no mail takes one well."""
-    pending = [(value, at)]
+def _unfit(document: Any) -> tuple[str, str] | None:
+    """Where in free-form JSON stands what no store takes well, a NUL or a number beyond 64 bits, and what it is."""
+    pending: list[tuple[Any, str]] = [(document, "")]
     while pending:
         value, at = pending.pop()
         if isinstance(value, str) and "\x00" in value:
-            return at or "body"
+            return at or "body", "must not contain control characters"
+        if isinstance(value, int | float) and not -_LIMIT <= value < _LIMIT:
+            return at or "body", "must be a number of at most 64 bits"
         if isinstance(value, dict):
-            for key, inner in value.items():
-                if "\x00" in key:
-                    return at or "body"
-                pending.append((inner, f"{at}.{key}" if at else key))
+            if any("\x00" in key for key in value):
+                return at or "body", "must not contain control characters"
+            pending.extend((inner, f"{at}.{key}" if at else key) for key, inner in value.items())
         elif isinstance(value, list):
             pending.extend((inner, f"{at}.{index}" if at else str(index)) for index, inner in enumerate(value))
     return None
