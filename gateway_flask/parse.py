@@ -74,9 +74,7 @@ def body(model: type[M]) -> M:
         parsed = model.model_validate_json(raw)
     except ValidationError as error:
         if error.errors(include_url=False, include_context=False, include_input=False)[0]["type"] == "json_invalid":
-            raise BadRequest(
-                "The body is JSON that we don't take: too deep, or with endless numbers"
-            ) from None
+            raise BadRequest("The body is JSON that we don't take: too deep, or with endless numbers") from None
         raise invalid(error, at="body") from None
     if _SUSPICIOUS.search(raw) and (found := _unfit(json.loads(raw))) is not None:
         raise ValidationFailed.of(*found)
