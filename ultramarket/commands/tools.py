@@ -5,7 +5,7 @@ import sys
 from typing import Annotated
 
 import typer
-from rich.table import Table
+from rich.table import Column, Table
 
 from ultramarket import mail as mails
 from ultramarket.commands.context import FAILED, NOT_THERE, chosen, console, fail, print_json
@@ -53,9 +53,9 @@ def mail(
         if as_json:
             print_json(found)
             return
-        table = Table("id", "at", "to", "subject", box=None)
+        table = Table(Column("id", no_wrap=True), "to", "subject", box=None)  # the id begins with the time
         for one in found:
-            table.add_row(one["id"], one["at"], one["to"], one["subject"])
+            table.add_row(one["id"], one["to"], one["subject"])
         console.print(table if found else "[dim]no mail yet[/]")
         return
     one_mail = mails.find(instance, mail_id)
