@@ -26,7 +26,7 @@ ProductStatus = Literal["draft", "active", "archived"]
 ProductSort = Literal["price", "-price", "-rating", "-created_at", "title"]
 TaxClass = Literal["standard", "reduced", "zero"]
 
-Url = Annotated[str, StringConstraints(min_length=1, max_length=2_000, pattern=r"^(https?://|/)[^\s<>\"']+$")]
+Url = Annotated[str, StringConstraints(min_length=1, max_length=2_000, pattern=r"^(https?://|/)[^\s<>\"]+$")]
 """An absolute web address, or a path on our own host."""
 Tag = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=60), OneLine]
 OptionName = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=60), OneLine]

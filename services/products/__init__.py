@@ -1,0 +1,1 @@
+"""What is on offer: products and their variants, categories, tax rates."""

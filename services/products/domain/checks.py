@@ -1,0 +1,94 @@
+"""What a product must be beyond the shape of its fields."""
+
+from collections.abc import Iterator, Sequence
+
+from schemas.base import Caller
+from schemas.products import ProductWrite, VariantWrite
+from services.chassis.errors import Forbidden, NotFound, PreconditionFailed, ValidationFailed
+
+Fault = tuple[str, str]
+
+
+def check(product: ProductWrite) -> None:
+    """Raise `ValidationFailed` naming every fault."""
+    faults = [*_option_faults(product), *_variant_faults(product)]
+    if faults:
+        field, message = faults[0]
+        raise ValidationFailed(
+            f"{field}: {message}", [{"field": field, "message": message} for field, message in faults]
+        )
+
+
+def _option_faults(product: ProductWrite) -> Iterator[Fault]:
+    for index, option in enumerate(product.options):
+        if option.name in {other.name for other in product.options[:index]}:
+            yield f"options.{index}.name", "is the name of two options"
+        if len(set(option.values)) < len(option.values):
+            yield f"options.{index}.values", "names a value twice"
+
+
+def _variant_faults(product: ProductWrite) -> Iterator[Fault]:
+    choices = {option.name: set(option.values) for option in product.options}
+    currency = product.variants[0].price.currency
+    for index, variant in enumerate(product.variants):
+        place, before = f"variants.{index}", product.variants[:index]
+        yield from _choice_faults(place, variant, choices)
+        if variant.sku in {other.sku for other in before}:
+            yield f"{place}.sku", "is the SKU of two variants"
+        if any(variant.options == other.options for other in before):
+            yield f"{place}.options", "is the choice of two variants"
+        yield from _price_faults(place, variant, currency)
+
+
+def _choice_faults(place: str, variant: VariantWrite, choices: dict[str, set[str]]) -> Iterator[Fault]:
+    for name, value in variant.options.items():
+        if name not in choices:
+            yield f"{place}.options.{name}", "is not an option of the product"
+        elif value not in choices[name]:
+            yield f"{place}.options.{name}", "is not among the values of this option"
+    for name in choices:
+        if name not in variant.options:
+            yield f"{place}.options", f"leaves {name} open"
+
+
+def _price_faults(place: str, variant: VariantWrite, currency: str) -> Iterator[Fault]:
+    if variant.price.currency != currency:
+        yield f"{place}.price.currency", "all variants of a product are in one currency"
+    if variant.compare_at_price is not None:
+        if variant.compare_at_price.currency != currency:
+            yield f"{place}.compare_at_price.currency", "all variants of a product are in one currency"
+        elif variant.compare_at_price.amount <= variant.price.amount:
+            yield f"{place}.compare_at_price", "must be above the price"
+
+
+def vendor_for(caller: Caller, wanted: str | None) -> str | None:
+    """Whose a new product is. Raises `Forbidden` for who may not sell, or for a vendor who names another."""
+    if caller.is_admin:
+        return wanted
+    if not caller.is_vendor or caller.user_id is None:
+        raise Forbidden()
+    if wanted not in (None, caller.user_id):
+        raise Forbidden("A vendor's products are their own", [{"field": "vendor_id", "message": "is not yours"}])
+    return caller.user_id
+
+
+def check_own(caller: Caller, vendor_id: str | None) -> None:
+    """Raise `NotFound` for somebody else's product, `Forbidden` for who may change none."""
+    if caller.is_admin:
+        return
+    if not caller.is_vendor or caller.user_id is None:
+        raise Forbidden()
+    if vendor_id != caller.user_id:
+        raise NotFound("There is no such product")
+
+
+def check_version(expected: int | None, actual: int) -> None:
+    """Raise `PreconditionFailed` when the client saw another version than the present one."""
+    if expected is not None and expected != actual:
+        raise PreconditionFailed(details=[{"field": "If-Match", "message": f"the version is {actual}"}])
+
+
+def check_move(slug: str, parent_path: Sequence[str]) -> None:
+    """Raise `ValidationFailed` when a category would come to lie under itself."""
+    if slug in parent_path:
+        raise ValidationFailed.of("parent", "is the category itself or lies below it")

@@ -1,0 +1,192 @@
+"""A product as it is stored: the replies ready made, and beside them what it is found by."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from schemas.products import ImportRating, ProductPatch, ProductWrite, VariantWrite
+from services.chassis.clock import rfc3339
+from services.products.domain.naming import attribute_keys, brand_key
+
+Document = dict[str, Any]
+
+NOT_COUNTED = (0, -1)
+"""Available units and sequence of a SKU of which inventory has said nothing yet."""
+
+
+@dataclass(frozen=True)
+class CategoryFacts:
+    """The category that a product is in."""
+
+    id: str
+    slug: str
+    name: str
+    ancestors: tuple[str, ...]
+
+    @property
+    def path(self) -> list[str]:
+        return [*self.ancestors, self.slug]
+
+    def to_reference(self) -> Document:
+        return {"id": self.id, "slug": self.slug, "name": self.name}
+
+
+@dataclass(frozen=True)
+class Identity:
+    """What of a product is not its editor's to write."""
+
+    id: str
+    slug: str
+    vendor_id: str | None
+    external_id: str | None
+    version: int
+    created_at: datetime
+    updated_at: datetime
+    rating: Document
+
+
+def build(
+    product: ProductWrite,
+    identity: Identity,
+    category: CategoryFacts | None,
+    stock: Mapping[str, tuple[int, int]],
+) -> Document:
+    """The stored document. `stock` is (available, sequence) by SKU."""
+    variants = [_variant(product, variant, stock.get(variant.sku, NOT_COUNTED)[0]) for variant in product.variants]
+    cheapest = min(variants, key=lambda variant: variant["price"]["amount"])
+    in_stock = any(variant["in_stock"] for variant in variants)
+    document = {
+        "_id": identity.id,
+        "version": identity.version,
+        "status": product.status,
+        "slug": identity.slug,
+        "vendor_id": identity.vendor_id,
+        "brand_key": brand_key(product.brand),
+        "categories": category.path if category else [],
+        "price": cheapest["price"]["amount"],
+        "rating": float(identity.rating["average"]),
+        "in_stock": in_stock,
+        "attrs": attribute_keys(product.attributes),
+        "title_key": product.title.casefold(),
+        "created_at": identity.created_at,
+        "tax_class": product.tax_class,
+        "stock": [
+            {"sku": variant.sku, "sequence": stock.get(variant.sku, NOT_COUNTED)[1]} for variant in product.variants
+        ],
+        "listing": {
+            "id": identity.id,
+            "slug": identity.slug,
+            "title": product.title,
+            "brand": product.brand,
+            "category": category.to_reference() if category else None,
+            "price": cheapest["price"],
+            "compare_at_price": cheapest["compare_at_price"],
+            "thumbnail": product.thumbnail or (product.images[0] if product.images else None),
+            "rating": identity.rating,
+            "in_stock": in_stock,
+        },
+        "detail": {
+            "description": product.description,
+            "images": product.images,
+            "tags": product.tags,
+            "options": [option.model_dump() for option in product.options],
+            "attributes": product.attributes,
+            "seo": product.seo.model_dump(),
+            "status": product.status,
+            "tax_class": product.tax_class,
+            "vendor_id": identity.vendor_id,
+            "external_id": identity.external_id,
+            "created_at": rfc3339(identity.created_at),
+            "updated_at": rfc3339(identity.updated_at),
+            "version": identity.version,
+        },
+        "variants": variants,
+    }
+    if identity.external_id is not None:  # the index on it leaves out what has none
+        document["external_id"] = identity.external_id
+    return document
+
+
+def _variant(product: ProductWrite, variant: VariantWrite, available: int) -> Document:
+    return {
+        "sku": variant.sku,
+        "title": variant.title or " / ".join(variant.options.values()) or product.title,
+        "options": variant.options,
+        "price": variant.price.model_dump(),
+        "compare_at_price": variant.compare_at_price.model_dump() if variant.compare_at_price else None,
+        "available": available,
+        "in_stock": available > 0,
+        "weight_g": variant.weight_g,
+        "barcode": variant.barcode,
+    }
+
+
+def to_detail(document: Document) -> Document:
+    """The reply of a product, whole."""
+    return {**document["listing"], **document["detail"], "variants": document["variants"]}
+
+
+def to_write(document: Document) -> Document:
+    """The stored product as its editor would send it."""
+    listing, detail = document["listing"], document["detail"]
+    kept = ("description", "images", "tags", "options", "attributes", "seo", "status", "tax_class", "vendor_id")
+    return {
+        **{name: detail[name] for name in (*kept, "external_id")},
+        "title": listing["title"],
+        "slug": listing["slug"],
+        "brand": listing["brand"],
+        "category": listing["category"] and listing["category"]["slug"],
+        "thumbnail": listing["thumbnail"],
+        "variants": [
+            {name: value for name, value in variant.items() if name not in ("available", "in_stock")}
+            for variant in document["variants"]
+        ],
+    }
+
+
+def patched(document: Document, patch: ProductPatch) -> ProductWrite:
+    """The product after a patch: each field that the patch names is replaced as a whole."""
+    before, changes = to_write(document), patch.model_dump(exclude_unset=True)
+    if "images" in changes and "thumbnail" not in changes:
+        before["thumbnail"] = None
+    if "title" in changes and "variants" not in changes:
+        for variant in before["variants"]:
+            if variant["title"] == before["title"]:
+                variant["title"] = None
+    return ProductWrite.model_validate(before | changes)
+
+
+def same_content(one: Document, other: Document) -> bool:
+    """Whether two documents differ in nothing but their version and the time of their last change."""
+
+    def content(document: Document) -> Document:
+        detail = {key: value for key, value in document["detail"].items() if key not in ("version", "updated_at")}
+        kept = {key: value for key, value in document.items() if key not in ("version", "detail", "created_at")}
+        return {**kept, "detail": detail}
+
+    return content(one) == content(other)
+
+
+def rating_of(rating: ImportRating | None) -> Document:
+    """A product that nobody has rated has an average of 0 from 0 ratings."""
+    return {"average": rating.average, "count": rating.count} if rating else {"average": 0.0, "count": 0}
+
+
+def event_fields(document: Document, before: Document | None = None) -> Document:
+    """What an event says of a product."""
+    old_slug = before["slug"] if before and before["slug"] != document["slug"] else None
+    return {
+        "product_id": document["_id"],
+        "slug": document["slug"],
+        "title": document["listing"]["title"],
+        "status": document["status"],
+        "skus": tuple(variant["sku"] for variant in document["variants"]),
+        "vendor_id": document["vendor_id"],
+        "brand": document["listing"]["brand"],
+        "category": document["categories"][-1] if document["categories"] else None,
+        "category_path": tuple(document["categories"]),
+        "price": document["price"],
+        "currency": document["listing"]["price"]["currency"],
+        "old_slug": old_slug,
+    }

@@ -1,0 +1,204 @@
+"""Bulk import: each row judged by itself, all good ones written in one transaction with a handful of round trips."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from pymongo import InsertOne, ReplaceOne
+from pymongo.client_session import ClientSession
+from pymongo.errors import BulkWriteError, DuplicateKeyError
+
+from schemas.base import Caller
+from schemas.events.products import ProductCreated
+from schemas.products import ImportRow
+from services.chassis.errors import Conflict, DomainError, NotFound, ServiceUnavailable
+from services.chassis.ids import new_id
+from services.chassis.stores.mongo import MongoStore
+from services.products.domain.checks import check, check_own, vendor_for
+from services.products.domain.documents import (
+    CategoryFacts,
+    Document,
+    Identity,
+    build,
+    event_fields,
+    rating_of,
+    same_content,
+)
+from services.products.domain.naming import category_path, slug_with, slugify
+from services.products.store.categories import Categories
+from services.products.store.stock import Stock
+from services.products.store.writing import event_of, identity_after, to_milliseconds
+
+ATTEMPTS = 5
+
+
+@dataclass(frozen=True)
+class Row:
+    """A well-formed row and where it stood."""
+
+    index: int
+    product: ImportRow
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What became of a row."""
+
+    index: int
+    status: str
+    id: str | None = None
+    slug: str | None = None
+    field: str | None = None
+    reason: str | None = None
+
+
+class Importing:
+    """Many products at once."""
+
+    def __init__(self, store: MongoStore, categories: Categories, stock: Stock) -> None:
+        self.store = store
+        self.products = store.db["products"]
+        self.categories = categories
+        self.stock = stock
+
+    def run(self, rows: Sequence[Row], caller: Caller, now: datetime) -> list[Outcome]:
+        """Write what can be written. The same rows again change nothing, and say so."""
+        vendor_for(caller, None)
+        for _ in range(ATTEMPTS):
+            try:
+                return self.store.in_transaction(lambda session: self._write(session, rows, caller, now))
+            except (DuplicateKeyError, BulkWriteError) as raced:
+                codes = {error["code"] for error in (raced.details or {}).get("writeErrors", [{"code": raced.code}])}
+                if codes - {11000}:
+                    raise
+                # somebody wrote one of these SKUs, slugs or categories meanwhile: look again
+        raise ServiceUnavailable("These products are being written by others at the moment")
+
+    def _write(self, session: ClientSession, rows: Sequence[Row], caller: Caller, now: datetime) -> list[Outcome]:
+        known = Known(self._known(session, rows))
+        accepted, outcomes = [], []
+        for row in rows:
+            try:
+                check(row.product)
+                accepted.append((row, known.claim(row, caller)))
+            except DomainError as refused:
+                outcomes.append(refusal(row.index, refused))
+        paths = {path: category_path(path) for row, _ in accepted if (path := row.product.category)}
+        categories = self.categories.ensure(session, paths.values())
+        skus = {variant.sku for row, _ in accepted for variant in row.product.variants}
+        stock = self.stock.facts(session, skus, skus - known.skus.keys())
+        writes: list[Any] = []
+        for row, before in accepted:
+            steps = paths.get(row.product.category or "")
+            category = categories[steps[-1][0]] if steps else None
+            after = self._document(row.product, before, category, stock, known, caller, now)
+            if before and same_content(before, after):
+                outcomes.append(Outcome(row.index, "unchanged", before["_id"], before["slug"]))
+                continue
+            writes.append(ReplaceOne({"_id": after["_id"]}, after) if before else InsertOne(after))
+            said = event_of(before, after) if before else ProductCreated(**event_fields(after))
+            self.store.emit(session, said, sequence=after["version"])
+            outcomes.append(Outcome(row.index, "updated" if before else "created", after["_id"], after["slug"]))
+        if writes:
+            self.products.bulk_write(writes, ordered=True, session=session)
+        return sorted(outcomes, key=lambda outcome: outcome.index)
+
+    def _known(self, session: ClientSession, rows: Sequence[Row]) -> list[Document]:
+        """Every stored product that has to do with these rows, in one query on three indexes."""
+        slugs = {row.product.slug or slugify(row.product.title) for row in rows}
+        external_ids = {row.product.external_id for row in rows if row.product.external_id}
+        skus = {variant.sku for row in rows for variant in row.product.variants}
+        either = [
+            {"slug": {"$in": list(slugs)}},
+            {"external_id": {"$in": list(external_ids)}},
+            {"variants.sku": {"$in": list(skus)}},
+        ]
+        return list(self.products.find({"$or": either}, session=session))
+
+    def _document(
+        self,
+        product: ImportRow,
+        before: Document | None,
+        category: CategoryFacts | None,
+        stock: dict[str, tuple[int, int]],
+        known: "Known",
+        caller: Caller,
+        now: datetime,
+    ) -> Document:
+        if before is not None:
+            identity = identity_after(before, product, now)
+            if product.rating is not None:
+                identity = Identity(**vars(identity) | {"rating": rating_of(product.rating)})
+            return build(product, identity, category, stock)
+        product_id, moment = new_id(), to_milliseconds(now)
+        identity = Identity(
+            id=product_id,
+            slug=known.free_slug(product, product_id),
+            vendor_id=vendor_for(caller, product.vendor_id),
+            external_id=product.external_id,
+            version=1,
+            created_at=moment,
+            updated_at=moment,
+            rating=rating_of(product.rating),
+        )
+        return build(product, identity, category, stock)
+
+
+class Known:
+    """What is taken: by stored products, and by the rows before."""
+
+    def __init__(self, documents: Sequence[Document]) -> None:
+        self.by_external_id = {found["external_id"]: found for found in documents if found.get("external_id")}
+        self.by_slug = {found["slug"]: found for found in documents}
+        self.skus = {variant["sku"]: found["_id"] for found in documents for variant in found["variants"]}
+        self._by_sku = {variant["sku"]: found for found in documents for variant in found["variants"]}
+        self._claimed: set[tuple[str, str]] = set()
+
+    def claim(self, row: Row, caller: Caller) -> Document | None:
+        """The stored product that this row is about. Raises a `DomainError` when it collides with another."""
+        product = row.product
+        before = self._find(product)
+        if before is not None:
+            check_own(caller, before["vendor_id"])
+        vendor_for(caller, product.vendor_id)
+        mine = before["_id"] if before else None
+        for index, variant in enumerate(product.variants):
+            if self.skus.get(variant.sku, mine) != mine:
+                raise _taken(f"variants.{index}.sku", f"the SKU {variant.sku} belongs to another product")
+        if product.slug and product.slug in self.by_slug and self.by_slug[product.slug]["_id"] != mine:
+            raise _taken("slug", f"the slug {product.slug} belongs to another product")
+        claims = [("sku", variant.sku) for variant in product.variants]
+        claims += [("slug", product.slug)] if product.slug else []
+        claims += [("external_id", product.external_id)] if product.external_id else []
+        claims += [("id", mine)] if mine else []
+        for kind, value in claims:
+            if (kind, value) in self._claimed:
+                raise _taken(kind, f"another row of this import has the {kind} {value}")
+        self._claimed.update(claims)
+        return before
+
+    def free_slug(self, product: ImportRow, product_id: str) -> str:
+        slug = product.slug or slugify(product.title)
+        if not product.slug and (slug in self.by_slug or ("slug", slug) in self._claimed):
+            slug = slug_with(slug, product_id)
+        self._claimed.add(("slug", slug))
+        return slug
+
+    def _find(self, product: ImportRow) -> Document | None:
+        if product.external_id and (found := self.by_external_id.get(product.external_id)):
+            return found
+        found = self.by_slug.get(product.slug) if product.slug else self._by_sku.get(product.variants[0].sku)
+        another = found and product.external_id and found["detail"]["external_id"]
+        return None if another else found
+
+
+def refusal(index: int, refused: DomainError) -> Outcome:
+    """A refused row with the first fault."""
+    first = refused.details[0] if refused.details else {}
+    reason = "belongs to somebody else" if isinstance(refused, NotFound) else first.get("message", refused.message)
+    return Outcome(index, "refused", field=first.get("field"), reason=reason)
+
+
+def _taken(field: str, message: str) -> DomainError:
+    return Conflict(message, [{"field": field, "message": message}])

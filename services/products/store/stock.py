@@ -1,0 +1,72 @@
+"""What inventory said of each SKU, and bringing it to the products without losing a word or believing an old one.
+
+`stock` has a document per SKU: `{_id, available, sequence, touched}`. Two parties write it: the handler of
+`stock_changed`, which then brings the figure to the product (where a newer sequence wins), and whoever writes a
+product with SKUs that it had not before. The latter *touches* their documents in its transaction, so that the two
+are in one order or the other: either the figure was there when the product was built, or the handler came after the
+product was committed and finds it. Without the touch a figure could fall between: read before, brought too early.
+"""
+
+from collections.abc import Iterable
+from contextlib import suppress
+from typing import Any
+
+from pymongo import UpdateOne
+from pymongo.client_session import ClientSession
+from pymongo.collection import Collection
+from pymongo.errors import DuplicateKeyError
+
+from services.products.domain.documents import NOT_COUNTED, Document
+
+
+class Stock:
+    """The `stock` collection and its copies in `products`."""
+
+    def __init__(self, stock: Collection[Document], products: Collection[Document]) -> None:
+        self.stock = stock
+        self.products = products
+
+    def record(self, sku: str, available: int, sequence: int) -> None:
+        """Believe a level unless we know a newer one; doubled and late ones change nothing."""
+        with suppress(DuplicateKeyError):  # known already; the product may not have heard of it yet
+            self.stock.update_one(
+                {"_id": sku, "sequence": {"$lt": sequence}},
+                {"$set": {"available": available, "sequence": sequence}},
+                upsert=True,
+            )
+        self.products.update_one(
+            {"variants.sku": sku, "stock": {"$elemMatch": {"sku": sku, "sequence": {"$lt": sequence}}}},
+            _brought(sku, available, sequence),
+        )
+
+    def facts(self, session: ClientSession, skus: Iterable[str], new: Iterable[str]) -> dict[str, tuple[int, int]]:
+        """Available units and sequence by SKU; `new` are those that no product had before."""
+        none_yet = {"available": NOT_COUNTED[0], "sequence": NOT_COUNTED[1]}
+        touches = [
+            UpdateOne({"_id": sku}, {"$inc": {"touched": 1}, "$setOnInsert": none_yet}, upsert=True)
+            for sku in sorted(new)
+        ]
+        if touches:
+            self.stock.bulk_write(touches, ordered=False, session=session)
+        known = self.stock.find({"_id": {"$in": list(skus)}}, session=session)
+        return {found["_id"]: (found["available"], found["sequence"]) for found in known}
+
+
+def _brought(sku: str, available: int, sequence: int) -> list[dict[str, Any]]:
+    """An update that sets one variant's figure and what follows from it."""
+    is_it = {"$eq": ["$$this.sku", {"$literal": sku}]}
+
+    def changed(array: str, values: Document) -> Document:
+        merged = {"$mergeObjects": ["$$this", values]}
+        return {"$map": {"input": f"${array}", "in": {"$cond": [is_it, merged, "$$this"]}}}
+
+    return [
+        {
+            "$set": {
+                "variants": changed("variants", {"available": available, "in_stock": available > 0}),
+                "stock": changed("stock", {"sequence": sequence}),
+            }
+        },
+        {"$set": {"in_stock": {"$anyElementTrue": ["$variants.in_stock"]}}},
+        {"$set": {"listing.in_stock": "$in_stock"}},
+    ]

@@ -1,0 +1,202 @@
+"""Writing products: the product, what it needs of its neighbours and its event, in one transaction."""
+
+from collections.abc import Callable
+from datetime import datetime
+from typing import Any
+
+from pymongo.client_session import ClientSession
+from pymongo.errors import DuplicateKeyError
+
+from schemas.base import Caller, Idempotency
+from schemas.events.products import ProductArchived, ProductCreated, ProductEvent, ProductUpdated
+from schemas.products import ProductWrite
+from services.chassis.errors import Conflict, NotFound, ServiceUnavailable, ValidationFailed
+from services.chassis.ids import new_id
+from services.chassis.stores.mongo import MongoStore
+from services.products.domain.checks import check, check_own, check_version, vendor_for
+from services.products.domain.documents import (
+    CategoryFacts,
+    Document,
+    Identity,
+    build,
+    event_fields,
+    rating_of,
+    same_content,
+    to_detail,
+)
+from services.products.domain.naming import slug_with, slugify
+from services.products.store.categories import Categories
+from services.products.store.reading import which
+from services.products.store.stock import Stock
+
+ATTEMPTS = 5
+
+
+class Writing:
+    """The `products` collection as its editors see it."""
+
+    def __init__(self, store: MongoStore, categories: Categories, stock: Stock) -> None:
+        self.store = store
+        self.products = store.db["products"]
+        self.categories = categories
+        self.stock = stock
+
+    def create(self, product: ProductWrite, caller: Caller, now: datetime, idempotency: Idempotency | None) -> Document:
+        """Raises `Conflict` for a SKU or slug that exists, `ValidationFailed` for an unknown category."""
+        check(product)
+        vendor_id = vendor_for(caller, product.vendor_id)
+
+        def work(session: ClientSession) -> Document:
+            product_id = new_id()
+            moment = to_milliseconds(now)
+            identity = Identity(
+                id=product_id,
+                slug=product.slug or self._free_slug(session, product.title, product_id),
+                vendor_id=vendor_id,
+                external_id=product.external_id,
+                version=1,
+                created_at=moment,
+                updated_at=moment,
+                rating=rating_of(None),
+            )
+            document = self._built(session, product, identity, None)
+            self.products.insert_one(document, session=session)
+            self.store.emit(session, ProductCreated(**event_fields(document)), sequence=1)
+            return to_detail(document)
+
+        return self._once(work, idempotency, product)
+
+    def change(
+        self,
+        id_or_slug: str,
+        change: Callable[[Document], ProductWrite],
+        caller: Caller,
+        expected_version: int | None,
+        now: datetime,
+        idempotency: Idempotency | None,
+    ) -> Document:
+        """Replace or patch: `change` makes the new product of the stored one. What changes nothing stays as it is.
+
+        Raises `NotFound` (also for somebody else's), `PreconditionFailed`, `Conflict`, `ValidationFailed`.
+        """
+        asked: list[ProductWrite] = []
+
+        def work(session: ClientSession) -> Document:
+            before = self._mine(session, id_or_slug, caller, expected_version)
+            product = change(before)
+            asked[:] = [product]
+            check(product)
+            if product.vendor_id not in (None, before["vendor_id"]):
+                vendor_for(caller, product.vendor_id)
+            after = self._built(session, product, identity_after(before, product, now), before)
+            if same_content(before, after):
+                return to_detail(before)
+            self.products.replace_one({"_id": before["_id"]}, after, session=session)
+            self.store.emit(session, event_of(before, after), sequence=after["version"])
+            return to_detail(after)
+
+        return self._once(work, idempotency, asked)
+
+    def delete(
+        self, id_or_slug: str, caller: Caller, expected_version: int | None, idempotency: Idempotency | None
+    ) -> None:
+        """Take a product out of the catalogue; its SKUs and its slug are free again. Orders keep what they bought."""
+
+        def work(session: ClientSession) -> Document:
+            before = self._mine(session, id_or_slug, caller, expected_version)
+            self.products.delete_one({"_id": before["_id"]}, session=session)
+            gone = ProductArchived(**event_fields(before) | {"status": "archived"})
+            self.store.emit(session, gone, sequence=before["version"] + 1)
+            return {}
+
+        self._once(work, idempotency, None)
+
+    def _mine(self, session: ClientSession, id_or_slug: str, caller: Caller, expected_version: int | None) -> Document:
+        found = self.products.find_one(which(id_or_slug), session=session)
+        check_own(caller, found["vendor_id"] if found else caller.user_id)
+        if found is None:
+            raise NotFound("There is no such product")
+        check_version(expected_version, found["version"])
+        return found
+
+    def _built(
+        self, session: ClientSession, product: ProductWrite, identity: Identity, before: Document | None
+    ) -> Document:
+        category: CategoryFacts | None = None
+        if product.category is not None:
+            category = self.categories.use(session, [product.category]).get(product.category)
+            if category is None:
+                raise ValidationFailed.of("category", "does not exist")
+        skus = {variant.sku for variant in product.variants}
+        known = {variant["sku"] for variant in before["variants"]} if before else set()
+        return build(product, identity, category, self.stock.facts(session, skus, skus - known))
+
+    def _free_slug(self, session: ClientSession, title: str, product_id: str) -> str:
+        slug = slugify(title)
+        taken = self.products.find_one({"slug": slug}, {"_id": 1}, session=session)
+        return slug_with(slug, product_id) if taken else slug
+
+    def _once(
+        self,
+        work: Callable[[ClientSession], Document],
+        idempotency: Idempotency | None,
+        asked: ProductWrite | list[ProductWrite] | None,
+    ) -> Document:
+        """Run a command once per key, again while its neighbours are being made at the same moment."""
+
+        def claimed(session: ClientSession) -> Document:
+            replay = self.store.claim(session, idempotency)
+            if replay is not None:
+                return dict(replay)
+            reply = work(session)
+            self.store.remember(session, idempotency, reply)
+            return reply
+
+        for _ in range(ATTEMPTS):
+            try:
+                return self.store.in_transaction(claimed)
+            except DuplicateKeyError as taken:
+                product = asked[0] if isinstance(asked, list) and asked else asked
+                if refused := conflict(taken, product if isinstance(product, ProductWrite) else None):
+                    raise refused from taken
+        raise ServiceUnavailable("These SKUs are in too much demand at the moment")
+
+
+def identity_after(before: Document, product: ProductWrite, now: datetime) -> Identity:
+    """What of a product its editor doesn't write, after a change."""
+    return Identity(
+        id=before["_id"],
+        slug=product.slug or before["slug"],
+        vendor_id=product.vendor_id or before["vendor_id"],
+        external_id=product.external_id or before["detail"]["external_id"],
+        version=before["version"] + 1,
+        created_at=before["created_at"],
+        updated_at=to_milliseconds(now),
+        rating=before["listing"]["rating"],
+    )
+
+
+def event_of(before: Document, after: Document) -> ProductEvent:
+    """What a change is called."""
+    archived = after["status"] == "archived" and before["status"] != "archived"
+    said = ProductArchived if archived else ProductUpdated
+    return said(**event_fields(after, before))
+
+
+def conflict(taken: DuplicateKeyError, product: ProductWrite | None) -> Conflict | None:
+    """The refusal that a violated unique index means; None for one that the next attempt won't meet."""
+    details: Any = taken.details or {}
+    key = next(iter(details.get("keyPattern") or {}), "")
+    value = next(iter((details.get("keyValue") or {}).values()), None)
+    if key == "variants.sku":
+        skus = [variant.sku for variant in product.variants] if product else []
+        field = f"variants.{skus.index(value)}.sku" if value in skus else "sku"
+        return Conflict(f"The SKU {value} exists", [{"field": field, "message": "exists", "sku": value}])
+    if key in ("slug", "external_id"):
+        return Conflict(f"The {key} {value} is taken", [{"field": key, "message": "is taken"}])
+    return None
+
+
+def to_milliseconds(moment: datetime) -> datetime:
+    """As precise as MongoDB keeps it, so that what is read back is what was written."""
+    return moment.replace(microsecond=moment.microsecond // 1000 * 1000)

@@ -1,0 +1,72 @@
+"""A catalogue of our own on the real MongoDB, and the few words that its tests are told in."""
+
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
+from itertools import count
+from typing import Any
+
+import pytest
+
+from schemas.base import Caller
+from schemas.products import CategoryWrite, ImportRow, ProductQuery, ProductWrite
+from services.chassis.testing import connect_mongo
+from services.products.domain.documents import to_detail
+from services.products.store import ProductStore
+from services.products.store.importing import Outcome, Row
+
+NOW = datetime(2026, 5, 4, 12, 0, tzinfo=UTC)
+ADMIN = Caller(user_id="0197a000-0000-7000-8000-00000000000b", roles=["ADMIN"])
+VENDOR = Caller(user_id="0197a000-0000-7000-8000-00000000000a", roles=["VENDOR"])
+RIVAL = Caller(user_id="0197a000-0000-7000-8000-00000000000c", roles=["VENDOR"])
+
+
+def fields(sku: str = "MUG-1", amount: int = 1000, **values: Any) -> dict[str, Any]:
+    """A product as it is sent."""
+    one = {"sku": sku, "price": {"amount": amount, "currency": "USD"}}
+    return {"title": "Mug", "status": "active", "variants": [one], **values}
+
+
+class Catalogue:
+    """The store, with an administrator at the keyboard unless told otherwise."""
+
+    def __init__(self, store: ProductStore) -> None:
+        self.store = store
+        self._seconds = count()
+
+    def now(self) -> datetime:
+        return NOW + timedelta(seconds=next(self._seconds))
+
+    def create(self, caller: Caller = ADMIN, **values: Any) -> dict[str, Any]:
+        product = ProductWrite.model_validate(fields(**values))
+        return self.store.writing.create(product, caller, self.now(), None)
+
+    def category(self, slug: str, parent: str | None = None) -> None:
+        self.store.categories.create(CategoryWrite(name=slug.title(), slug=slug, parent=parent))
+
+    def get(self, id_or_slug: str) -> dict[str, Any]:
+        return to_detail(self.store.reading.get(id_or_slug))
+
+    def titles(self, **query: Any) -> list[str]:
+        page = self.store.reading.find(ProductQuery.model_validate(query), ["active"])
+        return [item["title"] for item in page["items"]]
+
+    def load(self, *rows: dict[str, Any], caller: Caller = ADMIN) -> list[Outcome]:
+        read = [Row(index, ImportRow.model_validate(row)) for index, row in enumerate(rows)]
+        return self.store.importing.run(read, caller, self.now())
+
+    def said(self) -> list[tuple[str, int | None]]:
+        events = [row["event"] for row in self.store.db["outbox"].find().sort("_id")]
+        return [(event["type"], event.get("sequence")) for event in events]
+
+
+@pytest.fixture(scope="module")
+def product_store() -> Iterator[ProductStore]:
+    with connect_mongo("products", ProductStore) as store:
+        yield store
+
+
+@pytest.fixture
+def catalogue(product_store: ProductStore) -> Catalogue:
+    for name in ("products", "categories", "stock", "outbox", "idempotency"):
+        product_store.db[name].delete_many({})
+    return Catalogue(product_store)

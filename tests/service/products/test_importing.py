@@ -1,0 +1,129 @@
+"""Bulk import: again changes nothing, one bad row refuses itself alone."""
+
+import json
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from services.chassis.errors import Forbidden
+from tests.service.products.conftest import ADMIN, RIVAL, VENDOR, Catalogue
+
+
+def row(sku: str, **values: Any) -> dict[str, Any]:
+    return {"title": f"Mug {sku}", "variants": [{"sku": sku, "price": {"amount": 5, "currency": "USD"}}], **values}
+
+
+def statuses(catalogue: Catalogue, *rows: dict[str, Any], **kwargs: Any) -> list[str]:
+    return [outcome.status for outcome in catalogue.load(*rows, **kwargs)]
+
+
+def test_the_same_rows_again_change_nothing(catalogue: Catalogue) -> None:
+    rows = [
+        row("A", category="Home & Garden/Kitchen", external_id="1", rating={"average": 4.2, "count": 9}),
+        row("B", category="Home & Garden/Garden", slug="b"),
+        row("C"),
+    ]
+    assert statuses(catalogue, *rows) == ["created"] * 3
+    told = len(catalogue.said())
+    assert statuses(catalogue, *rows) == ["unchanged"] * 3
+    assert len(catalogue.said()) == told
+
+    rows[1]["title"] = "Jar"
+    assert statuses(catalogue, *rows) == ["unchanged", "updated", "unchanged"]
+
+    assert catalogue.titles(category="home-garden", sort="title") == ["Jar", "Mug A"]
+    assert catalogue.get("mug-a")["rating"] == {"average": 4.2, "count": 9}
+    assert [node["name"] for node in catalogue.store.categories.tree()] == ["Home & Garden"]
+
+
+def test_a_bad_row_refuses_itself_alone(catalogue: Catalogue) -> None:
+    catalogue.create(sku="TAKEN")
+    catalogue.create(sku="THEIRS", slug="theirs", caller=RIVAL)
+
+    outcomes = catalogue.load(
+        row("A"),
+        row("A", slug="again"),
+        row("TAKEN", slug="n"),
+        row("X") | {"variants": [*row("X")["variants"], *row("Y")["variants"]]},
+        row("THEIRS"),
+        row("S", slug="theirs"),
+        caller=VENDOR,
+    )
+
+    assert [(outcome.status, outcome.field) for outcome in outcomes] == [
+        ("created", None),
+        ("refused", "sku"),
+        ("refused", "variants.0.sku"),
+        ("refused", "variants.1.options"),
+        ("refused", None),
+        ("refused", None),
+    ]
+    assert all(outcome.reason for outcome in outcomes if outcome.status == "refused")
+
+
+def test_a_row_is_found_by_its_external_id_first(catalogue: Catalogue) -> None:
+    catalogue.load(row("A", external_id="1"))
+
+    assert statuses(catalogue, row("B", external_id="1")) == ["updated"]
+    assert statuses(catalogue, row("B", external_id="2")) == ["refused"]
+    assert catalogue.get("mug-a")["variants"][0]["sku"] == "B"
+
+
+def test_rows_with_the_same_title_get_slugs_of_their_own(catalogue: Catalogue) -> None:
+    outcomes = catalogue.load(row("A", title="Mug"), row("B", title="Mug"))
+
+    assert outcomes[0].slug == "mug"
+    assert outcomes[1].slug
+    assert outcomes[1].slug.startswith("mug-")
+
+
+def test_who_sells_nothing_imports_nothing(catalogue: Catalogue) -> None:
+    with pytest.raises(Forbidden):
+        catalogue.load(row("A"), caller=ADMIN.model_copy(update={"roles": ["CUSTOMER"]}))
+
+
+def test_four_imports_of_the_same_rows_at_once_make_them_once(catalogue: Catalogue) -> None:
+    rows = [row(f"S{index}", category="home") for index in range(30)]
+
+    with ThreadPoolExecutor(4) as pool:
+        outcomes = list(pool.map(lambda _: statuses(catalogue, *rows), range(4)))
+
+    assert sum(outcome.count("created") for outcome in outcomes) == 30
+    assert sum(outcome.count("unchanged") for outcome in outcomes) == 90
+    assert catalogue.store.db["products"].count_documents({}) == 30
+
+
+def test_the_demo_catalogue_goes_in_whole(catalogue: Catalogue) -> None:
+    path = Path(__file__).parents[3] / "ultramarket" / "data" / "products.json"
+    if not path.exists():
+        pytest.skip("the demo catalogue is not here yet")
+    source = json.loads(path.read_text())
+    rows = [
+        {
+            "title": item["title"],
+            "description": item["description"],
+            "brand": item.get("brand"),
+            "category": item["category"],
+            "tags": item["tags"],
+            "images": item["images"],
+            "thumbnail": item["thumbnail"],
+            "external_id": f"dummyjson-{item['id']}",
+            "rating": {"average": item["rating"], "count": len(item["reviews"])},
+            "variants": [
+                {
+                    "sku": item["sku"],
+                    "price": {"amount": round(item["price"] * 100), "currency": "USD"},
+                    "weight_g": item["weight"] * 100,
+                    "barcode": item["meta"]["barcode"],
+                    "stock": item["stock"],
+                }
+            ],
+        }
+        for item in source
+    ]
+    for again in ("created", "unchanged"):
+        for start in range(0, len(rows), 100):
+            assert set(statuses(catalogue, *rows[start : start + 100])) == {again}
+    assert catalogue.store.db["products"].count_documents({}) == len(source)

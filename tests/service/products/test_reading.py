@@ -1,0 +1,218 @@
+"""The list from its indexes, page by page and by cursor; prices of many SKUs in one query."""
+
+from itertools import chain, combinations, product
+from typing import Any
+
+import pytest
+
+from schemas.base import Caller
+from schemas.products import ProductQuery
+from services.products.domain import listing
+from services.products.domain.listing import LEADS, SORTS
+from tests.service.products.conftest import ADMIN, VENDOR, Catalogue
+
+
+def shelf(catalogue: Catalogue) -> None:
+    catalogue.category("home")
+    catalogue.category("kitchen", "home")
+    catalogue.category("garden")
+    rows: list[tuple[str, int, str | None, str | None, float, str, Caller]] = [
+        ("Apron", 3000, "kitchen", "Potter", 4.5, "blue", ADMIN),
+        ("Bowl", 1000, "kitchen", "POTTER", 3.0, "red", VENDOR),
+        ("Chair", 9000, "home", None, 5.0, "red", ADMIN),
+        ("Digger", 2000, "garden", "Spade", 4.5, "Red", ADMIN),
+    ]
+    for title, amount, category, brand, average, colour, caller in rows:
+        catalogue.load(
+            {
+                "title": title,
+                "category": category,
+                "brand": brand,
+                "attributes": {"colour": colour, "heavy": amount > 2500},
+                "rating": {"average": average, "count": 2},
+                "variants": [{"sku": title.upper(), "price": {"amount": amount, "currency": "USD"}}],
+            },
+            caller=caller,
+        )
+    catalogue.store.stock.record("BOWL", 3, 1)
+    catalogue.create(title="Draft", sku="DRAFT", status="draft")
+
+
+@pytest.mark.parametrize(
+    ("query", "titles"),
+    [
+        ({}, "Digger Chair Bowl Apron"),
+        ({"sort": "title"}, "Apron Bowl Chair Digger"),
+        ({"sort": "price"}, "Bowl Digger Apron Chair"),
+        ({"sort": "-price"}, "Chair Apron Digger Bowl"),
+        ({"sort": "-rating"}, "Chair Digger Apron Bowl"),
+        ({"category": "home", "sort": "title"}, "Apron Bowl Chair"),
+        ({"category": "kitchen", "sort": "title"}, "Apron Bowl"),
+        ({"category": "nowhere"}, ""),
+        ({"brand": "potter", "sort": "title"}, "Apron Bowl"),
+        ({"vendor": VENDOR.user_id}, "Bowl"),
+        ({"min_price": 2000, "max_price": 3000, "sort": "price"}, "Digger Apron"),
+        ({"in_stock": True}, "Bowl"),
+        ({"in_stock": False, "sort": "title"}, "Apron Chair Digger"),
+        ({"rating": 4.5, "sort": "title"}, "Apron Chair Digger"),
+        ({"attr.colour": "RED", "sort": "title"}, "Bowl Chair Digger"),
+        ({"attr.colour": "red", "attr.heavy": "true"}, "Chair"),
+        ({"category": "home", "attr.colour": "red", "max_price": 5000}, "Bowl"),
+    ],
+)
+def test_filters_and_orders(catalogue: Catalogue, query: dict[str, Any], titles: str) -> None:
+    shelf(catalogue)
+
+    assert catalogue.titles(**query) == titles.split()
+
+
+@pytest.mark.parametrize("sort", SORTS)
+@pytest.mark.parametrize("limit", [1, 2, 3])
+def test_pages_and_cursors_show_everything_once(catalogue: Catalogue, sort: str, limit: int) -> None:
+    for index in range(7):
+        row = {
+            "title": f"Mug {index % 3}",
+            "rating": {"average": float(index % 2), "count": 1},
+            "variants": [{"sku": f"S{index}", "price": {"amount": index % 4, "currency": "USD"}}],
+        }
+        catalogue.load(row)
+    whole = catalogue.store.reading.find(ProductQuery(sort=sort, limit=100), ["active"])
+
+    by_page, by_cursor, cursor, number = [], [], None, 1
+    while True:
+        page = catalogue.store.reading.find(ProductQuery(sort=sort, limit=limit, page=number), ["active"])
+        by_page += page["items"]
+        if not page["items"]:
+            break
+        number += 1
+    while True:
+        page = catalogue.store.reading.find(
+            ProductQuery(sort=sort, limit=limit, cursor=cursor, max_price=100), ["active"]
+        )
+        by_cursor += page["items"]
+        cursor = page["next_cursor"]
+        if cursor is None:
+            break
+
+    assert by_page == by_cursor == whole["items"]
+    assert page["total"] == whole["total"] == 7
+
+
+def stages(plan: Any) -> set[str]:
+    """The names of all stages of a query plan."""
+    if isinstance(plan, dict):
+        own = {plan["stage"]} if "stage" in plan else set()
+        return own.union(*(stages(value) for value in plan.values()))
+    return set().union(*(stages(value) for value in plan)) if isinstance(plan, list) else set()
+
+
+FILTERS: dict[str, Any] = {
+    "category": "kitchen",
+    "brand": "Potter",
+    "vendor": VENDOR.user_id,
+    "min_price": 1,
+    "max_price": 10_000,
+    "in_stock": True,
+    "rating": 1.0,
+    "attributes": {"colour": "red", "heavy": "true"},
+}
+COMBINATIONS = list(chain.from_iterable(combinations(FILTERS, size) for size in (0, 1, 2, len(FILTERS))))
+
+
+def test_no_filter_and_order_scans_or_sorts_the_collection(catalogue: Catalogue) -> None:
+    shelf(catalogue)
+    products = catalogue.store.db["products"]
+    cursor = {
+        sort: catalogue.store.reading.find(ProductQuery(sort=sort, limit=1), ["active"])["next_cursor"]
+        for sort in SORTS
+    }
+    for names, sort, deep, statuses in product(COMBINATIONS, SORTS, (False, True), (["active"], listing.STATUSES)):
+        query = ProductQuery.model_validate({name: FILTERS[name] for name in names} | {"sort": sort})
+        condition = listing.conditions(query, statuses)
+        wanted = {"$and": [condition, listing.after_cursor(cursor[sort], sort)]} if deep else condition
+        field, direction = SORTS[sort]
+        plan = (
+            products.find(wanted)
+            .sort([(field, direction), ("_id", direction)])
+            .hint(listing.index_for(condition, sort))
+            .explain()["queryPlanner"]["winningPlan"]
+        )
+        assert "IXSCAN" in stages(plan), (names, sort)
+        assert not {"COLLSCAN", "SORT"} & stages(plan), (names, sort, deep, statuses)
+
+
+def test_an_unfiltered_total_is_counted_on_the_index_alone(catalogue: Catalogue) -> None:
+    shelf(catalogue)
+    pipeline = [{"$match": {"status": "active"}}, {"$group": {"_id": 1, "n": {"$sum": 1}}}]
+    plan = catalogue.store.db.command(
+        "explain",
+        {"aggregate": "products", "pipeline": pipeline, "hint": "all_by_created_at", "cursor": {}},
+    )
+
+    assert not {"COLLSCAN", "FETCH"} & stages(plan)
+    assert {"IXSCAN", "COUNT_SCAN"} & stages(plan)
+
+
+def test_every_lead_has_an_index_for_every_order(catalogue: Catalogue) -> None:
+    made = catalogue.store.db["products"].index_information()
+
+    assert {f"{lead}_by_{field}" for lead in (*LEADS, "all") for field, _ in SORTS.values()} <= made.keys()
+    assert len(made) < 30
+
+
+def test_prices_of_many_skus_are_one_query(catalogue: Catalogue) -> None:
+    catalogue.category("kitchen")
+    catalogue.create(
+        title="Shirt",
+        sku="X",
+        category="kitchen",
+        tax_class="reduced",
+        options=[{"name": "Size", "values": ["S", "L"]}],
+        variants=[
+            {"sku": "A", "price": {"amount": 900, "currency": "EUR"}, "options": {"Size": "S"}, "weight_g": 7},
+            {"sku": "B", "price": {"amount": 990, "currency": "EUR"}, "options": {"Size": "L"}},
+        ],
+    )
+    catalogue.create(title="Old", sku="OLD", status="archived")
+    catalogue.store.stock.record("A", 4, 1)
+
+    prices = catalogue.store.reading.price(["A", "OLD", "GHOST"], "DE", "BY")
+
+    assert prices.keys() == {"A", "OLD"}
+    assert prices["A"] == {
+        "sku": "A",
+        "product_id": catalogue.get("shirt")["id"],
+        "title": "Shirt – S",
+        "thumbnail": None,
+        "unit_price": 900,
+        "currency": "EUR",
+        "weight_g": 7,
+        "available": 4,
+        "active": True,
+        "tax_rate_bp": 700,
+        "category": "kitchen",
+        "vendor_id": None,
+    }
+    assert (prices["OLD"]["active"], prices["OLD"]["tax_rate_bp"]) == (False, 1900)
+    assert catalogue.store.reading.price(["A"], None, None)["A"]["tax_rate_bp"] == 0
+
+
+def test_many_and_related(catalogue: Catalogue) -> None:
+    shelf(catalogue)
+    ids = {title: catalogue.get(title)["id"] for title in ("apron", "bowl", "draft")}
+
+    many = catalogue.store.reading.get_many([ids["bowl"], ids["draft"], ids["apron"]])
+
+    assert [item["title"] for item in many] == ["Bowl", "Apron"]
+    assert [item["title"] for item in catalogue.store.reading.related("apron", 5)] == ["Bowl"]
+    assert catalogue.store.reading.related("draft", 5) == []
+
+
+def test_tax_rates_are_kept_by_administrators(catalogue: Catalogue) -> None:
+    tax = catalogue.store.tax
+    oregon = {"country": "US", "region": "OR", "tax_class": "standard", "rate_bp": 1, "name": "Sales tax"}
+    saved = tax.put(oregon)
+    assert saved == {"id": "US:OR:standard", **oregon}
+    assert saved in tax.all("US")
+    tax.delete("US:OR:standard")
+    assert saved not in tax.all()

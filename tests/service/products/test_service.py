@@ -1,0 +1,123 @@
+"""The RPC methods as their callers see them."""
+
+from typing import Any
+
+import pytest
+from nameko.testing.services import worker_factory
+
+from schemas.events.inventory import StockChanged
+from schemas.products import CategoryNode, ImportReport, ListItem, PricedSku, ProductDetail, TaxRate
+from services.chassis.contract import Contract
+from services.chassis.envelopes import envelope
+from services.chassis.errors import Forbidden, NotFound, ValidationFailed
+from services.products.store import ProductStore
+from tests.service.products.conftest import ADMIN, RIVAL, VENDOR, Catalogue, fields
+
+SHOPPER = {"user_id": "0197a000-0000-7000-8000-00000000000d", "roles": ["CUSTOMER"]}
+
+
+@pytest.fixture
+def call(product_store: ProductStore, catalogue: Catalogue) -> Any:
+    from services.products.service import ProductsService
+
+    service = worker_factory(ProductsService, catalogue=product_store)
+
+    def rpc(method: str, **kwargs: Any) -> Any:
+        contract = Contract(getattr(ProductsService, method))
+        return getattr(service, method)(*contract.arguments([], kwargs))
+
+    return rpc
+
+
+def test_replies_are_what_the_contract_says(call: Any) -> None:
+    admin = ADMIN.model_dump()
+    call("create_category", category={"name": "Kitchen"}, caller=admin)
+    product = call("create_product", product=fields(category="kitchen"), caller=admin)
+    ProductDetail.model_validate(product)
+    ProductDetail.model_validate(call("get_product", id_or_slug="mug"))
+    page = call("list_products", category="kitchen")
+    assert [ListItem.model_validate(item).title for item in page["items"]] == ["Mug"]
+    assert page["total"] == 1
+    assert call("get_many", ids=[product["id"]]) == page["items"]
+    assert call("related_products", id_or_slug="mug") == []
+    PricedSku.model_validate(call("price_skus", skus=["MUG-1"], country="DE", region="Bayern")["MUG-1"])
+    CategoryNode.model_validate(call("category_tree")[0])
+    TaxRate.model_validate(call("tax_rates", country="DE")[0])
+    ImportReport.model_validate(call("import_products", products=[fields(sku="I")], caller=admin))
+
+
+def test_an_import_says_which_row_is_malformed_and_what_stock_to_set(call: Any) -> None:
+    good = fields(sku="A") | {"variants": [{"sku": "A", "price": {"amount": 1, "currency": "USD"}, "stock": 9}]}
+
+    report = call(
+        "import_products", products=[{"title": "x"}, good, fields(sku="B", oops=1)], caller=ADMIN.model_dump()
+    )
+
+    assert [row["status"] for row in report["rows"]] == ["refused", "created", "refused"]
+    assert report["rows"][0]["field"] == "variants"
+    assert report["rows"][2]["field"] == "oops"
+    assert (report["created"], report["refused"]) == (1, 2)
+    assert report["stock"] == [{"sku": "A", "on_hand": 9}]
+
+
+def test_drafts_are_seen_by_those_who_may(call: Any) -> None:
+    call("create_product", product=fields(status="draft"), caller=VENDOR.model_dump())
+
+    for caller in (ADMIN, VENDOR):
+        assert call("get_product", id_or_slug="mug", caller=caller.model_dump())["status"] == "draft"
+        assert call("list_managed_products", query={}, caller=caller.model_dump())["total"] == 1
+    for other in (None, SHOPPER, RIVAL.model_dump()):
+        with pytest.raises(NotFound):
+            call("get_product", id_or_slug="mug", caller=other)
+    assert call("list_managed_products", query={}, caller=RIVAL.model_dump())["total"] == 0
+    with pytest.raises(Forbidden):
+        call("list_products", status="draft")
+    with pytest.raises(Forbidden):
+        call("list_managed_products", query={}, caller=SHOPPER)
+
+
+def test_changing_and_deleting(call: Any) -> None:
+    admin = ADMIN.model_dump()
+    call("create_product", product=fields(), caller=admin)
+    assert call("update_product", id_or_slug="mug", product=fields(tags=["x"]), caller=admin)["tags"] == ["x"]
+    assert (
+        call("patch_product", id_or_slug="mug", patch={"brand": "B"}, caller=admin, expected_version=2)["version"] == 3
+    )
+    with pytest.raises(ValidationFailed) as refused:
+        call("patch_product", id_or_slug="mug", patch={"title": None}, caller=admin)
+    assert refused.value.details[0]["field"] == "patch.title"
+    assert call("delete_product", id_or_slug="mug", caller=admin) is None
+
+
+@pytest.mark.parametrize(
+    ("method", "arguments"),
+    [
+        ("create_category", {"category": {"name": "x"}}),
+        ("update_category", {"slug": "x", "category": {"name": "x"}}),
+        ("delete_category", {"slug": "x"}),
+        ("put_tax_rate", {"rate": {"country": "DE", "rate_bp": 1, "name": "x"}}),
+        ("delete_tax_rate", {"rate_id": "DE:*:standard"}),
+        ("create_product", {"product": fields()}),
+        ("delete_product", {"id_or_slug": "mug"}),
+    ],
+)
+def test_customers_change_nothing(call: Any, method: str, arguments: dict[str, Any]) -> None:
+    with pytest.raises(Forbidden):
+        call(method, **arguments, caller=SHOPPER)
+
+
+def test_stock_news_arrive_as_events(call: Any) -> None:
+    from services.products.service import ProductsService
+
+    call("create_product", product=fields(), caller=ADMIN.model_dump())
+
+    def news(available: int, delta: int, sequence: int) -> StockChanged:
+        said = StockChanged(sku="MUG-1", on_hand=9, reserved=0, available=available, reason="reserved", delta=delta)
+        return StockChanged.from_envelope(envelope(said, sequence))
+
+    assert Contract(ProductsService.bring_stock_to_product)
+    call("bring_stock_to_product", event=news(4, -1, 2))
+    call("bring_stock_to_product", event=news(5, -1, 1))
+    call("bring_stock_to_product", event=news(4, 0, 3))
+
+    assert call("price_skus", skus=["MUG-1"])["MUG-1"]["available"] == 4

@@ -1,0 +1,70 @@
+"""Availability follows inventory: late, doubled and early news included."""
+
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any
+
+import pytest
+
+from tests.service.products.conftest import Catalogue
+
+
+def stock_of(catalogue: Catalogue, product_id: str) -> tuple[int, bool, bool]:
+    product = catalogue.get(product_id)
+    return product["variants"][0]["available"], product["variants"][0]["in_stock"], product["in_stock"]
+
+
+def test_news_reach_the_variant_and_the_list(catalogue: Catalogue) -> None:
+    product = catalogue.create()
+    catalogue.store.stock.record("MUG-1", 5, 1)
+
+    assert stock_of(catalogue, product["id"]) == (5, True, True)
+    assert catalogue.titles(in_stock=True) == ["Mug"]
+
+    catalogue.store.stock.record("MUG-1", 0, 2)
+
+    assert stock_of(catalogue, product["id"]) == (0, False, False)
+    assert catalogue.titles(in_stock=True) == []
+    assert catalogue.get(product["id"])["version"] == 1
+
+
+@pytest.mark.parametrize("order", [[1, 2, 3], [3, 2, 1], [2, 3, 1, 3, 2], [3, 3, 1]])
+def test_the_newest_news_win_whatever_their_order(catalogue: Catalogue, order: list[int]) -> None:
+    product = catalogue.create()
+    for sequence in order:
+        catalogue.store.stock.record("MUG-1", sequence * 10, sequence)
+
+    assert stock_of(catalogue, product["id"]) == (30, True, True)
+
+
+def test_news_of_a_sku_that_is_not_there_yet_are_kept(catalogue: Catalogue) -> None:
+    catalogue.store.stock.record("MUG-1", 7, 4)
+
+    product = catalogue.create()
+
+    assert stock_of(catalogue, product["id"]) == (7, True, True)
+    catalogue.store.stock.record("MUG-1", 1, 3)
+    assert stock_of(catalogue, product["id"]) == (7, True, True)
+
+
+def test_no_news_fall_between_while_products_are_being_made(catalogue: Catalogue) -> None:
+    def create(index: int) -> Any:
+        return catalogue.create(sku=f"S{index}", slug=f"mug-{index}")["id"]
+
+    def record(index: int) -> None:
+        for sequence in (1, 2, 3):
+            catalogue.store.stock.record(f"S{index}", sequence, sequence)
+
+    with ThreadPoolExecutor(8) as pool:
+        made = [(pool.submit(create, index), pool.submit(record, index)) for index in range(40)]
+        ids = [creation.result() for creation, news in made if news.result() is None]
+
+    assert {stock_of(catalogue, product_id)[0] for product_id in ids} == {3}
+
+
+def test_an_edit_keeps_what_inventory_said(catalogue: Catalogue) -> None:
+    product = catalogue.create()
+    catalogue.store.stock.record("MUG-1", 5, 1)
+
+    catalogue.load({"title": "Mug", "variants": [{"sku": "MUG-1", "price": {"amount": 5, "currency": "USD"}}]})
+
+    assert stock_of(catalogue, product["id"]) == (5, True, True)

@@ -1,0 +1,209 @@
+"""Creating, changing and deleting products: whose they are, which version, told once."""
+
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any
+
+import pytest
+
+from schemas.base import Idempotency
+from schemas.products import ProductPatch, ProductWrite
+from services.chassis.errors import (
+    Conflict,
+    DomainError,
+    Forbidden,
+    NotFound,
+    PreconditionFailed,
+    ValidationFailed,
+)
+from services.products.domain.documents import patched
+from tests.service.products.conftest import ADMIN, RIVAL, VENDOR, Catalogue, fields
+
+
+def patch(catalogue: Catalogue, product_id: str, caller: Any = ADMIN, version: int | None = None, **values: Any) -> Any:
+    wanted = ProductPatch.model_validate(values)
+    return catalogue.store.writing.change(
+        product_id, lambda before: patched(before, wanted), caller, version, catalogue.now(), None
+    )
+
+
+def replace(catalogue: Catalogue, product_id: str, **values: Any) -> Any:
+    product = ProductWrite.model_validate(fields(**values))
+    return catalogue.store.writing.change(product_id, lambda _: product, ADMIN, None, catalogue.now(), None)
+
+
+def test_a_created_product_reads_as_it_was_written(catalogue: Catalogue) -> None:
+    catalogue.category("kitchen")
+    created = catalogue.create(
+        title="Mug, blue",
+        brand="Potter",
+        category="kitchen",
+        images=["https://cdn.example/mug.webp"],
+        attributes={"colour": "blue", "microwave": True},
+        options=[{"name": "Size", "values": ["S", "L"]}],
+        variants=[
+            {
+                "sku": "M-S",
+                "price": {"amount": 900, "currency": "USD"},
+                "compare_at_price": {"amount": 1200, "currency": "USD"},
+                "options": {"Size": "S"},
+            },
+            {"sku": "M-L", "price": {"amount": 1100, "currency": "USD"}, "options": {"Size": "L"}, "weight_g": 400},
+        ],
+    )
+
+    assert catalogue.get(created["id"]) == catalogue.get("mug-blue") == created
+    assert created["price"] == {"amount": 900, "currency": "USD"}
+    assert created["compare_at_price"] == {"amount": 1200, "currency": "USD"}
+    assert created["thumbnail"] == "https://cdn.example/mug.webp"
+    assert created["category"]["slug"] == "kitchen"
+    assert created["in_stock"] is False
+    assert created["version"] == 1
+    assert [variant["title"] for variant in created["variants"]] == ["S", "L"]
+    assert catalogue.said() == [("category_changed", None), ("product_created", 1)]
+
+
+@pytest.mark.parametrize(
+    ("values", "field"),
+    [
+        ({"sku": "MUG-1", "slug": "another"}, "variants.0.sku"),
+        ({"sku": "MUG-2", "slug": "mug"}, "slug"),
+        ({"sku": "MUG-2", "slug": "another", "external_id": "e1"}, "external_id"),
+    ],
+)
+def test_what_must_be_unique_is_refused_by_name(catalogue: Catalogue, values: dict[str, Any], field: str) -> None:
+    catalogue.create(external_id="e1")
+
+    with pytest.raises(Conflict) as refused:
+        catalogue.create(**values)
+
+    assert refused.value.details[0]["field"] == field
+    assert catalogue.store.db["products"].count_documents({}) == 1
+
+
+def test_a_title_that_is_taken_gets_a_slug_of_its_own(catalogue: Catalogue) -> None:
+    first, second = catalogue.create(sku="A"), catalogue.create(sku="B")
+
+    assert first["slug"] == "mug"
+    assert second["slug"].startswith("mug-")
+
+
+def test_an_unknown_category_is_refused(catalogue: Catalogue) -> None:
+    with pytest.raises(ValidationFailed) as refused:
+        catalogue.create(category="nowhere")
+
+    assert refused.value.details[0]["field"] == "category"
+
+
+def test_a_change_makes_a_version_and_is_told(catalogue: Catalogue) -> None:
+    product = catalogue.create()
+
+    changed = patch(catalogue, product["id"], title="Cup", version=1)
+
+    assert (changed["title"], changed["version"]) == ("Cup", 2)
+    assert changed["variants"][0]["title"] == "Cup"
+    assert changed["slug"] == "mug"
+    assert changed["created_at"] == product["created_at"] < changed["updated_at"]
+    assert catalogue.said()[-1] == ("product_updated", 2)
+
+
+def test_a_change_that_changes_nothing_is_none(catalogue: Catalogue) -> None:
+    product = catalogue.create(tags=["a"])
+
+    assert patch(catalogue, product["id"], title="Mug", tags=["a"]) == product
+    assert replace(catalogue, product["id"], tags=["a"]) == product
+    assert catalogue.said() == [("product_created", 1)]
+
+
+def test_a_stale_version_is_refused(catalogue: Catalogue) -> None:
+    product = catalogue.create()
+    patch(catalogue, product["id"], title="Cup")
+
+    with pytest.raises(PreconditionFailed):
+        patch(catalogue, product["id"], title="Jar", version=1)
+    assert catalogue.get(product["id"])["title"] == "Cup"
+
+
+def test_of_two_changes_of_one_version_one_wins(catalogue: Catalogue) -> None:
+    product = catalogue.create()
+
+    def attempt(index: int) -> str:
+        try:
+            patch(catalogue, product["id"], title=f"Mug {index}", version=1)
+        except PreconditionFailed:
+            return "stale"
+        return "done"
+
+    with ThreadPoolExecutor(8) as pool:
+        outcomes = list(pool.map(attempt, range(8)))
+
+    assert outcomes.count("done") == 1
+    assert catalogue.get(product["id"])["version"] == 2
+
+
+def test_archiving_is_told_by_its_name_and_an_archived_product_is_not_listed(catalogue: Catalogue) -> None:
+    product = catalogue.create()
+
+    patch(catalogue, product["id"], status="archived")
+
+    assert catalogue.said()[-1] == ("product_archived", 2)
+    assert catalogue.titles() == []
+
+
+def test_a_vendor_changes_only_own_products(catalogue: Catalogue) -> None:
+    product = catalogue.create(caller=VENDOR)
+
+    assert product["vendor_id"] == VENDOR.user_id
+    assert patch(catalogue, product["id"], VENDOR, title="Cup")["title"] == "Cup"
+    with pytest.raises(NotFound):
+        patch(catalogue, product["id"], RIVAL, title="Jar")
+    with pytest.raises(NotFound):
+        catalogue.store.writing.delete(product["id"], RIVAL, None, None)
+    with pytest.raises(Forbidden):
+        patch(catalogue, product["id"], VENDOR, vendor_id=RIVAL.user_id)
+    assert patch(catalogue, product["id"], ADMIN, vendor_id=RIVAL.user_id)["vendor_id"] == RIVAL.user_id
+
+
+def test_a_deleted_product_is_gone_and_its_sku_is_free(catalogue: Catalogue) -> None:
+    product = catalogue.create()
+
+    catalogue.store.writing.delete(product["id"], ADMIN, 1, None)
+
+    with pytest.raises(NotFound):
+        catalogue.get(product["id"])
+    with pytest.raises(NotFound):
+        catalogue.store.writing.delete(product["id"], ADMIN, None, None)
+    assert catalogue.said()[-1] == ("product_archived", 2)
+    assert catalogue.create()["slug"] == "mug"
+
+
+def test_one_key_creates_one_product_even_from_eight_threads(catalogue: Catalogue) -> None:
+    product = ProductWrite.model_validate(fields())
+    key = Idempotency(owner="admin", key="k1", fingerprint="f1")
+
+    def attempt(_: int) -> Any:
+        try:
+            return catalogue.store.writing.create(product, ADMIN, catalogue.now(), key)["id"]
+        except DomainError as refused:
+            return refused.code
+
+    with ThreadPoolExecutor(8) as pool:
+        replies = set(pool.map(attempt, range(8)))
+
+    assert catalogue.store.db["products"].count_documents({}) == 1
+    assert replies - {"IDEMPOTENCY_IN_PROGRESS"} == {attempt(0)}
+    assert catalogue.said() == [("product_created", 1)]
+
+
+def test_one_sku_from_eight_threads_is_one_product(catalogue: Catalogue) -> None:
+    def attempt(index: int) -> str:
+        try:
+            catalogue.create(slug=f"mug-{index}")
+        except Conflict:
+            return "conflict"
+        return "created"
+
+    with ThreadPoolExecutor(8) as pool:
+        outcomes = list(pool.map(attempt, range(8)))
+
+    assert sorted(set(outcomes)) == ["conflict", "created"]
+    assert outcomes.count("created") == 1

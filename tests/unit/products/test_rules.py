@@ -1,0 +1,167 @@
+"""What a product must be, how it is named, what its tax is."""
+
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from schemas.base import Caller
+from schemas.products import ProductPatch, ProductQuery, ProductWrite
+from services.chassis.errors import Forbidden, NotFound, PreconditionFailed, ValidationFailed
+from services.products.domain import listing
+from services.products.domain.checks import check, check_move, check_own, check_version, vendor_for
+from services.products.domain.naming import attribute_keys, category_path, slug_with, slugify
+from services.products.domain.tax import rate
+
+VENDOR = Caller(user_id="0197a000-0000-7000-8000-00000000000a", roles=["CUSTOMER", "VENDOR"])
+ADMIN = Caller(user_id="0197a000-0000-7000-8000-00000000000b", roles=["ADMIN"])
+
+
+def variant(sku: str, amount: int = 1000, currency: str = "USD", **fields: Any) -> dict[str, Any]:
+    return {"sku": sku, "price": {"amount": amount, "currency": currency}, **fields}
+
+
+def product(*variants: dict[str, Any], **fields: Any) -> ProductWrite:
+    return ProductWrite.model_validate({"title": "Shirt", "status": "active", "variants": list(variants), **fields})
+
+
+def faults(wrong: ProductWrite) -> list[str]:
+    with pytest.raises(ValidationFailed) as refused:
+        check(wrong)
+    return [detail["field"] for detail in refused.value.details]
+
+
+SIZES = [{"name": "Size", "values": ["S", "M"]}]
+
+
+def test_a_product_with_one_variant_or_one_for_each_choice_is_good() -> None:
+    check(product(variant("A")))
+    check(product(variant("A", options={"Size": "S"}), variant("B", options={"Size": "M"}), options=SIZES))
+
+
+def test_every_fault_is_named() -> None:
+    wrong = product(
+        variant("A", options={"Size": "XL"}),
+        variant("A", options={"Size": "XL", "Colour": "red"}, currency="EUR"),
+        variant("B", compare_at_price={"amount": 1000, "currency": "USD"}),
+        options=SIZES,
+    )
+
+    assert faults(wrong) == [
+        "variants.0.options.Size",
+        "variants.1.options.Size",
+        "variants.1.options.Colour",
+        "variants.1.sku",
+        "variants.1.price.currency",
+        "variants.2.options",
+        "variants.2.compare_at_price",
+    ]
+
+
+def test_two_variants_are_not_the_same_choice() -> None:
+    assert faults(product(variant("A"), variant("B"))) == ["variants.1.options"]
+
+
+def test_options_and_their_values_are_distinct() -> None:
+    options = [{"name": "Size", "values": ["S", "S"]}, {"name": "Size", "values": ["S"]}]
+
+    assert faults(product(variant("A", options={"Size": "S"}), options=options)) == [
+        "options.0.values",
+        "options.1.name",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("text", "slug"),
+    [
+        ("Crème brûlée, 4 pieces", "creme-brulee-4-pieces"),
+        ("  Straße 7 ", "strasse-7"),
+        ("日本", "item"),
+        ("a" * 300, "a" * 120),
+    ],
+)
+def test_slugs_are_plain(text: str, slug: str) -> None:
+    assert slugify(text) == slug
+
+
+@given(st.text(max_size=300))
+def test_every_text_has_a_valid_slug(text: str) -> None:
+    query = ProductQuery(category=slugify(text))
+    assert query.category
+    assert len(slug_with(slugify(text), "0197a000-0000-7000-8000-00000000000a")) <= 120
+
+
+def test_a_category_path_names_each_step() -> None:
+    assert category_path("Home & Garden/Kitchen") == [("home-garden", "Home & Garden"), ("kitchen", "Kitchen")]
+    assert category_path("kitchen-accessories") == [("kitchen-accessories", "Kitchen accessories")]
+
+
+def test_attributes_are_found_whatever_their_type_and_capitals() -> None:
+    keys = attribute_keys({"colour": ["Red", "BLUE"], "waterproof": True, "screen": 6.5})
+    assert keys == ["colour=red", "colour=blue", "waterproof=true", "screen=6.5"]
+
+
+def test_tax_is_that_of_the_region_then_of_the_country() -> None:
+    rates = {("US", "CA", "standard"): 725, ("DE", None, "standard"): 1900, ("DE", None, "reduced"): 700}
+
+    assert rate(rates, "US", "CA", "standard") == 725
+    assert rate(rates, "US", "us-ca", "standard") == 725
+    assert rate(rates, "US", "US-CA", "standard") == 725
+    assert rate(rates, "US", "OR", "standard") == 0
+    assert rate(rates, "DE", "BY", "reduced") == 700
+    assert rate(rates, "DE", None, "zero") == 0
+    assert rate(rates, None, None, "standard") == 0
+
+
+def test_who_may_sell() -> None:
+    assert vendor_for(ADMIN, VENDOR.user_id) == VENDOR.user_id
+    assert vendor_for(VENDOR, None) == VENDOR.user_id
+    with pytest.raises(Forbidden):
+        vendor_for(VENDOR, ADMIN.user_id)
+    with pytest.raises(Forbidden):
+        vendor_for(Caller(user_id="x", roles=["CUSTOMER"]), None)
+
+
+def test_somebody_elses_product_does_not_exist() -> None:
+    check_own(ADMIN, "anybody")
+    check_own(VENDOR, VENDOR.user_id)
+    with pytest.raises(NotFound):
+        check_own(VENDOR, "another")
+    with pytest.raises(Forbidden):
+        check_own(Caller(), None)
+
+
+def test_a_stale_version_is_refused() -> None:
+    check_version(None, 3)
+    check_version(3, 3)
+    with pytest.raises(PreconditionFailed):
+        check_version(2, 3)
+
+
+def test_a_category_is_not_moved_under_itself() -> None:
+    check_move("a", ["b"])
+    with pytest.raises(ValidationFailed):
+        check_move("a", ["b", "a"])
+
+
+def test_attributes_are_gathered_from_the_query_string() -> None:
+    query = ProductQuery.model_validate({"attr.colour": "Red", "in_stock": "true", "min_price": "5"})
+
+    assert listing.conditions(query, ["active"]) == {
+        "status": "active",
+        "attrs": "colour=red",
+        "price": {"$gte": 5},
+        "in_stock": True,
+    }
+
+
+@pytest.mark.parametrize("wrong", ["", "x", "W10", "bm90IGpzb24", "WyJwcmljZSIsMSwieCJd"])
+def test_a_cursor_of_another_list_is_refused(wrong: str) -> None:
+    with pytest.raises(ValidationFailed):
+        listing.after_cursor(wrong, "price")
+
+
+def test_a_patch_says_something() -> None:
+    with pytest.raises(ValueError, match="at least one field"):
+        ProductPatch.model_validate({})
