@@ -35,12 +35,16 @@ class EventConsumer(SharedExtension, ProviderCollector):
     queue_consumer = Intake()
 
     def __init__(self) -> None:
-        self.queue: Queue | None = None
+        self.queue: Queue = None
         self.handlers: dict[tuple[str, str], list[OnEvent]] = {}
         super().__init__()
 
     def register_provider(self, provider: "OnEvent") -> None:
         event = provider.event
+        if self.queue is None:
+            self.queue = intake_queue(self.container.service_name)
+            self.queue_consumer.register_provider(self)
+        self.queue.bindings.add(binding(event_exchange(event.source), routing_key=event.type))
         self.handlers.setdefault((event.source, event.type), []).append(provider)
         super().register_provider(provider)
 
@@ -49,21 +53,10 @@ class EventConsumer(SharedExtension, ProviderCollector):
         if not self._providers:
             self.queue_consumer.unregister_provider(self)
 
-    def start(self) -> None:
-        if self.queue is not None or not self.handlers:
-            return
-        service = self.container.service_name
-        self.queue = intake_queue(service)
-        self.queue.bindings = {
-            binding(event_exchange(source), routing_key=event_type) for source, event_type in self.handlers
-        }
-        self.declare_retries(service)
-        self.queue_consumer.register_provider(self)
-
-    def declare_retries(self, service: str) -> None:
-        with get_producer(self.container.config["AMQP_URI"]) as producer:
-            for queue in (dead_queue(service), *map(delay_queue, self.delays)):
-                queue.bind(producer.channel).declare()
+    def declare(self, channel: Any) -> None:
+        """Make the queues that retries need; at each new connection, for the broker may be a new one."""
+        for queue in (dead_queue(self.container.service_name), *map(delay_queue, self.delays)):
+            queue.bind(channel).declare()
 
     @property
     def delays(self) -> Sequence[float]:

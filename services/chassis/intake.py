@@ -22,6 +22,8 @@ class Intake(QueueConsumer):
 
     def get_consumers(self, consumer_cls: Any, channel: Any) -> Any:
         for provider in self._providers:
+            if hasattr(provider, "declare"):
+                provider.declare(channel)
             consumer = consumer_cls(
                 queues=[provider.queue],
                 callbacks=[partial(self.handle_message, provider)],

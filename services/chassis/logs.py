@@ -44,6 +44,8 @@ def configure(process: str, level: str = "INFO") -> None:
     root.setLevel(level)
     for noisy in ("kombu", "amqp", "nameko", "pymongo", "alembic"):
         logging.getLogger(noisy).setLevel(max(logging.WARNING, root.level))
+    # business errors are answers, not incidents: their tracebacks are neither kept nor paid for
+    logging.getLogger("nameko.containers").setLevel(logging.ERROR)
 
 
 def _dumps(value: object, **_: object) -> bytes:

@@ -20,7 +20,7 @@ def event_exchange(source: str) -> Exchange:
 
 def intake_queue(service: str) -> Queue:
     """Where a service's events wait for it. Bound to each (source, type) that it listens to."""
-    return Queue(f"evt-{service}", durable=True, queue_arguments=QUORUM)
+    return Queue(f"evt-{service}", bindings=set(), durable=True, queue_arguments=QUORUM)
 
 
 def dead_queue(service: str) -> Queue:
