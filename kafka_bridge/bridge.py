@@ -122,7 +122,7 @@ class Bridge:
 
         self._hand_over(
             lambda: self._producer.produce(
-                record.topic, record.value, record.key, headers=HEADERS, on_delivery=delivered
+                record.topic, record.value, record.key, headers=list(HEADERS), on_delivery=delivered
             )
         )
 

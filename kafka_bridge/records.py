@@ -10,7 +10,7 @@ import orjson
 
 from schemas.events.base import OTHER_TOPIC, TOPICS
 
-HEADERS = [("content-type", b"application/cloudevents+json; charset=UTF-8")]
+HEADERS: list[tuple[str, str | bytes | None]] = [("content-type", b"application/cloudevents+json; charset=UTF-8")]
 
 
 class NotAnEvent(ValueError):

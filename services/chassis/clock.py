@@ -2,12 +2,11 @@
 
 from datetime import UTC, datetime
 
+from services.chassis.times import rfc3339
+
+__all__ = ["now", "rfc3339"]
+
 
 def now() -> datetime:
     """This moment, aware, UTC."""
     return datetime.now(UTC)
-
-
-def rfc3339(moment: datetime) -> str:
-    """`2026-01-31T12:00:00.123456Z`, as the API and the events write it."""
-    return moment.astimezone(UTC).isoformat().replace("+00:00", "Z")

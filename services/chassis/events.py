@@ -35,7 +35,7 @@ class EventConsumer(SharedExtension, ProviderCollector):
     queue_consumer = Intake()
 
     def __init__(self) -> None:
-        self.queue: Queue = None
+        self.queue: Any = None
         self.handlers: dict[tuple[str, str], list[OnEvent]] = {}
         super().__init__()
 
@@ -60,7 +60,8 @@ class EventConsumer(SharedExtension, ProviderCollector):
 
     @property
     def delays(self) -> Sequence[float]:
-        return self.container.config["EVENT_RETRY_SECONDS"]
+        """Seconds to wait before each further try."""
+        return tuple(self.container.config["EVENT_RETRY_SECONDS"])
 
     def handle_message(self, body: dict[str, Any], message: Any) -> None:
         source = str(body.get("source", "")).removeprefix("/")

@@ -25,7 +25,7 @@ def _application(container: ServiceContainer) -> Callable[..., Iterable[bytes]]:
     def application(environ: dict[str, Any], start_response: Callable[..., Any]) -> Iterable[bytes]:
         path = environ["PATH_INFO"]
         if path == "/metrics":
-            return _metrics(environ, start_response)
+            return list(_metrics(environ, start_response))
         if path == "/health/live":
             status, body = "200 OK", {"status": "live", "service": container.service_name}
         elif path in ("/health", "/health/ready"):

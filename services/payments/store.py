@@ -21,7 +21,7 @@ class PaymentStore(PostgresStore):
 
     def begin(self, payment: Payment) -> bool:
         """Record that a payment is about to be tried, before any provider hears of it. False when it was there."""
-        values = {"id": payment.id, "order_id": payment.order_id, "customer_id": payment.customer_id}
+        values: dict[str, Any] = {"id": payment.id, "order_id": payment.order_id, "customer_id": payment.customer_id}
         values |= {"provider": payment.provider, "status": payment.status, "amount": payment.amount}
         values |= {"currency": payment.currency, "token": payment.token, "email": payment.email}
         with self.transaction() as session:

@@ -1,6 +1,9 @@
 """What a new shop starts with: four zones, three methods, prices in dollars. Change them as you like; they are rows."""
 
-EU = tuple("AT BE BG HR CY CZ DE DK EE ES FI FR GR HU IE IT LT LU LV MT NL PL PT RO SE SI SK".split())
+EU = (
+    "AT", "BE", "BG", "HR", "CY", "CZ", "DE", "DK", "EE", "ES", "FI", "FR", "GR", "HU", "IE", "IT", "LT", "LU", "LV",
+    "MT", "NL", "PL", "PT", "RO", "SE", "SI", "SK",
+)  # fmt: skip
 """https://european-union.europa.eu/principles-countries-history/eu-countries_en"""
 
 ZONES = [

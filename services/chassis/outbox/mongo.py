@@ -23,6 +23,7 @@ LEASE = timedelta(seconds=4)
 RENEW_SECONDS = 1.0
 RETRY_SECONDS = 1.0
 BATCH = 500
+INTERRUPTIONS: tuple[type[Exception], ...] = (PyMongoError, *BROKER_ERRORS)
 
 log = structlog.get_logger()
 
@@ -51,7 +52,7 @@ class MongoRelay:
             while not self._stopping:
                 try:
                     self._lead(client[self._database])
-                except (PyMongoError, *BROKER_ERRORS) as lost:
+                except INTERRUPTIONS as lost:
                     if not self._stopping:
                         log.warning("relay_interrupted", service=self.service, error=str(lost)[:300])
                 OUTBOX_LEADER.labels(self.service).set(0)
@@ -106,7 +107,7 @@ class MongoRelay:
     def _watch(self, db: Database[dict[str, Any]], watching: threading.Event) -> None:
         """Wake the relay at each change of a place where events are. Ends, and with it the leadership, on an error."""
         places = ["outbox", *self._hot]
-        pipeline = [
+        pipeline: list[dict[str, Any]] = [
             {"$match": {"ns.coll": {"$in": places}, "operationType": {"$in": ["insert", "update", "replace"]}}},
             {"$project": {"_id": 1}},
         ]

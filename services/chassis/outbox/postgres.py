@@ -9,8 +9,8 @@ import orjson
 import psycopg2
 import psycopg2.extensions
 import structlog
+from sqlalchemy.exc import SQLAlchemyError
 
-from services.chassis.errors import DomainError
 from services.chassis.outbox.publishing import ConfirmingPublisher
 from services.chassis.telemetry import OUTBOX_LAG, OUTBOX_LEADER
 from services.chassis.wire import BROKER_ERRORS
@@ -20,6 +20,7 @@ RETRY_SECONDS = 1.0
 IDLE_SECONDS = 5.0
 """How long to wait for a notification before looking anyway."""
 HOUSEKEEPING_SECONDS = 3600.0
+INTERRUPTIONS: tuple[type[Exception], ...] = (psycopg2.Error, SQLAlchemyError, *BROKER_ERRORS)
 
 log = structlog.get_logger()
 
@@ -77,7 +78,7 @@ class PostgresRelay:
         while not self._stopping:
             try:
                 self._lead()
-            except (psycopg2.Error, DomainError, *BROKER_ERRORS) as lost:
+            except INTERRUPTIONS as lost:
                 if not self._stopping:
                     log.warning("relay_interrupted", service=self.service, error=str(lost).strip())
             OUTBOX_LEADER.labels(self.service).set(0)

@@ -63,7 +63,8 @@ class PostgresStore:
     def first_time(self, session: Session, event: Event, handler: str = "") -> bool:
         """Record in this transaction that the event was handled; False when it had been already."""
         row = {"event_id": event.meta.id, "handler": handler}
-        return session.execute(pg_insert(inbox).values(row).on_conflict_do_nothing()).rowcount == 1  # type: ignore[attr-defined]
+        recorded = session.execute(pg_insert(inbox).values(row).on_conflict_do_nothing())
+        return bool(recorded.rowcount)  # type: ignore[attr-defined]
 
     def claim(self, session: Session, key: Idempotency | None) -> Any | None:
         """The stored reply when this command was carried out before; None when it is to be carried out now.

@@ -2,8 +2,8 @@
 
 from typing import Any
 
-from services.chassis.clock import rfc3339
 from services.chassis.money import json as money
+from services.chassis.times import rfc3339
 from services.orders.domain.order import Order
 
 

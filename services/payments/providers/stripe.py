@@ -57,7 +57,7 @@ class StripeProvider:
         try:
             intent = self._client.v1.payment_intents.create(parameters, {"idempotency_key": key})
         except self._stripe.CardError as declined:
-            return Answer("declined", _intent_id(declined), declined.decline_code or declined.code or "card_declined")
+            return Answer("declined", _intent_id(declined), _decline_code(declined) or "card_declined")
         except self._stripe.StripeError as failed:
             self._fail(failed)
         return self._answer(intent)
@@ -109,6 +109,10 @@ class StripeProvider:
         if isinstance(error, self._stripe.AuthenticationError):
             raise ProviderUnavailable("The payment provider does not accept our key") from error
         raise InvalidState(error.user_message or "The payment provider refused", [{"provider": "stripe"}]) from error
+
+
+def _decline_code(error: Any) -> str | None:
+    return (error.json_body or {}).get("error", {}).get("decline_code") or error.code
 
 
 def _intent_id(error: Any) -> str | None:
