@@ -19,8 +19,9 @@ def create_app(
     app = docs.application(__name__)
     app.config.update(MAX_CONTENT_LENGTH=settings.max_body_bytes, MAX_FORM_MEMORY_SIZE=settings.max_body_bytes)
     _plain_urls(app.url_map)
+    app.ensure_sync = lambda func: func  # type: ignore[method-assign] # nothing here is async; Flask asks four times a request
     app.before_request(visit.begin)
-    access_log.install(app)
+    access_log.install(app, enabled=settings.log_level in ("DEBUG", "INFO"))
     app.after_request(ratelimit.tell)
     errors.install(app)
     rpc.install(app, settings.amqp_url, settings.rpc_deadline, client)

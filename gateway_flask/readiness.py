@@ -12,6 +12,8 @@ from gateway_flask.settings import GatewaySettings
 from services.chassis.registry import JOURNEY_SERVICES
 from services.chassis.wire import BROKER_ERRORS, connect
 
+OPTIONAL: Final = {"notifications"}
+"""One can buy without them."""
 KEPT_SECONDS: Final = 2.0
 """How long an answer is good: probes may come from everywhere at once, and looking is not free."""
 
