@@ -1,0 +1,100 @@
+"""Many at the same moment: nothing is sold twice, nobody is charged twice."""
+
+from concurrent.futures import ThreadPoolExecutor
+from threading import Barrier
+
+from tests.support import books
+from tests.support.shop import Client, Reply, Shop, eventually, new_key, persistently
+
+
+def test_fifty_in_stock_and_a_hundred_and_fifty_buyers_make_fifty_orders(shop: Shop) -> None:
+    sku = shop.product(stock=50)
+    guests = [shop.guest() for _ in range(150)]
+    with ThreadPoolExecutor(30) as pool:
+        carts = list(pool.map(lambda guest: persistently(lambda: guest.add(sku)).status, guests))
+    assert carts == [201] * 150
+    start = Barrier(150)
+
+    def buy(guest: Client) -> Reply:
+        key = new_key()
+        start.wait()
+        return persistently(lambda: guest.order(key=key))
+
+    with ThreadPoolExecutor(150) as pool:
+        replies = list(pool.map(buy, guests))
+
+    confirmed = [reply.data["id"] for reply in replies if reply.status == 201]
+    refused = [reply for reply in replies if reply.status == 409]
+    assert (len(confirmed), len(refused)) == (50, 100)
+    assert {reply.code for reply in refused} == {"OUT_OF_STOCK"}
+    assert refused[0].error["details"][0]["sku"] == sku
+    assert eventually(lambda: books.unfinished_sagas() == 0, 30)
+    assert shop.level(sku) == (0, 0, 0)
+    orders = books.orders_with(sku)
+    assert sorted(status for _, status, _ in orders) == ["confirmed"] * 50 + ["failed"] * (len(orders) - 50)
+    taken = [row for row in books.payments_of([order for order, _, _ in orders]) if row[2] - row[3] > 0]
+    assert {row[0] for row in taken} == set(confirmed)
+    assert len(taken) == 50
+
+
+def test_the_same_order_sent_fifty_times_at_once_is_one_order_and_one_charge(shop: Shop) -> None:
+    sku = shop.product(stock=100)
+    guest = shop.guest()
+    guest.add(sku)
+    key, start = new_key(), Barrier(50)
+
+    def buy(_: int) -> Reply:
+        start.wait()
+        return persistently(lambda: guest.order(key=key))
+
+    with ThreadPoolExecutor(50) as pool:
+        replies = list(pool.map(buy, range(50)))
+
+    assert [reply.status for reply in replies] == [201] * 50
+    assert len({reply.raw for reply in replies}) == 1
+    assert shop.level(sku) == (99, 0, 99)
+    assert len(books.orders_with(sku)) == 1
+    charges = books.bank_charges_of([replies[0].data["id"]])
+    assert [(status, captured) for _, status, captured, _ in charges] == [
+        ("captured", replies[0].data["total"]["amount"])
+    ]
+
+
+def test_a_key_that_comes_with_another_order_is_refused(shop: Shop) -> None:
+    sku = shop.product()
+    guest = shop.guest()
+    guest.add(sku)
+    key = new_key()
+    first = guest.order(key=key)
+
+    again = guest.order(key=key)
+    other = guest.order(key=key, note="something else")
+
+    assert (first.status, again.status) == (201, 201)
+    assert again.raw == first.raw
+    assert (other.status, other.code) == (422, "IDEMPOTENCY_KEY_REUSED")
+
+
+def test_an_order_needs_a_key(shop: Shop) -> None:
+    guest = shop.guest()
+    guest.add(shop.product())
+
+    refused = guest("POST", "/orders", {})
+
+    assert (refused.status, refused.code) == (400, "IDEMPOTENCY_KEY_REQUIRED")
+
+
+def test_stock_is_counted_once_however_often_the_count_is_sent(shop: Shop) -> None:
+    sku, key = shop.product(stock=0), new_key()
+    body = {"delta": 7, "reason": "delivery"}
+
+    with ThreadPoolExecutor(10) as pool:
+        replies = list(
+            pool.map(
+                lambda _: persistently(lambda: shop.admin("POST", f"/inventory/{sku}/adjust", body, key=key)),
+                range(10),
+            )
+        )
+
+    assert {reply.status for reply in replies} == {200}
+    assert shop.level(sku) == (7, 0, 7)

@@ -1,0 +1,135 @@
+"""From a product to a paid order, as a guest and as a customer."""
+
+import email.utils
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+from tests.support.records import Topic, first_occurrences
+from tests.support.shop import ADDRESS, Shop, eventually, new_key
+
+CONFIRMED = [
+    "order_placed",
+    "order_stock_reserved",
+    "order_payment_authorized",
+    "order_stock_committed",
+    "order_payment_captured",
+    "order_confirmed",
+]
+
+
+def test_a_guest_buys_and_the_order_reaches_kafka(shop: Shop, order_events: Topic) -> None:
+    sku = shop.product(stock=10, price=2500)
+    guest = shop.guest()
+
+    assert guest.add(sku, 2).data["subtotal"] == {"amount": 5000, "currency": "USD"}
+    rates = guest("POST", "/shipping/rates", {"address": {"country": "US", "region": "OR"}, "cart_id": guest.cart})
+    order = guest.order()
+
+    assert rates.data[0]["method"] == "standard"
+    assert order.status == 201, order
+    assert order.data["status"] == "confirmed"
+    assert order.data["payment"]["status"] == "captured"
+    assert order.data["total"]["amount"] == 5000 + rates.data[0]["price"]["amount"] + order.data["tax_total"]["amount"]
+    assert [entry["status"] for entry in order.data["timeline"]] == ["pending", "confirmed"]
+    events = first_occurrences(order_events.of(order.data["id"], "order_confirmed"))
+    assert [event["type"] for event in events] == CONFIRMED
+    assert [event["sequence"] for event in events] == [1, 2, 3, 4, 5, 6]
+    assert shop.level(sku) == (8, 0, 8)
+
+
+def test_a_guest_reads_the_order_again_with_its_key_and_nobody_else_does(shop: Shop) -> None:
+    guest = shop.guest()
+    guest.add(shop.product())
+    order = guest.order().data
+
+    with_key = shop.guest()("GET", f"/orders/{order['id']}", headers={"X-Order-Key": order["access_key"]})
+    without = shop.guest()("GET", f"/orders/{order['id']}")
+    wrong = shop.guest()("GET", f"/orders/{order['id']}", headers={"X-Order-Key": "0" * 40})
+
+    assert with_key.data["number"] == order["number"]
+    assert (without.status, without.code) == (404, "NOT_FOUND")
+    assert (wrong.status, wrong.code) == (404, "NOT_FOUND")
+
+
+def test_a_guests_cart_goes_along_when_they_sign_up_and_is_empty_after_the_order(shop: Shop) -> None:
+    sku = shop.product()
+    guest = shop.guest()
+    guest.add(sku, 3)
+    address = f"{new_key()[:10]}@example.com"
+    person = {"email": address, "password": "correct horse", "first_name": "Ida", "last_name": "Rhodes"}
+    signed_up = guest("POST", "/auth/register", person)
+    guest.token, guest.cart = signed_up.data["access_token"], None
+
+    assert guest("GET", "/cart").data["items"][0]["quantity"] == 3
+    order = guest.order()
+
+    assert order.data["email"] == address
+    assert eventually(lambda: guest("GET", "/cart").data["items"] == [])
+    listed = eventually(lambda: guest("GET", "/orders").data)
+    assert [entry["id"] for entry in listed] == [order.data["id"]]
+    assert guest("GET", f"/orders/{order.data['id']}").data["status"] == "confirmed"
+    assert shop.customer()("GET", f"/orders/{order.data['id']}").status == 404
+
+
+def test_the_confirmation_is_mailed_once(shop: Shop) -> None:
+    buyer = f"{new_key()[:10]}@example.com"
+    guest = shop.guest()
+    guest.add(shop.product(price=1250), 2)
+    order = guest.order(email=buyer).data
+
+    mails = eventually(lambda: _mails_to(buyer))
+
+    assert len(mails) == 1
+    assert order["number"] in mails[0]["subject"]
+
+
+def test_an_order_is_packed_shipped_and_delivered(shop: Shop) -> None:
+    customer = shop.customer()
+    customer.add(shop.product())
+    order_id = customer.order().data["id"]
+
+    steps = [
+        shop.admin("PATCH", f"/orders/{order_id}/status", {"status": status})
+        for status in ("processing", "shipped", "delivered")
+    ]
+
+    assert [step.status for step in steps] == [200, 200, 200]
+    shipped = customer("GET", f"/orders/{order_id}").data
+    assert [entry["status"] for entry in shipped["timeline"]][-3:] == ["processing", "shipped", "delivered"]
+    tracking = shop.guest()("GET", f"/tracking/{shipped['tracking_number']}")
+    assert tracking.data["status"] == "created"
+    late = shop.admin("PATCH", f"/orders/{order_id}/status", {"status": "processing"})
+    assert (late.status, late.code) == (409, "INVALID_STATE")
+
+
+def test_a_changed_total_is_refused_before_anything_is_bought(shop: Shop) -> None:
+    sku = shop.product(stock=5)
+    guest = shop.guest()
+    guest.add(sku)
+
+    refused = guest.order(expected_total={"amount": 1, "currency": "USD"})
+
+    assert (refused.status, refused.code) == (409, "PRICE_CHANGED")
+    assert refused.error["details"][0]["actual"]["amount"] > 1
+    assert shop.level(sku) == (5, 0, 5)
+
+
+def test_an_order_goes_to_the_address_that_was_given(shop: Shop) -> None:
+    guest = shop.guest()
+    guest.add(shop.product())
+
+    order = guest.order(billing_address=ADDRESS | {"name": "Accounts payable"}).data
+
+    assert order["shipping_address"]["name"] == "Ada Lovelace"
+    assert order["billing_address"]["name"] == "Accounts payable"
+
+
+def _mails_to(address: str) -> list[dict[str, Any]]:
+    command = [str(Path(sys.executable).parent / "ultramarket"), "--instance", os.environ["ULTRAMARKET_INSTANCE"]]
+    listed = subprocess.run([*command, "mail", "--json"], capture_output=True, text=True, check=True, timeout=30)
+    mails = json.loads(listed.stdout)
+    return [mail for mail in mails if email.utils.parseaddr(str(mail["to"]))[1] == address]

@@ -1,0 +1,146 @@
+"""What happens when the card says no, asks back, is slow or does not answer; and when an order is undone."""
+
+import hashlib
+import hmac
+import json
+import os
+
+import pytest
+
+from tests.support import books
+from tests.support.shop import Shop, eventually, new_key, persistently
+
+SETTLED = ("confirmed", "failed", "cancelled")
+
+
+@pytest.mark.parametrize(
+    ("card", "reason"),
+    [
+        ("pm_card_chargeDeclined", "generic_decline"),
+        ("pm_card_chargeDeclinedInsufficientFunds", "insufficient_funds"),
+    ],
+)
+def test_a_declined_card_gives_the_stock_back_and_another_card_buys_the_same_cart(
+    shop: Shop, card: str, reason: str
+) -> None:
+    sku = shop.product(stock=4)
+    customer = shop.customer()
+    customer.add(sku)
+
+    declined = customer.order(card)
+
+    assert (declined.status, declined.code) == (402, "PAYMENT_DECLINED")
+    details = declined.error["details"][0]
+    assert details["decline_code"] == reason
+    failed = customer("GET", f"/orders/{details['order_id']}").data
+    assert failed["status"] == "failed"
+    assert failed["payment"]["status"] == "declined"
+    assert reason in failed["timeline"][-1]["reason"]
+    assert shop.level(sku) == (4, 0, 4)
+    assert customer("GET", "/cart").data["item_count"] == 1
+    assert customer.order().status == 201
+    assert shop.level(sku) == (3, 0, 3)
+
+
+@pytest.mark.parametrize("card", ["pm_sandbox_timeout", "pm_sandbox_error", "pm_sandbox_slow", "pm_sandbox_dispute"])
+def test_a_bank_that_is_slow_or_fails_at_first_is_paid_once(shop: Shop, card: str) -> None:
+    sku = shop.product(stock=3)
+    guest = shop.guest()
+    guest.add(sku)
+    key = new_key()
+
+    placed = persistently(lambda: guest.order(card, key=key))
+
+    assert placed.status in (201, 202)
+    order_id, access = placed.data["id"], {"X-Order-Key": placed.data["access_key"]}
+    status = eventually(lambda: guest("GET", f"/orders/{order_id}", headers=access).data["status"] in SETTLED, 30)
+    assert status
+    assert guest("GET", f"/orders/{order_id}", headers=access).data["status"] == "confirmed"
+    charges = books.bank_charges_of([order_id])
+    assert [(state, captured) for _, state, captured, _ in charges] == [("captured", placed.data["total"]["amount"])]
+    assert shop.level(sku) == (2, 0, 2)
+
+
+def test_a_card_that_asks_back_holds_the_order_until_the_bank_tells(shop: Shop) -> None:
+    sku = shop.product(stock=3)
+    customer = shop.customer()
+    customer.add(sku)
+
+    asked = customer.order("pm_card_authenticationRequired")
+
+    assert (asked.status, asked.code) == (402, "PAYMENT_ACTION_REQUIRED")
+    details = asked.error["details"][0]
+    order_id, charge = details["order_id"], details["client_secret"].partition("_secret_")[0]
+    assert customer("GET", f"/orders/{order_id}").data["status"] == "awaiting_payment"
+    assert shop.level(sku) == (3, 1, 2)
+    assert _tell(shop, "payment.confirmed", charge) == 200
+    assert eventually(lambda: customer("GET", f"/orders/{order_id}").data["status"] == "confirmed", 15)
+    assert shop.level(sku) == (2, 0, 2)
+
+
+def test_a_customer_who_does_not_confirm_with_the_bank_is_not_charged(shop: Shop) -> None:
+    sku = shop.product(stock=3)
+    customer = shop.customer()
+    customer.add(sku)
+    details = customer.order("pm_card_authenticationRequired").error["details"][0]
+
+    _tell(shop, "payment.declined", details["client_secret"].partition("_secret_")[0])
+
+    order = f"/orders/{details['order_id']}"
+    assert eventually(lambda: customer("GET", order).data["status"] == "failed", 15)
+    assert eventually(lambda: shop.level(sku) == (3, 0, 3))
+
+
+def test_a_forged_webhook_is_refused(shop: Shop) -> None:
+    body = json.dumps({"id": new_key(), "type": "payment.confirmed", "charge": "sbx_1"}).encode()
+    headers = {"X-Sandbox-Signature": "0" * 64, "Content-Type": "application/json"}
+
+    refused = shop.guest()("POST", "/webhooks/sandbox", data=body, headers=headers)
+
+    assert (refused.status, refused.code) == (401, "UNAUTHENTICATED")
+
+
+def test_cancelling_a_paid_order_refunds_it_and_puts_the_stock_back(shop: Shop) -> None:
+    sku = shop.product(stock=5)
+    customer = shop.customer()
+    customer.add(sku, 2)
+    order = customer.order().data
+    key = new_key()
+
+    cancelled = customer("POST", f"/orders/{order['id']}/cancel", {"reason": "changed my mind"}, key=key)
+    again = customer("POST", f"/orders/{order['id']}/cancel", {"reason": "changed my mind"}, key=key)
+
+    assert (cancelled.status, cancelled.data["status"]) == (200, "cancelled")
+    assert cancelled.data["payment"]["status"] == "refunded"
+    assert cancelled.data["timeline"][-1]["reason"] == "changed my mind"
+    assert again.raw == cancelled.raw
+    assert shop.level(sku) == (5, 0, 5)
+    total = order["total"]["amount"]
+    assert [(taken, back) for _, _, taken, back in books.bank_charges_of([order["id"]])] == [(total, total)]
+
+
+def test_an_administrator_refunds_a_part_and_no_more_than_was_taken(shop: Shop) -> None:
+    customer = shop.customer()
+    customer.add(shop.product(price=5000))
+    payment_id = customer.order().data["payment"]["id"]
+    part = {"amount": {"amount": 1200, "currency": "USD"}, "reason": "scratched"}
+
+    refunded = shop.admin("POST", f"/payments/{payment_id}/refunds", part, key=new_key())
+    too_much = shop.admin(
+        "POST", f"/payments/{payment_id}/refunds", {"amount": {"amount": 10**9, "currency": "USD"}}, key=new_key()
+    )
+    by_customer = customer("POST", f"/payments/{payment_id}/refunds", part, key=new_key())
+
+    assert (refunded.status, refunded.data["status"]) == (201, "partially_refunded")
+    assert refunded.data["refunded"]["amount"] == 1200
+    assert (too_much.status, too_much.code) == (422, "VALIDATION_ERROR")
+    assert (by_customer.status, by_customer.code) == (403, "FORBIDDEN")
+    assert customer("GET", f"/payments/{payment_id}").data["refunded"]["amount"] == 1200
+
+
+def _tell(shop: Shop, what: str, charge: str) -> int:
+    """Send the sandbox's message, signed as it signs."""
+    body = json.dumps({"id": new_key(), "type": what, "charge": charge}).encode()
+    signature = hmac.new(os.environ["ULTRAMARKET_SECRET_KEY"].encode(), body, hashlib.sha256).hexdigest()
+    headers = {"X-Sandbox-Signature": signature, "Content-Type": "application/json"}
+    return shop.guest()("POST", "/webhooks/sandbox", data=body, headers=headers).status

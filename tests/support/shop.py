@@ -1,0 +1,198 @@
+"""The running instance as a client sees it: over HTTP, with a few words for what customers and administrators do."""
+
+import os
+import threading
+import time
+import uuid
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import Any
+
+import requests
+
+ADDRESS = {
+    "name": "Ada Lovelace",
+    "line1": "12 St James's Square",
+    "city": "Springfield",
+    "region": "OR",
+    "postal_code": "97477",
+    "country": "US",
+}
+TRY_AGAIN = (429, 502, 503, 504)
+
+
+@dataclass(frozen=True)
+class Reply:
+    """What the gateway answered."""
+
+    status: int
+    body: Any
+    headers: Any
+    raw: bytes
+
+    @property
+    def data(self) -> Any:
+        return self.body["data"]
+
+    @property
+    def error(self) -> dict[str, Any]:
+        error: dict[str, Any] = self.body["error"]
+        return error
+
+    @property
+    def code(self) -> str:
+        return str(self.error["code"])
+
+
+@dataclass
+class Client:
+    """One browser: it keeps its token and its cart."""
+
+    url: str
+    token: str | None = None
+    cart: str | None = None
+    _local: threading.local = field(default_factory=threading.local, repr=False)
+
+    def __call__(
+        self,
+        method: str,
+        path: str,
+        json: Any = None,
+        *,
+        key: str | None = None,
+        headers: dict[str, str] | None = None,
+        data: bytes | None = None,
+        params: dict[str, Any] | None = None,
+        timeout: float = 30,
+    ) -> Reply:
+        sent = dict(headers or {})
+        if self.token:
+            sent.setdefault("Authorization", f"Bearer {self.token}")
+        if self.cart:
+            sent.setdefault("X-Cart-Id", self.cart)
+        if key:
+            sent["Idempotency-Key"] = key
+        if not hasattr(self._local, "session"):
+            self._local.session = requests.Session()
+        answer = self._local.session.request(
+            method, f"{self.url}/api/v1{path}", json=json, data=data, headers=sent, params=params, timeout=timeout
+        )
+        try:
+            body = answer.json() if answer.content else None
+        except ValueError:
+            body = None
+        return Reply(answer.status_code, body, answer.headers, answer.content)
+
+    def add(self, sku: str, quantity: int = 1) -> Reply:
+        """Put something into the cart; a guest's first time makes one."""
+        reply = self("POST", "/cart/items", {"sku": sku, "quantity": quantity})
+        if reply.status == 201 and self.token is None:
+            self.cart = reply.data["id"]
+        return reply
+
+    def order(self, card: str = "pm_card_visa", key: str | None = None, **changes: Any) -> Reply:
+        """Buy what is in the cart."""
+        body = {
+            "shipping_address": ADDRESS,
+            "shipping_method": "standard",
+            "payment_method": {"provider": "sandbox", "token": card},
+        }
+        if self.token is None:
+            body["email"] = "guest@example.com"
+        return self("POST", "/orders", body | changes, key=key or new_key())
+
+
+def new_key() -> str:
+    return uuid.uuid4().hex
+
+
+def persistently(call: Callable[[], Reply], seconds: float = 60) -> Reply:
+    """Call as a client does that was told to try again: after 429, 5xx or a broken connection, with the same key."""
+    until = time.monotonic() + seconds
+    while True:
+        try:
+            reply = call()
+            in_progress = reply.status == 409 and reply.code == "IDEMPOTENCY_IN_PROGRESS"
+            if not in_progress and reply.status not in TRY_AGAIN:
+                return reply
+        except requests.RequestException:
+            reply = None
+        if time.monotonic() > until:
+            raise TimeoutError(f"still no final answer after {seconds} s: {reply}")
+        time.sleep(0.2)
+
+
+def eventually(check: Callable[[], Any], seconds: float = 10, every: float = 0.05) -> Any:
+    """The first true value of `check` within `seconds`; its last value otherwise, for the assertion to show."""
+    until = time.monotonic() + seconds
+    while not (value := check()) and time.monotonic() < until:
+        time.sleep(every)
+    return value
+
+
+class Shop:
+    """The instance that the environment names."""
+
+    def __init__(self) -> None:
+        self.url = os.environ["ULTRAMARKET_URL"]
+
+    def guest(self) -> Client:
+        return Client(self.url)
+
+    @cached_property
+    def admin(self) -> Client:
+        client = Client(self.url)
+        credentials = {
+            "email": os.environ["ULTRAMARKET_ADMIN_EMAIL"],
+            "password": os.environ["ULTRAMARKET_ADMIN_PASSWORD"],
+        }
+        reply = persistently(lambda: client("POST", "/auth/login", credentials))
+        client.token = reply.data["access_token"]
+        return client
+
+    def customer(self, email: str | None = None) -> Client:
+        """A new customer, signed in."""
+        client = Client(self.url)
+        person = {
+            "email": email or f"{uuid.uuid4().hex[:12]}@example.com",
+            "password": "correct horse battery",
+            "first_name": "Grace",
+            "last_name": "Hopper",
+        }
+        reply = client("POST", "/auth/register", person)
+        assert reply.status == 201, reply
+        client.token = reply.data["access_token"]
+        return client
+
+    def product(self, stock: int = 100, price: int = 1999, **changes: Any) -> str:
+        """A new product with one SKU and so many of it in stock, ready to be bought; its SKU."""
+        sku = f"T-{uuid.uuid4().hex[:12].upper()}"
+        body = {
+            "title": f"Test product {sku}",
+            "description": "Made by a test",
+            "status": "active",
+            "variants": [{"sku": sku, "price": {"amount": price, "currency": "USD"}, "weight_g": 200}],
+        }
+        made = self.admin("POST", "/products", body | changes, key=new_key())
+        assert made.status == 201, made
+        if stock:
+            self.adjust(sku, stock)
+        ready = eventually(lambda: self.available(made.data["id"]) == stock)
+        assert ready, f"{sku} has {self.available(made.data['id'])} of {stock}"
+        return sku
+
+    def adjust(self, sku: str, delta: int) -> dict[str, Any]:
+        reply = self.admin("POST", f"/inventory/{sku}/adjust", {"delta": delta, "reason": "test"}, key=new_key())
+        assert reply.status == 200, reply
+        return dict(reply.data)
+
+    def available(self, product_id: str) -> int:
+        """As the catalogue shows it."""
+        detail = self.guest()("GET", f"/products/{product_id}")
+        return int(detail.data["variants"][0]["available"]) if detail.status == 200 else -1
+
+    def level(self, sku: str) -> tuple[int, int, int]:
+        """On hand, reserved, available: as the stock itself says."""
+        level = persistently(lambda: self.admin("GET", f"/inventory/{sku}")).data
+        return level["on_hand"], level["reserved"], level["available"]
