@@ -10,7 +10,7 @@ MAX_LINES = 100
 MAX_QUANTITY = 10_000
 
 CartId = Annotated[str, StringConstraints(min_length=16, max_length=64, pattern=r"^[A-Za-z0-9_\-]+$")]
-"""A guest's cart id is its only key: 160 random bits, so that nobody guesses one. A customer's is the user's id."""
+"""A guest's cart id is its only key: 192 random bits, so that nobody guesses one. A customer's is the user's id."""
 
 WarningCode = Literal["PRICE_CHANGED", "LOW_AVAILABILITY", "OUT_OF_STOCK", "UNAVAILABLE"]
 
@@ -89,7 +89,7 @@ class CheckoutLine(Schema):
 class CheckoutView(Schema):
     """A cart, freshly priced and taxed for one destination (RPC only). `weight_g` is that of all units together."""
 
-    cart_id: str
+    cart_id: str | None
     version: int
     currency: Currency
     lines: list[CheckoutLine]

@@ -1,0 +1,166 @@
+"""What a cart costs today, and what has changed since its things were put in."""
+
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from schemas.cart import MAX_LINES, MAX_QUANTITY
+from services.chassis import money
+from services.chassis.errors import DomainError, NotFound, OutOfStock, ValidationFailed
+from services.chassis.ids import is_id
+
+Priced = Mapping[str, Mapping[str, Any]]
+"""What products says of each SKU (`schemas.products.PricedSku`); one that is not sold any more is missing."""
+
+
+@dataclass(frozen=True)
+class Line:
+    """So many of a SKU, and how it was when it was put in."""
+
+    sku: str
+    quantity: int
+    unit_price: int
+    product_id: str
+    title: str
+    thumbnail: str | None
+    position: int
+
+
+@dataclass(frozen=True)
+class Cart:
+    """A cart as it is kept; `currency` is None while nothing was ever in it."""
+
+    id: str
+    version: int
+    currency: str | None
+    updated_at: str
+    lines: tuple[Line, ...] = field(default=())
+
+
+def is_guest(cart_id: str) -> bool:
+    """Guests' carts have random ids, customers' carts have the user's."""
+    return not is_id(cart_id)
+
+
+def snapshot(fact: Mapping[str, Any]) -> dict[str, Any]:
+    """What a line remembers of a SKU."""
+    return {name: fact[name] for name in ("unit_price", "product_id", "title", "thumbnail")}
+
+
+def sold(sku: str, priced: Priced) -> Mapping[str, Any]:
+    """What products says of a SKU that somebody wants. Raises `NotFound` for one that is unknown or not sold."""
+    fact = priced.get(sku)
+    if fact is None or not fact["active"]:
+        raise NotFound(f"There is no SKU {sku} for sale", [{"field": "sku", "message": "is not for sale", "sku": sku}])
+    return fact
+
+
+def refusal(reason: str, fact: Mapping[str, Any], quantity: int, limit: str) -> DomainError:
+    """Why the store did not take a line: `limit` is what stood against it."""
+    sku = fact["sku"]
+    match reason:
+        case "stock":
+            return OutOfStock.of(sku, quantity, fact["available"])
+        case "quantity":
+            return ValidationFailed.of("quantity", f"at most {MAX_QUANTITY} of one SKU go into a cart")
+        case "lines":
+            return ValidationFailed.of("sku", f"at most {MAX_LINES} different SKUs go into a cart")
+        case "currency":
+            return ValidationFailed.of("sku", f"is sold in {fact['currency']}, the cart is in {limit}")
+        case _:
+            return NotFound(f"{sku} is not in the cart", [{"field": "sku", "message": "is not in the cart"}])
+
+
+def view(cart: Cart | None, priced: Priced, currency: str) -> dict[str, Any]:
+    """The cart as its owner sees it (`schemas.cart.Cart`); `currency` is that of an empty one.
+
+    What can't be bought any more is shown, but not counted into the totals.
+    """
+    currency = (cart and cart.currency) or currency
+    items = [_item(line, priced.get(line.sku), currency) for line in cart.lines] if cart else []
+    subtotal = sum(item["line_total"]["amount"] for item in items if is_sold(priced.get(item["sku"]), currency))
+    return {
+        "id": cart.id if cart else None,
+        "items": items,
+        "item_count": sum(item["quantity"] for item in items),
+        "subtotal": money.json(subtotal, currency),
+        "discount_total": money.json(0, currency),
+        "total": money.json(subtotal, currency),
+        "currency": currency,
+        "warnings": list(_warnings(cart.lines if cart else (), priced, currency)),
+        "updated_at": cart.updated_at if cart else None,
+    }
+
+
+def checkout(cart: Cart | None, priced: Priced, currency: str) -> dict[str, Any]:
+    """The cart as an order takes it over (`schemas.cart.CheckoutView`)."""
+    currency = (cart and cart.currency) or currency
+    lines, unavailable = [], []
+    for line in cart.lines if cart else ():
+        fact = priced.get(line.sku)
+        if fact is None or not is_sold(fact, currency):
+            unavailable.append(line.sku)
+            continue
+        taken = (
+            "sku",
+            "product_id",
+            "title",
+            "thumbnail",
+            "unit_price",
+            "weight_g",
+            "tax_rate_bp",
+            "available",
+            "vendor_id",
+            "category",
+        )
+        lines.append(
+            {name: fact[name] for name in taken}
+            | {"quantity": line.quantity, "line_total": fact["unit_price"] * line.quantity}
+        )
+    return {
+        "cart_id": cart.id if cart else None,
+        "version": cart.version if cart else 0,
+        "currency": currency,
+        "lines": lines,
+        "subtotal": sum(line["line_total"] for line in lines),
+        "weight_g": sum(line["weight_g"] * line["quantity"] for line in lines),
+        "unavailable": unavailable,
+    }
+
+
+def is_sold(fact: Mapping[str, Any] | None, currency: str) -> bool:
+    """Whether a SKU can be bought in this cart. One whose price has changed its currency can't."""
+    return fact is not None and fact["active"] and fact["currency"] == currency
+
+
+def _item(line: Line, fact: Mapping[str, Any] | None, currency: str) -> dict[str, Any]:
+    if fact is None or not is_sold(fact, currency):
+        fact = {**vars(line), "available": 0}
+    return {
+        "sku": line.sku,
+        "product_id": fact["product_id"],
+        "title": fact["title"],
+        "thumbnail": fact["thumbnail"],
+        "quantity": line.quantity,
+        "unit_price": money.json(fact["unit_price"], currency),
+        "line_total": money.json(fact["unit_price"] * line.quantity, currency),
+        "available": fact["available"],
+    }
+
+
+def _warnings(lines: Iterable[Line], priced: Priced, currency: str) -> Iterator[dict[str, Any]]:
+    for line in lines:
+        fact = priced.get(line.sku)
+        if fact is None or not is_sold(fact, currency):
+            yield _warning("UNAVAILABLE", line, f"{line.title} is no longer for sale")
+            continue
+        if fact["unit_price"] != line.unit_price:
+            yield _warning("PRICE_CHANGED", line, f"The price of {fact['title']} has changed")
+        if fact["available"] <= 0:
+            yield _warning("OUT_OF_STOCK", line, f"{fact['title']} is out of stock")
+        elif fact["available"] < line.quantity:
+            yield _warning("LOW_AVAILABILITY", line, f"Only {fact['available']} of {fact['title']} left")
+
+
+def _warning(code: str, line: Line, message: str) -> dict[str, Any]:
+    return {"code": code, "sku": line.sku, "message": message}

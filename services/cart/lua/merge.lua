@@ -1,0 +1,26 @@
+-- Second step of a merge: add a guest's lines to a customer's cart, once per guest's cart.
+-- KEYS: the customer's cart, marker of this merge. ARGV: currency, most lines, most of one SKU, now, seconds that the
+-- marker lives, then SKU and line (JSON) of each line, in their order.
+-- What doesn't fit (too many lines, another currency) stays out. Replies all fields of the cart.
+local cart, marker = KEYS[1], KEYS[2]
+if #ARGV > 5 and redis.call("SET", marker, "1", "NX", "EX", ARGV[5]) then
+  local version = tonumber(redis.call("HGET", cart, "version") or "0")
+  local lines = redis.call("HLEN", cart) - (version > 0 and 3 or 0)
+  if lines == 0 or redis.call("HGET", cart, "currency") == ARGV[1] then
+    for index = 6, #ARGV, 2 do
+      local name = "line:" .. ARGV[index]
+      local line, known = cjson.decode(ARGV[index + 1]), redis.call("HGET", cart, name)
+      if known then
+        local before = cjson.decode(known)
+        before.quantity = math.min(before.quantity + line.quantity, tonumber(ARGV[3]))
+        redis.call("HSET", cart, name, cjson.encode(before))
+      elseif lines < tonumber(ARGV[2]) then
+        lines = lines + 1
+        line.position = version + lines
+        redis.call("HSET", cart, name, cjson.encode(line))
+      end
+    end
+    redis.call("HSET", cart, "version", version + 1, "currency", ARGV[1], "updated_at", ARGV[4])
+  end
+end
+return redis.call("HGETALL", cart)

@@ -1,0 +1,139 @@
+"""Carts in Redis: a hash each, changed by scripts, so that each change is one step and one round trip.
+
+Fields: `version`, `currency`, `updated_at`, and `line:SKU` (JSON) for each line. Whatever belongs to one cart shares a
+hash tag, so that its keys lie on one node of a cluster; a merge, which concerns two carts, goes in three steps that
+can each be repeated.
+"""
+
+import json
+import secrets
+from collections.abc import Iterable, Mapping
+from datetime import datetime, timedelta
+from pathlib import Path
+from typing import Any, Literal
+
+import redis
+
+from schemas.cart import MAX_LINES, MAX_QUANTITY
+from services.cart.domain import Cart, Line, is_guest, refusal, snapshot
+from services.chassis.clock import rfc3339
+from services.chassis.stores.redis import RedisStore
+
+REMEMBER = timedelta(days=30)
+"""How long an order or a merge that has been done is known; events come again for minutes, not for weeks."""
+
+Mode = Literal["make", "add", "set"]
+
+_SCRIPTS = Path(__file__).parent / "lua"
+
+
+class CartStore(RedisStore):
+    """A cart is named by its id: a guest's random one, or the user's."""
+
+    def __init__(self, client: "redis.Redis", guest_cart: timedelta = REMEMBER) -> None:
+        super().__init__(client)
+        self._guest_seconds = int(guest_cart.total_seconds())
+        self._put, self._remove, self._order, self._freeze, self._merge = (
+            client.register_script((_SCRIPTS / f"{name}.lua").read_text())
+            for name in ("put", "remove", "order", "freeze", "merge")
+        )
+
+    def read(self, cart_id: str) -> Cart | None:
+        """The cart, if there is one; a guest's lives on from now."""
+        with self.redis.pipeline(transaction=False) as steps:
+            steps.hgetall(_key(cart_id))
+            if is_guest(cart_id):
+                steps.expire(_key(cart_id), self._guest_seconds)
+            return _cart(cart_id, steps.execute()[0])
+
+    def put(self, mode: Mode, cart_id: str, quantity: int, fact: Mapping[str, Any], now: datetime) -> Cart | None:
+        """Set the quantity of a line ("set") or add to it: to a cart that may not exist yet ("make") or to one that
+        must ("add"; None when it has gone). Raises what `domain.refusal` says.
+        """
+        outcome, detail = self._put(
+            keys=[_key(cart_id)],
+            args=[
+                mode,
+                fact["sku"],
+                quantity,
+                json.dumps(snapshot(fact)),
+                fact["currency"],
+                fact["available"],
+                MAX_LINES,
+                MAX_QUANTITY,
+                rfc3339(now),
+                self._seconds(cart_id),
+            ],
+        )
+        if outcome == "gone":
+            return None
+        if outcome != "ok":
+            wanted = int(detail) if outcome == "stock" else quantity
+            raise refusal(outcome, fact, wanted, detail)
+        return _known_cart(cart_id, _fields(detail))
+
+    def remove(self, cart_id: str, sku: str, now: datetime) -> Cart | None:
+        """Take a line out. Raises `NotFound` when it isn't in."""
+        outcome, detail = self._remove(keys=[_key(cart_id)], args=[sku, rfc3339(now), self._seconds(cart_id)])
+        if outcome != "ok":
+            raise refusal(outcome, {"sku": sku}, 0, "")
+        return _cart(cart_id, _fields(detail))
+
+    def clear(self, cart_id: str, now: datetime) -> Cart | None:
+        """Take everything out; the cart stays."""
+        _, detail = self._remove(keys=[_key(cart_id)], args=["", rfc3339(now), self._seconds(cart_id)])
+        return _cart(cart_id, _fields(detail))
+
+    def take_ordered(self, cart_id: str, order_id: str, ordered: Iterable[tuple[str, int]], now: datetime) -> bool:
+        """Take what an order bought out of its cart, once; what was added since stays."""
+        pairs = [text for sku, quantity in ordered for text in (sku, quantity)]
+        keys = [_key(cart_id), f"{_key(cart_id)}:ordered:{order_id}"]
+        return bool(self._order(keys=keys, args=[rfc3339(now), int(REMEMBER.total_seconds()), *pairs]))
+
+    def merge(self, guest_id: str, user_id: str, now: datetime) -> Cart | None:
+        """Move a guest's lines into a customer's cart; again and again changes nothing more."""
+        seconds = int(REMEMBER.total_seconds())
+        waiting = f"{_key(guest_id)}:merging"
+        guest = _cart(guest_id, _fields(self._freeze(keys=[_key(guest_id), waiting], args=[seconds])))
+        lines = [text for line in (guest.lines if guest else ()) for text in (line.sku, json.dumps(_remembered(line)))]
+        fields = self._merge(
+            keys=[_key(user_id), f"{_key(user_id)}:merged:{guest_id}"],
+            args=[(guest and guest.currency) or "", MAX_LINES, MAX_QUANTITY, rfc3339(now), seconds, *lines],
+        )
+        self.redis.delete(waiting)
+        return _cart(user_id, _fields(fields))
+
+    def _seconds(self, cart_id: str) -> int:
+        return self._guest_seconds if is_guest(cart_id) else 0
+
+
+def new_cart_id() -> str:
+    """192 random bits: a guest's cart id is its only key."""
+    return secrets.token_urlsafe(24)
+
+
+def _key(cart_id: str) -> str:
+    return f"cart:{{{'g' if is_guest(cart_id) else 'u'}:{cart_id}}}"
+
+
+def _fields(flat: list[str]) -> dict[str, str]:
+    return dict(zip(flat[::2], flat[1::2], strict=True))
+
+
+def _cart(cart_id: str, fields: dict[str, str]) -> Cart | None:
+    return _known_cart(cart_id, fields) if fields else None
+
+
+def _known_cart(cart_id: str, fields: dict[str, str]) -> Cart:
+    lines = (Line(sku=name[5:], **json.loads(value)) for name, value in fields.items() if name.startswith("line:"))
+    return Cart(
+        id=cart_id,
+        version=int(fields["version"]),
+        currency=fields["currency"],
+        updated_at=fields["updated_at"],
+        lines=tuple(sorted(lines, key=lambda line: (line.position, line.sku))),
+    )
+
+
+def _remembered(line: Line) -> dict[str, Any]:
+    return {name: value for name, value in vars(line).items() if name != "sku"}

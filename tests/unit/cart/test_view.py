@@ -1,0 +1,105 @@
+"""What a cart costs, and what its owner is told of changes."""
+
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from schemas.cart import Cart as CartReply
+from schemas.cart import CheckoutView
+from services.cart.domain import Cart, Line, checkout, is_guest, sold, view
+from services.chassis.errors import NotFound
+
+
+def line(sku: str, quantity: int = 1, unit_price: int = 100) -> Line:
+    return Line(sku, quantity, unit_price, "p", f"The {sku}", None, 1)
+
+
+def fact(sku: str, unit_price: int = 100, available: int = 9, **more: Any) -> dict[str, Any]:
+    return {
+        "sku": sku,
+        "product_id": "p",
+        "title": f"The {sku}",
+        "thumbnail": None,
+        "unit_price": unit_price,
+        "currency": "USD",
+        "weight_g": 10,
+        "available": available,
+        "active": True,
+        "tax_rate_bp": 1900,
+        "category": None,
+        "vendor_id": None,
+        **more,
+    }
+
+
+def cart(*lines: Line) -> Cart:
+    return Cart("x" * 32, 3, "USD", "2026-05-04T12:00:00Z", lines)
+
+
+def test_no_cart_is_an_empty_one() -> None:
+    empty = view(None, {}, "EUR")
+
+    assert empty["id"] is None
+    assert empty["total"] == {"amount": 0, "currency": "EUR"}
+    CartReply.model_validate(empty)
+    CheckoutView.model_validate(checkout(None, {}, "EUR"))
+
+
+def test_a_cart_is_priced_as_of_today() -> None:
+    seen = view(cart(line("A", 2), line("B")), {"A": fact("A", 150), "B": fact("B")}, "EUR")
+
+    CartReply.model_validate(seen)
+    assert seen["item_count"] == 3
+    assert seen["subtotal"] == seen["total"] == {"amount": 400, "currency": "USD"}
+    assert [(warning["code"], warning["sku"]) for warning in seen["warnings"]] == [("PRICE_CHANGED", "A")]
+
+
+@pytest.mark.parametrize(
+    ("today", "code"),
+    [
+        ({"A": fact("A", available=1)}, "LOW_AVAILABILITY"),
+        ({"A": fact("A", available=0)}, "OUT_OF_STOCK"),
+        ({"A": fact("A", active=False)}, "UNAVAILABLE"),
+        ({"A": fact("A", currency="EUR")}, "UNAVAILABLE"),
+        ({}, "UNAVAILABLE"),
+    ],
+)
+def test_its_owner_is_warned(today: dict[str, Any], code: str) -> None:
+    seen = view(cart(line("A", 2)), today, "USD")
+
+    assert [warning["code"] for warning in seen["warnings"]] == [code]
+    assert seen["items"][0]["title"] == "The A"
+    assert seen["total"]["amount"] == (0 if code == "UNAVAILABLE" else 200)
+
+
+def test_what_is_not_sold_any_more_is_not_ordered() -> None:
+    taken = checkout(cart(line("A", 2), line("B")), {"A": fact("A", 150)}, "USD")
+
+    CheckoutView.model_validate(taken)
+    assert taken["unavailable"] == ["B"]
+    assert (taken["subtotal"], taken["weight_g"], taken["version"]) == (300, 20, 3)
+
+
+@given(st.lists(st.tuples(st.integers(1, 10_000), st.integers(0, 10**9)), max_size=20))
+def test_the_total_is_the_sum_of_its_lines(wanted: list[tuple[int, int]]) -> None:
+    lines = [line(f"S{index}", quantity) for index, (quantity, _) in enumerate(wanted)]
+    today = {f"S{index}": fact(f"S{index}", price) for index, (_, price) in enumerate(wanted)}
+
+    seen, taken = view(cart(*lines), today, "USD"), checkout(cart(*lines), today, "USD")
+
+    assert seen["subtotal"]["amount"] == taken["subtotal"] == sum(quantity * price for quantity, price in wanted)
+    assert seen["subtotal"]["amount"] == sum(item["line_total"]["amount"] for item in seen["items"])
+
+
+def test_what_is_not_for_sale_is_not_put_in() -> None:
+    for today in ({}, {"A": fact("A", active=False)}):
+        with pytest.raises(NotFound) as refused:
+            sold("A", today)
+        assert refused.value.details[0]["field"] == "sku"
+
+
+def test_a_users_id_is_no_guests_cart() -> None:
+    assert is_guest("Zm9vYmFyYmF6Zm9vYmFyYmF6Zm9vYmFy")
+    assert not is_guest("0197a000-0000-7000-8000-00000000000a")
