@@ -1,5 +1,7 @@
 """`python -m gateway_flask`: serve until told to stop, then finish what runs."""
 
+import os
+
 from granian import Granian
 from granian.constants import Interfaces
 from granian.http import HTTP1Settings
@@ -13,6 +15,7 @@ from services.chassis.settings import load
 def main() -> None:
     """Start the server with the settings of the environment."""
     settings = load(GatewaySettings)
+    os.environ["ULTRAMARKET_GATEWAY_MAIN_PID"] = str(os.getpid())
     Granian(
         "gateway_flask.app:main",
         factory=True,

@@ -2,6 +2,7 @@
 
 import sys
 import time
+from contextlib import suppress
 from typing import Any, Final
 
 import orjson
@@ -33,9 +34,13 @@ def _logger() -> Any:
     ).bind()
 
 
+def _nothing(*_: Any, **__: Any) -> None:
+    """What is said of a request when the log level is above it."""
+
+
 def install(app: Flask, enabled: bool = True) -> None:
     """Record every request of the app, and give each reply its request id."""
-    log = _logger()
+    say = _logger().info if enabled else _nothing
 
     def record(response: Response) -> Response:
         visit = g.visit
@@ -44,8 +49,8 @@ def install(app: Flask, enabled: bool = True) -> None:
         rule = request.url_rule
         route = rule.rule if rule is not None else "none"
         SECONDS.labels(request.method, route, response.status_code).observe(took)
-        if enabled:
-            log.info(
+        with suppress(OSError):  # when nobody reads our log any more, the customer still gets the reply
+            say(
                 "request",
                 request_id=visit.request_id,
                 user_id=visit.caller.user_id,

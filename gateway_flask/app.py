@@ -1,6 +1,10 @@
 """The Flask application, put together."""
 
-from typing import Any
+import ctypes
+import os
+import signal
+import sys
+from typing import Any, Final
 
 import redis
 from flask_openapi3 import OpenAPI
@@ -10,6 +14,11 @@ from gateway_flask import access_log, docs, errors, identity, ratelimit, replies
 from gateway_flask.settings import GatewaySettings
 from services.chassis import logs
 from services.chassis.settings import load
+
+MAIN_PID: Final = "ULTRAMARKET_GATEWAY_MAIN_PID"
+"""Where granian's main process leaves its pid for its workers."""
+_PR_SET_PDEATHSIG: Final = 1
+"""prctl(2)."""
 
 
 def create_app(
@@ -45,9 +54,18 @@ def _plain_urls(urls: Map) -> None:
 
 def main() -> Any:
     """The WSGI application of one process, as granian asks for it."""
+    _die_with_parent()
     settings = load(GatewaySettings)
     logs.configure("gateway", settings.log_level)
     return whole(create_app(settings))
+
+
+def _die_with_parent() -> None:
+    """Have the kernel end this worker when granian's main process is killed: an orphan would keep half of the port."""
+    if sys.platform == "linux":
+        ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
+        if os.getppid() != int(os.environ.get(MAIN_PID, os.getppid())):
+            raise SystemExit("the main process is gone")
 
 
 def whole(app: OpenAPI) -> Any:
