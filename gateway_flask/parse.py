@@ -11,7 +11,7 @@ from pydantic import BaseModel, ValidationError
 from gateway_flask.errors import invalid
 from gateway_flask.visit import visit
 from schemas.base import Request
-from services.chassis.errors import BadRequest, NotFound, UnsupportedMediaType, ValidationFailed
+from services.chassis.errors import BadRequest, NotFound, PayloadTooLarge, UnsupportedMediaType, ValidationFailed
 
 M = TypeVar("M", bound=BaseModel)
 
@@ -57,9 +57,17 @@ def no_query() -> None:
         )
 
 
+def raw_body() -> bytes:
+    """The body as it came. Werkzeug cuts one of untold length (chunked) off at the limit without a word: we say it."""
+    raw = request.get_data(cache=False)
+    if request.content_length is None and len(raw) >= (request.max_content_length or len(raw) + 1):
+        raise PayloadTooLarge
+    return raw
+
+
 def body(model: type[M]) -> M:
     """The JSON body. An empty one counts as `{}` where nothing in it is required."""
-    raw = request.get_data(cache=False)
+    raw = raw_body()
     if raw:
         _check_content_type()
         try:

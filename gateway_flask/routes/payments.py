@@ -4,6 +4,7 @@ import base64
 
 from flask import Response, request
 
+from gateway_flask import parse
 from gateway_flask.api import Api
 from gateway_flask.envelope import ok
 from gateway_flask.identity import Who
@@ -44,5 +45,5 @@ def refund_payment(path: IdPath, body: RefundRequest) -> Response:
 def webhook(path: ProviderPath) -> Response:
     """What a provider has to say. Its signature covers the very bytes, so they go on as they came."""
     headers = {name: request.headers[name] for name in SIGNATURES if name in request.headers}
-    body = base64.b64encode(request.get_data()).decode()
+    body = base64.b64encode(parse.raw_body()).decode()
     return ok(call("payments", "webhook", provider=path.provider, body=body, headers=headers), "Received")
