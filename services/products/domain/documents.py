@@ -6,7 +6,6 @@ from datetime import datetime
 from typing import Any
 
 from schemas.products import ImportRating, ProductPatch, ProductWrite, VariantWrite
-from services.chassis.clock import rfc3339
 from services.products.domain.naming import attribute_keys, brand_key
 
 Document = dict[str, Any]
@@ -97,8 +96,8 @@ def build(
             "tax_class": product.tax_class,
             "vendor_id": identity.vendor_id,
             "external_id": identity.external_id,
-            "created_at": rfc3339(identity.created_at),
-            "updated_at": rfc3339(identity.updated_at),
+            "created_at": _rfc3339(identity.created_at),
+            "updated_at": _rfc3339(identity.updated_at),
             "version": identity.version,
         },
         "variants": variants,
@@ -120,6 +119,10 @@ def _variant(product: ProductWrite, variant: VariantWrite, available: int) -> Do
         "weight_g": variant.weight_g,
         "barcode": variant.barcode,
     }
+
+
+def _rfc3339(moment: datetime) -> str:
+    return moment.isoformat().replace("+00:00", "Z")
 
 
 def to_detail(document: Document) -> Document:

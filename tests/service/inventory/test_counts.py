@@ -8,7 +8,7 @@ from schemas.base import Idempotency
 from services.chassis.errors import Conflict, IdempotencyKeyReused, NotFound, OutOfStock
 from services.chassis.ids import new_id
 from services.chassis.paging import Paging
-from tests.service.inventory.conftest import Shop
+from tests.service.inventory.conftest import NOW, Shop
 
 
 def test_a_count_makes_the_level_of_a_new_sku(shop: Shop) -> None:
@@ -122,3 +122,20 @@ def test_a_warehouse_with_stock_stays_and_so_does_the_last(shop: Shop) -> None:
     assert [warehouse["code"] for warehouse in shop.store.warehouses.all()] == ["main"]
     with pytest.raises(NotFound):
         shop.stock("north", MUG=1)
+
+
+@pytest.mark.parametrize(
+    ("collection", "condition"),
+    [
+        ("levels", {"holds.order_id": "x"}),
+        ("levels", {"holds.until": {"$lte": NOW}}),
+        ("levels", {"low": True, "available": {"$gte": 0}}),
+        ("reservations", {"status": "held", "expires_at": {"$lte": NOW}}),
+    ],
+)
+def test_no_sweep_scans_the_collection(shop: Shop, collection: str, condition: dict[str, object]) -> None:
+    shop.stock(MUG=1)
+
+    plan = shop.store.db[collection].find(condition).explain()["queryPlanner"]["winningPlan"]
+
+    assert "COLLSCAN" not in str(plan)

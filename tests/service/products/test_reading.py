@@ -216,3 +216,22 @@ def test_tax_rates_are_kept_by_administrators(catalogue: Catalogue) -> None:
     assert saved in tax.all("US")
     tax.delete("US:OR:standard")
     assert saved not in tax.all()
+
+
+@pytest.mark.parametrize(
+    "condition",
+    [
+        {"variants.sku": {"$in": ["A", "B"]}},
+        {"slug": "mug"},
+        {"variants.sku": "A", "stock": {"$elemMatch": {"sku": "A", "sequence": {"$lt": 3}}}},
+        {"$or": [{"slug": {"$in": ["a"]}}, {"external_id": {"$in": ["b"]}}, {"variants.sku": {"$in": ["c"]}}]},
+        {"status": {"$in": listing.STATUSES}, "categories": "kitchen", "listing.category.id": "x"},
+    ],
+)
+def test_nothing_that_services_ask_scans_the_collection(catalogue: Catalogue, condition: dict[str, Any]) -> None:
+    shelf(catalogue)
+
+    plan = catalogue.store.db["products"].find(condition).explain()["queryPlanner"]["winningPlan"]
+
+    assert "IXSCAN" in stages(plan)
+    assert "COLLSCAN" not in stages(plan)
