@@ -3,11 +3,10 @@
 import time
 from typing import Any
 
-from schemas.events.payments import PaymentAuthorized, PaymentDeclined
-
 from schemas.base import Caller
 from schemas.events import orders as events
-from schemas.events.base import EVENTS, Event
+from schemas.events.base import Event
+from schemas.events.payments import PaymentAuthorized, PaymentDeclined
 from schemas.orders import CancelOrder, OrderQuery, PlaceOrder, SetStatus
 from services.chassis import clock
 from services.chassis.context import remaining
@@ -36,7 +35,18 @@ from services.orders.settings import OrderSettings
 from services.orders.store import OrderStore, Stored, VersionConflict
 
 REBUILD_PORTION = 200
-ORDER_EVENTS = tuple(event for (source, _), event in EVENTS.items() if source == "orders")
+SHOWN_IN_LISTS = (
+    events.OrderPlaced,
+    events.OrderPaymentActionRequired,
+    events.OrderConfirmed,
+    events.OrderFailed,
+    events.OrderCancelled,
+    events.OrderProcessing,
+    events.OrderShipped,
+    events.OrderDelivered,
+    events.OrderReturned,
+)
+"""The events that change what a list shows; the steps in between only matter to the order itself."""
 
 
 class OrdersService(Service):
@@ -149,7 +159,7 @@ class OrdersService(Service):
         """The payment that an order waited for came to nothing."""
         self._payment_news(event.order_id)
 
-    @on_event(*ORDER_EVENTS)
+    @on_event(*SHOWN_IN_LISTS)
     def project(self, event: Event) -> None:
         """Show in the lists what happened to an order: the sum of its events, unless that is there already."""
         if self.lists.version(event.subject) < (event.meta.sequence or 0):
@@ -224,6 +234,5 @@ class OrdersService(Service):
             return self.store.read(stored.order.id)
 
     def _payment_news(self, order_id: str) -> None:
-        stored = self.store.read(order_id)
-        if stored.order.status == "awaiting_payment":
-            self._checkout().drive(stored, time.monotonic() + saga.RETRY[-1].total_seconds())
+        if self.store.status_of(order_id) == "awaiting_payment":
+            self._checkout().drive(self.store.read(order_id), time.monotonic() + saga.RETRY[-1].total_seconds())

@@ -6,7 +6,7 @@ from datetime import datetime, timedelta
 from typing import Any, ClassVar
 
 import orjson
-from sqlalchemy import bindparam, insert, select, text, update
+from sqlalchemy import Connection, bindparam, insert, select, text, update
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
@@ -48,14 +48,14 @@ class OrderStore(PostgresStore):
     outbox_table: ClassVar = OutboxTable("order_events", keeps_rows=True)
 
     def next_number(self) -> int:
-        with self.transaction() as session:
+        with self.reading() as session:
             return int(session.execute(select(order_numbers.next_value())).scalar_one())
 
     def placed_with(self, key: Idempotency | None) -> str | None:
         """The id of the order that this command has placed already. Raises `IdempotencyKeyReused`."""
         if key is None:
             return None
-        with self.transaction() as session:
+        with self.reading() as session:
             reply = self.known(session, key)
         return reply["order_id"] if reply else None
 
@@ -114,18 +114,18 @@ class OrderStore(PostgresStore):
 
     def read(self, order_id: str) -> Stored:
         """An order as it is now. Raises `NotFound`."""
-        with self.transaction() as session:
+        with self.reading() as session:
             return self._read(session, order_id)
 
     def history(self, order_id: str) -> list[dict[str, Any]]:
         """The envelopes of the order's events, oldest first."""
-        with self.transaction() as session:
+        with self.reading() as session:
             return _envelopes(session, order_id)
 
-    def by_payment(self, payment_id: str) -> str | None:
-        """The order that this payment is for."""
-        with self.transaction() as session:
-            return session.execute(select(orders.c.id).where(orders.c.payment_id == payment_id)).scalar_one_or_none()
+    def status_of(self, order_id: str) -> str | None:
+        """How far the order has come; None when there is none."""
+        with self.reading() as session:
+            return session.execute(select(orders.c.status).where(orders.c.id == order_id)).scalar_one_or_none()
 
     def postpone(self, order_id: str, version: int, wait: timedelta, now: datetime) -> None:
         """Let the order rest for a while before its step is tried again."""
@@ -156,7 +156,7 @@ class OrderStore(PostgresStore):
         query = select(orders.c.id).order_by(orders.c.id).limit(limit)
         if order_id is not None:
             query = query.where(orders.c.id > order_id)
-        with self.transaction() as session:
+        with self.reading() as session:
             return list(session.execute(query).scalars())
 
     def fold_many(self, order_ids: Sequence[str]) -> list[Order]:
@@ -167,19 +167,22 @@ class OrderStore(PostgresStore):
             .order_by(order_events.c.order_id, order_events.c.version)
         )
         by_order: dict[str, list[dict[str, Any]]] = {}
-        with self.transaction() as session:
+        with self.reading() as session:
             for order_id, body in session.execute(query, {"ids": list(order_ids)}):
                 by_order.setdefault(order_id, []).append(orjson.loads(body))
         return [fold(_parsed(envelopes)) for envelopes in by_order.values()]
 
-    def _read(self, session: Session, order_id: str) -> Stored:
-        envelopes = _envelopes(session, order_id)
-        row = session.execute(
-            select(orders.c.version, orders.c.payment_token, orders.c.attempts).where(orders.c.id == order_id)
-        ).one_or_none()
-        if row is None or not envelopes:
+    def _read(self, session: Session | Connection, order_id: str) -> Stored:
+        rows = session.execute(
+            select(order_events.c.body, orders.c.payment_token, orders.c.attempts)
+            .join_from(order_events, orders, order_events.c.order_id == orders.c.id)
+            .where(order_events.c.order_id == order_id)
+            .order_by(order_events.c.version)
+        ).all()
+        if not rows:
             raise NotFound("There is no such order")
-        return Stored(fold(_parsed(envelopes)), row.payment_token, row.attempts)
+        order = fold(_parsed(orjson.loads(row.body) for row in rows))
+        return Stored(order, rows[-1].payment_token, rows[-1].attempts)
 
     def forget_old(self) -> None:
         """Keys of commands are kept with their orders' ids; only seen events are forgotten."""
@@ -197,7 +200,7 @@ def _row(event: Event, version: int, now: datetime) -> dict[str, Any]:
     }
 
 
-def _envelopes(session: Session, order_id: str) -> list[dict[str, Any]]:
+def _envelopes(session: Connection, order_id: str) -> list[dict[str, Any]]:
     query = select(order_events.c.body).where(order_events.c.order_id == order_id).order_by(order_events.c.version)
     return [orjson.loads(body) for body in session.execute(query).scalars()]
 
