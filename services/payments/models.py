@@ -38,6 +38,7 @@ refunds = Table(
     Column("payment_id", UUID(as_uuid=False), nullable=False, index=True),
     Column("amount", BigInteger, nullable=False),
     Column("reason", Text),
+    Column("status", Text, nullable=False, comment="pending, succeeded, failed"),
     Column("reference", Text),
     _moment("created_at"),
 )

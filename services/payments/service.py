@@ -2,19 +2,30 @@
 
 import base64
 import binascii
-from typing import Any
+from datetime import timedelta
+from typing import Annotated, Any, Final
 
-from schemas.base import Caller
-from schemas.payments import Authorisation, Authorise, Capture, RefundPayment, Webhook, WebhookReply
-from services.chassis.errors import NotFound, ValidationFailed
+import structlog
+from pydantic import Field
+
+from schemas.base import Caller, Currency, Id, ShortText
+from schemas.payments import Authorisation, Authorise, Capture, Provider, RefundPayment, Webhook, WebhookReply
+from services.chassis import clock
+from services.chassis.errors import DomainError, NotFound, ValidationFailed
 from services.chassis.ids import is_id
 from services.chassis.rpc import rpc
 from services.chassis.service import Service
 from services.chassis.stores.postgres import Postgres
-from services.payments.domain import Payment
+from services.chassis.timers import every
+from services.payments.domain import PROCESSING, Payment, check_owner, refund_id_of
 from services.payments.providers.installed import Providers
 from services.payments.store import PaymentStore
-from services.payments.till import Till, check_owner, refund_id_of
+from services.payments.till import Till
+
+LEFT_BEHIND: Final = timedelta(minutes=1)
+"""A refund that is pending for so long has nobody any more who carries it out."""
+
+log = structlog.get_logger()
 
 
 class PaymentsService(Service):
@@ -39,6 +50,7 @@ class PaymentsService(Service):
     @rpc
     def status_of(self, payment_id: str) -> Authorisation:
         """How a payment stands. Raises `NotFound`."""
+        _check_id(payment_id)
         return _authorisation(self.store.read(payment_id))
 
     @rpc
@@ -68,7 +80,13 @@ class PaymentsService(Service):
 
     @rpc
     def reverse(
-        self, payment_id: str, order_id: str, amount: int, currency: str, provider: str, reason: str
+        self,
+        payment_id: Id,
+        order_id: Id,
+        amount: Annotated[int, Field(ge=0)],
+        currency: Currency,
+        provider: Provider,
+        reason: ShortText,
     ) -> dict[str, Any]:
         """Undo a payment, whatever it has come to, or keep it from ever happening. Idempotent.
 
@@ -109,9 +127,18 @@ class PaymentsService(Service):
         )
         return WebhookReply(duplicate=not new)
 
+    @every(seconds=60)
+    def finish_refunds_left_behind(self) -> None:
+        """Give back what was promised to be given back, though the process that was about to do it died."""
+        for payment_id in self.store.left_pending(clock.now() - LEFT_BEHIND):
+            try:
+                self.till.finish_refunds(payment_id)
+            except DomainError as error:
+                log.warning("refund_put_off", payment_id=payment_id, why=str(error))
+
 
 def _authorisation(payment: Payment) -> Authorisation:
-    status: Any = "requires_action" if payment.status == "processing" else payment.status
+    status: Any = "requires_action" if payment.status == PROCESSING else payment.status
     return Authorisation(
         id=payment.id, status=status, decline_code=payment.decline_code, client_secret=payment.client_secret
     )

@@ -1,18 +1,42 @@
 """What the payments service is told at start."""
 
-from pydantic import Field
+from pydantic import Field, ValidationInfo, field_validator
 
 from services.chassis.settings import Settings
+
+KNOWN = ("sandbox", "stripe")
 
 
 class PaymentSettings(Settings):
     secret_key: str = Field(min_length=16, description="key that signs the sandbox's webhooks")
     payment_providers: str = Field("sandbox", description="providers that orders may be paid with, comma-separated")
     provider_timeout: float = Field(2.0, gt=0, le=30, description="seconds that one call to a provider may take")
-    stripe_api_key: str = Field("", description="Stripe's secret key; needed when `stripe` is among the providers")
+    stripe_api_key: str = Field(
+        "", validate_default=True, description="Stripe's secret key; needed when `stripe` is among the providers"
+    )
     stripe_api_base: str = Field("", description="another address of Stripe's API, such as a mock's")
-    stripe_webhook_secret: str = Field("", description="key that Stripe signs its webhooks with")
+    stripe_webhook_secret: str = Field("", validate_default=True, description="key that Stripe signs its webhooks with")
+
+    @field_validator("payment_providers")
+    @classmethod
+    def _known(cls, value: str) -> str:
+        unknown = set(_names(value)) - set(KNOWN)
+        if unknown or not _names(value):
+            raise ValueError(f"must be some of: {', '.join(KNOWN)}")
+        return value
+
+    @field_validator("stripe_api_key", "stripe_webhook_secret")
+    @classmethod
+    def _needed_by_stripe(cls, value: str, info: ValidationInfo) -> str:
+        """With an empty key, anybody could sign webhooks."""
+        if not value and "stripe" in _names(info.data.get("payment_providers", "")):
+            raise ValueError("is needed because stripe is among ULTRAMARKET_PAYMENT_PROVIDERS")
+        return value
 
     @property
     def enabled_providers(self) -> tuple[str, ...]:
-        return tuple(name.strip() for name in self.payment_providers.split(",") if name.strip())
+        return _names(self.payment_providers)
+
+
+def _names(text: str) -> tuple[str, ...]:
+    return tuple(name.strip() for name in text.split(",") if name.strip())

@@ -1,8 +1,9 @@
 """Every query on payments."""
 
+from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import Row, func, insert, select, update
+from sqlalchemy import Row, delete, func, select, update
 from sqlalchemy.dialects.postgresql import insert as pg_insert
 from sqlalchemy.orm import Session
 
@@ -10,10 +11,13 @@ from services.chassis.clock import rfc3339
 from services.chassis.errors import NotFound
 from services.chassis.money import json as money
 from services.chassis.stores.postgres import PostgresStore
-from services.payments.domain import PROCESSING, Payment
+from services.payments.domain import PROCESSING, Payment, Refund
 from services.payments.models import payments, refunds, webhooks
 
 _FIELDS = tuple(Payment.__dataclass_fields__)
+_REFUND = tuple(Refund.__dataclass_fields__)
+WEBHOOKS_KEPT = timedelta(days=30)
+"""Providers repeat their messages for some days at most."""
 
 
 class PaymentStore(PostgresStore):
@@ -48,15 +52,30 @@ class PaymentStore(PostgresStore):
     def change(self, session: Session, payment_id: str, **values: Any) -> None:
         session.execute(update(payments).where(payments.c.id == payment_id).values(**values, updated_at=func.now()))
 
-    def refund_is_known(self, session: Session, refund_id: str) -> bool:
-        query = select(refunds.c.id).where(refunds.c.id == refund_id)
-        return session.execute(query).one_or_none() is not None
+    def find_refund(self, session: Session, refund_id: str) -> Refund | None:
+        """The refund with this id, whatever has become of it."""
+        row = session.execute(select(*(refunds.c[name] for name in _REFUND)).where(refunds.c.id == refund_id)).first()
+        return Refund(**row._mapping) if row else None
 
-    def add_refund(
-        self, session: Session, refund_id: str, payment_id: str, amount: int, reason: str | None, reference: str
-    ) -> None:
-        row = {"id": refund_id, "payment_id": payment_id, "amount": amount, "reason": reason, "reference": reference}
-        session.execute(insert(refunds).values(row))
+    def plan_refund(self, session: Session, refund: Refund) -> None:
+        """Write down what is about to be asked of the provider; what is written already stays as it is."""
+        row = {name: getattr(refund, name) for name in _REFUND}
+        session.execute(pg_insert(refunds).values(row).on_conflict_do_nothing())
+
+    def pending_refunds(self, session: Session, payment_id: str) -> list[Refund]:
+        """What was written down for a payment and not ended, oldest first."""
+        query = select(*(refunds.c[name] for name in _REFUND)).order_by(refunds.c.created_at)
+        mine = query.where(refunds.c.payment_id == payment_id, refunds.c.status == "pending")
+        return [Refund(**row._mapping) for row in session.execute(mine)]
+
+    def end_refund(self, session: Session, refund_id: str, status: str, reference: str | None = None) -> None:
+        session.execute(update(refunds).where(refunds.c.id == refund_id).values(status=status, reference=reference))
+
+    def left_pending(self, before: datetime) -> list[str]:
+        """Payments with a refund that was written down before that moment and never ended."""
+        query = select(refunds.c.payment_id).where(refunds.c.status == "pending", refunds.c.created_at < before)
+        with self.transaction() as session:
+            return list(session.execute(query.distinct().limit(100)).scalars())
 
     def by_reference(self, provider: str, reference: str) -> str | None:
         """Our id of what the provider calls `reference`."""
@@ -70,21 +89,22 @@ class PaymentStore(PostgresStore):
         inserted = session.execute(pg_insert(webhooks).values(row).on_conflict_do_nothing())
         return bool(inserted.rowcount)  # type: ignore[attr-defined]
 
-    def resource(self, payment_id: str, session: Session | None = None) -> dict[str, Any]:
+    def resource(self, payment_id: str) -> dict[str, Any]:
         """The payment with its refunds as the API shows it. Raises `NotFound`."""
-        if session is not None:
-            return self._resource(session, payment_id)
-        with self.transaction() as own:
-            return self._resource(own, payment_id)
+        with self.transaction() as session:
+            row = session.execute(select(payments).where(payments.c.id == payment_id)).one_or_none()
+            if row is None:
+                raise NotFound("There is no such payment")
+            given_back = session.execute(
+                select(refunds).where(refunds.c.payment_id == payment_id).order_by(refunds.c.created_at, refunds.c.id)
+            )
+            return _shown(row, [_refund(refund, row.currency) for refund in given_back])
 
-    def _resource(self, session: Session, payment_id: str) -> dict[str, Any]:
-        row = session.execute(select(payments).where(payments.c.id == payment_id)).one_or_none()
-        if row is None:
-            raise NotFound("There is no such payment")
-        given_back = session.execute(
-            select(refunds).where(refunds.c.payment_id == payment_id).order_by(refunds.c.created_at, refunds.c.id)
-        )
-        return _shown(row, [_refund(refund, row.currency) for refund in given_back])
+    def forget_old(self) -> None:
+        """Besides what the chassis forgets: that a provider's message has come."""
+        super().forget_old()
+        with self.transaction() as session:
+            session.execute(delete(webhooks).where(webhooks.c.received_at < func.now() - WEBHOOKS_KEPT))
 
 
 def _shown(row: Row[Any], given_back: list[dict[str, Any]]) -> dict[str, Any]:
@@ -108,6 +128,6 @@ def _refund(row: Row[Any], currency: str) -> dict[str, Any]:
         "id": row.id,
         "amount": money(row.amount, currency),
         "reason": row.reason,
-        "status": "succeeded",
+        "status": row.status,
         "created_at": rfc3339(row.created_at),
     }

@@ -1,23 +1,26 @@
 """Moving money: each change is asked of the provider and recorded under the payment's row lock.
 
 The lock is held while the provider is asked, so two changes of one payment can't cross. When the process dies in
-between, nothing is recorded, and the same request with the same key finds at the provider what was done already.
+between, the same request with the same key finds at the provider what was done already. What nobody may ask again
+is written down before (refunds), or found by looking at the provider's books (a capture that a reversal stumbles on).
 """
 
-import uuid
+from collections.abc import Callable
+from typing import Any, TypeVar
 
 from sqlalchemy.orm import Session
 
-from schemas.base import Idempotency
 from schemas.events import payments as events
 from schemas.events.base import Event
 from schemas.payments import Authorise
-from services.chassis.errors import NotFound, ValidationFailed
+from services.chassis.errors import InvalidState, ValidationFailed
 from services.payments import domain
-from services.payments.domain import PROCESSING, Payment
-from services.payments.providers.interface import Answer, Charge, Provider
+from services.payments.domain import PROCESSING, Payment, Refund
+from services.payments.providers.interface import Answer, Charge, Provider, ProviderRefuses, Standing
 from services.payments.providers.resilience import Caller
 from services.payments.store import PaymentStore
+
+T = TypeVar("T")
 
 
 class Till:
@@ -29,15 +32,19 @@ class Till:
         self.callers = callers
 
     def authorise(self, command: Authorise) -> Payment:
-        """Promise the money. A payment that was reversed before stays so, and no provider hears of it."""
+        """Promise the money. A payment that was reversed before stays so, and no provider hears of it.
+
+        Raises `IdempotencyKeyReused` when the payment's id came before with other values.
+        """
         self._provider(command.provider)
-        fields = command.model_dump(exclude={"payment_id"})
-        self.store.begin(Payment(id=command.payment_id, status=PROCESSING, **fields))
+        asked = Payment(id=command.payment_id, status=PROCESSING, **command.model_dump(exclude={"payment_id"}))
+        self.store.begin(asked)
         with self.store.transaction() as session:
-            payment = self.store.lock(session, command.payment_id)
+            payment = self.store.lock(session, asked.id)
+            domain.check_same_payment(payment, asked)
             if payment.status == PROCESSING:
                 self._settle(session, payment, self._ask(payment))
-        return self.store.read(command.payment_id)
+        return self.store.read(asked.id)
 
     def capture(self, payment_id: str, amount: int | None, currency: str | None = None) -> None:
         """Take what was promised. Captured before: nothing happens. Raises `InvalidState`, `ValidationFailed`."""
@@ -47,21 +54,29 @@ class Till:
             if payment.status in domain.TAKEN and amount in (None, payment.captured):
                 return
             take = domain.amount_to_capture(payment, amount)
-            provider, key = self._provider(payment.provider), f"{payment.id}:capture"
-            self._call(payment, lambda: provider.capture(str(payment.reference), take, payment.currency, key))
-            self.store.change(session, payment.id, status="captured", captured=take)
-            self.store.emit(session, events.PaymentCaptured(**_facts(payment), captured=take))
+            provider, key = self._provider(payment.provider), f"{payment.id}:capture:{take}"
+            try:
+                self._call(payment, lambda: provider.capture(str(payment.reference), take, payment.currency, key))
+            except ProviderRefuses:
+                if self._look_up(payment) != Standing("captured", take):
+                    raise
+            self._record_capture(session, payment, take)
 
     def refund(
         self, payment_id: str, amount: int | None, currency: str | None, refund_id: str, reason: str | None
     ) -> None:
-        """Give back, once per `refund_id`. Raises `InvalidState`, `ValidationFailed`."""
+        """Give back, once per `refund_id`. Raises `InvalidState`, `ValidationFailed`, `IdempotencyKeyReused`."""
         with self.store.transaction() as session:
-            payment = self.store.lock(session, payment_id)
-            if self.store.refund_is_known(session, refund_id):
-                return
-            domain.check_currency(payment, currency)
-            self._give_back(session, payment, domain.amount_to_refund(payment, amount), refund_id, reason)
+            payment = self._lock_settled(session, payment_id)
+            known = self.store.find_refund(session, refund_id)
+            if known is None:
+                domain.check_currency(payment, currency)
+                part = domain.amount_to_refund(payment, amount)
+                self.store.plan_refund(session, Refund(refund_id, payment.id, part, reason, "pending"))
+            else:
+                domain.check_same_refund(known, payment_id, amount)
+        self.finish_refunds(payment_id)
+        self._check_given_back(refund_id)
 
     def reverse(self, planned: Payment, reason: str) -> Payment:
         """Undo the payment whatever it has come to: void a promise, refund what was taken. Idempotent.
@@ -70,17 +85,28 @@ class Till:
         """
         if self.store.begin(planned):
             return self.store.read(planned.id)
+        refund_id: str | None = None
         with self.store.transaction() as session:
-            payment = self.store.lock(session, planned.id)
+            payment = self._lock_settled(session, planned.id)
             if payment.status == PROCESSING:
                 self._settle(session, payment, self._ask(payment))
                 payment = self.store.lock(session, planned.id)
             if payment.status in domain.OPEN:
                 self._void(session, payment)
-            elif payment.status in domain.TAKEN and payment.refundable:
-                refund_id = str(uuid.uuid5(uuid.UUID(payment.id), "reversal"))
-                self._give_back(session, payment, payment.refundable, refund_id, reason)
+                payment = self.store.lock(session, planned.id)
+            if payment.status in domain.TAKEN:
+                refund_id = domain.reversal_id(payment)
+                rest = Refund(refund_id, payment.id, payment.refundable, reason, "pending")
+                self.store.plan_refund(session, rest)
+        if refund_id is not None:
+            self.finish_refunds(planned.id)
+            self._check_given_back(refund_id)
         return self.store.read(planned.id)
+
+    def finish_refunds(self, payment_id: str) -> None:
+        """Carry out what was written down: a refund that was just planned, or one that a dead process left."""
+        with self.store.transaction() as session:
+            self._lock_settled(session, payment_id)
 
     def settle_by_notice(
         self, provider: str, message_id: str, payment_id: str, status: str, decline_code: str | None
@@ -93,6 +119,16 @@ class Till:
             if payment.status == "requires_action":
                 self._settle(session, payment, Answer(status, payment.reference, decline_code))
         return True
+
+    # -- the steps, each under the payment's lock ----------------------------------------------------------------
+
+    def _lock_settled(self, session: Session, payment_id: str) -> Payment:
+        """The payment under lock, with its pending refunds carried out: what is refundable is known exactly."""
+        payment = self.store.lock(session, payment_id)
+        for refund in self.store.pending_refunds(session, payment_id):
+            self._give_back(session, payment, refund)
+            payment = self.store.lock(session, payment_id)
+        return payment
 
     def _ask(self, payment: Payment) -> Answer:
         provider = self._provider(payment.provider)
@@ -115,51 +151,63 @@ class Till:
         )
         self.store.emit(session, _event_of(payment, answer))
 
+    def _record_capture(self, session: Session, payment: Payment, taken: int) -> None:
+        self.store.change(session, payment.id, status="captured", captured=taken, client_secret=None)
+        self.store.emit(session, events.PaymentCaptured(**_facts(payment), captured=taken))
+
     def _void(self, session: Session, payment: Payment) -> None:
+        """Give the promise up; or find that the money was taken and that we died before we could record it."""
         provider = self._provider(payment.provider)
-        self._call(payment, lambda: provider.void(str(payment.reference), f"{payment.id}:void"))
+        try:
+            self._call(payment, lambda: provider.void(str(payment.reference), f"{payment.id}:void"))
+        except ProviderRefuses:
+            standing = self._look_up(payment)
+            if standing.status == "captured":
+                self._record_capture(session, payment, standing.captured)
+                return
+            if standing.status not in ("voided", "declined"):
+                raise
         self.store.change(session, payment.id, status="voided", client_secret=None)
         self.store.emit(session, events.PaymentVoided(**_facts(payment)))
 
-    def _give_back(self, session: Session, payment: Payment, amount: int, refund_id: str, reason: str | None) -> None:
+    def _give_back(self, session: Session, payment: Payment, refund: Refund) -> None:
         provider = self._provider(payment.provider)
-        reference = self._call(
-            payment, lambda: provider.refund(str(payment.reference), amount, payment.currency, refund_id)
-        )
-        refunded = payment.refunded + amount
+        try:
+            reference = self._call(
+                payment, lambda: provider.refund(str(payment.reference), refund.amount, payment.currency, refund.id)
+            )
+        except ProviderRefuses:
+            self.store.end_refund(session, refund.id, "failed")
+            return
+        refunded = payment.refunded + refund.amount
         status = domain.status_after_refund(payment.captured, refunded)
-        self.store.add_refund(session, refund_id, payment.id, amount, reason, reference)
+        self.store.end_refund(session, refund.id, "succeeded", reference)
         self.store.change(session, payment.id, status=status, refunded=refunded)
         said = events.PaymentRefunded(
-            **_facts(payment), refund_id=refund_id, refund=amount, refunded=refunded, reason=reason
+            **_facts(payment), refund_id=refund.id, refund=refund.amount, refunded=refunded, reason=refund.reason
         )
         self.store.emit(session, said)
+
+    def _check_given_back(self, refund_id: str) -> None:
+        with self.store.transaction() as session:
+            refund = self.store.find_refund(session, refund_id)
+        if refund is not None and refund.status == "failed":
+            raise InvalidState("The payment provider refused the refund", [{"refund_id": refund_id}])
+
+    def _look_up(self, payment: Payment) -> Standing:
+        provider = self._provider(payment.provider)
+        return self._call(payment, lambda: provider.look_up(str(payment.reference)))
 
     def _provider(self, name: str) -> Provider:
         if name not in self.providers:
             raise ValidationFailed.of("payment_method.provider", f"must be one of: {', '.join(self.providers)}")
         return self.providers[name]
 
-    def _call(self, payment: Payment, request):  # type: ignore[no-untyped-def]
+    def _call(self, payment: Payment, request: Callable[[], T]) -> T:
         return self.callers[payment.provider](request)
 
 
-def refund_id_of(key: Idempotency | None, refund_id: str | None) -> str:
-    """The refund's id: the caller's own, or one that its idempotency key stands for."""
-    if refund_id is not None:
-        return refund_id
-    if key is None:
-        raise ValidationFailed.of("refund_id", "is needed when there is no Idempotency-Key")
-    return str(uuid.uuid5(uuid.NAMESPACE_OID, f"{key.owner}:{key.key}"))
-
-
-def check_owner(payment: Payment, user_id: str | None, is_admin: bool) -> None:
-    """Raises `NotFound` unless it is the caller's own payment."""
-    if not is_admin and (user_id is None or payment.customer_id != user_id):
-        raise NotFound("There is no such payment")
-
-
-def _facts(payment: Payment) -> dict[str, object]:
+def _facts(payment: Payment) -> dict[str, Any]:
     return {
         "payment_id": payment.id,
         "order_id": payment.order_id,

@@ -82,6 +82,15 @@ class SandboxBank(PostgresStore):
 
         return self._once(key, work)
 
+    def read(self, charge_id: str) -> tuple[str, int]:
+        """A charge's status, and what was taken of it."""
+        query = select(sandbox_charges.c.status, sandbox_charges.c.captured).where(sandbox_charges.c.id == charge_id)
+        with self.transaction() as session:
+            row = session.execute(query).one_or_none()
+        if row is None:
+            raise BankRefuses("there is no such charge")
+        return row.status, row.captured
+
     def settle(self, charge_id: str, status: str) -> bool:
         """The customer has confirmed (or not): a charge that waits for it comes to `status`."""
         with self.transaction() as session:

@@ -1,15 +1,21 @@
 """What a payment provider can be asked. Every request carries a key: asked twice with it, it is done once."""
 
-from dataclasses import dataclass, field
-from typing import Any, Protocol
+from dataclasses import dataclass
+from typing import Protocol
 
-from services.chassis.errors import ServiceUnavailable
+from services.chassis.errors import InvalidState, ServiceUnavailable
 
 
 class ProviderUnavailable(ServiceUnavailable):
     """The provider failed or did not answer in time: nobody knows what it did, so ask again with the same key."""
 
     default_message = "The payment provider does not answer"
+
+
+class ProviderRefuses(InvalidState):
+    """The provider's definite no to a request that makes no sense to it: nothing was done, and asking again is idle."""
+
+    default_message = "The payment provider refused"
 
 
 @dataclass(frozen=True)
@@ -42,11 +48,18 @@ class Notice:
     reference: str
     status: str
     decline_code: str | None = None
-    details: dict[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Standing:
+    """How a charge stands in the provider's own books: an `Answer`'s status or `voided`, and what was taken of it."""
+
+    status: str
+    captured: int = 0
 
 
 class Provider(Protocol):
-    """Raises `ProviderUnavailable` when the outcome isn't known; a decline is an answer."""
+    """Raises `ProviderUnavailable` when the outcome isn't known, `ProviderRefuses`; a decline is an answer."""
 
     name: str
 
@@ -61,6 +74,9 @@ class Provider(Protocol):
 
     def refund(self, reference: str, amount: int, currency: str, key: str) -> str:
         """Give back; the provider's id of the refund."""
+
+    def look_up(self, reference: str) -> Standing:
+        """How the charge stands there."""
 
     def read_notice(self, body: bytes, headers: dict[str, str]) -> Notice | None:
         """Check a message's signature and read it; None for one that is none of our business.

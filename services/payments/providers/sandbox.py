@@ -6,12 +6,16 @@ https://docs.stripe.com/testing#cards; those that begin with `pm_sandbox_` are o
 import hashlib
 import hmac
 import time
+from collections.abc import Callable
+from typing import Annotated, TypeVar
 
-import orjson
+from pydantic import BaseModel, StringConstraints, ValidationError
 
-from services.chassis.errors import InvalidState, Unauthenticated, ValidationFailed
+from services.chassis.errors import Unauthenticated, ValidationFailed
 from services.payments.providers.bank import BankRefuses, SandboxBank
-from services.payments.providers.interface import Answer, Charge, Notice, ProviderUnavailable
+from services.payments.providers.interface import Answer, Charge, Notice, ProviderRefuses, ProviderUnavailable, Standing
+
+T = TypeVar("T")
 
 DECLINES = {
     "pm_card_chargeDeclined": "generic_decline",
@@ -24,6 +28,18 @@ PAYS = ("pm_card_visa", "pm_card_mastercard", "pm_sandbox_dispute")
 SLOW, TIMES_OUT, FAILS_TWICE = "pm_sandbox_slow", "pm_sandbox_timeout", "pm_sandbox_error"
 SLOW_SECONDS = 2.0
 SIGNATURE_HEADER = "x-sandbox-signature"
+MEANS = {"payment.confirmed": "authorized", "payment.declined": "declined"}
+"""What the types of the sandbox's messages say of a charge that waited for the customer."""
+
+Name = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9._\-]{1,200}$")]
+
+
+class Message(BaseModel):
+    """What the sandbox says by webhook."""
+
+    id: Name
+    type: Name
+    charge: Name
 
 
 class SandboxProvider:
@@ -66,20 +82,22 @@ class SandboxProvider:
     def refund(self, reference: str, amount: int, currency: str, key: str) -> str:
         return str(self._ask(lambda: self.bank.refund(key, reference, amount))["id"])
 
+    def look_up(self, reference: str) -> Standing:
+        return Standing(*self._ask(lambda: self.bank.read(reference)))
+
     def read_notice(self, body: bytes, headers: dict[str, str]) -> Notice | None:
         """`{"id", "type": "payment.confirmed"|"payment.declined", "charge"}`, signed with HMAC-SHA256 in hex."""
-        if not hmac.compare_digest(self.sign(body), headers.get(SIGNATURE_HEADER, "")):
+        if not hmac.compare_digest(self.sign(body).encode(), headers.get(SIGNATURE_HEADER, "").encode()):
             raise Unauthenticated("The signature is not the sandbox's")
         try:
-            said = orjson.loads(body)
-            status = {"payment.confirmed": "authorized", "payment.declined": "declined"}.get(said["type"])
-            message_id, charge_id = str(said["id"]), str(said["charge"])
-        except (ValueError, KeyError, TypeError, AttributeError) as malformed:
+            said = Message.model_validate_json(body)
+        except ValidationError as malformed:
             raise ValidationFailed.of("body", "must have id, type and charge") from malformed
+        status = MEANS.get(said.type)
         if status is None:
             return None
-        self.bank.settle(charge_id, status)
-        return Notice(message_id, charge_id, status, "authentication_failed" if status == "declined" else None)
+        self.bank.settle(said.charge, status)
+        return Notice(said.id, said.charge, status, "authentication_failed" if status == "declined" else None)
 
     def sign(self, body: bytes) -> str:
         """The signature that the sandbox puts on a message."""
@@ -89,8 +107,8 @@ class SandboxProvider:
         return hmac.new(self._secret, charge_id.encode(), hashlib.sha256).hexdigest()[:24]
 
     @staticmethod
-    def _ask(request):  # type: ignore[no-untyped-def]
+    def _ask(request: Callable[[], T]) -> T:
         try:
             return request()
         except BankRefuses as refused:
-            raise InvalidState(str(refused)) from refused
+            raise ProviderRefuses(str(refused)) from refused

@@ -5,8 +5,17 @@ https://docs.stripe.com/payments/place-a-hold-on-a-payment-method
 
 from typing import Any, NoReturn
 
-from services.chassis.errors import InvalidState, Unauthenticated, ValidationFailed
-from services.payments.providers.interface import Answer, Charge, Notice, ProviderUnavailable
+import stripe
+
+from services.chassis.errors import Unauthenticated, ValidationFailed
+from services.payments.providers.interface import (
+    Answer,
+    Charge,
+    Notice,
+    ProviderRefuses,
+    ProviderUnavailable,
+    Standing,
+)
 from services.payments.settings import PaymentSettings
 
 STATUSES = {
@@ -25,20 +34,17 @@ NOTICES = {
 
 
 class StripeProvider:
-    """The library is loaded on first use: it is large, and a shop on the sandbox never needs it."""
+    """A charge is a PaymentIntent. The library's own retries are off: one policy for all providers."""
 
     name = "stripe"
 
     def __init__(self, settings: PaymentSettings) -> None:
-        import stripe
-
-        self._stripe = stripe
         addresses: Any = {"api": settings.stripe_api_base} if settings.stripe_api_base else {}
         self._webhook_secret = settings.stripe_webhook_secret
         self._client = stripe.StripeClient(
             settings.stripe_api_key,
             base_addresses=addresses,
-            max_network_retries=0,  # ours are the retries: one policy for all providers
+            max_network_retries=0,
             http_client=stripe.RequestsClient(timeout=settings.provider_timeout),
         )
 
@@ -56,65 +62,67 @@ class StripeProvider:
             parameters["receipt_email"] = charge.email
         try:
             intent = self._client.v1.payment_intents.create(parameters, {"idempotency_key": key})
-        except self._stripe.CardError as declined:
-            return Answer("declined", _intent_id(declined), _decline_code(declined) or "card_declined")
-        except self._stripe.StripeError as failed:
-            self._fail(failed)
-        return self._answer(intent)
+        except (stripe.CardError, stripe.InvalidRequestError) as declined:  # the latter: a token that isn't there
+            said: dict[str, Any] = (declined.json_body or {}).get("error", {})  # type: ignore[attr-defined]
+            code = said.get("decline_code") or declined.code or "card_declined"
+            return Answer("declined", said.get("payment_intent", {}).get("id"), code)
+        except stripe.StripeError as failed:
+            _fail(failed)
+        return _answer(intent)
 
     def capture(self, reference: str, amount: int, currency: str, key: str) -> None:
         try:
             self._client.v1.payment_intents.capture(reference, {"amount_to_capture": amount}, {"idempotency_key": key})
-        except self._stripe.StripeError as failed:
-            self._fail(failed)
+        except stripe.StripeError as failed:
+            _fail(failed)
 
     def void(self, reference: str, key: str) -> None:
         try:
             self._client.v1.payment_intents.cancel(reference, {}, {"idempotency_key": key})
-        except self._stripe.StripeError as failed:
-            self._fail(failed)
+        except stripe.StripeError as failed:
+            _fail(failed)
 
     def refund(self, reference: str, amount: int, currency: str, key: str) -> str:
         try:
             refund = self._client.v1.refunds.create(
                 {"payment_intent": reference, "amount": amount}, {"idempotency_key": key}
             )
-        except self._stripe.StripeError as failed:
-            self._fail(failed)
+        except stripe.StripeError as failed:
+            _fail(failed)
         return str(refund.id)
+
+    def look_up(self, reference: str) -> Standing:
+        try:
+            intent = self._client.v1.payment_intents.retrieve(reference)
+        except stripe.StripeError as failed:
+            _fail(failed)
+        status = "voided" if intent.status == "canceled" else _answer(intent).status
+        return Standing(status, intent.amount_received if status == "captured" else 0)
 
     def read_notice(self, body: bytes, headers: dict[str, str]) -> Notice | None:
         try:
             event = self._client.construct_event(body, headers.get("stripe-signature", ""), self._webhook_secret)
-        except self._stripe.SignatureVerificationError as forged:
+        except stripe.SignatureVerificationError as forged:
             raise Unauthenticated("The signature is not Stripe's") from forged
         except ValueError as malformed:
             raise ValidationFailed.of("body", "is not a Stripe event") from malformed
         if event.type not in NOTICES:
             return None
-        intent = event.data.object
+        intent: dict[str, Any] = event.data.object.to_dict()
         error = intent.get("last_payment_error") or {}
         return Notice(event.id, intent["id"], NOTICES[event.type], error.get("decline_code"))
 
-    def _answer(self, intent: Any) -> Answer:
-        status = STATUSES.get(intent.status, "declined")
-        secret = intent.client_secret if status == "requires_action" else None
-        return Answer(status, intent.id, None if status != "declined" else intent.status, secret)
 
-    def _fail(self, error: Any) -> NoReturn:
-        """Whether it was done is unknown, or it can't be done, or we asked wrongly: each says so."""
-        unknown = (self._stripe.APIConnectionError, self._stripe.APIError, self._stripe.RateLimitError)
-        if isinstance(error, unknown) and not isinstance(error, self._stripe.InvalidRequestError):
-            raise ProviderUnavailable() from error
-        if isinstance(error, self._stripe.AuthenticationError):
-            raise ProviderUnavailable("The payment provider does not accept our key") from error
-        raise InvalidState(error.user_message or "The payment provider refused", [{"provider": "stripe"}]) from error
+def _answer(intent: stripe.PaymentIntent) -> Answer:
+    status = STATUSES.get(intent.status, "declined")
+    secret = intent.client_secret if status == "requires_action" else None
+    return Answer(status, intent.id, None if status != "declined" else intent.status, secret)
 
 
-def _decline_code(error: Any) -> str | None:
-    return (error.json_body or {}).get("error", {}).get("decline_code") or error.code
-
-
-def _intent_id(error: Any) -> str | None:
-    intent = (error.json_body or {}).get("error", {}).get("payment_intent", {})
-    return intent.get("id")
+def _fail(error: stripe.StripeError) -> NoReturn:
+    """Whether it was done is unknown, or our key is no good until somebody mends it, or it can't be done."""
+    if isinstance(error, (stripe.APIConnectionError, stripe.APIError, stripe.RateLimitError)):
+        raise ProviderUnavailable() from error
+    if isinstance(error, (stripe.AuthenticationError, stripe.PermissionError)):
+        raise ProviderUnavailable("The payment provider does not accept our key") from error
+    raise ProviderRefuses(error.user_message, [{"provider": "stripe"}]) from error
