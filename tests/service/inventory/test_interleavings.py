@@ -199,6 +199,32 @@ def test_two_late_commits_sell_once(shop: Shop) -> None:
     assert shop.level("MUG") == (3, 0, 3)
 
 
+def test_a_late_commit_cannot_name_a_hold_that_its_dying_twin_freed(shop: Shop) -> None:
+    shop.stock(MUG=6)
+    shop.reserve(ORDER, MUG=3)
+    shop.sweep()
+
+    def dying_twin() -> None:
+        with between(Levels, "free_all", die, after=True), pytest.raises(Killed):
+            shop.commit(ORDER, at=LATER)
+
+    with between(Levels, "hold", dying_twin, after=True):
+        shop.commit(ORDER, at=LATER)
+
+    assert shop.level("MUG") == (3, 0, 3)
+
+
+def test_a_late_commit_cannot_name_a_hold_that_was_swept(shop: Shop) -> None:
+    shop.stock(MUG=6)
+    shop.reserve(ORDER, MUG=3)
+    shop.sweep()
+
+    with between(Levels, "hold", lambda: shop.sweep(LATER + timedelta(hours=1)), after=True):
+        shop.commit(ORDER, at=LATER)
+
+    assert shop.level("MUG") == (3, 0, 3)
+
+
 def test_a_release_stops_a_late_commit_in_the_middle(shop: Shop) -> None:
     shop.stock(MUG=6)
     shop.reserve(ORDER, MUG=3)
