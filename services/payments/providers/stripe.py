@@ -100,8 +100,11 @@ class StripeProvider:
         return Standing(status, intent.amount_received if status == "captured" else 0)
 
     def read_notice(self, body: bytes, headers: dict[str, str]) -> Notice | None:
+        signature = headers.get("stripe-signature", "")
+        if not signature.isascii():  # the library would stumble on it
+            raise Unauthenticated("The signature is not Stripe's")
         try:
-            event = self._client.construct_event(body, headers.get("stripe-signature", ""), self._webhook_secret)
+            event = self._client.construct_event(body, signature, self._webhook_secret)
         except stripe.SignatureVerificationError as forged:
             raise Unauthenticated("The signature is not Stripe's") from forged
         except ValueError as malformed:

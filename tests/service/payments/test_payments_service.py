@@ -1,0 +1,177 @@
+"""The RPC methods as their callers see them, and what providers say by webhook."""
+
+import base64
+import json
+from datetime import timedelta
+from typing import Any
+
+import pytest
+from nameko.testing.services import worker_factory
+from sqlalchemy import text
+
+from schemas.payments import Authorisation
+from schemas.payments import Payment as PaymentReply
+from services.chassis.contract import Contract, jsonable
+from services.chassis.errors import NotFound, Unauthenticated, ValidationFailed
+from services.chassis.ids import new_id
+from services.payments.providers.installed import Installed
+from services.payments.providers.sandbox import SIGNATURE_HEADER
+from services.payments.service import LEFT_BEHIND, PaymentsService
+from tests.service.payments.conftest import MortalStore, Shop, at_once
+
+ADMIN = {"user_id": new_id(), "roles": ["ADMIN"]}
+
+
+@pytest.fixture
+def call(payment_store: MortalStore, shop: Shop) -> Any:
+    service = worker_factory(PaymentsService, store=payment_store, providers=Installed({"sandbox": shop.sandbox}))
+
+    def rpc(method: str, **kwargs: Any) -> Any:
+        contract = Contract(getattr(PaymentsService, method))
+        return jsonable(getattr(service, method)(*contract.arguments([], kwargs)))
+
+    rpc.service = service  # type: ignore[attr-defined]
+    return rpc
+
+
+def webhook(shop: Shop, said: Any, signature: str | None = None) -> dict[str, Any]:
+    body = said if isinstance(said, bytes) else json.dumps(said).encode()
+    headers = {SIGNATURE_HEADER: shop.sandbox.sign(body) if signature is None else signature}
+    return {"provider": "sandbox", "body": base64.b64encode(body).decode(), "headers": headers}
+
+
+def money(amount: int) -> dict[str, Any]:
+    return {"amount": amount, "currency": "USD"}
+
+
+def test_a_payment_from_the_promise_to_the_last_cent_back(call: Any, shop: Shop) -> None:
+    command = shop.command().model_dump()
+    payment_id = command["payment_id"]
+
+    Authorisation.model_validate(call("authorise", **command))
+    assert call("status_of", payment_id=payment_id)["status"] == "authorized"
+    assert call("capture", payment_id=payment_id)["captured"] == money(1000)
+    key = {"owner": "user:admin", "key": "k1", "fingerprint": "f"}
+    for _ in range(2):
+        given = call("refund", payment_id=payment_id, amount=money(400), reason="dented", idempotency=key)
+    PaymentReply.model_validate(given)
+    assert (given["status"], given["refunded"]) == ("partially_refunded", money(400))
+    assert [(refund["amount"], refund["reason"]) for refund in given["refunds"]] == [(money(400), "dented")]
+
+    undone = call("reverse", **facts(command), reason="order_cancelled")
+
+    assert undone == {"status": "refunded", "refunded": 1000}
+    assert call("get", payment_id=payment_id, caller=ADMIN)["status"] == "refunded"
+
+
+def facts(command: dict[str, Any]) -> dict[str, Any]:
+    return {name: command[name] for name in ("payment_id", "order_id", "amount", "currency", "provider")}
+
+
+def test_a_payment_that_waits_for_the_customer_shows_what_their_page_needs(call: Any, shop: Shop) -> None:
+    command = shop.command("pm_card_authenticationRequired").model_dump()
+
+    answer = call("authorise", **command)
+
+    assert answer["status"] == "requires_action"
+    assert answer["client_secret"].startswith("sbx_")
+    assert call("status_of", payment_id=command["payment_id"])["client_secret"] == answer["client_secret"]
+
+
+@pytest.mark.parametrize(
+    ("said", "status"),
+    [("payment.confirmed", "authorized"), ("payment.declined", "declined"), ("fee.due", "requires_action")],
+)
+def test_the_provider_says_what_became_of_a_payment(call: Any, shop: Shop, said: str, status: str) -> None:
+    payment = shop.pay("pm_card_authenticationRequired")
+    message = webhook(shop, {"id": new_id(), "type": said, "charge": payment.reference})
+
+    assert call("webhook", **message)["duplicate"] is False
+
+    assert call("status_of", payment_id=payment.id)["status"] == status
+
+
+def test_a_message_that_comes_again_changes_nothing(call: Any, shop: Shop) -> None:
+    payment = shop.pay("pm_card_authenticationRequired")
+    message = webhook(shop, {"id": "evt_1", "type": "payment.confirmed", "charge": payment.reference})
+
+    duplicates = at_once(4, lambda _: call("webhook", **message)["duplicate"])
+
+    assert sorted(duplicates) == [False, True, True, True]
+    assert shop.said(payment) == ["payment_action_required", "payment_authorized"]
+    shop.till.capture(payment.id, None)
+
+
+def test_a_message_about_a_payment_that_was_reversed_changes_nothing(call: Any, shop: Shop) -> None:
+    payment = shop.pay("pm_card_authenticationRequired")
+    shop.reverse(payment)
+
+    call("webhook", **webhook(shop, {"id": "evt_late", "type": "payment.confirmed", "charge": payment.reference}))
+
+    assert shop.now(payment)[0] == shop.at_bank(payment)[0] == "voided"
+
+
+@pytest.mark.parametrize("signature", ["", "0" * 64, "ümlaut"])
+def test_a_forged_message_is_refused(call: Any, shop: Shop, signature: str) -> None:
+    payment = shop.pay("pm_card_authenticationRequired")
+    message = {"id": new_id(), "type": "payment.confirmed", "charge": payment.reference}
+
+    with pytest.raises(Unauthenticated):
+        call("webhook", **webhook(shop, message, signature))
+
+    assert shop.now(payment)[0] == shop.at_bank(payment)[0] == "requires_action"
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        b"",
+        b"[]",
+        b"{",
+        b'"x"',
+        b'{"id": 1, "type": [], "charge": {}}',
+        b'{"id": "\\u0000", "type": "payment.confirmed", "charge": "c"}',
+    ],
+)
+def test_a_malformed_message_is_refused(call: Any, shop: Shop, body: bytes) -> None:
+    with pytest.raises(ValidationFailed):
+        call("webhook", **webhook(shop, body))
+
+
+def test_a_message_for_nobody_is_refused(call: Any, shop: Shop) -> None:
+    message = webhook(shop, {"id": new_id(), "type": "payment.confirmed", "charge": "sbx_unknown"})
+    with pytest.raises(NotFound):
+        call("webhook", **message)
+    with pytest.raises(NotFound):
+        call("webhook", **{**message, "provider": "paypal"})
+    with pytest.raises(ValidationFailed):
+        call("webhook", **{**message, "body": "not base64!"})
+
+
+@pytest.mark.parametrize("payment_id", [new_id(), "nonsense", "\x00"])
+def test_a_payment_that_is_not_there_is_not_found(call: Any, payment_id: str) -> None:
+    for method, more in (("status_of", {}), ("capture", {}), ("refund", {}), ("get", {"caller": ADMIN})):
+        given = {"refund_id": new_id()} if method == "refund" else more
+        with pytest.raises(NotFound):
+            call(method, payment_id=payment_id, **given)
+
+
+def test_a_payment_of_somebody_else_is_not_found(call: Any, shop: Shop) -> None:
+    payment = shop.pay()
+    with pytest.raises(NotFound):
+        call("get", payment_id=payment.id, caller={"user_id": new_id(), "roles": ["CUSTOMER"]})
+
+
+def test_a_refund_that_a_dead_process_left_is_carried_out(call: Any, shop: Shop) -> None:
+    payment = shop.paid()
+    shop.dying(lambda: shop.refund(payment, 300))
+    call.service.finish_refunds_left_behind()
+    assert shop.now(payment)[2] == 0  # somebody may still be at it
+
+    with shop.store.transaction() as session:
+        session.execute(
+            text("update refunds set created_at = created_at - :age"), {"age": LEFT_BEHIND + timedelta(seconds=1)}
+        )
+    call.service.finish_refunds_left_behind()
+
+    assert shop.now(payment) == ("partially_refunded", 1000, 300)

@@ -1,0 +1,251 @@
+"""What we ask of Stripe, over HTTP by its own library, and what we make of its answers and its webhooks.
+
+The answers are those of https://docs.stripe.com/api/payment_intents, https://docs.stripe.com/error-codes.
+"""
+
+import hashlib
+import hmac
+import json
+import time
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+
+from services.chassis.errors import Unauthenticated, ValidationFailed
+from services.payments.providers.interface import (
+    Answer,
+    Charge,
+    Notice,
+    ProviderRefuses,
+    ProviderUnavailable,
+    Standing,
+)
+from services.payments.providers.stripe import StripeProvider
+from services.payments.settings import PaymentSettings
+from tests.service.payments.stripe_servers import ReplayedStripe, replayed_stripe, stripe_mock
+
+CHARGE = Charge("payment-1", "order-1", 1999, "USD", "pm_card_visa", "ada@example.com")
+SECRET = "whsec_test"
+
+
+def provider_at(address: str) -> StripeProvider:
+    return StripeProvider(
+        PaymentSettings(
+            secret_key="s" * 16,
+            payment_providers="stripe",
+            stripe_api_key="sk_test_123",
+            stripe_webhook_secret=SECRET,
+            stripe_api_base=address,
+        )
+    )
+
+
+@pytest.fixture
+def stripe() -> Iterator[ReplayedStripe]:
+    with replayed_stripe() as server:
+        yield server
+
+
+@pytest.fixture
+def provider(stripe: ReplayedStripe) -> StripeProvider:
+    return provider_at(stripe.address)
+
+
+def intent(status: str, **values: Any) -> dict[str, Any]:
+    made = {"id": "pi_1", "object": "payment_intent", "status": status, "amount": 1999, "currency": "usd"}
+    return made | {"amount_received": 0, "client_secret": "pi_1_secret_2"} | values
+
+
+def failure(kind: str, **values: Any) -> dict[str, Any]:
+    return {"error": {"type": kind, "message": "No.", **values}}
+
+
+def test_a_charge_is_a_payment_intent_confirmed_at_once_and_captured_later(
+    stripe: ReplayedStripe, provider: StripeProvider
+) -> None:
+    stripe.will_answer(intent("requires_capture"))
+
+    assert provider.authorise(CHARGE, "key-1") == Answer("authorized", "pi_1")
+
+    (asked,) = stripe.asked
+    assert (asked.method, asked.path, asked.key) == ("POST", "/v1/payment_intents", "key-1")
+    assert asked.fields == {
+        "amount": "1999",
+        "currency": "usd",
+        "payment_method": "pm_card_visa",
+        "confirm": "true",
+        "capture_method": "manual",
+        "automatic_payment_methods[enabled]": "true",
+        "automatic_payment_methods[allow_redirects]": "never",
+        "metadata[order_id]": "order-1",
+        "metadata[payment_id]": "payment-1",
+        "receipt_email": "ada@example.com",
+    }
+
+
+@pytest.mark.parametrize(
+    ("status", "answer"),
+    [
+        ("requires_action", Answer("requires_action", "pi_1", client_secret="pi_1_secret_2")),
+        ("processing", Answer("requires_action", "pi_1", client_secret="pi_1_secret_2")),
+        ("succeeded", Answer("captured", "pi_1")),
+        ("requires_payment_method", Answer("declined", "pi_1", "requires_payment_method")),
+    ],
+)
+def test_what_an_intent_has_come_to_is_said_in_our_words(
+    stripe: ReplayedStripe, provider: StripeProvider, status: str, answer: Answer
+) -> None:
+    stripe.will_answer(intent(status))
+    assert provider.authorise(CHARGE, "key-1") == answer
+
+
+@pytest.mark.parametrize(
+    ("code", "error", "answer"),
+    [
+        (
+            402,
+            failure(
+                "card_error", code="card_declined", decline_code="insufficient_funds", payment_intent={"id": "pi_9"}
+            ),
+            Answer("declined", "pi_9", "insufficient_funds"),
+        ),
+        (402, failure("card_error", code="expired_card"), Answer("declined", None, "expired_card")),
+        (
+            400,
+            failure("invalid_request_error", code="resource_missing", param="payment_method"),
+            Answer("declined", None, "resource_missing"),
+        ),
+    ],
+)
+def test_a_card_that_is_declined_or_unknown_is_an_answer(
+    stripe: ReplayedStripe, provider: StripeProvider, code: int, error: dict[str, Any], answer: Answer
+) -> None:
+    stripe.will_answer(error, code)
+    assert provider.authorise(CHARGE, "key-1") == answer
+
+
+@pytest.mark.parametrize(
+    ("code", "kind"),
+    [
+        (500, "api_error"),
+        (503, "api_error"),
+        (409, "idempotency_error"),
+        (429, "rate_limit_error"),
+        (401, "invalid_request_error"),
+        (403, "invalid_request_error"),
+    ],
+)
+def test_an_unknown_outcome_is_to_be_asked_again(
+    stripe: ReplayedStripe, provider: StripeProvider, code: int, kind: str
+) -> None:
+    stripe.will_answer(failure(kind), code)
+    with pytest.raises(ProviderUnavailable):
+        provider.authorise(CHARGE, "key-1")
+    assert len(stripe.asked) == 1
+
+
+def test_nobody_there_is_an_unknown_outcome_too(provider: StripeProvider, stripe: ReplayedStripe) -> None:
+    with pytest.raises(ProviderUnavailable):
+        provider_at("http://127.0.0.1:9").authorise(CHARGE, "key-1")
+
+
+def test_money_is_taken_given_up_and_given_back_under_the_keys_given(
+    stripe: ReplayedStripe, provider: StripeProvider
+) -> None:
+    stripe.will_answer(intent("succeeded", amount_received=500))
+    stripe.will_answer(intent("canceled"))
+    stripe.will_answer({"id": "re_1", "object": "refund", "status": "succeeded"})
+
+    provider.capture("pi_1", 500, "USD", "c")
+    provider.void("pi_1", "v")
+    assert provider.refund("pi_1", 200, "USD", "r") == "re_1"
+
+    assert [(asked.method, asked.path, asked.key, asked.fields) for asked in stripe.asked] == [
+        ("POST", "/v1/payment_intents/pi_1/capture", "c", {"amount_to_capture": "500"}),
+        ("POST", "/v1/payment_intents/pi_1/cancel", "v", {}),
+        ("POST", "/v1/refunds", "r", {"payment_intent": "pi_1", "amount": "200"}),
+    ]
+
+
+def test_what_cannot_be_done_is_refused(stripe: ReplayedStripe, provider: StripeProvider) -> None:
+    for work in (
+        lambda: provider.capture("pi_1", 500, "USD", "c"),
+        lambda: provider.void("pi_1", "v"),
+        lambda: provider.refund("pi_1", 200, "USD", "r"),
+        lambda: provider.look_up("pi_1"),
+    ):
+        stripe.will_answer(failure("invalid_request_error", code="payment_intent_unexpected_state"), 400)
+        with pytest.raises(ProviderRefuses):
+            work()
+
+
+@pytest.mark.parametrize(
+    ("status", "received", "standing"),
+    [
+        ("requires_capture", 0, Standing("authorized")),
+        ("succeeded", 1500, Standing("captured", 1500)),
+        ("canceled", 0, Standing("voided")),
+        ("requires_action", 0, Standing("requires_action")),
+    ],
+)
+def test_how_a_charge_stands_can_be_looked_up(
+    stripe: ReplayedStripe, provider: StripeProvider, status: str, received: int, standing: Standing
+) -> None:
+    stripe.will_answer(intent(status, amount_received=received))
+    assert provider.look_up("pi_1") == standing
+    assert (stripe.asked[0].method, stripe.asked[0].path) == ("GET", "/v1/payment_intents/pi_1")
+
+
+def signed(event: Any, secret: str = SECRET) -> tuple[bytes, dict[str, str]]:
+    """https://docs.stripe.com/webhooks#verify-manually"""
+    body, at = json.dumps(event).encode(), int(time.time())
+    mark = hmac.new(secret.encode(), f"{at}.".encode() + body, hashlib.sha256).hexdigest()
+    return body, {"stripe-signature": f"t={at},v1={mark}"}
+
+
+def event(kind: str, **values: Any) -> dict[str, Any]:
+    return {"id": "evt_1", "object": "event", "type": kind, "data": {"object": intent("requires_capture", **values)}}
+
+
+@pytest.mark.parametrize(
+    ("told", "notice"),
+    [
+        (event("payment_intent.amount_capturable_updated"), Notice("evt_1", "pi_1", "authorized")),
+        (event("payment_intent.canceled"), Notice("evt_1", "pi_1", "declined")),
+        (
+            event("payment_intent.payment_failed", last_payment_error={"decline_code": "stolen_card"}),
+            Notice("evt_1", "pi_1", "declined", "stolen_card"),
+        ),
+        (event("charge.updated"), None),
+    ],
+)
+def test_webhooks_are_read(provider: StripeProvider, told: dict[str, Any], notice: Notice | None) -> None:
+    assert provider.read_notice(*signed(told)) == notice
+
+
+def test_webhooks_of_others_are_refused(provider: StripeProvider) -> None:
+    body, headers = signed(event("payment_intent.canceled"), secret="whsec_forged")
+    for given in (headers, {}, {"stripe-signature": "t=1,v1=ü"}, {"stripe-signature": "nonsense"}):
+        with pytest.raises(Unauthenticated):
+            provider.read_notice(body, given)
+
+
+def test_a_signed_webhook_that_is_no_event_is_refused(provider: StripeProvider) -> None:
+    _, headers = signed("x")
+    at = headers["stripe-signature"].split(",")[0]
+    body = b"{not json"
+    mark = hmac.new(SECRET.encode(), f"{at[2:]}.".encode() + body, hashlib.sha256).hexdigest()
+    with pytest.raises(ValidationFailed):
+        provider.read_notice(body, {"stripe-signature": f"{at},v1={mark}"})
+
+
+@pytest.mark.timeout(260)
+def test_stripes_own_mock_finds_nothing_wrong_with_our_requests() -> None:
+    with stripe_mock() as address:
+        provider = provider_at(address)
+        assert provider.authorise(CHARGE, "key-1").reference
+        provider.capture("pi_1", 500, "USD", "c")
+        provider.void("pi_1", "v")
+        assert provider.refund("pi_1", 200, "USD", "r").startswith("re_")
+        assert provider.look_up("pi_1").captured == 0
