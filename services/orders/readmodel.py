@@ -24,6 +24,8 @@ SORTS = {
 class OrderReadModel(MongoStore):
     """The collection `orders`: one document an order, at the version of the last event that reached it."""
 
+    publishes = False
+
     def indexes(self) -> None:
         super().indexes()
         for owner in ("user_id", "vendor_ids", "email", "status", None):

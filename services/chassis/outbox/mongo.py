@@ -10,12 +10,12 @@ from datetime import timedelta
 from typing import Any
 
 import structlog
-from pymongo import MongoClient
+from pymongo import MongoClient, UpdateOne
 from pymongo.database import Database
 from pymongo.errors import DuplicateKeyError, PyMongoError
 
 from services.chassis import clock
-from services.chassis.outbox.publishing import ConfirmingPublisher
+from services.chassis.outbox.publishing import ConfirmingPublisher, Pace
 from services.chassis.telemetry import OUTBOX_LEADER
 from services.chassis.wire import BROKER_ERRORS
 
@@ -23,6 +23,9 @@ LEASE = timedelta(seconds=4)
 RENEW_SECONDS = 1.0
 RETRY_SECONDS = 1.0
 BATCH = 500
+SWEEP_SECONDS = 5.0
+"""How often to look everywhere, whatever the change stream has said."""
+OUTBOX = "outbox"
 INTERRUPTIONS: tuple[type[Exception], ...] = (PyMongoError, *BROKER_ERRORS)
 
 log = structlog.get_logger()
@@ -43,6 +46,7 @@ class MongoRelay:
         self._me = f"{socket.gethostname()}:{os.getpid()}:{id(self)}"
         self._stopping = False
         self._wake = threading.Event()
+        self._changed: set[str] = set()
         self._renew_at = 0.0
 
     def run(self) -> None:
@@ -76,11 +80,16 @@ class MongoRelay:
         watcher = threading.Thread(target=self._watch, args=(db, watching), name="outbox-watch", daemon=True)
         watching.set()
         watcher.start()
+        pace, sweep_at = Pace(), 0.0
         try:
             while not self._stopping and watcher.is_alive() and self._holds_lease(db):
+                self._wake.wait(RENEW_SECONDS)
+                pace.keep()
                 self._wake.clear()
-                if not self._sweep(db, publisher):
-                    self._wake.wait(RENEW_SECONDS)
+                changed, self._changed = self._changed, set()
+                if time.monotonic() >= sweep_at:  # what was there before we watched, or could not be published
+                    changed, sweep_at = {OUTBOX, *self._hot}, time.monotonic() + SWEEP_SECONDS
+                self._sweep(db, publisher, changed)
         finally:
             watching.clear()
             publisher.close()
@@ -106,48 +115,60 @@ class MongoRelay:
 
     def _watch(self, db: Database[dict[str, Any]], watching: threading.Event) -> None:
         """Wake the relay at each change of a place where events are. Ends, and with it the leadership, on an error."""
-        places = ["outbox", *self._hot]
         pipeline: list[dict[str, Any]] = [
-            {"$match": {"ns.coll": {"$in": places}, "operationType": {"$in": ["insert", "update", "replace"]}}},
-            {"$project": {"_id": 1}},
+            {
+                "$match": {
+                    "ns.coll": {"$in": [OUTBOX, *self._hot]},
+                    "operationType": {"$in": ["insert", "update", "replace"]},
+                    "updateDescription.updatedFields.outbox": {"$ne": []},  # our own taking out of the last event
+                }
+            },
+            {"$project": {"ns": 1}},
         ]
         try:
             with db.watch(pipeline, max_await_time_ms=1000, batch_size=200) as stream:
                 while watching.is_set() and stream.alive:
-                    if stream.try_next() is not None:
+                    change = stream.try_next()
+                    if change is not None:
+                        self._changed.add(change["ns"]["coll"])
                         self._wake.set()
         except PyMongoError as lost:
             if watching.is_set():
                 log.warning("outbox_watch_lost", service=self.service, error=str(lost)[:300])
         self._wake.set()
 
-    def _sweep(self, db: Database[dict[str, Any]], publisher: ConfirmingPublisher) -> bool:
-        """Publish what is there; False when nothing was."""
-        found = self._sweep_collection(db, publisher)
-        for name in self._hot:
-            found = self._sweep_hot(db, name, publisher) or found
-        return found
+    def _sweep(self, db: Database[dict[str, Any]], publisher: ConfirmingPublisher, places: set[str]) -> None:
+        """Publish what is there; what did not fit into a batch is looked for again at once."""
+        for place in places:
+            publish = self._sweep_collection if place == OUTBOX else self._sweep_hot
+            if publish(db, place, publisher) >= BATCH:
+                self._changed.add(place)
+                self._wake.set()
 
-    def _sweep_collection(self, db: Database[dict[str, Any]], publisher: ConfirmingPublisher) -> bool:
-        rows = list(db["outbox"].find().sort("_id").limit(BATCH))
+    def _sweep_collection(self, db: Database[dict[str, Any]], name: str, publisher: ConfirmingPublisher) -> int:
+        rows = list(db[name].find().sort("_id").limit(BATCH))
         if rows:
             confirmed = publisher.publish([row["event"] for row in rows])
-            db["outbox"].delete_many({"_id": {"$in": list(confirmed)}})
+            db[name].delete_many({"_id": {"$in": list(confirmed)}})
             self._pause_if_unroutable(len(rows) - len(confirmed))
-        return bool(rows)
+        return len(rows)
 
-    def _sweep_hot(self, db: Database[dict[str, Any]], name: str, publisher: ConfirmingPublisher) -> bool:
+    def _sweep_hot(self, db: Database[dict[str, Any]], name: str, publisher: ConfirmingPublisher) -> int:
         holders = list(db[name].find({"outbox.id": {"$exists": True}}, {"outbox": 1}).hint("outbox").limit(BATCH))
         envelopes = [wrapped for holder in holders for wrapped in holder["outbox"]]
         if envelopes:
             confirmed = publisher.publish(envelopes)
-            for holder in holders:
-                ids = [wrapped["id"] for wrapped in holder["outbox"] if wrapped["id"] in confirmed]
-                db[name].update_one({"_id": holder["_id"]}, {"$pull": {"outbox": {"id": {"$in": ids}}}})
+            db[name].bulk_write([_taking_out(holder, confirmed) for holder in holders], ordered=False)
             self._pause_if_unroutable(len(envelopes) - len(confirmed))
-        return bool(envelopes)
+        return len(holders)
 
     def _pause_if_unroutable(self, waiting: int) -> None:
         if waiting:
             log.warning("events_unroutable", service=self.service, waiting=waiting)
             time.sleep(RETRY_SECONDS)
+
+
+def _taking_out(holder: dict[str, Any], confirmed: set[str]) -> UpdateOne:
+    """Remove a hot document's events that were published; those that came meanwhile stay."""
+    ids = [wrapped["id"] for wrapped in holder["outbox"] if wrapped["id"] in confirmed]
+    return UpdateOne({"_id": holder["_id"]}, {"$pull": {"outbox": {"id": {"$in": ids}}}})

@@ -11,7 +11,7 @@ import psycopg2.extensions
 import structlog
 from sqlalchemy.exc import SQLAlchemyError
 
-from services.chassis.outbox.publishing import ConfirmingPublisher
+from services.chassis.outbox.publishing import ConfirmingPublisher, Pace
 from services.chassis.telemetry import OUTBOX_LAG, OUTBOX_LEADER
 from services.chassis.wire import BROKER_ERRORS
 
@@ -122,7 +122,9 @@ class PostgresRelay:
         publisher: ConfirmingPublisher,
     ) -> None:
         clean_at = time.monotonic() + 60
+        pace = Pace()
         while not self._stopping:
+            pace.keep()
             cursor.execute(self._table.unpublished)
             rows = cursor.fetchall()
             connection.notifies.clear()

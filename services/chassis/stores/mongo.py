@@ -40,6 +40,9 @@ def database_name(service: str) -> str:
 class MongoStore:
     """The base of a service's store: `self.db`, transactions, and what goes into them beside the own documents."""
 
+    publishes: ClassVar[bool] = True
+    """False for a store that never has an event to publish, such as a read model: it needs no relay."""
+
     hot_collections: ClassVar[tuple[str, ...]] = ()
     """Collections whose documents carry their new events in an array `outbox` (see `pending`)."""
 
@@ -133,7 +136,8 @@ class Mongo(DependencyProvider, Generic[S]):
         POOL_USED.labels(service, self.kind).set_function(self._connections)
 
     def start(self) -> None:
-        self.container.spawn_managed_thread(self.relay.run, identifier="outbox-relay")
+        if self.store_class.publishes:
+            self.container.spawn_managed_thread(self.relay.run, identifier="outbox-relay")
 
     def get_dependency(self, worker_ctx: Any) -> S:
         return self.store
