@@ -4,7 +4,8 @@ from typing import Any
 
 from nameko.extensions import DependencyProvider
 
-from schemas.auth import CreateUser, Login, RefreshRequest, Register
+from schemas.auth import CreateUser, Login, RefreshRequest, Register, Token
+from schemas.base import Id
 from services.auth import tokens
 from services.auth.passwords import Passwords
 from services.auth.settings import AuthSettings
@@ -49,7 +50,7 @@ class AuthService(Service):
         """Open an account with roles of its own (an operator's command). Raises `Conflict` on `email`."""
         hashed = self._passwords.hash(command.password)
         names = (command.first_name, command.last_name)
-        return self.store.add(str(command.email), hashed, names, list(command.roles), None)
+        return self.store.add(str(command.email), hashed, names, sorted(set(command.roles)), None)
 
     @rpc
     def login(self, command: Login) -> dict[str, Any]:
@@ -72,7 +73,7 @@ class AuthService(Service):
         return self._pair(user, session_id, fresh)
 
     @rpc
-    def logout(self, refresh_token: str | None = None, session_id: str | None = None) -> None:
+    def logout(self, refresh_token: Token | None = None, session_id: Id | None = None) -> None:
         """End the session of this refresh token, or this session. Access tokens live on for at most 15 minutes."""
         if refresh_token is not None:
             self.store.end_session_of(tokens.digest(refresh_token))
@@ -80,12 +81,12 @@ class AuthService(Service):
             self.store.end_session(session_id)
 
     @rpc
-    def logout_all(self, user_id: str) -> None:
+    def logout_all(self, user_id: Id) -> None:
         """End every session of the account."""
         self.store.end_all(user_id)
 
     @rpc
-    def me(self, user_id: str) -> dict[str, Any]:
+    def me(self, user_id: Id) -> dict[str, Any]:
         """The account. Raises `NotFound`."""
         return self.store.user(user_id)
 

@@ -114,11 +114,13 @@ class AccountStore(PostgresStore):
         self._sign_out(sessions.c.user_id == user_id)
 
     def forget_old(self) -> None:
-        """Besides what the chassis forgets: refresh tokens that ran out more than seven days ago."""
+        """Besides what the chassis forgets: sessions whose refresh tokens ran out more than seven days ago."""
         super().forget_old()
         with self.transaction() as session:
             week_ago = func.now() - timedelta(days=7)
             session.execute(delete(refresh_tokens).where(refresh_tokens.c.expires_at < week_ago))
+            alive = select(refresh_tokens.c.session_id).where(refresh_tokens.c.session_id == sessions.c.id)
+            session.execute(delete(sessions).where(~alive.exists()))
 
     def _sign_out(self, condition: Any) -> None:
         with self.transaction() as session:

@@ -1,0 +1,68 @@
+"""Accounts of our own on the real PostgreSQL, behind the service's methods."""
+
+from collections.abc import Iterator
+from datetime import timedelta
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import orjson
+import pytest
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
+from nameko.testing.services import worker_factory
+from sqlalchemy import select
+
+from services.auth.service import AuthService
+from services.auth.store import AccountStore
+from services.auth.tokens import Signer
+from services.chassis.contract import Contract
+from services.chassis.ids import new_id
+from services.chassis.stores.tables import outbox
+from services.chassis.testing import connect_postgres
+
+PASSWORD = "correct horse battery"
+
+
+class Desk:
+    """The service as its callers know it, and what it has said."""
+
+    def __init__(self, service: AuthService, store: AccountStore) -> None:
+        self.service, self.store = service, store
+
+    def call(self, method: str, **kwargs: Any) -> Any:
+        contract = Contract(getattr(AuthService, method))
+        return getattr(self.service, method)(*contract.arguments([], kwargs))
+
+    def register(self, email: str | None = None, **values: Any) -> dict[str, Any]:
+        person = {"email": email or new_email(), "password": PASSWORD, "first_name": "Ada", "last_name": "Byron"}
+        return dict(self.call("register", **{**person, **values}))
+
+    def refresh(self, token: str) -> str:
+        """The next refresh token."""
+        return str(self.call("refresh", refresh_token=token)["refresh_token"])
+
+    def said(self, user_id: str) -> list[str]:
+        with self.store.transaction() as session:
+            bodies = session.execute(select(outbox.c.body).order_by(outbox.c.position)).scalars()
+            events = [orjson.loads(body) for body in bodies]
+        return [event["type"] for event in events if event["subject"] == user_id]
+
+
+def new_email() -> str:
+    return f"ada-{new_id()}@example.com"
+
+
+@pytest.fixture(scope="module")
+def account_store() -> Iterator[AccountStore]:
+    with connect_postgres("auth", AccountStore) as store:
+        yield store
+
+
+@pytest.fixture
+def desk(account_store: AccountStore, tmp_path: Path) -> Desk:
+    key = tmp_path / "key.pem"
+    key.write_bytes(Ed25519PrivateKey.generate().private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption()))
+    settings = SimpleNamespace(bcrypt_rounds=4, refresh_token_lifetime=timedelta(days=30))
+    signer = Signer(key, timedelta(minutes=15))
+    return Desk(worker_factory(AuthService, store=account_store, settings=settings, signer=signer), account_store)

@@ -1,0 +1,139 @@
+"""What a token says and proves, what a refresh token is worth, which password fits."""
+
+import base64
+import json
+from collections.abc import Callable
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import bcrypt
+import jwt
+import pytest
+from cryptography.hazmat.primitives.asymmetric import ec, ed25519
+from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from services.auth import tokens
+from services.auth.domain import RefreshToken, Verdict, judge, normalised
+from services.auth.passwords import Passwords
+from services.auth.tokens import Signer
+
+NOW = datetime(2026, 5, 4, 12, 0, tzinfo=UTC)
+TOKEN = RefreshToken("session", "user", NOW + timedelta(days=30), None, None)
+USER = {"id": "user", "email": "ada@example.com", "first_name": "Ada", "last_name": "Byron", "roles": ["VENDOR"]}
+
+
+def key_file(folder: Path, key: Any) -> Path:
+    path = folder / "key.pem"
+    path.write_bytes(key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption()))
+    return path
+
+
+@pytest.fixture
+def signer(tmp_path: Path) -> Signer:
+    return Signer(key_file(tmp_path, ed25519.Ed25519PrivateKey.generate()), timedelta(minutes=15))
+
+
+@pytest.mark.parametrize(
+    ("token", "verdict"),
+    [
+        (TOKEN, Verdict.GOOD),
+        (replace(TOKEN, expires_at=NOW), Verdict.OVER),
+        (replace(TOKEN, used_at=NOW), Verdict.REUSED),
+        (replace(TOKEN, used_at=NOW, expires_at=NOW - timedelta(days=1)), Verdict.REUSED),
+        (replace(TOKEN, session_ended_at=NOW), Verdict.OVER),
+        (replace(TOKEN, session_ended_at=NOW, used_at=NOW), Verdict.OVER),
+    ],
+)
+def test_a_refresh_token_is_good_once_while_its_session_lasts(token: RefreshToken, verdict: Verdict) -> None:
+    assert judge(token, NOW) is verdict
+
+
+def test_anybody_can_check_a_token_with_the_published_keys(signer: Signer) -> None:
+    token = signer.access_token(USER, "session", datetime.now(UTC))
+
+    keys = jwt.PyJWKSet.from_dict(signer.jwks())
+    claims = jwt.decode(token, keys[jwt.get_unverified_header(token)["kid"]], algorithms=["EdDSA"])
+
+    assert (claims["sub"], claims["sid"], claims["type"]) == ("user", "session", "access")
+    assert (claims["email"], claims["name"], claims["roles"]) == ("ada@example.com", "Ada Byron", ["VENDOR"])
+    assert claims["exp"] - claims["iat"] == 900
+
+
+def test_a_changed_token_proves_nothing(signer: Signer) -> None:
+    token = signer.access_token(USER, "session", datetime.now(UTC))
+    head, claims, signature = token.split(".")
+    forged = json.loads(base64.urlsafe_b64decode(claims + "==")) | {"roles": ["ADMIN"]}
+    claims = base64.urlsafe_b64encode(json.dumps(forged).encode()).decode().rstrip("=")
+    key = jwt.PyJWKSet.from_dict(signer.jwks())[signer.key_id]
+
+    with pytest.raises(jwt.InvalidSignatureError):
+        jwt.decode(f"{head}.{claims}.{signature}", key, algorithms=["EdDSA"])
+
+
+def test_a_key_keeps_its_id(tmp_path: Path) -> None:
+    path = key_file(tmp_path, ed25519.Ed25519PrivateKey.generate())
+    assert Signer(path, timedelta(1)).jwks() == Signer(path, timedelta(1)).jwks()
+    assert "d" not in Signer(path, timedelta(1)).jwks()["keys"][0]
+
+
+def test_another_kind_of_key_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(ValueError, match="does not hold an Ed25519 key"):
+        Signer(key_file(tmp_path, ec.generate_private_key(ec.SECP256R1())), timedelta(1))
+
+
+def test_refresh_tokens_are_random_and_stored_as_digests() -> None:
+    made = {tokens.new_refresh_token() for _ in range(100)}
+    assert len(made) == 100
+    assert min(map(len, made)) >= 43
+    assert not made & {tokens.digest(token) for token in made}
+
+
+@settings(max_examples=30, deadline=None)
+@given(password=st.text(min_size=1, max_size=128), other=st.text(min_size=1, max_size=128))
+def test_a_password_fits_itself_and_no_other(password: str, other: str) -> None:
+    passwords = Passwords(4)
+    hashed = passwords.hash(password)
+    assert passwords.matches(password, hashed)
+    assert passwords.matches(other, hashed) == (other == password)
+
+
+@pytest.mark.parametrize("end", ["x", "y" * 40, "\x00z"])
+def test_what_comes_after_72_bytes_counts(end: str) -> None:
+    passwords = Passwords(4)
+    assert not passwords.matches("ü" * 40 + end, passwords.hash("ü" * 40))
+
+
+@pytest.fixture
+def work(monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """What bcrypt is asked to do: each call with its work factor."""
+    done: list[str] = []
+
+    def counted(name: str, what: Callable[..., Any]) -> Callable[..., Any]:
+        def counting(password: bytes, salt: bytes) -> Any:
+            done.append(f"{name} {salt[4:6].decode()}")
+            return what(password, salt)
+
+        return counting
+
+    for name in ("hashpw", "checkpw"):
+        monkeypatch.setattr(bcrypt, name, counted(name, getattr(bcrypt, name)))
+    return done
+
+
+def test_a_wrong_password_and_no_account_are_the_same_work(work: list[str]) -> None:
+    passwords = Passwords(5)
+    hashed = passwords.hash("right")
+    work.clear()
+
+    assert not passwords.matches("wrong", hashed)
+    assert not passwords.matches("wrong", None)
+
+    assert work == ["checkpw 05", "checkpw 05"]
+
+
+def test_addresses_are_compared_without_case() -> None:
+    assert normalised(" Ada@Example.COM ") == "ada@example.com"
