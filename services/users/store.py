@@ -6,7 +6,6 @@ from sqlalchemy import Row, delete, func, insert, select, update
 from sqlalchemy.dialects.postgresql import insert as pg_insert
 from sqlalchemy.orm import Session
 
-from schemas.events.auth import UserRegistered
 from schemas.events.users import AddressBookChanged, ProfileUpdated
 from schemas.users import AddressRequest, UpdateProfile
 from services.chassis.clock import rfc3339
@@ -22,14 +21,14 @@ _FIELDS = tuple(AddressRequest.model_fields)
 class UserStore(PostgresStore):
     """A person's addresses are changed under their profile's row lock, so that defaults never meet."""
 
-    def welcome(self, event: UserRegistered) -> None:
-        """Make the profile of a new account; once, however often the event comes."""
-        row = {"id": event.user_id, "email": event.email, "first_name": event.first_name, "last_name": event.last_name}
+    def welcome(self, user_id: str, email: str, first_name: str, last_name: str) -> None:
+        """Make the profile of a new account; once, however often it is asked."""
+        row = {"id": user_id, "email": email, "first_name": first_name, "last_name": last_name}
         with self.transaction() as session:
             session.execute(pg_insert(profiles).values(row).on_conflict_do_nothing())
 
     def profile(self, user_id: str) -> dict[str, Any]:
-        """Raises `NotFound` until the account's event has arrived."""
+        """Raises `NotFound`."""
         with self.transaction() as session:
             return _profile(self._row(session, user_id))
 
@@ -85,8 +84,9 @@ class UserStore(PostgresStore):
     def delete_address(self, user_id: str, address_id: str) -> None:
         """Raises `NotFound`."""
         with self.transaction() as session:
-            self._entry(session, user_id, address_id)
-            session.execute(delete(addresses).where(addresses.c.id == address_id))
+            mine = (addresses.c.id == address_id, addresses.c.user_id == user_id)
+            if session.execute(delete(addresses).where(*mine).returning(addresses.c.id)).one_or_none() is None:
+                raise NotFound("There is no such address")
             self.emit(session, AddressBookChanged(user_id=user_id, address_id=address_id, change="removed"))
 
     def _make_way(self, session: Session, user_id: str, entry: AddressRequest) -> None:
