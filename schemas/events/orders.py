@@ -115,6 +115,8 @@ class OrderRejected(Event, source="orders", subject="order_id", version=1):
     code: str
     reason: str
     details: list[dict[str, Any]] = Field(default_factory=list)
+    unsure: bool = False
+    """The step had been tried before, and nobody knows whether that try is still under way."""
 
 
 class OrderCancellationRequested(Event, source="orders", subject="order_id", version=1):

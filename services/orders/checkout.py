@@ -9,14 +9,11 @@ import structlog
 from schemas.events import orders as events
 from schemas.events.base import Event
 from services.chassis import clock
-from services.chassis.errors import DeadlineExceeded, DomainError, RemoteFailure, ServiceUnavailable
+from services.chassis.errors import DomainError, RemoteFailure
 from services.orders.domain import saga
 from services.orders.domain.order import Order
 from services.orders.domain.saga import Step
 from services.orders.store import OrderStore, Stored, VersionConflict
-
-UNKNOWN = (DeadlineExceeded, ServiceUnavailable, RemoteFailure)
-"""Answers after which nobody knows whether the step was carried out: it is tried again, it is idempotent."""
 
 log = structlog.get_logger()
 
@@ -49,15 +46,15 @@ class Checkout:
         while (step := saga.next_step(stored.order)) and time.monotonic() < until:
             try:
                 happened = self._steps[step](stored)
-            except UNKNOWN as unknown:
-                self._try_later(stored, step, unknown)
-                break
             except DomainError as refusal:
+                if is_open(refusal):
+                    self._try_later(stored, step, refusal)
+                    break
                 if stored.order.is_undoing:  # an undo must not fail for good: somebody has to look at it
                     log.error("undo_refused", order_id=stored.order.id, step=step, error=str(refusal))
                     self._try_later(stored, step, refusal)
                     break
-                happened = [rejected(stored.order, refusal)]
+                happened = [rejected(stored, refusal)]
             if not happened:
                 self.store.postpone(stored.order.id, stored.order.version, saga.PAYMENT_CHECK, clock.now())
                 break
@@ -84,7 +81,7 @@ class Checkout:
     def _authorise(self, stored: Stored) -> Sequence[Event]:
         order, placed = stored.order, stored.order.placed
         if saga.hold_is_over(order, clock.now()):
-            return [events.OrderRejected(order_id=order.id, code="SERVICE_UNAVAILABLE", reason="Payment took too long")]
+            return [events.OrderRejected(order_id=order.id, code="INVALID_STATE", reason="Payment took too long")]
         answer = self.payments.authorise(
             payment_id=placed.payment_id,
             order_id=order.id,
@@ -152,10 +149,19 @@ class Checkout:
         return [saga.ended(stored.order)]
 
 
-def rejected(order: Order, refusal: DomainError) -> events.OrderRejected:
+def is_open(refusal: DomainError) -> bool:
+    """Whether the step may have been carried out, or may yet be: it is tried again, it is idempotent."""
+    return refusal.retry_after is not None or isinstance(refusal, RemoteFailure)
+
+
+def rejected(stored: Stored, refusal: DomainError) -> events.OrderRejected:
     """A step was refused for good: the order turns round."""
     return events.OrderRejected(
-        order_id=order.id, code=refusal.code, reason=refusal.message, details=list(refusal.details)
+        order_id=stored.order.id,
+        code=refusal.code,
+        reason=refusal.message,
+        details=list(refusal.details),
+        unsure=stored.attempts > 0,
     )
 
 

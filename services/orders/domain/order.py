@@ -35,6 +35,8 @@ class Failure:
     code: str
     reason: str
     details: tuple[dict[str, object], ...] = ()
+    unsure: bool = False
+    """An earlier try of the step that was refused may still arrive."""
 
 
 @dataclass(frozen=True)
@@ -141,8 +143,8 @@ def _(event: events.OrderConfirmed, order: Order, at: datetime) -> Order:
 
 @_apply.register
 def _(event: events.OrderRejected, order: Order, at: datetime) -> Order:
-    failure = Failure(event.code, event.reason, tuple(event.details))
-    declined = event.code == "PAYMENT_DECLINED"
+    failure = Failure(event.code, event.reason, tuple(event.details), event.unsure)
+    declined = event.code == "PAYMENT_DECLINED" and order.payment_status in (None, "requires_action")
     return replace(order, failure=failure, payment_status="declined" if declined else order.payment_status)
 
 

@@ -54,9 +54,9 @@ def next_step(order: Order) -> Step | None:
 def _next_undo(order: Order) -> Step:
     """Nothing is assumed of a step whose outcome was never recorded: reversing and releasing what isn't there is
     harmless, and leaves a mark that a late duplicate of the step itself runs into."""
-    nothing_was_tried = order.failure is not None and order.failure.code == "OUT_OF_STOCK" and order.stock is Stock.NONE
-    if nothing_was_tried:
-        return Step.END
+    failure = order.failure
+    if failure is not None and failure.code == "OUT_OF_STOCK" and order.stock is Stock.NONE and not failure.unsure:
+        return Step.END  # the only step that was ever tried was refused
     if not order.payment_reversed and order.payment_status != "declined":
         return Step.REVERSE_PAYMENT
     if order.stock is not Stock.RELEASED:

@@ -1,0 +1,230 @@
+"""The services that an order needs, as small fakes that keep their contracts, and the ways in which calls go wrong."""
+
+from collections.abc import Callable
+from threading import RLock
+from typing import Any
+
+from services.chassis.errors import DeadlineExceeded, InvalidState, NotFound, OutOfStock, ServiceUnavailable
+
+DECLINING = "pm_card_chargeDeclined"
+ASKING = "pm_card_authenticationRequired"
+OVER = ("voided", "refunded", "declined")
+
+
+class Died(Exception):
+    """The process ended here. Nobody catches it."""
+
+
+class Inventory:
+    """Stock: held, sold, given back; an order that was released once holds nothing ever after."""
+
+    def __init__(self, **stock: int) -> None:
+        self.stock = stock
+        self.orders: dict[str, tuple[str, dict[str, int]]] = {}
+        self._lock = RLock()
+
+    def reserve(self, order_id: str, lines: list[dict[str, Any]]) -> dict[str, Any]:
+        with self._lock:
+            state, _ = self.orders.get(order_id, ("new", {}))
+            if state == "released":
+                raise InvalidState("This order's reservation is over")
+            if state == "new":
+                wanted = {line["sku"]: line["quantity"] for line in lines}
+                for sku, quantity in wanted.items():
+                    if self.stock.get(sku, 0) < quantity:
+                        raise OutOfStock.of(sku, quantity, self.stock.get(sku, 0))
+                for sku, quantity in wanted.items():
+                    self.stock[sku] -= quantity
+                self.orders[order_id] = ("held", wanted)
+            return {"order_id": order_id, "status": "held", "expires_at": "2100-01-01T00:00:00Z"}
+
+    def commit(self, order_id: str) -> dict[str, Any]:
+        with self._lock:
+            state, lines = self.orders.get(order_id, ("new", {}))
+            if state == "new":
+                raise NotFound("Nothing is reserved for this order")
+            if state == "released":
+                raise InvalidState("This order's reservation is over")
+            self.orders[order_id] = ("committed", lines)
+            return {"order_id": order_id, "status": "committed"}
+
+    def release(self, order_id: str) -> dict[str, Any]:
+        with self._lock:
+            state, lines = self.orders.get(order_id, ("new", {}))
+            if state != "released":
+                for sku, quantity in lines.items():
+                    self.stock[sku] += quantity
+                self.orders[order_id] = ("released", lines)
+            return {"order_id": order_id, "status": "released"}
+
+    def state(self, order_id: str) -> str:
+        return self.orders.get(order_id, ("nothing", {}))[0]
+
+
+class Payments:
+    """Payments under the id that the order chose; one that was reversed stays so."""
+
+    def __init__(self) -> None:
+        self.payments: dict[str, dict[str, Any]] = {}
+        self._lock = RLock()
+
+    def authorise(self, payment_id: str, amount: int, token: str, **_: Any) -> dict[str, Any]:
+        with self._lock:
+            outcome = {DECLINING: "declined", ASKING: "requires_action"}.get(token, "authorized")
+            payment = self.payments.setdefault(
+                payment_id,
+                {
+                    "id": payment_id,
+                    "status": outcome,
+                    "amount": amount,
+                    "captured": 0,
+                    "refunded": 0,
+                    "decline_code": "generic_decline" if outcome == "declined" else None,
+                    "client_secret": "secret" if outcome == "requires_action" else None,
+                },
+            )
+            return dict(payment)
+
+    def status_of(self, payment_id: str) -> dict[str, Any]:
+        with self._lock:
+            if payment_id not in self.payments:
+                raise NotFound("There is no such payment")
+            return dict(self.payments[payment_id])
+
+    def capture(self, payment_id: str) -> dict[str, Any]:
+        with self._lock:
+            payment = self.payments[payment_id]
+            if payment["status"] not in ("authorized", "captured"):
+                raise InvalidState(f"A payment that is {payment['status']} can't be captured")
+            payment |= {"status": "captured", "captured": payment["amount"]}
+            return dict(payment)
+
+    def reverse(self, payment_id: str, amount: int, **_: Any) -> dict[str, Any]:
+        with self._lock:
+            new = {"id": payment_id, "status": "voided", "amount": amount, "captured": 0, "refunded": 0}
+            payment = self.payments.setdefault(payment_id, new)
+            if payment["captured"] > payment["refunded"]:
+                payment |= {"status": "refunded", "refunded": payment["captured"]}
+            elif payment["status"] not in OVER:
+                payment["status"] = "voided"
+            return {"status": payment["status"], "refunded": payment["refunded"]}
+
+    def customer_confirms(self, payment_id: str) -> None:
+        self._settle(payment_id, "authorized")
+
+    def customer_gives_up(self, payment_id: str) -> None:
+        self._settle(payment_id, "declined")
+
+    def _settle(self, payment_id: str, status: str) -> None:
+        with self._lock:
+            if self.payments[payment_id]["status"] == "requires_action":
+                self.payments[payment_id]["status"] = status
+
+    def state(self, payment_id: str) -> str:
+        return str(self.payments.get(payment_id, {"status": "nothing"})["status"])
+
+    def charged(self, payment_id: str) -> int:
+        payment = self.payments.get(payment_id, {"captured": 0, "refunded": 0})
+        return int(payment["captured"] - payment["refunded"])
+
+
+class Line:
+    """The way to another service. `troubles` says what becomes of the next calls; then all goes well.
+
+    "lost": done, but the answer never comes. "late": no answer, and it is done only at `land`. "down": not done.
+    "dies_before", "dies_after": the caller's process ends. "cancel_before", "cancel_after": something else happens
+    at that moment, told by `meanwhile`.
+    """
+
+    def __init__(self, service: Any, troubles: list[str] | None = None) -> None:
+        self.service = service
+        self.troubles = troubles if troubles is not None else []
+        self.calls: list[str] = []
+        self.meanwhile: Callable[[], None] = lambda: None
+        self._flying: list[Callable[[], Any]] = []
+
+    def __getattr__(self, method: str) -> Callable[..., Any]:
+        def call(**kwargs: Any) -> Any:
+            self.calls.append(method)
+            trouble = self.troubles.pop(0) if self.troubles else "none"
+            return self._carry(trouble, lambda: getattr(self.service, method)(**kwargs))
+
+        return call
+
+    def _carry(self, trouble: str, work: Callable[[], Any]) -> Any:
+        if trouble == "down":
+            raise ServiceUnavailable()
+        if trouble == "dies_before":
+            raise Died
+        if trouble == "late":
+            self._flying.append(work)
+            raise DeadlineExceeded()
+        if trouble == "cancel_before":
+            self.meanwhile()
+        answer = work()
+        if trouble == "lost":
+            raise DeadlineExceeded()
+        if trouble == "dies_after":
+            raise Died
+        if trouble == "cancel_after":
+            self.meanwhile()
+        return answer
+
+    def land(self) -> None:
+        """What was still on its way arrives now, when nobody waits for it any more."""
+        while self._flying:
+            try:
+                self._flying.pop(0)()
+            except (InvalidState, OutOfStock, NotFound):
+                continue  # refused: that is how it should be
+
+
+class Cart:
+    """A cart with one view at checkout."""
+
+    def __init__(self, *lines: dict[str, Any]) -> None:
+        self.lines = list(lines)
+        self.unavailable: list[str] = []
+
+    def checkout_view(self, **_: Any) -> dict[str, Any]:
+        lines = [{**line, "line_total": line["unit_price"] * line["quantity"]} for line in self.lines]
+        return {
+            "cart_id": "a-cart",
+            "version": 3,
+            "currency": "USD",
+            "lines": lines,
+            "unavailable": self.unavailable,
+            "subtotal": sum(line["line_total"] for line in lines),
+            "weight_g": sum(line["weight_g"] * line["quantity"] for line in lines),
+        }
+
+
+class Shipping:
+    """One price for every parcel, one shipment per order."""
+
+    def __init__(self, price: int = 500) -> None:
+        self.price = price
+        self.shipments: dict[str, dict[str, Any]] = {}
+
+    def price_of(self, **_: Any) -> dict[str, Any]:
+        return {"method": "standard", "price": {"amount": self.price, "currency": "USD"}}
+
+    def create_shipment(self, order_id: str, **_: Any) -> dict[str, Any]:
+        new = {"id": f"shipment-{order_id}", "carrier": "UPS", "tracking_number": "UP0000042"}
+        return self.shipments.setdefault(order_id, new)
+
+
+def cart_line(sku: str = "MUG", quantity: int = 1, unit_price: int = 1000, tax_rate_bp: int = 0) -> dict[str, Any]:
+    """A line as `cart.checkout_view` shows it."""
+    return {
+        "sku": sku,
+        "product_id": "0197a000-0000-7000-8000-00000000000e",
+        "title": f"The {sku}",
+        "quantity": quantity,
+        "unit_price": unit_price,
+        "weight_g": 300,
+        "tax_rate_bp": tax_rate_bp,
+        "available": 10,
+        "vendor_id": None,
+        "category": None,
+    }

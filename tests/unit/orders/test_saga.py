@@ -1,0 +1,230 @@
+"""The checkout saga against every kind of bad luck: each order ends confirmed and paid, or undone to the last cent."""
+
+import time
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from schemas.events import orders as events
+from services.chassis import clock
+from services.chassis.errors import (
+    DomainError,
+    IdempotencyInProgress,
+    PaymentDeclined,
+    RateLimited,
+)
+from services.orders.checkout import Checkout
+from services.orders.domain import saga
+from services.orders.domain.order import Order, fold
+from services.orders.store import Stored, VersionConflict
+from tests.support.orders import MemoryOrders, check_settled, placed
+from tests.support.partners import ASKING, DECLINING, Died, Inventory, Line, Payments
+
+TROUBLES = ("none", "lost", "late", "down", "dies_before", "dies_after", "cancel_before", "cancel_after")
+troubles = st.lists(st.sampled_from(TROUBLES), max_size=6)
+cards = st.sampled_from(["pm_card_visa", DECLINING, ASKING])
+
+
+class Checkouts:
+    """An orders service on fakes, with one order in it."""
+
+    def __init__(self, card: str = "pm_card_visa", stock: int = 10) -> None:
+        self.store = MemoryOrders()
+        self.inventory, self.payments = Inventory(MUG=stock, REST=10 - stock), Payments()
+        self.to_inventory, self.to_payments = Line(self.inventory), Line(self.payments)
+        self.to_inventory.meanwhile = self.to_payments.meanwhile = self.cancel
+        self.order_id = self.store.place(placed(), card, clock.now()).order.id
+
+    @property
+    def order(self) -> Order:
+        return self.store.read(self.order_id).order
+
+    def drive(self) -> Order:
+        """One process works on the order until it is at rest, has to wait, or dies."""
+        checkout = Checkout(self.store, self.to_inventory, self.to_payments)  # type: ignore[arg-type]
+        try:
+            return checkout.drive(self.store.take_over(self.order_id), time.monotonic() + 5)
+        except Died:
+            return self.order
+
+    def cancel(self) -> None:
+        stored = self.store.read(self.order_id)
+        if stored.order.cancellation is None and not stored.order.has_ended and stored.order.failure is None:
+            request = events.OrderCancellationRequested(order_id=self.order_id, requested_by="guest", reason=None)
+            self.store.append(stored, [request], clock.now())
+
+    def settle(self) -> Order:
+        """Processes come and go until nothing is left to do; then what was still on its way arrives."""
+        for _ in range(40):
+            if saga.next_step(self.drive()) is None:
+                break
+            if self.order.status == "awaiting_payment":
+                self.payments.customer_confirms(self.order.placed.payment_id)
+        self.to_inventory.land()
+        self.to_payments.land()
+        assert saga.next_step(self.order) is None
+        return self.order
+
+
+@given(card=cards, stock=st.sampled_from([0, 10]), at_inventory=troubles, at_payments=troubles)
+def test_every_history_ends_paid_and_sold_or_with_nothing_held_and_nothing_charged(
+    card: str, stock: int, at_inventory: list[str], at_payments: list[str]
+) -> None:
+    checkouts = Checkouts(card, stock)
+    checkouts.to_inventory.troubles = at_inventory
+    checkouts.to_payments.troubles = at_payments
+
+    order = checkouts.settle()
+
+    check_settled(order, checkouts.inventory, checkouts.payments)
+    history = checkouts.store.events[checkouts.order_id]
+    assert fold(history) == fold(list(history)) == order
+    assert [milestone.status for milestone in order.timeline].count(order.status) == 1
+
+
+def test_a_checkout_without_trouble_takes_five_steps_and_six_events() -> None:
+    checkouts = Checkouts()
+
+    order = checkouts.drive()
+
+    assert order.status == "confirmed"
+    assert checkouts.to_inventory.calls == ["reserve", "commit"]
+    assert checkouts.to_payments.calls == ["authorise", "capture"]
+    assert [event.type for event, _ in checkouts.store.events[order.id]] == [
+        "order_placed",
+        "order_stock_reserved",
+        "order_payment_authorized",
+        "order_stock_committed",
+        "order_payment_captured",
+        "order_confirmed",
+    ]
+
+
+def test_an_order_out_of_stock_ends_without_a_word_to_the_bank() -> None:
+    checkouts = Checkouts(stock=0)
+    stored = checkouts.store.read(checkouts.order_id)
+
+    order = Checkout(checkouts.store, checkouts.to_inventory, checkouts.to_payments).drive(stored, time.monotonic() + 5)  # type: ignore[arg-type]
+
+    assert (order.status, order.failure and order.failure.code) == ("failed", "OUT_OF_STOCK")
+    assert checkouts.to_inventory.calls == ["reserve"]
+    assert checkouts.to_payments.calls == []
+
+
+def test_a_reserve_that_was_lost_on_the_way_and_comes_after_the_order_has_failed_holds_nothing() -> None:
+    """The first try is under way when the second is refused; then stock comes in and the first one arrives."""
+    checkouts = Checkouts(stock=0)
+    checkouts.to_inventory.troubles = ["late"]
+    checkouts.drive()
+
+    order = checkouts.drive()
+    checkouts.inventory.stock = {"MUG": 10}
+    checkouts.to_inventory.land()
+
+    assert order.status == "failed"
+    assert checkouts.inventory.state(order.id) == "released"
+
+
+def test_a_capture_that_the_bank_declines_gives_the_promise_back() -> None:
+    checkouts = Checkouts()
+
+    def declines(payment_id: str) -> None:
+        raise PaymentDeclined("The card was closed meanwhile")
+
+    checkouts.payments.capture = declines  # type: ignore[method-assign,assignment]
+
+    order = checkouts.settle()
+
+    assert (order.status, order.failure and order.failure.code) == ("failed", "PAYMENT_DECLINED")
+    check_settled(order, checkouts.inventory, checkouts.payments)
+    assert order.payment_status == "voided"
+
+
+@pytest.mark.parametrize("busy", [RateLimited(), IdempotencyInProgress()])
+def test_a_partner_that_says_later_is_asked_again_and_the_order_does_not_fail(busy: DomainError) -> None:
+    checkouts = Checkouts()
+    real, answers = checkouts.inventory.reserve, [busy]
+
+    def reserve(**kwargs: object) -> object:
+        if answers:
+            raise answers.pop()
+        return real(**kwargs)  # type: ignore[arg-type]
+
+    checkouts.inventory.reserve = reserve  # type: ignore[method-assign,assignment]
+
+    waiting = checkouts.drive()
+    order = checkouts.drive()
+
+    assert (waiting.status, waiting.failure) == ("pending", None)
+    assert order.status == "confirmed"
+
+
+def test_an_order_that_came_to_nothing_is_never_said_to_be_worth_another_try() -> None:
+    """The same key finds the same failed order: 503 with Retry-After would be asked for ever."""
+    checkouts = Checkouts()
+    stored = checkouts.store.read(checkouts.order_id)
+    long_ago = events.OrderStockReserved(order_id=stored.order.id, expires_at=clock.now())
+    checkouts.inventory.reserve(stored.order.id, [{"sku": "MUG", "quantity": 1}])
+    checkouts.store.append(stored, [long_ago], clock.now())
+
+    order = checkouts.drive()
+
+    assert order.status == "failed"
+    assert order.failure is not None
+    assert order.failure.code == "INVALID_STATE"
+    check_settled(order, checkouts.inventory, checkouts.payments)
+
+
+def test_of_two_that_work_on_the_same_order_the_slower_one_goes_on_from_where_it_is_now() -> None:
+    checkouts = Checkouts()
+    old = checkouts.store.read(checkouts.order_id)
+    checkouts.drive()
+
+    order = Checkout(checkouts.store, checkouts.to_inventory, checkouts.to_payments).drive(old, time.monotonic() + 5)  # type: ignore[arg-type]
+
+    assert order.status == "confirmed"
+    with pytest.raises(VersionConflict):
+        checkouts.store.append(old, [events.OrderStockCommitted(order_id=old.order.id)], clock.now())
+
+
+def test_a_payment_that_the_customer_confirms_goes_on_and_one_given_up_fails() -> None:
+    confirmed, given_up = Checkouts(ASKING), Checkouts(ASKING)
+
+    assert confirmed.drive().status == "awaiting_payment"
+    assert given_up.drive().status == "awaiting_payment"
+    confirmed.payments.customer_confirms(confirmed.order.placed.payment_id)
+    given_up.payments.customer_gives_up(given_up.order.placed.payment_id)
+
+    assert confirmed.drive().status == "confirmed"
+    assert given_up.drive().status == "failed"
+    check_settled(given_up.order, given_up.inventory, given_up.payments)
+
+
+def test_an_undo_that_is_refused_is_kept_for_somebody_to_look_at() -> None:
+    checkouts = Checkouts(DECLINING)
+
+    def refuses(order_id: str) -> None:
+        raise PaymentDeclined("nonsense")
+
+    right = checkouts.inventory.release
+    checkouts.inventory.release = refuses  # type: ignore[method-assign,assignment]
+    stuck = checkouts.drive()
+    checkouts.inventory.release = right  # type: ignore[method-assign]
+
+    assert (stuck.status, saga.next_step(stuck)) == ("pending", saga.Step.RELEASE)
+    assert checkouts.drive().status == "failed"
+
+
+def test_waiting_grows_to_ten_seconds_and_stays_there() -> None:
+    assert [saga.delay(attempts).total_seconds() for attempts in (1, 2, 3, 4, 9)] == [1, 2, 5, 10, 10]
+
+
+def test_an_order_out_of_time_is_left_for_the_next_one() -> None:
+    checkouts = Checkouts()
+    stored: Stored = checkouts.store.read(checkouts.order_id)
+
+    order = Checkout(checkouts.store, checkouts.to_inventory, checkouts.to_payments).drive(stored, time.monotonic())  # type: ignore[arg-type]
+
+    assert order == stored.order
+    assert checkouts.to_inventory.calls == []
