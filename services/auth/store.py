@@ -5,7 +5,6 @@ from typing import Any
 
 from sqlalchemy import Row, delete, func, insert, select, update
 from sqlalchemy.dialects.postgresql import insert as pg_insert
-from sqlalchemy.orm import Session
 
 from schemas.base import Idempotency
 from schemas.events.auth import RefreshTokenReused, UserLoggedIn, UserLoggedOut, UserRegistered
@@ -13,7 +12,7 @@ from services.auth.domain import RefreshToken, Verdict, judge, normalised
 from services.auth.models import accounts, refresh_tokens, sessions
 from services.chassis.errors import Conflict, NotFound, Unauthenticated
 from services.chassis.ids import new_id
-from services.chassis.stores.postgres import PostgresStore
+from services.chassis.stores.postgres import PostgresStore, Session
 
 
 class AccountStore(PostgresStore):

@@ -32,7 +32,7 @@ def connect_postgres(service: str, store_class: type[P], size: int = 32) -> Iter
     finally:
         with store.transaction() as session:
             session.execute(text(f'drop schema "{schema}" cascade'))
-        store.sessions.kw["bind"].dispose()
+        store.close()
 
 
 @contextmanager

@@ -8,7 +8,6 @@ from typing import Any, ClassVar
 import orjson
 from sqlalchemy import Connection, bindparam, insert, select, text, update
 from sqlalchemy.exc import IntegrityError
-from sqlalchemy.orm import Session
 
 from schemas.base import Idempotency
 from schemas.events import orders as _events  # noqa: F401 - registers the events that `EVENTS` finds by type
@@ -17,11 +16,35 @@ from schemas.events.orders import OrderPlaced
 from services.chassis.envelopes import envelope
 from services.chassis.errors import DomainError, NotFound
 from services.chassis.outbox.postgres import OutboxTable
-from services.chassis.stores.postgres import PostgresStore
+from services.chassis.stores.postgres import PostgresStore, Session
 from services.chassis.wire import dumps
 from services.orders.domain.order import Order, after, fold
 from services.orders.domain.saga import next_step
 from services.orders.models import order_events, order_numbers, orders
+
+_KEEP_EVENTS = insert(order_events)
+_KEEP_ORDER = insert(orders)
+_NEXT_NUMBER = select(order_numbers.next_value())
+_STATUS = select(orders.c.status).where(orders.c.id == bindparam("order"))
+_HISTORY = (
+    select(order_events.c.body).where(order_events.c.order_id == bindparam("order")).order_by(order_events.c.version)
+)
+_READ = (
+    select(order_events.c.body, orders.c.payment_token, orders.c.attempts)
+    .join_from(order_events, orders, order_events.c.order_id == orders.c.id)
+    .where(order_events.c.order_id == bindparam("order"))
+    .order_by(order_events.c.version)
+)
+_MOVE_ON = (
+    update(orders)
+    .where(orders.c.id == bindparam("order"), orders.c.version == bindparam("at_version"))
+    .values(attempts=0, **{name: bindparam(name) for name in ("version", "status", "saga_due", "payment_token")})
+)
+_FOLD = (
+    select(order_events.c.order_id, order_events.c.body)
+    .where(order_events.c.order_id.in_(bindparam("orders", expanding=True)))
+    .order_by(order_events.c.order_id, order_events.c.version)
+)
 
 LEASE = timedelta(seconds=8)
 """For how long the process that works on an order's saga has it for itself; recording a step renews it."""
@@ -49,7 +72,7 @@ class OrderStore(PostgresStore):
 
     def next_number(self) -> int:
         with self.reading() as session:
-            return int(session.execute(select(order_numbers.next_value())).scalar_one())
+            return int(session.execute(_NEXT_NUMBER).scalar_one())
 
     def placed_with(self, key: Idempotency | None) -> str | None:
         """The id of the order that this command has placed already. Raises `IdempotencyKeyReused`."""
@@ -68,18 +91,9 @@ class OrderStore(PostgresStore):
             if reply := self.claim(session, key):
                 return self._read(session, reply["order_id"])
             order = after(None, placed, now)
-            session.execute(insert(order_events), [_row(placed, 1, now)])
-            session.execute(
-                insert(orders).values(
-                    id=order.id,
-                    version=1,
-                    status=order.status,
-                    payment_id=placed.payment_id,
-                    payment_token=token,
-                    saga_due=now + LEASE,
-                    created_at=now,
-                )
-            )
+            session.execute(_KEEP_EVENTS, [_row(placed, 1, now)])
+            row = {"id": order.id, "version": 1, "status": order.status, "payment_id": placed.payment_id}
+            session.execute(_KEEP_ORDER, row | {"payment_token": token, "saga_due": now + LEASE, "created_at": now})
             self.remember(session, key, {"order_id": order.id})
         return Stored(order, token, 0)
 
@@ -95,19 +109,19 @@ class OrderStore(PostgresStore):
         try:
             with self.transaction() as session:
                 changed = session.execute(
-                    update(orders)
-                    .where(orders.c.id == order.id, orders.c.version == stored.order.version)
-                    .values(
-                        version=order.version,
-                        status=order.status,
-                        attempts=0,
-                        saga_due=now + due if goes_on else None,
-                        payment_token=stored.payment_token if needs_token else None,
-                    )
+                    _MOVE_ON,
+                    {
+                        "order": order.id,
+                        "at_version": stored.order.version,
+                        "version": order.version,
+                        "status": order.status,
+                        "saga_due": now + due if goes_on else None,
+                        "payment_token": stored.payment_token if needs_token else None,
+                    },
                 )
-                if changed.rowcount != 1:  # type: ignore[attr-defined]
+                if changed.rowcount != 1:
                     raise VersionConflict()
-                session.execute(insert(order_events), rows)
+                session.execute(_KEEP_EVENTS, rows)
         except IntegrityError as raced:
             raise VersionConflict() from raced
         return Stored(order, stored.payment_token if needs_token else None, 0)
@@ -125,7 +139,7 @@ class OrderStore(PostgresStore):
     def status_of(self, order_id: str) -> str | None:
         """How far the order has come; None when there is none."""
         with self.reading() as session:
-            return session.execute(select(orders.c.status).where(orders.c.id == order_id)).scalar_one_or_none()
+            return session.execute(_STATUS, {"order": order_id}).scalar_one_or_none()
 
     def postpone(self, order_id: str, version: int, wait: timedelta, now: datetime) -> None:
         """Let the order rest for a while before its step is tried again."""
@@ -161,24 +175,14 @@ class OrderStore(PostgresStore):
 
     def fold_many(self, order_ids: Sequence[str]) -> list[Order]:
         """Orders made anew of nothing but their events."""
-        query = (
-            select(order_events.c.order_id, order_events.c.body)
-            .where(order_events.c.order_id.in_(bindparam("ids", expanding=True)))
-            .order_by(order_events.c.order_id, order_events.c.version)
-        )
         by_order: dict[str, list[dict[str, Any]]] = {}
         with self.reading() as session:
-            for order_id, body in session.execute(query, {"ids": list(order_ids)}):
+            for order_id, body in session.execute(_FOLD, {"orders": list(order_ids)}):
                 by_order.setdefault(order_id, []).append(orjson.loads(body))
         return [fold(_parsed(envelopes)) for envelopes in by_order.values()]
 
     def _read(self, session: Session | Connection, order_id: str) -> Stored:
-        rows = session.execute(
-            select(order_events.c.body, orders.c.payment_token, orders.c.attempts)
-            .join_from(order_events, orders, order_events.c.order_id == orders.c.id)
-            .where(order_events.c.order_id == order_id)
-            .order_by(order_events.c.version)
-        ).all()
+        rows = session.execute(_READ, {"order": order_id}).all()
         if not rows:
             raise NotFound("There is no such order")
         order = fold(_parsed(orjson.loads(row.body) for row in rows))
@@ -201,8 +205,7 @@ def _row(event: Event, version: int, now: datetime) -> dict[str, Any]:
 
 
 def _envelopes(session: Connection, order_id: str) -> list[dict[str, Any]]:
-    query = select(order_events.c.body).where(order_events.c.order_id == order_id).order_by(order_events.c.version)
-    return [orjson.loads(body) for body in session.execute(query).scalars()]
+    return [orjson.loads(body) for body in session.execute(_HISTORY, {"order": order_id}).scalars()]
 
 
 def _parsed(envelopes: Iterable[dict[str, Any]]) -> Iterable[tuple[Event, datetime]]:

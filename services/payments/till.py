@@ -8,12 +8,11 @@ is written down before (refunds), or found by looking at the provider's books (a
 from collections.abc import Callable
 from typing import Any, TypeVar
 
-from sqlalchemy.orm import Session
-
 from schemas.events import payments as events
 from schemas.events.base import Event
 from schemas.payments import Authorise
 from services.chassis.errors import InvalidState, ValidationFailed
+from services.chassis.stores.postgres import Session
 from services.payments import domain
 from services.payments.domain import PROCESSING, Payment, Refund
 from services.payments.providers.interface import Answer, Charge, Provider, ProviderRefuses, Standing

@@ -1,5 +1,6 @@
 """What it costs to send a parcel: flat, by weight, free above a total. And the way of a parcel."""
 
+import hashlib
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
@@ -46,16 +47,18 @@ def takes(tariff: Tariff, weight_g: int) -> bool:
 
 def zone_for(zones: Iterable[Zone], country: str, region: str | None) -> Zone | None:
     """The zone of a place: the one that names its region before the one that names its country before the rest."""
-    found: Zone | None = None
-    for zone in zones:
-        if country in zone.countries:
-            if zone.regions and region in zone.regions:
-                return zone
-            if not zone.regions:
-                found = zone
-        elif not zone.countries and found is None:
-            found = zone
-    return found
+
+    def closeness(zone: Zone) -> int | None:
+        if not zone.countries:
+            return 2
+        if country not in zone.countries:
+            return None
+        if not zone.regions:
+            return 1
+        return 0 if (region or "").casefold() in {name.casefold() for name in zone.regions} else None
+
+    near = [(found, zone.id, zone) for zone in zones if (found := closeness(zone)) is not None]
+    return min(near)[2] if near else None
 
 
 NEXT = {
@@ -73,11 +76,28 @@ def check_move(status: str, to: str) -> None:
         raise InvalidState(f"A parcel that is {status} can't become {to}", [{"field": "status", "status": status}])
 
 
-def offers(tariffs: Sequence[Tariff], subtotal: int, weight_g: int, currency: str) -> list[tuple[Tariff, int]]:
-    """The methods that take such a parcel, with their prices, cheapest first."""
+def offers(
+    tariffs: Sequence[Tariff], country: str, region: str | None, subtotal: int, weight_g: int, currency: str
+) -> list[tuple[Tariff, int]]:
+    """The methods that take such a parcel to such a place, with their prices, cheapest first."""
+    zone = zone_for({tariff.zone for tariff in tariffs}, country, region)
     priced = [
         (tariff, price(tariff, subtotal, weight_g))
         for tariff in tariffs
-        if tariff.currency == currency and takes(tariff, weight_g)
+        if tariff.zone == zone and tariff.currency == currency and takes(tariff, weight_g)
     ]
     return sorted(priced, key=lambda offer: (offer[1], offer[0].days_max, offer[0].method))
+
+
+def destinations(tariffs: Iterable[Tariff]) -> list[str]:
+    """The countries that a method goes to; none are named when it goes everywhere."""
+    zones = [tariff.zone for tariff in tariffs]
+    if not all(zone.countries for zone in zones):
+        return []
+    return sorted({country for zone in zones for country in zone.countries})
+
+
+def tracking_number(order_id: str, lines: Iterable[tuple[str, int]]) -> str:
+    """A number for a parcel that has none of its carrier: made of what is in it, so that a repetition gets the same."""
+    what = "|".join([order_id, *sorted(f"{sku}x{quantity}" for sku, quantity in lines)])
+    return "UP" + hashlib.sha256(what.encode()).hexdigest()[:14].upper()

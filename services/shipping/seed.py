@@ -1,5 +1,7 @@
 """What a new shop starts with: four zones, three methods, prices in dollars. Change them as you like; they are rows."""
 
+from typing import Any
+
 EU = (
     "AT", "BE", "BG", "HR", "CY", "CZ", "DE", "DK", "EE", "ES", "FI", "FR", "GR", "HU", "IE", "IT", "LT", "LU", "LV",
     "MT", "NL", "PL", "PT", "RO", "SE", "SI", "SK",
@@ -8,7 +10,7 @@ EU = (
 
 ZONES = [
     {"id": "domestic", "name": "United States", "countries": ["US"], "regions": []},
-    {"id": "us-remote", "name": "Alaska and Hawaii", "countries": ["US"], "regions": ["AK", "HI"]},
+    {"id": "us-remote", "name": "Alaska and Hawaii", "countries": ["US"], "regions": ["AK", "HI", "Alaska", "Hawaii"]},
     {"id": "europe", "name": "European Union, UK, Switzerland, Norway", "countries": [*EU, "GB", "CH", "NO"],
      "regions": []},
     {"id": "world", "name": "Rest of the world", "countries": [], "regions": []},
@@ -21,7 +23,15 @@ METHODS = [
 ]
 
 
-def _rate(method, zone, base, per_kg, free_above, max_weight_g, days):  # type: ignore[no-untyped-def]
+def _rate(
+    method: str,
+    zone: str,
+    base: int,
+    per_kg: int,
+    free_above: int | None,
+    max_weight_g: int | None,
+    days: tuple[int, int],
+) -> dict[str, Any]:
     return {
         "method": method,
         "zone": zone,

@@ -1,11 +1,9 @@
 """Shipping: quotes from the shop's rates, shipments with tracking numbers, and their way."""
 
-import hashlib
-import time
-from typing import Any, ClassVar
+from typing import Any
 
 from schemas.base import Caller
-from schemas.shipping import CreateShipment, PriceOf, Quote, ShipmentEventRequest
+from schemas.shipping import CreateShipment, PriceOf, Quote, ShipmentEventRequest, TrackingNumber
 from services.chassis.errors import NotFound, ValidationFailed
 from services.chassis.ids import is_id
 from services.chassis.money import json as money
@@ -16,8 +14,8 @@ from services.shipping import domain
 from services.shipping.domain import Tariff
 from services.shipping.store import ShippingStore
 
-TARIFFS_SECONDS = 5.0
-"""How old the rates may be that a quote is made from."""
+HOUSE_CARRIER = "UltraPost"
+"""Who carries a parcel whose method and carrier nobody has named."""
 
 
 class AddEvent(ShipmentEventRequest):
@@ -37,7 +35,6 @@ class ShippingService(Service):
     name = "shipping"
 
     store = Postgres(ShippingStore)
-    _kept: ClassVar[tuple[float, list[Tariff]]] = (0.0, [])
 
     @rpc
     def quote(self, command: Quote) -> list[dict[str, Any]]:
@@ -54,24 +51,21 @@ class ShippingService(Service):
 
     @rpc
     def methods(self) -> list[dict[str, Any]]:
-        """Every method, with the countries that it goes to."""
-        by_code: dict[str, dict[str, Any]] = {}
-        for tariff in self._tariffs():
-            shown = by_code.setdefault(
-                tariff.method,
-                {
-                    "method": tariff.method,
-                    "name": tariff.name,
-                    "carrier": tariff.carrier,
-                    "countries": set(),
-                    "days_min": tariff.days_min,
-                    "days_max": tariff.days_max,
-                },
-            )
-            shown["countries"].update(tariff.zone.countries)
-            shown["days_min"] = min(shown["days_min"], tariff.days_min)
-            shown["days_max"] = max(shown["days_max"], tariff.days_max)
-        return [shown | {"countries": sorted(shown["countries"])} for shown in by_code.values()]
+        """Every method, with the countries that it goes to; none named: everywhere."""
+        by_code: dict[str, list[Tariff]] = {}
+        for tariff in self.store.tariffs():
+            by_code.setdefault(tariff.method, []).append(tariff)
+        return [
+            {
+                "method": code,
+                "name": tariffs[0].name,
+                "carrier": tariffs[0].carrier,
+                "countries": domain.destinations(tariffs),
+                "days_min": min(tariff.days_min for tariff in tariffs),
+                "days_max": max(tariff.days_max for tariff in tariffs),
+            }
+            for code, tariffs in by_code.items()
+        ]
 
     @rpc
     def create_shipment(self, command: CreateParcel) -> dict[str, Any]:
@@ -82,9 +76,11 @@ class ShippingService(Service):
         if command.caller is not None and not command.caller.is_admin:
             command = command.model_copy(update={"vendor_id": command.caller.user_id})
         carrier = command.carrier or next(
-            (tariff.carrier for tariff in self._tariffs() if tariff.method == command.method), "UltraPost"
+            (tariff.carrier for tariff in self.store.tariffs() if tariff.method == command.method), HOUSE_CARRIER
         )
-        return self.store.create(command, carrier, command.tracking_number or tracking_number(command))
+        lines = [(line.sku, line.quantity) for line in command.items]
+        number = command.tracking_number or domain.tracking_number(command.order_id, lines)
+        return self.store.create(command, carrier, number)
 
     @rpc
     def add_event(self, command: AddEvent) -> dict[str, Any]:
@@ -104,35 +100,20 @@ class ShippingService(Service):
         return self.store.read(shipment_id)
 
     @rpc
-    def track(self, number: str) -> dict[str, Any]:
+    def track(self, number: TrackingNumber) -> dict[str, Any]:
         """Where the parcel with this number is. Raises `NotFound`."""
         return self.store.track(number)
 
-    def _tariffs(self) -> list[Tariff]:
-        read_at, tariffs = ShippingService._kept
-        if time.monotonic() - read_at > TARIFFS_SECONDS:
-            tariffs = self.store.tariffs()
-            ShippingService._kept = (time.monotonic(), tariffs)
-        return tariffs
-
     def _offers(self, command: Quote) -> list[tuple[Tariff, int]]:
-        tariffs = self._tariffs()
-        address = command.address
-        zones = {tariff.zone.id: tariff.zone for tariff in tariffs}.values()
-        zone = domain.zone_for(zones, address.country, address.region)
-        here = [tariff for tariff in tariffs if zone is not None and tariff.zone.id == zone.id]
-        return domain.offers(here, command.subtotal, command.weight_g, command.currency)
+        to = command.address
+        return domain.offers(
+            self.store.tariffs(), to.country, to.region, command.subtotal, command.weight_g, command.currency
+        )
 
     @staticmethod
     def _check_id(shipment_id: str) -> None:
         if not is_id(shipment_id):
             raise NotFound("There is no such shipment")
-
-
-def tracking_number(command: CreateShipment) -> str:
-    """A number for a parcel that has none of its carrier: made of what is in it, so that a repetition gets the same."""
-    what = "|".join([command.order_id, *sorted(f"{line.sku}x{line.quantity}" for line in command.items)])
-    return "UP" + hashlib.sha256(what.encode()).hexdigest()[:14].upper()
 
 
 def _shown(tariff: Tariff, price: int) -> dict[str, Any]:

@@ -1,30 +1,45 @@
 """Every query on rates, shipments and their stations."""
 
-from typing import Any
+import time
+from typing import Any, Final
 
-from sqlalchemy import func, insert, select, update
+from sqlalchemy import Engine, func, insert, select, update
 from sqlalchemy.dialects.postgresql import insert as pg_insert
-from sqlalchemy.orm import Session
 
 from schemas.events.shipping import ShipmentCreated, ShipmentMoved
 from schemas.shipping import CreateShipment
 from services.chassis.clock import rfc3339
 from services.chassis.errors import Conflict, NotFound
 from services.chassis.ids import new_id
-from services.chassis.stores.postgres import PostgresStore
+from services.chassis.stores.postgres import PostgresStore, Session
 from services.shipping import seed
 from services.shipping.domain import Tariff, Zone, check_move
 from services.shipping.models import methods, rates, shipments, stations, zones
+
+TARIFFS_SECONDS: Final = 5.0
+"""How old the rates may be: a checkout asks for them twice, people change them twice a year."""
 
 
 class ShippingStore(PostgresStore):
     """Tariffs are few and rarely changed; shipments are looked up by id, number and order."""
 
+    def __init__(self, engine: Engine) -> None:
+        super().__init__(engine)
+        self._kept: tuple[float, list[Tariff]] = (0.0, [])
+
     def tariffs(self) -> list[Tariff]:
-        """All rates with their method and zone."""
+        """All rates with their method and zone, as they were at most five seconds ago."""
+        good_until, tariffs = self._kept
+        if time.monotonic() >= good_until:
+            tariffs = self.read_tariffs()
+            self._kept = (time.monotonic() + TARIFFS_SECONDS, tariffs)
+        return tariffs
+
+    def read_tariffs(self) -> list[Tariff]:
+        """All rates as they are."""
         query = select(rates, methods.c.name, methods.c.carrier, zones.c.countries, zones.c.regions).join_from(
             rates, methods
-        ).join(zones)  # fmt: skip
+        ).join(zones).order_by(rates.c.method, rates.c.zone, rates.c.currency)  # fmt: skip
         with self.transaction() as session:
             return [
                 Tariff(
@@ -66,7 +81,9 @@ class ShippingStore(PostgresStore):
                 return dict(reply)
             made = session.execute(pg_insert(shipments).values(row).on_conflict_do_nothing())
             if made.rowcount == 0:  # type: ignore[attr-defined]
-                return self._known(session, command.order_id, tracking_number)
+                known = self._known(session, command, tracking_number)
+                self.remember(session, command.idempotency, known)
+                return known
             session.execute(insert(stations).values(shipment_id=shipment_id, status="created"))
             self.emit(
                 session,
@@ -128,10 +145,14 @@ class ShippingStore(PostgresStore):
             for table, rows in ((zones, seed.ZONES), (methods, seed.METHODS), (rates, seed.RATES)):
                 session.execute(pg_insert(table).on_conflict_do_nothing(), rows)
 
-    def _known(self, session: Session, order_id: str, number: str) -> dict[str, Any]:
+    def _known(self, session: Session, command: CreateShipment, number: str) -> dict[str, Any]:
+        """The order's parcel with this number. A vendor may have made it, who doesn't know whose order it is."""
         shown = self._shown(session, shipments.c.tracking_number == number)
-        if shown["order_id"] != order_id:
+        if shown["order_id"] != command.order_id:
             raise Conflict("Another shipment has this number", [{"field": "tracking_number", "message": "is taken"}])
+        if command.user_id is not None:
+            unknown = (shipments.c.id == shown["id"], shipments.c.user_id.is_(None))
+            session.execute(update(shipments).where(*unknown).values(user_id=command.user_id))
         return shown
 
     def _shown(self, session: Session, condition: Any) -> dict[str, Any]:

@@ -4,14 +4,13 @@ from typing import Any
 
 from sqlalchemy import Row, delete, func, insert, select, update
 from sqlalchemy.dialects.postgresql import insert as pg_insert
-from sqlalchemy.orm import Session
 
 from schemas.events.users import AddressBookChanged, ProfileUpdated
 from schemas.users import AddressRequest, UpdateProfile
 from services.chassis.clock import rfc3339
 from services.chassis.errors import NotFound
 from services.chassis.ids import new_id
-from services.chassis.stores.postgres import PostgresStore
+from services.chassis.stores.postgres import PostgresStore, Session
 from services.users.domain import check_room
 from services.users.models import addresses, profiles
 

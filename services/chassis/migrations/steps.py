@@ -70,7 +70,7 @@ def seed_postgres(service: str, url: str) -> None:
     for store_class in stores_of(service, postgres.PostgresStore):
         store = postgres.open_store(store_class, url, service)
         store.seed()
-        store.sessions.kw["bind"].dispose()
+        store.close()
 
 
 def prepare_mongo(service: str, url: str) -> None:

@@ -125,12 +125,13 @@ class PostgresRelay:
         pace = Pace()
         while not self._stopping:
             pace.keep()
+            connection.poll()  # takes in what has been told; what comes from here on may not be in the query's answer
+            connection.notifies.clear()
             cursor.execute(self._table.unpublished)
             rows = cursor.fetchall()
-            connection.notifies.clear()
             OUTBOX_LAG.labels(self.service).set(float(rows[0][2]) if rows else 0)
-            if rows:
-                self._publish(cursor, publisher, rows)
+            left = self._publish(cursor, publisher, rows) if rows else False
+            if left or connection.notifies or len(rows) == BATCH:
                 continue
             if self._housekeeping and time.monotonic() > clean_at:
                 self._housekeeping()
@@ -142,7 +143,8 @@ class PostgresRelay:
         cursor: "psycopg2.extensions.cursor",
         publisher: ConfirmingPublisher,
         rows: list[tuple[int, str, float]],
-    ) -> None:
+    ) -> bool:
+        """Publish the rows; True when some are left because nobody listens to them yet."""
         envelopes = [orjson.loads(body) for _, body, _ in rows]
         confirmed = publisher.publish(envelopes)
         done = [row[0] for row, wrapped in zip(rows, envelopes, strict=True) if wrapped["id"] in confirmed]
@@ -150,3 +152,4 @@ class PostgresRelay:
         if len(done) < len(rows):
             log.warning("events_unroutable", service=self.service, waiting=len(rows) - len(done))
             time.sleep(RETRY_SECONDS)
+        return len(done) < len(rows)

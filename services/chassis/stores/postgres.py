@@ -5,11 +5,9 @@ from contextlib import contextmanager
 from typing import Any, ClassVar, Generic, TypeVar
 
 from nameko_sqlalchemy.database import DB_URIS_KEY, Database
-from nameko_sqlalchemy.database import Session as ClosingSession
-from sqlalchemy import Connection, Engine, create_engine, delete, insert, select, text
+from sqlalchemy import Connection, Engine, and_, bindparam, create_engine, delete, insert, select, text, update
 from sqlalchemy.dialects.postgresql import insert as pg_insert
 from sqlalchemy.engine import make_url
-from sqlalchemy.orm import Session, sessionmaker
 
 from schemas.base import Idempotency
 from schemas.events.base import Event
@@ -22,7 +20,14 @@ from services.chassis.wire import dumps
 
 S = TypeVar("S", bound="PostgresStore")
 
-_OUTBOX = "outbox"
+# Statements are built once: making one anew costs as much of our CPU as executing it.
+_WRITE_OUTBOX = insert(outbox)
+_SEE = pg_insert(inbox).on_conflict_do_nothing()
+_CLAIM = pg_insert(idempotency).on_conflict_do_nothing()
+_THIS_KEY = and_(idempotency.c.owner == bindparam("of_owner"), idempotency.c.key == bindparam("of_key"))
+_KNOWN = select(idempotency.c.fingerprint, idempotency.c.reply).where(_THIS_KEY)
+_REMEMBER = update(idempotency).where(_THIS_KEY).values(reply=bindparam("reply"))
+
 KEEP_DAYS = 7
 """How long keys and seen events are remembered: clients and brokers try again within minutes, people within days."""
 
@@ -35,8 +40,37 @@ def service_url(url: str, schema: str) -> str:
 
 
 def engine_options(size: int) -> dict[str, Any]:
-    """A pool for `size` concurrent workers; one that waits longer than 3 s for a connection gives up."""
-    return {"pool_size": size, "max_overflow": 4, "pool_timeout": 3, "pool_use_lifo": True, "pool_recycle": 1800}
+    """A pool for `size` concurrent workers; one that waits longer than 3 s for a connection gives up.
+
+    Half of the connections are kept, the others are made when all work at once.
+    """
+    kept = max(size // 2, 1)
+    return {
+        "pool_size": kept,
+        "max_overflow": size - kept + 4,
+        "pool_timeout": 3,
+        "pool_use_lifo": True,
+        "pool_recycle": 1800,
+    }
+
+
+def _autocommitting(engine: Engine) -> Engine:
+    """A second pool for single queries. Switching one pool's connections to and fro would cost a round trip each."""
+    return create_engine(engine.url, isolation_level="AUTOCOMMIT", **(engine_options(8) | {"max_overflow": 16}))
+
+
+class Session:
+    """A transaction in work: statements in, rows out, and the events that will be published when it commits.
+
+    SQLAlchemy's own session keeps track of objects, which our stores have none of; going round it halves what a
+    statement costs.
+    """
+
+    __slots__ = ("execute", "outbox")
+
+    def __init__(self, connection: Connection) -> None:
+        self.execute = connection.execute
+        self.outbox: list[dict[str, str]] = []
 
 
 class PostgresStore:
@@ -44,18 +78,18 @@ class PostgresStore:
 
     outbox_table: ClassVar[OutboxTable] = OutboxTable()
 
-    def __init__(self, sessions: sessionmaker[Session]) -> None:
-        self.sessions = sessions
-        engine: Engine = sessions.kw["bind"]
-        self._autocommit = engine.execution_options(isolation_level="AUTOCOMMIT")
+    def __init__(self, engine: Engine) -> None:
+        self.engine = engine
+        self._autocommit = _autocommitting(engine)
 
     @contextmanager
     def transaction(self) -> Iterator[Session]:
         """One transaction: committed at the end, rolled back by an exception. Events are written just before."""
-        with self.sessions() as session:
+        with self.engine.begin() as connection:
+            session = Session(connection)
             yield session
-            if rows := session.info.pop(_OUTBOX, None):
-                session.execute(insert(outbox), rows)
+            if session.outbox:
+                connection.execute(_WRITE_OUTBOX, session.outbox)
 
     @contextmanager
     def reading(self) -> Iterator[Connection]:
@@ -63,16 +97,20 @@ class PostgresStore:
         with self._autocommit.connect() as connection:
             yield connection
 
+    def close(self) -> None:
+        """Give all connections back to the server."""
+        self._autocommit.dispose()
+        self.engine.dispose()
+
     def emit(self, session: Session, event: Event, sequence: int | None = None) -> None:
         """Publish an event if, and only if, this transaction commits."""
         wrapped = envelope(event, sequence)
-        session.info.setdefault(_OUTBOX, []).append({"id": wrapped["id"], "body": dumps(wrapped).decode()})
+        session.outbox.append({"id": wrapped["id"], "body": dumps(wrapped).decode()})
 
     def first_time(self, session: Session, event: Event, handler: str = "") -> bool:
         """Record in this transaction that the event was handled; False when it had been already."""
         row = {"event_id": event.meta.id, "handler": handler}
-        recorded = session.execute(pg_insert(inbox).values(row).on_conflict_do_nothing())
-        return bool(recorded.rowcount)  # type: ignore[attr-defined]
+        return bool(session.execute(_SEE, row).rowcount)
 
     def claim(self, session: Session, key: Idempotency | None) -> Any | None:
         """The stored reply when this command was carried out before; None when it is to be carried out now.
@@ -83,17 +121,13 @@ class PostgresStore:
         if key is None:
             return None
         row = {"owner": key.owner, "key": key.key, "fingerprint": key.fingerprint}
-        if session.execute(pg_insert(idempotency).values(row).on_conflict_do_nothing()).rowcount == 1:  # type: ignore[attr-defined]
+        if session.execute(_CLAIM, row).rowcount == 1:
             return None
         return self.known(session, key)
 
     def known(self, session: Session | Connection, key: Idempotency) -> Any | None:
         """The stored reply of a command that was carried out before, without claiming it. Raises as `claim` does."""
-        record = session.execute(
-            select(idempotency.c.fingerprint, idempotency.c.reply).where(
-                idempotency.c.owner == key.owner, idempotency.c.key == key.key
-            )
-        ).one_or_none()
+        record = session.execute(_KNOWN, {"of_owner": key.owner, "of_key": key.key}).one_or_none()
         if record is None:
             return None
         if record.fingerprint != key.fingerprint:
@@ -105,11 +139,7 @@ class PostgresStore:
     def remember(self, session: Session, key: Idempotency | None, reply: Any) -> None:
         """Store the reply of a command that was claimed in this transaction."""
         if key is not None:
-            session.execute(
-                idempotency.update()
-                .where(idempotency.c.owner == key.owner, idempotency.c.key == key.key)
-                .values(reply=reply)
-            )
+            session.execute(_REMEMBER, {"of_owner": key.owner, "of_key": key.key, "reply": reply})
 
     def forget_old(self) -> None:
         """Delete keys and seen events of more than seven days ago."""
@@ -123,12 +153,12 @@ class PostgresStore:
 
 
 class Postgres(Database, Generic[S]):
-    """Gives each worker the store, on nameko-sqlalchemy's sessions, and relays the service's outbox."""
+    """Gives each worker the store, on the engine that nameko-sqlalchemy makes, and relays the service's outbox."""
 
     kind = "postgres"
 
     def __init__(self, store_class: type[S]) -> None:
-        super().__init__(store_class, session_options={"expire_on_commit": False, "close_on_exit": True})
+        super().__init__(store_class)
         self.store_class = store_class
 
     def setup(self) -> None:
@@ -139,7 +169,7 @@ class Postgres(Database, Generic[S]):
         uris[f"{service}:{self.store_class.__name__}"] = url.replace("{", "{{").replace("}", "}}")
         self.engine_options = engine_options(settings.workers)
         super().setup()
-        self.store = self.store_class(self.Session)
+        self.store = self.store_class(self.engine)
         self.relay = PostgresRelay(
             service, settings.postgres_url, settings.amqp_url, self.store_class.outbox_table, self.store.forget_old
         )
@@ -156,11 +186,11 @@ class Postgres(Database, Generic[S]):
 
     def stop(self) -> None:
         self.relay.stop()
-        super().stop()
+        self.store.close()
 
     def kill(self) -> None:
         self.relay.stop()
-        super().kill()
+        self.store.close()
 
     def ping(self) -> None:
         with self.engine.connect() as connection:
@@ -169,6 +199,4 @@ class Postgres(Database, Generic[S]):
 
 def open_store(store_class: type[S], url: str, schema: str, size: int = 5) -> S:
     """A store outside of a service: for migrations, tools and tests."""
-    engine: Engine = create_engine(service_url(url, schema), **engine_options(size))
-    sessions = sessionmaker(bind=engine, class_=ClosingSession, expire_on_commit=False, close_on_exit=True)
-    return store_class(sessions)
+    return store_class(create_engine(service_url(url, schema), **engine_options(size)))

@@ -4,10 +4,9 @@ from typing import Any
 
 from sqlalchemy import func, insert, select, update
 from sqlalchemy.dialects.postgresql import insert as pg_insert
-from sqlalchemy.orm import Session
 
 from services.chassis.ids import new_id
-from services.chassis.stores.postgres import PostgresStore
+from services.chassis.stores.postgres import PostgresStore, Session
 from services.payments.models import sandbox_charges, sandbox_requests
 
 

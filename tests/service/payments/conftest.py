@@ -51,7 +51,7 @@ class Shop:
 
     def __init__(self, store: MortalStore) -> None:
         self.store = store
-        self.bank = SandboxBank(store.sessions)
+        self.bank = SandboxBank(store.engine)
         self.sandbox = SandboxProvider(self.bank, "secret", TIMEOUT)
         self.till = Till(store, {"sandbox": self.sandbox}, {"sandbox": Caller("sandbox")})
 
