@@ -83,6 +83,8 @@ def _view(
         arguments: dict[str, Any] = {}
         if path is not None:
             arguments["path"] = parse.path(path, parts)
+        if must_have_key:
+            idempotency.require_key()
         if query is not None:
             arguments["query"] = parse.query(query)
         else:
@@ -93,7 +95,7 @@ def _view(
             parse.body(parse.NoBody)
         if endpoint.key == "no":
             return handler(**arguments)
-        return idempotency.once(lambda: handler(**arguments), required=must_have_key)
+        return idempotency.once(lambda: handler(**arguments))
 
     return view
 

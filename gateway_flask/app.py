@@ -39,8 +39,8 @@ def create_app(
     keep_ms = settings.idempotency_hours * 3_600_000
     app.extensions["settings"] = settings
     app.extensions["redis"] = store if store is not None else replies.connect(settings.redis_url)
-    app.extensions["replies"] = replies.Replies(app.extensions["redis"], keep_ms)
-    app.extensions["idempotency_secret"] = settings.idempotency_secret.get_secret_value().encode()
+    app.extensions["replies"] = replies.Replies(app.extensions["redis"], keep_ms, settings.secret)
+    app.extensions["secret"] = settings.secret
     routes.install(app)
     docs.install(app)
     return app

@@ -41,6 +41,7 @@ BODIES: Final[dict[str, dict[str, Any]]] = {
     },
     "patch_product": {"status": "archived"},
     "create_category": {"name": "Kitchen"},
+    "put_tax_rate": {"country": "DE", "tax_class": "standard", "rate_bp": 1900, "name": "MwSt."},
     "adjust_stock": {"delta": 25, "reason": "delivery"},
     "add_item": {"sku": "MUG-RED", "quantity": 2},
     "set_quantity": {"quantity": 3},

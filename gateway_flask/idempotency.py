@@ -36,12 +36,16 @@ _KEY: Final = re.compile(r"[\x20-\x7e]{1,255}")
 KEPT_HEADERS: Final = ("Content-Type", "ETag", "Location", "X-Cart-Id", "Cache-Control")
 
 
-def once(work: Callable[[], Response], *, required: bool) -> Response:
+def require_key() -> None:
+    """Before anything is read of the request: without a key its body doesn't matter."""
+    if request.headers.get(HEADER) is None:
+        raise IdempotencyKeyRequired
+
+
+def once(work: Callable[[], Response]) -> Response:
     """Do `work`, or replay what it replied when it was done under this key before."""
     key = request.headers.get(HEADER)
     if key is None:
-        if required:
-            raise IdempotencyKeyRequired
         return work()
     if not _KEY.fullmatch(key):
         raise ValidationFailed.of(HEADER, "must be 1 to 255 printable ASCII characters")
@@ -116,5 +120,5 @@ def _fingerprint() -> str:
         order_key(),
         request.headers.get("If-Match"),
     ]
-    secret: bytes = current_app.extensions["idempotency_secret"]
+    secret: bytes = current_app.extensions["secret"]
     return hmac.new(secret, orjson.dumps(asked, option=orjson.OPT_SORT_KEYS), hashlib.sha256).hexdigest()

@@ -4,10 +4,10 @@ import threading
 import time
 from typing import Final
 
-import amqp
 import redis
 from flask import current_app
 
+from gateway_flask.presence import consumers
 from gateway_flask.settings import GatewaySettings
 from services.chassis.registry import JOURNEY_SERVICES
 from services.chassis.wire import BROKER_ERRORS, connect
@@ -41,14 +41,14 @@ def _redis() -> str:
 
 
 def _broker() -> dict[str, str]:
-    """A service is there when somebody takes from its request queue; a passive declaration says how many do."""
+    """A service is there when somebody takes from its request queue."""
     settings: GatewaySettings = current_app.extensions["settings"]
     states = dict.fromkeys(JOURNEY_SERVICES, "unknown")
     try:
         connection = connect(settings.amqp_url)
         try:
             for service in JOURNEY_SERVICES:
-                states[service] = _consumers(connection, f"rpc-{service}")
+                states[service] = _state(consumers(connection, service))
         finally:
             connection.close()
     except BROKER_ERRORS as error:
@@ -56,11 +56,7 @@ def _broker() -> dict[str, str]:
     return {"rabbitmq": "up", **states}
 
 
-def _consumers(connection: amqp.Connection, queue: str) -> str:
-    channel = connection.channel()  # one each: the broker closes it when there is no such queue
-    try:
-        count = channel.queue_declare(queue, passive=True).consumer_count
-    except amqp.exceptions.NotFound:
+def _state(listening: int | None) -> str:
+    if listening is None:
         return "down: never started"
-    channel.close()
-    return "up" if count else "down: nobody listens"
+    return "up" if listening else "down: nobody listens"

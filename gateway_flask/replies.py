@@ -1,6 +1,11 @@
-"""Finished replies and marks of what is being worked on, in Redis. Each step is one script, so one winner."""
+"""Finished replies and marks of what is being worked on, in Redis. Each step is one script, so one winner.
+
+Replies are kept encrypted: those of sign-ups hold tokens, those of guests' orders the key to them, and all of them
+what nobody who reads Redis needs to know.
+"""
 
 import hashlib
+import secrets
 from collections.abc import Callable
 from dataclasses import dataclass
 from enum import Enum
@@ -9,11 +14,15 @@ from typing import Any, Final
 import orjson
 import redis
 import structlog
+from cryptography.exceptions import InvalidTag
+from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
 log = structlog.get_logger()
 
 LEASE_MS: Final = 30_000
 """How long a mark holds: a gateway that was killed blocks its keys no longer than this."""
+NONCE_BYTES: Final = 12
+"""NIST SP 800-38D, 5.2.1.1."""
 
 _CLAIM: Final = """
 local kept = redis.call('HMGET', KEYS[1], 'fingerprint', 'status', 'headers', 'body')
@@ -62,8 +71,9 @@ class Reply:
 class Replies:
     """The store. Its outage is never the request's."""
 
-    def __init__(self, client: "redis.Redis", keep_ms: int) -> None:
+    def __init__(self, client: "redis.Redis", keep_ms: int, secret: bytes) -> None:
         self._keep_ms = keep_ms
+        self._cipher = AESGCM(hashlib.blake2b(b"kept replies", key=secret[:64], digest_size=32).digest())
         self._claim = client.register_script(_CLAIM)
         self._keep = client.register_script(_KEEP)
         self._forget = client.register_script(_FORGET)
@@ -81,12 +91,17 @@ class Replies:
         verdict = Verdict(answer[0])
         if verdict is not Verdict.DONE:
             return verdict, None
-        return verdict, Reply(int(answer[1]), orjson.loads(answer[2]), answer[3])
+        try:
+            body = self._cipher.decrypt(answer[3][:NONCE_BYTES], answer[3][NONCE_BYTES:], name.encode())
+        except InvalidTag:  # kept under another secret: the services will know
+            return Verdict.UNKNOWN, None
+        return verdict, Reply(int(answer[1]), orjson.loads(answer[2]), body)
 
     def keep(self, name: str, mark: str, reply: Reply) -> bool:
         """Keep the outcome, if the key is still marked as ours."""
-        headers = orjson.dumps(reply.headers)
-        return bool(self._try(self._keep, name, mark, reply.status, headers, reply.body, self._keep_ms))
+        nonce = secrets.token_bytes(NONCE_BYTES)
+        body = nonce + self._cipher.encrypt(nonce, reply.body, name.encode())
+        return bool(self._try(self._keep, name, mark, reply.status, orjson.dumps(reply.headers), body, self._keep_ms))
 
     def forget(self, name: str, mark: str) -> bool:
         """Free the key for another try."""

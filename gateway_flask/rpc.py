@@ -6,7 +6,9 @@ from typing import Any, Protocol
 
 from flask import Flask, current_app, g
 
+from gateway_flask.presence import Presence
 from services.chassis.client import RpcClient
+from services.chassis.errors import DeadlineExceeded, ServiceUnavailable
 
 
 class Client(Protocol):
@@ -44,17 +46,27 @@ def install(app: Flask, amqp_url: str, deadline: float, client: Client | None = 
     """Give the app its way to the services."""
     app.extensions["rpc"] = _Lazy(lambda: client or RpcClient(amqp_url))
     app.extensions["rpc_deadline"] = deadline
+    app.extensions["presence"] = Presence(amqp_url)
 
 
 def call(service: str, method: str, /, *, deadline: float | None = None, **arguments: Any) -> Any:
-    """Ask a service on behalf of the request in work. Raises its `DomainError`."""
+    """Ask a service on behalf of the request in work.
+
+    Raises its `DomainError`, `ServiceUnavailable` when it isn't running, `DeadlineExceeded` when it doesn't answer.
+    """
     extensions = current_app.extensions
-    client = extensions["rpc"].get()
+    client, presence = extensions["rpc"].get(), extensions["presence"]
     visit = g.get("visit")
-    return client.call(
-        service,
-        method,
-        deadline=deadline or extensions["rpc_deadline"],
-        context=visit.context() if visit else None,
-        **arguments,
-    )
+    presence.check(service)
+    try:
+        return client.call(
+            service,
+            method,
+            deadline=deadline or extensions["rpc_deadline"],
+            context=visit.context() if visit else None,
+            **arguments,
+        )
+    except DeadlineExceeded:
+        if presence.look(service):
+            raise
+        raise ServiceUnavailable(f"The service {service} is not running at the moment") from None

@@ -14,10 +14,16 @@ class GatewaySettings(Settings):
     max_body_bytes: int = Field(1_048_576, ge=1024, le=67_108_864, description="largest body of a request")
 
     idempotency_hours: int = Field(24, ge=1, le=720, description="how long a finished reply can be replayed")
+    secret_key: SecretStr = Field(min_length=16, description="the instance's secret")
     idempotency_secret: SecretStr = Field(
-        SecretStr(""), description="keys the fingerprints, so that nobody guesses a password from a stored one"
+        SecretStr(""), description="keys fingerprints and kept replies; the instance's secret when empty"
     )
 
     rate_limit_sign_in: str = Field("600/minute", description="sign-ins and registrations of one address; empty: none")
     rate_limit_writes: str = Field("60000/minute", description="anonymous writes of one address; empty: none")
     rate_limit_storage: str = Field("memory://", description="where hits are counted: of one process, or a Redis URL")
+
+    @property
+    def secret(self) -> bytes:
+        """What kept fingerprints and replies are keyed with: they come from passwords, and hold tokens."""
+        return (self.idempotency_secret.get_secret_value() or self.secret_key.get_secret_value()).encode()

@@ -11,6 +11,7 @@ from jwt.algorithms import OKPAlgorithm
 from gateway_flask.settings import GatewaySettings
 
 USER = "0197b1c8-7a5e-7cc0-9f00-3f5b6d0c1a2b"
+SESSION = "0197b1c8-7a5e-7cc0-9f00-5e5510000001"
 
 
 class FakeServices:
@@ -68,7 +69,7 @@ class Issuer:
             "email": "ada@example.com",
             "name": "Ada Lovelace",
             "roles": list(roles or ("CUSTOMER",)),
-            "sid": "session-1",
+            "sid": SESSION,
             "type": "access",
             "jti": "token-1",
             "iat": now,
@@ -88,5 +89,6 @@ def settings(**changed: Any) -> GatewaySettings:
         "mongo_url": "mongodb://127.0.0.1:1",
         "redis_url": "redis://127.0.0.1:1",
         "kafka_bootstrap": "127.0.0.1:1",
+        "secret_key": "a secret of tests only",
     }
     return GatewaySettings(**(nowhere | changed))

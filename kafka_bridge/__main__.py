@@ -18,7 +18,7 @@ def main() -> None:
     bridge = Bridge(settings)
     for wanted in (signal.SIGTERM, signal.SIGINT):
         signal.signal(wanted, lambda *_: bridge.stopping.set())
-    serve(settings.bind_host, port_of(BRIDGE, settings.port_base), lambda: dict(bridge.states))
+    serve(settings.bind_host, port_of(BRIDGE, settings.port_base), bridge.health)
     structlog.get_logger().info("started")
     bridge.run()
 

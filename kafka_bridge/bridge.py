@@ -67,6 +67,9 @@ class Bridge:
                 self.stopping.wait(RECONNECT_SECONDS)
         self._producer.flush(5)
 
+    def health(self) -> dict[str, str]:
+        return dict(self.states)
+
     def _topics_are_there(self) -> bool:
         try:
             ensure_topics(self.settings)
@@ -79,9 +82,9 @@ class Bridge:
     def _carry(self, connection: amqp.Connection) -> None:
         channel = connection.channel()
         self._open.clear()  # what was out on the old connection comes again on this one
-        _declare(channel)
+        _declare(channel, self.settings.bridge_name)
         channel.basic_qos(0, self.settings.in_flight, False)
-        channel.basic_consume(intake_queue(BRIDGE).name, callback=self._produce)
+        channel.basic_consume(intake_queue(self.settings.bridge_name).name, callback=self._produce)
         self.states["rabbitmq"] = "up"
         try:
             while not self.stopping.is_set():
@@ -168,9 +171,9 @@ class _InFlight:
         self.tag, self.dead, self.done = tag, dead, done
 
 
-def _declare(channel: amqp.Channel) -> None:
+def _declare(channel: amqp.Channel, name: str) -> None:
     """The bridge's queue, bound to everything that every service says, and where the unreadable ends."""
-    queue, dead = intake_queue(BRIDGE).name, dead_queue(BRIDGE).name
+    queue, dead = intake_queue(name).name, dead_queue(name).name
     channel.queue_declare(dead, durable=True, auto_delete=False, arguments=QUORUM)
     arguments = {
         **QUORUM,

@@ -52,6 +52,12 @@ class LowStockQuery(Schema):
 # ---- what services ask of each other -------------------------------------------------------------------------------
 
 
+class RunningLow(LowStockQuery):
+    """The question behind it: about these SKUs, or all."""
+
+    skus: Annotated[list[Sku], Field(max_length=10_000)] | None = None
+
+
 class StockLine(Request):
     """So many of a SKU."""
 

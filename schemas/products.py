@@ -181,6 +181,15 @@ class TaxRateWrite(Request):
     name: Line = Field(description="As it is printed: VAT, MwSt., Sales tax")
 
 
+TaxRateId = Annotated[str, StringConstraints(pattern=r"^[A-Z]{2}:([A-Z0-9]{1,3}|\*):[a-z]{1,20}$")]
+
+
+class TaxRateQuery(Schema):
+    """Which rates."""
+
+    country: Country | None = None
+
+
 class ProductQuery(Schema):
     """Filters, order and page of the product list. `attr.NAME=VALUE` filters by an attribute; several must all hold."""
 
@@ -354,7 +363,7 @@ class ImportReport(Schema):
 class TaxRate(Schema):
     """A tax rate in force."""
 
-    id: str
+    id: TaxRateId
     country: Country
     region: Region | None = None
     tax_class: TaxClass

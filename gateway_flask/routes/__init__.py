@@ -2,11 +2,23 @@
 
 from flask_openapi3 import OpenAPI
 
-from gateway_flask.routes import auth, cart, categories, inventory, orders, payments, products, shipping, system, users
+from gateway_flask.routes import (
+    auth,
+    cart,
+    categories,
+    inventory,
+    orders,
+    payments,
+    products,
+    shipping,
+    system,
+    taxes,
+    users,
+)
 
 
 def install(app: OpenAPI) -> None:
     """Add every route to the app."""
-    for area in (auth, users, products, categories, inventory, cart, shipping, orders, payments):
+    for area in (auth, users, products, categories, taxes, inventory, cart, shipping, orders, payments):
         app.register_api(area.api.blueprint)
     system.install(app)

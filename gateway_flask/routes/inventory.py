@@ -7,16 +7,18 @@ from gateway_flask.envelope import listing, ok
 from gateway_flask.identity import Who
 from gateway_flask.routes.paths import SkuPath, WarehousePath
 from gateway_flask.rpc import call
-from gateway_flask.visit import idempotency
+from gateway_flask.visit import idempotency, visit
 from schemas.inventory import AdjustStock, Level, LowLevel, LowStockQuery, Warehouse, WarehouseWrite
+from services.chassis.errors import NotFound
 
 api = Api("inventory", "Inventory", "Stock by SKU and warehouse.", "/inventory")
 
 
 @api.get("/low-stock", reply=LowLevel, many=True, who=Who.VENDOR)
 def low_stock(query: LowStockQuery) -> Response:
-    """SKUs that are at or below their threshold, the scarcest first."""
-    return listing(call("inventory", "low_stock", page=query.page, limit=query.limit), "Low stock")
+    """SKUs that are at or below their threshold, the scarcest first; a vendor's own."""
+    skus = None if _is_admin() else call("products", "vendor_skus", vendor_id=visit().caller.user_id)
+    return listing(call("inventory", "low_stock", page=query.page, limit=query.limit, skus=skus), "Low stock")
 
 
 @api.get("/warehouses", reply=Warehouse, many=True, who=Who.ADMIN)
@@ -41,12 +43,27 @@ def delete_warehouse(path: WarehousePath) -> Response:
 
 @api.get("/<path:sku>", reply=Level, who=Who.VENDOR)
 def get_level(path: SkuPath) -> Response:
-    """What there is of a SKU, over all warehouses and in each."""
+    """What there is of a SKU, over all warehouses and in each; a vendor's own."""
+    _check_own(path.sku)
     return ok(call("inventory", "get_level", sku=path.sku), "Stock")
 
 
 @api.post("/<path:sku>/adjust", reply=Level, who=Who.VENDOR, key="may")
 def adjust_stock(path: SkuPath, body: AdjustStock) -> Response:
-    """Count more or fewer units than we thought. Never below what is reserved."""
+    """Count more or fewer units than we thought. Never below what is reserved. A vendor counts their own."""
+    _check_own(path.sku)
     level = call("inventory", "adjust", sku=path.sku, **body.model_dump(), idempotency=idempotency())
     return ok(level, "Stock adjusted")
+
+
+def _is_admin() -> bool:
+    return "ADMIN" in visit().caller.roles
+
+
+def _check_own(sku: str) -> None:
+    """Whose a SKU is, `products` knows; `inventory` counts. Raises `NotFound` for another vendor's."""
+    if _is_admin():
+        return
+    known = call("products", "price_skus", skus=[sku])
+    if sku not in known or known[sku]["vendor_id"] != visit().caller.user_id:
+        raise NotFound(f"There is no stock record of {sku}")

@@ -7,6 +7,7 @@ from pydantic import Field, StringConstraints
 from schemas.base import Id, Schema, Sku, Slug
 from schemas.inventory import WarehouseCode
 from schemas.payments import Provider
+from schemas.products import TaxRateId
 from schemas.shipping import TrackingNumber
 
 
@@ -46,6 +47,12 @@ class NumberPath(Schema):
     """A parcel by the number that the carrier gave it."""
 
     number: TrackingNumber
+
+
+class TaxRatePath(Schema):
+    """A tax rate by its id: `US:CA:standard`, or `DE:*:reduced` for all of a country."""
+
+    id: TaxRateId
 
 
 class ProviderPath(Schema):

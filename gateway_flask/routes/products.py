@@ -61,21 +61,30 @@ def get_product(path: ProductPath) -> Response:
 
 @api.put("/<string:id>", reply=ProductDetail, who=Who.VENDOR, key="may", headers=("If-Match",))
 def update_product(path: ProductPath, body: ProductWrite) -> Response:
-    """Replace a product. With `If-Match`: just the version that was read."""
+    """Replace a product: what is left out gets its default. With `If-Match`: only the version that was read.
+
+    A SKU that is left out is no longer sold; its stock record stays.
+    """
     return _changed("update_product", path, product=_said(body))
 
 
 @api.patch("/<string:id>", reply=ProductDetail, who=Who.VENDOR, key="may", headers=("If-Match",))
 def patch_product(path: ProductPath, body: ProductPatch) -> Response:
-    """Change some fields of a product; what is left out stays."""
+    """Change some fields of a product: what is left out stays, null empties, a list replaces the whole list.
+
+    With `If-Match`: only the version that was read.
+    """
     return _changed("patch_product", path, patch=_said(body))
 
 
 @api.delete("/<string:id>", reply=None, who=Who.VENDOR, key="may", headers=("If-Match",))
 def delete_product(path: ProductPath) -> Response:
-    """Archive a product: it is no longer listed or sold; orders keep what they know of it."""
+    """Delete a product: its slug and its SKUs can be used again; orders keep what they know of it.
+
+    To take it off the shelves for a while, PATCH its `status` to `archived`.
+    """
     _change("delete_product", path)
-    return ok(None, "Product archived")
+    return ok(None, "Product deleted")
 
 
 def _changed(method: str, path: ProductPath, **arguments: Any) -> Response:

@@ -10,7 +10,7 @@ from gateway_flask.identity import Who
 from gateway_flask.routes.cart import whose
 from gateway_flask.routes.paths import IdPath, NumberPath
 from gateway_flask.rpc import call
-from gateway_flask.visit import caller, idempotency
+from gateway_flask.visit import caller, idempotency, visit
 from schemas.shipping import (
     Rate,
     RatesRequest,
@@ -26,9 +26,10 @@ api = Api("shipping", "Shipping", "Rates, shipments and tracking.")
 
 @api.post("/shipping/rates", reply=Rate, many=True, who=Who.GUEST, headers=("X-Cart-Id",))
 def shipping_rates(body: RatesRequest) -> Response:
-    """What it costs to send the cart there, by each method that goes there."""
+    """What it costs to send a cart there, by each method that goes there: the own one, or the guest's `cart_id`."""
     address = body.address.model_dump()
-    cart: dict[str, Any] = {"cart_id": body.cart_id, "user_id": None} if body.cart_id else whose()
+    others = body.cart_id is not None and body.cart_id != visit().caller.user_id
+    cart: dict[str, Any] = {"cart_id": body.cart_id, "user_id": None} if others else whose()
     goods = call("cart", "checkout_view", **cart, country=address["country"], region=address["region"])
     parcel = {key: goods[key] for key in ("subtotal", "weight_g", "currency")}
     return ok(call("shipping", "quote", address=address, **parcel), "Shipping rates")

@@ -9,8 +9,8 @@ from schemas.base import Line as TextLine
 from schemas.inventory import (
     Delta,
     InitialLevel,
-    LowStockQuery,
     ReserveStock,
+    RunningLow,
     WarehouseCode,
     WarehouseWrite,
 )
@@ -100,9 +100,9 @@ class InventoryService(Service):
         return self.stock.counts.get_many(skus)
 
     @rpc
-    def low_stock(self, query: LowStockQuery) -> Reply:
-        """What is at its threshold or below, the scarcest first."""
-        return self.stock.counts.running_low(Paging(query.page, query.limit))
+    def low_stock(self, query: RunningLow) -> Reply:
+        """What is at its threshold or below, the scarcest first; of `skus` only, if they are given."""
+        return self.stock.counts.running_low(Paging(query.page, query.limit), query.skus)
 
     @rpc
     def list_warehouses(self) -> list[Reply]:

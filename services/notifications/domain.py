@@ -1,14 +1,17 @@
 """Which message an event asks for, and what it says."""
 
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Final
 
 from schemas.events.auth import UserRegistered
 from schemas.events.orders import OrderConfirmed
 
-CURRENCY_SIGNS = {"USD": "$", "EUR": "€", "GBP": "£"}
-WITHOUT_MINOR_UNIT = {"JPY", "KRW", "CLP", "VND"}
-"""ISO 4217 currencies whose minor unit is the currency itself."""
+CURRENCY_SIGNS: Final = {"USD": "$", "EUR": "€", "GBP": "£", "JPY": "¥"}
+DECIMALS: Final = {
+    **dict.fromkeys(("JPY", "KRW", "CLP", "VND", "ISK", "UGX", "XAF", "XOF", "XPF", "PYG"), 0),
+    **dict.fromkeys(("BHD", "IQD", "JOD", "KWD", "LYD", "OMR", "TND"), 3),
+}
+"""ISO 4217: currencies whose minor unit isn't a hundredth."""
 
 
 @dataclass(frozen=True)
@@ -35,10 +38,11 @@ def order_confirmation(event: OrderConfirmed, shop: str) -> Message:
         channel="email",
         recipient=event.user_id or event.email,
         to=event.email,
-        subject=f"{shop}: order {event.number} is confirmed",
+        subject=one_line(f"{shop}: order {event.number} is confirmed"),
         facts={
             "number": event.number,
-            "address": event.shipping_address,
+            "address": address_lines(event.shipping_address),
+            "method": event.shipping_method.replace("_", " ").replace("-", " ").capitalize(),
             "lines": [
                 {
                     "title": line.title,
@@ -49,7 +53,7 @@ def order_confirmation(event: OrderConfirmed, shop: str) -> Message:
                 for line in event.items
             ],
             "subtotal": spoken(totals.subtotal, currency),
-            "discount": spoken(totals.discount, currency) if totals.discount else None,
+            "discount": spoken(-totals.discount, currency) if totals.discount else None,
             "shipping": spoken(totals.shipping, currency) if totals.shipping else "free",
             "tax": spoken(totals.tax, currency),
             "total": spoken(totals.total, currency),
@@ -65,14 +69,27 @@ def welcome(event: UserRegistered, shop: str) -> Message:
         channel="email",
         recipient=event.user_id,
         to=event.email,
-        subject=f"Welcome to {shop}, {event.first_name}",
-        facts={"first_name": event.first_name},
+        subject=one_line(f"Welcome to {shop}, {event.first_name}"),
+        facts={"first_name": one_line(event.first_name)},
     )
 
 
 def spoken(amount: int, currency: str) -> str:
     """An amount as a person reads it: $1,234.50."""
-    sign = CURRENCY_SIGNS.get(currency, f"{currency} ")
-    if currency in WITHOUT_MINOR_UNIT:
-        return f"{sign}{amount:,}"
-    return f"{sign}{amount // 100:,}.{amount % 100:02d}"
+    decimals = DECIMALS.get(currency, 2)
+    whole, part = divmod(abs(amount), 10**decimals)
+    figure = f"{whole:,}.{part:0{decimals}d}" if decimals else f"{whole:,}"
+    return f"{'−' if amount < 0 else ''}{CURRENCY_SIGNS.get(currency, f'{currency} ')}{figure}"
+
+
+def address_lines(address: dict[str, Any]) -> list[str]:
+    """An address as it stands on a parcel; what it doesn't have leaves no gap."""
+    town = " ".join(part for part in (address.get("postal_code"), address.get("city")) if part)
+    place = ", ".join(part for part in (town, address.get("region")) if part)
+    lines = (address.get("name"), address.get("line1"), address.get("line2"), place, address.get("country"))
+    return [line for line in lines if line]
+
+
+def one_line(text: str) -> str:
+    """What may stand in a header or a heading: no line ends, no control characters."""
+    return " ".join("".join(char if char.isprintable() else " " for char in text).split())

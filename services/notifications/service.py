@@ -6,6 +6,7 @@ from nameko.extensions import DependencyProvider
 
 from schemas.events.auth import UserRegistered
 from schemas.events.orders import OrderConfirmed
+from services.chassis.errors import ServiceUnavailable
 from services.chassis.events import on_event
 from services.chassis.service import Configured, Service
 from services.chassis.settings import load
@@ -49,11 +50,15 @@ class NotificationsService(Service):
 
     def _send(self, message: Message) -> None:
         """Send a message that was not sent yet. A mail server that is away makes the event come again."""
-        if not self.store.is_to_be_sent(message):
+        rendered = render(message, self.settings.shop_name, self.settings.shop_url)
+        if not self.store.take_on(message):
             return
         try:
-            self.mailer.send(message, render(message, self.settings.shop_name, self.settings.shop_url))
+            self.mailer.send(message, rendered)
         except AddressRefused as refused:
             self.store.refused(message, str(refused))
+        except ServiceUnavailable:
+            self.store.put_back(message)
+            raise
         else:
             self.store.sent(message)

@@ -1,13 +1,18 @@
 """Every query on messages: one document per message, whatever becomes of it."""
 
-from typing import Any
+from datetime import datetime, timedelta
+from typing import Any, Final
 
 from pymongo.errors import DuplicateKeyError
 
 from schemas.events.notifications import NotificationFailed, NotificationSent
 from services.chassis import clock
+from services.chassis.errors import ServiceUnavailable
 from services.chassis.stores.mongo import MongoStore
 from services.notifications.domain import Message
+
+LEASE: Final = timedelta(minutes=2)
+"""Longer than a mail server may take: who holds a message for so long has died."""
 
 
 class MessageStore(MongoStore):
@@ -17,8 +22,12 @@ class MessageStore(MongoStore):
         super().indexes()
         self.db["messages"].create_index([("recipient", 1), ("created_at", -1)])
 
-    def is_to_be_sent(self, message: Message) -> bool:
-        """Record the message; False when it has been sent, or refused for good, before."""
+    def take_on(self, message: Message) -> bool:
+        """Make the message this worker's for two minutes; False when it was sent, or refused for good, before.
+
+        Raises `ServiceUnavailable` while another worker has it: its event comes again, for the other may die.
+        """
+        now = clock.now()
         document = {
             "_id": message.id,
             "kind": message.kind,
@@ -27,14 +36,18 @@ class MessageStore(MongoStore):
             "to": message.to,
             "subject": message.subject,
             "status": "queued",
-            "created_at": clock.now(),
+            "leased_until": now + LEASE,
+            "created_at": now,
         }
         try:
             self.db["messages"].insert_one(document)
         except DuplicateKeyError:
-            known = self.db["messages"].find_one({"_id": message.id}, {"status": 1})
-            return known is not None and known["status"] == "queued"
+            return self._take_over(message, now + LEASE)
         return True
+
+    def put_back(self, message: Message) -> None:
+        """The message couldn't be sent for now: whoever comes next may try."""
+        self.db["messages"].update_one({"_id": message.id, "status": "queued"}, {"$unset": {"leased_until": ""}})
 
     def sent(self, message: Message) -> None:
         """Record that the message has left, and say so."""
@@ -54,10 +67,20 @@ class MessageStore(MongoStore):
         )
         self._close(message, event, {"status": "failed", "reason": reason, "failed_at": clock.now()})
 
+    def _take_over(self, message: Message, until: datetime) -> bool:
+        free = {"_id": message.id, "status": "queued", "leased_until": {"$not": {"$gt": clock.now()}}}
+        if self.db["messages"].update_one(free, {"$set": {"leased_until": until}}).modified_count:
+            return True
+        if self.db["messages"].find_one({"_id": message.id, "status": "queued"}, {"_id": 1}):
+            raise ServiceUnavailable("The message is being sent")
+        return False
+
     def _close(self, message: Message, event: Any, values: dict[str, Any]) -> None:
         def work(session: Any) -> None:
             changed = self.db["messages"].update_one(
-                {"_id": message.id, "status": "queued"}, {"$set": values}, session=session
+                {"_id": message.id, "status": "queued"},
+                {"$set": values, "$unset": {"leased_until": ""}},
+                session=session,
             )
             if changed.modified_count:
                 self.emit(session, event)

@@ -13,6 +13,7 @@ from schemas.products import (
     ProductPatch,
     ProductQuery,
     ProductWrite,
+    TaxRateId,
     TaxRateWrite,
 )
 from services.chassis import clock
@@ -97,6 +98,11 @@ class ProductsService(Service):
         Prices are without tax, in minor units; `tax_rate_bp` is 0 without a country.
         """
         return self.catalogue.reading.price(skus, country, region)
+
+    @rpc
+    def vendor_skus(self, vendor_id: Id) -> list[str]:
+        """The SKUs of a vendor's products in every status, at most 10,000 of them."""
+        return self.catalogue.reading.skus_of(vendor_id)
 
     # ---- writing -------------------------------------------------------------------------------------------------
 
@@ -227,7 +233,7 @@ class ProductsService(Service):
         return self.catalogue.tax.put(rate.model_dump())
 
     @rpc
-    def delete_tax_rate(self, rate_id: Annotated[str, Field(max_length=40)], caller: Caller) -> None:
+    def delete_tax_rate(self, rate_id: TaxRateId, caller: Caller) -> None:
         _check_admin(caller)
         self.catalogue.tax.delete(rate_id)
 

@@ -80,4 +80,5 @@ def test_the_page_and_its_assets_are_served_by_us() -> None:
     assert "https://" not in page
     for asset in ("css/swagger-ui.css", "js/swagger-ui-bundle.js", "images/swagger.svg"):
         assert f"/docs/assets/{asset}" in page
-        assert client.get(f"/docs/assets/{asset}").status_code == 200
+        with client.get(f"/docs/assets/{asset}") as served:
+            assert served.status_code == 200

@@ -42,21 +42,14 @@ def service_url(url: str, schema: str) -> str:
 def engine_options(size: int) -> dict[str, Any]:
     """A pool for `size` concurrent workers; one that waits longer than 3 s for a connection gives up.
 
-    Half of the connections are kept, the others are made when all work at once.
+    Connections are made when they are needed and then kept: overflow ones would be made anew for each request.
     """
-    kept = max(size // 2, 1)
-    return {
-        "pool_size": kept,
-        "max_overflow": size - kept + 4,
-        "pool_timeout": 3,
-        "pool_use_lifo": True,
-        "pool_recycle": 1800,
-    }
+    return {"pool_size": size, "max_overflow": 4, "pool_timeout": 3, "pool_use_lifo": True, "pool_recycle": 1800}
 
 
 def _autocommitting(engine: Engine) -> Engine:
     """A second pool for single queries. Switching one pool's connections to and fro would cost a round trip each."""
-    return create_engine(engine.url, isolation_level="AUTOCOMMIT", **(engine_options(8) | {"max_overflow": 16}))
+    return create_engine(engine.url, isolation_level="AUTOCOMMIT", **engine_options(16))
 
 
 class Session:

@@ -113,10 +113,15 @@ class Counts:
     def get_many(self, skus: Sequence[str]) -> dict[str, Document]:
         return {level["_id"]: to_level(level) for level in self.levels.find({"_id": {"$in": list(skus)}}, _READ)}
 
-    def running_low(self, paging: Paging) -> Document:
-        """What is at its threshold or below, the scarcest first."""
-        low = self.levels.find({"low": True}, {"available": 1, "low_stock_threshold": 1}).sort(
-            [("available", 1), ("_id", 1)]
+    def running_low(self, paging: Paging, skus: Sequence[str] | None = None) -> Document:
+        """What is at its threshold or below (of `skus`, or of all), the scarcest first."""
+        wanted: Document = {"low": True}
+        if skus is not None:
+            wanted["_id"] = {"$in": list(skus)}
+        low = (
+            self.levels.find(wanted, {"available": 1, "low_stock_threshold": 1})
+            .sort([("available", 1), ("_id", 1)])
+            .hint("running_low")
         )
         items = [
             {
@@ -126,7 +131,7 @@ class Counts:
             }
             for level in low.skip(paging.offset).limit(paging.limit)
         ]
-        return page(items, self.levels.count_documents({"low": True}, hint="running_low"), paging)
+        return page(items, self.levels.count_documents(wanted, hint="running_low"), paging)
 
 
 def to_level(level: Document) -> Document:

@@ -2,6 +2,7 @@
 
 import time
 from collections.abc import Sequence
+from itertools import islice
 from typing import Any
 
 import orjson
@@ -16,6 +17,7 @@ from services.products.domain.tax import rate
 from services.products.store.tax import TaxRates
 
 MAX_TOTALS = 1_000
+MAX_SKUS = 10_000
 
 _DETAIL = {"listing": 1, "detail": 1, "variants": 1}
 _PRICED = {
@@ -100,6 +102,14 @@ class Reading:
             for variant in document["variants"]
             if variant["sku"] in wanted
         }
+
+    def skus_of(self, vendor_id: str) -> list[str]:
+        """The SKUs of a vendor's products, whatever their status, up to `MAX_SKUS`."""
+        condition = listing.conditions(ProductQuery(), listing.STATUSES, vendor_id)
+        index = listing.index_for(condition, "title")
+        found = self.products.find(condition, {"_id": 0, "variants.sku": 1}).hint(index)
+        skus = (variant["sku"] for document in found for variant in document["variants"])
+        return list(islice(skus, MAX_SKUS))
 
     def forget_totals(self) -> None:
         """What we have just written ourselves counts at once."""

@@ -24,6 +24,7 @@ from services.chassis.errors import (
     ServiceUnavailable,
 )
 
+SECRET = b"a secret of this test"
 ORDER = {
     "email": "ada@example.com",
     "shipping_address": {"name": "A", "line1": "1", "city": "C", "postal_code": "1", "country": "US"},
@@ -199,7 +200,7 @@ def test_without_redis_the_services_are_asked_each_time(
     orders = Orders()
     services.answer("orders.place_order", orders)
     client = make_app().test_client()
-    client.application.extensions["replies"] = Replies(redis.Redis(port=1), 1000)
+    client.application.extensions["replies"] = Replies(redis.Redis(port=1), 1000, SECRET)
 
     for _ in range(2):
         headers = {"Idempotency-Key": key, "X-Cart-Id": f"cart-{key}"}
@@ -210,7 +211,7 @@ def test_without_redis_the_services_are_asked_each_time(
 
 def test_a_killed_gateways_mark_expires(store: "redis.Redis", key: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("gateway_flask.replies.LEASE_MS", 200)
-    replies, name = Replies(store, 60_000), Replies.name("user:1", key)
+    replies, name = Replies(store, 60_000, SECRET), Replies.name("user:1", key)
 
     assert replies.claim(name, "f", "first") == (Verdict.OURS, None)
     assert replies.claim(name, "f", "second") == (Verdict.IN_PROGRESS, None)
@@ -221,7 +222,7 @@ def test_a_killed_gateways_mark_expires(store: "redis.Redis", key: str, monkeypa
 
 def test_a_late_finisher_overwrites_nothing(store: "redis.Redis", key: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("gateway_flask.replies.LEASE_MS", 100)
-    replies, name = Replies(store, 60_000), Replies.name("user:1", key)
+    replies, name = Replies(store, 60_000, SECRET), Replies.name("user:1", key)
     replies.claim(name, "f", "late")
     time.sleep(0.2)
     replies.claim(name, "f", "successor")
@@ -233,3 +234,18 @@ def test_a_late_finisher_overwrites_nothing(store: "redis.Redis", key: str, monk
     assert not replies.forget(name, "successor")
     assert replies.claim(name, "f", "reader") == (Verdict.DONE, reply)
     assert 50_000 < store.pttl(name) <= 60_000
+
+
+def test_kept_replies_are_read_by_nobody_else(store: "redis.Redis", key: str) -> None:
+    replies, name = Replies(store, 60_000, SECRET), Replies.name("user:1", key)
+    replies.claim(name, "f", "mark")
+    replies.keep(name, "mark", Reply(201, {}, b'{"access_token": "of the customer"}'))
+
+    kept = store.hgetall(name)
+    another, elsewhere = Replies(store, 60_000, b"another secret altogether"), Replies.name("user:2", key)
+    store.hset(elsewhere, mapping=kept)
+
+    assert b"access_token" not in b"".join(kept.values())
+    assert another.claim(name, "f", "reader") == (Verdict.UNKNOWN, None)
+    assert replies.claim(elsewhere, "f", "reader") == (Verdict.UNKNOWN, None)
+    assert replies.claim(name, "f", "reader")[0] is Verdict.DONE

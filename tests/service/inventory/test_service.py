@@ -33,6 +33,8 @@ def test_an_order_from_first_count_to_return(call: Any) -> None:
     assert call("commit", order_id=order)["status"] == "committed"
     assert call("get_level", sku="MUG")["available"] == 1
     assert call("low_stock")["items"] == [{"sku": "MUG", "available": 1, "low_stock_threshold": 5}]
+    assert call("low_stock", skus=["MUG"])["total"] == 1
+    assert call("low_stock", skus=["LAMP"])["items"] == []
     assert call("release", order_id=order)["status"] == "released"
     assert call("adjust", sku="MUG", delta=-1, reason="broken")["on_hand"] == 2
     assert call("get_levels", skus=["MUG", "GHOST"]).keys() == {"MUG"}

@@ -77,6 +77,14 @@ def test_drafts_are_seen_by_those_who_may(call: Any) -> None:
         call("list_managed_products", query={}, caller=SHOPPER)
 
 
+def test_a_vendors_skus_are_those_of_every_status(call: Any) -> None:
+    for sku, status in (("A", "active"), ("B", "draft"), ("C", "archived")):
+        call("create_product", product=fields(sku=sku, title=sku, status=status), caller=VENDOR.model_dump())
+    call("create_product", product=fields(sku="D", title="D"), caller=RIVAL.model_dump())
+
+    assert sorted(call("vendor_skus", vendor_id=VENDOR.user_id)) == ["A", "B", "C"]
+
+
 def test_changing_and_deleting(call: Any) -> None:
     admin = ADMIN.model_dump()
     call("create_product", product=fields(), caller=admin)

@@ -11,7 +11,7 @@ from flask.testing import FlaskClient
 from flask_openapi3 import OpenAPI
 
 from gateway_flask import identity
-from gateway_flask.testing import USER, FakeServices, Issuer
+from gateway_flask.testing import SESSION, USER, FakeServices, Issuer
 from services.chassis.errors import ServiceUnavailable
 
 ME = "/api/v1/auth/me"
@@ -36,7 +36,7 @@ def test_a_good_token_gets_in(client: FlaskClient, services: FakeServices, issue
     assert response.get_json()["data"] == {"id": USER}
     assert services.arguments("auth.me") == {"user_id": USER}
     assert services.context is not None
-    assert (services.context["user_id"], services.context["session_id"]) == (USER, "session-1")
+    assert (services.context["user_id"], services.context["session_id"]) == (USER, SESSION)
 
 
 def test_the_keys_are_fetched_once(client: FlaskClient, services: FakeServices, issuer: Issuer) -> None:
@@ -113,6 +113,7 @@ def test_roles(
 ) -> None:
     page = {"items": [], "page": 1, "limit": 20, "total": 0, "next_cursor": None}
     services.answer("inventory.low_stock", page)
+    services.answer("products.vendor_skus", [])
     services.answer("inventory.list_warehouses", [])
     services.answer("orders.list_orders", page)
 

@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 from flask.testing import FlaskClient
 
-from gateway_flask.testing import USER, FakeServices, Issuer
+from gateway_flask.testing import SESSION, USER, FakeServices, Issuer
 from services.chassis.errors import PaymentDeclined, ServiceUnavailable
 
 ID = "0197b1c8-7a5e-7cc0-9f00-000000000001"
@@ -27,7 +27,7 @@ KEY = {"Idempotency-Key": "key-1"}
     ("method", "path", "role", "body", "asked", "arguments"),
     [
         ("POST", "/auth/refresh", None, {"refresh_token": "r"}, "auth.refresh", {"refresh_token": "r"}),
-        ("POST", "/auth/logout", "CUSTOMER", None, "auth.logout", {"session_id": "session-1"}),
+        ("POST", "/auth/logout", "CUSTOMER", None, "auth.logout", {"session_id": SESSION}),
         ("POST", "/auth/logout", "CUSTOMER", {"refresh_token": "r"}, "auth.logout", {"refresh_token": "r"}),
         ("POST", "/auth/logout-all", "CUSTOMER", None, "auth.logout_all", {"user_id": USER}),
         ("GET", "/users/me", "CUSTOMER", None, "users.get_profile", {"user_id": USER}),
@@ -39,11 +39,13 @@ KEY = {"Idempotency-Key": "key-1"}
         ("GET", "/categories/mugs", None, None, "products.get_category", {"slug": "mugs"}),
         ("PUT", "/categories/mugs", "ADMIN", {"name": "Mugs"}, "products.update_category", {"slug": "mugs"}),
         ("DELETE", "/categories/mugs", "ADMIN", None, "products.delete_category", {"slug": "mugs"}),
-        ("GET", "/inventory/A/B", "VENDOR", None, "inventory.get_level", {"sku": "A/B"}),
+        ("GET", "/inventory/A/B", "ADMIN", None, "inventory.get_level", {"sku": "A/B"}),
         ("POST", "/inventory/A/B/adjust", "ADMIN", {"delta": -2, "reason": "x"}, "inventory.adjust", {"sku": "A/B"}),
         ("GET", "/inventory/warehouses", "ADMIN", None, "inventory.list_warehouses", {}),
         ("PUT", "/inventory/warehouses/main", "ADMIN", {"name": "M"}, "inventory.put_warehouse", {"code": "main"}),
         ("DELETE", "/inventory/warehouses/main", "ADMIN", None, "inventory.delete_warehouse", {"code": "main"}),
+        ("GET", "/tax-rates?country=DE", "ADMIN", None, "products.tax_rates", {"country": "DE"}),
+        ("DELETE", "/tax-rates/DE:*:standard", "ADMIN", None, "products.delete_tax_rate", {"rate_id": "DE:*:standard"}),
         ("GET", "/shipping/methods", None, None, "shipping.methods", {}),
         ("GET", f"/shipments/{ID}", "CUSTOMER", None, "shipping.get_shipment", {"shipment_id": ID}),
         ("GET", "/tracking/UP0000042", None, None, "shipping.track", {"number": "UP0000042"}),
@@ -130,9 +132,10 @@ def test_money_needs_an_idempotency_key(client: FlaskClient, services: FakeServi
         (f"/payments/{ID}/capture", {}, issuer.bearer("ADMIN")),
         (f"/payments/{ID}/refunds", {}, issuer.bearer("ADMIN")),
     ):
-        response = client.post(f"/api/v1{path}", json=body, headers=headers)
-        assert response.status_code == 400
-        assert response.get_json()["error"]["code"] == "IDEMPOTENCY_KEY_REQUIRED"
+        for sent in (body, {"quantity": "wrong"}):
+            response = client.post(f"/api/v1{path}", json=sent, headers=headers)
+            assert response.status_code == 400
+            assert response.get_json()["error"]["code"] == "IDEMPOTENCY_KEY_REQUIRED"
     assert [name for name, _ in services.calls if name != "auth.jwks"] == []
 
 
