@@ -1,0 +1,36 @@
+"""Who listens, as the broker itself says it."""
+
+import uuid
+from collections.abc import Iterator
+
+import amqp
+import pytest
+
+from gateway_flask.presence import Presence, consumers
+from services.chassis.errors import ServiceUnavailable
+from services.chassis.settings import Settings
+from services.chassis.wire import connect
+
+
+@pytest.fixture
+def connection() -> Iterator[amqp.Connection]:
+    connection = connect(Settings().amqp_url)
+    yield connection
+    connection.close()
+
+
+def test_a_service_is_there_when_somebody_takes_from_its_queue(connection: amqp.Connection) -> None:
+    service = f"test-{uuid.uuid4().hex}"
+    presence = Presence(Settings().amqp_url)
+    assert consumers(connection, service) is None
+    assert not presence.look(service)
+    with pytest.raises(ServiceUnavailable):
+        presence.check(service)
+
+    channel = connection.channel()
+    channel.queue_declare(f"rpc-{service}", auto_delete=True)
+    assert consumers(connection, service) == 0
+    channel.basic_consume(f"rpc-{service}", callback=print)
+
+    assert consumers(connection, service) == 1
+    assert Presence(Settings().amqp_url).look(service)
