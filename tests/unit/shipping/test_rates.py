@@ -1,0 +1,101 @@
+"""What it costs, where a place is, and what a parcel may do next."""
+
+from dataclasses import replace
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from services.chassis.errors import InvalidState
+from services.shipping import domain
+from services.shipping.domain import NEXT, Tariff, Zone
+
+US, REMOTE = Zone("us", ("US",)), Zone("us-remote", ("US",), ("AK", "Alaska"))
+EUROPE, WORLD = Zone("europe", ("DE", "FR")), Zone("world", ())
+ZONES = [WORLD, US, REMOTE, EUROPE]
+FLAT = Tariff("standard", "Standard", "Post", US, "USD", 499, 0, None, None, 2, 5)
+STATUSES = ("created", "in_transit", "out_for_delivery", "delivered", "returned", "lost")
+
+
+def test_flat() -> None:
+    assert [domain.price(FLAT, 1, grams) for grams in (0, 1, 99_999)] == [499, 499, 499]
+
+
+@pytest.mark.parametrize(("grams", "price"), [(0, 499), (1, 649), (1000, 649), (1001, 799), (2500, 949)])
+def test_each_started_kilogram_costs(grams: int, price: int) -> None:
+    assert domain.price(replace(FLAT, per_kg=150), 100, grams) == price
+
+
+@pytest.mark.parametrize(("subtotal", "price"), [(9_999, 499), (10_000, 0), (10_001, 0)])
+def test_free_from_a_total_on(subtotal: int, price: int) -> None:
+    assert domain.price(replace(FLAT, free_above=10_000), subtotal, 5000) == price
+
+
+@given(st.integers(0, 10**12), st.integers(0, 10**9), st.integers(0, 10**9), st.integers(0, 10**5))
+def test_a_heavier_parcel_is_never_cheaper(subtotal: int, light: int, more: int, per_kg: int) -> None:
+    tariff = replace(FLAT, per_kg=per_kg, free_above=10**6)
+    assert 0 <= domain.price(tariff, subtotal, light) <= domain.price(tariff, subtotal, light + more)
+
+
+@pytest.mark.parametrize(
+    ("country", "region", "zone"),
+    [
+        ("US", None, US),
+        ("US", "CA", US),
+        ("US", "AK", REMOTE),
+        ("US", "alaska", REMOTE),
+        ("DE", "AK", EUROPE),
+        ("JP", None, WORLD),
+    ],
+)
+def test_the_zone_that_names_the_region_comes_before_the_country_before_the_rest(
+    country: str, region: str | None, zone: Zone
+) -> None:
+    for zones in (ZONES, ZONES[::-1]):
+        assert domain.zone_for(zones, country, region) == zone
+
+
+def test_where_no_zone_is_nothing_is_sent() -> None:
+    assert domain.zone_for([US, EUROPE], "JP", None) is None
+    assert domain.offers([FLAT], "JP", None, 100, 100, "USD") == []
+
+
+def test_offers_are_those_that_go_there_and_carry_it_cheapest_first() -> None:
+    express = replace(FLAT, method="express", base=1299, days_max=2)
+    light = replace(FLAT, method="letter", base=99, max_weight_g=500)
+    euro = replace(FLAT, method="euro", currency="EUR")
+    there = replace(FLAT, method="there", zone=EUROPE)
+    tariffs = [express, FLAT, light, euro, there]
+
+    def methods(grams: int) -> list[tuple[str, int]]:
+        return [(tariff.method, price) for tariff, price in domain.offers(tariffs, "US", None, 100, grams, "USD")]
+
+    assert methods(500) == [("letter", 99), ("standard", 499), ("express", 1299)]
+    assert methods(501) == [("standard", 499), ("express", 1299)]
+
+
+def test_a_method_that_goes_everywhere_names_no_country() -> None:
+    assert domain.destinations([FLAT, replace(FLAT, zone=EUROPE)]) == ["DE", "FR", "US"]
+    assert domain.destinations([FLAT, replace(FLAT, zone=WORLD)]) == []
+
+
+@given(st.sampled_from(STATUSES), st.sampled_from(STATUSES))
+def test_a_parcel_moves_on_and_what_has_arrived_can_only_come_back(status: str, to: str) -> None:
+    allowed = to in NEXT.get(status, set())
+    assert not (allowed and to == "created")
+    assert not (allowed and status in ("returned", "lost"))
+    assert (status, to) == ("delivered", "returned") or not (allowed and status == "delivered")
+    if allowed:
+        domain.check_move(status, to)
+    else:
+        with pytest.raises(InvalidState):
+            domain.check_move(status, to)
+
+
+def test_a_parcels_number_is_made_of_what_is_in_it() -> None:
+    number = domain.tracking_number("order", [("MUG", 1), ("LAMP", 2)])
+    assert number == domain.tracking_number("order", [("LAMP", 2), ("MUG", 1)])
+    assert number != domain.tracking_number("order", [("MUG", 1)])
+    assert number != domain.tracking_number("other", [("MUG", 1), ("LAMP", 2)])
+    assert len(number) == 16
+    assert number.startswith("UP")
