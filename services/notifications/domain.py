@@ -13,6 +13,9 @@ DECIMALS: Final = {
 }
 """ISO 4217: currencies whose minor unit isn't a hundredth."""
 
+CITY_FIRST: Final = frozenset({"US", "CA", "GB", "IE", "AU", "NZ", "IN"})
+"""Countries where the postal code comes after the town (Universal Postal Union, S42)."""
+
 
 @dataclass(frozen=True)
 class Message:
@@ -84,9 +87,12 @@ def spoken(amount: int, currency: str) -> str:
 
 def address_lines(address: dict[str, Any]) -> list[str]:
     """An address as it stands on a parcel; what it doesn't have leaves no gap."""
-    town = " ".join(part for part in (address.get("postal_code"), address.get("city")) if part)
-    place = ", ".join(part for part in (town, address.get("region")) if part)
-    lines = (address.get("name"), address.get("line1"), address.get("line2"), place, address.get("country"))
+    code, city, region = (address.get(name) or "" for name in ("postal_code", "city", "region"))
+    if address.get("country") in CITY_FIRST:
+        place = f"{city}, {region} {code}" if region else f"{city} {code}"
+    else:
+        place = f"{code} {city}, {region}" if region else f"{code} {city}"
+    lines = (address.get("name"), address.get("line1"), address.get("line2"), place.strip(), address.get("country"))
     return [line for line in lines if line]
 
 

@@ -3,6 +3,7 @@
 import hashlib
 import smtplib
 import ssl
+from email.errors import MessageError
 from email.headerregistry import Address
 from email.message import EmailMessage
 from email.utils import format_datetime, parseaddr
@@ -81,5 +82,5 @@ def _recipient(address: str) -> Address:
     user, _, domain = address.rpartition("@")
     try:
         return Address(addr_spec=f"{user}@{domain.encode('idna').decode()}")
-    except (ValueError, IndexError, UnicodeError) as malformed:  # the header's parser has no error of its own
+    except (ValueError, IndexError, MessageError) as malformed:  # its parser says it in many ways
         raise AddressRefused("is no mail address") from malformed

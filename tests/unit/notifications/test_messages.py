@@ -1,0 +1,181 @@
+"""What messages say, and that nothing in a name can make them say something else."""
+
+import email
+import email.policy
+from datetime import UTC, datetime
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from jinja2 import UndefinedError
+
+from schemas.events.auth import UserRegistered
+from schemas.events.base import Event, EventMeta
+from schemas.events.orders import OrderConfirmed
+from services.notifications import domain
+from services.notifications.domain import Message, address_lines, one_line, spoken
+from services.notifications.providers.interface import AddressRefused
+from services.notifications.providers.smtp import compose
+from services.notifications.rendering import Rendered, render
+
+SENDER = "UltraMarket <orders@ultramarket.example>"
+ADDRESS = {"name": "Ada", "line1": "1 Main St", "city": "Springfield", "postal_code": "62704", "country": "US"}
+
+
+def published(event: Event) -> Any:
+    moment = datetime(2026, 5, 4, tzinfo=UTC)
+    event._meta = EventMeta(id="e1", source=event.source, type=event.type, subject="s", time=moment)
+    return event
+
+
+def order(**values: Any) -> OrderConfirmed:
+    item = {"sku": "MUG", "product_id": "p", "title": "Mug", "quantity": 2, "unit_price": 1250, "line_total": 2500}
+    facts: dict[str, Any] = {
+        "order_id": "o", "number": "UM-1", "user_id": None, "email": "ada@example.com", "currency": "USD",
+        "items": [item], "shipping_address": ADDRESS, "shipping_method": "standard", "payment_id": "p",
+        "totals": {"subtotal": 2500, "discount": 0, "shipping": 499, "tax": 200, "total": 3199},
+        "cart_id": "c", "cart_version": 1,
+    }  # fmt: skip
+    return published(OrderConfirmed(**{**facts, **values}))
+
+
+def registered(**values: Any) -> UserRegistered:
+    facts = {"user_id": "u", "email": "ada@example.com", "first_name": "Ada", "last_name": "Byron", "roles": []}
+    return published(UserRegistered(**{**facts, **values}))
+
+
+def rendered(message: Message) -> Rendered:
+    return render(message, "Shop", "https://shop.example")
+
+
+@pytest.mark.parametrize(
+    ("amount", "currency", "text"),
+    [
+        (123_450, "USD", "$1,234.50"),
+        (5, "EUR", "€0.05"),
+        (-1500, "GBP", "−£15.00"),
+        (1500, "JPY", "¥1,500"),
+        (1500, "KWD", "KWD 1.500"),
+        (99, "SEK", "SEK 0.99"),
+    ],
+)
+def test_amounts_are_written_as_people_read_them(amount: int, currency: str, text: str) -> None:
+    assert spoken(amount, currency) == text
+
+
+@given(st.integers(-(10**12), 10**12), st.sampled_from(["USD", "JPY", "KWD", "CHF"]))
+def test_no_cent_is_lost_in_writing(amount: int, currency: str) -> None:
+    digits = "".join(char for char in spoken(amount, currency) if char.isdigit())
+    assert int(digits) == abs(amount)
+    assert spoken(amount, currency).startswith("−") == (amount < 0)
+
+
+@pytest.mark.parametrize(
+    ("values", "lines"),
+    [
+        ({}, ["Ada", "1 Main St", "Springfield 62704", "US"]),
+        ({"region": "IL"}, ["Ada", "1 Main St", "Springfield, IL 62704", "US"]),
+        ({"line2": "Flat 2", "country": "DE"}, ["Ada", "1 Main St", "Flat 2", "62704 Springfield", "DE"]),
+        ({"region": "Bayern", "country": "DE"}, ["Ada", "1 Main St", "62704 Springfield, Bayern", "DE"]),
+    ],
+)
+def test_addresses_stand_as_on_a_parcel(values: dict[str, str], lines: list[str]) -> None:
+    assert address_lines(ADDRESS | values) == lines
+
+
+@given(st.text())
+def test_one_line_is_one_line_that_a_header_takes(text: str) -> None:
+    line = one_line(text)
+    assert line == one_line(line)
+    assert line.splitlines() in ([], [line])
+    assert line.isprintable()
+
+
+def test_an_order_is_confirmed_with_all_its_amounts_in_both_parts() -> None:
+    totals = {"subtotal": 2500, "discount": 300, "shipping": 499, "tax": 200, "total": 2899}
+    message = domain.order_confirmation(order(totals=totals), "Shop")
+
+    mail = rendered(message)
+
+    assert (message.recipient, message.to) == ("ada@example.com", "ada@example.com")
+    assert mail.subject == "Shop: order UM-1 is confirmed"
+    for part in (mail.html, mail.text):
+        for text in (
+            "$12.50",
+            "$25.00",
+            "−$3.00",
+            "$4.99",
+            "$2.00",
+            "$28.99",
+            "UM-1",
+            "Mug",
+            "Springfield",
+            "Standard",
+        ):
+            assert text in part
+
+
+def test_what_there_is_not_is_not_shown() -> None:
+    totals = {"subtotal": 2500, "discount": 0, "shipping": 0, "tax": 0, "total": 2500}
+    mail = rendered(domain.order_confirmation(order(totals=totals), "Shop"))
+    assert "Discount" not in mail.text + mail.html
+    assert "Shipping: free" in mail.text
+    assert "None" not in mail.text + mail.html
+
+
+def test_names_and_titles_are_text_in_html() -> None:
+    evil = "<script>alert(1)</script>"
+    item = {"sku": "A", "product_id": "p", "title": evil, "quantity": 1, "unit_price": 1, "line_total": 1}
+    confirmed = rendered(domain.order_confirmation(order(items=[item], shipping_address=ADDRESS | {"name": evil}), "S"))
+    welcome = rendered(domain.welcome(registered(first_name=evil), "Shop"))
+    for mail in (confirmed, welcome):
+        assert "<script>" not in mail.html
+        assert "&lt;script&gt;" in mail.html
+        assert evil in mail.text
+
+
+def test_what_looks_like_a_template_is_text() -> None:
+    welcome = rendered(domain.welcome(registered(first_name="{{ 7 * 7 }}"), "Shop"))
+    assert "{{ 7 * 7 }}" in welcome.text
+    assert "49" not in welcome.text
+
+
+def test_a_fact_that_is_missing_is_noticed() -> None:
+    with pytest.raises(UndefinedError):
+        rendered(Message("1", "welcome", "email", "u", "a@example.com", "Hello", {}))
+
+
+@pytest.mark.parametrize("end", ["\n", "\r\n", "\r", "\u2028", "\x0b", "\x85"])
+def test_a_name_can_not_write_headers(end: str) -> None:
+    message = domain.welcome(registered(first_name=f"Ada{end}Bcc: all@example.com{end}{end}Hello"), "Shop")
+
+    raw = compose(message, rendered(message), SENDER).as_bytes()
+
+    mail = email.message_from_bytes(raw, policy=email.policy.default)
+    assert mail["Bcc"] is None
+    assert mail["Subject"] == "Welcome to Shop, Ada Bcc: all@example.com Hello"
+    assert mail.is_multipart()
+
+
+@pytest.mark.parametrize(
+    "to", ["", "nobody", "a@b\r\nBcc: c@example.com", "a@example.com, b@example.com", "@", "a@" + "x" * 64]
+)
+def test_what_is_no_address_is_refused(to: str) -> None:
+    message = Message("1", "welcome", "email", "u", to, "Hello", {"first_name": "Ada"})
+    with pytest.raises(AddressRefused):
+        compose(message, rendered(message), SENDER)
+
+
+def test_a_mail_has_both_parts_and_says_which_message_it_is() -> None:
+    message = domain.welcome(registered(first_name="Zoë", email="zoe@müller.example"), "Shop")
+
+    mail, again = (compose(message, rendered(message), SENDER) for _ in range(2))
+
+    assert [part.get_content_type() for part in mail.iter_parts()] == ["text/plain", "text/html"]
+    assert "Welcome, Zoë" in mail.get_body(("plain",)).get_content()  # type: ignore[union-attr]
+    assert mail["To"] == "zoe@xn--mller-kva.example"
+    assert (mail["Auto-Submitted"], mail["X-UltraMarket-Kind"]) == ("auto-generated", "welcome")
+    assert mail["Message-ID"] == again["Message-ID"]
+    assert mail.as_bytes().isascii()
+    assert max(map(len, mail.as_bytes().splitlines())) <= 998
