@@ -4,6 +4,7 @@ from collections.abc import Iterator
 
 import pytest
 
+from tests.support.instance import Instance
 from tests.support.records import Topic
 from tests.support.shop import Shop
 
@@ -13,8 +14,15 @@ def shop() -> Shop:
     return Shop()
 
 
+@pytest.fixture(scope="session")
+def instance() -> Instance:
+    return Instance()
+
+
 @pytest.fixture
-def order_events() -> Iterator[Topic]:
+def order_events(instance: Instance) -> Iterator[Topic]:
+    instance.wait_until_healthy()
     topic = Topic("order-events")
     yield topic
     topic.close()
+    instance.wait_until_healthy()

@@ -1,0 +1,94 @@
+"""An instance of its own that is killed whole, comes back, and leaves nothing behind when it goes."""
+
+import json
+import os
+import signal
+from collections.abc import Iterator
+from pathlib import Path
+
+import psutil
+import pytest
+
+from tests.support.instance import Instance
+from tests.support.shop import Client, new_key
+
+NAME = "test-whole"
+ADDRESS = {
+    "name": "Ada",
+    "line1": "1 Road",
+    "city": "Portland",
+    "region": "OR",
+    "postal_code": "97201",
+    "country": "US",
+}
+
+
+@pytest.fixture
+def other() -> Iterator[Instance]:
+    instance = Instance(NAME)
+    instance.ultramarket("down", "--wipe")
+    yield instance
+    instance.ultramarket("down", "--wipe")
+
+
+@pytest.mark.timeout(400)
+def test_all_confirmed_orders_are_there_after_everything_was_killed(other: Instance) -> None:
+    other.ultramarket("up")
+    environment = json.loads(other.ultramarket("env", "--all", "--json"))
+    home = environment["ULTRAMARKET_HOME"]
+    placed = [_order(environment["ULTRAMARKET_URL"]) for _ in range(5)]
+    assert _processes_of(home)
+
+    for process in _processes_of(home):
+        _kill(process)
+    other.ultramarket("up")
+
+    for order in placed:
+        again = Client(environment["ULTRAMARKET_URL"])(
+            "GET", f"/orders/{order['id']}", headers={"X-Order-Key": order["access_key"]}
+        )
+        assert (again.data["status"], again.data["total"]) == ("confirmed", order["total"])
+    another = _order(environment["ULTRAMARKET_URL"])
+    assert another["number"] > placed[-1]["number"]
+
+    other.ultramarket("down")
+
+    assert _processes_of(home) == []
+    assert list(Path(home).rglob("*.pid")) == []
+    assert list(Path(home).rglob("*.sock")) == []
+
+
+def _order(url: str) -> dict[str, str]:
+    guest = Client(url)
+    product = guest("GET", "/products", params={"in_stock": "true", "limit": 1}).data[0]
+    sku = guest("GET", f"/products/{product['id']}").data["variants"][0]["sku"]
+    guest.add(sku)
+    body = {
+        "email": "guest@example.com",
+        "shipping_address": ADDRESS,
+        "shipping_method": "standard",
+        "payment_method": {"provider": "sandbox", "token": "pm_card_visa"},
+    }
+    reply = guest("POST", "/orders", body, key=new_key())
+    assert (reply.status, reply.data["status"]) == (201, "confirmed"), reply
+    return dict(reply.data)
+
+
+def _processes_of(home: str) -> list[psutil.Process]:
+    """Everything that runs with the instance's folder in its environment."""
+    found = []
+    for process in psutil.process_iter():
+        try:
+            if process.pid != os.getpid() and process.environ().get("ULTRAMARKET_HOME") == home:
+                found.append(process)
+        except (psutil.NoSuchProcess, psutil.AccessDenied, psutil.ZombieProcess):
+            continue
+    return found
+
+
+def _kill(process: psutil.Process) -> None:
+    try:
+        process.send_signal(signal.SIGKILL)
+        process.wait(10)
+    except (psutil.NoSuchProcess, psutil.TimeoutExpired):
+        return
