@@ -3,7 +3,7 @@
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import Row, delete, func, insert, select, update
+from sqlalchemy import Connection, Row, delete, func, insert, select, update
 from sqlalchemy.dialects.postgresql import insert as pg_insert
 
 from schemas.base import Idempotency
@@ -53,14 +53,14 @@ class AccountStore(PostgresStore):
     def credentials(self, email: str) -> tuple[dict[str, Any] | None, str | None]:
         """The account with this address and its password's hash, or (None, None)."""
         query = select(accounts).where(accounts.c.email_key == normalised(email))
-        with self.transaction() as session:
-            row = session.execute(query).one_or_none()
+        with self.reading() as connection:
+            row = connection.execute(query).one_or_none()
         return (_user(row), row.password_hash) if row else (None, None)
 
     def user(self, user_id: str) -> dict[str, Any]:
         """The account. Raises `NotFound`."""
-        with self.transaction() as session:
-            return _user(self._account(session, accounts.c.id == user_id))
+        with self.reading() as connection:
+            return _user(self._account(connection, accounts.c.id == user_id))
 
     def open_session(
         self, user_id: str, digest: str, expires_at: datetime, user_agent: str | None, address: str | None
@@ -151,7 +151,7 @@ class AccountStore(PostgresStore):
         row = session.execute(query).one_or_none()
         return RefreshToken(**row._mapping) if row else None
 
-    def _account(self, session: Session, condition: Any) -> Row[Any]:
+    def _account(self, session: Session | Connection, condition: Any) -> Row[Any]:
         row = session.execute(select(accounts).where(condition)).one_or_none()
         if row is None:
             raise NotFound("There is no such account")

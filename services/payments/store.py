@@ -1,9 +1,10 @@
 """Every query on payments."""
 
+from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import Row, delete, func, select, update
+from sqlalchemy import Row, bindparam, delete, func, select, update
 from sqlalchemy.dialects.postgresql import insert as pg_insert
 
 from services.chassis.clock import rfc3339
@@ -15,6 +16,10 @@ from services.payments.models import payments, refunds, webhooks
 
 _FIELDS = tuple(Payment.__dataclass_fields__)
 _REFUND = tuple(Refund.__dataclass_fields__)
+_BEGIN = pg_insert(payments).on_conflict_do_nothing()
+_READ = select(*(payments.c[name] for name in _FIELDS)).where(payments.c.id == bindparam("of_id"))
+_LOCK = _READ.with_for_update()
+_REFUNDS = select(*(refunds.c[name] for name in _REFUND))
 WEBHOOKS_KEPT = timedelta(days=30)
 """Providers repeat their messages for some days at most."""
 
@@ -28,32 +33,25 @@ class PaymentStore(PostgresStore):
         values |= {"provider": payment.provider, "status": payment.status, "amount": payment.amount}
         values |= {"currency": payment.currency, "token": payment.token, "email": payment.email}
         with self.transaction() as session:
-            inserted = session.execute(pg_insert(payments).values(values).on_conflict_do_nothing())
-            return bool(inserted.rowcount)  # type: ignore[attr-defined]
+            return bool(session.execute(_BEGIN, values).rowcount)
 
     def lock(self, session: Session, payment_id: str) -> Payment:
         """The payment, with nobody else changing it until the transaction ends. Raises `NotFound`."""
-        query = select(*(payments.c[name] for name in _FIELDS)).where(payments.c.id == payment_id).with_for_update()
-        row = session.execute(query).one_or_none()
-        if row is None:
-            raise NotFound("There is no such payment")
-        return Payment(**row._mapping)
+        return _payment(session.execute(_LOCK, {"of_id": payment_id}).one_or_none())
 
     def read(self, payment_id: str) -> Payment:
         """The payment as it stands. Raises `NotFound`."""
-        query = select(*(payments.c[name] for name in _FIELDS)).where(payments.c.id == payment_id)
-        with self.transaction() as session:
-            row = session.execute(query).one_or_none()
-        if row is None:
-            raise NotFound("There is no such payment")
-        return Payment(**row._mapping)
+        with self.reading() as connection:
+            return _payment(connection.execute(_READ, {"of_id": payment_id}).one_or_none())
 
-    def change(self, session: Session, payment_id: str, **values: Any) -> None:
-        session.execute(update(payments).where(payments.c.id == payment_id).values(**values, updated_at=func.now()))
+    def change(self, session: Session, payment: Payment, **values: Any) -> Payment:
+        """Record what has become of a payment that is locked; the payment as it is then."""
+        session.execute(update(payments).where(payments.c.id == payment.id).values(**values, updated_at=func.now()))
+        return replace(payment, **values)
 
     def find_refund(self, session: Session, refund_id: str) -> Refund | None:
         """The refund with this id, whatever has become of it."""
-        row = session.execute(select(*(refunds.c[name] for name in _REFUND)).where(refunds.c.id == refund_id)).first()
+        row = session.execute(_REFUNDS.where(refunds.c.id == refund_id)).one_or_none()
         return Refund(**row._mapping) if row else None
 
     def plan_refund(self, session: Session, refund: Refund) -> None:
@@ -63,9 +61,8 @@ class PaymentStore(PostgresStore):
 
     def pending_refunds(self, session: Session, payment_id: str) -> list[Refund]:
         """What was written down for a payment and not ended, oldest first."""
-        query = select(*(refunds.c[name] for name in _REFUND)).order_by(refunds.c.created_at)
-        mine = query.where(refunds.c.payment_id == payment_id, refunds.c.status == "pending")
-        return [Refund(**row._mapping) for row in session.execute(mine)]
+        mine = _REFUNDS.where(refunds.c.payment_id == payment_id, refunds.c.status == "pending")
+        return [Refund(**row._mapping) for row in session.execute(mine.order_by(refunds.c.created_at))]
 
     def end_refund(self, session: Session, refund_id: str, status: str, reference: str | None = None) -> None:
         session.execute(update(refunds).where(refunds.c.id == refund_id).values(status=status, reference=reference))
@@ -73,14 +70,14 @@ class PaymentStore(PostgresStore):
     def left_pending(self, before: datetime) -> list[str]:
         """Payments with a refund that was written down before that moment and never ended."""
         query = select(refunds.c.payment_id).where(refunds.c.status == "pending", refunds.c.created_at < before)
-        with self.transaction() as session:
-            return list(session.execute(query.distinct().limit(100)).scalars())
+        with self.reading() as connection:
+            return list(connection.execute(query.distinct().limit(100)).scalars())
 
     def by_reference(self, provider: str, reference: str) -> str | None:
         """Our id of what the provider calls `reference`."""
         query = select(payments.c.id).where(payments.c.reference == reference, payments.c.provider == provider)
-        with self.transaction() as session:
-            return session.execute(query).scalar_one_or_none()
+        with self.reading() as connection:
+            return connection.execute(query).scalar_one_or_none()
 
     def is_new_message(self, session: Session, provider: str, message_id: str) -> bool:
         """Record a provider's message; False when it came before."""
@@ -104,6 +101,12 @@ class PaymentStore(PostgresStore):
         super().forget_old()
         with self.transaction() as session:
             session.execute(delete(webhooks).where(webhooks.c.received_at < func.now() - WEBHOOKS_KEPT))
+
+
+def _payment(row: Row[Any] | None) -> Payment:
+    if row is None:
+        raise NotFound("There is no such payment")
+    return Payment(**row._mapping)
 
 
 def _shown(row: Row[Any], given_back: list[dict[str, Any]]) -> dict[str, Any]:

@@ -42,8 +42,8 @@ class Till:
             payment = self.store.lock(session, asked.id)
             domain.check_same_payment(payment, asked)
             if payment.status == PROCESSING:
-                self._settle(session, payment, self._ask(payment))
-        return self.store.read(asked.id)
+                payment = self._settle(session, payment, self._ask(payment))
+        return payment
 
     def capture(self, payment_id: str, amount: int | None, currency: str | None = None) -> None:
         """Take what was promised. Captured before: nothing happens. Raises `InvalidState`, `ValidationFailed`."""
@@ -88,11 +88,9 @@ class Till:
         with self.store.transaction() as session:
             payment = self._lock_settled(session, planned.id)
             if payment.status == PROCESSING:
-                self._settle(session, payment, self._ask(payment))
-                payment = self.store.lock(session, planned.id)
+                payment = self._settle(session, payment, self._ask(payment))
             if payment.status in domain.OPEN:
-                self._void(session, payment)
-                payment = self.store.lock(session, planned.id)
+                payment = self._void(session, payment)
             if payment.status in domain.TAKEN:
                 refund_id = domain.reversal_id(payment)
                 rest = Refund(refund_id, payment.id, payment.refundable, reason, "pending")
@@ -125,8 +123,7 @@ class Till:
         """The payment under lock, with its pending refunds carried out: what is refundable is known exactly."""
         payment = self.store.lock(session, payment_id)
         for refund in self.store.pending_refunds(session, payment_id):
-            self._give_back(session, payment, refund)
-            payment = self.store.lock(session, payment_id)
+            payment = self._give_back(session, payment, refund)
         return payment
 
     def _ask(self, payment: Payment) -> Answer:
@@ -136,25 +133,25 @@ class Till:
         )
         return self._call(payment, lambda: provider.authorise(charge, payment.id))
 
-    def _settle(self, session: Session, payment: Payment, answer: Answer) -> None:
-        captured = payment.amount if answer.status == "captured" else 0
-        self.store.change(
+    def _settle(self, session: Session, payment: Payment, answer: Answer) -> Payment:
+        settled = self.store.change(
             session,
-            payment.id,
+            payment,
             status=answer.status,
-            captured=captured,
+            captured=payment.amount if answer.status == "captured" else 0,
             token=None,
             reference=answer.reference or payment.reference,
             decline_code=answer.decline_code,
             client_secret=answer.client_secret,
         )
-        self.store.emit(session, _event_of(payment, answer))
+        self.store.emit(session, _event_of(settled))
+        return settled
 
-    def _record_capture(self, session: Session, payment: Payment, taken: int) -> None:
-        self.store.change(session, payment.id, status="captured", captured=taken, client_secret=None)
+    def _record_capture(self, session: Session, payment: Payment, taken: int) -> Payment:
         self.store.emit(session, events.PaymentCaptured(**_facts(payment), captured=taken))
+        return self.store.change(session, payment, status="captured", captured=taken, client_secret=None)
 
-    def _void(self, session: Session, payment: Payment) -> None:
+    def _void(self, session: Session, payment: Payment) -> Payment:
         """Give the promise up; or find that the money was taken and that we died before we could record it."""
         provider = self._provider(payment.provider)
         try:
@@ -162,14 +159,13 @@ class Till:
         except ProviderRefuses:
             standing = self._look_up(payment)
             if standing.status == "captured":
-                self._record_capture(session, payment, standing.captured)
-                return
+                return self._record_capture(session, payment, standing.captured)
             if standing.status not in ("voided", "declined"):
                 raise
-        self.store.change(session, payment.id, status="voided", client_secret=None)
         self.store.emit(session, events.PaymentVoided(**_facts(payment)))
+        return self.store.change(session, payment, status="voided", client_secret=None)
 
-    def _give_back(self, session: Session, payment: Payment, refund: Refund) -> None:
+    def _give_back(self, session: Session, payment: Payment, refund: Refund) -> Payment:
         provider = self._provider(payment.provider)
         try:
             reference = self._call(
@@ -177,15 +173,15 @@ class Till:
             )
         except ProviderRefuses:
             self.store.end_refund(session, refund.id, "failed")
-            return
+            return payment
         refunded = payment.refunded + refund.amount
-        status = domain.status_after_refund(payment.captured, refunded)
         self.store.end_refund(session, refund.id, "succeeded", reference)
-        self.store.change(session, payment.id, status=status, refunded=refunded)
         said = events.PaymentRefunded(
             **_facts(payment), refund_id=refund.id, refund=refund.amount, refunded=refunded, reason=refund.reason
         )
         self.store.emit(session, said)
+        status = domain.status_after_refund(payment.captured, refunded)
+        return self.store.change(session, payment, status=status, refunded=refunded)
 
     def _check_given_back(self, refund_id: str) -> None:
         with self.store.transaction() as session:
@@ -217,12 +213,12 @@ def _facts(payment: Payment) -> dict[str, Any]:
     }
 
 
-def _event_of(payment: Payment, answer: Answer) -> Event:
+def _event_of(payment: Payment) -> Event:
     facts = _facts(payment)
-    if answer.status == "declined":
-        return events.PaymentDeclined(**facts, decline_code=answer.decline_code or "card_declined")
-    if answer.status == "requires_action":
+    if payment.status == "declined":
+        return events.PaymentDeclined(**facts, decline_code=payment.decline_code or "card_declined")
+    if payment.status == "requires_action":
         return events.PaymentActionRequired(**facts)
-    if answer.status == "captured":
+    if payment.status == "captured":
         return events.PaymentCaptured(**facts, captured=payment.amount)
     return events.PaymentAuthorized(**facts)

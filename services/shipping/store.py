@@ -40,7 +40,7 @@ class ShippingStore(PostgresStore):
         query = select(rates, methods.c.name, methods.c.carrier, zones.c.countries, zones.c.regions).join_from(
             rates, methods
         ).join(zones).order_by(rates.c.method, rates.c.zone, rates.c.currency)  # fmt: skip
-        with self.transaction() as session:
+        with self.reading() as connection:
             return [
                 Tariff(
                     method=row.method,
@@ -55,7 +55,7 @@ class ShippingStore(PostgresStore):
                     days_min=row.days_min,
                     days_max=row.days_max,
                 )
-                for row in session.execute(query)
+                for row in connection.execute(query)
             ]
 
     def create(self, command: CreateShipment, carrier: str, tracking_number: str) -> dict[str, Any]:
@@ -125,8 +125,8 @@ class ShippingStore(PostgresStore):
     def owners(self, shipment_id: str) -> tuple[str | None, str | None]:
         """Whose order it is, and whose parcel: (user id, vendor id). Raises `NotFound`."""
         query = select(shipments.c.user_id, shipments.c.vendor_id).where(shipments.c.id == shipment_id)
-        with self.transaction() as session:
-            row = session.execute(query).one_or_none()
+        with self.reading() as connection:
+            row = connection.execute(query).one_or_none()
         if row is None:
             raise NotFound("There is no such shipment")
         return row.user_id, row.vendor_id

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from sqlalchemy import Row, delete, func, insert, select, update
+from sqlalchemy import Connection, Row, delete, func, insert, select, update
 from sqlalchemy.dialects.postgresql import insert as pg_insert
 
 from schemas.events.users import AddressBookChanged, ProfileUpdated
@@ -28,8 +28,8 @@ class UserStore(PostgresStore):
 
     def profile(self, user_id: str) -> dict[str, Any]:
         """Raises `NotFound`."""
-        with self.transaction() as session:
-            return _profile(self._row(session, user_id))
+        with self.reading() as connection:
+            return _profile(self._row(connection, user_id))
 
     def update_profile(self, command: UpdateProfile) -> dict[str, Any]:
         """Replace the profile. Raises `NotFound`."""
@@ -48,13 +48,13 @@ class UserStore(PostgresStore):
     def list_addresses(self, user_id: str) -> list[dict[str, Any]]:
         """The whole book, oldest entry first."""
         query = select(addresses).where(addresses.c.user_id == user_id).order_by(addresses.c.id)
-        with self.transaction() as session:
-            return [_address(row) for row in session.execute(query)]
+        with self.reading() as connection:
+            return [_address(row) for row in connection.execute(query)]
 
     def address(self, user_id: str, address_id: str) -> dict[str, Any]:
         """Raises `NotFound`."""
-        with self.transaction() as session:
-            return _address(self._entry(session, user_id, address_id))
+        with self.reading() as connection:
+            return _address(self._entry(connection, user_id, address_id))
 
     def add_address(self, user_id: str, entry: AddressRequest) -> dict[str, Any]:
         """Raises `NotFound` for an unknown person, `InvalidState` for a full book."""
@@ -95,14 +95,14 @@ class UserStore(PostgresStore):
                 column = addresses.c[name]
                 session.execute(update(addresses).where(addresses.c.user_id == user_id, column).values({name: False}))
 
-    def _row(self, session: Session, user_id: str, lock: bool = False) -> Row[Any]:
+    def _row(self, session: Session | Connection, user_id: str, lock: bool = False) -> Row[Any]:
         query = select(profiles).where(profiles.c.id == user_id)
         row = session.execute(query.with_for_update() if lock else query).one_or_none()
         if row is None:
             raise NotFound("There is no such profile")
         return row
 
-    def _entry(self, session: Session, user_id: str, address_id: str) -> Row[Any]:
+    def _entry(self, session: Session | Connection, user_id: str, address_id: str) -> Row[Any]:
         query = select(addresses).where(addresses.c.id == address_id, addresses.c.user_id == user_id)
         row = session.execute(query).one_or_none()
         if row is None:

@@ -84,8 +84,8 @@ class SandboxBank(PostgresStore):
     def read(self, charge_id: str) -> tuple[str, int]:
         """A charge's status, and what was taken of it."""
         query = select(sandbox_charges.c.status, sandbox_charges.c.captured).where(sandbox_charges.c.id == charge_id)
-        with self.transaction() as session:
-            row = session.execute(query).one_or_none()
+        with self.reading() as connection:
+            row = connection.execute(query).one_or_none()
         if row is None:
             raise BankRefuses("there is no such charge")
         return row.status, row.captured

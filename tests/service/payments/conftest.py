@@ -37,9 +37,9 @@ class MortalStore(PaymentStore):
             self.dies = False
             raise Died
 
-    def change(self, session: Any, payment_id: str, **values: Any) -> None:
+    def change(self, session: Any, payment: Payment, **values: Any) -> Payment:
         self._live_or_die()
-        super().change(session, payment_id, **values)
+        return super().change(session, payment, **values)
 
     def end_refund(self, session: Any, refund_id: str, status: str, reference: str | None = None) -> None:
         self._live_or_die()

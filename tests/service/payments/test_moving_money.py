@@ -164,7 +164,7 @@ def test_a_refund_that_the_bank_refuses_is_failed_and_stands_in_nobodys_way(shop
     shop.refund(payment, 100)
     assert shop.now(payment) == ("partially_refunded", 1000, 100)
     with shop.store.transaction() as session:  # what was given by hand is recorded by hand
-        shop.store.change(session, payment.id, refunded=1000)
+        shop.store.change(session, payment, refunded=1000)
 
 
 @pytest.mark.parametrize("token", ["pm_card_visa", "pm_card_authenticationRequired"])
