@@ -26,6 +26,11 @@ from services.chassis.wire import BROKER_ERRORS, connect
 SOURCES = tuple(name for name in PORT_OFFSETS if name not in (BRIDGE, GATEWAY))
 HEARTBEAT_SECONDS = 20
 RECONNECT_SECONDS = 0.5
+ASK_SECONDS = 1.0
+UNWRITABLE = frozenset(
+    {KafkaError.MSG_SIZE_TOO_LARGE, KafkaError.INVALID_MSG, KafkaError.INVALID_RECORD, KafkaError.INVALID_TIMESTAMP}
+)
+"""Kafka's no to this record, whoever brings it and whenever: it is parked. Any other no is not the record's fault."""
 IDLE_SECONDS, BUSY_SECONDS = 0.25, 0.002
 """How long to wait for the next event while none, or some, are on their way to Kafka."""
 
@@ -33,7 +38,9 @@ log = structlog.get_logger()
 
 
 class Bridge:
-    """Runs until it is stopped. Raises `KafkaException` when the producer can't go on: a new process can."""
+    """Runs until it is stopped. Raises `KafkaException` when the producer can't go on, or a topic is gone: a new
+    process makes both.
+    """
 
     def __init__(self, settings: BridgeSettings) -> None:
         self.settings = settings
@@ -68,6 +75,11 @@ class Bridge:
         self._producer.flush(5)
 
     def health(self) -> dict[str, str]:
+        """How both servers are at this moment."""
+        try:
+            self._producer.list_topics(timeout=ASK_SECONDS)
+        except KafkaException:
+            return self.states | {"kafka": "down"}
         return dict(self.states)
 
     def _topics_are_there(self) -> bool:
@@ -114,20 +126,21 @@ class Bridge:
         IN_FLIGHT.set(len(self._open))
 
         def delivered(error: KafkaError | None, _record: Any) -> None:
-            flight.done = True
             if error is not None:
-                flight.dead = True
-                log.error("record_refused", topic=record.topic, error=str(error))
+                self._refuse(flight, record.topic, error)
                 return
-            self.states["kafka"] = "up"
+            flight.done = True
             RECORDS.labels(record.topic).inc()
             LAG_SECONDS.observe((clock.now() - record.time).total_seconds())
 
-        self._hand_over(
-            lambda: self._producer.produce(
-                record.topic, record.value, record.key, headers=list(HEADERS), on_delivery=delivered
+        try:
+            self._hand_over(
+                lambda: self._producer.produce(
+                    record.topic, record.value, record.key, headers=list(HEADERS), on_delivery=delivered
+                )
             )
-        )
+        except KafkaException as refused:
+            self._refuse(flight, record.topic, refused.args[0])
 
     def _hand_over(self, produce: Callable[[], None]) -> None:
         while True:
@@ -136,6 +149,14 @@ class Bridge:
                 return
             except BufferError:  # the producer's own queue is full: let it send
                 self._producer.poll(0.05)
+
+    def _refuse(self, flight: "_InFlight", topic: str, error: KafkaError) -> None:
+        """Park what can't be written; with anything else give up, so that it all comes again to a new producer."""
+        log.error("record_refused", topic=topic, error=str(error))
+        if error.code() in UNWRITABLE:
+            flight.dead = flight.done = True
+        else:
+            self._fatal = error
 
     def _acknowledge(self, channel: amqp.Channel) -> None:
         """Acknowledge all that is done from the oldest on, with one frame; park what can't become a record."""
@@ -158,8 +179,6 @@ class Bridge:
         log.warning("kafka_error", error=str(error))
         if error.fatal():
             self._fatal = error
-        if error.code() == KafkaError._ALL_BROKERS_DOWN:
-            self.states["kafka"] = "down"
 
 
 class _InFlight:
