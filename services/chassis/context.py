@@ -6,6 +6,8 @@ Nameko carries a worker's context in message headers; inside a worker the same v
 
 import secrets
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from contextvars import ContextVar
 from typing import Any
 
@@ -26,8 +28,8 @@ def current() -> dict[str, Any]:
 def enter(data: dict[str, Any]) -> None:
     """Make `data` the current context of this greenthread or thread."""
     _current.set(data)
-    carried = {key: data[key] for key in ("request_id", "user_id") if data.get(key)}
-    structlog.contextvars.bind_contextvars(**carried)
+    structlog.contextvars.clear_contextvars()
+    structlog.contextvars.bind_contextvars(**{key: data[key] for key in ("request_id", "user_id") if data.get(key)})
 
 
 def carried() -> dict[str, Any]:
@@ -40,6 +42,17 @@ def remaining(limit: float) -> float:
     """Seconds left until the current deadline, at most `limit`."""
     deadline = current().get("deadline")
     return limit if deadline is None else min(limit, float(deadline) - time.time())
+
+
+@contextmanager
+def within(seconds: float) -> Iterator[None]:
+    """For what is done in the block the deadline is at most `seconds` from now."""
+    before = current()
+    token = _current.set(before | {"deadline": time.time() + remaining(seconds)})
+    try:
+        yield
+    finally:
+        _current.reset(token)
 
 
 def new_traceparent() -> str:

@@ -10,15 +10,29 @@ _SECRETS = ("password", "token", "secret", "authorization", "card", "cookie")
 
 
 def _redact(_logger: object, _method: str, event: structlog.typing.EventDict) -> structlog.typing.EventDict:
-    for key in event:
-        if any(word in key.lower() for word in _SECRETS):
-            event[key] = "***"
-    return event
+    return {key: _said(key, value) for key, value in event.items()}
+
+
+def _said(key: object, value: object) -> object:
+    """The value as it may be written: nothing under a name that means a secret, however deep inside."""
+    if any(word in str(key).lower() for word in _SECRETS):
+        return "***"
+    if isinstance(value, dict):
+        return {inner: _said(inner, of_it) for inner, of_it in value.items()}
+    if isinstance(value, list | tuple):
+        return [_said("", item) for item in value]
+    return value
 
 
 def configure(process: str, level: str = "INFO") -> None:
     """Send structlog's and the standard library's records to standard output as JSON lines."""
+
+    def name_process(_logger: object, _method: str, event: structlog.typing.EventDict) -> structlog.typing.EventDict:
+        event["process"] = process  # not a context variable: workers' greenthreads have contexts of their own
+        return event
+
     shared: list[structlog.typing.Processor] = [
+        name_process,
         structlog.contextvars.merge_contextvars,
         structlog.processors.add_log_level,
         structlog.processors.TimeStamper(fmt="iso", utc=True),
@@ -31,7 +45,6 @@ def configure(process: str, level: str = "INFO") -> None:
         logger_factory=structlog.BytesLoggerFactory(sys.stdout.buffer),
         cache_logger_on_first_use=True,
     )
-    structlog.contextvars.bind_contextvars(process=process)
     handler = logging.StreamHandler(sys.stdout)
     handler.setFormatter(
         structlog.stdlib.ProcessorFormatter(

@@ -1,10 +1,11 @@
 """Settings: read from the environment once, at start. A wrong or missing one names itself and nothing starts."""
 
 import sys
-from typing import TypeVar
+from typing import Annotated, TypeVar
 
 from pydantic import Field, ValidationError
 from pydantic_settings import BaseSettings, SettingsConfigDict
+from pydantic_settings.exceptions import SettingsError
 
 S = TypeVar("S", bound="Settings")
 
@@ -29,7 +30,7 @@ class Settings(BaseSettings):
     rpc_deadline: float = Field(5.0, gt=0, le=60, description="seconds that a call may take when nobody says less")
     log_level: str = Field("INFO", pattern="^(DEBUG|INFO|WARNING|ERROR)$")
     otlp_endpoint: str = Field("", description="OpenTelemetry collector (OTLP over HTTP); empty: no traces are sent")
-    event_retry_seconds: tuple[float, ...] = Field(
+    event_retry_seconds: tuple[Annotated[float, Field(ge=0.001, le=86_400)], ...] = Field(
         (1, 2, 5, 10, 30, 60, 300), description="delays before an event is tried again; then it is dead-lettered"
     )
 
@@ -40,6 +41,11 @@ def load(settings_class: type[S]) -> S:
         return settings_class()
     except ValidationError as invalid:
         for error in invalid.errors():
-            name = "ULTRAMARKET_" + str(error["loc"][0]).upper()
-            sys.stderr.write(f"{name}: {error['msg']}\n")
-        raise SystemExit(78) from None
+            _refuse(str(error["loc"][0]), error["msg"])
+    except SettingsError as unreadable:  # a list that is not JSON: pydantic names the field in its sentence only
+        _refuse(str(unreadable).partition('field "')[2].partition('"')[0], "must be JSON, such as [1, 2, 5]")
+    raise SystemExit(78)
+
+
+def _refuse(field: str, why: str) -> None:
+    sys.stderr.write(f"{Settings.model_config['env_prefix']}{field.upper()}: {why}\n")

@@ -1,0 +1,88 @@
+"""Errors cross the wire with code, message and details, and come out as what they were."""
+
+import pytest
+
+from services.chassis import errors, faults
+from services.chassis.errors import DOMAIN_ERRORS, DomainError, OutOfStock, RemoteFailure, ServiceUnavailable, from_wire
+
+
+@pytest.mark.parametrize("code", sorted(DOMAIN_ERRORS))
+def test_an_error_comes_out_as_what_it_was(code: str) -> None:
+    error = DOMAIN_ERRORS[code]("said", [{"sku": "MUG"}])
+
+    again = from_wire(error.to_wire())
+
+    assert type(again) is type(error)
+    assert isinstance(again, DomainError)
+    assert (again.message, again.details, again.status) == ("said", [{"sku": "MUG"}], error.status)
+
+
+def test_an_error_says_something_even_if_nobody_told_it_what() -> None:
+    assert str(ServiceUnavailable()) == "A part of the shop is not available at the moment"
+    assert ServiceUnavailable().details == []
+    assert ServiceUnavailable.retry_after == 1
+
+
+@pytest.mark.parametrize(("available", "message"), [(0, "MUG is out of stock"), (2, "Only 2 of MUG available")])
+def test_out_of_stock_says_how_many_there_are(available: int, message: str) -> None:
+    error = OutOfStock.of("MUG", 3, available)
+
+    assert error.message == message
+    assert error.details == [{"sku": "MUG", "requested": 3, "available": available}]
+
+
+@pytest.mark.parametrize(
+    "reply",
+    [
+        {"exc_type": "KeyError", "value": "'sku'"},
+        {"exc_type": "MethodNotFound", "value": "orders.nothing"},
+        {"code": "NOBODY_KNOWS", "message": "new"},
+        {},
+    ],
+)
+def test_what_nobody_foresaw_is_a_failure_of_the_other_side(reply: dict[str, str]) -> None:
+    error = from_wire(reply)
+
+    assert isinstance(error, RemoteFailure)
+    assert (error.status, error.code) == (500, "INTERNAL_ERROR")
+
+
+def test_a_subclass_with_a_known_code_does_not_take_its_place() -> None:
+    class Special(errors.Conflict):
+        code = "CONFLICT"
+
+    assert DOMAIN_ERRORS["CONFLICT"] is errors.Conflict
+    assert Special("x").to_wire()["code"] == "CONFLICT"
+
+
+def test_a_server_that_is_away_is_one_error_whatever_its_driver_says() -> None:
+    import amqp.exceptions
+    import psycopg2
+    import pymongo.errors
+    import redis.exceptions
+    import sqlalchemy.exc
+
+    away = [
+        psycopg2.OperationalError(),
+        sqlalchemy.exc.OperationalError("select 1", {}, Exception()),
+        sqlalchemy.exc.TimeoutError(),
+        pymongo.errors.AutoReconnect(),
+        pymongo.errors.ServerSelectionTimeoutError(),
+        pymongo.errors.OperationFailure("not primary", 10107),
+        redis.exceptions.ConnectionError(),
+        redis.exceptions.BusyLoadingError(),
+        amqp.exceptions.RecoverableConnectionError(),
+    ]
+
+    assert {type(faults.as_domain_error(error)) for error in away} == {ServiceUnavailable}
+
+
+def test_a_bug_is_no_outage() -> None:
+    import pymongo.errors
+    import sqlalchemy.exc
+
+    bugs = [KeyError("sku"), sqlalchemy.exc.ProgrammingError("selct", {}, Exception()),
+            pymongo.errors.OperationFailure("bad", 2)]  # fmt: skip
+
+    assert [faults.as_domain_error(bug) for bug in bugs] == [None, None, None]
+    assert faults.as_domain_error(OutOfStock()).__class__ is OutOfStock

@@ -1,0 +1,93 @@
+"""Log lines: JSON, with the process, the request and the user; without anything secret."""
+
+import logging
+import subprocess
+import sys
+from typing import Any
+
+import orjson
+import pytest
+
+SCRIPT = """
+import services.green
+import eventlet, logging, structlog
+from services.chassis import context, logs
+logs.configure("orders", "INFO")
+log = structlog.get_logger()
+{body}
+"""
+
+
+def lines(body: str) -> list[dict[str, Any]]:
+    """What a process that runs this writes."""
+    done = subprocess.run([sys.executable, "-c", SCRIPT.format(body=body)], capture_output=True, check=True, timeout=30)
+    return [orjson.loads(line) for line in done.stdout.splitlines()]
+
+
+def test_a_line_says_who_when_how_bad_and_what() -> None:
+    [line] = lines('log.warning("step_put_off", order_id="o-1", seconds=2)')
+
+    assert line["event"] == "step_put_off"
+    assert (line["level"], line["process"], line["order_id"], line["seconds"]) == ("warning", "orders", "o-1", 2)
+    assert line["timestamp"].endswith("Z")
+
+
+def test_a_worker_says_its_process_and_its_request() -> None:
+    worker = """
+def work():
+    context.enter({"request_id": "r-1", "user_id": "u-1", "deadline": 1})
+    log.info("worked")
+eventlet.spawn(work).wait()
+log.info("idle")
+"""
+    worked, idle = lines(worker)
+
+    assert (worked["process"], worked["request_id"], worked["user_id"]) == ("orders", "r-1", "u-1")
+    assert (idle["process"], "request_id" in idle) == ("orders", False)
+
+
+def test_one_worker_does_not_speak_for_anothers_user() -> None:
+    workers = """
+def work(data):
+    context.enter(data)
+    log.info("worked")
+for data in ({"request_id": "r-1", "user_id": "u-1"}, {"request_id": "r-2"}):
+    work(data)
+"""
+    first, second = lines(workers)
+
+    assert first["user_id"] == "u-1"
+    assert second["request_id"] == "r-2"
+    assert "user_id" not in second
+
+
+@pytest.mark.parametrize("key", ["password", "access_token", "Authorization", "card_number", "client_secret", "cookie"])
+def test_what_is_secret_is_not_said(key: str) -> None:
+    [line] = lines(f'log.info("login", **{{{key!r}: "hunter2"}})')
+
+    assert "hunter2" not in str(line)
+    assert line["event"] == "login"
+
+
+def test_what_is_secret_is_not_said_either_where_it_is_deep_inside() -> None:
+    [line] = lines('log.info("called", request={"headers": {"authorization": "hunter2"}, "cards": [{"x": "hunter2"}]})')
+
+    assert "hunter2" not in str(line)
+
+
+def test_the_standard_librarys_records_are_json_as_well_and_errors_bring_their_traceback() -> None:
+    first, second = lines("""
+logging.getLogger("somebody").warning("hello %s", "you")
+try:
+    1 / 0
+except ZeroDivisionError:
+    log.exception("broken")
+""")
+
+    assert (first["event"], first["logger"], first["level"]) == ("hello you", "somebody", "warning")
+    assert "ZeroDivisionError" in second["exception"]
+
+
+def test_noisy_libraries_and_lower_levels_are_quiet() -> None:
+    assert lines('logging.getLogger("kombu").info("noise"); log.debug("noise")') == []
+    assert logging.getLogger("kombu").level == logging.NOTSET
