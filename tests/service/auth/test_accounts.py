@@ -7,6 +7,7 @@ import jwt
 import pytest
 
 from schemas.auth import SignedIn, User
+from schemas.base import Idempotency
 from services.chassis.errors import (
     Conflict,
     DomainError,
@@ -81,6 +82,17 @@ def test_the_same_key_is_the_same_account_and_a_session_of_its_own(desk: Desk) -
     assert again["user"] == first["user"]
     assert again["refresh_token"] != first["refresh_token"]
     assert desk.said(first["user"]["id"]).count("user_registered") == 1
+
+
+def test_the_same_key_eight_times_at_once_is_one_account(desk: Desk) -> None:
+    email = new_email()
+    once = Idempotency.model_validate(key(email))
+
+    with ThreadPoolExecutor(8) as pool:
+        users = list(pool.map(lambda _: desk.store.add(email, "hash", ("A", "B"), ["CUSTOMER"], once), range(8)))
+
+    assert users == [users[0]] * 8
+    assert desk.said(users[0]["id"]) == ["user_registered"]
 
 
 def test_another_key_or_another_body_is_refused(desk: Desk) -> None:
