@@ -47,7 +47,7 @@ SYSTEM: Final[dict[str, tuple[str, type[BaseModel]]]] = {
 
 def document(app: OpenAPI) -> dict[str, Any]:
     """The whole document."""
-    replies = {name: _enveloped(endpoint) for name, endpoint in ENDPOINTS.items()}
+    replies = {name: enveloped(endpoint) for name, endpoint in ENDPOINTS.items()}
     models: dict[tuple[type[BaseModel], JsonSchemaMode], None] = {}
     for endpoint in ENDPOINTS.values():
         if "body" in endpoint.models:
@@ -82,7 +82,8 @@ def document(app: OpenAPI) -> dict[str, Any]:
     return spec
 
 
-def _enveloped(endpoint: Endpoint) -> type[BaseModel]:
+def enveloped(endpoint: Endpoint) -> type[BaseModel]:
+    """The model of the route's whole reply."""
     if endpoint.many and {"page", "limit"} <= set(getattr(endpoint.models.get("query"), "model_fields", ())):
         return Listing[endpoint.reply]  # type: ignore[name-defined]
     if endpoint.many:

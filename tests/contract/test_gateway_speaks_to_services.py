@@ -8,27 +8,16 @@ import pytest
 
 from gateway_flask.api import ENDPOINTS
 from gateway_flask.app import create_app
-from gateway_flask.examples import BODIES
 from gateway_flask.identity import Who
 from gateway_flask.testing import USER, FakeServices, Issuer, settings
 from services.chassis.contract import Contract
 from services.chassis.registry import JOURNEY_SERVICES
 from services.chassis.runner import service_class
+from tests.support.bodies import GOOD, ID
 
-ID = "0197b1c8-7a5e-7cc0-9f00-000000000001"
 CART = "c" * 27
 PATH = {"id": ID, "slug": "mugs", "sku": "MUG-RED", "code": "main", "number": "UP0000042", "provider": "sandbox"}
 PATHS = {"delete_tax_rate": {"id": "DE:*:standard"}}
-MORE_BODIES: dict[str, Any] = {
-    "refresh": {"refresh_token": "token"},
-    "logout": {},
-    "update_product": BODIES["create_product"],
-    "update_category": BODIES["create_category"],
-    "import_products": {"products": [BODIES["create_product"]]},
-    "put_warehouse": {"name": "Main"},
-    "create_shipment": {"order_id": ID, "items": [{"sku": "MUG-RED", "quantity": 1}], "tracking_number": "UP0000042"},
-    "add_shipment_event": {"status": "in_transit", "location": "Here"},
-}
 QUERIES = {
     "list_products": "page=2&category=mugs&attr.colour=red&in_stock=true&min_price=5",
     "list_orders": "page=2&status=confirmed",
@@ -89,7 +78,7 @@ def test_the_service_understands(name: str) -> None:
             path,
             method=endpoint.method,
             query_string=QUERIES.get(name, ""),
-            json=BODIES.get(name, MORE_BODIES.get(name)),
+            json=GOOD.get(name),
             headers=headers | signed_in,
         )
         if {*roles, "?"} & set(endpoint.who.value) or endpoint.who is Who.ANYONE:

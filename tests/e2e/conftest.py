@@ -4,13 +4,35 @@ from collections.abc import Iterator
 
 import pytest
 
+from tests.support import contract
+from tests.support.bystander import Bystander
 from tests.support.records import Topic
-from tests.support.shop import Shop
+from tests.support.shop import Client, Shop
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _replies_are_what_the_contract_says() -> Iterator[None]:
+    Client.on_reply.append(contract.check)
+    yield
+    Client.on_reply.remove(contract.check)
 
 
 @pytest.fixture(scope="session")
 def shop() -> Shop:
     return Shop()
+
+
+@pytest.fixture(scope="module")
+def bystander(shop: Shop) -> Bystander:
+    return Bystander(shop)
+
+
+@pytest.fixture
+def unchanged(bystander: Bystander) -> Iterator[Bystander]:
+    """Whatever the test sends: the bystander has what they had."""
+    before = bystander.state()
+    yield bystander
+    assert bystander.state() == before
 
 
 @pytest.fixture

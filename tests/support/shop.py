@@ -7,9 +7,11 @@ import uuid
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from functools import cached_property
-from typing import Any
+from typing import Any, ClassVar
 
 import requests
+
+from services.chassis.client import RpcClient
 
 ADDRESS = {
     "name": "Ada Lovelace",
@@ -49,6 +51,9 @@ class Reply:
 class Client:
     """One browser: it keeps its token and its cart."""
 
+    on_reply: ClassVar[list[Callable[[str, str, "Reply"], None]]] = []
+    """Who else looks at each reply: method, path, reply."""
+
     url: str
     token: str | None = None
     cart: str | None = None
@@ -82,7 +87,10 @@ class Client:
             body = answer.json() if answer.content else None
         except ValueError:
             body = None
-        return Reply(answer.status_code, body, answer.headers, answer.content)
+        reply = Reply(answer.status_code, body, answer.headers, answer.content)
+        for look in self.on_reply:
+            look(method, path, reply)
+        return reply
 
     def add(self, sku: str, quantity: int = 1) -> Reply:
         """Put something into the cart; a guest's first time makes one."""
@@ -121,6 +129,14 @@ def persistently(call: Callable[[], Reply], seconds: float = 60) -> Reply:
         if time.monotonic() > until:
             raise TimeoutError(f"still no final answer after {seconds} s: {reply}")
         time.sleep(0.2)
+
+
+def outcome(call: Callable[[], Reply], seconds: float = 60) -> Reply:
+    """The same until the outcome is known: 202 says that the command is still being worked on."""
+    until = time.monotonic() + seconds
+    while (reply := persistently(call, seconds)).status == 202 and time.monotonic() < until:
+        time.sleep(0.2)
+    return reply
 
 
 def eventually(check: Callable[[], Any], seconds: float = 10, every: float = 0.05) -> Any:
@@ -162,6 +178,21 @@ class Shop:
         }
         reply = client("POST", "/auth/register", person)
         assert reply.status == 201, reply
+        client.token = reply.data["access_token"]
+        return client
+
+    @cached_property
+    def services(self) -> RpcClient:
+        """The way to the services that operators take."""
+        return RpcClient(os.environ["ULTRAMARKET_AMQP_URL"])
+
+    def member(self, *roles: str) -> Client:
+        """Somebody new with these roles, signed in."""
+        client = Client(self.url)
+        account = {"email": f"{uuid.uuid4().hex[:12]}@example.com", "password": "correct horse battery"}
+        self.services.call("auth", "create_user", **account, first_name="Mary", last_name="Jackson", roles=list(roles))
+        reply = client("POST", "/auth/login", account)
+        assert reply.status == 200, reply
         client.token = reply.data["access_token"]
         return client
 

@@ -1,0 +1,170 @@
+"""What is wrong around the body: paths, queries, headers, methods."""
+
+import os
+import socket
+from urllib.parse import urlsplit
+
+import pytest
+
+from gateway_flask.api import ENDPOINTS, PREFIX
+from gateway_flask.identity import Who
+from tests.support.bystander import Bystander
+from tests.support.shop import ADDRESS, Client, Shop, new_key
+
+READS = [name for name, endpoint in ENDPOINTS.items() if endpoint.method == "GET"]
+WITH_PATH = [name for name, endpoint in ENDPOINTS.items() if "<" in endpoint.rule]
+STRANGE_PARTS = ["%00", "a%00b", "x" * 10_000, "%ff%fe", "%0d%0aX-Evil:%201", "'; drop table orders; --", "$where"]
+
+
+def rules_client(shop: Shop, name: str) -> Client:
+    return shop.guest() if ENDPOINTS[name].who in (Who.ANYONE, Who.GUEST) else shop.admin
+
+
+def path_with(name: str, part: str) -> str:
+    rule = ENDPOINTS[name].rule.removeprefix(PREFIX)
+    before, _, rest = rule.partition("<")
+    return before + part + rest.partition(">")[2]
+
+
+@pytest.mark.parametrize("name", WITH_PATH)
+def test_what_cannot_be_an_id_of_ours_is_nowhere(shop: Shop, name: str) -> None:
+    for part in STRANGE_PARTS:
+        reply = rules_client(shop, name)(ENDPOINTS[name].method, path_with(name, part), key=new_key())
+
+        assert (reply.status, reply.code) == (404, "NOT_FOUND"), part
+
+
+@pytest.mark.parametrize("name", [name for name in READS if "<" not in ENDPOINTS[name].rule])
+@pytest.mark.parametrize("query", ["surprise=1", "page=1&page=2", "%00=1", "a=%00", "page=%00", "%ff=1", "page=1e3"])
+def test_a_wrong_parameter_is_refused(shop: Shop, name: str, query: str) -> None:
+    reply = rules_client(shop, name)("GET", f"{path_with(name, '')}?{query}")
+
+    assert (reply.status, reply.code) == (422, "VALIDATION_ERROR")
+    assert reply.error["details"][0]["message"]
+
+
+@pytest.mark.parametrize(
+    ("query", "field"),
+    [
+        ("page=0", "page"),
+        ("page=-1", "page"),
+        ("page=99999999999999999999", "page"),
+        ("limit=0", "limit"),
+        ("limit=101", "limit"),
+        ("limit=ten", "limit"),
+        ("sort=cheapest", "sort"),
+        ("sort=price&sort=title", "sort"),
+        ("in_stock=perhaps", "in_stock"),
+        ("rating=6", "rating"),
+        ("rating=nan", "rating"),
+        ("min_price=-1", "min_price"),
+        ("max_price=1.5", "max_price"),
+        ("vendor=7", "vendor"),
+        ("category=Not%20a%20slug", "category"),
+        ("brand=" + "x" * 10_000, "brand"),
+        ("brand=%00", "brand"),
+        ("cursor=not-one-of-ours", "cursor"),
+        ("attr.=red", "attributes"),
+        ("attr.%00=red", "attr."),
+    ],
+)
+def test_a_wrong_filter_is_named(shop: Shop, query: str, field: str) -> None:
+    reply = shop.guest()("GET", f"/products?{query}")
+
+    assert (reply.status, reply.code) == (422, "VALIDATION_ERROR")
+    assert reply.error["details"][0]["field"].startswith(field)
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "allowed"),
+    [
+        ("DELETE", "/products", "POST"),
+        ("POST", "/orders/{order}", "GET"),
+        ("PUT", "/cart", "DELETE"),
+        ("PATCH", "/auth/login", "POST"),
+        ("DELETE", "/payments/{order}", "GET"),
+    ],
+)
+def test_a_method_that_is_not_allowed_says_which_are(
+    unchanged: Bystander, method: str, path: str, allowed: str
+) -> None:
+    reply = unchanged.client(method, path.format(order=unchanged.order_id), {})
+
+    assert (reply.status, reply.code) == (405, "METHOD_NOT_ALLOWED")
+    assert allowed in reply.headers["Allow"].split(", ")
+
+
+@pytest.mark.parametrize("path", ["/cart/coupon", "/nothing", "/products/a/b/c", "//products", "/%2e%2e/health"])
+def test_what_is_not_there_is_not_found(shop: Shop, path: str) -> None:
+    reply = shop.guest()("POST", path, {"code": "SUMMER"})
+
+    assert (reply.status, reply.code) == (404, "NOT_FOUND")
+
+
+@pytest.mark.parametrize(
+    ("header", "value", "status", "code"),
+    [
+        ("Idempotency-Key", "x" * 256, 422, "VALIDATION_ERROR"),
+        ("Idempotency-Key", "", 422, "VALIDATION_ERROR"),
+        ("Idempotency-Key", "a\tb", 422, "VALIDATION_ERROR"),
+        ("X-Cart-Id", "short", 422, "VALIDATION_ERROR"),
+        ("X-Cart-Id", "../../etc/passwd/..", 422, "VALIDATION_ERROR"),
+        ("X-Cart-Id", "unknown-but-well-formed", 404, "NOT_FOUND"),
+        ("Content-Encoding", "gzip", 415, "UNSUPPORTED_MEDIA_TYPE"),
+    ],
+)
+def test_a_wrong_header_is_refused(
+    shop: Shop, unchanged: Bystander, header: str, value: str, status: int, code: str
+) -> None:
+    guest = shop.guest()
+    guest.cart = "unknown-but-well-formed"
+    body = {"email": "a@example.com", "shipping_address": ADDRESS, "shipping_method": "standard"}
+    body |= {"payment_method": {"provider": "sandbox", "token": "pm_card_visa"}}
+
+    reply = guest("POST", "/orders", body, headers={"Idempotency-Key": new_key()} | {header: value})
+
+    assert (reply.status, reply.code) == (status, code)
+
+
+@pytest.mark.parametrize("sent", ["yesterday", 'W/"1"', '"1", "2"', "99999999999999999999999"])
+def test_a_version_that_cannot_be_ours_is_a_failed_precondition(unchanged: Bystander, sent: str) -> None:
+    reply = unchanged.shop.admin(
+        "PATCH", f"/products/{unchanged.product_id}", {"title": "x"}, headers={"If-Match": sent}
+    )
+
+    assert (reply.status, reply.code) == (412, "PRECONDITION_FAILED")
+
+
+@pytest.mark.parametrize(
+    ("sent", "echoed"), [("trace-42", True), ("a" * 128, True), ("a" * 129, False), ("two words", False), ("", False)]
+)
+def test_every_reply_carries_a_request_id(shop: Shop, sent: str, echoed: bool) -> None:
+    for path in ("/products?limit=1", "/nothing"):
+        reply = shop.guest()("GET", path, headers={"X-Request-Id": sent})
+
+        assert (reply.headers["X-Request-Id"] == sent) is echoed
+        assert len(reply.headers["X-Request-Id"]) >= 8
+
+
+@pytest.mark.parametrize(
+    "head",
+    [
+        b"GET /api/v1/products HTTP/1.1\r\nHost: shop\r\nX-Cart-Id: a\x00b\r\n\r\n",
+        b"GET /api/v1/products\x00 HTTP/1.1\r\nHost: shop\r\n\r\n",
+        b"GET /api/v1/products HTTP/1.1\r\nHost: shop\r\nX-Long: " + b"x" * 1_000_000 + b"\r\n\r\n",
+        b"NONSENSE\r\n\r\n",
+    ],
+)
+def test_what_is_not_http_is_refused_by_the_server(shop: Shop, head: bytes) -> None:
+    where = urlsplit(os.environ["ULTRAMARKET_URL"])
+
+    with socket.create_connection((where.hostname, where.port), timeout=10) as connection:
+        connection.settimeout(10)
+        try:
+            connection.sendall(head)
+            answer = connection.recv(1000)
+        except ConnectionError:
+            answer = b""
+
+    assert answer == b"" or answer.startswith(b"HTTP/1.1 4")
+    assert shop.guest()("GET", "/products?limit=1").status == 200

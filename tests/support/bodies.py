@@ -1,0 +1,53 @@
+"""A good body for each route that takes one, and the ways to spoil it."""
+
+import copy
+from collections.abc import Iterator
+from typing import Any
+
+from gateway_flask.examples import BODIES
+
+ID = "0197b1c8-7a5e-7cc0-9f00-000000000001"
+GOOD: dict[str, Any] = BODIES | {
+    "refresh": {"refresh_token": "token"},
+    "logout": {"refresh_token": "token"},
+    "update_product": BODIES["create_product"],
+    "update_category": BODIES["create_category"],
+    "import_products": {"products": [BODIES["create_product"]]},
+    "put_warehouse": {"name": "Main", "priority": 1},
+    "create_shipment": {"order_id": ID, "items": [{"sku": "MUG-RED", "quantity": 1}], "tracking_number": "UP0000042"},
+    "add_shipment_event": {"status": "in_transit", "location": "Here"},
+}
+WRONG_NUMBERS = (1.5, "1", 2**63, -(2**63), 10**30, True, [1])
+WRONG_TEXTS = (7, True, ["x"], {"x": 1}, "x" * 10_000, "with a \x00 in it")
+LONG = {"description", "refresh_token"}
+"""Fields that may be as long as 10,000 characters, or whose like is looked for elsewhere."""
+
+
+def leaves(body: Any, at: tuple[Any, ...] = ()) -> Iterator[tuple[tuple[Any, ...], Any]]:
+    """Every value in the body that holds no others, and the way to it."""
+    if isinstance(body, dict | list):
+        for step, value in body.items() if isinstance(body, dict) else enumerate(body):
+            yield from leaves(value, (*at, step))
+    else:
+        yield at, body
+
+
+def with_value(body: Any, at: tuple[Any, ...], value: Any) -> Any:
+    """The body with another value at that place."""
+    changed = copy.deepcopy(body)
+    inner = changed
+    for step in at[:-1]:
+        inner = inner[step]
+    inner[at[-1]] = value
+    return changed
+
+
+def spoiled(body: Any) -> Iterator[tuple[str, Any]]:
+    """The body with one thing wrong in it, once for each field and each wrong: the field's path, the body."""
+    for at, value in leaves(body):
+        path = ".".join(str(step) for step in at)
+        for wrong in WRONG_NUMBERS if type(value) is int else WRONG_TEXTS:
+            if type(wrong) is type(value) is bool or (at[-1] in LONG and isinstance(wrong, str) and len(wrong) > 100):
+                continue
+            yield path, with_value(body, at, wrong)
+    yield "surprise", {**body, "surprise": 1}

@@ -1,0 +1,44 @@
+"""Every reply over HTTP is what its model in `schemas/` says: watch a client with `check`."""
+
+from functools import cache
+from typing import Any
+
+from pydantic import BaseModel
+from werkzeug.exceptions import HTTPException
+from werkzeug.routing import Map, Rule
+
+from gateway_flask import routes  # noqa: F401 - declares the endpoints
+from gateway_flask.api import ENDPOINTS, PREFIX
+from gateway_flask.openapi import enveloped
+from schemas.envelope import Failure
+from tests.support.shop import Reply
+
+URLS = Map(
+    [Rule(endpoint.rule, methods=[endpoint.method], endpoint=name) for name, endpoint in ENDPOINTS.items()],
+    strict_slashes=False,
+    merge_slashes=False,
+).bind("shop")
+
+
+@cache
+def model_of(name: str) -> type[BaseModel]:
+    return enveloped(ENDPOINTS[name])
+
+
+def check(method: str, path: str, reply: Reply) -> None:
+    """A refusal has the one shape of refusals, with a code; a success has the shape that its route declares."""
+    if reply.status >= 400:
+        failure = Failure.model_validate_json(reply.raw)
+        assert failure.error.message
+        assert reply.headers["X-Request-Id"]
+        return
+    try:
+        name: Any = URLS.match(PREFIX + path.partition("?")[0], method)[0]
+    except HTTPException:
+        return
+    endpoint = ENDPOINTS[name]
+    if reply.status == 304:
+        assert reply.raw == b""
+        return
+    assert reply.status in endpoint.statuses, f"{method} {path} replied {reply.status}"
+    model_of(name).model_validate_json(reply.raw)
