@@ -5,7 +5,7 @@ from typing import Any
 
 from pymongo.errors import DuplicateKeyError
 
-from schemas.base import Caller
+from schemas.base import MAX_AMOUNT, Caller
 from schemas.orders import OrderQuery
 from services.chassis.errors import ValidationFailed
 from services.chassis.paging import Paging, decode_cursor, encode_cursor, page
@@ -37,8 +37,10 @@ class OrderReadModel(MongoStore):
         found = self.db["orders"].find_one({"_id": order_id}, {"version": 1})
         return found["version"] if found else 0
 
-    def put(self, order: Order) -> None:
-        """Show the order at its version. A later version that is there already stays."""
+    def put(self, order: Order, again: bool = False) -> None:
+        """Show the order at its version. A later version that is there already stays; so does the same one, unless
+        it is to be made `again`.
+        """
         document = {
             "_id": order.id,
             "version": order.version,
@@ -50,10 +52,11 @@ class OrderReadModel(MongoStore):
             "total_minor": order.placed.totals.total,
             "summary": as_summary(order),
         }
+        older = {"_id": order.id, "version": {"$lte" if again else "$lt": order.version}}
         try:
-            self.db["orders"].replace_one({"_id": order.id, "version": {"$lt": order.version}}, document, upsert=True)
-        except DuplicateKeyError:
-            return  # there, and not older than this
+            self.db["orders"].replace_one(older, document, upsert=True)
+        except DuplicateKeyError:  # there, and not older than this; or older, and made at this very moment
+            self.db["orders"].replace_one(older, document)
 
     def list(self, query: OrderQuery, caller: Caller) -> dict[str, Any]:
         """One page of the orders that the caller may see."""
@@ -98,6 +101,8 @@ def _beyond(field: str, direction: int, position: list[Any]) -> dict[str, Any]:
     try:
         value, order_id = position
         value = value if isinstance(value, int) else datetime.fromisoformat(value)
+        if not isinstance(order_id, str) or value in (True, False) or (isinstance(value, int) and value > MAX_AMOUNT):
+            raise ValueError("not what we write")
     except (ValueError, TypeError) as malformed:
         raise ValidationFailed.of("cursor", "is not a cursor of this list") from malformed
     operator = "$gt" if direction > 0 else "$lt"

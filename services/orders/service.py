@@ -3,13 +3,15 @@
 import time
 from typing import Any
 
+import structlog
+
 from schemas.base import Caller
 from schemas.events import orders as events
 from schemas.events.base import Event
 from schemas.events.payments import PaymentAuthorized, PaymentDeclined
 from schemas.orders import CancelOrder, OrderQuery, PlaceOrder, SetStatus
 from services.chassis import clock
-from services.chassis.context import remaining
+from services.chassis.context import remaining, within
 from services.chassis.errors import (
     DOMAIN_ERRORS,
     InvalidState,
@@ -18,6 +20,7 @@ from services.chassis.errors import (
     Unauthenticated,
 )
 from services.chassis.events import on_event
+from services.chassis.faults import as_domain_error
 from services.chassis.ids import is_id
 from services.chassis.rpc import Remote, rpc
 from services.chassis.service import Configured, Service
@@ -33,6 +36,8 @@ from services.orders.fulfilment import step_taken
 from services.orders.readmodel import OrderReadModel
 from services.orders.settings import OrderSettings
 from services.orders.store import OrderStore, Stored, VersionConflict
+
+log = structlog.get_logger()
 
 REBUILD_PORTION = 200
 SHOWN_IN_LISTS = (
@@ -69,11 +74,13 @@ class OrdersService(Service):
         Raises `PaymentDeclined`, `PaymentActionRequired` or `OutOfStock` (with `order_id`) for an order that came to
         nothing; `PriceChanged`, `ValidationFailed` or `NotFound` before there is one.
         """
-        until = time.monotonic() + min(self.settings.answer_within, remaining(60) - 0.5)
+        seconds = self._time_to_answer()
+        until = time.monotonic() + seconds
         known = self.store.placed_with(command.idempotency)
         if known is None:
-            stored = self._place(command)
-            order = self._checkout().drive(stored, until)
+            with within(seconds):
+                stored, by_us = self._place(command)
+                order = self._checkout().drive(stored, until) if by_us else self._wait_for(stored.order.id, until)
         else:
             order = self._wait_for(known, until)
         return self._outcome(order, command.caller)
@@ -111,7 +118,8 @@ class OrdersService(Service):
 
         Idempotent: an order that is cancelled already is replied as it is. Raises `InvalidState`, `NotFound`.
         """
-        until = time.monotonic() + min(self.settings.answer_within, remaining(60) - 0.5)
+        seconds = self._time_to_answer()
+        until = time.monotonic() + seconds
         stored = self._own(command.order_id, command.caller)
         while stored.order.cancellation is None:
             lifecycle.check_cancellable(stored.order)
@@ -120,7 +128,8 @@ class OrdersService(Service):
                 order_id=command.order_id, requested_by=by, reason=command.reason
             )
             stored = self._record(stored, request)
-        return as_reply(self._checkout().drive(stored, until))
+        with within(seconds):
+            return as_reply(self._checkout().drive(stored, until))
 
     @rpc
     def set_status(self, command: SetStatus) -> dict[str, Any]:
@@ -140,14 +149,19 @@ class OrdersService(Service):
         """Make the next portion of the lists anew from the events; go on with the reply's `next` until it is null."""
         order_ids = self.store.ids_after(cursor, REBUILD_PORTION)
         for order in self.store.fold_many(order_ids):
-            self.lists.put(order)
+            self.lists.put(order, again=True)
         return {"done": len(order_ids), "next": order_ids[-1] if len(order_ids) == REBUILD_PORTION else None}
 
     @every(seconds=1)
     def resume_sagas(self) -> None:
         """Go on with orders that nobody works on: their process died, or a step had to wait."""
         for order_id in self.store.take_over(clock.now()):
-            self._checkout().drive(self.store.read(order_id), time.monotonic() + saga.RETRY[-1].total_seconds())
+            try:
+                self._checkout().drive(self.store.read(order_id), time.monotonic() + saga.RETRY[-1].total_seconds())
+            except Exception as error:  # whatever is wrong with one order, the others are not to wait for it
+                if as_domain_error(error):
+                    raise  # a store is away: nothing can be done for any of them
+                log.exception("saga_stuck", order_id=order_id)
 
     @on_event(PaymentAuthorized)
     def payment_was_confirmed(self, event: PaymentAuthorized) -> None:
@@ -171,7 +185,12 @@ class OrdersService(Service):
     def _checkout(self) -> Checkout:
         return Checkout(self.store, self.inventory, self.payments)
 
-    def _place(self, command: PlaceOrder) -> Stored:
+    def _time_to_answer(self) -> float:
+        """Seconds in which the outcome must be known; otherwise the order is answered as it stands by then."""
+        return min(self.settings.answer_within, remaining(60) - 0.5)
+
+    def _place(self, command: PlaceOrder) -> tuple[Stored, bool]:
+        """The placed order, and whether it was placed here or by a twin of the command, which carries it on."""
         address = command.shipping_address
         cart = self.cart.checkout_view(
             cart_id=command.cart_id,
@@ -192,7 +211,8 @@ class OrdersService(Service):
         placed = placing.order_of(
             command, cart, shipping["price"]["amount"], self.store.next_number(), now, self.settings.number_prefix
         )
-        return self.store.place(placed, command.payment_method.token, command.idempotency, now)
+        stored = self.store.place(placed, command.payment_method.token, command.idempotency, now)
+        return stored, stored.order.id == placed.order_id
 
     def _wait_for(self, order_id: str, until: float) -> Order:
         """Another process, or another request of this one, has the order: wait for it as its own customer would."""

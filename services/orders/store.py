@@ -151,7 +151,10 @@ class OrderStore(PostgresStore):
             )
 
     def take_over(self, now: datetime, limit: int = 20) -> list[str]:
-        """Orders whose saga nobody works on: this process has them now, for the length of a lease."""
+        """Orders whose saga nobody works on: this process has them now, for the length of a lease.
+
+        Counts as an attempt: whoever had them before may have asked for the next step, and it may still be under way.
+        """
         due = (
             select(orders.c.id)
             .where(orders.c.saga_due < now)
@@ -161,7 +164,10 @@ class OrderStore(PostgresStore):
         )
         with self.transaction() as session:
             taken = session.execute(
-                update(orders).where(orders.c.id.in_(due)).values(saga_due=now + LEASE).returning(orders.c.id)
+                update(orders)
+                .where(orders.c.id.in_(due))
+                .values(saga_due=now + LEASE, attempts=orders.c.attempts + 1)
+                .returning(orders.c.id)
             )
             return list(taken.scalars())
 

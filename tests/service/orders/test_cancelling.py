@@ -1,0 +1,112 @@
+"""Cancelling, at every moment of an order's life: either it is undone whole, or it is refused."""
+
+import pytest
+
+from schemas.events import orders as events
+from services.chassis import clock
+from services.chassis.errors import DomainError, InvalidState
+from tests.service.orders.conftest import ADMIN, Shop, at_once
+from tests.support.orders import check_settled
+from tests.support.partners import ASKING
+
+
+def cancel_latest(shop: Shop) -> None:
+    shop.cancel(order_id=shop.ids()[-1], caller=ADMIN, reason="changed my mind")
+
+
+@pytest.mark.parametrize("when", ["cancel_before", "cancel_after"])
+@pytest.mark.parametrize("number", [0, 1])
+@pytest.mark.parametrize("partner", ["to_inventory", "to_payments"])
+def test_a_cancellation_while_a_step_is_under_way_undoes_that_step_as_well(
+    shop: Shop, partner: str, number: int, when: str
+) -> None:
+    line = getattr(shop, partner)
+    line.troubles, line.meanwhile = ["none"] * number + [when], lambda: cancel_latest(shop)
+
+    reply = shop.order()
+    shop.resume()
+
+    order = shop.now(reply["id"])
+    assert order.status == "cancelled"
+    check_settled(order, shop.inventory, shop.payments)
+    assert shop.inventory.stock == {"MUG": 10}
+
+
+@pytest.mark.parametrize("card", ["pm_card_visa", ASKING])
+def test_a_cancelled_order_has_its_money_and_its_stock_back(shop: Shop, card: str) -> None:
+    at_once(1, lambda _: shop.order(card))
+    [order_id] = shop.ids()
+    paid = shop.payments.charged(shop.now(order_id).placed.payment_id)
+
+    order = shop.cancel(order_id=order_id, caller=ADMIN, reason="changed my mind")
+
+    assert (order["status"], order["timeline"][-1]["reason"]) == ("cancelled", "changed my mind")
+    assert order["payment"]["status"] == ("refunded" if paid else "voided")
+    check_settled(shop.now(order_id), shop.inventory, shop.payments)
+    assert shop.events(order_id)[-1].refunded == paid  # type: ignore[attr-defined]
+
+
+def test_cancelling_again_changes_nothing(shop: Shop) -> None:
+    order_id = shop.order()["id"]
+
+    replies = at_once(8, lambda _: shop.cancel(order_id=order_id, caller=ADMIN))
+
+    assert {reply["status"] for reply in replies} == {"cancelled"}
+    types = [event.type for event in shop.events(order_id)]
+    assert types.count("order_cancellation_requested") == types.count("order_cancelled") == 1
+
+
+@pytest.mark.parametrize("bad", ["down", "lost", "late", "dies_before", "dies_after"])
+@pytest.mark.parametrize("partner", ["to_inventory", "to_payments"])
+def test_an_undoing_that_is_interrupted_is_finished_by_another_process(shop: Shop, partner: str, bad: str) -> None:
+    order_id = shop.order()["id"]
+    getattr(shop, partner).troubles = [bad]
+
+    try:
+        shop.cancel(order_id=order_id, caller=ADMIN)
+    except Exception:
+        assert bad.startswith("dies")
+    shop.resume()
+
+    assert shop.now(order_id).status == "cancelled"
+    check_settled(shop.now(order_id), shop.inventory, shop.payments)
+
+
+def test_shipping_and_cancelling_at_the_same_moment_end_in_one_of_the_two(shop: Shop) -> None:
+    for _ in range(8):
+        order_id = shop.order()["id"]
+
+        def either(index: int, order_id: str = order_id) -> str:
+            if index:
+                return str(shop.cancel(order_id=order_id, caller=ADMIN)["status"])
+            return str(shop.set_status(order_id=order_id, status="shipped", caller=ADMIN)["status"])
+
+        shipped, cancelled = at_once(2, either)
+
+        assert (shipped, cancelled) in [("shipped", "INVALID_STATE"), ("INVALID_STATE", "cancelled")]
+        assert shop.now(order_id).status in (shipped, cancelled)
+
+
+def test_what_has_failed_or_left_the_house_is_not_cancelled(shop: Shop) -> None:
+    shop.inventory.stock = {"MUG": 0}
+    with pytest.raises(DomainError):
+        shop.order()
+    [failed] = shop.ids()
+
+    with pytest.raises(InvalidState):
+        shop.cancel(order_id=failed, caller=ADMIN)
+
+
+def test_an_order_that_fails_while_it_is_cancelled_is_undone_once(shop: Shop) -> None:
+    """The cancellation is recorded between the step's refusal and its record."""
+    shop.to_inventory.troubles = ["down"]
+    order_id = shop.order()["id"]
+    stored = shop.store.read(order_id)
+    request = events.OrderCancellationRequested(order_id=order_id, requested_by="guest", reason=None)
+    shop.store.append(stored, [request], clock.now())
+    shop.inventory.stock = {"MUG": 0, "REST": 10}
+
+    order = shop.service._checkout().drive(stored, until=float("inf"))
+
+    assert order.status == "cancelled"
+    assert shop.inventory.state(order_id) == "released"

@@ -1,0 +1,228 @@
+"""Placing an order: once per key, priced as shown, answered with what became of it."""
+
+import time
+from typing import Any
+
+import pytest
+
+from schemas.base import Caller
+from services.chassis import context
+from services.chassis.errors import (
+    DomainError,
+    IdempotencyKeyReused,
+    InvalidState,
+    NotFound,
+    OutOfStock,
+    PaymentActionRequired,
+    PaymentDeclined,
+    PriceChanged,
+    ValidationFailed,
+)
+from services.chassis.ids import new_id
+from tests.service.orders.conftest import ADMIN, Shop, at_once
+from tests.support.partners import ASKING, DECLINING, cart_line
+
+
+def test_an_order_is_what_the_cart_the_parcel_and_the_tax_cost(shop: Shop) -> None:
+    shop.cart.lines = [cart_line("MUG", 3, 999, tax_rate_bp=1900)]
+
+    order = shop.order(note="ring twice")
+
+    assert order["status"] == "confirmed"
+    assert {name: order[name]["amount"] for name in ("subtotal", "shipping_total", "tax_total", "discount_total")} == {
+        "subtotal": 2997,
+        "shipping_total": 500,
+        "tax_total": 569,
+        "discount_total": 0,
+    }
+    assert order["total"] == {"amount": 4066, "currency": "USD"}
+    assert shop.payments.charged(order["payment"]["id"]) == 4066
+    assert (order["note"], order["billing_address"]) == ("ring twice", order["shipping_address"])
+    assert [entry["status"] for entry in order["timeline"]] == ["pending", "confirmed"]
+
+
+def test_twins_of_a_command_are_one_order_and_one_charge(shop: Shop) -> None:
+    replies = at_once(20, lambda _: shop.order(key="a-key"))
+
+    assert len({reply["id"] for reply in replies}) == 1
+    assert {reply["status"] for reply in replies} == {"confirmed"}
+    assert len({reply["access_key"] for reply in replies}) == 1
+    assert shop.ids() == [replies[0]["id"]]
+    assert len(shop.payments.payments) == 1
+    assert shop.to_inventory.calls.count("reserve") == 1
+
+
+def test_a_key_that_comes_with_another_order_is_refused(shop: Shop) -> None:
+    shop.order(key="a-key")
+
+    with pytest.raises(IdempotencyKeyReused):
+        shop.order(idempotency={"owner": "cart:a-cart", "key": "a-key", "fingerprint": "another"})
+    assert shop.order(idempotency={"owner": "cart:b-cart", "key": "a-key", "fingerprint": "another"})
+    assert len(shop.ids()) == 2
+
+
+@pytest.mark.parametrize("again", [False, True])
+@pytest.mark.parametrize(
+    ("card", "stock", "error", "detail"),
+    [
+        (DECLINING, 10, PaymentDeclined, {"decline_code": "generic_decline"}),
+        ("pm_card_visa", 0, OutOfStock, {"sku": "MUG", "requested": 1, "available": 0}),
+    ],
+)
+def test_why_an_order_came_to_nothing_is_said_each_time_it_is_asked(
+    shop: Shop, card: str, stock: int, error: type[DomainError], detail: dict[str, Any], again: bool
+) -> None:
+    shop.inventory.stock = {"MUG": stock}
+    if again:
+        at_once(1, lambda _: shop.order(card, "a-key"))
+
+    with pytest.raises(error) as refused:
+        shop.order(card, "a-key")
+
+    [order_id] = shop.ids()
+    assert refused.value.details == [detail | {"order_id": order_id}]
+    assert shop.now(order_id).status == "failed"
+    assert shop.inventory.stock == {"MUG": stock}
+
+
+def test_a_payment_that_asks_back_brings_the_secret_and_waits(shop: Shop) -> None:
+    with pytest.raises(PaymentActionRequired) as asked:
+        shop.order(ASKING)
+
+    [order_id] = shop.ids()
+    assert asked.value.details == [{"client_secret": "secret", "order_id": order_id}]
+    assert shop.now(order_id).status == "awaiting_payment"
+    assert shop.inventory.state(order_id) == "held"
+    shop.service.payment_was_confirmed(_news(order_id))
+    assert shop.now(order_id).status == "awaiting_payment"
+    shop.payments.customer_confirms(shop.now(order_id).placed.payment_id)
+    shop.service.payment_was_confirmed(_news(order_id))
+    assert shop.now(order_id).status == "confirmed"
+
+
+def test_a_payment_given_up_fails_the_order_and_frees_the_stock(shop: Shop) -> None:
+    with pytest.raises(PaymentActionRequired):
+        shop.order(ASKING)
+    [order_id] = shop.ids()
+    shop.payments.customer_gives_up(shop.now(order_id).placed.payment_id)
+
+    shop.service.payment_was_declined(_news(order_id))
+
+    assert shop.now(order_id).status == "failed"
+    assert shop.inventory.stock == {"MUG": 10}
+
+
+def test_news_of_a_payment_that_no_order_waits_for_changes_nothing(shop: Shop) -> None:
+    order_id = shop.order()["id"]
+    before = shop.now(order_id)
+
+    shop.service.payment_was_confirmed(_news(order_id))
+    shop.service.payment_was_declined(_news(new_id()))
+
+    assert shop.now(order_id) == before
+
+
+def test_an_outcome_that_is_not_known_in_time_is_answered_with_the_order_as_it_stands(shop: Shop) -> None:
+    shop.to_payments.troubles = ["lost"]
+
+    order = shop.order()
+
+    assert (order["status"], order["payment"]) == ("pending", None)
+    shop.resume()
+    assert shop.get_order(order_id=order["id"], caller=ADMIN)["status"] == "confirmed"
+
+
+def test_no_step_may_take_longer_than_the_customer_waits(shop: Shop) -> None:
+    """A bank that hangs must not use up the caller's time: there would be no answer at all."""
+    left: list[float] = []
+    authorise = shop.payments.authorise
+
+    def slowly(**kwargs: Any) -> dict[str, Any]:
+        left.append(context.remaining(60))
+        return authorise(**kwargs)
+
+    shop.payments.authorise = slowly  # type: ignore[method-assign]
+    context.enter({"deadline": time.time() + 8})
+
+    shop.order()
+
+    assert left[0] <= shop.settings.answer_within
+    assert context.remaining(60) > 6
+    context.enter({})
+
+
+def test_a_changed_total_is_said_and_nothing_is_bought(shop: Shop) -> None:
+    with pytest.raises(PriceChanged) as changed:
+        shop.order(expected_total={"amount": 1000, "currency": "USD"})
+
+    assert changed.value.details == [
+        {"expected": {"amount": 1000, "currency": "USD"}, "actual": {"amount": 1500, "currency": "USD"}}
+    ]
+    assert shop.ids() == []
+    assert shop.order(expected_total={"amount": 1500, "currency": "USD"})["status"] == "confirmed"
+
+
+def test_an_empty_cart_or_one_with_something_no_longer_sold_is_refused(shop: Shop) -> None:
+    shop.cart.lines = []
+    with pytest.raises(ValidationFailed, match="cart: is empty"):
+        shop.order()
+    shop.cart.unavailable = ["LAMP"]
+    with pytest.raises(NotFound) as gone:
+        shop.order()
+    assert gone.value.details == [{"field": "cart", "sku": "LAMP", "message": "gone"}]
+
+
+def test_a_guest_needs_an_address_and_a_customer_has_one(shop: Shop) -> None:
+    with pytest.raises(ValidationFailed, match="email"):
+        shop.order(email=None)
+
+    order = shop.order(email=None, caller=Caller(user_id=new_id(), email="grace@example.com").model_dump())
+
+    assert order["email"] == "grace@example.com"
+    assert "access_key" not in order
+
+
+def test_an_order_is_its_owners_its_keys_and_the_administrators(shop: Shop) -> None:
+    owner = Caller(user_id=new_id(), email="grace@example.com")
+    order = shop.order(caller=owner.model_dump())
+    guests = shop.order()
+
+    for order_id, caller in (
+        (order["id"], owner),
+        (order["id"], ADMIN),
+        (guests["id"], Caller(order_key=guests["access_key"])),
+    ):
+        assert shop.get_order(order_id=order_id, caller=caller)["id"] == order_id
+        assert shop.history(order_id=order_id, caller=caller)[0]["type"] == "order_placed"
+    for order_id, caller in (
+        (order["id"], Caller()),
+        (order["id"], Caller(user_id=new_id())),
+        (order["id"], Caller(order_key=guests["access_key"])),
+        (guests["id"], Caller(order_key="0" * 40)),
+        (new_id(), ADMIN),
+        ("no id", ADMIN),
+    ):
+        with pytest.raises(NotFound):
+            shop.get_order(order_id=order_id, caller=caller)
+
+
+def test_an_order_is_carried_to_the_customer_step_by_step(shop: Shop) -> None:
+    order_id = shop.order()["id"]
+
+    for status in ("processing", "shipped", "delivered", "returned"):
+        order = shop.set_status(order_id=order_id, status=status, caller=ADMIN)
+        assert order["status"] == status
+        assert shop.set_status(order_id=order_id, status=status, caller=ADMIN) == order
+
+    assert (order["carrier"], order["tracking_number"]) == ("UPS", "UP0000042")
+    with pytest.raises(InvalidState):
+        shop.set_status(order_id=order_id, status="shipped", caller=ADMIN)
+    with pytest.raises(InvalidState):
+        shop.cancel(order_id=order_id, caller=ADMIN)
+
+
+def _news(order_id: str) -> Any:
+    """`payments` says something about the payment of this order; only whose it is matters here."""
+    from types import SimpleNamespace
+
+    return SimpleNamespace(order_id=order_id)
