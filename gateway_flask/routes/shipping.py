@@ -43,8 +43,11 @@ def shipping_methods() -> Response:
 
 @api.post("/shipments", reply=Shipment, statuses=(201,), who=Who.VENDOR, key="may")
 def create_shipment(body: ShipmentRequest) -> Response:
-    """Send a parcel of an order."""
-    shipment = call("shipping", "create_shipment", **body.model_dump(), caller=caller(), idempotency=idempotency())
+    """Send a parcel of an order: all of it that is yours to send, or the lines named."""
+    said = body.model_dump()
+    parcel = call("orders", "parcel", order_id=body.order_id, items=said["items"], caller=caller())
+    sent = said | parcel | {"method": body.method or parcel["method"]}
+    shipment = call("shipping", "create_shipment", **sent, caller=caller(), idempotency=idempotency())
     return ok(shipment, "Shipment created", 201)
 
 

@@ -1,15 +1,17 @@
 """Orders: placed once, carried through by a saga, cancelled, fulfilled, listed."""
 
 import time
-from typing import Any
+from typing import Annotated, Any
 
 import structlog
+from pydantic import Field
 
 from schemas.base import Caller
 from schemas.events import orders as events
 from schemas.events.base import Event
 from schemas.events.payments import PaymentAuthorized, PaymentDeclined
 from schemas.orders import CancelOrder, OrderQuery, PlaceOrder, SetStatus
+from schemas.shipping import ShipmentLine
 from services.chassis import clock
 from services.chassis.context import remaining, within
 from services.chassis.errors import (
@@ -29,7 +31,7 @@ from services.chassis.stores.postgres import Postgres
 from services.chassis.timers import every
 from services.orders import placing
 from services.orders.checkout import Checkout
-from services.orders.domain import lifecycle, saga
+from services.orders.domain import lifecycle, parcels, saga
 from services.orders.domain.order import Order
 from services.orders.domain.view import as_reply
 from services.orders.fulfilment import step_taken
@@ -39,6 +41,7 @@ from services.orders.store import OrderStore, Stored, VersionConflict
 
 log = structlog.get_logger()
 
+ShipmentLines = Annotated[list[ShipmentLine], Field(max_length=200)]
 REBUILD_PORTION = 200
 SHOWN_IN_LISTS = (
     events.OrderPlaced,
@@ -143,6 +146,21 @@ class OrdersService(Service):
             lifecycle.check_step(stored.order, command.status)
             stored = self._record(stored, step_taken(stored.order, command, self.shipping))
         return as_reply(stored.order)
+
+    @rpc
+    def parcel(self, order_id: str, caller: Caller, items: ShipmentLines) -> dict[str, Any]:
+        """What the caller sends of an order (`items`, or all that is theirs to send), where to, and for whom.
+
+        Raises `NotFound`, `Forbidden`, `InvalidState`, `ValidationFailed`: see `domain.parcels`.
+        """
+        order = self._read(order_id).order
+        placed = order.placed
+        return {
+            "items": [line.model_dump() for line in parcels.contents(order, items, caller)],
+            "address": placed.shipping_address,
+            "method": placed.shipping_method,
+            "user_id": placed.user_id,
+        }
 
     @rpc
     def rebuild_read_model(self, cursor: str | None = None) -> dict[str, Any]:

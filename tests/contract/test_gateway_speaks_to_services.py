@@ -61,6 +61,8 @@ def test_every_service_of_the_journey_is_there(service: str) -> None:
 def test_the_service_understands(name: str) -> None:
     endpoint, issuer, services = ENDPOINTS[name], Issuer(), ExactServices()
     services.answer("auth.jwks", issuer.jwks())
+    address = GOOD["place_order"]["shipping_address"]
+    services.answer("orders.parcel", {"items": [], "address": address, "method": "standard", "user_id": USER})
     services.answer("products.vendor_skus", ["MUG-RED"])
     services.answer("products.price_skus", {"MUG-RED": {"vendor_id": USER}})
     client = create_app(settings(), services).test_client()

@@ -23,6 +23,11 @@ def shop() -> Shop:
 
 
 @pytest.fixture(scope="module")
+def vendor(shop: Shop) -> Client:
+    return shop.member("VENDOR")
+
+
+@pytest.fixture(scope="module")
 def bystander(shop: Shop) -> Bystander:
     return Bystander(shop)
 

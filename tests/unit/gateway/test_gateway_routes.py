@@ -89,6 +89,7 @@ def test_what_is_made_is_a_201(
     client: FlaskClient, services: FakeServices, issuer: Issuer, path: str, role: str, body: Any, asked: str
 ) -> None:
     services.answer(asked, {"id": ID})
+    services.answer("orders.parcel", {"items": [], "address": ADDRESS, "method": "standard", "user_id": USER})
 
     response = client.post(f"/api/v1{path}", json=body, headers=issuer.bearer(role) | KEY)
 

@@ -1,0 +1,33 @@
+"""What of an order may be sent by whom."""
+
+from collections.abc import Sequence
+
+from schemas.base import Caller
+from schemas.shipping import ShipmentLine
+from services.chassis.errors import Forbidden, InvalidState, NotFound, ValidationFailed
+from services.orders.domain.order import Order
+
+SENDABLE = ("confirmed", "processing", "shipped")
+"""Paid for, and not yet arrived: the rest of an order may follow in a parcel of its own."""
+
+
+def contents(order: Order, wanted: Sequence[ShipmentLine], caller: Caller) -> list[ShipmentLine]:
+    """The lines that were named, or all that are the caller's to send: an administrator's all, a vendor's their own.
+
+    Raises `Forbidden`, `NotFound` for an order that the vendor sells nothing in, `InvalidState` before it is paid,
+    `ValidationFailed` on `items.N.sku` or `items.N.quantity` for what isn't in it.
+    """
+    if not (caller.is_admin or caller.is_vendor):
+        raise Forbidden()
+    lines = order.placed.items
+    ordered = {line.sku: line.quantity for line in lines if caller.is_admin or line.vendor_id == caller.user_id}
+    if not ordered:
+        raise NotFound("There is no such order")
+    if order.is_undoing or order.status not in SENDABLE:
+        raise InvalidState(f"Of an order that is {order.status} nothing can be sent", [{"status": order.status}])
+    for index, line in enumerate(wanted):
+        if line.sku not in ordered:
+            raise ValidationFailed.of(f"items.{index}.sku", "is not in this order")
+        if line.quantity > ordered[line.sku]:
+            raise ValidationFailed.of(f"items.{index}.quantity", f"is more than the {ordered[line.sku]} ordered")
+    return list(wanted) or [ShipmentLine(sku=sku, quantity=quantity) for sku, quantity in ordered.items()]

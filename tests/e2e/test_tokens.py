@@ -1,0 +1,163 @@
+"""Access tokens over HTTP: what is no good one opens nothing."""
+
+import base64
+import json
+import os
+import time
+from pathlib import Path
+from typing import Any
+
+import jwt
+import pytest
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+from cryptography.hazmat.primitives.serialization import load_pem_private_key
+
+from tests.support.bystander import Bystander
+from tests.support.shop import Client, Shop
+
+PATHS = ["/auth/me", "/users/me", "/orders", "/cart"]
+
+
+@pytest.fixture(scope="module")
+def key() -> Any:
+    """The instance's own key: with it one can sign what auth would never issue."""
+    pem = Path(os.environ["ULTRAMARKET_JWT_PRIVATE_KEY_FILE"]).read_bytes()
+    return load_pem_private_key(pem, password=None)
+
+
+@pytest.fixture(scope="module")
+def customer(shop: Shop) -> Client:
+    return shop.customer()
+
+
+def claims_of(client: Client) -> dict[str, Any]:
+    return dict(jwt.decode(str(client.token), options={"verify_signature": False}))
+
+
+def kid_of(client: Client) -> str:
+    return str(jwt.get_unverified_header(str(client.token))["kid"])
+
+
+def unsigned(header: dict[str, Any], claims: dict[str, Any]) -> str:
+    parts = (base64.urlsafe_b64encode(json.dumps(part).encode()).rstrip(b"=").decode() for part in (header, claims))
+    return ".".join((*parts, ""))
+
+
+def refused(shop: Shop, token: str, path: str = "/auth/me") -> tuple[int, str]:
+    client = shop.guest()
+    client.token = token
+    reply = client("GET", path)
+    assert reply.headers["WWW-Authenticate"] == "Bearer"
+    return reply.status, reply.code
+
+
+@pytest.mark.parametrize("path", PATHS)
+def test_an_expired_token_says_so(shop: Shop, customer: Client, key: Any, path: str) -> None:
+    claims = claims_of(customer) | {"exp": int(time.time()) - 60}
+    expired = jwt.encode(claims, key, algorithm="EdDSA", headers={"kid": kid_of(customer)})
+
+    assert refused(shop, expired, path) == (401, "TOKEN_EXPIRED")
+
+
+def test_a_token_of_our_own_key_is_good(shop: Shop, customer: Client, key: Any) -> None:
+    client = shop.guest()
+    client.token = jwt.encode(claims_of(customer), key, algorithm="EdDSA", headers={"kid": kid_of(customer)})
+
+    assert client("GET", "/auth/me").status == 200
+
+
+@pytest.mark.parametrize("path", PATHS)
+@pytest.mark.parametrize("kind", ["another key", "no algorithm", "public key as secret", "more roles", "cut"])
+def test_a_forged_token_is_refused(shop: Shop, customer: Client, key: Any, kind: str, path: str) -> None:
+    claims, kid = claims_of(customer) | {"roles": ["ADMIN"]}, kid_of(customer)
+    header, payload, signature = str(customer.token).split(".")
+    forged = {
+        "another key": jwt.encode(claims, Ed25519PrivateKey.generate(), algorithm="EdDSA", headers={"kid": kid}),
+        "no algorithm": unsigned({"alg": "none", "typ": "JWT", "kid": kid}, claims),
+        "public key as secret": jwt.encode(
+            claims, key.public_key().public_bytes_raw(), algorithm="HS256", headers={"kid": kid}
+        ),
+        "more roles": ".".join((header, unsigned({}, claims).split(".")[1], signature)),
+        "cut": f"{header}.{payload}.{signature[:-4]}",
+    }[kind]
+
+    assert refused(shop, forged, path) == (401, "UNAUTHENTICATED")
+
+
+@pytest.mark.parametrize("change", [{"type": "refresh"}, {"sub": None}, {"exp": "soon"}, {"nbf": 2**40}])
+def test_a_token_of_our_key_that_is_no_access_token_is_refused(
+    shop: Shop, customer: Client, key: Any, change: dict[str, Any]
+) -> None:
+    claims = {name: value for name, value in (claims_of(customer) | change).items() if value is not None}
+    odd = jwt.encode(claims, key, algorithm="EdDSA", headers={"kid": kid_of(customer)})
+
+    assert refused(shop, odd) == (401, "UNAUTHENTICATED")
+
+
+@pytest.mark.parametrize("kid", ["unknown", "", "../../etc/passwd", "x" * 1000])
+def test_a_token_of_an_unknown_key_is_refused(shop: Shop, customer: Client, key: Any, kid: str) -> None:
+    token = jwt.encode(claims_of(customer), key, algorithm="EdDSA", headers={"kid": kid})
+
+    assert refused(shop, token) == (401, "UNAUTHENTICATED")
+
+
+@pytest.mark.parametrize(
+    "header", ["Bearer", "Bearer a b", "Basic YTpi", "Bearer a.b.c", "Token x", "Bearer " + "x" * 9000]
+)
+def test_what_is_no_token_is_refused(shop: Shop, header: str) -> None:
+    reply = shop.guest()("GET", "/auth/me", headers={"Authorization": header})
+
+    assert (reply.status, reply.code) == (401, "UNAUTHENTICATED")
+
+
+def test_the_keys_are_published(shop: Shop, customer: Client) -> None:
+    for path in ("/.well-known/jwks.json",):
+        published = shop.guest()("GET", path)
+
+        assert published.status == 200
+        assert [key["kid"] for key in published.body["keys"]] == [kid_of(customer)]
+        assert published.body["keys"][0].keys() == {"crv", "kty", "x", "kid", "use", "alg"}
+
+
+ADMINS = [
+    ("GET", "/inventory/warehouses"),
+    ("PUT", "/inventory/warehouses/main"),
+    ("DELETE", "/inventory/warehouses/main"),
+    ("POST", "/categories"),
+    ("PUT", "/categories/any"),
+    ("DELETE", "/categories/any"),
+    ("POST", "/products/import"),
+    ("GET", "/tax-rates"),
+    ("PUT", "/tax-rates"),
+    ("DELETE", "/tax-rates/DE:*:standard"),
+    ("POST", "/payments/{payment}/capture"),
+    ("POST", "/payments/{payment}/refunds"),
+]
+VENDORS = [
+    ("POST", "/products"),
+    ("PUT", "/products/{product}"),
+    ("PATCH", "/products/{product}"),
+    ("DELETE", "/products/{product}"),
+    ("GET", "/inventory/low-stock"),
+    ("GET", "/inventory/{sku}"),
+    ("POST", "/inventory/{sku}/adjust"),
+    ("POST", "/shipments"),
+    ("PATCH", "/orders/{order}/status"),
+]
+
+
+@pytest.mark.parametrize(("method", "path"), ADMINS + VENDORS)
+@pytest.mark.parametrize("role", ["nobody", "CUSTOMER", "VENDOR"])
+def test_roles_open_what_is_theirs_and_no_more(
+    shop: Shop, unchanged: Bystander, vendor: Client, role: str, method: str, path: str
+) -> None:
+    if role == "VENDOR" and (method, path) in VENDORS:
+        return
+    client = {"nobody": shop.guest(), "CUSTOMER": unchanged.client, "VENDOR": vendor}[role]
+    things = {"payment": unchanged.payment_id, "product": unchanged.product_id}
+    things |= {"order": unchanged.order_id, "sku": unchanged.sku}
+
+    reply = client(method, path.format(**things), {} if method != "GET" else None)
+
+    expected = (401, "UNAUTHENTICATED") if role == "nobody" else (403, "FORBIDDEN")
+    assert (reply.status, reply.code) == expected
