@@ -1,0 +1,98 @@
+"""`make bench`: measure a running instance, print a table, keep the figures in `bench/results/`."""
+
+import argparse
+import statistics
+import subprocess
+from typing import Any
+
+from rich.console import Console
+from rich.progress import Progress
+
+from bench import costs, load, report
+from bench.lag import LagMeter
+from bench.stage import BIN, Stage
+from bench.works import Browsing, Buying, echo
+
+
+def main() -> None:
+    """Parse the arguments and measure."""
+    parser = argparse.ArgumentParser(prog="python -m bench", description=__doc__)
+    parser.add_argument("--instance", default="bench", help="the instance to measure; started when it does not run")
+    parser.add_argument("--seconds", type=float, default=8, help="how long each loop runs (default 8)")
+    parser.add_argument("--only", default="", help="measure only works whose name has this in it")
+    parser.add_argument("--keep", action="store_true", help="leave the instance running afterwards")
+    arguments = parser.parse_args()
+    console = Console()
+    with console.status(f"instance {arguments.instance} comes up"):
+        stage = _bring_up(arguments.instance)
+    try:
+        results = measure(stage, arguments.seconds, arguments.only, console)
+    finally:
+        if not arguments.keep:
+            stage.ultramarket("down")
+    report.show(results, console)
+    console.print(f"kept in {report.write(results)}")
+
+
+def measure(stage: Stage, seconds: float, only: str, console: Console) -> dict[str, Any]:
+    """Every work with 1 and 16 clients."""
+    results: dict[str, Any] = {"machine": costs.machine(), "seconds": seconds, "works": []}
+    with console.status("a thousand products"):
+        product_ids, skus = stage.fill()
+    browsing, buying = Browsing(stage.url, product_ids), Buying(stage.url, skus)
+    works = {
+        "list 20 products": browsing.list_products,
+        "product detail": browsing.product_detail,
+        "add to a new guest cart": buying.add_to_cart,
+        "whole checkout of a guest": buying.checkout,
+    }
+    chosen = {name: make for name, make in works.items() if only in name}
+    lags: list[float] = []
+    with Progress(console=console, transient=True) as progress, stage.echo_service() as echo_pid:
+        if only in "RPC echo through the chassis":
+            chosen["RPC echo through the chassis"] = echo(stage.amqp_url)
+        task = progress.add_task("measuring", total=2 * len(chosen))
+        for name, make in chosen.items():
+            for clients in (1, 16):
+                progress.update(task, description=f"{name}, c={clients}")
+                meter = LagMeter() if "checkout" in name and clients == 16 else None
+                results["works"].append(_measure(stage, name, make, clients, seconds, echo_pid))
+                lags += meter.stop() if meter else []
+                progress.advance(task)
+    listed = costs.processes(stage.instance)
+    results["memory_mb"] = costs.memory(listed)
+    results["memory_ours_mb"] = sum(each["pss_mb"] or 0 for each in listed if each["kind"] == "service")
+    results["event_to_kafka_ms"] = {
+        "n": len(lags),
+        "p50": statistics.median(lags) if lags else float("nan"),
+        "p95": sorted(lags)[int(len(lags) * 0.95)] if lags else float("nan"),
+    }
+    return results
+
+
+def _measure(stage: Stage, name: str, make: Any, clients: int, seconds: float, echo_pid: int) -> dict[str, Any]:
+    load.run(make, clients, min(seconds / 4, 2))  # warm: connections, caches, compiled queries
+    listed = [*costs.processes(stage.instance), {"name": "echo", "pid": echo_pid}]
+    before = costs.cpu_seconds(listed)
+    result = load.run(make, clients, seconds)
+    after = costs.cpu_seconds(listed)
+    return {
+        "work": name,
+        "clients": clients,
+        "per_second": round(result.per_second, 1),
+        "p50_ms": round(result.percentile(50), 2),
+        "p95_ms": round(result.percentile(95), 2),
+        "p99_ms": round(result.percentile(99), 2),
+        "operations": len(result.times),
+        "errors": result.errors,
+        "cpu": costs.spent(before, after, len(result.times)),
+    }
+
+
+def _bring_up(instance: str) -> Stage:
+    subprocess.run([str(BIN / "ultramarket"), "--instance", instance, "up"], check=True, stdout=subprocess.DEVNULL)
+    return Stage(instance)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,70 @@
+"""What work costs: CPU seconds and memory of each process of an instance, and of the generator itself."""
+
+import json
+import os
+import subprocess
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+import psutil
+
+GENERATOR = "generator"
+
+
+def processes(instance: str) -> list[dict[str, Any]]:
+    """As `ultramarket status --json` lists them."""
+    command = [str(Path(sys.executable).parent / "ultramarket"), "--instance", instance, "status", "--json"]
+    listed = subprocess.run(command, capture_output=True, text=True, check=False, timeout=60)
+    found: list[dict[str, Any]] = json.loads(listed.stdout)["processes"]
+    return found
+
+
+def cpu_seconds(listed: list[dict[str, Any]]) -> dict[str, float]:
+    """CPU seconds that each has used so far, its children included."""
+    used = {each["name"]: _tree_seconds(each["pid"]) for each in listed if each["pid"]}
+    return used | {GENERATOR: time.process_time()}
+
+
+def _tree_seconds(pid: int) -> float:
+    total = 0.0
+    try:
+        root = psutil.Process(pid)
+        for process in (root, *root.children(recursive=True)):
+            times = process.cpu_times()
+            total += times.user + times.system
+    except psutil.NoSuchProcess:
+        return total
+    return total
+
+
+def spent(before: dict[str, float], after: dict[str, float], operations: int) -> dict[str, float]:
+    """CPU seconds per 1,000 operations of each process that used any."""
+    if not operations:
+        return {}
+    per_thousand = {name: 1000 * (after[name] - before.get(name, 0.0)) / operations for name in after}
+    return {name: round(value, 3) for name, value in per_thousand.items() if value >= 0.005}
+
+
+def memory(listed: list[dict[str, Any]]) -> dict[str, float]:
+    """Proportional set size of each process, MB."""
+    return {each["name"]: each["pss_mb"] for each in listed if each["pss_mb"] is not None}
+
+
+def machine() -> dict[str, Any]:
+    """What it was measured on."""
+    model = next(
+        (
+            line.partition(":")[2].strip()
+            for line in Path("/proc/cpuinfo").read_text().splitlines()
+            if line.startswith("model name")
+        ),
+        "unknown",
+    )
+    return {
+        "cores": os.cpu_count(),
+        "cpu": model,
+        "memory_gb": round(psutil.virtual_memory().total / 1e9),
+        "load_before": os.getloadavg()[0],
+    }
