@@ -1,0 +1,186 @@
+"""Accounts and sessions over HTTP."""
+
+from typing import Any
+
+import pytest
+
+from tests.support.shop import Client, Reply, Shop, new_key
+
+PASSWORD = "correct horse battery"
+
+
+def person(**changes: str) -> dict[str, str]:
+    return {
+        "email": f"{new_key()[:12]}@example.com",
+        "password": PASSWORD,
+        "first_name": "Ada",
+        "last_name": "Lovelace",
+    } | changes
+
+
+def signed_in(reply: Reply, client: Client) -> Client:
+    client.token = reply.data["access_token"]
+    return client
+
+
+def refreshed(shop: Shop, token: str) -> Reply:
+    return shop.guest()("POST", "/auth/refresh", {"refresh_token": token})
+
+
+def test_somebody_registers_and_is_signed_in(shop: Shop) -> None:
+    wanted = person(first_name="  Zoë ", last_name="O'Neil-東京")
+
+    made = shop.guest()("POST", "/auth/register", wanted)
+    me = signed_in(made, shop.guest())("GET", "/auth/me")
+
+    assert made.status == 201
+    assert (made.data["token_type"], made.data["expires_in"]) == ("Bearer", 900)
+    user = made.data["user"]
+    assert user["email"] == wanted["email"]
+    assert (user["first_name"], user["last_name"]) == ("Zoë", "O'Neil-東京")
+    assert (user["roles"], user["email_verified"]) == (["CUSTOMER"], False)
+    assert me.data == user
+
+
+def test_the_profile_is_there_soon_after(shop: Shop) -> None:
+    wanted = person()
+    client = signed_in(shop.guest()("POST", "/auth/register", wanted), shop.guest())
+
+    saved = client("PUT", "/users/me", {"first_name": "Augusta", "last_name": "King", "phone": "+44 20 7946 0000"})
+
+    assert saved.status == 200, saved
+    profile = client("GET", "/users/me").data
+    assert (profile["first_name"], profile["phone"], profile["language"]) == ("Augusta", "+44 20 7946 0000", None)
+    assert profile["email"] == wanted["email"]
+
+
+@pytest.mark.parametrize("spelling", [str.lower, str.upper, "  {} ".format])
+def test_one_mailbox_is_one_account(shop: Shop, spelling: Any) -> None:
+    first = person()
+    shop.guest()("POST", "/auth/register", first)
+
+    again = shop.guest()("POST", "/auth/register", person(email=spelling(first["email"])))
+
+    assert (again.status, again.code) == (409, "CONFLICT")
+    assert again.error["details"][0]["field"] == "email"
+
+
+def test_a_registration_sent_twice_is_one_account(shop: Shop) -> None:
+    wanted, key = person(), new_key()
+
+    first = shop.guest()("POST", "/auth/register", wanted, key=key)
+    second = shop.guest()("POST", "/auth/register", wanted, key=key)
+    other = shop.guest()("POST", "/auth/register", person(), key=key)
+
+    assert (first.status, second.status, second.raw) == (201, 201, first.raw)
+    assert second.headers["Idempotency-Replayed"] == "true"
+    assert (other.status, other.code) == (422, "IDEMPOTENCY_KEY_REUSED")
+
+
+@pytest.mark.parametrize(
+    ("field", "value"),
+    [
+        ("email", "nobody"),
+        ("email", "a@b"),
+        ("email", "a b@example.com"),
+        ("email", "a@example.com\nBcc: all@example.com"),
+        ("password", "short"),
+        ("password", "x" * 129),
+        ("first_name", "   "),
+        ("last_name", "x" * 101),
+        ("last_name", "two\nlines"),
+    ],
+)
+def test_what_is_no_account_is_refused_by_field(shop: Shop, field: str, value: str) -> None:
+    wanted = person(**{field: value})
+
+    refused = shop.guest()("POST", "/auth/register", wanted)
+
+    assert (refused.status, refused.code) == (422, "VALIDATION_ERROR")
+    assert [detail["field"] for detail in refused.error["details"]] == [field]
+    assert value not in refused.raw.decode() or field != "password"
+
+
+def test_a_wrong_password_and_an_unknown_account_are_told_alike(shop: Shop) -> None:
+    known = person()
+    shop.guest()("POST", "/auth/register", known)
+
+    wrong = shop.guest()("POST", "/auth/login", {"email": known["email"], "password": "not this one"})
+    unknown = shop.guest()("POST", "/auth/login", {"email": person()["email"], "password": PASSWORD})
+    right = shop.guest()("POST", "/auth/login", {"email": known["email"].upper(), "password": PASSWORD})
+
+    assert (wrong.status, wrong.code) == (401, "INVALID_CREDENTIALS")
+    assert wrong.raw == unknown.raw
+    assert right.status == 200
+
+
+def test_a_refresh_token_is_good_once_and_its_reuse_ends_the_session(shop: Shop) -> None:
+    first = shop.guest()("POST", "/auth/register", person()).data["refresh_token"]
+    second = refreshed(shop, first)
+    third = refreshed(shop, second.data["refresh_token"])
+    assert [second.status, third.status] == [200, 200]
+    assert signed_in(third, shop.guest())("GET", "/auth/me").status == 200
+
+    stolen = refreshed(shop, second.data["refresh_token"])
+    robbed = refreshed(shop, third.data["refresh_token"])
+
+    assert (stolen.status, stolen.code) == (401, "UNAUTHENTICATED")
+    assert (robbed.status, robbed.code) == (401, "UNAUTHENTICATED")
+
+
+def test_a_token_that_we_never_issued_is_not_refreshed(shop: Shop) -> None:
+    reply = refreshed(shop, "A" * 43)
+
+    assert (reply.status, reply.code) == (401, "UNAUTHENTICATED")
+
+
+@pytest.mark.parametrize("by", ["refresh token", "access token"])
+def test_logging_out_ends_this_session_only(shop: Shop, by: str) -> None:
+    account = person()
+    here = shop.guest()("POST", "/auth/register", account)
+    there = shop.guest()("POST", "/auth/login", {"email": account["email"], "password": PASSWORD})
+    client = signed_in(here, shop.guest())
+
+    body = {"refresh_token": here.data["refresh_token"]} if by == "refresh token" else None
+    out = client("POST", "/auth/logout", body)
+
+    assert (out.status, out.data) == (200, None)
+    assert refreshed(shop, here.data["refresh_token"]).status == 401
+    assert refreshed(shop, there.data["refresh_token"]).status == 200
+
+
+def test_logging_out_everywhere_ends_every_session_of_this_account(shop: Shop) -> None:
+    account = person()
+    sessions = [shop.guest()("POST", "/auth/register", account)]
+    sessions.append(shop.guest()("POST", "/auth/login", {"email": account["email"], "password": PASSWORD}))
+    bystander = shop.guest()("POST", "/auth/register", person())
+
+    out = signed_in(sessions[1], shop.guest())("POST", "/auth/logout-all")
+
+    assert out.status == 200
+    assert [refreshed(shop, session.data["refresh_token"]).status for session in sessions] == [401, 401]
+    assert refreshed(shop, bystander.data["refresh_token"]).status == 200
+
+
+def test_roles_come_from_the_operator(shop: Shop) -> None:
+    vendor = shop.member("VENDOR", "CUSTOMER")
+
+    assert sorted(vendor("GET", "/auth/me").data["roles"]) == ["CUSTOMER", "VENDOR"]
+    assert shop.admin("GET", "/auth/me").data["roles"] == ["ADMIN"]
+    assert vendor("GET", "/inventory/low-stock").status == 200
+
+
+def test_a_guests_cart_is_added_to_the_customers_at_login(shop: Shop) -> None:
+    account, sku, other = person(), shop.product(stock=9), shop.product(stock=9)
+    customer = signed_in(shop.guest()("POST", "/auth/register", account), shop.guest())
+    customer.add(sku, 1)
+    guest = shop.guest()
+    guest.add(sku, 2)
+    guest.add(other, 1)
+
+    credentials = {"email": account["email"], "password": PASSWORD}
+    back = signed_in(guest("POST", "/auth/login", credentials), shop.guest())
+
+    quantities = {item["sku"]: item["quantity"] for item in back("GET", "/cart").data["items"]}
+    assert quantities == {sku: 3, other: 1}
+    assert guest("GET", "/cart").data["items"] == []
