@@ -31,7 +31,7 @@ UNWRITABLE = frozenset(
     {KafkaError.MSG_SIZE_TOO_LARGE, KafkaError.INVALID_MSG, KafkaError.INVALID_RECORD, KafkaError.INVALID_TIMESTAMP}
 )
 """Kafka's no to this record, whoever brings it and whenever: it is parked. Any other no is not the record's fault."""
-IDLE_SECONDS, BUSY_SECONDS = 0.25, 0.002
+IDLE_SECONDS, BUSY_SECONDS = 0.25, 0.005
 """How long to wait for the next event while none, or some, are on their way to Kafka."""
 
 log = structlog.get_logger()
@@ -51,7 +51,7 @@ class Bridge:
                 "bootstrap.servers": settings.kafka_bootstrap,
                 "enable.idempotence": True,
                 "acks": "all",
-                "linger.ms": 2,
+                "linger.ms": 5,
                 "compression.type": "lz4",
                 "message.timeout.ms": 0,
                 "reconnect.backoff.max.ms": 1000,

@@ -193,10 +193,14 @@ class OrdersService(Service):
 
     @on_event(*SHOWN_IN_LISTS)
     def project(self, event: Event) -> None:
-        """Show in the lists what happened to an order: the sum of its events, unless that is there already."""
-        if self.lists.version(event.subject) < (event.meta.sequence or 0):
-            for order in self.store.fold_many([event.subject]):
-                self.lists.put(order)
+        """Show in the lists what happened to an order: the sum of its events.
+
+        A placement is shown while it is news; mostly the order has gone on by now, and what it came to is told next.
+        """
+        if isinstance(event, events.OrderPlaced) and self.store.status_of(event.subject) != "pending":
+            return
+        for order in self.store.fold_many([event.subject]):
+            self.lists.put(order)
 
     # -- how it is done ------------------------------------------------------------------------------------------
 

@@ -7,7 +7,6 @@ from typing import Any, ClassVar
 
 import orjson
 from sqlalchemy import Connection, bindparam, insert, select, text, update
-from sqlalchemy.exc import IntegrityError
 
 from schemas.base import Idempotency
 from schemas.events import orders as _events  # noqa: F401 - registers the events that `EVENTS` finds by type
@@ -22,7 +21,7 @@ from services.orders.domain.order import Order, after, fold
 from services.orders.domain.saga import next_step
 from services.orders.models import order_events, order_numbers, orders
 
-_KEEP_EVENTS = insert(order_events)
+_KEEP_EVENT = insert(order_events)
 _KEEP_ORDER = insert(orders)
 _NEXT_NUMBER = select(order_numbers.next_value())
 _STATUS = select(orders.c.status).where(orders.c.id == bindparam("order"))
@@ -35,11 +34,20 @@ _READ = (
     .where(order_events.c.order_id == bindparam("order"))
     .order_by(order_events.c.version)
 )
-_MOVE_ON = (
-    update(orders)
-    .where(orders.c.id == bindparam("order"), orders.c.version == bindparam("at_version"))
-    .values(attempts=0, **{name: bindparam(name) for name in ("version", "status", "saga_due", "payment_token")})
+_APPEND = text(
+    """
+    with moved as (
+        update orders
+        set version = :version, status = :status, saga_due = :saga_due, payment_token = :payment_token, attempts = 0
+        where id = :order and version = :at_version
+        returning id
+    )
+    insert into order_events (order_id, version, body, created_at)
+    select moved.id, added.version, added.body, :now
+    from moved, unnest(:versions, :bodies) as added (version, body)
+    """
 )
+"""The order's row and its events in one statement: one round trip, and a transaction by itself."""
 _FOLD = (
     select(order_events.c.order_id, order_events.c.body)
     .where(order_events.c.order_id.in_(bindparam("orders", expanding=True)))
@@ -88,43 +96,41 @@ class OrderStore(PostgresStore):
         When a twin of the command was quicker, its order is returned and nothing is written.
         """
         with self.transaction() as session:
-            if reply := self.claim(session, key):
+            if reply := self.claim(session, key, {"order_id": placed.order_id}):
                 return self._read(session, reply["order_id"])
             order = after(None, placed, now)
-            session.execute(_KEEP_EVENTS, [_row(placed, 1, now)])
+            event = {"order_id": order.id, "version": 1, "body": _body(placed, 1, now), "created_at": now}
+            session.execute(_KEEP_EVENT, event)
             row = {"id": order.id, "version": 1, "status": order.status, "payment_id": placed.payment_id}
             session.execute(_KEEP_ORDER, row | {"payment_token": token, "saga_due": now + LEASE, "created_at": now})
-            self.remember(session, key, {"order_id": order.id})
         return Stored(order, token, 0)
 
     def append(self, stored: Stored, events: Sequence[Event], now: datetime, due: timedelta = LEASE) -> Stored:
         """Record what happened. Raises `VersionConflict` when the order is no longer at the version it was read at."""
         order = stored.order
-        rows = []
+        versions, bodies = [], []
         for event in events:
             order = after(order, event, now)
-            rows.append(_row(event, order.version, now))
+            versions.append(order.version)
+            bodies.append(_body(event, order.version, now))
         goes_on = next_step(order) is not None
         needs_token = order.payment_status is None and goes_on
-        try:
-            with self.transaction() as session:
-                changed = session.execute(
-                    _MOVE_ON,
-                    {
-                        "order": order.id,
-                        "at_version": stored.order.version,
-                        "version": order.version,
-                        "status": order.status,
-                        "saga_due": now + due if goes_on else None,
-                        "payment_token": stored.payment_token if needs_token else None,
-                    },
-                )
-                if changed.rowcount != 1:
-                    raise VersionConflict()
-                session.execute(_KEEP_EVENTS, rows)
-        except IntegrityError as raced:
-            raise VersionConflict() from raced
-        return Stored(order, stored.payment_token if needs_token else None, 0)
+        token = stored.payment_token if needs_token else None
+        row = {
+            "order": order.id,
+            "at_version": stored.order.version,
+            "version": order.version,
+            "status": order.status,
+            "saga_due": now + due if goes_on else None,
+            "payment_token": token,
+            "now": now,
+            "versions": versions,
+            "bodies": bodies,
+        }
+        with self.autocommit() as connection:
+            if connection.execute(_APPEND, row).rowcount != len(bodies):
+                raise VersionConflict()
+        return Stored(order, token, 0)
 
     def read(self, order_id: str) -> Stored:
         """An order as it is now. Raises `NotFound`."""
@@ -200,14 +206,8 @@ class OrderStore(PostgresStore):
             session.execute(text("delete from inbox where handled_at < now() - interval '7 days'"))
 
 
-def _row(event: Event, version: int, now: datetime) -> dict[str, Any]:
-    wrapped = envelope(event, version, now)
-    return {
-        "order_id": event.subject,
-        "version": version,
-        "body": dumps(wrapped).decode(),
-        "created_at": now,
-    }
+def _body(event: Event, version: int, now: datetime) -> str:
+    return dumps(envelope(event, version, now)).decode()
 
 
 def _envelopes(session: Connection, order_id: str) -> list[dict[str, Any]]:

@@ -85,10 +85,12 @@ class PostgresStore:
                 connection.execute(_WRITE_OUTBOX, session.outbox)
 
     @contextmanager
-    def reading(self) -> Iterator[Connection]:
-        """For single queries that change nothing: each is its own transaction, in one round trip instead of three."""
+    def autocommit(self) -> Iterator[Connection]:
+        """For single statements: each is a transaction by itself, in one round trip instead of three."""
         with self._autocommit.connect() as connection:
             yield connection
+
+    reading = autocommit
 
     def close(self) -> None:
         """Give all connections back to the server."""
@@ -105,15 +107,16 @@ class PostgresStore:
         row = {"event_id": event.meta.id, "handler": handler}
         return bool(session.execute(_SEE, row).rowcount)
 
-    def claim(self, session: Session, key: Idempotency | None) -> Any | None:
+    def claim(self, session: Session, key: Idempotency | None, reply: Any = None) -> Any | None:
         """The stored reply when this command was carried out before; None when it is to be carried out now.
 
+        A `reply` that is known beforehand is stored at once; another one follows by `remember`.
         A concurrent twin waits here until the first one's transaction has ended. Raises `IdempotencyKeyReused` when
         the key came with another request.
         """
         if key is None:
             return None
-        row = {"owner": key.owner, "key": key.key, "fingerprint": key.fingerprint}
+        row = {"owner": key.owner, "key": key.key, "fingerprint": key.fingerprint, "reply": reply}
         if session.execute(_CLAIM, row).rowcount == 1:
             return None
         return self.known(session, key)
