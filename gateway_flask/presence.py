@@ -7,7 +7,7 @@ why, and until somebody listens again the others hear it at once; it is looked f
 
 import threading
 import time
-from typing import Final
+from typing import Final, Literal
 
 import amqp
 import structlog
@@ -20,11 +20,14 @@ LOOK_SECONDS: Final = 1.0
 log = structlog.get_logger()
 
 
-def consumers(connection: amqp.Connection, service: str) -> int | None:
-    """How many take from the service's queue; None: there is no queue, it never ran. A passive declaration tells."""
+def consumers(connection: amqp.Connection, service: str, kind: Literal["rpc", "evt"] = "rpc") -> int | None:
+    """How many take from the service's queue of requests, or of events; None: there is no such queue, it never ran.
+
+    A passive declaration tells.
+    """
     channel = connection.channel()  # one each: the broker closes it when there is no such queue
     try:
-        count: int = channel.queue_declare(f"rpc-{service}", passive=True).consumer_count
+        count: int = channel.queue_declare(f"{kind}-{service}", passive=True).consumer_count
     except amqp.exceptions.NotFound:
         return None
     channel.close()

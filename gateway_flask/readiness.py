@@ -2,7 +2,7 @@
 
 import threading
 import time
-from typing import Final
+from typing import Final, Literal
 
 import redis
 from flask import current_app
@@ -14,6 +14,8 @@ from services.chassis.wire import BROKER_ERRORS, connect
 
 OPTIONAL: Final = {"notifications"}
 """One can buy without them."""
+ONLY_HEARS: Final = {"notifications"}
+"""They have no methods, and so no queue of requests: they are there when somebody takes their events."""
 KEPT_SECONDS: Final = 2.0
 """How long an answer is good: probes may come from everywhere at once, and looking is not free."""
 
@@ -48,7 +50,8 @@ def _broker() -> dict[str, str]:
         connection = connect(settings.amqp_url)
         try:
             for service in JOURNEY_SERVICES:
-                states[service] = _state(consumers(connection, service))
+                kind: Literal["rpc", "evt"] = "evt" if service in ONLY_HEARS else "rpc"
+                states[service] = _state(consumers(connection, service, kind))
         finally:
             connection.close()
     except BROKER_ERRORS as error:

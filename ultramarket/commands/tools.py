@@ -19,7 +19,7 @@ dlq = typer.Typer(help="Events that could not be handled: see them, and give the
 
 
 def register(app: typer.Typer) -> None:
-    app.command(epilog="Example: ultramarket shell, then: n.rpc.auth.get_user(user_id='…')")(shell)
+    app.command(epilog="Example: ultramarket shell, then: n.rpc.inventory.get_level(sku='…')")(shell)
     app.command(epilog="Example: ultramarket mail last")(mail)
     app.command(epilog="Example: ultramarket demo")(demo)
     app.command(epilog="Example: ultramarket doctor --json")(doctor)
