@@ -10,7 +10,7 @@ import redis
 from flask_openapi3 import OpenAPI
 from werkzeug.routing import Map
 
-from gateway_flask import access_log, docs, errors, identity, ratelimit, replies, routes, rpc, visit
+from gateway_flask import access_log, docs, errors, identity, ratelimit, replies, routes, rpc, spans, visit
 from gateway_flask.settings import GatewaySettings
 from services.chassis import logs
 from services.chassis.settings import load
@@ -30,6 +30,7 @@ def create_app(
     _plain_urls(app.url_map)
     app.ensure_sync = lambda func: func  # type: ignore[method-assign] # nothing here is async; Flask asks four times a request
     app.before_request(visit.begin)
+    spans.install(app, settings.otlp_endpoint)
     access_log.install(app, enabled=settings.log_level in ("DEBUG", "INFO"))
     app.after_request(ratelimit.tell)
     errors.install(app)

@@ -14,7 +14,7 @@ import eventlet
 import structlog
 from nameko.runners import ServiceRunner
 
-from services.chassis import logs
+from services.chassis import logs, tracing
 from services.chassis.health import serve_health
 from services.chassis.registry import port_of
 from services.chassis.service import Service
@@ -62,6 +62,7 @@ def serve(services: dict[type[Service], int], settings: Settings) -> None:
     """Run service classes, each with its health on the given port, until SIGTERM or SIGINT; then finish what runs."""
     names = [service.name for service in services]
     logs.configure("+".join(names), settings.log_level)
+    tracing.configure("+".join(names), settings.otlp_endpoint)
     use_orjson()
     runner = ServiceRunner(nameko_config(settings))
     for service, port in services.items():
