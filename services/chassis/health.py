@@ -10,6 +10,8 @@ from nameko.containers import ServiceContainer
 from nameko.messaging import QueueConsumer
 from prometheus_client import make_wsgi_app
 
+from services.chassis import depth
+
 CHECK_SECONDS = 2
 
 _metrics = make_wsgi_app()
@@ -25,6 +27,7 @@ def _application(container: ServiceContainer) -> Callable[..., Iterable[bytes]]:
     def application(environ: dict[str, Any], start_response: Callable[..., Any]) -> Iterable[bytes]:
         path = environ["PATH_INFO"]
         if path == "/metrics":
+            depth.measure(container)
             return list(_metrics(environ, start_response))
         if path == "/health/live":
             status, body = "200 OK", {"status": "live", "service": container.service_name}
