@@ -32,7 +32,7 @@ class Result:
 
 
 def run(make_client: Callable[[int], Work], clients: int, seconds: float) -> Result:
-    """Drive `clients` loops side by side. Each has its own work, made by `make_client(number)` before the clock runs."""
+    """Drive `clients` loops side by side. Each has its own work, made by `make_client` before the clock runs."""
     works = [make_client(number) for number in range(clients)]
     start = threading.Barrier(clients + 1)
     stop = threading.Event()
