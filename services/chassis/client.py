@@ -27,13 +27,19 @@ log = structlog.get_logger()
 class _Reply:
     """One awaited reply; a plain lock is the cheapest way for a thread to wait for another."""
 
-    __slots__ = ("arrived", "body", "lost")
+    __slots__ = ("arrived", "body", "settled")
 
     def __init__(self) -> None:
         self.arrived = threading.Lock()
         self.arrived.acquire()
         self.body: bytes | None = None
-        self.lost = False
+        self.settled = False
+
+    def settle(self, body: bytes | None) -> None:
+        """Hand over the answer, or None when it can't come any more. The first word counts."""
+        if not self.settled:
+            self.settled, self.body = True, body
+            self.arrived.release()
 
 
 class RpcClient:
@@ -45,7 +51,8 @@ class RpcClient:
 
     def __init__(self, amqp_url: str, publishers: int = 2) -> None:
         self._url = amqp_url
-        self._publishers = itertools.cycle([Publisher(amqp_url) for _ in range(publishers)])
+        self._all_publishers = [Publisher(amqp_url) for _ in range(publishers)]
+        self._publishers = itertools.cycle(self._all_publishers)
         self._pending: dict[str, _Reply] = {}
         self._reply_to: str | None = None
         self._listening = threading.Event()
@@ -87,7 +94,7 @@ class RpcClient:
                 raise DeadlineExceeded(f"{service}.{method} did not answer within {deadline:.1f} s")
         finally:
             self._pending.pop(correlation_id, None)
-        if reply.lost or reply.body is None:
+        if reply.body is None:
             raise ServiceUnavailable("The connection was lost while waiting for the answer")
         body = orjson.loads(reply.body)
         if error := body.get("error"):
@@ -102,28 +109,38 @@ class RpcClient:
         """Stop reading; calls in flight end with `ServiceUnavailable`."""
         self._closed.set()
         self._reader.join(timeout=2)
+        self._give_up()
+        for publisher in self._all_publishers:
+            publisher.close()
 
     def _read(self) -> None:
         delays = iter(RECONNECT_SECONDS)
         while not self._closed.is_set():
             try:
                 connection = connect(self._url, heartbeat=HEARTBEAT_SECONDS)
-                self._listen(connection)
-                _read_ahead(connection)
-                delays = iter(RECONNECT_SECONDS)
-                tick_at = 0.0
-                while not self._closed.is_set():
-                    try:
-                        connection.drain_events()
-                    except TimeoutError:
-                        tick_at = 0.0
-                    if time.monotonic() >= tick_at:
-                        connection.heartbeat_tick()
-                        tick_at = time.monotonic() + 1
-                connection.close()
-            except BROKER_ERRORS as lost:
-                self._lose(lost)
+                try:
+                    self._listen(connection)
+                    delays = iter(RECONNECT_SECONDS)
+                    self._read_replies(connection)
+                finally:
+                    connection.collect()
+            except Exception as lost:  # this thread must not end: without it every call would miss its deadline
+                if self._listening.is_set() or not isinstance(lost, BROKER_ERRORS):
+                    log.warning("broker_lost", error=str(lost), kind=type(lost).__name__)
+                self._give_up()
                 self._closed.wait(next(delays, RECONNECT_SECONDS[-1]))
+
+    def _read_replies(self, connection: amqp.Connection) -> None:
+        _read_ahead(connection)
+        tick_at = 0.0
+        while not self._closed.is_set():
+            try:
+                connection.drain_events()
+            except TimeoutError:
+                tick_at = 0.0
+            if time.monotonic() >= tick_at:
+                connection.heartbeat_tick()
+                tick_at = time.monotonic() + 1
 
     def _listen(self, connection: amqp.Connection) -> None:
         channel = connection.channel()
@@ -139,17 +156,13 @@ class RpcClient:
     def _on_reply(self, message: amqp.Message) -> None:
         reply = self._pending.get(message.properties.get("correlation_id"))
         if reply is not None:
-            reply.body = message.body if isinstance(message.body, bytes) else message.body.encode()
-            reply.arrived.release()
+            reply.settle(message.body if isinstance(message.body, bytes) else message.body.encode())
 
-    def _lose(self, error: Exception) -> None:
-        if self._listening.is_set():
-            log.warning("broker_lost", error=str(error))
+    def _give_up(self) -> None:
+        """Nothing that is awaited can come any more: this connection's queue is gone with it."""
         self._listening.clear()
         for reply in list(self._pending.values()):
-            if reply.arrived.locked():
-                reply.lost = True
-                reply.arrived.release()
+            reply.settle(None)
 
 
 def _read_ahead(connection: amqp.Connection) -> None:

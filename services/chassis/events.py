@@ -72,8 +72,12 @@ class EventConsumer(SharedExtension, ProviderCollector):
             self.queue_consumer.ack_message(message)
             return
         first, *others = wanted
-        for other in others:  # each handler succeeds, fails and is tried again on its own
-            self.send_to(self.queue.name, body, {"x-handler": other.method_name})
+        try:
+            for other in others:  # each handler succeeds, fails and is tried again on its own
+                self.send_to(self.queue.name, body, {"x-handler": other.method_name})
+        except Exception as unreachable:
+            self._leave(message, unreachable)
+            return
         first.handle_message(body, message)
 
     def handled(self, handler: "OnEvent", body: dict[str, Any], message: Any, error: BaseException | None) -> None:
@@ -81,11 +85,15 @@ class EventConsumer(SharedExtension, ProviderCollector):
         if error is not None:
             try:
                 self.put_off(handler, body, message, error)
-            except Exception as unreachable:  # the broker is away: the message stays where it is
-                log.warning("event_not_put_off", error=str(unreachable))
-                self.queue_consumer.requeue_message(message)
+            except Exception as unreachable:
+                self._leave(message, unreachable)
                 return
         self.queue_consumer.ack_message(message)
+
+    def _leave(self, message: Any, unreachable: Exception) -> None:
+        """The broker is away: the message stays where it is."""
+        log.warning("event_left", error=str(unreachable))
+        self.queue_consumer.requeue_message(message)
 
     def put_off(self, handler: "OnEvent", body: dict[str, Any], message: Any, error: BaseException) -> None:
         attempt = int((message.headers or {}).get(ATTEMPT, 0)) + 1

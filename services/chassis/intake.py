@@ -1,9 +1,13 @@
 """Where a container's messages come in: Nameko's queue consumer without a greenthread more than needed."""
 
+import contextlib
 from functools import partial
 from typing import Any
 
+from amqp.exceptions import RecoverableConnectionError
 from nameko.messaging import QueueConsumer
+
+from services.chassis.wire import BROKER_ERRORS
 
 
 class Intake(QueueConsumer):
@@ -14,11 +18,42 @@ class Intake(QueueConsumer):
     greenthread that waits for room (the hub must not block: heartbeats are sent from here).
     """
 
+    connected = False
+    """Whether messages can come in at this moment."""
+
     def handle_message(self, provider: Any, body: Any, message: Any) -> None:
         if getattr(provider, "inline", False) or self.container._worker_pool.free() > 0:
             provider.handle_message(body, message)
         else:
             super().handle_message(provider, body, message)
+
+    def ack_message(self, message: Any) -> None:
+        """On a connection that is lost the broker has the message back already; Nameko's own would end the process."""
+        with contextlib.suppress(*BROKER_ERRORS):
+            super().ack_message(message)
+
+    def requeue_message(self, message: Any) -> None:
+        with contextlib.suppress(*BROKER_ERRORS):
+            super().requeue_message(message)
+
+    def on_consume_ready(self, connection: Any, channel: Any, consumers: Any, **kwargs: Any) -> None:
+        self.connected, self._channel = True, channel
+        super().on_consume_ready(connection, channel, consumers, **kwargs)
+
+    def on_iteration(self) -> None:
+        """When an acknowledgement was what met the lost connection, kombu would silently make a new one, on which
+        nobody consumes; here it begins anew with all consumers.
+        """
+        lost = self._channel.connection is None or not self._channel.connection.connected
+        if lost and not self.should_stop:
+            raise RecoverableConnectionError("the connection was lost")
+        super().on_iteration()
+
+    def consume(self, *args: Any, **kwargs: Any) -> Any:
+        try:
+            yield from super().consume(*args, **kwargs)
+        finally:
+            self.connected = False
 
     def get_consumers(self, consumer_cls: Any, channel: Any) -> Any:
         for provider in self._providers:

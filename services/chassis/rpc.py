@@ -4,6 +4,7 @@ Stock Nameko persists and confirms every reply on a pooled producer; that is two
 that is lost is missed by its caller's deadline, and every method may be called again, so ours are transient.
 """
 
+import json
 import sys
 import time
 from functools import partial
@@ -87,16 +88,7 @@ class RpcConsumer(SharedExtension, ProviderCollector):
 
     def answer(self, message: Any, result: Any, error: BaseException | None) -> None:
         """Send the reply and take the request off the queue. A caller that can't be reached misses its deadline."""
-        payload = {"result": None, "error": None}
-        if error is None:
-            try:
-                body = dumps({"result": result, "error": None})
-            except TypeError as unserialisable:
-                error = unserialisable
-        if error is not None:
-            domain = as_domain_error(error)
-            payload["error"] = serialize(domain or error) | (domain.to_wire() if domain else {})
-            body = dumps(payload)
+        body = _reply(result, error)
         properties = message.properties
         if properties.get("reply_to"):
             try:
@@ -109,6 +101,21 @@ class RpcConsumer(SharedExtension, ProviderCollector):
             except DomainError as unreachable:
                 log.warning("reply_lost", error=str(unreachable))
         self.queue_consumer.ack_message(message)
+
+
+def _reply(result: Any, error: BaseException | None) -> bytes:
+    """The reply's body. There is always one: what JSON has no word for is an error, or said as well as it can be."""
+    if error is None:
+        try:
+            return dumps({"result": result, "error": None})
+        except TypeError as unserialisable:
+            error = unserialisable
+    domain = as_domain_error(error)
+    said = {"result": None, "error": serialize(domain or error) | (domain.to_wire() if domain else {})}
+    try:
+        return dumps(said)
+    except TypeError:
+        return json.dumps(said, default=str, ensure_ascii=False, skipkeys=True).encode("utf-8", "replace")
 
 
 class Rpc(Entrypoint, HeaderDecoder):

@@ -56,6 +56,13 @@ def check_cart(cart: dict[str, Any]) -> None:
         raise ValidationFailed.of("cart", "is empty")
 
 
+def check_provider(command: PlaceOrder, providers: str) -> None:
+    """Raises `ValidationFailed` for a provider that this shop doesn't have (`providers`: names, comma-separated)."""
+    wanted = command.payment_method.provider
+    if wanted not in (name.strip() for name in providers.split(",")):
+        raise ValidationFailed.of("payment_method.provider", f"{wanted} is not a way to pay in this shop")
+
+
 def email_of(command: PlaceOrder) -> str:
     """Where the order's mails go: what was said, or the customer's own address. Raises `ValidationFailed`."""
     email = command.email or command.caller.email

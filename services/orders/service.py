@@ -213,6 +213,7 @@ class OrdersService(Service):
 
     def _place(self, command: PlaceOrder) -> tuple[Stored, bool]:
         """The placed order, and whether it was placed here or by a twin of the command, which carries it on."""
+        placing.check_provider(command, self.settings.payment_providers)
         address = command.shipping_address
         cart = self.cart.checkout_view(
             cart_id=command.cart_id,

@@ -7,5 +7,6 @@ from services.chassis.settings import Settings
 
 class OrderSettings(Settings):
     secret_key: str = Field(min_length=16, description="key from which guests' order keys are derived")
+    payment_providers: str = Field("sandbox", description="as the payments service has it: others are refused at once")
     answer_within: float = Field(5.0, gt=0, le=30, description="seconds after which an open order is answered with 202")
     number_prefix: str = Field("UM", pattern=r"^[A-Z0-9]{1,8}$", description="what order numbers begin with")

@@ -16,10 +16,32 @@ from services.payments.models import payments, refunds, webhooks
 
 _FIELDS = tuple(Payment.__dataclass_fields__)
 _REFUND = tuple(Refund.__dataclass_fields__)
+_CHANGING = ("status", "captured", "refunded", "token", "reference", "decline_code", "client_secret")
+"""What of a payment may change after it was begun."""
+
+_THIS_PAYMENT = payments.c.id == bindparam("of_id")
+_THIS_REFUND = refunds.c.id == bindparam("of_id")
+_OF_PAYMENT = refunds.c.payment_id == bindparam("of_payment")
 _BEGIN = pg_insert(payments).on_conflict_do_nothing()
-_READ = select(*(payments.c[name] for name in _FIELDS)).where(payments.c.id == bindparam("of_id"))
+_READ = select(*(payments.c[name] for name in _FIELDS)).where(_THIS_PAYMENT)
 _LOCK = _READ.with_for_update()
-_REFUNDS = select(*(refunds.c[name] for name in _REFUND))
+_CHANGE = (
+    update(payments)
+    .where(_THIS_PAYMENT)
+    .values(updated_at=func.now(), **{name: bindparam(name) for name in _CHANGING})
+)
+_RESOURCE = select(payments).where(_THIS_PAYMENT)
+_REFUNDS = select(refunds).where(_OF_PAYMENT).order_by(refunds.c.created_at, refunds.c.id)
+_FIND_REFUND = select(*(refunds.c[name] for name in _REFUND)).where(_THIS_REFUND)
+_PLAN_REFUND = pg_insert(refunds).on_conflict_do_nothing()
+_PENDING = (
+    select(*(refunds.c[name] for name in _REFUND))
+    .where(_OF_PAYMENT, refunds.c.status == "pending")
+    .order_by(refunds.c.created_at)
+)
+_END_REFUND = update(refunds).where(_THIS_REFUND).values(status=bindparam("status"), reference=bindparam("reference"))
+_SEE_MESSAGE = pg_insert(webhooks).on_conflict_do_nothing()
+
 WEBHOOKS_KEPT = timedelta(days=30)
 """Providers repeat their messages for some days at most."""
 
@@ -32,8 +54,8 @@ class PaymentStore(PostgresStore):
         values: dict[str, Any] = {"id": payment.id, "order_id": payment.order_id, "customer_id": payment.customer_id}
         values |= {"provider": payment.provider, "status": payment.status, "amount": payment.amount}
         values |= {"currency": payment.currency, "token": payment.token, "email": payment.email}
-        with self.transaction() as session:
-            return bool(session.execute(_BEGIN, values).rowcount)
+        with self.reading() as connection:  # a statement by itself is its own transaction
+            return bool(connection.execute(_BEGIN, values).rowcount)
 
     def lock(self, session: Session, payment_id: str) -> Payment:
         """The payment, with nobody else changing it until the transaction ends. Raises `NotFound`."""
@@ -46,26 +68,25 @@ class PaymentStore(PostgresStore):
 
     def change(self, session: Session, payment: Payment, **values: Any) -> Payment:
         """Record what has become of a payment that is locked; the payment as it is then."""
-        session.execute(update(payments).where(payments.c.id == payment.id).values(**values, updated_at=func.now()))
-        return replace(payment, **values)
+        changed = replace(payment, **values)
+        session.execute(_CHANGE, {"of_id": payment.id, **{name: getattr(changed, name) for name in _CHANGING}})
+        return changed
 
     def find_refund(self, session: Session, refund_id: str) -> Refund | None:
         """The refund with this id, whatever has become of it."""
-        row = session.execute(_REFUNDS.where(refunds.c.id == refund_id)).one_or_none()
+        row = session.execute(_FIND_REFUND, {"of_id": refund_id}).one_or_none()
         return Refund(**row._mapping) if row else None
 
     def plan_refund(self, session: Session, refund: Refund) -> None:
         """Write down what is about to be asked of the provider; what is written already stays as it is."""
-        row = {name: getattr(refund, name) for name in _REFUND}
-        session.execute(pg_insert(refunds).values(row).on_conflict_do_nothing())
+        session.execute(_PLAN_REFUND, {name: getattr(refund, name) for name in _REFUND})
 
     def pending_refunds(self, session: Session, payment_id: str) -> list[Refund]:
         """What was written down for a payment and not ended, oldest first."""
-        mine = _REFUNDS.where(refunds.c.payment_id == payment_id, refunds.c.status == "pending")
-        return [Refund(**row._mapping) for row in session.execute(mine.order_by(refunds.c.created_at))]
+        return [Refund(**row._mapping) for row in session.execute(_PENDING, {"of_payment": payment_id})]
 
     def end_refund(self, session: Session, refund_id: str, status: str, reference: str | None = None) -> None:
-        session.execute(update(refunds).where(refunds.c.id == refund_id).values(status=status, reference=reference))
+        session.execute(_END_REFUND, {"of_id": refund_id, "status": status, "reference": reference})
 
     def left_pending(self, before: datetime) -> list[str]:
         """Payments with a refund that was written down before that moment and never ended."""
@@ -82,18 +103,15 @@ class PaymentStore(PostgresStore):
     def is_new_message(self, session: Session, provider: str, message_id: str) -> bool:
         """Record a provider's message; False when it came before."""
         row = {"provider": provider, "message_id": message_id}
-        inserted = session.execute(pg_insert(webhooks).values(row).on_conflict_do_nothing())
-        return bool(inserted.rowcount)  # type: ignore[attr-defined]
+        return bool(session.execute(_SEE_MESSAGE, row).rowcount)
 
     def resource(self, payment_id: str) -> dict[str, Any]:
         """The payment with its refunds as the API shows it. Raises `NotFound`."""
-        with self.transaction() as session:
-            row = session.execute(select(payments).where(payments.c.id == payment_id)).one_or_none()
+        with self.reading() as connection:
+            row = connection.execute(_RESOURCE, {"of_id": payment_id}).one_or_none()
             if row is None:
                 raise NotFound("There is no such payment")
-            given_back = session.execute(
-                select(refunds).where(refunds.c.payment_id == payment_id).order_by(refunds.c.created_at, refunds.c.id)
-            )
+            given_back = connection.execute(_REFUNDS, {"of_payment": payment_id})
             return _shown(row, [_refund(refund, row.currency) for refund in given_back])
 
     def forget_old(self) -> None:

@@ -32,6 +32,10 @@ class Proxy:
             with contextlib.suppress(OSError):
                 sock.shutdown(socket.SHUT_RDWR)
 
+    @property
+    def connections(self) -> int:
+        return len(self._open) // 2
+
     def mend(self) -> None:
         self._refusing = False
 

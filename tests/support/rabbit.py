@@ -26,6 +26,11 @@ class Rabbit:
         message = amqp.Message(data, **(defaults | properties))
         self.channel.basic_publish_confirm(message, exchange, routing_key, mandatory=True)
 
+    def send(self, body: bytes, routing_key: str, exchange: str, **properties: Any) -> None:
+        """As an RPC message is sent: not waiting for a confirm, nor for anybody to listen."""
+        message = amqp.Message(body, content_type="application/json", content_encoding="utf-8", **properties)
+        self.channel.basic_publish(message, exchange, routing_key)
+
     def take(self, queue: str) -> Any | None:
         """The next message of a queue, taken off it; None when it is empty."""
         return self.channel.basic_get(queue, no_ack=True)

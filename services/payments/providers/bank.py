@@ -1,13 +1,53 @@
-"""The sandbox's bank: books of its own, kept as a bank outside would, in transactions of its own."""
+"""The sandbox's bank: books of its own, kept as a bank outside would, in transactions of its own.
+
+Each request is one statement: it changes a charge, if the charge allows it, and records the reply under its key. The
+key is unique, so a twin changes nothing: it waits for the first one, is undone as a whole, and reads the reply.
+"""
 
 from typing import Any
 
-from sqlalchemy import func, insert, select, update
+from sqlalchemy import Text, bindparam, func, insert, select, update
+from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.dialects.postgresql import insert as pg_insert
+from sqlalchemy.exc import IntegrityError
+from sqlalchemy.sql.dml import ReturningInsert, ReturningUpdate
+from sqlalchemy.sql.elements import ColumnElement
 
 from services.chassis.ids import new_id
-from services.chassis.stores.postgres import PostgresStore, Session
+from services.chassis.stores.postgres import PostgresStore
 from services.payments.models import sandbox_charges, sandbox_requests
+
+_charges = sandbox_charges.c
+_AMOUNT = bindparam("of_amount")
+
+
+def _recorded(change: ReturningInsert[Any] | ReturningUpdate[Any]) -> Any:
+    """The change of a charge and, if it took place, the reply that its key has from now on: one statement."""
+    changed = change.cte("changed")
+    reply = select(bindparam("of_key", type_=Text), bindparam("reply", type_=JSONB)).select_from(changed)
+    return insert(sandbox_requests).from_select(["key", "reply"], reply).add_cte(changed)
+
+
+def _if(*allowed: ColumnElement[bool], **values: Any) -> Any:
+    """Change a charge that allows it, and record the reply."""
+    charge = update(sandbox_charges).where(_charges.id == bindparam("charge"), *allowed)
+    return _recorded(charge.values(**values).returning(_charges.id))
+
+
+_CHARGE = _recorded(
+    insert(sandbox_charges)
+    .values({name: bindparam(name) for name in ("id", "amount", "currency", "token", "status")})
+    .returning(_charges.id)
+)
+_CAPTURE = _if(_charges.status == "authorized", _charges.amount >= _AMOUNT, status="captured", captured=_AMOUNT)
+_VOID = _if(_charges.status.in_(("authorized", "requires_action", "voided")), status="voided")
+_REFUND = _if(_charges.captured >= _charges.refunded + _AMOUNT, refunded=_charges.refunded + _AMOUNT)
+_REPLY = select(sandbox_requests.c.reply).where(sandbox_requests.c.key == bindparam("of_key"))
+_TRIES = (
+    pg_insert(sandbox_requests)
+    .on_conflict_do_update(index_elements=["key"], set_={"tries": sandbox_requests.c.tries + 1})
+    .returning(sandbox_requests.c.tries)
+)
 
 
 class BankRefuses(Exception):
@@ -19,71 +59,29 @@ class SandboxBank(PostgresStore):
 
     def tries(self, key: str) -> int:
         """How often this key came so far, this time included; for cards that fail a few times first."""
-        counted = (
-            pg_insert(sandbox_requests)
-            .values(key=f"try:{key}")
-            .on_conflict_do_update(index_elements=["key"], set_={"tries": sandbox_requests.c.tries + 1})
-            .returning(sandbox_requests.c.tries)
-        )
         with self.transaction() as session:
-            return int(session.execute(counted).scalar_one())
+            return int(session.execute(_TRIES, {"key": f"try:{key}"}).scalar_one())
 
     def charge(self, key: str, amount: int, currency: str, token: str, status: str) -> dict[str, Any]:
         """Open a charge in `status`."""
-
-        def work(session: Session) -> dict[str, Any]:
-            charge_id = f"sbx_{new_id()}"
-            row = {"id": charge_id, "amount": amount, "currency": currency, "token": token, "status": status}
-            session.execute(insert(sandbox_charges).values(row))
-            return {"id": charge_id, "status": status}
-
-        return self._once(key, work)
+        charge_id = f"sbx_{new_id()}"
+        row = {"id": charge_id, "amount": amount, "currency": currency, "token": token, "status": status}
+        return self._once(_CHARGE, key, row, {"id": charge_id, "status": status})
 
     def capture(self, key: str, charge_id: str, amount: int) -> dict[str, Any]:
-        charges = sandbox_charges.c
-
-        def work(session: Session) -> dict[str, Any]:
-            changed = session.execute(
-                update(sandbox_charges)
-                .where(charges.id == charge_id, charges.status == "authorized", charges.amount >= amount)
-                .values(status="captured", captured=amount)
-            )
-            self._expect(changed, "capture")
-            return {"id": charge_id, "status": "captured"}
-
-        return self._once(key, work)
+        reply = {"id": charge_id, "status": "captured"}
+        return self._once(_CAPTURE, key, {"charge": charge_id, "of_amount": amount}, reply)
 
     def void(self, key: str, charge_id: str) -> dict[str, Any]:
-        charges = sandbox_charges.c
-
-        def work(session: Session) -> dict[str, Any]:
-            changed = session.execute(
-                update(sandbox_charges)
-                .where(charges.id == charge_id, charges.status.in_(("authorized", "requires_action", "voided")))
-                .values(status="voided")
-            )
-            self._expect(changed, "void")
-            return {"id": charge_id, "status": "voided"}
-
-        return self._once(key, work)
+        return self._once(_VOID, key, {"charge": charge_id}, {"id": charge_id, "status": "voided"})
 
     def refund(self, key: str, charge_id: str, amount: int) -> dict[str, Any]:
-        charges = sandbox_charges.c
-
-        def work(session: Session) -> dict[str, Any]:
-            changed = session.execute(
-                update(sandbox_charges)
-                .where(charges.id == charge_id, charges.captured >= charges.refunded + amount)
-                .values(refunded=charges.refunded + amount)
-            )
-            self._expect(changed, "refund")
-            return {"id": f"sbxr_{new_id()}", "status": "succeeded"}
-
-        return self._once(key, work)
+        reply = {"id": f"sbxr_{new_id()}", "status": "succeeded"}
+        return self._once(_REFUND, key, {"charge": charge_id, "of_amount": amount}, reply)
 
     def read(self, charge_id: str) -> tuple[str, int]:
         """A charge's status, and what was taken of it."""
-        query = select(sandbox_charges.c.status, sandbox_charges.c.captured).where(sandbox_charges.c.id == charge_id)
+        query = select(_charges.status, _charges.captured).where(_charges.id == charge_id)
         with self.reading() as connection:
             row = connection.execute(query).one_or_none()
         if row is None:
@@ -95,28 +93,25 @@ class SandboxBank(PostgresStore):
         with self.transaction() as session:
             changed = session.execute(
                 update(sandbox_charges)
-                .where(sandbox_charges.c.id == charge_id, sandbox_charges.c.status == "requires_action")
+                .where(_charges.id == charge_id, _charges.status == "requires_action")
                 .values(status=status)
             )
             return bool(changed.rowcount)  # type: ignore[attr-defined]
 
     def total_captured(self) -> int:
         """All that the bank has taken and not given back, minor units: what a reconciliation looks at."""
-        taken = func.coalesce(func.sum(sandbox_charges.c.captured - sandbox_charges.c.refunded), 0)
+        taken = func.coalesce(func.sum(_charges.captured - _charges.refunded), 0)
         with self.transaction() as session:
             return int(session.execute(select(taken)).scalar_one())
 
-    def _once(self, key: str, work: Any) -> dict[str, Any]:
-        with self.transaction() as session:
-            mine = session.execute(pg_insert(sandbox_requests).values(key=key).on_conflict_do_nothing())
-            if mine.rowcount == 0:  # type: ignore[attr-defined]
-                query = select(sandbox_requests.c.reply).where(sandbox_requests.c.key == key)
-                return dict(session.execute(query).scalar_one())
-            reply = work(session)
-            session.execute(update(sandbox_requests).where(sandbox_requests.c.key == key).values(reply=reply))
-            return reply
-
-    @staticmethod
-    def _expect(changed: Any, what: str) -> None:
-        if changed.rowcount != 1:
-            raise BankRefuses(f"the charge can't be {what}d in its present state")
+    def _once(self, statement: Any, key: str, values: dict[str, Any], reply: dict[str, Any]) -> dict[str, Any]:
+        with self.reading() as connection:  # a statement by itself is its own transaction
+            try:
+                if connection.execute(statement, {**values, "of_key": key, "reply": reply}).rowcount:
+                    return reply
+            except IntegrityError:  # the key has a reply
+                pass
+            known = connection.execute(_REPLY, {"of_key": key}).scalar_one_or_none()
+        if known is None:
+            raise BankRefuses("the charge is in a state that doesn't allow it")
+        return dict(known)
