@@ -111,9 +111,10 @@ def dlq_list(context: typer.Context, as_json: AsJson = False) -> None:
     if as_json:
         print_json(found)
         return
-    table = Table("service", "type", "id", "tries", "error", box=None)
+    table = Table("service", "type", Column("id", no_wrap=True), "tries", "error", box=None)  # what one types next
     for letter in found:
-        table.add_row(letter["service"], letter["type"], letter["id"], str(letter["attempts"]), letter["error"])
+        tries = "" if letter["attempts"] is None else str(letter["attempts"])
+        table.add_row(letter["service"], letter["type"], letter["id"], tries, letter["error"])
     console.print(table if found else "[green]✓[/] no dead letters")
 
 
