@@ -1,0 +1,146 @@
+"""Services of the test's own, as processes on the instance's real servers."""
+
+import os
+import signal
+import socket
+import subprocess
+import sys
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import orjson
+import pytest
+import redis
+import requests
+
+from services.chassis.client import RpcClient
+from services.chassis.ids import new_id
+from tests.support.rabbit import Rabbit, rabbit
+from tests.support.shop import eventually
+
+
+def free_port() -> int:
+    with socket.socket() as sock:
+        sock.bind(("127.0.0.1", 0))
+        return int(sock.getsockname()[1])
+
+
+def stock_released(subject: str, number: int = 0, **changes: Any) -> dict[str, Any]:
+    """The envelope of an `order_stock_released`, of an order that doesn't exist."""
+    return {
+        "specversion": "1.0",
+        "id": new_id(),
+        "source": "/orders",
+        "type": "order_stock_released",
+        "subject": subject,
+        "time": datetime.now(UTC).isoformat(),
+        "sequence": number,
+        "data": {"order_id": subject},
+    } | changes
+
+
+class Actor:
+    """One process that runs a service, and what it has left behind."""
+
+    def __init__(self, name: str, port: int, process: "subprocess.Popen[bytes]", log: Path) -> None:
+        self.name, self.port, self.process, self._log = name, port, process, log
+
+    @property
+    def queue(self) -> str:
+        return f"evt-{self.name}"
+
+    def health(self, path: str = "/health/ready") -> dict[str, Any]:
+        try:
+            return dict(requests.get(f"http://127.0.0.1:{self.port}{path}", timeout=5).json())
+        except requests.RequestException:
+            return {}
+
+    def is_ready(self) -> bool:
+        return self.health().get("status") == "ready"
+
+    def lines(self) -> list[dict[str, Any]]:
+        """What it has logged."""
+        lines = self._log.read_bytes().splitlines()
+        return [orjson.loads(line) for line in lines if line.startswith(b"{")]
+
+    def text(self) -> str:
+        return self._log.read_text()
+
+    def kill(self, number: signal.Signals = signal.SIGKILL) -> None:
+        self.process.send_signal(number)
+
+    def end(self, number: signal.Signals = signal.SIGTERM, seconds: float = 15) -> int:
+        """Ask it to end; its exit code."""
+        self.kill(number)
+        return self.process.wait(seconds)
+
+
+class Stage:
+    """Where the actors are started, and all of them are ended."""
+
+    def __init__(self, folder: Path, broker: Rabbit) -> None:
+        self.folder, self.rabbit = folder, broker
+        self.redis = redis.Redis.from_url(os.environ["ULTRAMARKET_REDIS_URL"], decode_responses=True)
+        self.actors: list[Actor] = []
+
+    def start(self, kind: str, name: str | None = None, ready: bool = True, **environment: str) -> Actor:
+        """Start an actor of `actors.KINDS`; returns when it is ready."""
+        name, port = name or f"{kind}-{new_id()}", free_port()
+        command = [sys.executable, "-m", "tests.service.chassis.actors", kind, name, str(port)]
+        actor = self._spawn(command, name, port, environment)
+        if ready:
+            assert eventually(actor.is_ready, 20), actor.lines()
+        return actor
+
+    def start_stock(self, other: str) -> Actor:
+        """Start a service of stock Nameko, which has no health to ask for."""
+        name = f"stock-{new_id()}"
+        nameko = str(Path(sys.executable).with_name("nameko"))
+        command = [nameko, "run", "--broker", os.environ["ULTRAMARKET_AMQP_URL"], "tests.service.chassis.stock"]
+        return self._spawn(command, name, 0, {"NAME": name, "OTHER": other})
+
+    def marks(self, actor: Actor) -> list[str]:
+        return list(self.redis.lrange(f"marks:{actor.name}", 0, -1))  # type: ignore[arg-type]
+
+    def wait_for_mark(self, actor: Actor, text: str, seconds: float = 15) -> bool:
+        return bool(eventually(lambda: any(text in found for found in self.marks(actor)), seconds))
+
+    def close(self) -> None:
+        for actor in self.actors:
+            if actor.process.poll() is None:
+                actor.process.terminate()
+        for actor in self.actors:
+            try:
+                actor.process.wait(15)
+            except subprocess.TimeoutExpired:
+                actor.kill()
+                actor.process.wait()
+            for queue in (f"rpc-{actor.name}", actor.queue, f"{actor.queue}.dead"):
+                self.rabbit.channel.queue_delete(queue)
+            for key in self.redis.scan_iter(f"*:{actor.name}*"):
+                self.redis.delete(key)
+        self.redis.close()
+
+    def _spawn(self, command: list[str], name: str, port: int, environment: dict[str, str]) -> Actor:
+        log = self.folder / f"{name}-{len(self.actors)}.log"
+        with log.open("wb") as out:
+            process = subprocess.Popen(command, env=os.environ | environment, stdout=out, stderr=subprocess.STDOUT)
+        self.actors.append(Actor(name, port, process, log))
+        return self.actors[-1]
+
+
+@pytest.fixture(scope="module")
+def stage(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stage]:
+    with rabbit() as broker:
+        stage = Stage(tmp_path_factory.mktemp("stage"), broker)
+        yield stage
+        stage.close()
+
+
+@pytest.fixture(scope="module")
+def client() -> Iterator[RpcClient]:
+    client = RpcClient(os.environ["ULTRAMARKET_AMQP_URL"])
+    yield client
+    client.close()
