@@ -1,0 +1,110 @@
+"""What happens to a cart when the catalogue changes under it."""
+
+import pytest
+
+from tests.support import books
+from tests.support.shop import Shop, eventually, new_key
+
+
+def test_a_new_product_is_listed_and_can_be_bought_within_two_seconds(shop: Shop) -> None:
+    sku, brand = f"NEW-{new_key()[:8].upper()}", f"Brand {new_key()[:8]}"
+    variant = {"sku": sku, "price": {"amount": 700, "currency": "USD"}}
+    made = shop.admin("POST", "/products", {"title": sku, "brand": brand, "status": "active", "variants": [variant]})
+    shop.adjust(sku, 2)
+    guest = shop.guest()
+
+    assert eventually(lambda: [item["id"] for item in guest("GET", f"/products?brand={brand}").data], seconds=2) == [
+        made.data["id"]
+    ]
+    assert eventually(lambda: guest("GET", f"/products?brand={brand}&in_stock=true").data, seconds=2)
+    assert eventually(lambda: guest.add(sku, 2).status == 201, seconds=2)
+    assert guest.order().data["subtotal"] == {"amount": 1400, "currency": "USD"}
+
+
+def test_a_changed_price_is_told_and_is_what_is_paid(shop: Shop) -> None:
+    sku = shop.product(stock=5, price=1000)
+    guest = shop.guest()
+    added = guest.add(sku, 2).data
+    path = f"/products/{added['items'][0]['product_id']}"
+    variant = {"sku": sku, "price": {"amount": 1500, "currency": "USD"}, "weight_g": 200}
+
+    assert shop.admin("PATCH", path, {"variants": [variant]}).status == 200
+
+    cart = guest("GET", "/cart").data
+    assert [(warning["code"], warning["sku"]) for warning in cart["warnings"]] == [("PRICE_CHANGED", sku)]
+    assert cart["subtotal"] == {"amount": 3000, "currency": "USD"}
+    refused = guest.order(expected_total=added["total"])
+    assert (refused.status, refused.code) == (409, "PRICE_CHANGED")
+    assert guest.order().data["subtotal"] == {"amount": 3000, "currency": "USD"}
+
+
+@pytest.mark.parametrize("how", ["archived", "deleted"])
+def test_what_is_no_longer_sold_is_told_and_not_bought(shop: Shop, how: str) -> None:
+    sku, other = shop.product(stock=5), shop.product(stock=5, price=300)
+    customer = shop.customer()
+    customer.add(other)
+    product = next(item for item in customer.add(sku).data["items"] if item["sku"] == sku)["product_id"]
+    if how == "archived":
+        shop.admin("PATCH", f"/products/{product}", {"status": "archived"})
+    else:
+        shop.admin("DELETE", f"/products/{product}")
+
+    cart = customer("GET", "/cart").data
+    refused = customer.order()
+
+    assert [(warning["code"], warning["sku"]) for warning in cart["warnings"]] == [("UNAVAILABLE", sku)]
+    assert cart["subtotal"]["amount"] == 300
+    assert (refused.status, refused.code) == (404, "NOT_FOUND")
+    assert [detail["sku"] for detail in refused.error["details"]] == [sku]
+    assert books.orders_with(sku) == []
+    assert shop.level(other) == (5, 0, 5)
+    assert customer("DELETE", f"/cart/items/{sku}").data["warnings"] == []
+    assert customer.order().status == 201
+
+
+def test_what_has_sold_out_meanwhile_is_told_and_not_bought(shop: Shop) -> None:
+    sku = shop.product(stock=3)
+    slow, quick = shop.guest(), shop.guest()
+    slow.add(sku, 3)
+    quick.add(sku, 2)
+    assert quick.order().status == 201
+
+    cart = eventually(lambda: (seen := slow("GET", "/cart").data)["warnings"] and seen, seconds=2)
+    refused = slow.order()
+
+    assert [warning["code"] for warning in cart["warnings"]] == ["LOW_AVAILABILITY"]
+    assert cart["items"][0]["available"] == 1
+    assert (refused.status, refused.code) == (409, "OUT_OF_STOCK")
+    assert {name: refused.error["details"][0][name] for name in ("sku", "requested", "available")} == {
+        "sku": sku,
+        "requested": 3,
+        "available": 1,
+    }
+    assert shop.level(sku) == (1, 0, 1)
+
+
+def test_quantities_are_set_and_items_removed(shop: Shop) -> None:
+    sku = shop.product(stock=9, price=250)
+    guest = shop.guest()
+    assert guest("GET", "/cart").data["id"] is None
+    guest.add(sku, 1)
+
+    more = guest.add(sku, 2).data
+    fewer = guest("PATCH", f"/cart/items/{sku}", {"quantity": 2}).data
+    too_many = guest("PATCH", f"/cart/items/{sku}", {"quantity": 10})
+    gone = guest("DELETE", f"/cart/items/{sku}").data
+    again = guest("DELETE", f"/cart/items/{sku}")
+
+    assert (more["item_count"], fewer["item_count"], gone["item_count"]) == (3, 2, 0)
+    assert fewer["items"][0]["line_total"] == fewer["total"] == {"amount": 500, "currency": "USD"}
+    assert (too_many.status, too_many.code) == (409, "OUT_OF_STOCK")
+    assert (again.status, again.code) == (404, "NOT_FOUND")
+    guest.add(sku, 4)
+    assert guest("DELETE", "/cart").data["items"] == []
+
+
+def test_what_does_not_exist_is_not_put_in(shop: Shop) -> None:
+    refused = shop.guest().add("NO-SUCH-SKU")
+
+    assert (refused.status, refused.code) == (404, "NOT_FOUND")
+    assert refused.error["details"][0]["field"] == "sku"

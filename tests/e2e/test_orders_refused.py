@@ -1,0 +1,145 @@
+"""Orders that are refused before they are one: a clear reason, and nothing bought."""
+
+from typing import Any
+
+import pytest
+
+from tests.support import books
+from tests.support.bystander import Bystander
+from tests.support.shop import ADDRESS, Client, Shop, new_key
+
+PROVIDER = "payment_method.provider"
+MONEY = ["/orders", "/payments/{id}/refunds", "/payments/{id}/capture"]
+
+
+@pytest.fixture
+def buyer(shop: Shop) -> Client:
+    """A guest with something in the cart."""
+    guest = shop.guest()
+    guest.add(shop.product(stock=5))
+    return guest
+
+
+def in_cart(buyer: Client) -> str:
+    return str(buyer("GET", "/cart").data["items"][0]["sku"])
+
+
+@pytest.mark.parametrize(
+    ("changes", "status", "code", "field"),
+    [
+        ({"shipping_method": "teleport"}, 422, "VALIDATION_ERROR", "shipping_method"),
+        ({"shipping_method": "Not A Method"}, 422, "VALIDATION_ERROR", "shipping_method"),
+        ({"payment_method": {"provider": "piggybank", "token": "x"}}, 422, "VALIDATION_ERROR", PROVIDER),
+        ({"payment_method": {"provider": "sandbox"}}, 422, "VALIDATION_ERROR", "payment_method.token"),
+        ({"payment_method": {"provider": "sandbox", "token": ""}}, 422, "VALIDATION_ERROR", "payment_method.token"),
+        ({"payment_method": None}, 422, "VALIDATION_ERROR", "payment_method"),
+        ({"shipping_address": ADDRESS | {"country": "USA"}}, 422, "VALIDATION_ERROR", "shipping_address.country"),
+        ({"shipping_address": ADDRESS | {"country": "us"}}, 422, "VALIDATION_ERROR", "shipping_address.country"),
+        ({"shipping_address": ADDRESS | {"name": ""}}, 422, "VALIDATION_ERROR", "shipping_address.name"),
+        ({"shipping_address": ADDRESS | {"name": "x" * 10_000}}, 422, "VALIDATION_ERROR", "shipping_address.name"),
+        ({"shipping_address": "at home"}, 422, "VALIDATION_ERROR", "shipping_address"),
+        ({"billing_address": {"country": "US"}}, 422, "VALIDATION_ERROR", "billing_address.name"),
+        ({"email": "nobody"}, 422, "VALIDATION_ERROR", "email"),
+        ({"email": None}, 422, "VALIDATION_ERROR", "email"),
+        ({"note": "x" * 501}, 422, "VALIDATION_ERROR", "note"),
+        ({"note": "a \x00 note"}, 422, "VALIDATION_ERROR", "note"),
+        ({"total": {"amount": 1, "currency": "USD"}}, 422, "VALIDATION_ERROR", "total"),
+        ({"expected_total": {"amount": 1.5, "currency": "USD"}}, 422, "VALIDATION_ERROR", "expected_total.amount"),
+        ({"expected_total": {"amount": 10**30, "currency": "USD"}}, 422, "VALIDATION_ERROR", "expected_total.amount"),
+        ({"expected_total": {"amount": 2499, "currency": "EUR"}}, 409, "PRICE_CHANGED", None),
+        ({"expected_total": {"amount": 0, "currency": "USD"}}, 409, "PRICE_CHANGED", None),
+    ],
+)  # fmt: skip
+def test_an_order_with_something_wrong_is_none(
+    shop: Shop, buyer: Client, changes: dict[str, Any], status: int, code: str, field: str | None
+) -> None:
+    sku, cart = in_cart(buyer), buyer("GET", "/cart").data
+
+    refused = buyer.order(**changes)
+
+    assert (refused.status, refused.code) == (status, code)
+    assert refused.error["details"][0].get("field") == field
+    assert books.orders_with(sku) == []
+    assert shop.level(sku) == (5, 0, 5)
+    assert buyer("GET", "/cart").data == cart
+
+
+def test_an_empty_cart_buys_nothing(shop: Shop) -> None:
+    customer, guest = shop.customer(), shop.guest()
+    guest.add(shop.product())
+    guest("DELETE", "/cart")
+
+    for buyer in (customer, guest):
+        refused = buyer.order()
+
+        assert (refused.status, refused.code) == (422, "VALIDATION_ERROR")
+        assert refused.error["details"] == [{"field": "cart", "message": "is empty"}]
+
+
+def test_a_guest_without_a_cart_buys_nothing(shop: Shop) -> None:
+    no_cart, unknown = shop.guest(), shop.guest()
+    unknown.cart = "no-such-cart-of-ours"
+
+    without, foreign = no_cart.order(), unknown.order()
+
+    assert (without.status, without.error["details"][0]["field"]) == (422, "X-Cart-Id")
+    assert (foreign.status, foreign.code) == (404, "NOT_FOUND")
+
+
+def test_where_nobody_delivers_nothing_is_bought(shop: Shop, buyer: Client) -> None:
+    """Antarctica is in no zone; should there be one for everywhere, it is delivered there."""
+    address = ADDRESS | {"country": "AQ", "region": None}
+    rates = buyer("POST", "/shipping/rates", {"address": {"country": "AQ"}}).data
+
+    refused = buyer.order(shipping_address=address, shipping_method="overnight-of-nobody")
+
+    assert (refused.status, refused.error["details"][0]["field"]) == (422, "shipping_method")
+    if rates:
+        assert buyer.order(shipping_address=address, shipping_method=rates[0]["method"]).status == 201
+    else:
+        assert buyer.order(shipping_address=address).error["details"][0]["field"] == "shipping_method"
+
+
+@pytest.mark.parametrize("path", MONEY)
+@pytest.mark.parametrize("body", [None, {}, {"quantity": "wrong"}])
+def test_what_moves_money_needs_a_key_before_anything_else(
+    shop: Shop, unchanged: Bystander, path: str, body: Any
+) -> None:
+    client = shop.guest() if path == "/orders" else shop.admin
+
+    refused = client("POST", path.format(id=unchanged.payment_id), body)
+
+    assert (refused.status, refused.code) == (400, "IDEMPOTENCY_KEY_REQUIRED")
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "body", "status", "code"),
+    [
+        ("POST", "/payments/{payment}/refunds", {"amount": {"amount": 0, "currency": "USD"}}, 422, "VALIDATION_ERROR"),
+        ("POST", "/payments/{payment}/refunds", {"amount": {"amount": 1, "currency": "EUR"}}, 422, "VALIDATION_ERROR"),
+        ("POST", "/payments/{payment}/refunds", {"amount": {"amount": -5, "currency": "USD"}}, 422, "VALIDATION_ERROR"),
+        ("PATCH", "/orders/{order}/status", {"status": "delivered"}, 409, "INVALID_STATE"),
+        ("PATCH", "/orders/{order}/status", {"status": "confirmed"}, 422, "VALIDATION_ERROR"),
+        ("PATCH", "/orders/{order}/status", {"status": "eaten"}, 422, "VALIDATION_ERROR"),
+        ("POST", "/orders/{unknown}/cancel", {}, 404, "NOT_FOUND"),
+        ("POST", "/payments/{unknown}/refunds", {}, 404, "NOT_FOUND"),
+        ("PATCH", "/orders/{unknown}/status", {"status": "processing"}, 404, "NOT_FOUND"),
+        ("GET", "/orders?status=eaten", None, 422, "VALIDATION_ERROR"),
+    ],
+)  # fmt: skip
+def test_an_administrator_is_refused_what_makes_no_sense(
+    unchanged: Bystander, method: str, path: str, body: Any, status: int, code: str
+) -> None:
+    things = {"payment": unchanged.payment_id, "order": unchanged.order_id}
+
+    refused = unchanged.shop.admin(
+        method, path.format(**things, unknown="0197b1c8-7a5e-7cc0-9f00-0000000000ff"), body, key=new_key()
+    )
+
+    assert (refused.status, refused.code) == (status, code)
+
+
+def test_what_is_captured_already_is_not_taken_twice(unchanged: Bystander) -> None:
+    again = unchanged.shop.admin("POST", f"/payments/{unchanged.payment_id}/capture", {}, key=new_key())
+
+    assert (again.status, again.data["status"]) == (200, "captured")

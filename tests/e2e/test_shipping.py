@@ -1,0 +1,133 @@
+"""What sending costs, where a parcel is, and what tax is added where."""
+
+from typing import Any
+
+import pytest
+
+from tests.support.shop import ADDRESS, Shop, new_key
+
+
+def test_rates_are_the_prices_that_orders_pay(shop: Shop) -> None:
+    guest = shop.guest()
+    guest.add(shop.product(price=1200))
+
+    rates = guest("POST", "/shipping/rates", {"address": {"country": "US", "region": "OR", "postal_code": "97477"}})
+
+    assert rates.status == 200
+    assert [rate["price"]["amount"] for rate in rates.data] == sorted(rate["price"]["amount"] for rate in rates.data)
+    for rate in rates.data:
+        assert 0 <= rate["days_min"] <= rate["days_max"]
+        buyer = shop.guest()
+        buyer.add(shop.product(price=1200))
+        order = buyer.order(shipping_method=rate["method"])
+        assert order.data["shipping_total"] == rate["price"]
+
+
+def test_a_customer_sees_the_rates_of_their_own_cart(shop: Shop) -> None:
+    customer = shop.customer()
+    customer.add(shop.product(price=1200))
+    cart = customer("GET", "/cart").data["id"]
+    address = {"address": {"country": "US"}}
+
+    implied = customer("POST", "/shipping/rates", address)
+    named = customer("POST", "/shipping/rates", address | {"cart_id": cart})
+
+    assert implied.status == 200
+    assert implied.data
+    assert named.data == implied.data
+
+
+@pytest.mark.parametrize(
+    ("body", "status", "field"),
+    [
+        ({}, 422, "address"),
+        ({"address": {}}, 422, "address.country"),
+        ({"address": {"country": "USA"}}, 422, "address.country"),
+        ({"address": {"country": "us"}}, 422, "address.country"),
+        ({"address": {"country": 1}}, 422, "address.country"),
+        ({"address": {"country": "US", "postal_code": "9" * 21}}, 422, "address.postal_code"),
+        ({"address": {"country": "US"}, "cart_id": "x"}, 422, "cart_id"),
+        ({"address": {"country": "US"}, "cart_id": "no-such-cart-of-ours"}, 404, "cart_id"),
+    ],
+)
+def test_rates_of_nothing_are_refused(shop: Shop, body: dict[str, Any], status: int, field: str) -> None:
+    refused = shop.guest()("POST", "/shipping/rates", body)
+
+    assert refused.status == status
+    assert refused.error["details"][0]["field"] == field
+
+
+def test_the_methods_are_public(shop: Shop) -> None:
+    methods = shop.guest()("GET", "/shipping/methods").data
+
+    assert "standard" in [method["method"] for method in methods]
+    assert all(method["days_min"] <= method["days_max"] for method in methods)
+
+
+def test_a_parcel_is_followed_by_its_number(shop: Shop) -> None:
+    customer = shop.customer()
+    sku = shop.product()
+    customer.add(sku, 2)
+    order_id, number = customer.order().data["id"], f"UP{new_key()[:12].upper()}"
+    body = {"order_id": order_id, "items": [{"sku": sku, "quantity": 1}], "tracking_number": number}
+
+    sent = shop.admin("POST", "/shipments", body, key=new_key())
+    again = shop.admin("POST", "/shipments", body, key=new_key())
+    moved = shop.admin("POST", f"/shipments/{sent.data['id']}/events", {"status": "in_transit", "location": "Portland"})
+
+    assert (sent.status, sent.data["status"], sent.data["items"]) == (201, "created", body["items"])
+    assert again.data["id"] == sent.data["id"]
+    assert moved.status == 201
+    tracked = shop.guest()("GET", f"/tracking/{number}").data
+    assert [event["status"] for event in tracked["events"]] == ["created", "in_transit"]
+    assert tracked["status"] == "in_transit"
+    assert "address" not in tracked
+    assert customer("GET", f"/shipments/{sent.data['id']}").data["tracking_number"] == number
+
+
+@pytest.mark.parametrize(
+    ("items", "field"),
+    [
+        ([{"sku": "NOT-IN-IT", "quantity": 1}], "items.0.sku"),
+        ([{"sku": "{sku}", "quantity": 3}], "items.0.quantity"),
+    ],
+)
+def test_what_was_not_ordered_is_not_sent(shop: Shop, items: list[dict[str, Any]], field: str) -> None:
+    customer, sku = shop.customer(), shop.product()
+    customer.add(sku, 2)
+    order_id = customer.order().data["id"]
+    items = [item | {"sku": item["sku"].format(sku=sku)} for item in items]
+
+    refused = shop.admin("POST", "/shipments", {"order_id": order_id, "items": items}, key=new_key())
+
+    assert (refused.status, refused.error["details"][0]["field"]) == (422, field)
+
+
+def test_an_unknown_number_is_not_found(shop: Shop) -> None:
+    assert shop.guest()("GET", "/tracking/UP000000NOSUCH").status == 404
+
+
+def test_an_administrator_sets_the_tax_of_a_place(shop: Shop) -> None:
+    rate = {"country": "ZW", "region": "HA", "tax_class": "standard", "rate_bp": 1450, "name": "VAT"}
+
+    saved = shop.admin("PUT", "/tax-rates", rate)
+    changed = shop.admin("PUT", "/tax-rates", rate | {"rate_bp": 1500})
+    listed = shop.admin("GET", "/tax-rates?country=ZW").data
+    removed = shop.admin("DELETE", f"/tax-rates/{saved.data['id']}")
+
+    assert saved.data == {"id": "ZW:HA:standard", **rate}
+    assert (changed.data["id"], changed.data["rate_bp"]) == (saved.data["id"], 1500)
+    assert listed == [changed.data]
+    assert removed.status == 200
+    assert shop.admin("GET", "/tax-rates?country=ZW").data == []
+    assert shop.admin("DELETE", f"/tax-rates/{saved.data['id']}").status == 404
+
+
+def test_tax_is_added_where_there_is_one(shop: Shop) -> None:
+    guest = shop.guest()
+    guest.add(shop.product(price=10_000))
+
+    order = guest.order(shipping_address=ADDRESS | {"country": "DE", "region": None, "postal_code": "10115"}).data
+
+    assert order["tax_total"]["amount"] == 1900
+    assert order["total"]["amount"] == 10_000 + 1900 + order["shipping_total"]["amount"]

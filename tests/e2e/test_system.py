@@ -1,0 +1,76 @@
+"""What machines read of us: health, metrics, keys, the document and its page."""
+
+import re
+from typing import Any
+
+import pytest
+import requests
+from openapi_spec_validator import validate
+
+from gateway_flask.app import create_app
+from gateway_flask.testing import FakeServices, settings
+from services.chassis.registry import JOURNEY_SERVICES
+from tests.support.shop import Shop
+
+
+def get(shop: Shop, path: str) -> requests.Response:
+    return requests.get(shop.url + path, timeout=20)
+
+
+def test_health_names_everything_that_we_stand_on(shop: Shop) -> None:
+    assert get(shop, "/health/live").json() == {"status": "live", "service": "gateway"}
+    for path in ("/health", "/health/ready"):
+        health = get(shop, path)
+
+        assert (health.status_code, health.json()["status"]) == (200, "ready")
+        assert health.json()["dependencies"].keys() == {"redis", "rabbitmq", *JOURNEY_SERVICES}
+
+
+def test_metrics_count_what_was_asked_by_route(shop: Shop) -> None:
+    line = re.compile(
+        r'ultramarket_http_seconds_count\{method="GET",route="/api/v1/products/<string:id>",status="404"\} (\d+)'
+    )
+
+    def counted() -> int:
+        found = line.search(get(shop, "/metrics").text)
+        return int(float(found[1])) if found else 0
+
+    before = counted()
+    shop.guest()("GET", "/products/no-such-product")
+
+    assert counted() > before
+
+
+def test_the_document_is_the_one_of_the_code(shop: Shop) -> None:
+    served = get(shop, "/api/v1/openapi.json")
+    here = create_app(settings(), FakeServices()).test_client().get("/api/v1/openapi.json").get_json()
+
+    validate(served.json())
+    assert served.headers["Content-Type"] == "application/json"
+    assert served.json() == here
+
+
+def test_the_page_loads_from_us_alone(shop: Shop) -> None:
+    page = get(shop, "/docs")
+    linked = re.findall(r'(?:href|src)="([^"]+)"', page.text)
+
+    assert page.status_code == 200
+    assert "/api/v1/openapi.json" in page.text
+    assert len(linked) >= 3
+    for link in linked:
+        asset = get(shop, link)
+        assert link.startswith("/docs/")
+        assert (asset.status_code, len(asset.content) > 100) == (200, True)
+
+
+@pytest.mark.parametrize("asset", ["../../../../etc/passwd", "%2e%2e/%2e%2e/app.py", "none.js"])
+def test_the_page_serves_nothing_else(shop: Shop, asset: str) -> None:
+    assert get(shop, f"/docs/assets/{asset}").status_code == 404
+
+
+def test_what_is_private_is_not_kept_by_caches(shop: Shop) -> None:
+    customer = shop.customer()
+
+    replies: list[Any] = [customer("GET", path) for path in ("/auth/me", "/cart", "/orders", "/users/me/addresses")]
+
+    assert [reply.headers["Cache-Control"] for reply in replies] == ["no-store"] * 4
