@@ -64,8 +64,17 @@ def _messages(channel: amqp.Channel, service: str) -> Iterator[amqp.Message]:
         yield message
 
 
+def _read(body: bytes | str) -> Any:
+    """What was parked; as text when that is the very reason why."""
+    try:
+        return orjson.loads(body)
+    except orjson.JSONDecodeError:
+        return body if isinstance(body, str) else body.decode(errors="replace")
+
+
 def _described(service: str, message: amqp.Message) -> dict[str, Any]:
-    body = orjson.loads(message.body)
+    event = _read(message.body)
+    body = event if isinstance(event, dict) else {}
     headers = message.headers or {}
     return {
         "service": service,
@@ -77,5 +86,5 @@ def _described(service: str, message: amqp.Message) -> dict[str, Any]:
         "handler": headers.get("x-handler"),
         "error": headers.get("x-error"),
         "died_at": headers.get("x-died-at"),
-        "event": body,
+        "event": event,
     }

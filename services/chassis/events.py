@@ -23,6 +23,7 @@ from services.chassis.queues import dead_queue, delay_queue, event_exchange, int
 from services.chassis.telemetry import EVENT_SECONDS, EVENTS_DEAD, EVENTS_RETRIED
 
 ATTEMPT = "x-attempt"
+ERROR_LENGTH = 1_000
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -63,12 +64,18 @@ class EventConsumer(SharedExtension, ProviderCollector):
         """Seconds to wait before each further try."""
         return tuple(self.container.config["EVENT_RETRY_SECONDS"])
 
-    def handle_message(self, body: dict[str, Any], message: Any) -> None:
+    def handle_message(self, body: Any, message: Any) -> None:
+        if not isinstance(body, dict):
+            self.park(message, TypeError("an event is a JSON object"))
+            return
         source = str(body.get("source", "")).removeprefix("/")
         handlers = self.handlers.get((source, str(body.get("type"))), [])
         only = (message.headers or {}).get("x-handler")
         wanted = [handler for handler in handlers if only in (None, handler.method_name)]
-        if not wanted:  # an event of an earlier version of this service
+        if not wanted and only is not None:
+            self.park(message, LookupError(f"{only} does not handle this event any more"))
+            return
+        if not wanted:  # bound by an earlier version of this service
             self.queue_consumer.ack_message(message)
             return
         first, *others = wanted
@@ -95,23 +102,40 @@ class EventConsumer(SharedExtension, ProviderCollector):
         log.warning("event_left", error=str(unreachable))
         self.queue_consumer.requeue_message(message)
 
+    def on_undecodable(self, message: Any, error: Exception) -> None:
+        """kombu's callback for a message that is no JSON."""
+        self.park(message, error)
+
+    def park(self, message: Any, error: BaseException) -> None:
+        """Put a message that can't be handled, as it is, into the dead-letter queue."""
+        service = self.container.service_name
+        EVENTS_DEAD.labels(service, "unreadable").inc()
+        log.error("event_unreadable", error=str(error))
+        headers = (message.headers or {}) | _reason(error)
+        try:
+            self.send_to(dead_queue(service).name, message.body, headers)
+        except Exception as unreachable:
+            self._leave(message, unreachable)
+            return
+        self.queue_consumer.ack_message(message)
+
     def put_off(self, handler: "OnEvent", body: dict[str, Any], message: Any, error: BaseException) -> None:
         attempt = int((message.headers or {}).get(ATTEMPT, 0)) + 1
         service, event_type = self.container.service_name, handler.event.type
-        headers = {ATTEMPT: attempt, "x-handler": handler.method_name, "x-error": f"{type(error).__name__}: {error}"}
+        headers = {ATTEMPT: attempt, "x-handler": handler.method_name}
         if attempt > len(self.delays):
             EVENTS_DEAD.labels(service, event_type).inc()
             log.error("event_dead", event_type=event_type, event_id=body.get("id"), error=str(error))
-            headers["x-died-at"] = clock.rfc3339(clock.now())
-            self.send_to(dead_queue(service).name, body, headers)
+            self.send_to(dead_queue(service).name, body, headers | _reason(error))
             return
         EVENTS_RETRIED.labels(service, event_type).inc()
         seconds = self.delays[attempt - 1]
         log.warning("event_put_off", event_type=event_type, event_id=body.get("id"), seconds=seconds, error=str(error))
         self.send_to(self.queue.name, body, headers, delay_queue(seconds))
 
-    def send_to(self, queue: str, body: dict[str, Any], headers: dict[str, Any], delay: Queue | None = None) -> None:
-        """Put a message on a queue by name, confirmed, at once or after a delay."""
+    def send_to(self, queue: str, body: Any, headers: dict[str, Any], delay: Queue | None = None) -> None:
+        """Put a message on a queue by name, confirmed, at once or after a delay. A body of bytes goes as it is."""
+        raw = {"content_type": "application/json", "content_encoding": "utf-8"} if isinstance(body, bytes | str) else {}
         with get_producer(self.container.config["AMQP_URI"]) as producer:
             producer.publish(
                 body,
@@ -120,9 +144,15 @@ class EventConsumer(SharedExtension, ProviderCollector):
                 headers=headers,
                 mandatory=True,
                 delivery_mode=2,
+                **raw,
                 retry=True,
                 retry_policy={"max_retries": 2, "interval_start": 0.1, "interval_step": 0.2, "interval_max": 0.5},
             )
+
+
+def _reason(error: BaseException) -> dict[str, str]:
+    """Why a message was parked, as headers: cut, because a header that fills a frame closes the connection."""
+    return {"x-error": f"{type(error).__name__}: {error}"[:ERROR_LENGTH], "x-died-at": clock.rfc3339(clock.now())}
 
 
 class OnEvent(Entrypoint):

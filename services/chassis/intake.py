@@ -64,6 +64,7 @@ class Intake(QueueConsumer):
                 callbacks=[partial(self.handle_message, provider)],
                 accept=self.accept,
                 no_ack=getattr(provider, "inline", False),
+                on_decode_error=getattr(provider, "on_undecodable", self.on_decode_error),
             )
             consumer.qos(prefetch_count=getattr(provider, "prefetch", self.prefetch_count))
             self._consumers[provider] = consumer

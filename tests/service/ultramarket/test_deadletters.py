@@ -60,6 +60,17 @@ def test_listing_shows_why_and_takes_nothing_away(instance: Any, service: str) -
         assert letter["error"] == "KeyError: 'sku'"
 
 
+def test_what_is_no_event_at_all_is_shown_as_it_came(instance: Any, service: str) -> None:
+    connection = connect(os.environ["ULTRAMARKET_AMQP_URL"])
+    for body in (b"not json", b"[1]"):
+        connection.channel(1).basic_publish(amqp.Message(body), exchange="", routing_key=f"evt-{service}.dead")
+    connection.close()
+
+    letters = deadletters.dead_letters(instance)
+
+    assert [(letter["event"], letter["id"]) for letter in letters] == [("not json", None), ([1], None)]
+
+
 def test_a_replayed_event_is_on_its_own_queue_once_with_fresh_attempts(instance: Any, service: str) -> None:
     park(service, "e1")
     park(service, "e2")

@@ -1,0 +1,172 @@
+"""Events: tried again with growing delays, then parked; each handler for itself; nothing lost when the process dies."""
+
+import os
+import signal
+from itertools import pairwise
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+
+from services.chassis.ids import new_id
+from tests.service.chassis.conftest import Actor, Stage, stock_released
+from tests.support.shop import eventually
+from ultramarket import deadletters
+
+DELAYS = (0.1, 0.3, 0.6)
+
+
+@pytest.fixture(scope="module")
+def listener(stage: Stage) -> Actor:
+    return stage.start("listener", ULTRAMARKET_EVENT_RETRY_SECONDS=str(list(DELAYS)))
+
+
+@pytest.fixture(autouse=True)
+def _fresh(stage: Stage, listener: Actor) -> None:
+    for kind in ("fail:{}:first", "fail:{}:second", "pause:{}:first", "pause:{}:second", "long:{}"):
+        stage.redis.delete(kind.format(listener.name))
+    stage.rabbit.purge(f"{listener.queue}.dead")
+
+
+def fails(stage: Stage, actor: Actor, handler: str, times: int) -> None:
+    stage.redis.set(f"fail:{actor.name}:{handler}", times)
+
+
+def tries(stage: Stage, actor: Actor, handler: str, subject: str) -> list[float]:
+    """When the handler was called with the events of this subject."""
+    found = [mark.split() for mark in stage.marks(actor)]
+    return [float(words[3]) for words in found if words[:2] == [handler, subject]]
+
+
+def test_an_event_is_handled_by_each_handler_in_the_context_of_its_request(stage: Stage, listener: Actor) -> None:
+    subject = new_id()
+
+    stage.rabbit.publish(stock_released(subject, 7, requestid="r-1"), "order_stock_released", "orders.events")
+
+    for handler in ("first", "second"):
+        assert stage.wait_for_mark(listener, f"{handler} {subject} 7")
+    assert {mark.split()[4] for mark in stage.marks(listener) if subject in mark} == {"r-1"}
+
+
+def test_a_handler_that_fails_is_tried_again_after_growing_delays_and_the_other_is_not_disturbed(
+    stage: Stage, listener: Actor
+) -> None:
+    subject = new_id()
+    fails(stage, listener, "first", 3)
+
+    stage.rabbit.publish(stock_released(subject), listener.queue)
+
+    assert eventually(lambda: len(tries(stage, listener, "first", subject)) == 4)
+    times = tries(stage, listener, "first", subject)
+    gaps = [after - before for before, after in pairwise(times)]
+    assert [gap >= delay - 0.01 for gap, delay in zip(gaps, DELAYS, strict=True)] == [True, True, True]
+    assert len(tries(stage, listener, "second", subject)) == 1
+    assert stage.rabbit.take(f"{listener.queue}.dead") is None
+
+
+def test_what_fails_again_and_again_is_parked_with_its_reason_and_replayed_when_told_so(
+    stage: Stage, listener: Actor, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    instance: Any = SimpleNamespace(url=lambda _server: os.environ["ULTRAMARKET_AMQP_URL"])
+    monkeypatch.setattr(deadletters, "_services", lambda: (listener.name,))
+    subject = new_id()
+    event = stock_released(subject)
+    fails(stage, listener, "second", 4)
+
+    stage.rabbit.publish(event, listener.queue)
+
+    assert eventually(lambda: stage.rabbit.depth(f"{listener.queue}.dead") == 1)
+    [letter] = deadletters.dead_letters(instance)
+    assert (letter["id"], letter["handler"], letter["attempts"]) == (event["id"], "second", 4)
+    assert letter["error"].startswith("KeyError: ")
+    assert letter["event"] == event
+    assert deadletters.replay(instance) == 1
+    assert eventually(lambda: len(tries(stage, listener, "second", subject)) == 5)
+    assert len(tries(stage, listener, "first", subject)) == 1
+    assert deadletters.dead_letters(instance) == []
+
+
+def test_a_reason_longer_than_a_header_can_be_is_cut(stage: Stage, listener: Actor) -> None:
+    stage.redis.set(f"long:{listener.name}", 300_000)
+    fails(stage, listener, "first", 4)
+    subject = new_id()
+
+    stage.rabbit.publish(stock_released(subject), listener.queue)
+
+    dead = stage.rabbit.wait_for(f"{listener.queue}.dead")
+    assert dead is not None
+    assert len(dead.headers["x-error"]) < 2_000
+    assert len(tries(stage, listener, "first", subject)) == 4
+
+
+@pytest.mark.parametrize(
+    "body", [b"not json", b"[1]", b'"text"', b'{"source": "/orders", "type": "order_stock_released"}']
+)
+def test_what_is_no_event_is_parked_and_the_next_one_is_heard(stage: Stage, listener: Actor, body: bytes) -> None:
+    subject = new_id()
+
+    stage.rabbit.publish(body, listener.queue)
+    stage.rabbit.publish(stock_released(subject), listener.queue)
+
+    assert stage.wait_for_mark(listener, f"first {subject}")
+    dead = stage.rabbit.wait_for(f"{listener.queue}.dead")
+    assert dead is not None, "lost"
+    assert listener.process.poll() is None
+
+
+def test_an_event_that_nobody_here_listens_to_any_more_is_let_go(stage: Stage, listener: Actor) -> None:
+    subject = new_id()
+
+    stage.rabbit.publish(stock_released(subject, type="order_forgotten"), listener.queue)
+    stage.rabbit.publish(stock_released(subject), listener.queue)
+
+    assert stage.wait_for_mark(listener, f"first {subject}")
+    assert eventually(lambda: stage.rabbit.depth(listener.queue) == 0)
+    assert stage.rabbit.take(f"{listener.queue}.dead") is None
+
+
+def test_an_event_whose_handler_is_gone_is_parked_not_lost(stage: Stage, listener: Actor) -> None:
+    """It waited for another try while a new version of the service, with other names, was installed."""
+    headers = {"x-handler": "renamed", "x-attempt": 1}
+
+    stage.rabbit.publish(stock_released(new_id()), listener.queue, application_headers=headers)
+
+    dead = stage.rabbit.wait_for(f"{listener.queue}.dead")
+    assert dead is not None, "lost"
+    assert dead.headers["x-handler"] == "renamed"
+
+
+def test_an_event_whose_process_is_killed_is_handled_by_the_next(stage: Stage) -> None:
+    name, subject = f"listener-{new_id()}", new_id()
+    first = stage.start("listener", name)
+    stage.redis.set(f"pause:{name}:first", 30)
+    stage.rabbit.publish(stock_released(subject), first.queue)
+    assert stage.wait_for_mark(first, f"first {subject}")
+
+    first.kill()
+    first.process.wait()
+    stage.redis.delete(f"pause:{name}:first")
+    stage.start("listener", name)
+
+    assert eventually(lambda: len(tries(stage, first, "first", subject)) == 2, 15)
+    assert eventually(lambda: stage.rabbit.depth(first.queue) == 0)
+
+
+def test_a_stop_finishes_the_event_in_work_and_leaves_the_others(stage: Stage) -> None:
+    name = f"listener-{new_id()}"
+    actor = stage.start("listener", name, ULTRAMARKET_WORKERS="1")
+    stage.redis.set(f"pause:{name}:first", 0.5)
+    subjects = [new_id() for _ in range(5)]
+    for subject in subjects:
+        stage.rabbit.publish(stock_released(subject), actor.queue)
+    assert stage.wait_for_mark(actor, "first")
+
+    assert actor.end(signal.SIGTERM) == 0
+
+    began = {mark.split()[1] for mark in stage.marks(actor) if mark.startswith("first") and "slept" not in mark}
+    assert stage.marks(actor).count("first slept") == len(began)
+    stage.redis.delete(f"pause:{name}:first")
+    stage.start("listener", name)
+    for subject in subjects:
+        assert stage.wait_for_mark(actor, f"first {subject}")
+        assert stage.wait_for_mark(actor, f"second {subject}")
