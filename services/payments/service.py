@@ -57,12 +57,15 @@ class PaymentsService(Service):
     def capture(self, command: Capture) -> dict[str, Any]:
         """Take what was promised, or a part. A payment that is captured already is replied as it is.
 
+        A caller is shown the whole payment; an order that has none hears `{id, status}`, and nothing is read for it.
         Raises `InvalidState` for one that promises nothing, `ValidationFailed` on `amount`, `NotFound`.
         """
         _check_id(command.payment_id)
-        amount = command.amount
-        self.till.capture(command.payment_id, amount.amount if amount else None, amount.currency if amount else None)
-        return self.store.resource(command.payment_id)
+        amount, currency = (command.amount.amount, command.amount.currency) if command.amount else (None, None)
+        payment = self.till.capture(command.payment_id, amount, currency)
+        if command.caller is None:
+            return {"id": payment.id, "status": payment.status}
+        return self.store.resource(payment.id)
 
     @rpc
     def refund(self, command: RefundPayment) -> dict[str, Any]:

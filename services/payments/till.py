@@ -45,13 +45,13 @@ class Till:
                 payment = self._settle(session, payment, self._ask(payment))
         return payment
 
-    def capture(self, payment_id: str, amount: int | None, currency: str | None = None) -> None:
+    def capture(self, payment_id: str, amount: int | None, currency: str | None = None) -> Payment:
         """Take what was promised. Captured before: nothing happens. Raises `InvalidState`, `ValidationFailed`."""
         with self.store.transaction() as session:
             payment = self.store.lock(session, payment_id)
             domain.check_currency(payment, currency)
             if payment.status in domain.TAKEN and amount in (None, payment.captured):
-                return
+                return payment
             take = domain.amount_to_capture(payment, amount)
             provider, key = self._provider(payment.provider), f"{payment.id}:capture:{take}"
             try:
@@ -59,7 +59,7 @@ class Till:
             except ProviderRefuses:
                 if self._look_up(payment) != Standing("captured", take):
                     raise
-            self._record_capture(session, payment, take)
+            return self._record_capture(session, payment, take)
 
     def refund(
         self, payment_id: str, amount: int | None, currency: str | None, refund_id: str, reason: str | None

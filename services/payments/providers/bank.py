@@ -18,7 +18,7 @@ from services.chassis.stores.postgres import PostgresStore
 from services.payments.models import sandbox_charges, sandbox_requests
 
 _charges = sandbox_charges.c
-_AMOUNT = bindparam("of_amount")
+_AMOUNT: Any = bindparam("of_amount")
 
 
 def _recorded(change: ReturningInsert[Any] | ReturningUpdate[Any]) -> Any:
