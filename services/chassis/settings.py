@@ -15,7 +15,7 @@ class Settings(BaseSettings):
 
     model_config = SettingsConfigDict(env_prefix="ULTRAMARKET_", extra="ignore", frozen=True)
 
-    instance: str = "dev"
+    instance: str = Field("dev", description="name of the instance")
     port_base: int = Field(3000, ge=1, le=65_000, description="first port of the instance's block")
     bind_host: str = Field("127.0.0.1", description="address that health, metrics and the gateway listen on")
 
@@ -24,11 +24,11 @@ class Settings(BaseSettings):
     mongo_url: str = Field(pattern=r"^mongodb(\+srv)?://", description="MongoDB replica set")
     redis_url: str = Field(pattern=r"^rediss?://", description="Redis")
     kafka_bootstrap: str = Field(min_length=3, description="Kafka brokers, host:port, comma-separated")
-    smtp_url: str = Field("smtp://127.0.0.1:1025", pattern=r"^smtps?://")
+    smtp_url: str = Field("smtp://127.0.0.1:1025", pattern=r"^smtps?://", description="server that mails are sent by")
 
     workers: int = Field(24, ge=1, le=1000, description="requests and events that one service works on at once")
     rpc_deadline: float = Field(5.0, gt=0, le=60, description="seconds that a call may take when nobody says less")
-    log_level: str = Field("INFO", pattern="^(DEBUG|INFO|WARNING|ERROR)$")
+    log_level: str = Field("INFO", pattern="^(DEBUG|INFO|WARNING|ERROR)$", description="DEBUG, INFO, WARNING or ERROR")
     otlp_endpoint: str = Field("", description="OpenTelemetry collector (OTLP over HTTP); empty: no traces are sent")
     event_retry_seconds: tuple[Annotated[float, Field(ge=0.001, le=86_400)], ...] = Field(
         (1, 2, 5, 10, 30, 60, 300), description="delays before an event is tried again; then it is dead-lettered"

@@ -5,6 +5,7 @@ import sys
 from typing import Annotated
 
 import typer
+from rich.markup import escape
 from rich.table import Column, Table
 
 from ultramarket import mail as mails
@@ -111,11 +112,12 @@ def dlq_list(context: typer.Context, as_json: AsJson = False) -> None:
     if as_json:
         print_json(found)
         return
-    table = Table("service", "type", Column("id", no_wrap=True), "tries", "error", box=None)  # what one types next
     for letter in found:
-        tries = "" if letter["attempts"] is None else str(letter["attempts"])
-        table.add_row(letter["service"], letter["type"], letter["id"], tries, letter["error"])
-    console.print(table if found else "[green]✓[/] no dead letters")
+        tries = f", {letter['attempts']} tries" if letter["attempts"] else ""
+        console.print(f"{letter['id']}  {letter['type']} for {letter['service']}{tries}", soft_wrap=True)
+        console.print(f"    [dim]{escape(letter['error'] or 'no reason was left')}[/]", soft_wrap=True)
+    if not found:
+        console.print("[green]✓[/] no dead letters")
 
 
 def dlq_show(context: typer.Context, event_id: Annotated[str, typer.Argument(help="As `dlq list` names it.")]) -> None:

@@ -1,0 +1,52 @@
+"""The commands of README.md and docs/tour.md, typed as they stand; only the instance is another one."""
+
+import os
+import re
+import subprocess
+import time
+from pathlib import Path
+
+import pytest
+
+from tests.support.instance import Instance
+
+ROOT = Path(__file__).resolve().parents[2]
+
+
+def script(page: Path) -> str:
+    """All `sh` blocks of a page, for the instance under test."""
+    blocks = re.findall(r"^```sh\n(.*?)^```", page.read_text(), re.S | re.M)
+    base = int(os.environ["ULTRAMARKET_PORT_BASE"])
+    ours = re.sub(r"127\.0\.0\.1:30(\d\d)", lambda port: f"127.0.0.1:{base + int(port[1])}", "\n".join(blocks))
+    return "set -e\n" + ours.replace(".ultramarket/dev/", f".ultramarket/{os.environ['ULTRAMARKET_INSTANCE']}/")
+
+
+def typed(page: Path, seconds: float) -> str:
+    """What came of it, in one bash. Raises when a command failed."""
+    done = subprocess.run(
+        ["bash"], input=script(page), cwd=ROOT, text=True, timeout=seconds, check=False,
+        stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
+    )  # fmt: skip
+    assert done.returncode == 0, done.stdout[-4000:]
+    return done.stdout
+
+
+def test_the_first_order_of_the_readme() -> None:
+    output = typed(ROOT / "README.md", 60)
+    assert "Thank you for your order" in output
+    assert re.search(r"order_confirmed\n", output), output[-2000:]
+
+
+@pytest.mark.timeout(300)
+def test_the_tour() -> None:
+    output = typed(ROOT / "docs" / "tour.md", 280)
+    expected = (
+        "304 Not Modified", "one order: UM-", "NOT_FOUND", "VALIDATION_ERROR", "insufficient_funds", "status: confirmed",
+        "payment.status: refunded", "PRECONDITION_FAILED", "partially_refunded", '"carrier":"UltraPost"',
+        "194 unchanged", ">>> 1900", "order_confirmed UM-", "place_order", "event_dead", "for notifications, 2 tries",
+        "1 put back", "orders rebuilt", "Product deleted",
+    )  # fmt: skip
+    missing = [words for words in expected if words not in output]
+    assert missing == [], output[-4000:]
+    time.sleep(1)
+    Instance().wait_until_healthy()
