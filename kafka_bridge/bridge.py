@@ -19,7 +19,7 @@ from kafka_bridge.settings import BridgeSettings
 from kafka_bridge.telemetry import DEAD, IN_FLIGHT, LAG_SECONDS, RECORDS
 from kafka_bridge.topics import ensure_topics
 from services.chassis import clock
-from services.chassis.queues import QUORUM, dead_queue, event_exchange, intake_queue
+from services.chassis.queues import bridge_queue, dead_queue, event_exchange, intake_queue
 from services.chassis.registry import BRIDGE, GATEWAY, PORT_OFFSETS
 from services.chassis.wire import BROKER_ERRORS, connect
 
@@ -192,16 +192,9 @@ class _InFlight:
 
 def _declare(channel: amqp.Channel, name: str) -> None:
     """The bridge's queue, bound to everything that every service says, and where the unreadable ends."""
-    queue, dead = intake_queue(name).name, dead_queue(name).name
-    channel.queue_declare(dead, durable=True, auto_delete=False, arguments=QUORUM)
-    arguments = {
-        **QUORUM,
-        "x-single-active-consumer": True,
-        "x-dead-letter-exchange": "",
-        "x-dead-letter-routing-key": dead,
-    }
-    channel.queue_declare(queue, durable=True, auto_delete=False, arguments=arguments)
+    for queue in (dead_queue(name), bridge_queue(name)):
+        channel.queue_declare(queue.name, durable=True, auto_delete=False, arguments=queue.queue_arguments)
     for source in SOURCES:
         exchange = event_exchange(source)
         channel.exchange_declare(exchange.name, exchange.type, durable=True, auto_delete=exchange.auto_delete)
-        channel.queue_bind(queue, exchange.name, routing_key="#")
+        channel.queue_bind(intake_queue(name).name, exchange.name, routing_key="#")

@@ -6,6 +6,8 @@ broker sends it on by the default exchange, which knows queues by name. Levels a
 
 from kombu import Exchange, Queue
 
+from services.chassis.registry import BRIDGE
+
 QUORUM = {"x-queue-type": "quorum"}
 DELAY_PREFIX = "delay."
 
@@ -26,6 +28,20 @@ def intake_queue(service: str) -> Queue:
 def dead_queue(service: str) -> Queue:
     """Where events end that could not be handled; `ultramarket dlq` lists, shows and replays them."""
     return Queue(f"evt-{service}.dead", durable=True, queue_arguments=QUORUM)
+
+
+def bridge_queue(name: str = BRIDGE) -> Queue:
+    """Where the bridge finds the events of all services, one bridge at a time, in order.
+
+    Whoever publishes makes it, so that nothing is said before the bridge has an ear for it; so does the bridge.
+    """
+    arguments = {
+        **QUORUM,
+        "x-single-active-consumer": True,
+        "x-dead-letter-exchange": "",
+        "x-dead-letter-routing-key": dead_queue(name).name,
+    }
+    return Queue(intake_queue(name).name, durable=True, queue_arguments=arguments)
 
 
 def delay_queue(seconds: float) -> Queue:

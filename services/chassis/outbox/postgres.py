@@ -19,6 +19,8 @@ BATCH = 500
 RETRY_SECONDS = 1.0
 IDLE_SECONDS = 5.0
 """How long to wait for a notification before looking anyway."""
+FROZEN_SECONDS = 30
+"""A leader that asks nothing for so long is taken for frozen: the server ends its session, and another one leads."""
 HOUSEKEEPING_SECONDS = 3600.0
 INTERRUPTIONS: tuple[type[Exception], ...] = (psycopg2.Error, SQLAlchemyError, *BROKER_ERRORS)
 
@@ -52,8 +54,8 @@ class PostgresRelay:
     """Publishes what commits into the service's outbox, oldest first, then deletes or marks it.
 
     The leader holds a session-level advisory lock: it ends with the process's connection, so another process takes
-    over at once. Rows of one aggregate are written under its row lock or version, so their positions are in order;
-    a row that commits late is still found, because what is left in the table is what is not published yet.
+    over at once (from one that is frozen, within half a minute). Rows of one aggregate are written under its row lock
+    or version, so their positions are in order; a row that commits late is still found, because what is left in the table is what is not published yet.
     A crash between confirm and delete publishes again: readers know the ids.
     """
 
@@ -89,9 +91,10 @@ class PostgresRelay:
         self._stopping = True
 
     def _lead(self) -> None:
-        connection = psycopg2.connect(
-            self._url, connect_timeout=3, options=f"-csearch_path={self._schema} -csynchronous_commit=off"
+        options = (
+            f"-csearch_path={self._schema} -csynchronous_commit=off -cidle_session_timeout={FROZEN_SECONDS * 1000}"
         )
+        connection = psycopg2.connect(self._url, connect_timeout=3, options=options)
         try:
             connection.autocommit = True
             cursor = connection.cursor()

@@ -7,6 +7,8 @@ from typing import Any
 import amqp
 
 from services.chassis.envelopes import exchange_of
+from services.chassis.queues import bridge_queue, dead_queue, intake_queue
+from services.chassis.registry import BRIDGE
 from services.chassis.telemetry import EVENTS_PUBLISHED
 from services.chassis.wire import PERSISTENT, connect, dumps
 
@@ -74,8 +76,7 @@ class ConfirmingPublisher:
     def _send(self, wrapped: dict[str, Any]) -> None:
         exchange = exchange_of(wrapped)
         if exchange not in self._exchanges:
-            # as Nameko's event handlers declare it, so that both can
-            self._channel.exchange_declare(exchange, "topic", durable=True, auto_delete=False)
+            self._declare(exchange)
             self._exchanges.add(exchange)
         headers = {"nameko.request_id": wrapped["requestid"]} if "requestid" in wrapped else {}
         message = amqp.Message(
@@ -90,6 +91,13 @@ class ConfirmingPublisher:
         self._sent += 1
         self._open.add(self._sent)
         self._by_tag[self._sent] = wrapped["id"]
+
+    def _declare(self, exchange: str) -> None:
+        """The exchange, as Nameko's event handlers declare it, so that both can; and the bridge's queue at it."""
+        self._channel.exchange_declare(exchange, "topic", durable=True, auto_delete=False)
+        for queue in (dead_queue(BRIDGE), bridge_queue(BRIDGE)):
+            self._channel.queue_declare(queue.name, durable=True, auto_delete=False, arguments=queue.queue_arguments)
+        self._channel.queue_bind(intake_queue(BRIDGE).name, exchange, "#")
 
     def _settle(self, tag: int, multiple: bool) -> list[int]:
         tags = [open_tag for open_tag in self._open if open_tag <= tag] if multiple else [tag]

@@ -1,0 +1,201 @@
+"""Stores of the tests' own, small enough to see through, and their relays."""
+
+import os
+import threading
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from typing import Any, ClassVar
+
+import pymongo
+from sqlalchemy import text
+
+from schemas.base import Idempotency
+from schemas.events.orders import OrderStockReleased
+from services.chassis.ids import new_id
+from services.chassis.outbox.mongo import MongoRelay
+from services.chassis.outbox.postgres import OutboxTable, PostgresRelay
+from services.chassis.stores import mongo, postgres, tables
+from tests.support.rabbit import Rabbit
+from tests.support.shop import eventually
+
+_COUNT = "insert into counters values (:id, 1) on conflict (id) do update set n = counters.n + 1 returning n"
+EXCHANGE, TYPE = "orders.events", "order_stock_released"
+
+
+def command(key: str, fingerprint: str = "same") -> Idempotency:
+    return Idempotency(owner="user:ada", key=key, fingerprint=fingerprint)
+
+
+class Died(Exception):
+    """The process ended here."""
+
+
+class NoteStore(postgres.PostgresStore):
+    """Counters, one event per step."""
+
+    def step(self, subject: str, fails: bool = False, key: Idempotency | None = None) -> int:
+        """Count one further, under the counter's row lock; the number."""
+        with self.transaction() as session:
+            if (known := self.claim(session, key)) is not None:
+                return int(known["number"])
+            row = session.execute(
+                text(_COUNT),
+                {"id": subject},
+            )
+            number = int(row.scalar_one())
+            self.emit(session, OrderStockReleased(order_id=subject), sequence=number)
+            self.remember(session, key, {"number": number})
+            if fails:
+                raise Died
+        return number
+
+    def waiting(self) -> int:
+        with self.reading() as session:
+            return int(session.execute(text("select count(*) from outbox")).scalar_one())
+
+
+@contextmanager
+def note_store() -> Iterator[tuple[NoteStore, str]]:
+    """A store in a schema of its own, and the schema's name."""
+    url, schema = os.environ["ULTRAMARKET_POSTGRES_URL"], f"test_notes_{new_id()[-12:]}"
+    store = postgres.open_store(NoteStore, url, schema, 40)
+    with store.transaction() as session:
+        session.execute(text(f'create schema "{schema}"'))
+        session.execute(text("create table counters (id text primary key, n int not null)"))
+    with store.engine.begin() as connection:
+        tables.metadata.create_all(connection)
+        connection.execute(text(tables.WAKE_THE_RELAY))
+    try:
+        yield store, schema
+    finally:
+        with store.transaction() as session:
+            session.execute(text(f'drop schema "{schema}" cascade'))
+        store.close()
+
+
+class HotStore(mongo.MongoStore):
+    """Counters whose documents carry their events, and others that write them beside."""
+
+    hot_collections: ClassVar[tuple[str, ...]] = ("counters",)
+
+    def step(self, subject: str) -> int:
+        """Count a hot counter one further, with its event, in one update."""
+        while True:
+            found = self.db["counters"].find_one({"_id": subject}) or {"n": 0}
+            number = found["n"] + 1
+            event = self.pending(OrderStockReleased(order_id=subject), sequence=number)
+            update = {"$set": {"n": number}, "$push": {"outbox": event}}
+            try:
+                done = self.db["counters"].update_one({"_id": subject, "n": found["n"]}, update, upsert=found["n"] == 0)
+            except pymongo.errors.DuplicateKeyError:
+                continue
+            if done.modified_count or done.upserted_id:
+                return int(number)
+
+    def step_beside(self, subject: str, fails: bool = False, key: Idempotency | None = None) -> int:
+        """The same in a transaction, with the event in the outbox collection."""
+
+        def work(session: Any) -> int:
+            if (known := self.claim(session, key)) is not None:
+                return int(known["number"])
+            after = pymongo.ReturnDocument.AFTER
+            found = self.db["beside"].find_one_and_update(
+                {"_id": subject}, {"$inc": {"n": 1}}, upsert=True, return_document=after, session=session
+            )
+            self.emit(session, OrderStockReleased(order_id=subject), sequence=found["n"])
+            self.remember(session, key, {"number": found["n"]})
+            if fails:
+                raise Died
+            return int(found["n"])
+
+        return self.in_transaction(work)
+
+    def waiting(self) -> int:
+        hot = sum(len(document.get("outbox", [])) for document in self.db["counters"].find())
+        return hot + int(self.db["outbox"].count_documents({}))
+
+
+@contextmanager
+def hot_store() -> Iterator[tuple[HotStore, str]]:
+    """A store in a database of its own, and the database's name."""
+    name = f"test_hot_{new_id()[-12:]}"
+    store = mongo.open_store(HotStore, os.environ["ULTRAMARKET_MONGO_URL"], name, 64)
+    store.indexes()
+    for collection in ("counters", "beside", "outbox", "idempotency", "inbox"):
+        if collection not in store.db.list_collection_names():
+            store.db.create_collection(collection)
+    try:
+        yield store, name
+    finally:
+        store.client.drop_database(name)
+        store.client.close()
+
+
+class Relays:
+    """Relays in threads, as processes run them."""
+
+    def __init__(self, make: Callable[[], Any]) -> None:
+        self._make = make
+        self.running: list[tuple[Any, threading.Thread]] = []
+
+    def start(self, relay: Any = None) -> Any:
+        relay = relay or self._make()
+        thread = threading.Thread(target=self._run, args=(relay,))
+        thread.start()
+        self.running.append((relay, thread))
+        return relay
+
+    def stop(self) -> None:
+        for relay, _ in self.running:
+            relay.stop()
+        for _, thread in self.running:
+            thread.join(20)
+        self.running.clear()
+
+    @staticmethod
+    def _run(relay: Any) -> None:
+        try:
+            relay.run()
+        except Died:
+            return
+
+
+class Ear:
+    """A queue that hears the events of the test's own subjects."""
+
+    def __init__(self, broker: Rabbit) -> None:
+        self.rabbit, self.queue = broker, f"ear-{new_id()}"
+        broker.channel.exchange_declare(EXCHANGE, "topic", durable=True, auto_delete=False)
+        broker.channel.queue_declare(self.queue, exclusive=True)
+        broker.channel.queue_bind(self.queue, EXCHANGE, TYPE)
+        self.heard: list[dict[str, Any]] = []
+
+    def numbers(self, subject: str, count: int, seconds: float = 15) -> list[int]:
+        """The sequence numbers of a subject's events in the order they came in, once there are `count` or more."""
+        import orjson
+
+        def listen() -> bool:
+            self.heard += [orjson.loads(message.body) for message in self.rabbit.take_all(self.queue)]
+            return len(self.of(subject)) >= count
+
+        eventually(listen, seconds)
+        return self.of(subject)
+
+    def of(self, subject: str) -> list[int]:
+        return [event["sequence"] for event in self.heard if event["subject"] == subject]
+
+
+def first_times(numbers: Sequence[int]) -> list[int]:
+    return list(dict.fromkeys(numbers))
+
+
+def postgres_relay(schema: str, **values: Any) -> PostgresRelay:
+    url, broker = os.environ["ULTRAMARKET_POSTGRES_URL"], os.environ["ULTRAMARKET_AMQP_URL"]
+    return PostgresRelay(
+        "notes", url, values.pop("amqp_url", broker), values.pop("table", OutboxTable()), schema=schema
+    )
+
+
+def mongo_relay(database: str, **values: Any) -> MongoRelay:
+    url, broker = os.environ["ULTRAMARKET_MONGO_URL"], os.environ["ULTRAMARKET_AMQP_URL"]
+    return MongoRelay("hot", url, values.pop("amqp_url", broker), HotStore.hot_collections, database)

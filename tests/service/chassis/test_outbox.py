@@ -1,0 +1,296 @@
+"""What commits is published, in order, by one relay at a time; what doesn't is not; nothing is lost on the way."""
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any, NamedTuple
+
+import pytest
+
+from services.chassis.ids import new_id
+from services.chassis.outbox import mongo as mongo_outbox
+from services.chassis.outbox import postgres as postgres_outbox
+from services.chassis.outbox import publishing
+from services.chassis.outbox.postgres import OutboxTable
+from tests.service.chassis.stores import (
+    EXCHANGE,
+    TYPE,
+    Died,
+    Ear,
+    HotStore,
+    NoteStore,
+    Relays,
+    first_times,
+    hot_store,
+    mongo_relay,
+    note_store,
+    postgres_relay,
+)
+from tests.support.proxy import proxy_to
+from tests.support.rabbit import rabbit
+from tests.support.shop import eventually
+
+RELAY = "from tests.service.chassis.stores import *; {make}({name!r}).run()"
+
+
+class Outbox(NamedTuple):
+    """A store whose steps say events, and the relays that publish them."""
+
+    store: NoteStore | HotStore
+    name: str
+    step: Callable[..., int]
+    relay: Callable[..., Any]
+    relays: Relays
+
+    def start_process(self) -> "subprocess.Popen[bytes]":
+        make = "postgres_relay" if isinstance(self.store, NoteStore) else "mongo_relay"
+        return subprocess.Popen([sys.executable, "-c", RELAY.format(make=make, name=self.name)])
+
+
+@pytest.fixture(scope="module")
+def notes() -> Iterator[tuple[NoteStore, str]]:
+    with note_store() as opened:
+        yield opened
+
+
+@pytest.fixture(scope="module")
+def counters() -> Iterator[tuple[HotStore, str]]:
+    with hot_store() as opened:
+        yield opened
+
+
+@pytest.fixture(params=["postgres", "mongo, hot", "mongo, beside"])
+def outbox(request: pytest.FixtureRequest, notes: Any, counters: Any) -> Iterator[Outbox]:
+    if request.param == "postgres":
+        (store, name), relay = notes, postgres_relay
+        step = store.step
+    else:
+        (store, name), relay = counters, mongo_relay
+        step = store.step if "hot" in request.param else store.step_beside
+    relays = Relays(lambda: relay(name))
+    yield Outbox(store, name, step, lambda **values: relay(name, **values), relays)
+    relays.stop()
+    drain = relays.start()
+    assert eventually(lambda: store.waiting() == 0)
+    drain.stop()
+    relays.stop()
+
+
+@pytest.fixture
+def ear() -> Iterator[Ear]:
+    with rabbit() as broker:
+        yield Ear(broker)
+
+
+def test_what_commits_is_published_at_once_and_leaves_the_outbox(outbox: Outbox, ear: Ear) -> None:
+    subject = new_id()
+    outbox.relays.start()
+    outbox.step(subject)
+    assert ear.numbers(subject, 1) == [1]
+    began = time.monotonic()
+
+    outbox.step(subject)
+
+    assert ear.numbers(subject, 2) == [1, 2]
+    assert time.monotonic() - began < 3
+    assert eventually(lambda: outbox.store.waiting() == 0)
+    [event, _] = [event for event in ear.heard if event["subject"] == subject]
+    assert (event["type"], event["source"], event["data"]) == (TYPE, "/orders", {"order_id": subject})
+
+
+def test_what_does_not_commit_is_not_published(outbox: Outbox, ear: Ear) -> None:
+    if outbox.step == getattr(outbox.store, "step", None) and isinstance(outbox.store, HotStore):
+        pytest.skip("a hot document's event is part of the very update")
+    subject = new_id()
+    outbox.relays.start()
+
+    with pytest.raises(Died):
+        outbox.step(subject, fails=True)
+
+    outbox.step(subject)
+    assert ear.numbers(subject, 1) == [1]
+    assert eventually(lambda: outbox.store.waiting() == 0)
+
+
+def test_each_aggregates_events_keep_their_order_among_sixteen_writers(outbox: Outbox, ear: Ear) -> None:
+    subjects = [new_id() for _ in range(4)]
+    outbox.relays.start()
+
+    with ThreadPoolExecutor(16) as pool:
+        list(pool.map(lambda index: outbox.step(subjects[index % 4]), range(240)))
+
+    for subject in subjects:
+        assert ear.numbers(subject, 60) == list(range(1, 61))
+
+
+def test_two_relays_publish_as_one_and_one_takes_over_from_the_other(outbox: Outbox, ear: Ear) -> None:
+    subject = new_id()
+    first = outbox.start_process()
+    outbox.step(subject)
+    assert ear.numbers(subject, 1) == [1]
+    outbox.relays.start()
+    for _ in range(20):
+        outbox.step(subject)
+    assert ear.numbers(subject, 21) == list(range(1, 22))
+
+    first.send_signal(signal.SIGKILL)
+    first.wait()
+    outbox.step(subject)
+
+    assert ear.numbers(subject, 22) == list(range(1, 23))
+
+
+def test_a_relay_that_dies_between_the_confirm_and_the_removal_publishes_again_and_loses_nothing(
+    outbox: Outbox, ear: Ear, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    subject = new_id()
+    for _ in range(5):
+        outbox.step(subject)
+    publish = publishing.ConfirmingPublisher.publish
+
+    def dies(self: Any, envelopes: Any) -> Any:
+        publish(self, envelopes)
+        monkeypatch.setattr(publishing.ConfirmingPublisher, "publish", publish)
+        raise Died
+
+    monkeypatch.setattr(publishing.ConfirmingPublisher, "publish", dies)
+    outbox.relays.start()
+    assert ear.numbers(subject, 5) == [1, 2, 3, 4, 5]
+
+    outbox.relays.start()
+    outbox.step(subject)
+
+    assert first_times(ear.numbers(subject, 11)) == [1, 2, 3, 4, 5, 6]
+    assert eventually(lambda: outbox.store.waiting() == 0)
+
+
+def _declare_the_exchange_alone(self: Any, exchange: str) -> None:
+    self._channel.exchange_declare(exchange, "topic", durable=True, auto_delete=False)
+
+
+def test_what_nobody_listens_to_waits_until_somebody_does(outbox: Outbox, monkeypatch: pytest.MonkeyPatch) -> None:
+    """As when the exchange has lost its queues; the bridge's own is made by whoever publishes."""
+    subject, exchange = new_id(), f"deaf-{new_id()}.events"
+    monkeypatch.setattr(publishing, "exchange_of", lambda _wrapped: exchange)
+    monkeypatch.setattr(publishing.ConfirmingPublisher, "_declare", _declare_the_exchange_alone)
+    outbox.relays.start()
+    outbox.step(subject)
+    time.sleep(1.5)  # long enough for the relay to have tried
+    assert outbox.store.waiting() == 1
+
+    with rabbit() as broker:
+        ear = Ear(broker)
+        broker.channel.queue_bind(ear.queue, exchange, TYPE)
+
+        assert ear.numbers(subject, 1) == [1]
+        assert eventually(lambda: outbox.store.waiting() == 0)
+        broker.channel.exchange_delete(exchange)
+
+
+def test_the_bridge_hears_also_what_is_said_before_it_has_ever_run(
+    outbox: Outbox, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    subject, name = new_id(), f"bridge-{new_id()}"
+    monkeypatch.setattr(publishing, "BRIDGE", name)
+    outbox.relays.start()
+
+    outbox.step(subject)
+
+    with rabbit() as broker:
+        assert eventually(lambda: outbox.store.waiting() == 0)
+        assert eventually(lambda: broker.depth(f"evt-{name}") == 1)
+        broker.channel.queue_delete(f"evt-{name}")
+        broker.channel.queue_delete(f"evt-{name}.dead")
+
+
+def test_a_relay_lives_through_lost_connections_to_the_broker(outbox: Outbox, ear: Ear) -> None:
+    subject = new_id()
+    with proxy_to(os.environ["ULTRAMARKET_AMQP_URL"]) as proxy:
+        outbox.relays.start(outbox.relay(amqp_url=proxy.url))
+        for number in range(60):
+            if number % 20 == 10:
+                proxy.drop()
+            outbox.step(subject)
+
+        assert first_times(ear.numbers(subject, 60, 30)) == list(range(1, 61))
+        assert eventually(lambda: outbox.store.waiting() == 0)
+        outbox.relays.stop()
+
+
+def test_what_is_committed_while_the_relay_looks_is_not_left_until_it_looks_again(
+    notes: tuple[NoteStore, str], ear: Ear
+) -> None:
+    """The notification comes with the answer of the very query that did not see the row yet."""
+
+    class SlowTable(OutboxTable):
+        @property
+        def unpublished(self) -> str:
+            rows = f"select position, body, 1.0 from {self.name} order by position limit 500"
+            return f"with rows as materialized ({rows}), slept as materialized (select pg_sleep(0.4)) select rows.* from slept left join rows on true where rows.position is not null"  # noqa: E501
+
+    store, schema = notes
+    subject, relays = new_id(), Relays(lambda: postgres_relay(schema, table=SlowTable()))
+    relays.start()
+    for number in range(1, 6):
+        began = time.monotonic()
+        store.step(subject)
+        assert ear.numbers(subject, number) == list(range(1, number + 1))
+        assert time.monotonic() - began < 3, "waited for the next look"
+    relays.stop()
+
+
+def test_a_frozen_leader_gives_way_and_does_no_harm_when_it_wakes_up(
+    outbox: Outbox, ear: Ear, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(postgres_outbox, "FROZEN_SECONDS", 3)
+    subject = new_id()
+    frozen = subprocess.Popen(
+        [sys.executable, "-c", "from services.chassis.outbox import postgres; postgres.FROZEN_SECONDS = 6; "
+         + RELAY.format(make="postgres_relay" if isinstance(outbox.store, NoteStore) else "mongo_relay",
+                        name=outbox.name)]
+    )  # fmt: skip
+    outbox.step(subject)
+    assert ear.numbers(subject, 1) == [1]
+    outbox.relays.start()
+    frozen.send_signal(signal.SIGSTOP)
+    outbox.step(subject)
+
+    assert ear.numbers(subject, 2, 20) == [1, 2]
+    frozen.send_signal(signal.SIGCONT)
+    for _ in range(10):
+        outbox.step(subject)
+    assert first_times(ear.numbers(subject, 12)) == list(range(1, 13))
+    frozen.kill()
+    frozen.wait()
+
+
+def test_many_events_go_in_windows(outbox: Outbox, ear: Ear) -> None:
+    subjects = [new_id() for _ in range(30)]
+    with ThreadPoolExecutor(16) as pool:
+        list(pool.map(lambda index: outbox.step(subjects[index % 30]), range(690)))
+
+    outbox.relays.start()
+
+    for subject in subjects:
+        assert ear.numbers(subject, 23, 30) == list(range(1, 24))
+    assert eventually(lambda: outbox.store.waiting() == 0)
+
+
+def test_leadership_is_given_back_at_a_stop(outbox: Outbox, ear: Ear) -> None:
+    subject = new_id()
+    outbox.relays.start()
+    outbox.step(subject)
+    assert ear.numbers(subject, 1) == [1]
+    outbox.relays.stop()
+    began = time.monotonic()
+
+    outbox.relays.start()
+    outbox.step(subject)
+
+    assert ear.numbers(subject, 2) == [1, 2]
+    assert time.monotonic() - began < mongo_outbox.LEASE.total_seconds()
+    assert EXCHANGE == "orders.events"
