@@ -1,6 +1,8 @@
 """`python -m gateway_flask`: serve until told to stop, then finish what runs."""
 
 import os
+import resource
+from typing import Final
 
 from granian import Granian
 from granian.constants import Interfaces
@@ -11,10 +13,14 @@ from gateway_flask.settings import GatewaySettings
 from services.chassis.registry import GATEWAY, port_of
 from services.chassis.settings import load
 
+OTHER_FILES: Final = 256
+"""What a process has open beside its clients' connections, generously."""
+
 
 def main() -> None:
     """Start the server with the settings of the environment."""
     settings = load(GatewaySettings)
+    _allow_open_files(settings.gateway_connections + OTHER_FILES)
     os.environ["ULTRAMARKET_GATEWAY_MAIN_PID"] = str(os.getpid())
     Granian(
         "gateway_flask.app:main",
@@ -24,7 +30,7 @@ def main() -> None:
         port=port_of(GATEWAY, settings.port_base),
         workers=settings.gateway_processes,
         blocking_threads=settings.gateway_threads,
-        backpressure=settings.gateway_threads * 4,
+        backpressure=settings.gateway_connections,  # counts connections: a browser that reads holds one as well
         backlog=2048,
         http1_settings=HTTP1Settings(max_buffer_size=512 * 1024),
         respawn_failed_workers=True,
@@ -33,6 +39,14 @@ def main() -> None:
         log_level=LogLevels.warning,
         log_access=False,
     ).serve()
+
+
+def _allow_open_files(wanted: int) -> None:
+    """As many as we are allowed to have; a shell's 1024 are soon used up."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    if soft != resource.RLIM_INFINITY and soft < wanted:
+        most = wanted if hard == resource.RLIM_INFINITY else min(wanted, hard)
+        resource.setrlimit(resource.RLIMIT_NOFILE, (max(soft, most), hard))
 
 
 if __name__ == "__main__":

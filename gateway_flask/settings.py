@@ -10,6 +10,9 @@ class GatewaySettings(Settings):
 
     gateway_processes: int = Field(1, ge=1, le=64, description="processes that answer; each has an RPC client")
     gateway_threads: int = Field(32, ge=1, le=512, description="requests that one process works on at once")
+    gateway_connections: int = Field(
+        4096, ge=64, le=65_536, description="connections that one process keeps, idle ones included"
+    )
     gateway_stop_seconds: int = Field(10, ge=1, le=60, description="how long a stop waits for what runs")
     max_body_bytes: int = Field(1_048_576, ge=1024, le=67_108_864, description="largest body of a request")
 

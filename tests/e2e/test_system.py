@@ -1,7 +1,10 @@
 """What machines read of us: health, metrics, keys, the document and its page."""
 
 import re
+import socket
+from contextlib import ExitStack
 from typing import Any
+from urllib.parse import urlsplit
 
 import pytest
 import requests
@@ -24,6 +27,17 @@ def test_health_names_everything_that_we_stand_on(shop: Shop) -> None:
 
         assert (health.status_code, health.json()["status"]) == (200, "ready")
         assert health.json()["dependencies"].keys() == {"redis", "rabbitmq", *JOURNEY_SERVICES}
+
+
+def test_browsers_that_only_read_keep_nobody_out(shop: Shop) -> None:
+    where = urlsplit(shop.url)
+    with ExitStack() as open_windows:
+        for _ in range(400):
+            window = open_windows.enter_context(socket.create_connection((where.hostname, where.port), timeout=5))
+            window.sendall(b"GET /health/live HTTP/1.1\r\nHost: shop\r\n\r\n")
+            assert window.recv(64).startswith(b"HTTP/1.1 200")
+
+        assert requests.get(f"{shop.url}/health/live", timeout=5).status_code == 200
 
 
 def test_metrics_count_what_was_asked_by_route(shop: Shop) -> None:
