@@ -1,5 +1,6 @@
 """Events that no retry could save: list them, and put them back on the queue of the service that they were for."""
 
+import hashlib
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
@@ -73,18 +74,20 @@ def _read(body: bytes | str) -> Any:
 
 
 def _described(service: str, message: amqp.Message) -> dict[str, Any]:
+    """What is known of a letter. One that is no event of ours gets an id made from its bytes, to be named by."""
+    raw = message.body if isinstance(message.body, bytes) else message.body.encode()
     event = _read(message.body)
     body = event if isinstance(event, dict) else {}
     headers = message.headers or {}
     return {
         "service": service,
-        "id": body.get("id"),
+        "id": body.get("id") or hashlib.sha256(raw).hexdigest()[:16],
         "type": body.get("type"),
         "subject": body.get("subject"),
         "time": body.get("time"),
         "attempts": headers.get("x-attempt"),
         "handler": headers.get("x-handler"),
-        "error": headers.get("x-error"),
+        "error": headers.get("x-error") or f"refused: see the log of {service}",
         "died_at": headers.get("x-died-at"),
         "event": event,
     }

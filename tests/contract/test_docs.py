@@ -100,7 +100,7 @@ def _commands() -> dict[str, set[str]]:
 
 def _called(text: str) -> Iterator[tuple[str, str]]:
     """What is called in code: inline or in blocks."""
-    code = [block for block in re.findall(r"^```(?:sh|console)\n(.*?)^```", text, re.S | re.M)]
+    code = re.findall(r"^```(?:sh|console)\n(.*?)^```", text, re.S | re.M)
     code += re.findall(r"`([^`\n]+)`", re.sub(r"^```.*?^```", "", text, flags=re.S | re.M))
     for part in code:
         calls = r"(?:^|[\s(|;/])ultramarket(?: --instance \S+| -i \S+)? ([a-z][a-z-]*)(?: ([a-z][a-z-]*))?"

@@ -114,8 +114,8 @@ def dlq_list(context: typer.Context, as_json: AsJson = False) -> None:
         return
     for letter in found:
         tries = f", {letter['attempts']} tries" if letter["attempts"] else ""
-        console.print(f"{letter['id']}  {letter['type']} for {letter['service']}{tries}", soft_wrap=True)
-        console.print(f"    [dim]{escape(letter['error'] or 'no reason was left')}[/]", soft_wrap=True)
+        console.print(f"{letter['id']}  {letter['type'] or 'no event'} for {letter['service']}{tries}", soft_wrap=True)
+        console.print(f"    [dim]{escape(letter['error'])}[/]", soft_wrap=True)
     if not found:
         console.print("[green]✓[/] no dead letters")
 

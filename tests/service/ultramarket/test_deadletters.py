@@ -68,7 +68,8 @@ def test_what_is_no_event_at_all_is_shown_as_it_came(instance: Any, service: str
 
     letters = deadletters.dead_letters(instance)
 
-    assert [(letter["event"], letter["id"]) for letter in letters] == [("not json", None), ([1], None)]
+    assert [letter["event"] for letter in letters] == ["not json", [1]]
+    assert len({letter["id"] for letter in letters}) == 2  # so that each can be shown and replayed
 
 
 def test_a_replayed_event_is_on_its_own_queue_once_with_fresh_attempts(instance: Any, service: str) -> None:
