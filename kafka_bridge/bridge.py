@@ -19,7 +19,7 @@ from kafka_bridge.settings import BridgeSettings
 from kafka_bridge.telemetry import DEAD, IN_FLIGHT, LAG_SECONDS, RECORDS
 from kafka_bridge.topics import ensure_topics
 from services.chassis import clock
-from services.chassis.queues import bridge_queue, dead_queue, event_exchange, intake_queue
+from services.chassis.queues import bridge_queue, dead_queue, event_exchange, intake_queue, make
 from services.chassis.registry import BRIDGE, GATEWAY, PORT_OFFSETS
 from services.chassis.wire import BROKER_ERRORS, connect
 
@@ -193,7 +193,7 @@ class _InFlight:
 def _declare(channel: amqp.Channel, name: str) -> None:
     """The bridge's queue, bound to everything that every service says, and where the unreadable ends."""
     for queue in (dead_queue(name), bridge_queue(name)):
-        channel.queue_declare(queue.name, durable=True, auto_delete=False, arguments=queue.queue_arguments)
+        make(queue, channel)
     for source in SOURCES:
         exchange = event_exchange(source)
         channel.exchange_declare(exchange.name, exchange.type, durable=True, auto_delete=exchange.auto_delete)

@@ -4,6 +4,8 @@ A message that must wait goes to a delay queue with its target's name as routing
 broker sends it on by the default exchange, which knows queues by name. Levels are shared by all services.
 """
 
+from typing import Any
+
 from kombu import Exchange, Queue
 
 from services.chassis.registry import BRIDGE
@@ -42,6 +44,12 @@ def bridge_queue(name: str = BRIDGE) -> Queue:
         "x-dead-letter-routing-key": dead_queue(name).name,
     }
     return Queue(intake_queue(name).name, durable=True, queue_arguments=arguments)
+
+
+def make(queue: Queue, channel: Any) -> None:
+    """Declare a queue on an amqp channel."""
+    arguments = queue.queue_arguments  # type: ignore[attr-defined]
+    channel.queue_declare(queue.name, durable=True, auto_delete=False, arguments=arguments)
 
 
 def delay_queue(seconds: float) -> Queue:

@@ -55,7 +55,8 @@ class PostgresRelay:
 
     The leader holds a session-level advisory lock: it ends with the process's connection, so another process takes
     over at once (from one that is frozen, within half a minute). Rows of one aggregate are written under its row lock
-    or version, so their positions are in order; a row that commits late is still found, because what is left in the table is what is not published yet.
+    or version, so their positions are in order; a row that commits late is still found, because what is left in the
+    table is what is not published yet.
     A crash between confirm and delete publishes again: readers know the ids.
     """
 

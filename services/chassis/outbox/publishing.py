@@ -7,7 +7,7 @@ from typing import Any
 import amqp
 
 from services.chassis.envelopes import exchange_of
-from services.chassis.queues import bridge_queue, dead_queue, intake_queue
+from services.chassis.queues import bridge_queue, dead_queue, intake_queue, make
 from services.chassis.registry import BRIDGE
 from services.chassis.telemetry import EVENTS_PUBLISHED
 from services.chassis.wire import PERSISTENT, connect, dumps
@@ -96,7 +96,7 @@ class ConfirmingPublisher:
         """The exchange, as Nameko's event handlers declare it, so that both can; and the bridge's queue at it."""
         self._channel.exchange_declare(exchange, "topic", durable=True, auto_delete=False)
         for queue in (dead_queue(BRIDGE), bridge_queue(BRIDGE)):
-            self._channel.queue_declare(queue.name, durable=True, auto_delete=False, arguments=queue.queue_arguments)
+            make(queue, self._channel)
         self._channel.queue_bind(intake_queue(BRIDGE).name, exchange, "#")
 
     def _settle(self, tag: int, multiple: bool) -> list[int]:
