@@ -103,6 +103,7 @@ def _fill(
     elif endpoint.takes_bytes:
         anything = {"schema": {"type": "object"}}
         operation["requestBody"] = {"required": True, "content": {"application/json": anything}}
+    operation["summary"] = operation["summary"].replace("`", "")  # the page shows a summary as it is
     parameters = operation.setdefault("parameters", [])
     parameters[:] = [known for known in parameters if known["name"] != "attributes"]
     if endpoint.key != "no":

@@ -1,0 +1,62 @@
+"""Calls between services form no circle, and `docs/calls.md` shows exactly those that the code makes."""
+
+import re
+from graphlib import CycleError, TopologicalSorter
+from pathlib import Path
+
+import pytest
+
+from services.chassis.registry import GATEWAY, JOURNEY_SERVICES
+
+ROOT = Path(__file__).resolve().parents[2]
+CALL = re.compile(r'\bRemote\(\s*"([a-z]+)"')
+GATEWAYS_CALL = re.compile(r'\bcall\(\s*"([a-z]+)"|service="([a-z]+)"')
+ARROW = re.compile(r"^\s*([a-z]+) --> ([a-z &]+)$", re.MULTILINE)
+
+
+def calls_in_code() -> dict[str, set[str]]:
+    """For each service, whom it declares to call."""
+    return {
+        service: {
+            called
+            for module in (ROOT / "services" / service).rglob("*.py")
+            for called in CALL.findall(module.read_text())
+        }
+        for service in JOURNEY_SERVICES
+    }
+
+
+def calls_of_gateway() -> set[str]:
+    modules = (ROOT / "gateway_flask").rglob("*.py")
+    return {first or second for module in modules for first, second in GATEWAYS_CALL.findall(module.read_text())}
+
+
+def calls_in_doc() -> dict[str, set[str]]:
+    picture = (ROOT / "docs" / "calls.md").read_text().partition("```mermaid")[2].partition("```")[0]
+    arrows: dict[str, set[str]] = {}
+    for caller, called in ARROW.findall(picture):
+        arrows.setdefault(caller, set()).update(name.strip() for name in called.split("&"))
+    return arrows
+
+
+def test_services_call_in_no_circle() -> None:
+    order = list(TopologicalSorter(calls_in_code()).static_order())
+
+    assert order.index("products") < order.index("cart") < order.index("orders")
+
+
+def test_a_circle_would_be_found() -> None:
+    with pytest.raises(CycleError):
+        list(TopologicalSorter(calls_in_code() | {"products": {"orders"}}).static_order())
+
+
+def test_only_services_that_exist_are_called() -> None:
+    called = set().union(*calls_in_code().values(), calls_of_gateway())
+
+    assert called <= set(JOURNEY_SERVICES)
+
+
+def test_the_picture_shows_the_calls_that_the_code_makes() -> None:
+    code = {service: called for service, called in calls_in_code().items() if called}
+
+    assert calls_in_doc() == code | {GATEWAY: calls_of_gateway()}
