@@ -27,6 +27,9 @@ class Mail(DependencyProvider):
         settings = load(NotificationSettings)
         self.mailer = SmtpMailer(settings.smtp_url, settings.mail_from, settings.smtp_timeout)
 
+    def stop(self) -> None:
+        self.mailer.close()
+
     def get_dependency(self, worker_ctx: Any) -> Mailer:
         return self.mailer
 

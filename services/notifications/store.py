@@ -5,6 +5,7 @@ from typing import Any, Final
 
 from pymongo.errors import DuplicateKeyError
 
+from schemas.events.base import Event
 from schemas.events.notifications import NotificationFailed, NotificationSent
 from services.chassis import clock
 from services.chassis.errors import ServiceUnavailable
@@ -16,7 +17,12 @@ LEASE: Final = timedelta(minutes=2)
 
 
 class MessageStore(MongoStore):
-    """The collection `messages`; its `_id` is the event and the channel, so an event makes one message."""
+    """The collection `messages`; its `_id` is the event and the channel, so an event makes one message.
+
+    What a message has to say of itself is carried in it until it is published.
+    """
+
+    hot_collections = ("messages",)
 
     def indexes(self) -> None:
         super().indexes()
@@ -75,14 +81,8 @@ class MessageStore(MongoStore):
             raise ServiceUnavailable("The message is being sent")
         return False
 
-    def _close(self, message: Message, event: Any, values: dict[str, Any]) -> None:
-        def work(session: Any) -> None:
-            changed = self.db["messages"].update_one(
-                {"_id": message.id, "status": "queued"},
-                {"$set": values, "$unset": {"leased_until": ""}},
-                session=session,
-            )
-            if changed.modified_count:
-                self.emit(session, event)
-
-        self.in_transaction(work)
+    def _close(self, message: Message, event: Event, values: dict[str, Any]) -> None:
+        self.db["messages"].update_one(
+            {"_id": message.id, "status": "queued"},
+            {"$set": values, "$unset": {"leased_until": ""}, "$push": {"outbox": self.pending(event)}},
+        )

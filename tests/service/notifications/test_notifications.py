@@ -49,8 +49,9 @@ class Post:
         return self.store.db["messages"].find_one({"_id": f"{event.meta.id}:email"}) or {}
 
     def said(self, event: UserRegistered) -> list[tuple[str, str | None]]:
-        rows = self.store.db["outbox"].find({"event.subject": event.user_id})
-        return [(row["event"]["type"], row["event"]["data"].get("reason")) for row in rows]
+        carried = self.message(event).get("outbox", [])
+        assert all(said["subject"] == event.user_id for said in carried)
+        return [(said["type"], said["data"].get("reason")) for said in carried]
 
 
 def registered(**values: Any) -> UserRegistered:
@@ -223,3 +224,18 @@ def test_a_name_with_line_ends_is_a_name(post: Post) -> None:
     (mail,) = mails_to(event.email)
     assert mail["Bcc"] is None
     assert mail["X-Envelope-To"] == event.email
+
+
+def test_mails_one_after_the_other_share_a_connection_that_is_open(post: Post) -> None:
+    events = [registered() for _ in range(3)]
+    mailer = post.service.mailer
+    for event in events[:2]:
+        post.service.welcome_customer(event)
+    ((_, kept),) = mailer._kept
+
+    kept.sock.shutdown(socket.SHUT_RDWR)  # as a server that has lost patience
+    post.service.welcome_customer(events[2])
+
+    assert [len(mails_to(event.email)) for event in events] == [1, 1, 1]
+    assert [server is kept for _, server in mailer._kept] == [False]
+    mailer.close()

@@ -3,6 +3,7 @@
 import email
 import email.policy
 from datetime import UTC, datetime
+from email.message import EmailMessage
 from typing import Any
 
 import pytest
@@ -16,7 +17,7 @@ from schemas.events.orders import OrderConfirmed
 from services.notifications import domain
 from services.notifications.domain import Message, address_lines, one_line, spoken
 from services.notifications.providers.interface import AddressRefused
-from services.notifications.providers.smtp import compose
+from services.notifications.providers.mime import compose
 from services.notifications.rendering import Rendered, render
 
 SENDER = "UltraMarket <orders@ultramarket.example>"
@@ -47,6 +48,18 @@ def registered(**values: Any) -> UserRegistered:
 
 def rendered(message: Message) -> Rendered:
     return render(message, "Shop", "https://shop.example")
+
+
+def composed(message: Message, mail: Rendered | None = None) -> EmailMessage:
+    """The mail as its reader's program understands it."""
+    raw = compose(message, mail or rendered(message), SENDER).content
+    assert raw.isascii()
+    assert max(map(len, raw.split(b"\r\n"))) <= 998
+    assert b"\n" not in raw.replace(b"\r\n", b"")
+    parsed = email.message_from_bytes(raw, policy=email.policy.default)
+    assert isinstance(parsed, EmailMessage)
+    assert not parsed.defects
+    return parsed
 
 
 @pytest.mark.parametrize(
@@ -150,9 +163,8 @@ def test_a_fact_that_is_missing_is_noticed() -> None:
 def test_a_name_can_not_write_headers(end: str) -> None:
     message = domain.welcome(registered(first_name=f"Ada{end}Bcc: all@example.com{end}{end}Hello"), "Shop")
 
-    raw = compose(message, rendered(message), SENDER).as_bytes()
+    mail = composed(message)
 
-    mail = email.message_from_bytes(raw, policy=email.policy.default)
     assert mail["Bcc"] is None
     assert mail["Subject"] == "Welcome to Shop, Ada Bcc: all@example.com Hello"
     assert mail.is_multipart()
@@ -170,12 +182,29 @@ def test_what_is_no_address_is_refused(to: str) -> None:
 def test_a_mail_has_both_parts_and_says_which_message_it_is() -> None:
     message = domain.welcome(registered(first_name="Zoë", email="zoe@müller.example"), "Shop")
 
-    mail, again = (compose(message, rendered(message), SENDER) for _ in range(2))
+    mail, again = (composed(message) for _ in range(2))
 
     assert [part.get_content_type() for part in mail.iter_parts()] == ["text/plain", "text/html"]
     assert "Welcome, Zoë" in mail.get_body(("plain",)).get_content()  # type: ignore[union-attr]
     assert mail["To"] == "zoe@xn--mller-kva.example"
     assert (mail["Auto-Submitted"], mail["X-UltraMarket-Kind"]) == ("auto-generated", "welcome")
+    assert mail["From"] == SENDER
     assert mail["Message-ID"] == again["Message-ID"]
-    assert mail.as_bytes().isascii()
-    assert max(map(len, mail.as_bytes().splitlines())) <= 998
+
+
+@given(st.text(max_size=300), st.text(max_size=300))
+def test_whatever_a_mail_says_comes_out_as_it_went_in(subject: str, text: str) -> None:
+    message = Message("1", "welcome", "email", "u", "a@example.com", subject)
+    text = text.encode(errors="replace").decode()
+
+    mail = composed(message, Rendered(one_line(subject), f"<p>{text}</p>", text))
+
+    plain, html = (mail.get_body((kind,)).get_content() for kind in ("plain", "html"))  # type: ignore[union-attr]
+    assert lines(plain) == lines(text)
+    assert lines(html) == lines(f"<p>{text}</p>")
+    assert mail["Subject"] == one_line(subject)
+    assert (mail["Bcc"], len(mail.items())) == (None, 9)
+
+
+def lines(text: str) -> list[str]:
+    return text.replace("\r\n", "\n").replace("\r", "\n").removesuffix("\n").split("\n")
