@@ -1,0 +1,178 @@
+"""What an order costs, which steps it may take, whose it is, and how it is shown."""
+
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from schemas.base import Caller
+from schemas.events import orders as events
+from schemas.events.orders import OrderLine
+from schemas.orders import Order as OrderResource
+from schemas.orders import OrderSummary, PlaceOrder
+from services.chassis.errors import Forbidden, InvalidState, NotFound
+from services.chassis.ids import new_id
+from services.orders import placing
+from services.orders.domain import lifecycle, saga
+from services.orders.domain.order import Order, after, fold
+from services.orders.domain.pricing import add_up, price_lines
+from services.orders.domain.view import as_reply, as_summary
+from tests.support.orders import ADDRESS, line, placed
+from tests.support.partners import cart_line
+
+AT = datetime(2026, 1, 31, 12, 0, tzinfo=UTC)
+VENDOR, RIVAL = Caller(user_id=new_id(), roles=["VENDOR"]), Caller(user_id=new_id(), roles=["VENDOR"])
+ADMIN, CUSTOMER = Caller(user_id=new_id(), roles=["ADMIN"]), Caller(user_id=new_id(), roles=["CUSTOMER"])
+lines = st.lists(
+    st.builds(
+        cart_line,
+        quantity=st.integers(1, 10_000),
+        unit_price=st.integers(0, 10**9),
+        tax_rate_bp=st.integers(0, 10_000),
+    ),
+    max_size=8,
+)
+
+
+def order(*happened: Any, **facts: Any) -> Order:
+    """An order to which these events happened, a minute apart."""
+    first = placed(**facts)
+    later = [(event(order_id=first.order_id), AT + timedelta(minutes=n)) for n, event in enumerate(happened, 1)]
+    return fold([(first, AT), *later])
+
+
+def confirmed(**facts: Any) -> Order:
+    new = order(**facts)
+    return after(new, saga.confirmed(new), AT)
+
+
+@given(lines, st.integers(0, 10**6))
+def test_a_total_is_the_sum_of_what_is_shown(cart: list[dict[str, Any]], shipping: int) -> None:
+    priced = price_lines(cart)
+    totals = add_up(priced, shipping)
+
+    assert totals.total == totals.subtotal - totals.discount + totals.shipping + totals.tax
+    assert totals.subtotal == sum(entry["unit_price"] * entry["quantity"] for entry in cart)
+    assert 0 <= totals.tax <= totals.subtotal + len(cart)
+
+
+def test_tax_is_rounded_once_per_line_half_to_even() -> None:
+    priced = price_lines([cart_line(unit_price=50, tax_rate_bp=100), cart_line(unit_price=150, tax_rate_bp=100)])
+
+    assert [entry.tax for entry in priced] == [0, 2]
+
+
+@pytest.mark.parametrize(
+    ("status", "allowed"),
+    [
+        ("pending", set()),
+        ("awaiting_payment", set()),
+        ("confirmed", {"processing", "shipped"}),
+        ("processing", {"shipped"}),
+        ("shipped", {"delivered", "returned"}),
+        ("delivered", {"returned"}),
+        ("returned", set()),
+        ("failed", set()),
+        ("cancelled", set()),
+    ],
+)
+def test_an_order_takes_only_its_next_steps(status: str, allowed: set[str]) -> None:
+    from dataclasses import replace
+
+    standing = replace(confirmed(), status=status)
+    for step in ("processing", "shipped", "delivered", "returned", "confirmed", "pending"):
+        if step in allowed:
+            lifecycle.check_step(standing, step)
+            continue
+        with pytest.raises(InvalidState):
+            lifecycle.check_step(standing, step)
+
+
+def test_an_order_that_is_being_undone_takes_no_step_and_is_cancelled_only_before_it_leaves() -> None:
+    undoing = after(confirmed(), events.OrderCancellationRequested(order_id="o", requested_by="guest"), AT)
+
+    lifecycle.check_cancellable(confirmed())
+    with pytest.raises(InvalidState, match="can't become shipped"):
+        lifecycle.check_step(undoing, "shipped")
+    with pytest.raises(InvalidState, match="can't be cancelled"):
+        lifecycle.check_cancellable(
+            order(lambda order_id: events.OrderRejected(order_id=order_id, code="OUT_OF_STOCK", reason="none"))
+        )
+
+
+def test_an_order_is_seen_by_its_owner_by_who_holds_its_key_and_by_who_sells_in_it() -> None:
+    hers = order(user_id=CUSTOMER.user_id)
+    sold = fold([(placed(line(vendor_id=VENDOR.user_id), line("LAMP")), AT)])
+
+    for standing, caller, holds_key in (
+        (hers, CUSTOMER, False), (hers, ADMIN, False), (hers, Caller(), True), (sold, VENDOR, False),
+    ):  # fmt: skip
+        lifecycle.check_owner(standing, caller, holds_key)
+    for standing, caller in ((hers, Caller()), (hers, VENDOR), (sold, RIVAL), (sold, Caller()), (sold, CUSTOMER)):
+        with pytest.raises(NotFound):
+            lifecycle.check_owner(standing, caller, False)
+
+
+def test_an_order_is_moved_by_an_administrator_or_by_the_vendor_of_all_of_it() -> None:
+    whole = fold([(placed(line(vendor_id=VENDOR.user_id)), AT)])
+    part = fold([(placed(line(vendor_id=VENDOR.user_id), line("LAMP")), AT)])
+
+    lifecycle.check_fulfils(whole, VENDOR)
+    lifecycle.check_fulfils(part, ADMIN)
+    for standing, caller, error in ((part, VENDOR, NotFound), (whole, RIVAL, NotFound), (whole, CUSTOMER, Forbidden)):
+        with pytest.raises(error):
+            lifecycle.check_fulfils(standing, caller)
+
+
+def test_a_history_must_begin_with_a_placement_and_hold_only_events_of_orders() -> None:
+    from schemas.events.payments import PaymentVoided
+
+    with pytest.raises(ValueError, match="begins with order_placed"):
+        fold([])
+    with pytest.raises(ValueError, match="begins with order_placed"):
+        fold([(events.OrderStockCommitted(order_id="o"), AT)])
+    with pytest.raises(ValueError, match="not an event of an order"):
+        after(order(), PaymentVoided.model_construct(), AT)
+
+
+def test_an_order_is_shown_as_the_api_describes_it() -> None:
+    shown = as_reply(confirmed(note="ring"))
+
+    resource = OrderResource.model_validate(shown)
+    assert resource.status == "confirmed"
+    assert (shown["payment"], shown["note"], shown["version"]) == (None, "ring", 2)
+    assert shown["timeline"] == [
+        {"status": "pending", "at": "2026-01-31T12:00:00Z"},
+        {"status": "confirmed", "at": "2026-01-31T12:00:00Z"},
+    ]
+    assert OrderSummary.model_validate(as_summary(confirmed())).item_count == 1
+
+
+def test_a_guests_key_opens_one_order() -> None:
+    key = placing.access_key("secret", "o-1")
+
+    assert placing.opens("secret", "o-1", key)
+    assert not any(
+        (placing.opens("secret", "o-2", key), placing.opens("other", "o-1", key), placing.opens("secret", "o-1", None))
+    )
+
+
+def test_a_placed_order_has_its_number_its_lines_and_its_bill() -> None:
+    command = PlaceOrder.model_validate(
+        {
+            "email": "Ada@Example.com",
+            "shipping_address": ADDRESS,
+            "billing_address": {**ADDRESS, "name": "The Office"},
+            "shipping_method": "standard",
+            "payment_method": {"provider": "sandbox", "token": "pm_card_visa"},
+        }
+    )
+    cart = {"lines": [cart_line(quantity=2)], "currency": "USD", "cart_id": "c", "version": 3}
+
+    event = placing.order_of(command, cart, 500, 42, AT, "UM")
+
+    assert (event.number, event.email, event.totals.total) == ("UM-2026-000042", "ada@example.com", 2500)
+    assert (event.billing_address["name"], event.shipping_address["name"]) == ("The Office", "Ada")
+    assert all(isinstance(entry, OrderLine) for entry in event.items)
