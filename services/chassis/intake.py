@@ -25,7 +25,14 @@ class Intake(QueueConsumer):
         if getattr(provider, "inline", False) or self.container._worker_pool.free() > 0:
             provider.handle_message(body, message)
         else:
-            super().handle_message(provider, body, message)
+            waiting = partial(self._handle_when_free, provider, body, message)
+            self.container.spawn_managed_thread(waiting, identifier="waits-for-a-worker")
+
+    def _handle_when_free(self, provider: Any, body: Any, message: Any) -> None:
+        """Wait first and look at the message then: its deadline may be over."""
+        with self.container._worker_pool.sem:
+            pass
+        provider.handle_message(body, message)
 
     def ack_message(self, message: Any) -> None:
         """On a connection that is lost the broker has the message back already; Nameko's own would end the process."""

@@ -94,6 +94,15 @@ class Worker(Service):
         return {"huge": 2**70} if where == "reply" else object()
 
 
+class Both(Worker):
+    """Does as it is told, and hears events that take a second: they share its workers."""
+
+    @on_event(OrderStockReleased)
+    def ponder(self, event: OrderStockReleased) -> None:
+        mark("ponders")
+        eventlet.sleep(1)
+
+
 class Front(Service):
     """Asks another service."""
 
@@ -159,7 +168,7 @@ class Ticker(Service):
             raise DomainError("a server is away")
 
 
-KINDS = {"worker": Worker, "front": Front, "listener": Listener, "ticker": Ticker}
+KINDS = {"worker": Worker, "both": Both, "front": Front, "listener": Listener, "ticker": Ticker}
 
 
 if __name__ == "__main__":

@@ -10,7 +10,7 @@ import pytest
 from services.chassis.client import RpcClient
 from services.chassis.errors import DeadlineExceeded, OutOfStock, RemoteFailure, ValidationFailed
 from services.chassis.ids import new_id
-from tests.service.chassis.conftest import Actor, Stage
+from tests.service.chassis.conftest import Actor, Stage, stock_released
 from tests.support.shop import eventually
 
 
@@ -140,16 +140,15 @@ def test_a_request_that_comes_too_late_is_not_carried_out(stage: Stage, worker: 
 
 def test_a_request_that_waited_too_long_for_a_free_worker_is_not_carried_out(stage: Stage, client: RpcClient) -> None:
     """Requests and events share the workers, so that more of them may be here than can be worked on."""
-    busy = stage.start("worker", ULTRAMARKET_WORKERS="1")
-    with ThreadPoolExecutor(2) as pool:
-        first = pool.submit(client.call, busy.name, "slow", seconds=1.0, what="first")
-        assert stage.wait_for_mark(busy, "first began")
-        with pytest.raises(DeadlineExceeded):
-            client.call(busy.name, "slow", seconds=0, what="second", deadline=0.3)
-        first.result()
+    busy = stage.start("both", ULTRAMARKET_WORKERS="1")
+    stage.rabbit.publish(stock_released(new_id()), busy.queue)
+    assert stage.wait_for_mark(busy, "ponders")
 
-    client.call(busy.name, "echo")
-    assert stage.marks(busy) == ["first began", "first ended"]
+    with pytest.raises(DeadlineExceeded):
+        client.call(busy.name, "slow", seconds=0, deadline=0.3)
+
+    assert client.call(busy.name, "echo", value=1) == 1
+    assert stage.marks(busy) == ["ponders"]
 
 
 def test_the_request_is_known_all_along_the_way(client: RpcClient, worker: Actor, front: Actor) -> None:

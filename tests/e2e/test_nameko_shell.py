@@ -1,0 +1,46 @@
+"""`nameko shell` on the running instance: every service answers what is typed there."""
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import orjson
+
+from services.chassis.registry import JOURNEY_SERVICES
+
+CALLS = {
+    "auth": "n.rpc.auth.jwks()",
+    "users": "n.rpc.users.list_addresses(user_id='0197a000-0000-7000-8000-00000000000f')",
+    "products": "n.rpc.products.category_tree()",
+    "inventory": "n.rpc.inventory.list_warehouses()",
+    "cart": "n.rpc.cart.get_cart(user_id='0197a000-0000-7000-8000-00000000000f')",
+    "shipping": "n.rpc.shipping.methods()",
+    "payments": "n.rpc.payments.status_of('nobodys')",
+    "orders": "n.rpc.orders.list_orders({}, {'user_id': '0197a000-0000-7000-8000-00000000000f'})",
+}
+ASK = """
+import json
+try:
+    print("ANSWER", json.dumps(["{service}", "ok", {call}]), flush=True)
+except Exception as error:
+    print("ANSWER", json.dumps(["{service}", type(error).__name__, str(error)]), flush=True)
+
+"""
+
+
+def test_every_service_answers_in_the_shell() -> None:
+    assert set(CALLS) == set(JOURNEY_SERVICES) - {"notifications"}  # it hears events, and can be asked nothing
+    typed = "".join(ASK.format(service=service, call=call) for service, call in CALLS.items())
+    command = [str(Path(sys.executable).with_name("ultramarket")), "--instance", os.environ["ULTRAMARKET_INSTANCE"]]
+
+    shell = subprocess.run([*command, "shell"], input=typed, capture_output=True, text=True, timeout=90)
+
+    lines = [line.partition("ANSWER ")[2] for line in shell.stdout.splitlines() if "ANSWER " in line]
+    answers = {service: (outcome, answer) for service, outcome, answer in map(orjson.loads, lines)}
+    assert set(answers) == set(CALLS), shell.stdout + shell.stderr
+    assert answers["payments"] == ("RemoteError", "NotFound There is no such payment")
+    assert {service: outcome for service, (outcome, _) in answers.items() if service != "payments"} == {
+        service: "ok" for service in CALLS if service != "payments"
+    }
+    assert "keys" in answers["auth"][1]
