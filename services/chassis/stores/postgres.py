@@ -44,7 +44,14 @@ def engine_options(size: int) -> dict[str, Any]:
 
     Connections are made when they are needed and then kept: overflow ones would be made anew for each request.
     """
-    return {"pool_size": size, "max_overflow": 4, "pool_timeout": 3, "pool_use_lifo": True, "pool_recycle": 1800}
+    return {
+        "pool_size": size,
+        "max_overflow": 4,
+        "pool_timeout": 3,
+        "pool_use_lifo": True,
+        "pool_recycle": 1800,
+        "hide_parameters": True,  # an error's text ends in a log
+    }
 
 
 def _autocommitting(engine: Engine) -> Engine:

@@ -1,0 +1,164 @@
+"""What stores promise: one transaction or nothing, bounded waiting, silence about secrets; and their migrations."""
+
+import os
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+from sqlalchemy import text
+from sqlalchemy.exc import SQLAlchemyError
+
+from schemas.events.orders import OrderStockReleased
+from services.chassis import faults
+from services.chassis.errors import ServiceUnavailable
+from services.chassis.ids import new_id
+from services.chassis.migrations import steps
+from services.chassis.settings import Settings
+from services.chassis.stores import mongo, postgres, redis
+from services.chassis.testing import connect_redis
+from tests.service.chassis.stores import Died, HotStore, NoteStore, hot_store, note_store
+
+
+@pytest.fixture(scope="module")
+def notes() -> Iterator[NoteStore]:
+    with note_store() as (store, _):
+        yield store
+
+
+@pytest.fixture(scope="module")
+def counters() -> Iterator[HotStore]:
+    with hot_store() as (store, _):
+        yield store
+
+
+def test_a_failing_statement_does_not_repeat_what_was_to_be_stored(notes: NoteStore) -> None:
+    """Its message ends in a log, and what was to be stored may be a card's token."""
+    with pytest.raises(SQLAlchemyError) as failed, notes.transaction() as session:
+        session.execute(text("insert into counters values (:id, :n)"), {"id": "tok_hunter2", "n": None})
+
+    assert "[SQL parameters hidden" in str(failed.value)
+
+
+def test_a_row_that_somebody_keeps_locked_is_waited_for_only_so_long(notes: NoteStore) -> None:
+    notes.step("locked")
+
+    def hurry() -> None:
+        with notes.transaction() as session:
+            session.execute(text("set local lock_timeout = '200ms'"))
+            session.execute(text("update counters set n = 0 where id = 'locked'"))
+
+    with notes.transaction() as session:
+        session.execute(text("select * from counters where id = 'locked' for update"))
+        with pytest.raises(SQLAlchemyError) as failed:
+            hurry()
+
+    assert isinstance(faults.as_domain_error(failed.value), ServiceUnavailable)
+
+
+def test_reading_sees_what_is_committed_and_nothing_else(notes: NoteStore) -> None:
+    def count(subject: str) -> int:
+        with notes.reading() as connection:
+            found = connection.execute(text("select n from counters where id = :id"), {"id": subject})
+            return len(found.all())
+
+    subject = new_id()
+    with notes.transaction() as session:
+        session.execute(text("insert into counters values (:id, 1)"), {"id": subject})
+        assert count(subject) == 0
+    assert count(subject) == 1
+
+
+def test_a_mongo_transaction_is_whole_or_nothing(counters: HotStore) -> None:
+    subject = new_id()
+
+    def dies() -> None:
+        with counters.transaction() as session:
+            counters.db["beside"].insert_one({"_id": subject}, session=session)
+            counters.emit(session, OrderStockReleased(order_id=subject))
+            raise Died
+
+    with pytest.raises(Died):
+        dies()
+    assert counters.db["beside"].count_documents({"_id": subject}) == 0
+    with counters.transaction() as session:
+        counters.db["beside"].insert_one({"_id": subject}, session=session)
+        counters.emit(session, OrderStockReleased(order_id=subject))
+
+    assert counters.db["beside"].count_documents({"_id": subject}) == 1
+    assert counters.db["outbox"].count_documents({"event.subject": subject}) == 1
+
+
+def test_a_redis_store_reads_text() -> None:
+    with connect_redis("test", redis.RedisStore) as store:
+        store.seed()
+        store.redis.set("test:key", "é", ex=5)
+
+        assert store.redis.get("test:key") == "é"
+
+
+def test_a_service_is_migrated_once_by_many_at_once() -> None:
+    url, schema = os.environ["ULTRAMARKET_POSTGRES_URL"], f"test_orders_{new_id()[-10:]}"
+    try:
+        with ThreadPoolExecutor(4) as pool:
+            list(pool.map(lambda _: steps.upgrade_postgres("orders", url, schema), range(4)))
+        store = postgres.open_store(postgres.PostgresStore, url, schema)
+        with store.reading() as connection:
+            tables = connection.execute(
+                text("select table_name from information_schema.tables where table_schema = :schema"),
+                {"schema": schema},
+            ).scalars()
+            assert set(tables) == {"alembic_version", "idempotency", "inbox", "order_events", "orders", "outbox"}
+        store.close()
+    finally:
+        store = postgres.open_store(postgres.PostgresStore, url, "public")
+        with store.transaction() as session:
+            session.execute(text(f'drop schema if exists "{schema}" cascade'))
+        store.close()
+
+
+@pytest.mark.parametrize("service", ["orders", "shipping"])
+def test_a_service_says_whether_it_is_migrated(service: str) -> None:
+    url = os.environ["ULTRAMARKET_POSTGRES_URL"]
+    steps.upgrade_postgres(service, url)
+    steps.seed_postgres(service, url)
+
+    assert steps.postgres_is_current(service, url)
+
+
+def test_mongos_indexes_are_made_as_often_as_asked() -> None:
+    for _ in range(2):
+        steps.prepare_mongo("inventory", os.environ["ULTRAMARKET_MONGO_URL"])
+
+    [store_class] = steps.stores_of("inventory", mongo.MongoStore)
+    store = mongo.open_store(store_class, os.environ["ULTRAMARKET_MONGO_URL"], mongo.database_name("inventory"))
+    assert "outbox" in store.db["levels"].index_information()
+    store.client.close()
+
+
+@pytest.mark.parametrize(("provider", "store"), [
+    (postgres.Postgres, NoteStore), (mongo.Mongo, HotStore), (redis.Redis, redis.RedisStore),
+])  # fmt: skip
+def test_a_store_is_given_to_each_worker_and_says_how_it_is(provider: Any, store: Any) -> None:
+    class Container(SimpleNamespace):
+        """As much of Nameko's as a dependency sees; extensions keep weak references to it."""
+
+        __hash__ = object.__hash__
+
+    spawned: list[Any] = []
+    container = Container(
+        service_name=f"test{new_id()[-6:]}",
+        config={"SETTINGS": Settings()},
+        spawn_managed_thread=lambda run, identifier: spawned.append(run),
+    )
+    given = provider(store).bind(container, "store")  # type: ignore[arg-type]
+    given.setup()
+    given.start()
+
+    assert isinstance(given.get_dependency(None), store)
+    given.ping()
+    assert len(spawned) == (0 if provider is redis.Redis else 1)
+    given.worker_teardown(None)
+    given.stop()
+    given.kill()
