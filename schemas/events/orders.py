@@ -137,6 +137,16 @@ class OrderPaymentReversed(Event, source="orders", subject="order_id", version=1
     currency: str
 
 
+class OrderPaymentRefunded(Event, source="orders", subject="order_id", version=1):
+    """An administrator gave money back, a part or all of it; the order itself goes on. `refunded` is the sum so far."""
+
+    order_id: str
+    payment_id: str
+    status: str
+    refunded: int
+    currency: str
+
+
 class OrderStockReleased(Event, source="orders", subject="order_id", version=1):
     """The units are back in stock."""
 

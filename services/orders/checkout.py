@@ -8,6 +8,7 @@ import structlog
 
 from schemas.events import orders as events
 from schemas.events.base import Event
+from schemas.events.payments import PaymentRefunded
 from services.chassis import clock
 from services.chassis.errors import DomainError, RemoteFailure
 from services.orders.domain import saga
@@ -162,6 +163,17 @@ def rejected(stored: Stored, refusal: DomainError) -> events.OrderRejected:
         reason=refusal.message,
         details=list(refusal.details),
         unsure=stored.attempts > 0,
+    )
+
+
+def refunded(event: PaymentRefunded) -> events.OrderPaymentRefunded:
+    """What a refund by hand means for the order."""
+    return events.OrderPaymentRefunded(
+        order_id=event.order_id,
+        payment_id=event.payment_id,
+        status="refunded" if event.refunded >= event.amount else "partially_refunded",
+        refunded=event.refunded,
+        currency=event.currency,
     )
 
 

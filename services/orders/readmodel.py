@@ -72,9 +72,10 @@ class OrderReadModel(MongoStore):
             collection.find(position, {"summary": 1, field: 1})
             .sort([(field, direction), ("_id", direction)])
             .skip(0 if query.cursor else paging.offset)
-            .limit(query.limit)
+            .limit(query.limit + 1)
         )
-        more = len(found) == query.limit
+        more = len(found) > query.limit
+        del found[query.limit :]
         cursor = encode_cursor([_plain(found[-1][field]), found[-1]["_id"]]) if more else None
         return page([document["summary"] for document in found], total, paging, cursor)
 

@@ -9,7 +9,7 @@ from pydantic import Field
 from schemas.base import Caller
 from schemas.events import orders as events
 from schemas.events.base import Event
-from schemas.events.payments import PaymentAuthorized, PaymentDeclined
+from schemas.events.payments import PaymentAuthorized, PaymentDeclined, PaymentRefunded
 from schemas.orders import CancelOrder, OrderQuery, PlaceOrder, SetStatus
 from schemas.shipping import ShipmentLine
 from services.chassis import clock
@@ -30,7 +30,7 @@ from services.chassis.stores.mongo import Mongo
 from services.chassis.stores.postgres import Postgres
 from services.chassis.timers import every
 from services.orders import placing
-from services.orders.checkout import Checkout
+from services.orders.checkout import Checkout, refunded
 from services.orders.domain import lifecycle, parcels, saga
 from services.orders.domain.order import Order
 from services.orders.domain.view import as_reply
@@ -190,6 +190,13 @@ class OrdersService(Service):
     def payment_was_declined(self, event: PaymentDeclined) -> None:
         """The payment that an order waited for came to nothing."""
         self._payment_news(event.order_id)
+
+    @on_event(PaymentRefunded)
+    def payment_was_refunded(self, event: PaymentRefunded) -> None:
+        """An administrator gave something back: the order shows it. What its own undoing gives back, it knows."""
+        stored = self.store.read(event.order_id)
+        while stored.order.refunded < event.refunded and not stored.order.is_undoing:
+            stored = self._record(stored, refunded(event))
 
     @on_event(*SHOWN_IN_LISTS)
     def project(self, event: Event) -> None:

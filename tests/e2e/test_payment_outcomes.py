@@ -136,6 +136,8 @@ def test_an_administrator_refunds_a_part_and_no_more_than_was_taken(shop: Shop) 
     assert (too_much.status, too_much.code) == (422, "VALIDATION_ERROR")
     assert (by_customer.status, by_customer.code) == (403, "FORBIDDEN")
     assert customer("GET", f"/payments/{payment_id}").data["refunded"]["amount"] == 1200
+    order = f"/orders/{refunded.data['order_id']}"
+    assert eventually(lambda: customer("GET", order).data["payment"]["status"] == "partially_refunded")
 
 
 def _tell(shop: Shop, what: str, charge: str) -> int:

@@ -6,7 +6,7 @@ import socket
 import threading
 import time
 from collections.abc import Sequence
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
 import structlog
@@ -16,7 +16,7 @@ from pymongo.errors import DuplicateKeyError, PyMongoError
 
 from services.chassis import clock
 from services.chassis.outbox.publishing import ConfirmingPublisher, Pace
-from services.chassis.telemetry import OUTBOX_LEADER
+from services.chassis.telemetry import OUTBOX_LAG, OUTBOX_LEADER
 from services.chassis.wire import BROKER_ERRORS
 
 LEASE = timedelta(seconds=4)
@@ -147,6 +147,7 @@ class MongoRelay:
 
     def _sweep_collection(self, db: Database[dict[str, Any]], name: str, publisher: ConfirmingPublisher) -> int:
         rows = list(db[name].find().sort("_id").limit(BATCH))
+        self._measure(rows[0]["event"] if rows else None)
         if rows:
             confirmed = publisher.publish([row["event"] for row in rows])
             db[name].delete_many({"_id": {"$in": list(confirmed)}})
@@ -156,11 +157,17 @@ class MongoRelay:
     def _sweep_hot(self, db: Database[dict[str, Any]], name: str, publisher: ConfirmingPublisher) -> int:
         holders = list(db[name].find({"outbox.id": {"$exists": True}}, {"outbox": 1}).hint("outbox").limit(BATCH))
         envelopes = [wrapped for holder in holders for wrapped in holder["outbox"]]
+        self._measure(min(envelopes, key=lambda wrapped: str(wrapped["time"]), default=None))
         if envelopes:
             confirmed = publisher.publish(envelopes)
             db[name].bulk_write([_taking_out(holder, confirmed) for holder in holders], ordered=False)
             self._pause_if_unroutable(len(envelopes) - len(confirmed))
         return len(holders)
+
+    def _measure(self, oldest: dict[str, Any] | None) -> None:
+        """How long the oldest event that a round finds has waited."""
+        waited = (clock.now() - datetime.fromisoformat(oldest["time"])).total_seconds() if oldest else 0.0
+        OUTBOX_LAG.labels(self.service).set(waited)
 
     def _pause_if_unroutable(self, waiting: int) -> None:
         if waiting:

@@ -159,6 +159,11 @@ def _(event: events.OrderPaymentReversed, order: Order, at: datetime) -> Order:
 
 
 @_apply.register
+def _(event: events.OrderPaymentRefunded, order: Order, at: datetime) -> Order:
+    return replace(order, payment_status=event.status, refunded=event.refunded)
+
+
+@_apply.register
 def _(event: events.OrderStockReleased, order: Order, at: datetime) -> Order:
     return replace(order, stock=Stock.RELEASED)
 
