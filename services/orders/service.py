@@ -19,6 +19,7 @@ from services.chassis.errors import (
     InvalidState,
     NotFound,
     PaymentActionRequired,
+    ServiceUnavailable,
     Unauthenticated,
 )
 from services.chassis.events import on_event
@@ -177,7 +178,7 @@ class OrdersService(Service):
             try:
                 self._checkout().drive(self.store.read(order_id), time.monotonic() + saga.RETRY[-1].total_seconds())
             except Exception as error:  # whatever is wrong with one order, the others are not to wait for it
-                if as_domain_error(error):
+                if isinstance(as_domain_error(error), ServiceUnavailable):
                     raise  # a store is away: nothing can be done for any of them
                 log.exception("saga_stuck", order_id=order_id)
 

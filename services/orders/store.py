@@ -44,7 +44,7 @@ _APPEND = text(
     )
     insert into order_events (order_id, version, body, created_at)
     select moved.id, added.version, added.body, :now
-    from moved, unnest(:versions, :bodies) as added (version, body)
+    from moved, unnest(:versions, :bodies) as added (version, body) order by added.version
     """
 )
 """The order's row and its events in one statement: one round trip, and a transaction by itself."""

@@ -1,10 +1,14 @@
 """Cancelling, at every moment of an order's life: either it is undone whole, or it is refused."""
 
+from typing import Any
+
 import pytest
 
 from schemas.events import orders as events
+from schemas.events.payments import PaymentRefunded
 from services.chassis import clock
 from services.chassis.errors import DomainError, InvalidState
+from services.chassis.ids import new_id
 from tests.service.orders.conftest import ADMIN, Shop, at_once
 from tests.support.orders import check_settled
 from tests.support.partners import ASKING
@@ -85,6 +89,41 @@ def test_shipping_and_cancelling_at_the_same_moment_end_in_one_of_the_two(shop: 
 
         assert (shipped, cancelled) in [("shipped", "INVALID_STATE"), ("INVALID_STATE", "cancelled")]
         assert shop.now(order_id).status in (shipped, cancelled)
+
+
+def test_refunds_by_hand_are_shown_in_whatever_order_the_news_of_them_come(shop: Shop) -> None:
+    order = shop.order()
+    for refunded in (900, 300, 900):
+        shop.service.payment_was_refunded(_refund(order, refunded))
+
+    shown = shop.get_order(order_id=order["id"], caller=ADMIN)
+    assert shown["payment"]["status"] == "partially_refunded"
+    assert [event.refunded for event in shop.events(order["id"]) if event.type == "order_payment_refunded"] == [900]  # type: ignore[attr-defined]
+    shop.service.payment_was_refunded(_refund(order, 1500))
+    assert shop.get_order(order_id=order["id"], caller=ADMIN)["payment"]["status"] == "refunded"
+
+
+def test_the_news_of_what_a_cancellation_gave_back_adds_nothing(shop: Shop) -> None:
+    order = shop.order()
+    shop.cancel(order_id=order["id"], caller=ADMIN)
+    before = shop.now(order["id"])
+
+    shop.service.payment_was_refunded(_refund(order, 1500))
+
+    assert shop.now(order["id"]) == before
+
+
+def _refund(order: dict[str, Any], refunded: int) -> PaymentRefunded:
+    return PaymentRefunded(
+        payment_id=order["payment"]["id"],
+        order_id=order["id"],
+        refund_id=new_id(),
+        refund=refunded,
+        refunded=refunded,
+        amount=order["total"]["amount"],
+        currency="USD",
+        provider="sandbox",
+    )
 
 
 def test_what_has_failed_or_left_the_house_is_not_cancelled(shop: Shop) -> None:

@@ -9,6 +9,7 @@ from schemas.base import Caller
 from services.chassis import context
 from services.chassis.errors import (
     DomainError,
+    Forbidden,
     IdempotencyKeyReused,
     InvalidState,
     NotFound,
@@ -20,6 +21,7 @@ from services.chassis.errors import (
 )
 from services.chassis.ids import new_id
 from tests.service.orders.conftest import ADMIN, Shop, at_once
+from tests.support.orders import ADDRESS
 from tests.support.partners import ASKING, DECLINING, cart_line
 
 
@@ -219,6 +221,16 @@ def test_an_order_is_carried_to_the_customer_step_by_step(shop: Shop) -> None:
         shop.set_status(order_id=order_id, status="shipped", caller=ADMIN)
     with pytest.raises(InvalidState):
         shop.cancel(order_id=order_id, caller=ADMIN)
+
+
+def test_what_is_to_be_sent_of_an_order_is_said_to_who_may_send_it(shop: Shop) -> None:
+    order_id = shop.order()["id"]
+
+    parcel = shop.parcel(order_id=order_id, caller=ADMIN, items=[])
+
+    assert (parcel["items"], parcel["address"]) == ([{"sku": "MUG", "quantity": 1}], ADDRESS | parcel["address"])
+    with pytest.raises(Forbidden):
+        shop.parcel(order_id=order_id, caller=Caller(user_id=new_id()), items=[])
 
 
 def _news(order_id: str) -> Any:
