@@ -52,7 +52,7 @@ class PaymentStore(PostgresStore):
         values: dict[str, Any] = {"id": payment.id, "order_id": payment.order_id, "customer_id": payment.customer_id}
         values |= {"provider": payment.provider, "status": payment.status, "amount": payment.amount}
         values |= {"currency": payment.currency, "token": payment.token, "email": payment.email}
-        with self.reading() as connection:  # a statement by itself is its own transaction
+        with self.autocommit() as connection:
             return bool(connection.execute(_BEGIN, values).rowcount)
 
     def lock(self, session: Session, payment_id: str) -> Payment:
