@@ -51,7 +51,8 @@ class MongoRelay:
 
     def run(self) -> None:
         """Lead, or wait to lead, until `stop`."""
-        client: MongoClient[dict[str, Any]] = MongoClient(self._url, serverSelectionTimeoutMS=3000, tz_aware=True)
+        # What the relay writes may be lost with a failing primary: then something is published twice, or led twice.
+        client: MongoClient[dict[str, Any]] = MongoClient(self._url, serverSelectionTimeoutMS=3000, tz_aware=True, w=1)
         try:
             while not self._stopping:
                 try:
@@ -121,6 +122,11 @@ class MongoRelay:
                     "ns.coll": {"$in": [OUTBOX, *self._hot]},
                     "operationType": {"$in": ["insert", "update", "replace"]},
                     "updateDescription.updatedFields.outbox": {"$ne": []},  # our own taking out of the last event
+                    "$or": [  # a document that is new and has nothing to say yet
+                        {"operationType": {"$ne": "insert"}},
+                        {"ns.coll": OUTBOX},
+                        {"fullDocument.outbox.0": {"$exists": True}},
+                    ],
                 }
             },
             {"$project": {"ns": 1}},
