@@ -27,7 +27,7 @@ class LagMeter:
                 "bootstrap.servers": os.environ["ULTRAMARKET_KAFKA_BOOTSTRAP"],
                 "group.id": f"bench-{uuid.uuid4().hex}",
                 "enable.auto.commit": False,
-                "fetch.wait.max.ms": 5,
+                "fetch.wait.max.ms": 500,
             }
         )
         partitions = self._consumer.list_topics(TOPIC, timeout=20).topics[TOPIC].partitions
