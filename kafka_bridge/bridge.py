@@ -55,6 +55,7 @@ class Bridge:
                 "compression.type": "lz4",
                 "message.timeout.ms": 0,
                 "reconnect.backoff.max.ms": 1000,
+                "topic.metadata.propagation.max.ms": 10_000,  # a topic that is unknown for longer is gone
                 "error_cb": self._on_kafka_error,
             }
         )

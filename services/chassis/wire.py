@@ -4,6 +4,7 @@ Nameko says `application/json`; so do we, so stock services understand ours. Onl
 it is another (kombu's own is several times slower).
 """
 
+import _socket
 import socket
 import threading
 from typing import Any
@@ -88,7 +89,8 @@ class Publisher:
         sock = connection.transport.sock
         plain = getattr(sock, "fd", sock)  # eventlet's green socket keeps the real one in `fd`
         try:
-            waiting = plain.recv(1, socket.MSG_PEEK | socket.MSG_DONTWAIT)
+            # the plain socket's method, for a TLS one can't be peeked into; whether something came is all we ask
+            waiting = _socket.socket.recv(plain, 1, socket.MSG_PEEK | socket.MSG_DONTWAIT)
         except BlockingIOError:
             return
         if not waiting:
