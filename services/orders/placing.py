@@ -7,10 +7,39 @@ from typing import Any
 
 from schemas.events.orders import OrderPlaced
 from schemas.orders import PlaceOrder
-from services.chassis import ids
+from services.chassis import clock, ids
 from services.chassis.errors import NotFound, PriceChanged, ValidationFailed
 from services.chassis.money import json as money
 from services.orders.domain.pricing import add_up, price_lines
+from services.orders.settings import OrderSettings
+from services.orders.store import OrderStore, Stored
+
+
+def place(
+    command: PlaceOrder, store: OrderStore, carts: Any, shipping: Any, settings: OrderSettings
+) -> tuple[Stored, bool]:
+    """The placed order, and whether it was placed here or by a twin of the command, which carries it on.
+
+    Raises `ValidationFailed`, `NotFound` or `PriceChanged`: then there is no order.
+    """
+    check_provider(command, settings.payment_providers)
+    address = command.shipping_address
+    cart = carts.checkout_view(
+        cart_id=command.cart_id, user_id=command.caller.user_id, country=address.country, region=address.region
+    )
+    email_of(command)
+    check_cart(cart)
+    rate = shipping.price_of(
+        method=command.shipping_method,
+        address={"country": address.country, "region": address.region, "postal_code": address.postal_code},
+        subtotal=cart["subtotal"],
+        weight_g=cart["weight_g"],
+        currency=cart["currency"],
+    )
+    now = clock.now()
+    placed = order_of(command, cart, rate["price"]["amount"], store.next_number(), now, settings.number_prefix)
+    stored = store.place(placed, command.payment_method.token, command.idempotency, now)
+    return stored, stored.order.id == placed.order_id
 
 
 def order_of(

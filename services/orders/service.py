@@ -34,7 +34,7 @@ from services.orders import placing
 from services.orders.checkout import Checkout, refunded
 from services.orders.domain import lifecycle, parcels, saga
 from services.orders.domain.order import Order
-from services.orders.domain.view import as_reply
+from services.orders.domain.view import as_history, as_reply
 from services.orders.fulfilment import step_taken
 from services.orders.readmodel import OrderReadModel
 from services.orders.settings import OrderSettings
@@ -83,7 +83,7 @@ class OrdersService(Service):
         known = self.store.placed_with(command.idempotency)
         if known is None:
             with within(seconds):
-                stored, by_us = self._place(command)
+                stored, by_us = placing.place(command, self.store, self.cart, self.shipping, self.settings)
                 order = self._checkout().drive(stored, until) if by_us else self._wait_for(stored.order.id, until)
         else:
             order = self._wait_for(known, until)
@@ -105,16 +105,7 @@ class OrdersService(Service):
     def history(self, order_id: str, caller: Caller) -> list[dict[str, Any]]:
         """The order's events, oldest first."""
         self._own(order_id, caller)
-        return [
-            {
-                "id": wrapped["id"],
-                "sequence": wrapped["sequence"],
-                "type": wrapped["type"],
-                "at": wrapped["time"],
-                "data": wrapped["data"],
-            }
-            for wrapped in self.store.history(order_id)
-        ]
+        return [as_history(wrapped) for wrapped in self.store.history(order_id)]
 
     @rpc
     def cancel(self, command: CancelOrder) -> dict[str, Any]:
@@ -218,32 +209,6 @@ class OrdersService(Service):
     def _time_to_answer(self) -> float:
         """Seconds in which the outcome must be known; otherwise the order is answered as it stands by then."""
         return min(self.settings.answer_within, remaining(60) - 0.5)
-
-    def _place(self, command: PlaceOrder) -> tuple[Stored, bool]:
-        """The placed order, and whether it was placed here or by a twin of the command, which carries it on."""
-        placing.check_provider(command, self.settings.payment_providers)
-        address = command.shipping_address
-        cart = self.cart.checkout_view(
-            cart_id=command.cart_id,
-            user_id=command.caller.user_id,
-            country=address.country,
-            region=address.region,
-        )
-        placing.email_of(command)
-        placing.check_cart(cart)
-        shipping = self.shipping.price_of(
-            method=command.shipping_method,
-            address={"country": address.country, "region": address.region, "postal_code": address.postal_code},
-            subtotal=cart["subtotal"],
-            weight_g=cart["weight_g"],
-            currency=cart["currency"],
-        )
-        now = clock.now()
-        placed = placing.order_of(
-            command, cart, shipping["price"]["amount"], self.store.next_number(), now, self.settings.number_prefix
-        )
-        stored = self.store.place(placed, command.payment_method.token, command.idempotency, now)
-        return stored, stored.order.id == placed.order_id
 
     def _wait_for(self, order_id: str, until: float) -> Order:
         """Another process, or another request of this one, has the order: wait for it as its own customer would."""

@@ -64,6 +64,17 @@ def as_summary(order: Order) -> dict[str, Any]:
     }
 
 
+def as_history(wrapped: dict[str, Any]) -> dict[str, Any]:
+    """The resource `schemas.orders.OrderHistoryEntry` of one event's envelope."""
+    return {
+        "id": wrapped["id"],
+        "sequence": wrapped["sequence"],
+        "type": wrapped["type"],
+        "at": wrapped["time"],
+        "data": wrapped["data"],
+    }
+
+
 def _payment(order: Order) -> dict[str, Any] | None:
     if order.payment_status is None:
         return None
