@@ -1,5 +1,6 @@
 """The OpenAPI document is what the gateway does."""
 
+import json
 from typing import Any
 
 import pytest
@@ -69,9 +70,9 @@ def test_taking_and_replying_are_told_apart() -> None:
 
 @pytest.mark.parametrize("name", BODIES)
 def test_the_examples_are_good_requests(name: str) -> None:
-    import orjson
+    read = ENDPOINTS[name].models["body"].model_validate_json(json.dumps(BODIES[name]))
 
-    ENDPOINTS[name].models["body"].model_validate_json(orjson.dumps(BODIES[name]))
+    assert read.model_fields_set == set(BODIES[name])
 
 
 def test_the_page_and_its_assets_are_served_by_us() -> None:
