@@ -9,10 +9,10 @@ from flask import current_app
 
 from gateway_flask.presence import consumers
 from gateway_flask.settings import GatewaySettings
-from services.chassis.registry import JOURNEY_SERVICES
+from services.chassis.registry import PLATFORM_SERVICES, SERVICES
 from services.chassis.wire import BROKER_ERRORS, connect
 
-OPTIONAL: Final = {"notifications"}
+OPTIONAL: Final = {"notifications", *PLATFORM_SERVICES}
 """One can buy without them."""
 ONLY_HEARS: Final = {"notifications"}
 """They have no methods, and so no queue of requests: they are there when somebody takes their events."""
@@ -45,11 +45,11 @@ def _redis() -> str:
 def _broker() -> dict[str, str]:
     """A service is there when somebody takes from its request queue."""
     settings: GatewaySettings = current_app.extensions["settings"]
-    states = dict.fromkeys(JOURNEY_SERVICES, "unknown")
+    states = dict.fromkeys(SERVICES, "unknown")
     try:
         connection = connect(settings.amqp_url)
         try:
-            for service in JOURNEY_SERVICES:
+            for service in SERVICES:
                 kind: Literal["rpc", "evt"] = "evt" if service in ONLY_HEARS else "rpc"
                 states[service] = _state(consumers(connection, service, kind))
         finally:

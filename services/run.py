@@ -4,14 +4,14 @@ import services.green  # noqa: F401, I001 - before everything else
 
 import sys
 
-from services.chassis.registry import JOURNEY_SERVICES
+from services.chassis.registry import SERVICES
 from services.chassis.runner import run
 
 
 def main(names: list[str]) -> None:
-    unknown = [name for name in names if name not in JOURNEY_SERVICES]
+    unknown = [name for name in names if name not in SERVICES]
     if not names or unknown:
-        sys.stderr.write(f"usage: python -m services.run NAME…\nNAME: {', '.join(JOURNEY_SERVICES)}\n")
+        sys.stderr.write(f"usage: python -m services.run NAME…\nNAME: {', '.join(SERVICES)}\n")
         raise SystemExit(64)
     run(names)
 

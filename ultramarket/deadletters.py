@@ -9,7 +9,7 @@ import amqp
 import orjson
 
 from services.chassis.queues import dead_queue, intake_queue
-from services.chassis.registry import BRIDGE, JOURNEY_SERVICES
+from services.chassis.registry import BRIDGE, SERVICES
 from services.chassis.wire import connect
 from ultramarket.instance import Instance
 
@@ -42,7 +42,7 @@ def replay(instance: Instance, service: str | None = None, event_id: str | None 
 
 
 def _services() -> tuple[str, ...]:
-    return (*JOURNEY_SERVICES, BRIDGE)
+    return (*SERVICES, BRIDGE)
 
 
 @contextmanager

@@ -5,10 +5,10 @@ import sys
 from dataclasses import dataclass, field
 from typing import Final, Literal
 
-from services.chassis.registry import BRIDGE, GATEWAY, JOURNEY_SERVICES, MONGO_SERVICES, POSTGRES_SERVICES
+from services.chassis.registry import BRIDGE, GATEWAY, MONGO_SERVICES, POSTGRES_SERVICES, SERVICES
 from ultramarket.instance import ROOT, Instance
 
-SERVICE_NAMES: Final = (*JOURNEY_SERVICES, BRIDGE, GATEWAY)
+SERVICE_NAMES: Final = (*SERVICES, BRIDGE, GATEWAY)
 SERVICE_STOP_SECONDS: Final = 12
 """Services finish what they run within 10 s; then there is no more waiting."""
 

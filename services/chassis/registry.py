@@ -39,10 +39,25 @@ JOURNEY_SERVICES: Final = (
     "orders",
     "notifications",
 )
-"""The services that exist today; the other seven ports are kept for those that follow."""
+"""Those of the way from a product to a paid order."""
+PLATFORM_SERVICES: Final[tuple[str, ...]] = ()
+"""What a shop wants around it. Nothing of the journey waits for one of these: each may be away."""
+SERVICES: Final = (*JOURNEY_SERVICES, *PLATFORM_SERVICES)
+"""All that exist today; the other ports are kept for those that follow."""
 
-POSTGRES_SERVICES: Final = ("auth", "users", "shipping", "payments", "orders")
-MONGO_SERVICES: Final = ("products", "inventory", "orders", "notifications")
+POSTGRES_SERVICES: Final = (
+    "auth",
+    "users",
+    "shipping",
+    "payments",
+    "orders",
+)
+MONGO_SERVICES: Final = (
+    "products",
+    "inventory",
+    "orders",
+    "notifications",
+)
 
 
 def port_of(name: str, base: int) -> int:

@@ -14,7 +14,7 @@ from pydantic.fields import FieldInfo
 
 from gateway_flask.app import create_app
 from gateway_flask.testing import FakeServices, settings
-from services.chassis.registry import BRIDGE, GATEWAY, JOURNEY_SERVICES, PORT_OFFSETS
+from services.chassis.registry import BRIDGE, GATEWAY, PORT_OFFSETS, SERVICES
 from services.chassis.settings import Settings
 from ultramarket.cli import app as command
 from ultramarket.ports import DEV_BASE, SERVER_OFFSETS
@@ -53,7 +53,7 @@ def test_files_that_a_page_names_exist(page: Path) -> None:
     assert [path for path in named if not (ROOT / path).exists()] == []
 
 
-@pytest.mark.parametrize("service", [*JOURNEY_SERVICES, "chassis"])
+@pytest.mark.parametrize("service", [*SERVICES, "chassis"])
 def test_every_service_has_its_page(service: str) -> None:
     assert (ROOT / "services" / service / "README.md").exists()
 
@@ -130,7 +130,7 @@ def test_make_targets_that_a_page_names_exist(page: Path) -> None:
 
 def test_the_table_of_ports_is_the_registry() -> None:
     text = (ROOT / "README.md").read_text()
-    today = {name: DEV_BASE + PORT_OFFSETS[name] for name in (*JOURNEY_SERVICES, GATEWAY, BRIDGE)}
+    today = {name: DEV_BASE + PORT_OFFSETS[name] for name in (*SERVICES, GATEWAY, BRIDGE)}
     assert {name: port for name, port in today.items() if not re.search(rf"\| {port} \| {name}\b", text)} == {}
     assert [port for offset in SERVER_OFFSETS.values() if str(port := DEV_BASE + offset) not in text] == []
 

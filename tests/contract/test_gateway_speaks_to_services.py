@@ -11,7 +11,7 @@ from gateway_flask.app import create_app
 from gateway_flask.identity import Who
 from gateway_flask.testing import USER, FakeServices, Issuer, settings
 from services.chassis.contract import Contract
-from services.chassis.registry import JOURNEY_SERVICES
+from services.chassis.registry import SERVICES
 from services.chassis.runner import service_class
 from tests.support.bodies import GOOD, ID
 
@@ -52,7 +52,7 @@ class ExactServices(FakeServices):
         return answer
 
 
-@pytest.mark.parametrize("service", JOURNEY_SERVICES)
+@pytest.mark.parametrize("service", SERVICES)
 def test_every_service_of_the_journey_is_there(service: str) -> None:
     assert service_class(service).name == service
 

@@ -12,7 +12,7 @@ from openapi_spec_validator import validate
 
 from gateway_flask.app import create_app
 from gateway_flask.testing import FakeServices, settings
-from services.chassis.registry import JOURNEY_SERVICES
+from services.chassis.registry import SERVICES
 from tests.support.shop import Shop
 
 
@@ -26,7 +26,7 @@ def test_health_names_everything_that_we_stand_on(shop: Shop) -> None:
         health = get(shop, path)
 
         assert (health.status_code, health.json()["status"]) == (200, "ready")
-        assert health.json()["dependencies"].keys() == {"redis", "rabbitmq", *JOURNEY_SERVICES}
+        assert health.json()["dependencies"].keys() == {"redis", "rabbitmq", *SERVICES}
 
 
 def test_browsers_that_only_read_keep_nobody_out(shop: Shop) -> None:

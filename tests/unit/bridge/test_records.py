@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from kafka_bridge.bridge import SOURCES
 from kafka_bridge.records import HEADERS, NotAnEvent, record_of
 from kafka_bridge.topics import ALL_TOPICS
-from services.chassis.registry import JOURNEY_SERVICES
+from services.chassis.registry import SERVICES
 
 
 def event(**changes: object) -> bytes:
@@ -47,7 +47,7 @@ def test_records_say_that_they_are_cloud_events() -> None:
 
 
 def test_every_service_is_heard() -> None:
-    assert set(JOURNEY_SERVICES) <= set(SOURCES)
+    assert set(SERVICES) <= set(SOURCES)
     assert not {"gateway", "bridge"} & set(SOURCES)
 
 

@@ -21,9 +21,9 @@ def test_the_exchange_of_calls_is_namekos() -> None:
 
 
 def test_every_service_has_a_port_and_a_store_of_its_own() -> None:
-    assert set(registry.JOURNEY_SERVICES) <= set(registry.PORT_OFFSETS)
+    assert set(registry.SERVICES) <= set(registry.PORT_OFFSETS)
     assert len(set(registry.PORT_OFFSETS.values())) == len(registry.PORT_OFFSETS)
-    assert {*registry.POSTGRES_SERVICES, *registry.MONGO_SERVICES} <= set(registry.JOURNEY_SERVICES)
+    assert {*registry.POSTGRES_SERVICES, *registry.MONGO_SERVICES} <= set(registry.SERVICES)
     assert registry.port_of("orders", 3100) == 3104
 
 

@@ -2,7 +2,7 @@
 
 import configparser
 
-from services.chassis.registry import JOURNEY_SERVICES
+from services.chassis.registry import SERVICES
 from ultramarket.programs import SERVICE_NAMES, Program, needs
 
 
@@ -19,7 +19,7 @@ def test_a_section_survives_quotes_blanks_and_percent_signs() -> None:
 
 
 def test_every_service_of_the_journey_is_started_with_the_bridge_and_the_gateway() -> None:
-    assert set(SERVICE_NAMES) == {*JOURNEY_SERVICES, "bridge", "gateway"}
+    assert set(SERVICE_NAMES) == {*SERVICES, "bridge", "gateway"}
 
 
 def test_a_service_waits_for_its_own_stores_only() -> None:
