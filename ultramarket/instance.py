@@ -25,6 +25,7 @@ URL_SETTINGS: Final[dict[str, str]] = {
     "rabbitmq": "ULTRAMARKET_AMQP_URL",
     "mongodb": "ULTRAMARKET_MONGO_URL",
     "kafka": "ULTRAMARKET_KAFKA_BOOTSTRAP",
+    "elasticsearch": "ULTRAMARKET_ELASTICSEARCH_URL",
     "mail": "ULTRAMARKET_SMTP_URL",
 }
 PRINTED: Final = (
@@ -106,7 +107,6 @@ class Instance:
             ULTRAMARKET_HOME=str(self.folder),
             ULTRAMARKET_PORT_BASE=str(self.block.base),
             ULTRAMARKET_URL=self.gateway_url,
-            ULTRAMARKET_ELASTICSEARCH_URL="",
             ULTRAMARKET_ADMIN_EMAIL=ADMIN_EMAIL,
             ULTRAMARKET_ADMIN_PASSWORD=self.secrets["admin_password"],
             ULTRAMARKET_JWT_PRIVATE_KEY_FILE=str(self.jwt_key),
@@ -172,6 +172,8 @@ def local_url(server: str, block: Block, secret: Mapping[str, str]) -> str:
             return f"mongodb://127.0.0.1:{port}/?replicaSet=rs0&w=majority"
         case "kafka":
             return f"127.0.0.1:{port}"
+        case "elasticsearch":
+            return f"http://127.0.0.1:{port}"
         case "mail":
             return f"smtp://127.0.0.1:{port}"
     raise KeyError(server)
@@ -196,7 +198,7 @@ def load(name: str) -> Instance:
     return Instance(
         name=name,
         folder=folder,
-        block=Block(facts["base"], facts["servers"]),
+        block=ports.grown(Block(facts["base"], facts["servers"])),
         secrets=secret,
         external=facts["external"],
         settings=facts["settings"],

