@@ -37,6 +37,10 @@ class Endpoint:
     headers: tuple[str, ...] = ()
     takes_bytes: bool = False
     """The body is not ours to read: it goes on as it came."""
+    form: Model | None = None
+    """The parts of that body, where it is `multipart/form-data`."""
+    gives_bytes: bool = False
+    """The reply is a file."""
     models: dict[str, Model] = field(default_factory=dict)
 
 
@@ -108,7 +112,7 @@ class Api:
             name, __name__, url_prefix=PREFIX + prefix, abp_tags=[Tag(name=title, description=about)]
         )
 
-    def get(self, rule: str, *, reply: Model, **declared: Any) -> Callable[[Handler], Handler]:
+    def get(self, rule: str, *, reply: Model | None, **declared: Any) -> Callable[[Handler], Handler]:
         return self._declare("GET", rule, reply, **declared)
 
     def post(self, rule: str, *, reply: Model | None, **declared: Any) -> Callable[[Handler], Handler]:

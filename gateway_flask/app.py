@@ -4,13 +4,14 @@ import ctypes
 import os
 import signal
 import sys
+from collections.abc import Iterable
 from typing import Any, Final
 
 import redis
 from flask_openapi3 import OpenAPI
 from werkzeug.routing import Map
 
-from gateway_flask import access_log, docs, errors, identity, ratelimit, replies, routes, rpc, spans, visit
+from gateway_flask import access_log, docs, errors, filehost, identity, ratelimit, replies, routes, rpc, spans, visit
 from gateway_flask.settings import GatewaySettings
 from services.chassis import logs
 from services.chassis.settings import load
@@ -37,6 +38,7 @@ def create_app(
     rpc.install(app, settings.amqp_url, settings.rpc_deadline, client)
     identity.install(app)
     ratelimit.install(app, settings)
+    filehost.install(app, settings)
     keep_ms = settings.idempotency_hours * 3_600_000
     app.extensions["settings"] = settings
     app.extensions["redis"] = store if store is not None else replies.connect(settings.redis_url)
@@ -70,11 +72,13 @@ def _die_with_parent() -> None:
 
 
 def whole(app: OpenAPI) -> Any:
-    """Hand each reply to the server in one piece: it then writes it in one go."""
+    """Hand each reply to the server in one piece: it then writes it in one go. Files are streams and stay so."""
     wsgi = app.wsgi_app
 
-    def answer(environ: dict[str, Any], start_response: Any) -> list[bytes]:
+    def answer(environ: dict[str, Any], start_response: Any) -> Iterable[bytes]:
         chunks = wsgi(environ, start_response)
+        if filehost.STREAMS in environ:
+            return chunks
         try:
             return list(chunks)
         finally:

@@ -33,11 +33,13 @@ HEADERS: Final[dict[str, dict[str, Any]]] = {
         "schema": {"type": "string"},
     },
     "If-Match": {"description": "The ETag or version that the change is made against.", "schema": {"type": "string"}},
+    "Range": {"description": "One part of the content: `bytes=0-1023`.", "schema": {"type": "string"}},
     "If-None-Match": {
         "description": "The ETag of what the client has: 304 if it is the same.",
         "schema": {"type": "string"},
     },
 }
+FILE_TYPES: Final = ("image/webp", "image/jpeg", "application/pdf")
 SYSTEM: Final[dict[str, tuple[str, type[BaseModel]]]] = {
     "/health": ("The gateway and what it stands on", Health),
     "/health/live": ("The process answers", Live),
@@ -52,6 +54,8 @@ def document(app: OpenAPI) -> dict[str, Any]:
     for endpoint in ENDPOINTS.values():
         if "body" in endpoint.models:
             models[endpoint.models["body"], "validation"] = None
+        if endpoint.form is not None:
+            models[endpoint.form, "validation"] = None
     replied: list[type[BaseModel]] = [*replies.values(), Failure, Health, Live]
     for model in replied:
         models[model, "serialization"] = None
@@ -100,6 +104,9 @@ def _fill(
         if endpoint.name in BODIES:
             media["example"] = BODIES[endpoint.name]
         operation["requestBody"] = {"required": required, "content": {"application/json": media}}
+    elif endpoint.form is not None:
+        parts = {"multipart/form-data": {"schema": references[endpoint.form, "validation"]}}
+        operation["requestBody"] = {"required": True, "content": parts}
     elif endpoint.takes_bytes:
         anything = {"schema": {"type": "object"}}
         operation["requestBody"] = {"required": True, "content": {"application/json": anything}}
@@ -110,12 +117,18 @@ def _fill(
         parameters.append(_header("Idempotency-Key", endpoint.key == "must"))
     parameters.extend(_header(name, False) for name in endpoint.headers)
     content = {"application/json": {"schema": references[reply, "serialization"]}}
+    if endpoint.gives_bytes:
+        content = {kind: {"schema": {"type": "string", "format": "binary"}} for kind in FILE_TYPES}
     names = {200: "Done", 201: "Made", 202: "Taken; the outcome isn't known yet"}
     operation["responses"] = {
         str(status): {"description": names[status], "content": content} for status in endpoint.statuses
     }
     if "If-None-Match" in endpoint.headers:
         operation["responses"]["304"] = {"description": "The client has it already"}
+    if "Range" in endpoint.headers:
+        operation["responses"]["206"] = {"description": "The part that was asked for", "content": content}
+        failure = {"application/json": {"schema": {"$ref": "#/components/schemas/Failure"}}}
+        operation["responses"]["416"] = {"description": "`RANGE_NOT_SATISFIABLE`", "content": failure}
     operation["responses"] |= refusals_of(endpoint)
     operation["security"] = {Who.ANYONE: [], Who.GUEST: [{}, {"bearer": []}]}.get(endpoint.who, [{"bearer": []}])
 

@@ -16,6 +16,16 @@ class GatewaySettings(Settings):
     gateway_stop_seconds: int = Field(10, ge=1, le=60, description="how long a stop waits for what runs")
     max_body_bytes: int = Field(1_048_576, ge=1024, le=67_108_864, description="largest body of a request")
 
+    files_url: str = Field(
+        "", description="where the files service answers over HTTP; empty: on its port of this machine"
+    )
+    file_max_bytes: int = Field(10_485_760, ge=1024, le=1_073_741_824, description="largest file that is taken")
+    file_seconds: float = Field(30.0, gt=0, le=300, description="how long the files service may be silent")
+    file_cache_bytes: int = Field(
+        16_777_216, ge=0, le=2**32, description="memory for small public pictures; 0: none are kept"
+    )
+    gateway_uploads: int = Field(8, ge=1, le=256, description="uploads that one process takes at once")
+
     idempotency_hours: int = Field(24, ge=1, le=720, description="how long a finished reply can be replayed")
     secret_key: SecretStr = Field(min_length=16, description="the instance's secret")
     idempotency_secret: SecretStr = Field(

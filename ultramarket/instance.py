@@ -100,7 +100,7 @@ class Instance:
 
     def environment(self) -> dict[str, str]:
         """What every process of ours finds in its environment."""
-        env = dict(self.settings)
+        env = {"ULTRAMARKET_FILE_FOLDER": str(self.folder / "files")} | self.settings
         env.update({setting: self.url(server) for server, setting in URL_SETTINGS.items()})
         env.update(
             ULTRAMARKET_INSTANCE=self.name,

@@ -6,6 +6,7 @@ from gateway_flask.routes import (
     auth,
     cart,
     categories,
+    files,
     inventory,
     orders,
     payments,
@@ -19,6 +20,6 @@ from gateway_flask.routes import (
 
 def install(app: OpenAPI) -> None:
     """Add every route to the app."""
-    for area in (auth, users, products, categories, taxes, inventory, cart, shipping, orders, payments):
+    for area in (auth, users, products, categories, taxes, inventory, cart, shipping, orders, payments, files):
         app.register_api(area.api.blueprint)
     system.install(app)

@@ -1,5 +1,9 @@
-"""`/health/live`, `/health/ready` and `/metrics` on the service's own port."""
+"""`/health/live`, `/health/ready` and `/metrics` on the service's own port.
 
+An extension with a `prefix` and a WSGI application `wsgi` answers below that prefix on the same port.
+"""
+
+import socket
 from collections.abc import Callable, Iterable
 from typing import Any
 
@@ -20,12 +24,18 @@ _metrics = make_wsgi_app()
 def serve_health(container: ServiceContainer, host: str, port: int) -> None:
     """Listen on the port and answer for as long as the process lives. Raises `OSError` when the port is taken."""
     listener = eventlet.listen((host, port), reuse_port=False)
+    listener.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)  # head and body are written one after the other
     eventlet.spawn_n(eventlet.wsgi.server, listener, _application(container), log_output=False, debug=False)
 
 
 def _application(container: ServiceContainer) -> Callable[..., Iterable[bytes]]:
     def application(environ: dict[str, Any], start_response: Callable[..., Any]) -> Iterable[bytes]:
         path = environ["PATH_INFO"]
+        for extension in container.extensions:
+            prefix = getattr(extension, "prefix", None)
+            if prefix and (path == prefix or path.startswith(f"{prefix}/")):
+                answered: Iterable[bytes] = extension.wsgi(environ, start_response)
+                return answered
         if path == "/metrics":
             depth.measure(container)
             return list(_metrics(environ, start_response))

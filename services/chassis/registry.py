@@ -40,7 +40,7 @@ JOURNEY_SERVICES: Final = (
     "notifications",
 )
 """Those of the way from a product to a paid order."""
-PLATFORM_SERVICES: Final[tuple[str, ...]] = ()
+PLATFORM_SERVICES: Final[tuple[str, ...]] = ("files",)
 """What a shop wants around it. Nothing of the journey waits for one of these: each may be away."""
 SERVICES: Final = (*JOURNEY_SERVICES, *PLATFORM_SERVICES)
 """All that exist today; the other ports are kept for those that follow."""
@@ -51,6 +51,7 @@ POSTGRES_SERVICES: Final = (
     "shipping",
     "payments",
     "orders",
+    "files",
 )
 MONGO_SERVICES: Final = (
     "products",

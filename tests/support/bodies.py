@@ -15,6 +15,7 @@ GOOD: dict[str, Any] = BODIES | {
     "import_products": {"products": [BODIES["create_product"]]},
     "put_warehouse": {"name": "Main", "priority": 1},
     "create_shipment": {"order_id": ID, "items": [{"sku": "MUG-RED", "quantity": 1}], "tracking_number": "UP0000042"},
+    "link_file": {"expires_in": 3600},
     "add_shipment_event": {"status": "in_transit", "location": "Here"},
 }
 WRONG_NUMBERS = (1.5, "1", 2**63, -(2**63), 10**30, True, [1])

@@ -1,0 +1,83 @@
+"""Files that people bring: what is said of them, how they are asked for, links to private ones."""
+
+from typing import Annotated, Literal
+
+from pydantic import Field, StringConstraints
+
+from schemas.base import Id, Moment, OneLine, Request, Schema
+
+Purpose = Literal["product", "review", "avatar", "document"]
+Size = Literal["thumb", "card", "full"]
+Format = Literal["webp", "jpeg"]
+Sha256 = Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{64}$")]
+FileName = Annotated[str, StringConstraints(strip_whitespace=True, max_length=200), OneLine]
+
+
+class Upload(Schema):
+    """The parts of `multipart/form-data`: the file itself, and what is said of it."""
+
+    file: Annotated[str, Field(json_schema_extra={"format": "binary"})]
+    """JPEG, PNG, WebP or GIF; PDF where the purpose is `document`. The type is read from the content."""
+    purpose: Purpose
+    private: bool | None = None
+    """Left out: documents are private, pictures public."""
+
+
+class Variants(Schema):
+    """Addresses of a picture's sizes: the longer side is at most 160, 400 and 1600 pixels."""
+
+    thumb: str | None = None
+    card: str | None = None
+    full: str | None = None
+
+
+class StoredFile(Schema):
+    """A file that is kept. `bytes`, `sha256`, `width` and `height` are those of what was sent."""
+
+    id: Id
+    url: Annotated[str, Field(examples=["/api/v1/files/0197b1c8-7a5e-7cc0-9f00-000000000001"])]
+    name: str
+    purpose: Purpose
+    content_type: Annotated[str, Field(examples=["image/jpeg"])]
+    bytes: int
+    sha256: Sha256
+    width: int | None = None
+    height: int | None = None
+    variants: Variants
+    private: bool
+    owner_id: str
+    created_at: Moment
+
+
+class FileContentQuery(Schema):
+    """Which form of a file, and the signature of a link."""
+
+    size: Size = Field("full", description="Of a picture")
+    format: Format | None = Field(None, description="Of a picture; else what `Accept` prefers, else JPEG")
+    expires: Annotated[int, Field(ge=0, le=10**11)] | None = Field(None, description="As a link says")
+    signature: Annotated[str, StringConstraints(min_length=20, max_length=100)] | None = Field(
+        None, description="As a link says"
+    )
+
+
+class FilesQuery(Schema):
+    """Which files: the own ones; an administrator may name another owner."""
+
+    purpose: Purpose | None = None
+    sha256: Sha256 | None = None
+    owner: Id | None = Field(None, description="Administrators only")
+    page: Annotated[int, Field(ge=1, le=1_000)] = 1
+    limit: Annotated[int, Field(ge=1, le=100)] = 20
+
+
+class LinkRequest(Request):
+    """A link to a private file that whoever has it may use for a while."""
+
+    expires_in: Annotated[int, Field(ge=1, le=604_800, description="Seconds, at most a week", examples=[3600])] = 3600
+
+
+class Link(Schema):
+    """The link."""
+
+    url: str
+    expires_at: Moment

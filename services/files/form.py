@@ -1,0 +1,105 @@
+"""A form with a file in it, read as it comes in: the file goes to the disk in chunks, never whole into memory."""
+
+import hashlib
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import BinaryIO, Final
+
+from werkzeug.exceptions import RequestEntityTooLarge
+from werkzeug.http import parse_options_header
+from werkzeug.sansio.multipart import Data, Epilogue, Field, File, MultipartDecoder, NeedData
+
+from services.chassis.errors import BadRequest, PayloadTooLarge, ValidationFailed
+from services.chassis.files import CHUNK_BYTES
+
+FIELDS: Final = ("purpose", "private")
+FIELD_BYTES: Final = 200
+PARTS: Final = 8
+HEAD_BYTES: Final = 8_192
+"""As much of the beginning and of the end as tells what a file is."""
+
+
+@dataclass
+class Staged:
+    """A form whose file waits in a folder of its own."""
+
+    folder: Path
+    fields: dict[str, str] = field(default_factory=dict)
+    name: str = ""
+    size: int = 0
+    sha256: str = ""
+    head: bytes = b""
+    tail: bytes = b""
+
+    @property
+    def path(self) -> Path:
+        return self.folder / "upload"
+
+
+@contextmanager
+def staged(stream: BinaryIO, content_type: str, max_bytes: int, parent: Path) -> Iterator[Staged]:
+    """Read the form; what was written is removed in the end.
+
+    Raises `BadRequest` for what is no form, `PayloadTooLarge` as soon as the file is, `ValidationFailed` for a form
+    with something else in it.
+    """
+    mime, options = parse_options_header(content_type)
+    if mime != "multipart/form-data" or not options.get("boundary"):
+        raise BadRequest("Send multipart/form-data with the parts `file` and `purpose`")
+    parent.mkdir(parents=True, exist_ok=True)
+    with TemporaryDirectory(dir=parent, prefix="upload-") as folder:
+        form = Staged(Path(folder))
+        decoder = MultipartDecoder(options["boundary"].encode(), max_form_memory_size=None, max_parts=PARTS)
+        try:
+            _read(stream, decoder, form, max_bytes)
+        except (ValueError, RequestEntityTooLarge):
+            raise BadRequest("The form is not multipart/form-data, or not whole") from None
+        if not form.sha256:
+            raise ValidationFailed.of("file", "is missing")
+        if not form.size:
+            raise ValidationFailed.of("file", "is empty")
+        yield form
+
+
+def _read(stream: BinaryIO, decoder: MultipartDecoder, form: Staged, max_bytes: int) -> None:
+    digest = hashlib.sha256()
+    reading, written = "", None
+    try:
+        while True:
+            event = decoder.next_event()
+            if isinstance(event, NeedData):
+                decoder.receive_data(stream.read(CHUNK_BYTES) or None)
+            elif isinstance(event, File):
+                if event.name != "file" or written is not None:
+                    raise ValidationFailed.of(event.name or "file", "is not a file of this form")
+                reading, form.name = "file", Path(event.filename.replace("\\", "/")).name
+                written = form.path.open("wb")
+            elif isinstance(event, Field):
+                if event.name not in FIELDS:
+                    raise ValidationFailed.of(event.name or "form", "is not a field of this form")
+                reading = event.name
+                if reading in form.fields:
+                    raise ValidationFailed.of(reading, "was given more than once")
+                form.fields[reading] = ""
+            elif isinstance(event, Data) and reading == "file":
+                assert written is not None
+                form.size += len(event.data)
+                if form.size > max_bytes:
+                    raise PayloadTooLarge(f"A file may have {max_bytes} bytes at most")
+                digest.update(event.data)
+                written.write(event.data)
+                form.head = (form.head + event.data[:HEAD_BYTES])[:HEAD_BYTES]
+                form.tail = (form.tail + event.data)[-HEAD_BYTES:]
+            elif isinstance(event, Data):
+                form.fields[reading] += event.data.decode("utf-8", "replace")
+                if len(form.fields[reading]) > FIELD_BYTES:
+                    raise ValidationFailed.of(reading, "is too long")
+            elif isinstance(event, Epilogue):
+                break
+    finally:
+        if written is not None:
+            written.close()
+    form.sha256 = digest.hexdigest() if written is not None else ""

@@ -1,0 +1,1 @@
+"""Re-encoding of pictures, in processes of its own."""
