@@ -7,7 +7,7 @@ from typing import Any, Final
 from flask import g, request
 
 from schemas.base import Caller
-from services.chassis import ids
+from services.chassis import audit, ids
 from services.chassis.context import new_traceparent
 from services.chassis.errors import ValidationFailed
 
@@ -16,6 +16,7 @@ _TRACEPARENT: Final = re.compile(r"00-(?!0{32})[0-9a-f]{32}-(?!0{16})[0-9a-f]{16
 _CART_ID: Final = re.compile(r"[A-Za-z0-9_\-]{16,64}")
 _ORDER_KEY: Final = re.compile(r"[A-Za-z0-9_\-]{8,200}")
 
+_READING: Final = frozenset({"GET", "HEAD", "OPTIONS"})
 NOBODY: Final = Caller()
 
 
@@ -39,12 +40,16 @@ class Visit:
 
     def context(self) -> dict[str, Any]:
         """What goes along with every call that this request makes."""
-        return {
+        carried: dict[str, Any] = {
             "request_id": self.request_id,
             "user_id": self.caller.user_id,
             "session_id": self.session_id,
             "traceparent": self.traceparent,
         }
+        if request.environ["REQUEST_METHOD"] not in _READING:  # only what may change something is audited
+            agent = request.environ.get("HTTP_USER_AGENT")
+            carried["actor"] = audit.told(self.caller.email, self.caller.roles, request.remote_addr, agent)
+        return carried
 
 
 def begin() -> None:

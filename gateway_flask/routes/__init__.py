@@ -1,8 +1,11 @@
 """The routes, one module for each area of the API."""
 
+from typing import Final
+
 from flask_openapi3 import OpenAPI
 
 from gateway_flask.routes import (
+    audit,
     auth,
     cart,
     categories,
@@ -17,9 +20,24 @@ from gateway_flask.routes import (
     users,
 )
 
+AREAS: Final = (
+    auth,
+    users,
+    products,
+    categories,
+    taxes,
+    inventory,
+    cart,
+    shipping,
+    orders,
+    payments,
+    files,
+    audit,
+)
+
 
 def install(app: OpenAPI) -> None:
     """Add every route to the app."""
-    for area in (auth, users, products, categories, taxes, inventory, cart, shipping, orders, payments, files):
+    for area in AREAS:
         app.register_api(area.api.blueprint)
     system.install(app)

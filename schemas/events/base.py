@@ -30,6 +30,9 @@ class EventMeta(BaseModel):
     sequence: int | None = None
     """The aggregate's version after this event, where its aggregate has one."""
     request_id: str | None = None
+    user_id: str | None = None
+    actor: str | None = None
+    """The vendor or administrator who asked for it, as JSON."""
 
 
 class Event(BaseModel):
@@ -92,6 +95,8 @@ class Event(BaseModel):
             time=envelope["time"],
             sequence=envelope.get("sequence"),
             request_id=envelope.get("requestid"),
+            user_id=envelope.get("userid"),
+            actor=envelope.get("actor"),
         )
         return event
 

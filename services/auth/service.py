@@ -57,6 +57,7 @@ class AuthService(Service):
         """Sign in. Raises `InvalidCredentials`: the same answer in the same time whatever is wrong."""
         user, hashed = self.store.credentials(str(command.email))
         if not self._passwords.matches(command.password, hashed) or user is None:
+            self.store.refuse(str(command.email))
             raise InvalidCredentials()
         return self._sign_in(user, command.user_agent, command.address)
 

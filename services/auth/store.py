@@ -46,6 +46,7 @@ class AccountStore(PostgresStore):
                 user_id=user_id, email=email, first_name=names[0], last_name=names[1], roles=roles
             )
             self.emit(session, registered)
+            self.audit(session, "account.create", ("account", user_id), after={"email": email, "roles": roles})
             user = _user(self._account(session, accounts.c.id == user_id))
             self.remember(session, key, user)
             return user
@@ -76,7 +77,13 @@ class AccountStore(PostgresStore):
                 session,
                 UserLoggedIn(user_id=user_id, session_id=session_id, user_agent=user_agent, address=address),
             )
+            self.audit(session, "session.open", ("account", user_id), after={"session_id": session_id})
         return session_id
+
+    def refuse(self, email: str) -> None:
+        """Record that somebody could not sign in with this address."""
+        with self.transaction() as session:
+            self.audit(session, "session.refuse", ("account", normalised(email)))
 
     def rotate(self, shown: str, fresh: str, expires_at: datetime, now: datetime) -> tuple[dict[str, Any], str] | None:
         """Swap a refresh token for the next one: the account and the session's id.
@@ -92,6 +99,7 @@ class AccountStore(PostgresStore):
             if verdict is Verdict.REUSED:
                 self._end(session, sessions.c.id == token.session_id)
                 self.emit(session, RefreshTokenReused(user_id=token.user_id, session_id=token.session_id))
+                self.audit(session, "session.revoke", ("account", token.user_id), {"session_id": token.session_id})
                 return None
             session.execute(update(refresh_tokens).where(refresh_tokens.c.digest == shown).values(used_at=now))
             session.execute(
@@ -125,6 +133,7 @@ class AccountStore(PostgresStore):
         with self.transaction() as session:
             for row in self._end(session, condition):
                 self.emit(session, UserLoggedOut(user_id=row.user_id, session_id=row.id))
+                self.audit(session, "session.close", ("account", row.user_id), before={"session_id": row.id})
 
     def _end(self, session: Session, condition: Any) -> list[Row[Any]]:
         ended = session.execute(

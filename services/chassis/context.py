@@ -13,8 +13,9 @@ from typing import Any
 
 import structlog
 
-CARRIED = ("request_id", "user_id", "session_id", "traceparent")
-"""What travels along the whole way, from the gateway to the Kafka record."""
+CARRIED = ("request_id", "user_id", "session_id", "traceparent", "actor")
+"""What travels along the whole way, from the gateway to the last service; `actor` only with requests that may change
+something: who is asking and from where, as JSON, for the audit trail."""
 
 _current: ContextVar[dict[str, Any]] = ContextVar("request_context")
 _EMPTY: dict[str, Any] = {}

@@ -1,14 +1,14 @@
 """CloudEvents 1.0 envelopes (structured JSON) around our events.
 
 https://github.com/cloudevents/spec/blob/v1.0.2/cloudevents/spec.md; `sequence` and `traceparent` are its documented
-extensions, `requestid` and `userid` ours.
+extensions, `requestid`, `userid` and `actor` (a vendor or administrator who asked for it, as JSON) ours.
 """
 
 from datetime import datetime
 from typing import Any
 
 from schemas.events.base import Event
-from services.chassis import clock, context, ids
+from services.chassis import audit, clock, context, ids
 
 
 def envelope(event: Event, sequence: int | None = None, at: datetime | None = None) -> dict[str, Any]:
@@ -30,6 +30,7 @@ def envelope(event: Event, sequence: int | None = None, at: datetime | None = No
         "requestid": carried.get("request_id"),
         "userid": carried.get("user_id"),
         "traceparent": carried.get("traceparent"),
+        "actor": audit.staff(),
     }
     return wrapped | {key: value for key, value in extensions.items() if value is not None}
 

@@ -60,6 +60,12 @@ class EventConsumer(SharedExtension, ProviderCollector):
             queue.bind(channel).declare()
 
     @property
+    def prefetch(self) -> int:
+        """How many messages may be here unsettled: what the workers can take, or whole batches."""
+        batches = [getattr(provider, "prefetch", 0) for provider in self._providers]
+        return max(int(self.queue_consumer.prefetch_count), *batches, 0)
+
+    @property
     def delays(self) -> Sequence[float]:
         """Seconds to wait before each further try."""
         return tuple(self.container.config["EVENT_RETRY_SECONDS"])

@@ -7,6 +7,7 @@ from typing import Final
 
 GATEWAY: Final = "gateway"
 BRIDGE: Final = "bridge"
+AUDIT: Final = "audit"
 
 PORT_OFFSETS: Final[dict[str, int]] = {
     GATEWAY: 0,
@@ -40,7 +41,10 @@ JOURNEY_SERVICES: Final = (
     "notifications",
 )
 """Those of the way from a product to a paid order."""
-PLATFORM_SERVICES: Final[tuple[str, ...]] = ("files",)
+PLATFORM_SERVICES: Final = (
+    "files",
+    "audit",
+)
 """What a shop wants around it. Nothing of the journey waits for one of these: each may be away."""
 SERVICES: Final = (*JOURNEY_SERVICES, *PLATFORM_SERVICES)
 """All that exist today; the other ports are kept for those that follow."""
@@ -52,6 +56,7 @@ POSTGRES_SERVICES: Final = (
     "payments",
     "orders",
     "files",
+    "audit",
 )
 MONGO_SERVICES: Final = (
     "products",

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import TypeVar
 
-from sqlalchemy import text
+from sqlalchemy import create_engine, text
 
 from services.chassis.migrations import steps
 from services.chassis.settings import Settings
@@ -30,9 +30,11 @@ def connect_postgres(service: str, store_class: type[P], size: int = 32) -> Iter
         store.seed()
         yield store
     finally:
-        with store.transaction() as session:
-            session.execute(text(f'drop schema "{schema}" cascade'))
         store.close()
+        owner = create_engine(postgres.service_url(url, schema))
+        with owner.begin() as connection:
+            connection.execute(text(f'drop schema "{schema}" cascade'))
+        owner.dispose()
 
 
 @contextmanager

@@ -11,6 +11,7 @@ from typing import Any, TypeVar
 from schemas.events import payments as events
 from schemas.events.base import Event
 from schemas.payments import Authorise
+from services.chassis import audit
 from services.chassis.errors import InvalidState, ValidationFailed
 from services.chassis.stores.postgres import Session
 from services.payments import domain
@@ -59,6 +60,9 @@ class Till:
             except ProviderRefuses:
                 if self._look_up(payment) != Standing("captured", take):
                     raise
+            if audit.staff():  # what the checkout takes by itself is in the order's own history
+                told = {"captured": take, "currency": payment.currency}
+                self.store.audit(session, "payment.capture", ("payment", payment.id), {"captured": 0}, told)
             return self._record_capture(session, payment, take)
 
     def refund(
@@ -71,7 +75,7 @@ class Till:
             if known is None:
                 domain.check_currency(payment, currency)
                 part = domain.amount_to_refund(payment, amount)
-                self.store.plan_refund(session, Refund(refund_id, payment.id, part, reason, "pending"))
+                self._plan(session, payment, Refund(refund_id, payment.id, part, reason, "pending"))
             else:
                 domain.check_same_refund(known, payment_id, amount)
         self.finish_refunds(payment_id)
@@ -94,7 +98,7 @@ class Till:
             if payment.status in domain.TAKEN:
                 refund_id = domain.reversal_id(payment)
                 rest = Refund(refund_id, payment.id, payment.refundable, reason, "pending")
-                self.store.plan_refund(session, rest)
+                self._plan(session, payment, rest)
         if refund_id is not None:
             self.finish_refunds(planned.id)
             self._check_given_back(refund_id)
@@ -188,6 +192,12 @@ class Till:
             refund = self.store.find_refund(session, refund_id)
         if refund is not None and refund.status == "failed":
             raise InvalidState("The payment provider refused the refund", [{"refund_id": refund_id}])
+
+    def _plan(self, session: Session, payment: Payment, refund: Refund) -> None:
+        self.store.plan_refund(session, refund)
+        before, after = {"refunded": payment.refunded}, {"refunded": payment.refunded + refund.amount}
+        told = {"currency": payment.currency, "refund_id": refund.id, "reason": refund.reason}
+        self.store.audit(session, "payment.refund", ("payment", payment.id), before, after | told)
 
     def _look_up(self, payment: Payment) -> Standing:
         provider = self._provider(payment.provider)

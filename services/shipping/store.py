@@ -96,6 +96,8 @@ class ShippingStore(PostgresStore):
                     user_id=command.user_id,
                 ),
             )
+            told = {"order_id": command.order_id, "carrier": carrier, "tracking_number": tracking_number}
+            self.audit(session, "shipment.create", ("shipment", shipment_id), after=told)
             shown = self._shown(session, shipments.c.id == shipment_id)
             self.remember(session, command.idempotency, shown)
             return shown
@@ -115,6 +117,8 @@ class ShippingStore(PostgresStore):
                 update(shipments).where(shipments.c.id == shipment_id).values(status=status, updated_at=func.now())
             )
             self.emit(session, ShipmentMoved(order_id=row.order_id, **station))
+            changed = {"status": status, "location": location, "message": message}
+            self.audit(session, "shipment.move", ("shipment", shipment_id), {"status": row.status}, changed)
             return self._shown(session, shipments.c.id == shipment_id)
 
     def read(self, shipment_id: str) -> dict[str, Any]:

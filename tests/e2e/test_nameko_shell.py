@@ -17,6 +17,7 @@ CALLS = {
     "cart": "n.rpc.cart.get_cart(user_id='0197a000-0000-7000-8000-00000000000f')",
     "shipping": "n.rpc.shipping.methods()",
     "payments": "n.rpc.payments.status_of('nobodys')",
+    "audit": "n.rpc.audit.entries()",
     "orders": "n.rpc.orders.list_orders({}, {'user_id': '0197a000-0000-7000-8000-00000000000f'})",
     "files": "n.rpc.files.list_files({}, {'user_id': '0197a000-0000-7000-8000-00000000000f'})",
 }

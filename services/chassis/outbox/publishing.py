@@ -8,7 +8,7 @@ import amqp
 
 from services.chassis.envelopes import exchange_of
 from services.chassis.queues import bridge_queue, dead_queue, intake_queue, make
-from services.chassis.registry import BRIDGE
+from services.chassis.registry import AUDIT, BRIDGE
 from services.chassis.telemetry import EVENTS_PUBLISHED
 from services.chassis.wire import PERSISTENT, connect, dumps
 
@@ -93,11 +93,15 @@ class ConfirmingPublisher:
         self._by_tag[self._sent] = wrapped["id"]
 
     def _declare(self, exchange: str) -> None:
-        """The exchange, as Nameko's event handlers declare it, so that both can; and the bridge's queue at it."""
+        """The exchange, as Nameko's event handlers declare it, and the queue of whoever must hear all of it."""
         self._channel.exchange_declare(exchange, "topic", durable=True, auto_delete=False)
-        for queue in (dead_queue(BRIDGE), bridge_queue(BRIDGE)):
+        if exchange == f"{AUDIT}.events":
+            listening, queues = AUDIT, (dead_queue(AUDIT), intake_queue(AUDIT))
+        else:
+            listening, queues = BRIDGE, (dead_queue(BRIDGE), bridge_queue(BRIDGE))
+        for queue in queues:
             make(queue, self._channel)
-        self._channel.queue_bind(intake_queue(BRIDGE).name, exchange, "#")
+        self._channel.queue_bind(intake_queue(listening).name, exchange, "#")
 
     def _settle(self, tag: int, multiple: bool) -> list[int]:
         tags = [open_tag for open_tag in self._open if open_tag <= tag] if multiple else [tag]

@@ -1,6 +1,6 @@
 """MongoDB: a client per process, transactions with an outbox collection, hot documents that carry their events."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from datetime import timedelta
 from typing import Any, ClassVar, Generic, TypeVar
@@ -13,7 +13,7 @@ from pymongo.errors import DuplicateKeyError
 
 from schemas.base import Idempotency
 from schemas.events.base import Event
-from services.chassis import clock
+from services.chassis import audit, clock
 from services.chassis.envelopes import envelope
 from services.chassis.errors import IdempotencyInProgress, IdempotencyKeyReused
 from services.chassis.outbox.mongo import MongoRelay
@@ -78,6 +78,17 @@ class MongoStore:
         """Publish an event if, and only if, this transaction commits."""
         wrapped = envelope(event, sequence)
         self.db["outbox"].insert_one({"_id": wrapped["id"], "event": wrapped}, session=session)
+
+    def audit(
+        self,
+        session: ClientSession,
+        action: str,
+        resource: tuple[str, str],
+        before: Mapping[str, Any] | None = None,
+        after: Mapping[str, Any] | None = None,
+    ) -> None:
+        """Tell the audit trail in this transaction what was done to which (type, id); see `chassis.audit.record`."""
+        self.emit(session, audit.record(action, resource, before, after))
 
     def pending(self, event: Event, sequence: int | None = None) -> Document:
         """The event as a hot document carries it: `$push` it to `outbox` in the update that makes it true."""

@@ -1,6 +1,6 @@
 """PostgreSQL: a pool per process, one transaction per unit of work, with outbox, inbox and idempotency in it."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any, ClassVar, Generic, TypeVar
 
@@ -11,6 +11,7 @@ from sqlalchemy.engine import make_url
 
 from schemas.base import Idempotency
 from schemas.events.base import Event
+from services.chassis import audit
 from services.chassis.envelopes import envelope
 from services.chassis.errors import IdempotencyInProgress, IdempotencyKeyReused
 from services.chassis.outbox.postgres import OutboxTable, PostgresRelay
@@ -32,9 +33,11 @@ KEEP_DAYS = 7
 """How long keys and seen events are remembered: clients and brokers try again within minutes, people within days."""
 
 
-def service_url(url: str, schema: str) -> str:
-    """The SQLAlchemy URL of one service's own schema in the database that `url` names."""
+def service_url(url: str, schema: str, role: str | None = None) -> str:
+    """The SQLAlchemy URL of one service's own schema in the database that `url` names, for working as `role`."""
     options = f"-csearch_path={schema} -cstatement_timeout=8000 -clock_timeout=6000"
+    if role is not None:
+        options += f" -crole={role}"
     parsed = make_url(url).set(drivername="postgresql+psycopg2")
     return parsed.update_query_dict({"options": options, "connect_timeout": "3"}).render_as_string(hide_password=False)
 
@@ -77,6 +80,8 @@ class PostgresStore:
     """The base of a service's store: transactions, and what goes into them beside the service's own rows."""
 
     outbox_table: ClassVar[OutboxTable] = OutboxTable()
+    role: ClassVar[str | None] = None
+    """The database role that the store works as; None: the one that it signs in with."""
 
     def __init__(self, engine: Engine) -> None:
         self.engine = engine
@@ -108,6 +113,17 @@ class PostgresStore:
         """Publish an event if, and only if, this transaction commits."""
         wrapped = envelope(event, sequence)
         session.outbox.append({"id": wrapped["id"], "body": dumps(wrapped).decode()})
+
+    def audit(
+        self,
+        session: Session,
+        action: str,
+        resource: tuple[str, str],
+        before: Mapping[str, Any] | None = None,
+        after: Mapping[str, Any] | None = None,
+    ) -> None:
+        """Tell the audit trail in this transaction what was done to which (type, id); see `chassis.audit.record`."""
+        self.emit(session, audit.record(action, resource, before, after))
 
     def first_time(self, session: Session, event: Event, handler: str = "") -> bool:
         """Record in this transaction that the event was handled; False when it had been already."""
@@ -167,7 +183,7 @@ class Postgres(Database, Generic[S]):
     def setup(self) -> None:
         settings = self.container.config["SETTINGS"]
         service = self.container.service_name
-        url = service_url(settings.postgres_url, service)
+        url = service_url(settings.postgres_url, service, self.store_class.role)
         uris = self.container.config.setdefault(DB_URIS_KEY, {})
         uris[f"{service}:{self.store_class.__name__}"] = url.replace("{", "{{").replace("}", "}}")
         self.engine_options = engine_options(settings.workers)
@@ -202,4 +218,4 @@ class Postgres(Database, Generic[S]):
 
 def open_store(store_class: type[S], url: str, schema: str, size: int = 5) -> S:
     """A store outside of a service: for migrations, tools and tests."""
-    return store_class(create_engine(service_url(url, schema), **engine_options(size)))
+    return store_class(create_engine(service_url(url, schema, store_class.role), **engine_options(size)))

@@ -26,7 +26,7 @@ class InventoryStore(MongoStore):
         self.levels = Levels(database["levels"], self.pending)
         self.counts = Counts(self.levels, self.pending)
         self.reservations = Reservations(database["reservations"], self.levels)
-        self.warehouses = Warehouses(database["warehouses"], self.counts)
+        self.warehouses = Warehouses(self, self.counts)
 
     def indexes(self) -> None:
         super().indexes()
@@ -42,14 +42,14 @@ class InventoryStore(MongoStore):
     ) -> Document:
         """Correct what is on hand, once per key."""
         place = self.warehouses.place(warehouse)
-        if idempotency is None:
-            return self.counts.adjust(sku, delta, note, place, threshold)
 
         def work(session: ClientSession) -> Document:
             replay = self.claim(session, idempotency)
             if replay is not None:
                 return dict(replay)
             level = self.counts.adjust(sku, delta, note, place, threshold, session)
+            before, after = {"on_hand": level["on_hand"] - delta}, {"on_hand": level["on_hand"], "reason": note}
+            self.audit(session, "stock.adjust", ("sku", sku), before, after)
             self.remember(session, idempotency, level)
             return level
 

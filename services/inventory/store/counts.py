@@ -8,6 +8,7 @@ from pymongo.errors import BulkWriteError
 
 from schemas.events.base import Event
 from schemas.events.inventory import StockChanged
+from services.chassis import audit
 from services.chassis.errors import NotFound, OutOfStock
 from services.chassis.paging import Paging, page
 from services.inventory.store import pipelines
@@ -85,7 +86,10 @@ class Counts:
             "low_stock_threshold": threshold,
             "holds": [],
             "version": 1,
-            "outbox": [self._pending(said) | {"sequence": 1}],
+            "outbox": [
+                self._pending(said) | {"sequence": 1},
+                self._pending(audit.record("stock.set", ("sku", sku), None, {"on_hand": on_hand})),
+            ],
         }
 
     def reprioritise(self, warehouse: str, priority: int, session: ClientSession) -> None:

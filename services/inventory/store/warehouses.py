@@ -2,11 +2,10 @@
 
 from typing import Any
 
-from pymongo import ReturnDocument
 from pymongo.client_session import ClientSession
-from pymongo.collection import Collection
 
 from services.chassis.errors import Conflict, NotFound
+from services.chassis.stores.mongo import MongoStore
 from services.inventory.store.counts import Counts
 from services.inventory.store.levels import Document
 
@@ -16,8 +15,9 @@ BY_PRIORITY = [("priority", 1), ("_id", 1)]
 class Warehouses:
     """The `warehouses` collection."""
 
-    def __init__(self, collection: Collection[Document], counts: Counts) -> None:
-        self.warehouses = collection
+    def __init__(self, store: MongoStore, counts: Counts) -> None:
+        self.store = store
+        self.warehouses = store.db["warehouses"]
         self.counts = counts
 
     def indexes(self) -> None:
@@ -34,14 +34,14 @@ class Warehouses:
         """Make or change a warehouse; its new priority holds for every level at once."""
 
         def work(session: ClientSession) -> Document:
-            saved = self.warehouses.find_one_and_replace(
-                {"_id": code}, values, upsert=True, return_document=ReturnDocument.AFTER, session=session
-            )
+            before = self.warehouses.find_one_and_replace({"_id": code}, values, upsert=True, session=session)
             self.counts.reprioritise(code, values["priority"], session)
-            return to_warehouse(saved)
+            known = to_warehouse(before) if before else None
+            after = to_warehouse(values | {"_id": code})
+            self.store.audit(session, "warehouse.set", ("warehouse", code), known, after)
+            return after
 
-        with self.warehouses.database.client.start_session() as session:
-            return session.with_transaction(work)
+        return self.store.in_transaction(work)
 
     def delete(self, code: str) -> None:
         self.place(code)
@@ -49,7 +49,13 @@ class Warehouses:
             raise Conflict("There is stock in this warehouse", [{"field": "code", "message": "still has stock"}])
         if self.warehouses.count_documents({}, limit=2) < 2:
             raise Conflict("The last warehouse stays", [{"field": "code", "message": "is the only warehouse"}])
-        self.warehouses.delete_one({"_id": code})
+
+        def work(session: ClientSession) -> None:
+            gone = self.warehouses.find_one_and_delete({"_id": code}, session=session)
+            if gone is not None:
+                self.store.audit(session, "warehouse.delete", ("warehouse", code), before=to_warehouse(gone))
+
+        self.store.in_transaction(work)
 
     def place(self, code: str | None) -> Document:
         """The named warehouse, or the one of highest priority."""

@@ -130,6 +130,16 @@ def to_detail(document: Document) -> Document:
     return {**document["listing"], **document["detail"], "variants": document["variants"]}
 
 
+def audited(document: Document) -> Document:
+    """What the audit trail compares: what an editor wrote, without what is counted and rated."""
+    kept = {name: value for name, value in to_write(document).items() if name != "external_id"}
+    kept["variants"] = [
+        {name: value for name, value in variant.items() if name not in ("available", "in_stock")}
+        for variant in document["variants"]
+    ]
+    return kept
+
+
 def to_write(document: Document) -> Document:
     """The stored product as its editor would send it."""
     listing, detail = document["listing"], document["detail"]

@@ -17,7 +17,7 @@ class ProductStore(MongoStore):
 
     def __init__(self, database: Database[Document], total_seconds: float = 0.0, tax_seconds: float = 0.0) -> None:
         super().__init__(database)
-        self.tax = TaxRates(database["tax_rates"], tax_seconds)
+        self.tax = TaxRates(self, tax_seconds)
         self.stock = Stock(database["stock"], database["products"])
         self.reading = Reading(database["products"], self.tax, total_seconds)
         self.categories = Categories(self)

@@ -88,6 +88,7 @@ class Categories:
             row = _new_row(category.slug or slugify(category.name), category.name, parent, category.position)
             self.categories.insert_one(row, session=session)
             self.store.emit(session, _changed(row))
+            self.store.audit(session, "category.create", ("category", row["slug"]), after=_to_category(row))
             return _to_category(row)
 
         return self._unique(work)
@@ -102,6 +103,8 @@ class Categories:
             after = {**_new_row(category.slug or slug, category.name, parent, category.position), "_id": before["_id"]}
             self._move(session, before, after)
             self.store.emit(session, _changed(after))
+            thing = ("category", after["slug"])
+            self.store.audit(session, "category.update", thing, _to_category(before), _to_category(after))
             return _to_category(after)
 
         return self._unique(work)
@@ -118,6 +121,7 @@ class Categories:
                 raise Conflict("There are products in this category", [{"field": "slug", "message": "has products"}])
             self.categories.delete_one({"_id": row["_id"]}, session=session)
             self.store.emit(session, _changed(row, deleted=True))
+            self.store.audit(session, "category.delete", ("category", slug), before=_to_category(row))
 
         self.store.in_transaction(work)
 

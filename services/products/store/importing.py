@@ -20,6 +20,7 @@ from services.products.domain.documents import (
     CategoryFacts,
     Document,
     Identity,
+    audited,
     build,
     event_fields,
     rating_of,
@@ -99,6 +100,13 @@ class Importing:
             writes.append(ReplaceOne({"_id": after["_id"]}, after) if before else InsertOne(after))
             said = event_of(before, after) if before else ProductCreated(**event_fields(after))
             self.store.emit(session, said, sequence=after["version"])
+            self.store.audit(
+                session,
+                "product.update" if before else "product.create",
+                ("product", after["_id"]),
+                audited(before) if before else None,
+                audited(after),
+            )
             outcomes.append(Outcome(row.index, "updated" if before else "created", after["_id"], after["slug"]))
         if writes:
             self.products.bulk_write(writes, ordered=True, session=session)

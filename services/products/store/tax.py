@@ -3,10 +3,10 @@
 import time
 from collections.abc import Mapping
 
-from pymongo import ReturnDocument
-from pymongo.collection import Collection
+from pymongo.client_session import ClientSession
 
 from services.chassis.errors import NotFound
+from services.chassis.stores.mongo import MongoStore
 from services.products.domain.documents import Document
 from services.products.domain.tax import SEEDED, Key
 
@@ -14,8 +14,9 @@ from services.products.domain.tax import SEEDED, Key
 class TaxRates:
     """The `tax_rates` collection; `_id` is `COUNTRY:REGION:class`."""
 
-    def __init__(self, collection: Collection[Document], seconds: float) -> None:
-        self.collection = collection
+    def __init__(self, store: MongoStore, seconds: float) -> None:
+        self.store = store
+        self.collection = store.db["tax_rates"]
         self._seconds = seconds
         self._rates: dict[Key, int] = {}
         self._until = 0.0
@@ -44,15 +45,24 @@ class TaxRates:
     def put(self, values: Document) -> Document:
         """Set the rate of a class in a country or region."""
         key = _id(values["country"], values["region"], values["tax_class"])
-        saved = self.collection.find_one_and_replace(
-            {"_id": key}, values, upsert=True, return_document=ReturnDocument.AFTER
-        )
+
+        def work(session: ClientSession) -> None:
+            before = self.collection.find_one_and_replace({"_id": key}, values, upsert=True, session=session)
+            self.store.audit(session, "tax.set", ("tax_rate", key), _to_rate(before) if before else None, values)
+
+        self.store.in_transaction(work)
         self._until = 0.0
-        return _to_rate(saved or {})
+        return _to_rate(values | {"_id": key})
 
     def delete(self, key: str) -> None:
-        if not self.collection.delete_one({"_id": key}).deleted_count:
-            raise NotFound("There is no such tax rate")
+
+        def work(session: ClientSession) -> None:
+            before = self.collection.find_one_and_delete({"_id": key}, session=session)
+            if before is None:
+                raise NotFound("There is no such tax rate")
+            self.store.audit(session, "tax.delete", ("tax_rate", key), before=_to_rate(before))
+
+        self.store.in_transaction(work)
         self._until = 0.0
 
 

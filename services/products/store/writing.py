@@ -18,6 +18,7 @@ from services.products.domain.documents import (
     CategoryFacts,
     Document,
     Identity,
+    audited,
     build,
     event_fields,
     rating_of,
@@ -62,6 +63,7 @@ class Writing:
             document = self._built(session, product, identity, None)
             self.products.insert_one(document, session=session)
             self.store.emit(session, ProductCreated(**event_fields(document)), sequence=1)
+            self.store.audit(session, "product.create", ("product", product_id), after=audited(document))
             return to_detail(document)
 
         return self._once(work, idempotency, product)
@@ -93,6 +95,8 @@ class Writing:
                 return to_detail(before)
             self.products.replace_one({"_id": before["_id"]}, after, session=session)
             self.store.emit(session, event_of(before, after), sequence=after["version"])
+            thing = ("product", str(before["_id"]))
+            self.store.audit(session, "product.update", thing, audited(before), audited(after))
             return to_detail(after)
 
         return self._once(work, idempotency, asked)
@@ -107,6 +111,7 @@ class Writing:
             self.products.delete_one({"_id": before["_id"]}, session=session)
             gone = ProductArchived(**event_fields(before) | {"status": "archived"})
             self.store.emit(session, gone, sequence=before["version"] + 1)
+            self.store.audit(session, "product.delete", ("product", str(before["_id"])), before=audited(before))
             return {}
 
         self._once(work, idempotency, None)

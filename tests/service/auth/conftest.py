@@ -46,7 +46,7 @@ class Desk:
         with self.store.transaction() as session:
             bodies = session.execute(select(outbox.c.body).order_by(outbox.c.position)).scalars()
             events = [orjson.loads(body) for body in bodies]
-        return [event["type"] for event in events if event["subject"] == user_id]
+        return [event["type"] for event in events if event["subject"] == user_id and event["source"] == "/auth"]
 
 
 def new_email() -> str:

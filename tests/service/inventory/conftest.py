@@ -48,9 +48,8 @@ class Shop:
     def said(self, sku: str) -> list[tuple[str, Any]]:
         """Type and reason (or figure) of the events that the level carries."""
         document = self.store.db["levels"].find_one({"_id": sku}) or {}
-        return [
-            (event["type"], event["data"].get("reason", event["data"]["available"])) for event in document["outbox"]
-        ]
+        mine = [event for event in document["outbox"] if event["source"] == "/inventory"]
+        return [(event["type"], event["data"].get("reason", event["data"]["available"])) for event in mine]
 
     def check(self, sku: str) -> None:
         """What must hold of every level at every moment."""

@@ -98,7 +98,7 @@ class Shop:
         with self.store.transaction() as session:
             bodies = session.execute(select(outbox.c.body).order_by(outbox.c.position)).scalars()
             events = [orjson.loads(body) for body in bodies]
-        return [event["type"] for event in events if event["subject"] == payment.id]
+        return [event["type"] for event in events if event["subject"] == payment.id and event["source"] == "/payments"]
 
     def check_books(self) -> None:
         """What we say we have is what the bank has taken and not given back."""

@@ -56,7 +56,7 @@ class Catalogue:
 
     def said(self) -> list[tuple[str, int | None]]:
         events = [row["event"] for row in self.store.db["outbox"].find().sort("_id")]
-        return [(event["type"], event.get("sequence")) for event in events]
+        return [(event["type"], event.get("sequence")) for event in events if event["source"] == "/products"]
 
 
 @pytest.fixture(scope="module")

@@ -57,7 +57,8 @@ class Desk:
         with self.store.transaction() as session:
             bodies = session.execute(select(outbox.c.body).order_by(outbox.c.position)).scalars()
             events = [orjson.loads(body) for body in bodies]
-        return [(event["type"], event["data"].get("status")) for event in events if event["subject"] == shipment_id]
+        mine = [event for event in events if event["subject"] == shipment_id and event["source"] == "/shipping"]
+        return [(event["type"], event["data"].get("status")) for event in mine]
 
 
 @pytest.fixture(scope="module")

@@ -47,8 +47,8 @@ def test_records_say_that_they_are_cloud_events() -> None:
 
 
 def test_every_service_is_heard() -> None:
-    assert set(SERVICES) <= set(SOURCES)
-    assert not {"gateway", "bridge"} & set(SOURCES)
+    assert set(SERVICES) - {"audit"} <= set(SOURCES)
+    assert not {"gateway", "bridge", "audit"} & set(SOURCES)
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,87 @@
+"""The audit trail as administrators read it."""
+
+from datetime import UTC
+from typing import Annotated, Any
+
+from pydantic import AfterValidator, AwareDatetime, Field, StringConstraints
+
+from schemas.base import Moment, Schema
+
+_Name = Annotated[str, StringConstraints(min_length=1, max_length=100, pattern=r"^[a-z_.]+$")]
+_Utc = Annotated[AwareDatetime, AfterValidator(lambda moment: moment.astimezone(UTC))]
+
+
+class AuditFilter(Schema):
+    """Which entries; times are RFC 3339 with an offset, `from` included, `to` not."""
+
+    actor: Annotated[str, Field(min_length=1, max_length=100)] | None = None
+    """A user's id."""
+    action: _Name | None = None
+    """Such as `product.update`."""
+    resource_type: _Name | None = None
+    resource_id: Annotated[str, Field(min_length=1, max_length=200)] | None = None
+    from_: _Utc | None = Field(None, alias="from")
+    to: _Utc | None = None
+
+    @property
+    def is_open(self) -> bool:
+        """Whether nothing is filtered out."""
+        return all(getattr(self, name) is None for name in AuditFilter.model_fields)
+
+
+class AuditQuery(AuditFilter):
+    """A page of entries, the newest first."""
+
+    page: Annotated[int, Field(ge=1, le=10_000)] = 1
+    limit: Annotated[int, Field(ge=1, le=100)] = 20
+
+
+class AuditActor(Schema):
+    """Who did it: a user, a guest, or the system itself."""
+
+    id: str | None
+    kind: str
+    email: str | None = None
+    roles: list[str]
+    api_key: str | None = None
+
+
+class AuditResource(Schema):
+    """What it was done to."""
+
+    type: str
+    id: str
+
+
+class AuditChange(Schema):
+    """One field that differs; secrets are masked."""
+
+    field: str
+    before: Any = None
+    after: Any = None
+
+
+class AuditEntry(Schema):
+    """An action. `hash` is SHA-256 over the entry's number, its content and `previous_hash`."""
+
+    seq: int
+    id: str
+    at: Moment
+    actor: AuditActor
+    action: str
+    resource: AuditResource
+    changes: list[AuditChange]
+    request_id: str | None
+    ip: str | None
+    user_agent: str | None
+    previous_hash: str
+    hash: str
+
+
+class AuditVerdict(Schema):
+    """Whether the chain holds; if not, its first wrong entry and why."""
+
+    valid: bool
+    entries: int
+    first_broken: int | None = None
+    reason: str | None = None

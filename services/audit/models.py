@@ -1,0 +1,31 @@
+"""The tables of audit: entries that only grow, and the checkpoints of their chain."""
+
+from typing import Final
+
+from sqlalchemy import BigInteger, Column, Computed, LargeBinary, MetaData, Table, Text
+from sqlalchemy.dialects.postgresql import JSONB, UUID
+
+ROLE: Final = "ultramarket_audit"
+"""Whom the service works as: it may read and add, and nothing else."""
+
+metadata = MetaData()
+
+entries = Table(
+    "entries",
+    metadata,
+    Column("seq", BigInteger, primary_key=True, autoincrement=False, comment="without a gap, from 1"),
+    Column("id", UUID(as_uuid=False), nullable=False, unique=True, comment="the event's"),
+    Column("body", Text, nullable=False, comment="canonical JSON; what the hash covers"),
+    Column("previous_hash", LargeBinary, nullable=False),
+    Column("hash", LargeBinary, nullable=False),
+    Column("doc", JSONB, Computed("body::jsonb", persisted=True), comment="for filters; it can't differ from the body"),
+)
+
+checkpoints = Table(
+    "checkpoints",
+    metadata,
+    Column("seq", BigInteger, primary_key=True, autoincrement=False),
+    Column("hash", LargeBinary, nullable=False),
+    Column("at", Text, nullable=False),
+    Column("signature", LargeBinary, nullable=False, comment="HMAC-SHA256 under a key that the database doesn't have"),
+)

@@ -1,0 +1,131 @@
+"""The chain: what was kept can't be changed, taken out or put in unnoticed; and what is kept shows no secret."""
+
+from datetime import UTC, datetime
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from schemas.events.audit import ActionRecorded
+from services.audit.domain import GENESIS, Checkpoint, Verdict, Verifier, body_of, chained, link, sign
+from services.chassis import audit, context
+from services.chassis.envelopes import envelope
+
+KEY = b"the key of the checkpoints"
+AT = "2026-11-24T10:00:00.000000Z"
+
+
+def chain(*bodies: str) -> list[tuple[int, str, bytes, bytes]]:
+    entries = chained([(f"id-{number}", body) for number, body in enumerate(bodies)], 0, GENESIS)
+    return [(entry.seq, entry.body, entry.previous_hash, entry.hash) for entry in entries]
+
+
+def verdict(entries: list[tuple[int, str, bytes, bytes]], *checkpoints: Checkpoint) -> Verdict:
+    verifier = Verifier(checkpoints, KEY)
+    broken = verifier.broken_at(entries)
+    return Verdict(False, len(entries), *broken) if broken else verifier.finish()
+
+
+def checkpoint(seq: int, reached: bytes) -> Checkpoint:
+    return Checkpoint(seq, reached, AT, sign(seq, reached, AT, KEY))
+
+
+def test_an_entry_covers_its_place_its_content_and_the_one_before() -> None:
+    hashes = {link(1, "a", GENESIS), link(2, "a", GENESIS), link(1, "b", GENESIS), link(1, "a", bytes([1] * 32))}
+
+    assert len(hashes) == 4
+
+
+@given(st.lists(st.text(max_size=20), min_size=1, max_size=12), st.data())
+def test_whatever_is_changed_the_first_wrong_entry_is_named(bodies: list[str], data: st.DataObject) -> None:
+    entries = chain(*bodies)
+    assert verdict(entries) == Verdict(True, len(bodies))
+    at = data.draw(st.integers(0, len(bodies) - 1))
+    seq, body, previous, reached = entries[at]
+
+    changed = [*entries[:at], (seq, body + "!", previous, reached), *entries[at + 1 :]]
+    removed = [*entries[:at], *entries[at + 1 :]]
+
+    assert verdict(changed) == Verdict(False, len(bodies), at + 1, "its content was changed")
+    if at < len(bodies) - 1:
+        assert verdict(removed).first_broken == at + 1
+
+
+def test_a_chain_that_was_made_anew_differs_from_its_checkpoint() -> None:
+    """Whoever may change the table may recompute every hash, but has no key to sign what came of it."""
+    seen = checkpoint(2, chain("a", "b", "c")[1][3])
+
+    anew = chain("a", "B", "c")
+
+    assert verdict(anew, seen) == Verdict(False, 3, 2, "it is another one than the checkpoint saw")
+    forged = Checkpoint(2, anew[1][3], AT, seen.signature)
+    assert verdict(anew, forged) == Verdict(False, 3, 2, "the checkpoint's signature is wrong")
+
+
+def test_entries_cut_off_at_the_end_are_missed() -> None:
+    entries = chain("a", "b", "c")
+
+    cut = verdict(entries[:2], checkpoint(3, entries[2][3]))
+
+    assert (cut.valid, cut.first_broken) == (False, 3)
+
+
+def test_a_record_says_who_from_where_and_what_differs() -> None:
+    context.enter(
+        {
+            "request_id": "r-1",
+            "user_id": "u-1",
+            "actor": audit.told("ada@example.com", ["ADMIN"], "127.0.0.1", "curl/8"),
+        }
+    )
+
+    record = audit.record(
+        "product.update",
+        ("product", "p-1"),
+        {"title": "Mug", "version": 1, "price": {"amount": 1}},
+        {"title": "Cup", "version": 2, "price": {"amount": 1}},
+    )
+    context.enter({})
+
+    assert record.actor.model_dump(exclude_none=True) == {
+        "kind": "user",
+        "id": "u-1",
+        "email": "ada@example.com",
+        "roles": ["ADMIN"],
+        "ip": "127.0.0.1",
+        "user_agent": "curl/8",
+    }
+    assert [change.model_dump() for change in record.changes] == [{"field": "title", "before": "Mug", "after": "Cup"}]
+    assert (record.request_id, record.subject, record.topic()) == ("r-1", "p-1", "analytics-events")
+
+
+def test_what_nobody_asked_for_was_done_by_the_system() -> None:
+    context.enter({})
+
+    assert audit.actor().kind == "system"
+
+
+@pytest.mark.parametrize("field", ["password", "api_key", "refresh_token", "card_number", "client_secret"])
+def test_secrets_are_masked_wherever_they_stand(field: str) -> None:
+    [flat, nested] = audit.changes({}, {field: "s3cret", "z": {"inner": [{field: "s3cret"}]}})
+
+    assert (flat.before, flat.after) == (None, "***")
+    assert nested.after == {"inner": [{field: "***"}]}
+
+
+def test_a_long_value_is_cut() -> None:
+    [change] = audit.changes({}, {"description": "x" * 5000})
+
+    assert len(change.after) == 1001
+    assert change.after.endswith("x…")
+
+
+def test_a_body_is_canonical() -> None:
+    record = ActionRecorded(action="a.b", actor=audit.actor(), resource={"type": "t", "id": "1"})
+    wrapped = envelope(record, at=datetime(2026, 1, 2, tzinfo=UTC))
+
+    came = ActionRecorded.from_envelope(wrapped)
+    body = body_of(came.meta, came)
+
+    assert body.startswith('{"action":"a.b","actor":{"api_key":null,"email":null')
+    assert '"at":"2026-01-02T00:00:00.000000Z"' in body
