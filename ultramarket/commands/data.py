@@ -45,6 +45,7 @@ def seed(context: typer.Context, as_json: AsJson = False) -> None:
 def import_file(
     context: typer.Context,
     file: Annotated[Path, typer.Argument(exists=True, dir_okay=False, help=".json (a list), .jsonl or .csv")],
+    draw: Annotated[bool, typer.Option("--draw", help="Give each product a drawn picture.")] = False,
     as_json: AsJson = False,
 ) -> None:
     """Create or update products from a file; each refused row is named with its line and the reason.
@@ -54,6 +55,7 @@ def import_file(
     Exit code 1: a row was refused (the others were taken); 2: the file can't be read.
     """
     from ultramarket.api import as_administrator
+    from ultramarket.illustrating import Illustrator
     from ultramarket.importer import import_lines
 
     instance = chosen(context)
@@ -62,7 +64,8 @@ def import_file(
     except (catalogue.Unreadable, OSError, UnicodeDecodeError) as unreadable:
         fail(str(unreadable), USAGE)
     with refusals_end_the_command(), bar(f"importing {file.name}", len(lines), hidden=as_json) as advance:
-        outcome = import_lines(as_administrator(instance), lines, advance)
+        api = as_administrator(instance)
+        outcome = import_lines(api, Illustrator(api).illustrated(lines) if draw else lines, advance)
     _report(outcome.as_json(), as_json)
 
 

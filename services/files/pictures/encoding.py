@@ -67,7 +67,7 @@ def _write(picture: Image.Image, folder: Path) -> list[dict[str, Any]]:
         for kind in ("webp", "jpeg"):
             path = folder / f"{size}.{kind}"
             if kind == "webp":
-                plain.save(path, "WEBP", quality=82, method=3)
+                plain.save(path, "WEBP", quality=82, method=2)
             else:
                 _on_white(plain).save(path, "JPEG", quality=84, optimize=True, progressive=size == "full")
             facts = {"width": plain.width, "height": plain.height, "bytes": path.stat().st_size}

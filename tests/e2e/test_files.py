@@ -1,0 +1,234 @@
+"""Files through the gateway: streamed in, streamed out, parts, versions, links, limits, and what is refused."""
+
+import io
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any
+
+import pytest
+import requests
+from PIL import Image
+
+from tests.support.instance import Instance
+from tests.support.pictures import PDF, SVG, bomb, photograph, picture
+from tests.support.shop import Client, Reply, Shop, eventually, new_key, persistently
+
+BOUNDARY = "part-of-a-test"
+TEN_MB = 10_485_760
+
+
+def form(content: bytes, purpose: str | None = "review", name: str = "a.jpg", **fields: str) -> bytes:
+    parts = b"".join(
+        f'--{BOUNDARY}\r\nContent-Disposition: form-data; name="{field}"\r\n\r\n{value}\r\n'.encode()
+        for field, value in (({"purpose": purpose} if purpose else {}) | fields).items()
+    )
+    head = f'--{BOUNDARY}\r\nContent-Disposition: form-data; name="file"; filename="{name}"\r\n\r\n'.encode()
+    return parts + head + content + f"\r\n--{BOUNDARY}--\r\n".encode()
+
+
+def upload(who: Client, content: bytes, purpose: str | None = "review", **fields: str) -> Reply:
+    headers = {"Content-Type": f"multipart/form-data; boundary={BOUNDARY}"}
+    return who("POST", "/files", data=form(content, purpose, **fields), headers=headers)
+
+
+def fetch(shop: Shop, url: str, who: Client | None = None, method: str = "GET", **headers: str) -> requests.Response:
+    sent = {name.replace("_", "-"): value for name, value in headers.items()}
+    if who is not None:
+        sent["Authorization"] = f"Bearer {who.token}"
+    return requests.request(method, f"{shop.url}{url}", headers=sent, timeout=20)
+
+
+@pytest.fixture(scope="module")
+def customer(shop: Shop) -> Client:
+    return shop.customer()
+
+
+def unlike(width: int = 800, height: int = 500) -> bytes:
+    return picture(width, height, colour=tuple(new_key().encode()[:3]))
+
+
+def test_a_picture_comes_back_in_three_sizes_and_two_formats(shop: Shop, customer: Client) -> None:
+    content = unlike()
+    reply = upload(customer, content)
+
+    assert reply.status == 201, reply
+    stored = reply.data
+    assert (stored["bytes"], stored["width"], stored["height"]) == (len(content), 800, 500)
+    assert (stored["content_type"], stored["private"], stored["purpose"]) == ("image/jpeg", False, "review")
+    for size, edge in (("thumb", 160), ("card", 400), ("full", 800)):
+        for accept, kind in (("image/webp,*/*", "WEBP"), ("*/*", "JPEG")):
+            shown = fetch(shop, stored["variants"][size], Accept=accept)
+            image = Image.open(io.BytesIO(shown.content))
+            assert (shown.status_code, image.format, image.width) == (200, kind, edge)
+            assert shown.headers["Content-Type"] == f"image/{kind.lower()}"
+            assert shown.headers["Cache-Control"] == "public, max-age=31536000, immutable"
+            assert shown.headers["Vary"] == "Accept"
+    assert Image.open(io.BytesIO(fetch(shop, f"{stored['url']}?format=webp").content)).format == "WEBP"
+
+
+def test_a_photograph_keeps_its_secrets(shop: Shop, customer: Client) -> None:
+    stored = upload(customer, photograph(6)).data
+    shown = fetch(shop, stored["url"])
+    assert Image.open(io.BytesIO(shown.content)).size == (200, 400)
+    assert b"SECRET" not in shown.content
+
+
+def test_parts_heads_and_what_one_has_already(shop: Shop, customer: Client) -> None:
+    url = upload(customer, unlike()).data["variants"]["full"]
+    whole = fetch(shop, url)
+    etag, total = whole.headers["ETag"], len(whole.content)
+
+    part = fetch(shop, url, Range="bytes=10-19")
+    assert (part.status_code, part.content) == (206, whole.content[10:20])
+    assert part.headers["Content-Range"] == f"bytes 10-19/{total}"
+    assert fetch(shop, url, Range="bytes=-7").content == whole.content[-7:]
+    assert fetch(shop, url, Range="bytes=10-19", If_Range='"another"').status_code == 200
+    beyond = fetch(shop, url, Range=f"bytes={total}-")
+    assert (beyond.status_code, beyond.headers["Content-Range"]) == (416, f"bytes */{total}")
+    assert beyond.json()["error"]["code"] == "RANGE_NOT_SATISFIABLE"
+    for url_again in (url, f"{url}&format=jpeg"):
+        known = fetch(shop, url_again, If_None_Match=etag)
+        assert (known.status_code, known.content) == (304, b"")
+        assert known.headers["ETag"] == etag
+    head = fetch(shop, url, method="HEAD")
+    assert (head.status_code, head.content, head.headers["Content-Length"]) == (200, b"", str(total))
+
+
+@pytest.mark.parametrize(
+    ("content", "status", "code"),
+    [
+        (SVG, 415, "UNSUPPORTED_MEDIA_TYPE"),
+        (b"MZ" + bytes(200), 415, "UNSUPPORTED_MEDIA_TYPE"),
+        (PDF, 415, "UNSUPPORTED_MEDIA_TYPE"),
+        (bomb(), 422, "VALIDATION_ERROR"),
+        (photograph()[:2000], 422, "VALIDATION_ERROR"),
+        (b"", 422, "VALIDATION_ERROR"),
+        (bytes(TEN_MB + 1), 413, "PAYLOAD_TOO_LARGE"),
+    ],
+    ids=["svg", "program", "pdf as review", "bomb", "half", "empty", "too large"],
+)
+def test_what_is_not_taken(customer: Client, content: bytes, status: int, code: str) -> None:
+    before = customer("GET", "/files").body["pagination"]["total"]
+    reply = upload(customer, content)
+
+    assert (reply.status, reply.code) == (status, code)
+    assert customer("GET", "/files").body["pagination"]["total"] == before
+
+
+def test_forms_that_are_not_right(shop: Shop, customer: Client) -> None:
+    def refused(reply: Reply) -> tuple[int, str | None]:
+        return reply.status, (reply.error["details"] or [{}])[0].get("field")
+
+    good = unlike(50, 50)
+    assert refused(upload(customer, good, None)) == (422, "purpose")
+    assert refused(upload(customer, good, "poster")) == (422, "purpose")
+    assert refused(upload(customer, good, "review", private="perhaps")) == (422, "private")
+    assert refused(upload(customer, good, "review", surprise="1")) == (422, "surprise")
+    assert refused(upload(customer, good, "product")) == (403, None)
+    assert refused(customer("POST", "/files", {"purpose": "review"})) == (400, None)
+    headers = {"Content-Type": f"multipart/form-data; boundary={BOUNDARY}"}
+    assert refused(customer("POST", "/files", data=form(good)[:-20], headers=headers)) == (400, None)
+    assert refused(customer("POST", "/files", data=b"nothing of the kind", headers=headers)) == (400, None)
+    assert upload(shop.guest(), good).status == 401
+
+
+def test_a_stream_without_end_is_cut_off(shop: Shop, customer: Client) -> None:
+    sent = [0]
+
+    def endless() -> Iterator[bytes]:
+        yield form(b"")[:-30]
+        for _ in range(2000):
+            sent[0] += 65_536
+            yield bytes(65_536)
+
+    headers = {"Content-Type": f"multipart/form-data; boundary={BOUNDARY}", "Authorization": f"Bearer {customer.token}"}
+    try:
+        reply = requests.post(f"{shop.url}/api/v1/files", data=endless(), headers=headers, timeout=30)
+        assert (reply.status_code, reply.json()["error"]["code"]) == (413, "PAYLOAD_TOO_LARGE")
+    except requests.ConnectionError:
+        pass  # cut off while we were speaking
+    assert sent[0] < 6 * TEN_MB
+
+
+def test_documents_are_their_owners_and_whose_link_it_is(shop: Shop, customer: Client) -> None:
+    content = PDF + new_key().encode()
+    stored = upload(customer, content, "document").data
+    url = stored["url"]
+
+    own = fetch(shop, url, customer)
+    assert (own.status_code, own.content) == (200, content)
+    assert own.headers["Content-Disposition"].startswith("attachment")
+    assert own.headers["Cache-Control"].startswith("private")
+    assert fetch(shop, url, shop.admin).status_code == 200
+    stranger = shop.customer()
+    for who in (None, stranger):
+        assert fetch(shop, url, who).status_code == 404
+    assert stranger("GET", f"/files/{stored['id']}/info").status == 404
+    assert stranger("POST", f"/files/{stored['id']}/link", {}).status == 404
+    assert stranger("DELETE", f"/files/{stored['id']}").status == 404
+
+    link = customer("POST", f"/files/{stored['id']}/link", {"expires_in": 600}).data
+    assert fetch(shop, link["url"]).content == content
+    other = upload(customer, PDF + new_key().encode(), "document").data
+    assert fetch(shop, link["url"].replace(stored["id"], other["id"])).status_code == 404
+    assert fetch(shop, link["url"].replace("expires=1", "expires=2")).status_code == 404
+    brief = customer("POST", f"/files/{stored['id']}/link", {"expires_in": 1}).data
+    assert eventually(lambda: fetch(shop, brief["url"]).status_code == 404, 5)
+    assert customer("POST", f"/files/{stored['id']}/link", {"expires_in": 0}).status == 422
+
+
+def test_a_deleted_file_is_nowhere(shop: Shop, customer: Client) -> None:
+    stored = upload(customer, unlike()).data
+
+    assert customer("DELETE", f"/files/{stored['id']}").status == 200
+    assert customer("DELETE", f"/files/{stored['id']}").status == 404
+    assert fetch(shop, stored["url"]).status_code == 404
+    assert fetch(shop, "/api/v1/files/nothing").status_code == 404
+
+
+def test_lists_are_of_the_own_files(shop: Shop) -> None:
+    somebody = shop.customer()
+    ids = [upload(somebody, unlike(30, 30)).data["id"] for _ in range(3)]
+
+    listed = somebody("GET", "/files?limit=2")
+    assert [file["id"] for file in listed.data] == [ids[2], ids[1]]
+    assert listed.body["pagination"]["total"] == 3
+    assert somebody("GET", "/files?purpose=document").data == []
+    owner = listed.data[0]["owner_id"]
+    assert len(shop.admin("GET", f"/files?owner={owner}").data) == 3
+
+
+def test_many_bring_the_same_at_the_same_time(shop: Shop, customer: Client) -> None:
+    content = unlike(1200, 900)
+    with ThreadPoolExecutor(16) as pool:
+        replies: list[Any] = list(pool.map(lambda _: persistently(lambda: upload(customer, content)), range(16)))
+
+    assert {reply.status for reply in replies} == {201}
+    assert len({reply.data["sha256"] for reply in replies}) == 1
+    assert {fetch(shop, reply.data["variants"]["thumb"]).status_code for reply in replies} == {200}
+
+
+def test_every_thumbnail_of_the_catalogue_is_a_picture_that_loads(shop: Shop) -> None:
+    listed = shop.guest()("GET", "/products?limit=100&brand=Apple").data
+    assert listed
+    for product in listed:
+        shown = fetch(shop, product["thumbnail"])
+        assert shown.status_code == 200, product
+        assert Image.open(io.BytesIO(shown.content)).size == (160, 160)
+
+
+def test_one_can_buy_while_the_files_are_away(shop: Shop, customer: Client) -> None:
+    instance = Instance()
+    sku = shop.product(stock=3)
+    url = upload(customer, unlike()).data["url"]
+    instance.ultramarket("stop", "files")
+    try:
+        away = upload(customer, unlike())
+        assert (away.status, away.code) == (503, "SERVICE_UNAVAILABLE")
+        assert fetch(shop, url).status_code in (200, 503)
+        buyer = shop.guest()
+        assert buyer.add(sku).status == 201
+        assert buyer.order().status in (201, 202)
+    finally:
+        instance.ultramarket("start", "files")
+    assert eventually(lambda: upload(customer, unlike()).status == 201, 30, every=0.3)

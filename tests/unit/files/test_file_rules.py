@@ -1,0 +1,139 @@
+"""What is taken, of whom and for what; which part of a content is replied; links and grants."""
+
+import time
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from schemas.base import Caller
+from services.chassis.errors import Forbidden, UnsupportedMediaType, ValidationFailed
+from services.chassis.files import grant, granted, link_is_good, link_signature
+from services.files import domain
+from services.files.domain import Kept
+
+CUSTOMER = Caller(user_id="c", roles=["CUSTOMER"])
+VENDOR = Caller(user_id="v", roles=["VENDOR"])
+ADMIN = Caller(user_id="a", roles=["ADMIN"])
+SECRET = b"a secret of tests only"
+
+
+@pytest.mark.parametrize("content_type", ["image/svg+xml", "text/html", "application/zip", "image/tiff", None])
+def test_what_is_no_picture_is_not_taken(content_type: str | None) -> None:
+    with pytest.raises(UnsupportedMediaType):
+        domain.check_type(content_type, "document")
+
+
+def test_a_pdf_is_a_document_and_nothing_else() -> None:
+    assert domain.check_type("application/pdf", "document") == "application/pdf"
+    with pytest.raises(UnsupportedMediaType):
+        domain.check_type("application/pdf", "product")
+
+
+def test_pictures_of_products_are_their_sellers_to_bring() -> None:
+    assert domain.check_purpose("product", VENDOR) == domain.check_purpose("product", ADMIN) == "product"
+    with pytest.raises(Forbidden):
+        domain.check_purpose("product", CUSTOMER)
+    with pytest.raises(ValidationFailed):
+        domain.check_purpose(None, ADMIN)
+
+
+def test_documents_are_private_unless_the_form_says_otherwise() -> None:
+    assert domain.is_private(None, "document")
+    assert not domain.is_private(None, "review")
+    assert domain.is_private("true", "review")
+    assert not domain.is_private("false", "document")
+    with pytest.raises(ValidationFailed):
+        domain.is_private("maybe", "review")
+
+
+def test_who_may_read_a_private_file() -> None:
+    assert domain.may_read(CUSTOMER, "c", private=True, linked=False)
+    assert domain.may_read(ADMIN, "c", private=True, linked=False)
+    assert domain.may_read(Caller(), "c", private=True, linked=True)
+    assert not domain.may_read(VENDOR, "c", private=True, linked=False)
+    assert not domain.may_read(Caller(), "c", private=True, linked=False)
+    assert domain.may_read(Caller(), "c", private=False, linked=False)
+
+
+def test_quotas_are_by_role() -> None:
+    assert domain.quota_of(CUSTOMER, 100, 5000) == 100_000_000
+    assert domain.quota_of(VENDOR, 100, 5000) == 5_000_000_000
+    assert domain.quota_of(ADMIN, 100, 5000) is None
+    assert domain.quota_of(CUSTOMER, 0, 5000) is None
+
+
+OBJECTS = [Kept(size, kind, 1) for size in domain.SIZES for kind in domain.FORMATS]
+
+
+@pytest.mark.parametrize(
+    ("size", "wanted", "accept", "name"),
+    [
+        ("thumb", None, "image/avif,image/webp,*/*", "thumb.webp"),
+        ("thumb", None, "*/*", "thumb.jpeg"),
+        ("card", "webp", "image/jpeg", "card.webp"),
+        ("full", "jpeg", "image/webp", "full.jpeg"),
+    ],
+)
+def test_the_form_of_a_picture(size: str, wanted: str | None, accept: str, name: str) -> None:
+    assert domain.choose(OBJECTS, size, wanted, accept).name == name
+
+
+@pytest.mark.parametrize(
+    ("header", "part"),
+    [
+        (None, None),
+        ("bytes=0-9", (0, 10)),
+        ("bytes=90-", (90, 10)),
+        ("bytes=-5", (95, 5)),
+        ("bytes=-500", (0, 100)),
+        ("bytes=50-500", (50, 50)),
+        ("bytes=5-2", None),
+        ("bytes=0-1,5-6", None),
+        ("lines=0-1", None),
+        ("bytes=a-b", None),
+        ("bytes=-", None),
+    ],
+)
+def test_parts_of_a_hundred_bytes(header: str | None, part: tuple[int, int] | None) -> None:
+    assert domain.byte_range(header, 100) == part
+
+
+@pytest.mark.parametrize("header", ["bytes=100-", "bytes=-0", "bytes=500-600"])
+def test_what_is_not_in_a_hundred_bytes(header: str) -> None:
+    with pytest.raises(ValueError, match="bytes"):
+        domain.byte_range(header, 100)
+
+
+@given(first=st.integers(0, 300), last=st.integers(0, 300), total=st.integers(1, 200))
+def test_a_part_is_within_the_whole(first: int, last: int, total: int) -> None:
+    try:
+        part = domain.byte_range(f"bytes={first}-{last}", total)
+    except ValueError:
+        assert first >= total
+        return
+    if part is not None:
+        start, length = part
+        assert start == first
+        assert length == min(last, total - 1) - first + 1
+
+
+def test_a_link_opens_its_file_until_it_is_over() -> None:
+    signature = link_signature(SECRET, "file-1", 1000)
+    assert link_is_good(SECRET, "file-1", 1000, signature, now=999)
+    assert not link_is_good(SECRET, "file-1", 1000, signature, now=1000)
+    assert not link_is_good(SECRET, "file-2", 1000, signature, now=999)
+    assert not link_is_good(SECRET, "file-1", 2000, signature, now=999)
+    assert not link_is_good(b"another secret", "file-1", 1000, signature, now=999)
+
+
+def test_a_grant_is_the_gateways_word_for_a_while(monkeypatch: pytest.MonkeyPatch) -> None:
+    word = grant(SECRET, {"caller": {"user_id": "c"}})
+    assert granted(SECRET, word)["caller"] == {"user_id": "c"}
+    for forged in ("", "x.y", word[:-2] + "zz", grant(b"another secret", {"caller": {}})):
+        with pytest.raises(Forbidden):
+            granted(SECRET, forged)
+    later = time.time() + 3600
+    monkeypatch.setattr(time, "time", lambda: later)
+    with pytest.raises(Forbidden):
+        granted(SECRET, word)
