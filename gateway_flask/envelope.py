@@ -24,11 +24,22 @@ def ok(data: Any, message: str, status: int = 200, headers: dict[str, str] | Non
 
 def listing(page: dict[str, Any], message: str) -> Response:
     """One page of a list, as the services reply it (`chassis.paging`)."""
+    return reply({"success": True, "message": message, "data": page["items"], "pagination": _pagination(page)}, 200)
+
+
+def found(page: dict[str, Any], message: str) -> Response:
+    """One page of a list with more to say than its items: all but the place of the page is the data."""
+    pagination = _pagination(page)
+    data = {name: value for name, value in page.items() if name not in ("page", "limit", "total", "next_cursor")}
+    return reply({"success": True, "message": message, "data": data, "pagination": pagination}, 200)
+
+
+def _pagination(page: dict[str, Any]) -> dict[str, Any]:
     total, limit = page["total"], page["limit"]
     pagination = {"page": page["page"], "limit": limit, "total": total, "totalPages": -(-total // limit)}
     if page.get("next_cursor"):
         pagination["nextCursor"] = page["next_cursor"]
-    return reply({"success": True, "message": message, "data": page["items"], "pagination": pagination}, 200)
+    return pagination
 
 
 def failure(

@@ -14,7 +14,7 @@ from gateway_flask.api import ENDPOINTS, Endpoint
 from gateway_flask.examples import BODIES
 from gateway_flask.identity import Who
 from gateway_flask.refusals import REFUSALS, refusals_of
-from schemas.envelope import Failure, Listing, Success
+from schemas.envelope import Failure, Found, Listing, Success
 from schemas.system import Health, Live
 
 REFERENCE: Final = "#/components/schemas/{model}"
@@ -88,8 +88,8 @@ def document(app: OpenAPI) -> dict[str, Any]:
 
 def enveloped(endpoint: Endpoint) -> type[BaseModel]:
     """The model of the route's whole reply."""
-    if endpoint.many and {"page", "limit"} <= set(getattr(endpoint.models.get("query"), "model_fields", ())):
-        return Listing[endpoint.reply]  # type: ignore[name-defined]
+    if {"page", "limit"} <= set(getattr(endpoint.models.get("query"), "model_fields", ())):
+        return Listing[endpoint.reply] if endpoint.many else Found[endpoint.reply]  # type: ignore[name-defined]
     if endpoint.many:
         return Success[list[endpoint.reply]]  # type: ignore[name-defined]
     return Success[endpoint.reply]  # type: ignore[name-defined]

@@ -38,6 +38,15 @@ class Listing(Schema, Generic[T]):
     pagination: Pagination
 
 
+class Found(Schema, Generic[T]):
+    """One page of a list with more to say than its items."""
+
+    success: Literal[True] = True
+    message: str
+    data: T
+    pagination: Pagination
+
+
 class Error(Schema):
     """Why a request was refused."""
 

@@ -193,6 +193,9 @@ class TaxRateQuery(Schema):
 class ProductQuery(Schema):
     """Filters, order and page of the product list. `attr.NAME=VALUE` filters by an attribute; several must all hold."""
 
+    q: Annotated[str, StringConstraints(strip_whitespace=True, max_length=200), OneLine] | None = Field(
+        None, description="Words that the title or the brand must all have; `/search` knows more"
+    )
     category: Slug | None = Field(None, description="The category or any below it")
     brand: Line | None = Field(None, description="Name of the brand, capitals don't matter")
     vendor: Id | None = None

@@ -89,6 +89,8 @@ def needs(name: str) -> set[str]:
         wanted.add("redis")
     if name == BRIDGE:
         wanted.add("kafka")
+    if name == "search":
+        wanted.add("elasticsearch")
     if name == "notifications":
         wanted.add("mail")
     return wanted

@@ -14,6 +14,7 @@ from gateway_flask.routes import (
     orders,
     payments,
     products,
+    search,
     shipping,
     system,
     taxes,
@@ -33,6 +34,7 @@ AREAS: Final = (
     payments,
     files,
     audit,
+    search,
 )
 
 

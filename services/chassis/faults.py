@@ -13,6 +13,7 @@ _OUTAGES: Final[dict[str, tuple[str, ...]]] = {
     "psycopg2": ("OperationalError", "InterfaceError"),
     "pymongo.errors": ("ConnectionFailure", "ExecutionTimeout", "WTimeoutError", "WriteConcernError"),
     "redis.exceptions": ("ConnectionError", "TimeoutError", "BusyLoadingError", "ReadOnlyError"),
+    "elastic_transport": ("ConnectionError", "ConnectionTimeout", "TlsError"),
     "amqp.exceptions": ("ConnectionError", "RecoverableConnectionError"),
 }
 _MONGO_TRANSIENT: Final = {11600, 11602, 91, 189, 10107, 13435, 112}

@@ -44,6 +44,7 @@ JOURNEY_SERVICES: Final = (
 PLATFORM_SERVICES: Final = (
     "files",
     "audit",
+    "search",
 )
 """What a shop wants around it. Nothing of the journey waits for one of these: each may be away."""
 SERVICES: Final = (*JOURNEY_SERVICES, *PLATFORM_SERVICES)

@@ -9,11 +9,12 @@ from sqlalchemy import create_engine, text
 
 from services.chassis.migrations import steps
 from services.chassis.settings import Settings
-from services.chassis.stores import mongo, postgres, redis
+from services.chassis.stores import elastic, mongo, postgres, redis
 
 P = TypeVar("P", bound=postgres.PostgresStore)
 M = TypeVar("M", bound=mongo.MongoStore)
 R = TypeVar("R", bound=redis.RedisStore)
+E = TypeVar("E", bound=elastic.ElasticStore)
 
 
 def _fresh(service: str) -> str:
@@ -59,3 +60,17 @@ def connect_redis(_service: str, store_class: type[R]) -> Iterator[R]:
         yield store
     finally:
         store.redis.close()
+
+
+@contextmanager
+def connect_elastic(service: str, store_class: type[E], size: int = 32) -> Iterator[E]:
+    """The service's store in indexes of its own, which are removed at the end."""
+    store = elastic.open_store(store_class, Settings().elasticsearch_url, _fresh(service), size)
+    try:
+        store.prepare()
+        yield store
+    finally:
+        mine = store.request("GET", f"/_cat/indices/{store.prefix}*?format=json&h=index")
+        for index in mine:
+            store.request("DELETE", f"/{index['index']}", allow=(404,))
+        store.transport.close()

@@ -85,6 +85,29 @@ class ProductsService(Service):
         return self.catalogue.reading.get_many(ids)
 
     @rpc
+    def search_titles(self, query: ProductQuery) -> Document:
+        """As `list_products`, each item with its `sku`: what is searched while the search engine is away."""
+        return self.catalogue.reading.find(query, ["active"], with_sku=True)
+
+    @rpc
+    def get_snapshots(self, ids: Ids) -> list[Document]:
+        """Products of every status, whole, with the versions of their parts: for copies that are kept elsewhere.
+
+        Beside the detail: `stock` (sku, available, sequence of inventory's news; -1: none yet) and `rating_sequence`.
+        """
+        return self.catalogue.reading.snapshots(ids)
+
+    @rpc
+    def page_of_snapshots(self, after: Id | None = None, limit: Annotated[int, Field(ge=1, le=500)] = 100) -> Document:
+        """`{items, next}`: snapshots of all products in the order of their ids; `next` is the next `after`."""
+        return self.catalogue.reading.page_of_snapshots(after, limit)
+
+    @rpc
+    def count_products(self) -> int:
+        """Of every status; an estimate."""
+        return self.catalogue.reading.count()
+
+    @rpc
     def related_products(self, id_or_slug: IdOrSlug, limit: Annotated[int, Field(ge=1, le=50)] = 8) -> list[Document]:
         """The best rated others of the same category."""
         return self.catalogue.reading.related(id_or_slug, limit)

@@ -6,7 +6,7 @@ from datetime import datetime
 from typing import Any
 
 from schemas.products import ImportRating, ProductPatch, ProductWrite, VariantWrite
-from services.products.domain.naming import attribute_keys, brand_key
+from services.products.domain.naming import attribute_keys, brand_key, title_words
 
 Document = dict[str, Any]
 
@@ -68,6 +68,7 @@ def build(
         "in_stock": in_stock,
         "attrs": attribute_keys(product.attributes),
         "title_key": product.title.casefold(),
+        "words": title_words(product.title, product.brand),
         "created_at": identity.created_at,
         "tax_class": product.tax_class,
         "stock": [
@@ -138,6 +139,16 @@ def audited(document: Document) -> Document:
         for variant in document["variants"]
     ]
     return kept
+
+
+def to_snapshot(document: Document) -> Document:
+    """A product, whole, with the versions of its parts."""
+    available = {variant["sku"]: variant["available"] for variant in document["variants"]}
+    return {
+        **to_detail(document),
+        "rating_sequence": document.get("rating_sequence", 0),
+        "stock": [{**each, "available": available.get(each["sku"], 0)} for each in document["stock"]],
+    }
 
 
 def to_write(document: Document) -> Document:

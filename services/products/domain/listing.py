@@ -7,6 +7,7 @@ from schemas.products import ProductQuery
 from services.chassis.errors import ValidationFailed
 from services.chassis.ids import is_id
 from services.chassis.paging import decode_cursor, encode_cursor
+from services.chassis.words import stems
 from services.products.domain.naming import attribute_key, brand_key
 
 Condition = dict[str, Any]
@@ -19,6 +20,9 @@ SORTS: Final = {
     "title": ("title_key", 1),
 }
 """Field and direction; the id breaks ties in the same direction, so that one index serves both ways."""
+
+WORDS: Final = "words"
+"""The index of the titles' words; few products have them all, and those are sorted as they come."""
 
 LEADS: Final = ("attrs", "brand_key", "vendor_id", "categories")
 """The fields that an index may begin with, the choosiest first."""
@@ -33,12 +37,15 @@ def indexes() -> dict[str, list[tuple[str, int]]]:
         f"{lead or 'all'}_by_{field}": [("status", 1), *([(lead, 1)] if lead else []), (field, 1), ("_id", 1)]
         for lead in (*LEADS, None)
         for field in {field: None for field, _ in SORTS.values()}
-    }
+    } | {WORDS: [("status", 1), ("words", 1)]}
 
 
 def conditions(query: ProductQuery, statuses: list[str], vendor_id: str | None = None) -> Condition:
     """The query as the store understands it."""
     found: Condition = {"status": statuses[0] if len(statuses) == 1 else {"$in": statuses}}
+    if query.q:
+        words = stems(query.q)
+        found["words"] = words[0] if len(words) == 1 else {"$all": words}
     if query.attributes:
         keys = [attribute_key(name, value) for name, value in query.attributes.items()]
         found["attrs"] = keys[0] if len(keys) == 1 else {"$all": keys}
@@ -60,6 +67,8 @@ def conditions(query: ProductQuery, statuses: list[str], vendor_id: str | None =
 
 def index_for(condition: Condition, sort: str) -> str:
     """The index that yields the condition's products in the wanted order."""
+    if "words" in condition:
+        return WORDS
     lead = next((lead for lead in LEADS if lead in condition), "all")
     return f"{lead}_by_{SORTS[sort][0]}"
 

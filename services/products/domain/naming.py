@@ -4,6 +4,8 @@ import re
 import unicodedata
 from collections.abc import Mapping
 
+from services.chassis.words import stems
+
 MAX_SLUG = 120
 
 
@@ -22,6 +24,11 @@ def slug_with(slug: str, product_id: str) -> str:
 def brand_key(brand: str | None) -> str | None:
     """Brands are the same whatever their capitals."""
     return brand.casefold() if brand else None
+
+
+def title_words(title: str, brand: str | None) -> list[str]:
+    """The words that a product is found by without a search engine."""
+    return stems(f"{title} {brand or ''}")
 
 
 def attribute_key(name: str, value: object) -> str:

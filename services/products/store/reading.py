@@ -6,13 +6,15 @@ from itertools import islice
 from typing import Any
 
 import orjson
+from pymongo import UpdateOne
 from pymongo.collection import Collection
 
 from schemas.products import ProductQuery
 from services.chassis.errors import NotFound
 from services.chassis.ids import is_id
 from services.products.domain import listing
-from services.products.domain.documents import Document
+from services.products.domain.documents import Document, to_snapshot
+from services.products.domain.naming import title_words
 from services.products.domain.tax import rate
 from services.products.store.tax import TaxRates
 
@@ -20,6 +22,8 @@ MAX_TOTALS = 1_000
 MAX_SKUS = 10_000
 
 _DETAIL = {"listing": 1, "detail": 1, "variants": 1}
+_SKUS = {"variants.sku": 1, "variants.price.amount": 1}
+_SNAPSHOT = {**_DETAIL, "stock": 1, "rating_sequence": 1}
 _PRICED = {
     "listing.title": 1,
     "listing.thumbnail": 1,
@@ -47,15 +51,33 @@ class Reading:
         self.products.create_index("external_id", unique=True, sparse=True, name="external_id")
         for name, keys in listing.indexes().items():
             self.products.create_index(keys, name=name)
+        self._find_words()
 
-    def find(self, query: ProductQuery, statuses: list[str], vendor_id: str | None = None) -> Document:
+    def _find_words(self) -> None:
+        """Of products that were stored before titles could be searched."""
+        without = {"status": {"$in": listing.STATUSES}, "words": {"$exists": False}}
+        while found := list(self.products.find(without, {"listing.title": 1, "listing.brand": 1}).limit(1_000)):
+            self.products.bulk_write(
+                [
+                    UpdateOne(
+                        {"_id": each["_id"]},
+                        {"$set": {"words": title_words(each["listing"]["title"], each["listing"]["brand"])}},
+                    )
+                    for each in found
+                ],
+                ordered=False,
+            )
+
+    def find(
+        self, query: ProductQuery, statuses: list[str], vendor_id: str | None = None, with_sku: bool = False
+    ) -> Document:
         """One page of list items, its total and the cursor of the next."""
         condition = listing.conditions(query, statuses, vendor_id)
         field, direction = listing.SORTS[query.sort]
         index = listing.index_for(condition, query.sort)
         wanted = {"$and": [condition, listing.after_cursor(query.cursor, query.sort)]} if query.cursor else condition
         found = list(
-            self.products.find(wanted, {"listing": 1, field: 1})
+            self.products.find(wanted, {"listing": 1, field: 1, **(_SKUS if with_sku else {})})
             .sort([(field, direction), ("_id", direction)])
             .skip(0 if query.cursor else (query.page - 1) * query.limit)
             .limit(query.limit + 1)
@@ -63,7 +85,7 @@ class Reading:
         )
         more = len(found) > query.limit
         return {
-            "items": [document["listing"] for document in found[: query.limit]],
+            "items": [_item(document, with_sku) for document in found[: query.limit]],
             "page": query.page,
             "limit": query.limit,
             "total": self._total(condition, index),
@@ -82,6 +104,22 @@ class Reading:
         found = self.products.find({"_id": {"$in": list(ids)}, "status": "active"}, {"listing": 1})
         by_id = {document["_id"]: document["listing"] for document in found}
         return [by_id[product_id] for product_id in ids if product_id in by_id]
+
+    def snapshots(self, ids: Sequence[str]) -> list[Document]:
+        """Products of every status with the versions of their parts; unknown ones are missing."""
+        return [to_snapshot(found) for found in self.products.find({"_id": {"$in": list(ids)}}, _SNAPSHOT)]
+
+    def page_of_snapshots(self, after: str | None, limit: int) -> Document:
+        """Those that follow `after` by their ids."""
+        condition: Document = {} if after is None else {"_id": {"$gt": after}}
+        found = list(self.products.find(condition, _SNAPSHOT).sort("_id", 1).limit(limit))
+        return {
+            "items": [to_snapshot(each) for each in found],
+            "next": found[-1]["_id"] if len(found) == limit else None,
+        }
+
+    def count(self) -> int:
+        return self.products.estimated_document_count()
 
     def related(self, id_or_slug: str, limit: int) -> list[Document]:
         """The best rated others of the same category."""
@@ -127,6 +165,14 @@ class Reading:
             self._totals.clear()
         self._totals[key] = (now + self._total_seconds, total)
         return total
+
+
+def _item(document: Document, with_sku: bool) -> Document:
+    item: Document = document["listing"]
+    if not with_sku:
+        return item
+    cheapest = min(document["variants"], key=lambda variant: int(variant["price"]["amount"]))
+    return {**item, "sku": cheapest["sku"]}
 
 
 def which(id_or_slug: str) -> Document:

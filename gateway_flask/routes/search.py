@@ -1,0 +1,67 @@
+"""Finding products, and how finding is tuned."""
+
+from flask import Response, current_app
+
+from gateway_flask.api import Api
+from gateway_flask.envelope import found, ok
+from gateway_flask.identity import Who
+from gateway_flask.rpc import call
+from gateway_flask.visit import caller
+from schemas.search import (
+    Preview,
+    PreviewRequest,
+    SearchQuery,
+    SearchReply,
+    Suggestions,
+    SuggestQuery,
+    TuningReply,
+    TuningWrite,
+)
+
+api = Api("search", "Search", "Products by words, facets, and proposals while somebody types.", "/search")
+
+
+@api.get("", reply=SearchReply, who=Who.ANYONE)
+def search(query: SearchQuery) -> Response:
+    """Search products. `attr.NAME=VALUE` filters by an attribute; a facet doesn't filter its own counts.
+
+    While the search engine is away the catalogue answers by words of the title: `degraded` is true then.
+    """
+    asked = query.model_dump(exclude_unset=True)
+    reply = call("search", "search", **asked)
+    _track(query, asked, reply["total"])
+    return found(reply, "Found")
+
+
+@api.get("/suggest", reply=Suggestions, who=Who.ANYONE)
+def suggest(query: SuggestQuery) -> Response:
+    """What could be meant by what was typed so far."""
+    return ok(call("search", "suggest", q=query.q), "Suggestions")
+
+
+@api.get("/tuning", reply=TuningReply, who=Who.ADMIN)
+def get_tuning() -> Response:
+    """Synonyms, pinned and buried products, boosts: as they are in force."""
+    return ok(call("search", "get_tuning", caller=caller()), "Tuning")
+
+
+@api.put("/tuning", reply=TuningReply, who=Who.ADMIN)
+def set_tuning(body: TuningWrite) -> Response:
+    """Replace the tuning. In force everywhere within two seconds; `version` is that of the tuning that was read."""
+    return ok(call("search", "set_tuning", tuning=body.model_dump(mode="json"), caller=caller()), "Tuning saved")
+
+
+@api.post("/tuning/preview", reply=Preview, who=Who.ADMIN)
+def preview_tuning(body: PreviewRequest) -> Response:
+    """Try a tuning on a query: the order today beside the order that it would be, and why. Changes nothing."""
+    return ok(call("search", "preview_tuning", request=body.model_dump(mode="json"), caller=caller()), "Preview")
+
+
+def _track(query: SearchQuery, filters: dict[str, object], results: int) -> None:
+    """For the shop's figures, where behaviour is tracked."""
+    tracking = current_app.extensions.get("tracking")
+    if tracking is None:
+        return
+    said = {name: value for name, value in filters.items() if name not in ("q", "session_id", "page", "limit")}
+    data = {"query": query.q, "results": results, "session_id": query.session_id, "filters": said}
+    tracking.track([{"type": "search_performed", **data}])

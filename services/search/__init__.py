@@ -1,0 +1,1 @@
+"""Search: what customers look for, found by words, facets and proposals."""

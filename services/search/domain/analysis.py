@@ -1,0 +1,118 @@
+"""How the index understands text, and which field answers which question.
+
+`names` and `joined` hold every short text of a product: the one as written, for words with typing errors; the other
+with each pair of neighbours written as one word, so that "lap top" finds a laptop and "sunglasses" sun glasses.
+Only what Elasticsearch 7.17 and 8 have in common, without its extra modules.
+"""
+
+from typing import Any, Final
+
+ANALYSIS: Final[dict[str, Any]] = {
+    "filter": {
+        # iPhone13 → iphone13, i, phone, 13; Wi-Fi → wi-fi, wi, fi, wifi
+        "parts": {
+            "type": "word_delimiter_graph",
+            "preserve_original": True,
+            "catenate_all": True,
+            "stem_english_possessive": True,
+        },
+        "pairs": {"type": "shingle", "min_shingle_size": 2, "max_shingle_size": 2, "token_separator": ""},
+        "phrases": {"type": "shingle", "min_shingle_size": 2, "max_shingle_size": 3},
+        "possessive": {"type": "stemmer", "language": "possessive_english"},
+        "beginnings": {"type": "edge_ngram", "min_gram": 1, "max_gram": 15},
+        "no_marks": {"type": "pattern_replace", "pattern": "[^\\p{L}\\p{N}]", "replacement": ""},
+        "not_empty": {"type": "length", "min": 1},
+    },
+    "analyzer": {
+        "text": {
+            "tokenizer": "whitespace",
+            "filter": ["parts", "flatten_graph", "lowercase", "asciifolding", "kstem"],
+        },
+        "plain": {"tokenizer": "whitespace", "filter": ["parts", "flatten_graph", "lowercase", "asciifolding"]},
+        "word": {"tokenizer": "whitespace", "filter": ["lowercase", "asciifolding", "kstem"]},
+        "plain_word": {"tokenizer": "whitespace", "filter": ["lowercase", "asciifolding"]},
+        "joined": {
+            "tokenizer": "standard",
+            "filter": ["lowercase", "asciifolding", "possessive", "no_marks", "not_empty", "pairs", "kstem"],
+        },
+        "spelling": {"tokenizer": "standard", "filter": ["lowercase", "asciifolding", "possessive", "phrases"]},
+        "beginnings": {
+            "tokenizer": "whitespace",
+            "filter": ["parts", "flatten_graph", "lowercase", "asciifolding", "beginnings"],
+        },
+    },
+    "normalizer": {"folded": {"type": "custom", "filter": ["lowercase", "asciifolding"]}},
+}
+
+_KEY: Final = {"type": "keyword", "ignore_above": 512}
+_FOLDED: Final = {"type": "keyword", "ignore_above": 512, "normalizer": "folded"}
+_NOT_INDEXED: Final = {"type": "object", "enabled": False}
+_TEXT: Final = {"type": "text", "analyzer": "text", "search_analyzer": "word"}
+_NAME: Final = {**_TEXT, "copy_to": ["names", "joined", "spelling"]}
+_BOOLEAN_NAME: Final = {**_NAME, "similarity": "boolean"}
+
+MAPPINGS: Final[dict[str, Any]] = {
+    "dynamic": False,
+    "properties": {
+        # what is searched
+        "title": {
+            **_NAME,
+            "similarity": "titles",
+            "fields": {
+                "exact": _FOLDED,
+                "beginnings": {"type": "text", "analyzer": "beginnings", "search_analyzer": "plain_word"},
+            },
+        },
+        "brand": {**_BOOLEAN_NAME, "fields": {"exact": _KEY, "folded": _FOLDED}},
+        "category_text": _BOOLEAN_NAME,
+        "tags": _BOOLEAN_NAME,
+        "options": _BOOLEAN_NAME,
+        "attr_text": _TEXT,
+        "description": _TEXT,
+        "skus": _FOLDED,
+        "names": {"type": "text", "analyzer": "plain", "search_analyzer": "plain_word", "norms": False},
+        "joined": {"type": "text", "analyzer": "joined", "search_analyzer": "word", "norms": False},
+        "spelling": {"type": "text", "analyzer": "spelling"},
+        # what is filtered, counted and sorted
+        "status": _KEY,
+        "category_id": _KEY,
+        "vendor_id": _KEY,
+        "attr_keys": _KEY,
+        "attrs": _KEY,
+        "price": {"type": "long"},
+        "created_at": {"type": "date"},
+        "in_stock": {"type": "boolean"},
+        "rating": {"type": "double"},
+        "rating_count": {"type": "integer"},
+        "liked": {"type": "double"},
+        "sold": {"type": "double"},
+        "touched_at": {"type": "long"},
+        # what is replied, and what guards the parts
+        "card": _NOT_INDEXED,
+        "levels": _NOT_INDEXED,
+    },
+}
+
+PRODUCTS: Final[dict[str, Any]] = {
+    "settings": {
+        "index": {
+            "number_of_shards": 1,
+            "auto_expand_replicas": "0-1",
+            "refresh_interval": "500ms",
+            "max_result_window": 10_000,
+            # a long title is not much worse than a short one
+            "similarity": {"titles": {"type": "BM25", "b": 0.3, "k1": 0.4}},
+        },
+        "analysis": ANALYSIS,
+    },
+    "mappings": MAPPINGS,
+}
+
+LEVELS: Final[dict[str, Any]] = {
+    "settings": {"index": {"number_of_shards": 1, "auto_expand_replicas": "0-1", "refresh_interval": "30s"}},
+    "mappings": {"dynamic": False, "properties": {}},
+}
+"""What inventory said of each SKU, by SKU: read by id only."""
+
+FACTS: Final = LEVELS
+"""Tuning, categories, popular queries: a document each, read by id only."""

@@ -1,0 +1,76 @@
+"""From the engine's answer to the reply."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from schemas.search import SearchQuery
+from services.search.domain import facets
+from services.search.domain.documents import Document
+from services.search.domain.tree import Tree
+from services.search.domain.words import read
+
+Answer = Mapping[str, Any]
+
+
+def total(found: Answer) -> int:
+    return int(found["hits"]["total"]["value"])
+
+
+def reply(
+    query: SearchQuery, found: Answer, tree: Tree, *, did_you_mean: str | None = None, relaxed: bool = False
+) -> Document:
+    """What was found, with its place in the whole."""
+    return {
+        "items": [item(hit, tree) for hit in found["hits"].get("hits", ())],
+        "facets": facets.read(query, read(query.q), found.get("aggregations", {}), tree),
+        "did_you_mean": did_you_mean,
+        "relaxed": relaxed,
+        "degraded": False,
+        "page": query.page,
+        "limit": query.limit,
+        "total": total(found),
+    }
+
+
+def item(hit: Mapping[str, Any], tree: Tree) -> Document:
+    """A list item: its category under the name that it has today."""
+    source = hit["_source"]
+    card = source["card"]
+    category = card["category"]
+    if category and (node := tree.by_id.get(category["id"])):
+        category = node.to_reference()
+    found = {
+        **card,
+        "id": hit["_id"],
+        "category": category,
+        "rating": {"average": source.get("rating") or 0.0, "count": source.get("rating_count") or 0},
+        "in_stock": bool(source.get("in_stock")),
+    }
+    if marked := hit.get("highlight"):
+        found["highlights"] = {field: " … ".join(parts) for field, parts in marked.items()}
+    return found
+
+
+def meant(query: SearchQuery, found: Answer) -> str | None:
+    """The likeliest other way to write the words, if there is one."""
+    words = " ".join(read(query.q).words)
+    for entry in found.get("suggest", {}).get("meant", ()):
+        for option in entry["options"]:
+            if option["text"] != words:
+                return str(option["text"])
+    return None
+
+
+def proposed(found: Answer) -> list[Document]:
+    """Products as a proposal shows them."""
+    shown = ("slug", "title", "thumbnail", "price")
+    hits = found["hits"].get("hits", ())
+    return [{"id": hit["_id"], **{name: hit["_source"]["card"][name] for name in shown}} for hit in hits]
+
+
+def queries_like(text: str, popular: tuple[str, ...], limit: int) -> list[str]:
+    """Popular queries that begin so, or have a word that does; the most popular first."""
+    beginning = " ".join(text.casefold().split())
+    first = [query for query in popular if query.casefold().startswith(beginning)]
+    then = [query for query in popular if f" {beginning}" in query.casefold() and query not in first]
+    return [*first, *then][:limit]

@@ -1,0 +1,100 @@
+"""What an administrator has set, in the form in which a query uses it."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from services.chassis.words import fold, stem
+from services.search.domain.words import key
+
+Phrase = tuple[str, ...]
+
+DEFAULT_SYNONYMS = (
+    "phone, smartphone, mobile, cellphone, cell phone, mobile phone, handy",
+    "laptop, notebook, notebook computer, portable computer, ultrabook, computer",
+    "sofa, couch, settee",
+    "sneakers, trainers, running shoes, athletic shoes, tennis shoes",
+    "perfume, fragrance, eau de parfum, eau de toilette, cologne",
+    "motorcycle, motorbike, bike",
+    "car, auto, automobile, vehicle",
+    "dress, frock, gown",
+    "handbag, purse, bag",
+    "sunglasses, shades",
+    "headphones, earphones, earbuds, headset",
+    "t-shirt, tee, tee shirt",
+    "television, tv, telly",
+    "earrings, ear studs",
+    "jewellery, jewelry",
+    "soda, soft drink, pop",
+    "stove, cooker, hob, cooktop",
+    "mens, men, man, male, gents",
+    "womens, women, woman, female, ladies, lady",
+    "cup, mug",
+    "moisturizer, moisturiser, lotion",
+    "grey, gray",
+    "colour, color",
+    "aluminium, aluminum",
+    "groceries => groceries",
+    "makeup => beauty",
+    "make up => beauty",
+    "cosmetics => beauty",
+    "tablet => tablets",
+    "speaker => speakers, smart speaker",
+    "power bank => battery pack",
+    "ipod => airpods",
+)
+
+
+@dataclass(frozen=True)
+class Rules:
+    """Tuning, ready to be used. Queries and words are compared by what their ways of writing have in common."""
+
+    synonyms: Mapping[Phrase, tuple[str, ...]] = field(default_factory=dict)
+    """By the stemmed words of what was asked: what is looked for as well."""
+    longest: int = 1
+    """Words of the longest phrase that has synonyms."""
+    pinned: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    buried: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    boosts: Mapping[str, float] = field(default_factory=dict)
+    margins: Mapping[str, int] = field(default_factory=dict)
+
+
+def rules(tuning: Mapping[str, Any]) -> Rules:
+    """Of a tuning as `schemas.search.Tuning` has it."""
+    synonyms = expand(tuning["synonyms"])
+    return Rules(
+        synonyms=synonyms,
+        longest=max(map(len, synonyms), default=1),
+        pinned=_by_query(tuning["pinned"]),
+        buried=_by_query(tuning["buried"]),
+        boosts=tuning["boosts"],
+        margins=tuning["margins"],
+    )
+
+
+def expand(lines: Iterable[str]) -> dict[Phrase, tuple[str, ...]]:
+    """`couch, sofa` → each finds the other; `tv => television` → the left finds the right too."""
+    found: dict[Phrase, dict[str, None]] = {}
+    for line in lines:
+        left, arrow, right = line.partition("=>")
+        asked, meant = _phrases(left), _phrases(right) if arrow else _phrases(left)
+        for phrase in asked:
+            also = found.setdefault(_stemmed(phrase), {})
+            also.update({other: None for other in meant if _stemmed(other) != _stemmed(phrase)})
+    return {phrase: tuple(also) for phrase, also in found.items() if phrase and also}
+
+
+def _phrases(side: str) -> list[str]:
+    return [phrase for part in side.split(",") if (phrase := " ".join(_split(part)))]
+
+
+def _split(part: str) -> list[str]:
+    return "".join(char if char.isalnum() else " " for char in fold(part)).split()
+
+
+def _stemmed(phrase: str) -> Phrase:
+    return tuple(stem(word) for word in phrase.split())
+
+
+def _by_query(placed: Sequence[Mapping[str, Any]]) -> dict[str, tuple[str, ...]]:
+    return {key(each["query"]): tuple(each["product_ids"]) for each in placed}

@@ -1,0 +1,106 @@
+"""The engine behind a breaker: it answers in time, or somebody else answers."""
+
+from collections.abc import Callable, Mapping
+from typing import Any, TypeVar
+
+import pybreaker
+
+from schemas.search import SearchQuery
+from services.chassis.errors import ServiceUnavailable
+from services.chassis.faults import as_domain_error
+from services.search.domain import query as bodies
+from services.search.domain import replies
+from services.search.domain.documents import Document
+from services.search.domain.words import read
+from services.search.store import SearchStore
+from services.search.store.facts import Known
+
+T = TypeVar("T")
+
+BREAK_AFTER_FAILURES = 5
+EXPLAIN_SECONDS = 3.0
+
+
+class Breaker(pybreaker.CircuitBreaker):
+    """The library's, which holds its lock while the request runs: all searches would queue up."""
+
+    def call(self, func: Callable[..., T], *args: Any, **kwargs: Any) -> T:
+        result: T = self.state.call(func, *args, **kwargs)
+        return result
+
+
+class Engine:
+    """Searches and proposals. Raises `ServiceUnavailable` when the engine is away, at once while it rests."""
+
+    def __init__(self, store: SearchStore, seconds: float, rest_seconds: float) -> None:
+        self.store = store
+        self.seconds = seconds
+        self._breaker = Breaker(
+            fail_max=BREAK_AFTER_FAILURES,
+            reset_timeout=rest_seconds,
+            exclude=[lambda error: as_domain_error(error) is None],
+            name="elasticsearch",
+        )
+
+    def search(self, query: SearchQuery, known: Known) -> Document:
+        """The reply; a second look when nothing has all the words as they are written."""
+        found = self._ask(
+            lambda: self.store.searching.search(bodies.body(query, known.rules, known.tree), self.seconds)
+        )
+        if replies.total(found) or not read(query.q).words:
+            return replies.reply(query, found, known.tree)
+        return self._look_closer(query, known)
+
+    def explain(self, query: SearchQuery, known: Known) -> list[Document]:
+        """The hits with the engine's own account of each score."""
+        body = {**bodies.body(query, known.rules, known.tree), "explain": True}
+        found = self._ask(lambda: self.store.searching.search(body, EXPLAIN_SECONDS))
+        hits: list[Document] = found["hits"].get("hits", [])
+        return hits
+
+    def propose(self, text: str, known: Known, limit: int) -> list[Document]:
+        """Products by the beginnings of words."""
+        body = bodies.proposals(text, limit)
+        if body is None:
+            return []
+        return replies.proposed(self._ask(lambda: self.store.searching.search(body, self.seconds)))
+
+    def _look_closer(self, query: SearchQuery, known: Known) -> Document:
+        """With typing errors; if that finds nothing either, some of the words."""
+        closer = bodies.body(query, known.rules, known.tree, "fuzzy")
+        closer["suggest"] = {"meant": bodies.spelling(read(query.q))}
+        relaxed = bodies.body(query, known.rules, known.tree, "relaxed")
+        fuzzy, some = self._ask(lambda: self.store.searching.search_each([closer, relaxed], self.seconds))
+        meant = replies.meant(query, fuzzy)
+        if replies.total(fuzzy):
+            return replies.reply(query, fuzzy, known.tree, did_you_mean=meant)
+        return replies.reply(query, some, known.tree, did_you_mean=meant, relaxed=bool(replies.total(some)))
+
+    def _ask(self, request: Callable[[], T]) -> T:
+        try:
+            return self._breaker.call(request)
+        except pybreaker.CircuitBreakerError:
+            raise ServiceUnavailable("The search engine is resting after failures") from None
+        except Exception as error:
+            away = as_domain_error(error)
+            if away is None:
+                raise
+            raise away from error
+
+
+def degraded(page: Mapping[str, Any]) -> Document:
+    """What the catalogue found by words of the title, as a search replies it."""
+    return {**page, "facets": [], "did_you_mean": None, "relaxed": False, "degraded": True}
+
+
+def plain(query: SearchQuery) -> Document:
+    """A search as the catalogue's own list understands it."""
+    asked = read(query.q)
+    given = query.model_dump(exclude_defaults=True, exclude={"q", "facets", "session_id", "sort"})
+    for name, bound, choose in (("min_price", asked.min_price, max), ("max_price", asked.max_price, min)):
+        if bound is not None:
+            given[name] = choose(bound, given.get(name, bound))
+    if asked.words:
+        given["q"] = " ".join(asked.words)
+    given["sort"] = "-rating" if query.sort == "relevance" else query.sort
+    return given

@@ -1,0 +1,194 @@
+"""Search: finds products by what customers type, and keeps up with the catalogue by events."""
+
+import time
+from collections.abc import Sequence
+
+import structlog
+
+from schemas.base import Caller, Id
+from schemas.events.inventory import StockChanged
+from schemas.events.products import CategoryChanged, ProductArchived, ProductCreated, ProductEvent, ProductUpdated
+from schemas.search import PreviewRequest, SearchQuery, SuggestQuery, TuningWrite
+from services.chassis import clock
+from services.chassis.batches import on_batch
+from services.chassis.errors import Forbidden, ServiceUnavailable
+from services.chassis.events import on_event
+from services.chassis.rpc import Remote, rpc
+from services.chassis.service import Service
+from services.chassis.words import fold
+from services.search.backend import Backend
+from services.search.domain import replies
+from services.search.domain.documents import Document
+from services.search.domain.tree import Tree, plant
+from services.search.engine import degraded, plain
+from services.search.preview import compare
+
+PROPOSED = 6
+PAGE = 100
+BATCH = 100
+BATCH_SECONDS = 0.02
+
+log = structlog.get_logger()
+
+
+class SearchService(Service):
+    """One request to the engine per search; while the engine is away the catalogue answers."""
+
+    name = "search"
+    backend = Backend()
+    catalogue = Remote("products", deadline=5.0)
+
+    # ---- searching -----------------------------------------------------------------------------------------------
+
+    @rpc
+    def search(self, query: SearchQuery) -> Document:
+        """`SearchReply` with `page`, `limit` and `total`. Without the engine: `degraded`, by words of the title."""
+        try:
+            return self.backend.engine.search(query, self.backend.store.facts.known())
+        except ServiceUnavailable as away:
+            log.warning("search_degraded", error=str(away))
+            return degraded(self.catalogue.search_titles(**plain(query)))
+
+    @rpc
+    def suggest(self, query: SuggestQuery) -> Document:
+        """`Suggestions`; empty ones while the engine is away."""
+        known = self.backend.store.facts.known()
+        try:
+            products = self.backend.engine.propose(query.q, known, PROPOSED)
+        except ServiceUnavailable:
+            return {"products": [], "categories": [], "queries": []}
+        categories = known.tree.named_like(fold(query.q), PROPOSED)
+        return {
+            "products": products,
+            "categories": [{"slug": node.slug, "name": node.name} for node in categories],
+            "queries": replies.queries_like(query.q, known.popular, PROPOSED),
+        }
+
+    # ---- keeping up ----------------------------------------------------------------------------------------------
+
+    @on_batch(ProductCreated, size=BATCH, seconds=BATCH_SECONDS)
+    def index_new_products(self, events: list[ProductCreated]) -> None:
+        self._index(events)
+
+    @on_batch(ProductUpdated, size=BATCH, seconds=BATCH_SECONDS)
+    def index_changed_products(self, events: list[ProductUpdated]) -> None:
+        self._index(events)
+
+    @on_batch(ProductArchived, size=BATCH, seconds=BATCH_SECONDS)
+    def index_archived_products(self, events: list[ProductArchived]) -> None:
+        self._index(events)
+
+    @on_batch(StockChanged, size=BATCH, seconds=BATCH_SECONDS)
+    def index_stock(self, events: list[StockChanged]) -> None:
+        """A sale of what was held changes nothing of what is available."""
+        self.backend.store.indexing.stock(
+            [
+                (event.sku, event.available, event.meta.sequence or 0)
+                for event in events
+                if event.delta or event.reason == "initial"
+            ]
+        )
+
+    @on_event(CategoryChanged)
+    def learn_categories(self, event: CategoryChanged) -> None:
+        """Products are found by their category's id; only its name is among their words."""
+        before = self.backend.store.facts.known().tree
+        after = self._learn_tree()
+        renamed = {
+            node.id: _names(after, node.id) for node in after.nodes if _names(before, node.id) != _names(after, node.id)
+        }
+        if renamed:
+            self.backend.store.indexing.rename(renamed)
+
+    def _index(self, events: Sequence[ProductEvent]) -> None:
+        """Whatever the events said, the catalogue's present word counts."""
+        gone: dict[str, int] = {}
+        for event in events:
+            gone[event.product_id] = max(event.meta.sequence or 0, gone.get(event.product_id, 0))
+        snapshots = self.catalogue.get_snapshots(ids=list(gone))
+        for snapshot in snapshots:
+            gone.pop(snapshot["id"], None)
+        self.backend.store.indexing.products(self._named(snapshots), gone)
+
+    def _named(self, snapshots: list[Document]) -> list[Document]:
+        """With the names of their categories, which are asked for anew when one isn't known."""
+        tree = self.backend.store.facts.known().tree
+        ids = {shot["category"]["id"] for shot in snapshots if shot["category"]}
+        if not ids <= set(tree.by_id):
+            tree = self._learn_tree()
+        return [
+            {**shot, "category_names": _names(tree, shot["category"]["id"]) if shot["category"] else []}
+            for shot in snapshots
+        ]
+
+    def _learn_tree(self) -> Tree:
+        read_at = int(time.time() * 1000)
+        roots = self.catalogue.category_tree()
+        self.backend.store.facts.set_categories(roots, read_at)
+        return plant(roots)
+
+    # ---- a new index ---------------------------------------------------------------------------------------------
+
+    @rpc
+    def rebuild_begin(self) -> Document:
+        """Make a new index beside the living one. Every change goes to both from now on."""
+        self._learn_tree()
+        return {"index": self.backend.store.indexes.begin(), "total": self.catalogue.count_products()}
+
+    @rpc
+    def rebuild_page(self, index: str, after: Id | None = None) -> Document:
+        """Fill in the products after this one; `next` is where to go on, null at the end."""
+        self._check_building(index)
+        page = self.catalogue.page_of_snapshots(after=after, limit=PAGE)
+        self.backend.store.indexing.fill(index, self._named(page["items"]))
+        return {"done": len(page["items"]), "next": page["next"]}
+
+    @rpc
+    def rebuild_finish(self, index: str) -> Document:
+        """Bring over what changed meanwhile, and let the new index take the living one's place."""
+        self._check_building(index)
+        since = int(index.rpartition("_")[2]) - 60_000
+        done = self.backend.store.indexing.catch_up(index, since)
+        self.backend.store.indexes.refresh(index)
+        self.backend.store.indexes.swap(index)
+        return {"caught_up": done}
+
+    def _check_building(self, index: str) -> None:
+        if self.backend.store.indexes.building() != index:
+            raise ServiceUnavailable("Another rebuild has begun")
+
+    # ---- tuning --------------------------------------------------------------------------------------------------
+
+    @rpc
+    def get_tuning(self, caller: Caller) -> Document:
+        """`TuningReply`; version 0 before anybody has set anything."""
+        _check_admin(caller)
+        return self.backend.store.facts.tuning()
+
+    @rpc
+    def set_tuning(self, tuning: TuningWrite, caller: Caller) -> Document:
+        """Replace it. Every process follows within two seconds. Raises `Conflict` when it has changed meanwhile."""
+        _check_admin(caller)
+        written = {
+            **tuning.model_dump(exclude={"version"}),
+            "updated_at": clock.rfc3339(clock.now()),
+            "updated_by": caller.user_id,
+        }
+        self.backend.store.facts.set_tuning(written, tuning.version)
+        return {**written, "version": tuning.version + 1}
+
+    @rpc
+    def preview_tuning(self, request: PreviewRequest, caller: Caller) -> Document:
+        """`Preview`: what a query finds today and what it would find, and why each product stands where it does."""
+        _check_admin(caller)
+        return compare(self.backend.engine, self.backend.store.facts.known(), request)
+
+
+def _names(tree: Tree, category_id: str) -> list[str]:
+    node = tree.by_id.get(category_id)
+    return [step.name for step in tree.path(node)] if node else []
+
+
+def _check_admin(caller: Caller) -> None:
+    if not caller.is_admin:
+        raise Forbidden()
