@@ -55,5 +55,13 @@ BODIES: Final[dict[str, dict[str, Any]]] = {
     "cancel_order": {"reason": "Ordered twice"},
     "set_order_status": {"status": "shipped", "carrier": "UltraPost", "tracking_number": "UP0000000042"},
     "capture_payment": {"amount": {"amount": 1299, "currency": "USD"}},
+    "set_tuning": {
+        "synonyms": ["couch, sofa", "tv => television"],
+        "pinned": [{"query": "mug", "product_ids": ["0197b1c8-7a5e-7cc0-9f00-000000000001"]}],
+        "buried": [],
+        "boosts": {"in_stock": 0.2, "rating": 0.15, "sales": 0.15, "margin": 0.0},
+        "version": 0,
+    },
+    "preview_tuning": {"q": "couch", "tuning": {"synonyms": ["couch, sofa"]}},
     "refund_payment": {"amount": {"amount": 500, "currency": "USD"}, "reason": "Scratched"},
 }

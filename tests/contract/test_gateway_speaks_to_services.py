@@ -23,6 +23,8 @@ QUERIES = {
     "list_orders": "page=2&status=confirmed",
     "low_stock": "page=2",
     "list_tax_rates": "country=DE",
+    "search": "q=red+mug&category=mugs&attr.colour=red&in_stock=true&min_price=5&facets=brand",
+    "suggest": "q=mu",
 }
 NEEDED = {"amqp_url", "postgres_url", "mongo_url", "redis_url", "kafka_bootstrap"}
 BYTES = {name for name, endpoint in ENDPOINTS.items() if endpoint.form is not None or endpoint.gives_bytes}

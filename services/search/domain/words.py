@@ -7,10 +7,8 @@ from typing import Final
 from services.chassis.words import fold, split, stem
 
 MAX_WORDS: Final = 12
-SMALL: Final = frozenset(
-    ("a", "an", "and", "any", "at", "best", "buy", "by", "for", "from", "i", "in", "me", "my", "of", "on", "or", "some")
-    + ("the", "to", "with")
-)
+_SMALL: Final = "a an and any at best buy by for from i in me my of on or some the to with"
+SMALL: Final = frozenset(_SMALL.split(" "))
 """They say nothing of a product; a query of nothing else keeps them."""
 
 _AMOUNT: Final = r"[$€£]?\s?(\d{1,9}(?:[.,]\d{1,2})?)\s?(?:\$|€|£|usd|eur|gbp|dollars?|euros?|pounds?|bucks)?"
