@@ -14,6 +14,7 @@ from werkzeug.routing import Map
 from gateway_flask import access_log, docs, errors, filehost, identity, ratelimit, replies, routes, rpc, spans, visit
 from gateway_flask.settings import GatewaySettings
 from services.chassis import logs
+from services.chassis.live import config
 from services.chassis.settings import load
 
 MAIN_PID: Final = "ULTRAMARKET_GATEWAY_MAIN_PID"
@@ -60,6 +61,7 @@ def main() -> Any:
     _die_with_parent()
     settings = load(GatewaySettings)
     logs.configure("gateway", settings.log_level)
+    config.follow(settings.amqp_url, os.environ.get("ULTRAMARKET_HOME"))
     return whole(create_app(settings))
 
 

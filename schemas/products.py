@@ -372,3 +372,9 @@ class TaxRate(Schema):
     tax_class: TaxClass
     rate_bp: BasisPoints
     name: str
+
+
+class RelatedQuery(Schema):
+    """How many products that go with one."""
+
+    limit: Annotated[int, Field(ge=1, le=50)] = 8

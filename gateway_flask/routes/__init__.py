@@ -9,6 +9,7 @@ from gateway_flask.routes import (
     auth,
     cart,
     categories,
+    config,
     files,
     inventory,
     orders,
@@ -35,6 +36,7 @@ AREAS: Final = (
     files,
     audit,
     search,
+    config,
 )
 
 

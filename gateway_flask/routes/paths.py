@@ -5,6 +5,7 @@ from typing import Annotated
 from pydantic import Field, StringConstraints
 
 from schemas.base import Id, Schema, Sku, Slug
+from schemas.config import FlagName, SettingKey
 from schemas.inventory import WarehouseCode
 from schemas.payments import Provider
 from schemas.products import TaxRateId
@@ -59,3 +60,15 @@ class ProviderPath(Schema):
     """A payment provider by its name."""
 
     provider: Provider
+
+
+class SettingPath(Schema):
+    """A runtime setting by its key: `inventory.low_stock_threshold`."""
+
+    key: SettingKey
+
+
+class FlagPath(Schema):
+    """A feature flag by its name."""
+
+    name: FlagName

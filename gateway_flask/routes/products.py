@@ -10,7 +10,7 @@ from gateway_flask.envelope import listing, ok
 from gateway_flask.identity import Who
 from gateway_flask.routes.paths import ProductPath
 from gateway_flask.rpc import call
-from gateway_flask.visit import caller, idempotency, visit
+from gateway_flask.visit import caller, cart_id, idempotency, visit
 from schemas.products import (
     ImportProducts,
     ImportReport,
@@ -19,7 +19,10 @@ from schemas.products import (
     ProductPatch,
     ProductQuery,
     ProductWrite,
+    RelatedQuery,
 )
+from services.chassis.live import config
+from services.chassis.live.rules import Subject
 
 api = Api("products", "Products", "The catalogue: products, their variants, and bulk import.", "/products")
 
@@ -57,6 +60,15 @@ def get_product(path: ProductPath) -> Response:
     """A product, whole, by its id or slug."""
     product = call("products", "get_product", id_or_slug=path.id, caller=caller())
     return etag.unless_known(ok(product, "Product"), product)
+
+
+@api.get("/<string:id>/related", reply=ListItem, many=True, who=Who.GUEST)
+def related_products(path: ProductPath, query: RelatedQuery) -> Response:
+    """Products that go with this one, the best first; none while recommendations are switched off."""
+    who = visit().caller
+    if not config.enabled("recommendations", Subject(who.user_id or cart_id(), who.user_id, frozenset(who.roles))):
+        return ok([], "Related products")
+    return ok(call("products", "related_products", id_or_slug=path.id, limit=query.limit), "Related products")
 
 
 @api.put("/<string:id>", reply=ProductDetail, who=Who.VENDOR, key="may", headers=("If-Match",))

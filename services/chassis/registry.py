@@ -45,6 +45,7 @@ PLATFORM_SERVICES: Final = (
     "files",
     "audit",
     "search",
+    "config",
 )
 """What a shop wants around it. Nothing of the journey waits for one of these: each may be away."""
 SERVICES: Final = (*JOURNEY_SERVICES, *PLATFORM_SERVICES)
@@ -58,6 +59,7 @@ POSTGRES_SERVICES: Final = (
     "orders",
     "files",
     "audit",
+    "config",
 )
 MONGO_SERVICES: Final = (
     "products",

@@ -16,6 +16,7 @@ from nameko.runners import ServiceRunner
 
 from services.chassis import logs, tracing
 from services.chassis.health import serve_health
+from services.chassis.live import config
 from services.chassis.registry import port_of
 from services.chassis.service import Service
 from services.chassis.settings import Settings, load
@@ -64,6 +65,7 @@ def serve(services: dict[type[Service], int], settings: Settings) -> None:
     logs.configure("+".join(names), settings.log_level)
     tracing.configure("+".join(names), settings.otlp_endpoint)
     use_orjson()
+    config.follow(settings.amqp_url, os.environ.get("ULTRAMARKET_HOME"))
     runner = ServiceRunner(nameko_config(settings))
     for service, port in services.items():
         runner.add_service(service)

@@ -1,5 +1,6 @@
 """Stock by SKU and warehouse: held for orders, sold, given back, counted by people."""
 
+from datetime import timedelta
 from typing import Annotated, Any
 
 from pydantic import Field
@@ -15,6 +16,7 @@ from schemas.inventory import (
     WarehouseWrite,
 )
 from services.chassis import clock
+from services.chassis.live import config
 from services.chassis.paging import Paging
 from services.chassis.rpc import rpc
 from services.chassis.service import Service
@@ -29,6 +31,14 @@ SETTINGS = load(InventorySettings)
 
 Skus = Annotated[list[Sku], Field(max_length=500)]
 Reply = dict[str, Any]
+
+
+def _hold() -> timedelta:
+    return timedelta(seconds=config.setting("inventory.stock_hold_seconds", SETTINGS.stock_hold_seconds))
+
+
+def _threshold() -> int:
+    return int(config.setting("inventory.low_stock_threshold", SETTINGS.low_stock_threshold))
 
 
 class InventoryService(Service):
@@ -46,7 +56,7 @@ class InventoryService(Service):
         """
         now = clock.now()
         lines = [Line(line.sku, line.quantity) for line in command.lines]
-        return self.stock.reservations.reserve(command.order_id, lines, now, now + SETTINGS.hold)
+        return self.stock.reservations.reserve(command.order_id, lines, now, now + _hold())
 
     @rpc
     def commit(self, order_id: Id) -> Reply:
@@ -54,7 +64,7 @@ class InventoryService(Service):
         there. Raises `OutOfStock` then, `InvalidState` after a release, `NotFound` without a reservation.
         """
         now = clock.now()
-        return self.stock.reservations.commit(order_id, now, now + SETTINGS.hold)
+        return self.stock.reservations.commit(order_id, now, now + _hold())
 
     @rpc
     def release(self, order_id: Id) -> Reply:
@@ -80,13 +90,13 @@ class InventoryService(Service):
 
         Raises `OutOfStock` rather than take away what is held for orders, `NotFound` for an unknown warehouse.
         """
-        return self.stock.adjust(sku, delta, reason, warehouse, SETTINGS.low_stock_threshold, idempotency)
+        return self.stock.adjust(sku, delta, reason, warehouse, _threshold(), idempotency)
 
     @rpc
     def set_initial(self, levels: Annotated[list[InitialLevel], Field(max_length=1_000)]) -> Reply:
         """The first count of many SKUs; those that have a level keep it. Replies `{created, existing}`."""
         counts = [level.model_dump() for level in {level.sku: level for level in levels}.values()]
-        created = self.stock.set_initial(counts, SETTINGS.low_stock_threshold)
+        created = self.stock.set_initial(counts, _threshold())
         return {"created": created, "existing": len(counts) - created}
 
     @rpc

@@ -8,7 +8,9 @@ from typing import Any
 from schemas.events.orders import OrderPlaced
 from schemas.orders import PlaceOrder
 from services.chassis import clock, ids
-from services.chassis.errors import NotFound, PriceChanged, ValidationFailed
+from services.chassis.errors import Forbidden, NotFound, PriceChanged, ValidationFailed
+from services.chassis.live import config
+from services.chassis.live.rules import Subject
 from services.chassis.money import json as money
 from services.orders.domain.pricing import add_up, price_lines
 from services.orders.settings import OrderSettings
@@ -22,6 +24,7 @@ def place(
 
     Raises `ValidationFailed`, `NotFound` or `PriceChanged`: then there is no order.
     """
+    check_switches(command)
     check_provider(command, settings.payment_providers)
     address = command.shipping_address
     cart = carts.checkout_view(
@@ -29,6 +32,7 @@ def place(
     )
     email_of(command)
     check_cart(cart)
+    check_quantities(cart, config.setting("orders.maximum_units_of_a_line"))
     rate = shipping.price_of(
         method=command.shipping_method,
         address={"country": address.country, "region": address.region, "postal_code": address.postal_code},
@@ -83,6 +87,27 @@ def check_cart(cart: dict[str, Any]) -> None:
         )
     if not cart["lines"]:
         raise ValidationFailed.of("cart", "is empty")
+
+
+def check_quantities(cart: dict[str, Any], most: int) -> None:
+    """Raises `ValidationFailed` naming the SKU of which there are more than one order may have."""
+    for line in cart["lines"]:
+        if line["quantity"] > most:
+            raise ValidationFailed(
+                f"An order may have at most {most} of one article",
+                [{"field": "quantity", "message": f"must be at most {most}", "sku": line["sku"]}],
+            )
+
+
+def check_switches(command: PlaceOrder) -> None:
+    """Raises `Forbidden` for a guest while guests may not order, `ValidationFailed` for a provider switched off."""
+    user = command.caller.user_id
+    subject = Subject(user or command.cart_id, user, frozenset(command.caller.roles), command.shipping_address.country)
+    if user is None and not config.enabled("guest_checkout", subject):
+        raise Forbidden("Please sign in to order: ordering without an account is switched off at the moment")
+    provider = command.payment_method.provider
+    if f"payments.{provider}" in config.state().flags and not config.enabled(f"payments.{provider}", subject):
+        raise ValidationFailed.of("payment_method.provider", f"{provider} is switched off at the moment")
 
 
 def check_provider(command: PlaceOrder, providers: str) -> None:

@@ -25,6 +25,7 @@ from services.chassis.errors import (
 from services.chassis.events import on_event
 from services.chassis.faults import as_domain_error
 from services.chassis.ids import is_id
+from services.chassis.live import config
 from services.chassis.rpc import Remote, rpc
 from services.chassis.service import Configured, Service
 from services.chassis.stores.mongo import Mongo
@@ -208,7 +209,8 @@ class OrdersService(Service):
 
     def _time_to_answer(self) -> float:
         """Seconds in which the outcome must be known; otherwise the order is answered as it stands by then."""
-        return min(self.settings.answer_within, remaining(60) - 0.5)
+        seconds = config.setting("orders.answer_within_seconds", self.settings.answer_within)
+        return min(float(seconds), remaining(60) - 0.5)
 
     def _wait_for(self, order_id: str, until: float) -> Order:
         """Another process, or another request of this one, has the order: wait for it as its own customer would."""

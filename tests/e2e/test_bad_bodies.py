@@ -21,7 +21,9 @@ def path_of(name: str, bystander: Bystander) -> str:
     ids = {"product": bystander.product_id, "payment": bystander.payment_id, "address": bystander.address_id}
     ids |= {"order": bystander.order_id, "status": bystander.order_id}
     rule = ENDPOINTS[name].rule.removeprefix(PREFIX).replace("<string:", "{").replace("<path:", "{").replace(">", "}")
-    return rule.format(id=ids.get(area, ID), sku=bystander.sku, slug="no-such-category", code="main", number="UP1")
+    things = {"sku": bystander.sku, "slug": "no-such-category", "code": "main", "number": "UP1"}
+    things |= {"name": "test_bad", "key": "inventory.low_stock_threshold"}
+    return rule.format(id=ids.get(area, ID), **things)
 
 
 def client_for(name: str, bystander: Bystander) -> Client:

@@ -19,6 +19,7 @@ CALLS = {
     "payments": "n.rpc.payments.status_of('nobodys')",
     "audit": "n.rpc.audit.entries()",
     "search": "n.rpc.search.suggest(q='pho')",
+    "config": "n.rpc.config.settings()",
     "orders": "n.rpc.orders.list_orders({}, {'user_id': '0197a000-0000-7000-8000-00000000000f'})",
     "files": "n.rpc.files.list_files({}, {'user_id': '0197a000-0000-7000-8000-00000000000f'})",
 }

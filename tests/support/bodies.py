@@ -15,6 +15,9 @@ GOOD: dict[str, Any] = BODIES | {
     "import_products": {"products": [BODIES["create_product"]]},
     "put_warehouse": {"name": "Main", "priority": 1},
     "create_shipment": {"order_id": ID, "items": [{"sku": "MUG-RED", "quantity": 1}], "tracking_number": "UP0000042"},
+    "put_flag": {"enabled": True, "default": False, "rules": [{"roles": ["ADMIN"], "serve": True}], "rollout": 10},
+    "put_setting": {"value": 5, "version": 0, "reason": "fewer"},
+    "roll_setting_back": {"version": 0, "reason": "as it was"},
     "link_file": {"expires_in": 3600},
     "add_shipment_event": {"status": "in_transit", "location": "Here"},
 }

@@ -1,0 +1,1 @@
+"""What may change while processes run: runtime settings and feature flags, as each process knows them."""

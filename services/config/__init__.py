@@ -1,0 +1,1 @@
+"""Config: runtime settings and feature flags, changed while everything runs."""

@@ -1,0 +1,148 @@
+"""What a flag is for somebody: decided in the process, the same everywhere and every time."""
+
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from pydantic import ValidationError
+
+from schemas.config import FlagWrite
+from services.chassis.errors import ValidationFailed
+from services.chassis.live import config
+from services.chassis.live.rules import Outcome, Subject, bucket, evaluate
+from services.chassis.live.state import State
+from services.config.domain import check_flag
+
+NOON = datetime(2026, 11, 24, 12, tzinfo=UTC)
+
+
+def flag(**values: Any) -> FlagWrite:
+    return FlagWrite.model_validate({"enabled": True, "default": False} | values, strict=False)
+
+
+def value(definition: FlagWrite, subject: Subject = Subject("u"), at: datetime = NOON) -> bool | str:  # noqa: B008
+    return evaluate("new_cart", definition, subject, at).value
+
+
+def test_a_disabled_flag_is_off_whatever_its_rules_say() -> None:
+    always = {"serve": True}
+
+    assert value(flag(enabled=False, default=True, rules=[always])) is False
+    assert value(flag(enabled=False, variants={"a": 1, "b": 1}, default="b")) == "b"
+
+
+@pytest.mark.parametrize(
+    ("rule", "fits", "fits_not"),
+    [
+        ({"roles": ["ADMIN"]}, Subject("u", roles=frozenset({"ADMIN", "X"})), Subject("u", roles=frozenset({"X"}))),
+        ({"countries": ["DE"]}, Subject("u", country="DE"), Subject("u", country="US")),
+        ({"users": ["ada"]}, Subject("ada", user="ada"), Subject("bob", user="bob")),
+        ({"vendors": ["v-1"]}, Subject("u", vendor="v-1"), Subject("u")),
+        (
+            {"roles": ["ADMIN"], "countries": ["DE"]},
+            Subject("u", roles=frozenset({"ADMIN"}), country="DE"),
+            Subject("u", roles=frozenset({"ADMIN"})),
+        ),
+    ],
+)
+def test_a_rule_serves_whom_it_names(rule: dict[str, Any], fits: Subject, fits_not: Subject) -> None:
+    targeted = flag(rules=[rule | {"serve": True}])
+
+    assert evaluate("new_cart", targeted, fits, NOON) == Outcome(True, "targeted")
+    assert value(targeted, fits_not) is False
+
+
+def test_a_time_window_begins_and_ends() -> None:
+    window = flag(rules=[{"from": "2026-11-24T12:00:00Z", "to": "2026-11-24T13:00:00Z", "serve": True}])
+
+    moments = [NOON - timedelta(seconds=1), NOON, NOON + timedelta(minutes=59), NOON + timedelta(hours=1)]
+
+    assert [value(window, at=moment) for moment in moments] == [False, True, True, False]
+
+
+def test_the_first_rule_that_fits_decides() -> None:
+    both = flag(rules=[{"users": ["ada"], "serve": False}, {"serve": True}])
+
+    assert value(both, Subject("ada", user="ada")) is False
+    assert value(both, Subject("bob", user="bob")) is True
+
+
+def test_a_rollout_takes_its_share_and_more_of_it_keeps_those_who_have_it() -> None:
+    people = [Subject(f"user-{number}") for number in range(4_000)]
+
+    a_tenth = {one.key for one in people if value(flag(rollout=10), one)}
+    a_half = {one.key for one in people if value(flag(rollout=50), one)}
+
+    assert 300 < len(a_tenth) < 500
+    assert 1_800 < len(a_half) < 2_200
+    assert a_tenth < a_half
+    assert not any(value(flag(rollout=0), one) for one in people)
+    assert all(value(flag(rollout=100), one) for one in people)
+
+
+def test_variants_are_shared_out_by_weight() -> None:
+    tried = flag(variants={"blue": 3, "green": 1, "never": 0}, default="blue")
+
+    got = [value(tried, Subject(f"user-{number}")) for number in range(4_000)]
+
+    assert 2_850 < got.count("blue") < 3_150
+    assert got.count("blue") + got.count("green") == 4_000
+
+
+@given(st.text(max_size=30), st.text(max_size=30))
+def test_a_place_is_stable(name: str, key: str) -> None:
+    assert 0 <= bucket(name, key) < 10_000
+    assert bucket(name, key) == bucket(name, key)
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        {"default": "blue"},
+        {"variants": {"blue": 1}, "default": True},
+        {"variants": {"blue": 1}, "default": "red"},
+        {"variants": {"blue": 0}, "default": "blue"},
+        {"rules": [{"serve": "blue"}]},
+        {"rollout": 101},
+        {"rollout": -1},
+    ],
+)
+def test_a_flag_that_could_serve_nothing_sensible_is_refused(wrong: dict[str, Any]) -> None:
+    with pytest.raises((ValidationError, ValidationFailed)):
+        check_flag(flag(**wrong))
+
+
+def test_kill_switches_are_on_before_anybody_was_asked() -> None:
+    assert config.enabled("guest_checkout") is True
+    assert config.enabled("no_such_flag") is False
+    assert config.variant("no_such_flag", "plain") == "plain"
+    assert config.setting("inventory.low_stock_threshold", 5) == 5
+    assert config.setting("orders.maximum_units_of_a_line") == 10_000
+
+
+def test_only_newer_news_count_and_what_is_known_survives_the_process(tmp_path: Path) -> None:
+    kept = tmp_path / "config.json"
+    state = State(kept)
+    off = flag(enabled=False, default=True).model_dump(mode="json", by_alias=True)
+
+    state.take({"inventory.low_stock_threshold": (7, 2)}, {"reviews": (off, 1)})
+    state.take({"inventory.low_stock_threshold": (9, 1)}, {})
+
+    again = State(kept)
+    again.recall()
+    for known in (state, again):
+        assert known.value("inventory.low_stock_threshold", 5) == 7
+        assert known.flags["reviews"].enabled is False
+        assert known.flags["guest_checkout"].enabled is True
+
+
+def test_a_kept_file_that_is_broken_is_no_reason_not_to_start(tmp_path: Path) -> None:
+    (tmp_path / "config.json").write_text("{")
+    state = State(tmp_path / "config.json")
+
+    state.recall()
+
+    assert state.value("inventory.low_stock_threshold", 5) == 5
