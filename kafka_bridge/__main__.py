@@ -6,8 +6,8 @@ import structlog
 
 from kafka_bridge.bridge import Bridge
 from kafka_bridge.settings import BridgeSettings
-from kafka_bridge.telemetry import serve
 from services.chassis import logs
+from services.chassis.probe import serve
 from services.chassis.registry import BRIDGE, port_of
 from services.chassis.settings import load
 
@@ -18,7 +18,7 @@ def main() -> None:
     bridge = Bridge(settings)
     for wanted in (signal.SIGTERM, signal.SIGINT):
         signal.signal(wanted, lambda *_: bridge.stopping.set())
-    serve(settings.bind_host, port_of(BRIDGE, settings.port_base), bridge.health)
+    serve(BRIDGE, settings.bind_host, port_of(BRIDGE, settings.port_base), bridge.health)
     structlog.get_logger().info("started")
     bridge.run()
 

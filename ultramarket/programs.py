@@ -5,10 +5,10 @@ import sys
 from dataclasses import dataclass, field
 from typing import Final, Literal
 
-from services.chassis.registry import BRIDGE, GATEWAY, MONGO_SERVICES, POSTGRES_SERVICES, SERVICES
+from services.chassis.registry import ANALYTICS_CONSUMER, BRIDGE, GATEWAY, MONGO_SERVICES, POSTGRES_SERVICES, SERVICES
 from ultramarket.instance import ROOT, Instance
 
-SERVICE_NAMES: Final = (*SERVICES, BRIDGE, GATEWAY)
+SERVICE_NAMES: Final = (*SERVICES, ANALYTICS_CONSUMER, BRIDGE, GATEWAY)
 SERVICE_STOP_SECONDS: Final = 12
 """Services finish what they run within 10 s; then there is no more waiting."""
 
@@ -75,11 +75,15 @@ def service_programs(instance: Instance) -> list[Program]:
 def _module(name: str, measured: bool) -> list[str]:
     if name == GATEWAY:
         return ["ultramarket.measured", "gateway_flask"] if measured else ["gateway_flask"]
+    if name == ANALYTICS_CONSUMER:
+        return ["services.analytics.consumer"]
     return ["kafka_bridge"] if name == BRIDGE else ["services.run", name]
 
 
 def needs(name: str) -> set[str]:
     """The servers without which this service need not be started; `migrated` stands for the finished migration."""
+    if name == ANALYTICS_CONSUMER:
+        return {"kafka", "mongodb", "migrated"}
     wanted = {"rabbitmq"}
     if name in POSTGRES_SERVICES:
         wanted |= {"postgres", "migrated"}

@@ -8,6 +8,8 @@ from typing import Final
 GATEWAY: Final = "gateway"
 BRIDGE: Final = "bridge"
 AUDIT: Final = "audit"
+ANALYTICS_CONSUMER: Final = "analytics-consumer"
+"""Counts the events in Kafka: a process of its own, without Nameko."""
 
 PORT_OFFSETS: Final[dict[str, int]] = {
     GATEWAY: 0,
@@ -27,6 +29,7 @@ PORT_OFFSETS: Final[dict[str, int]] = {
     "audit": 14,
     "config": 15,
     BRIDGE: 16,
+    ANALYTICS_CONSUMER: 17,
 }
 
 JOURNEY_SERVICES: Final = (
@@ -42,6 +45,7 @@ JOURNEY_SERVICES: Final = (
 )
 """Those of the way from a product to a paid order."""
 PLATFORM_SERVICES: Final = (
+    "analytics",
     "files",
     "audit",
     "search",
@@ -66,6 +70,7 @@ MONGO_SERVICES: Final = (
     "inventory",
     "orders",
     "notifications",
+    "analytics",
 )
 
 

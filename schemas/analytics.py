@@ -1,0 +1,434 @@
+"""Figures of the shop: what is asked, what is replied."""
+
+from datetime import UTC, date, datetime
+from typing import Annotated, Any, Literal
+
+from pydantic import AfterValidator, ConfigDict, Field, StringConstraints
+
+from schemas.base import Currency, Id, Line, Moment, Money, Request, Schema
+
+Interval = Literal["hour", "day", "week", "month"]
+Group = Literal["product", "category", "vendor", "country", "customer"]
+FIRST_YEAR, LAST_YEAR = 2000, 2100
+
+
+def _day_or_moment(text: str) -> str:
+    try:
+        year = date.fromisoformat(text).year if len(text) == 10 else _moment(text).year
+    except ValueError:
+        raise ValueError("must be a date (2026-01-31) or a moment with its offset (2026-01-31T12:00:00Z)") from None
+    if not FIRST_YEAR <= year <= LAST_YEAR:
+        raise ValueError(f"must lie between {FIRST_YEAR} and {LAST_YEAR}")
+    return text
+
+
+def _moment(text: str) -> datetime:
+    # A "+" that a client forgot to escape arrives as a space.
+    moment = datetime.fromisoformat(text.replace(" ", "+") if "T" in text else text)
+    if moment.tzinfo is None:
+        raise ValueError("a moment needs its offset")
+    return moment.astimezone(UTC)
+
+
+DayOrMoment = Annotated[str, StringConstraints(min_length=10, max_length=40), AfterValidator(_day_or_moment)]
+"""A day in the shop's time zone, or a moment. As the end of a period a day counts whole, a moment is excluded."""
+
+
+class PeriodQuery(Schema):
+    """The last 30 days when nothing is said."""
+
+    from_: DayOrMoment | None = Field(None, alias="from", description="Date or moment that the period begins with")
+    to: DayOrMoment | None = Field(None, description="Last date, or the moment at which it ends")
+
+
+class SalesQuery(PeriodQuery):
+    interval: Interval = "day"
+    group_by: Group | None = None
+    currency: Currency | None = None
+
+
+class CurrencyQuery(PeriodQuery):
+    currency: Currency | None = None
+
+
+class TopQuery(CurrencyQuery):
+    by: Literal["net", "units", "orders", "views"] = "net"
+    limit: Annotated[int, Field(ge=1, le=100)] = 20
+
+
+class CohortQuery(Schema):
+    months: Annotated[int, Field(ge=1, le=24)] = Field(12, description="How many months back, this one included")
+
+
+# ---- figures -----------------------------------------------------------------------------------------------------
+
+
+class Totals(Schema):
+    """What was sold. `net = gross - discounts - refunds`; tax and shipping stand beside it.
+
+    A refund counts when it is made, with its share of tax and shipping. `average_order = (gross - discounts) / orders`.
+    """
+
+    orders: int
+    units: int
+    gross: Money
+    discounts: Money
+    refunds: Money
+    net: Money
+    tax: Money
+    shipping: Money
+    average_order: Money
+
+
+class Point(Totals):
+    """One interval of a series."""
+
+    start: Moment
+
+
+class GroupTotals(Totals):
+    """All of one product, category, vendor, country or customer."""
+
+    key: str
+    label: str
+
+
+class Sales(Schema):
+    """`previous` is the period of the same length before. Of groups, the hundred with the highest net."""
+
+    currency: Currency
+    time_zone: str
+    interval: Interval
+    totals: Totals
+    previous: Totals
+    series: list[Point]
+    groups: list[GroupTotals]
+
+
+class Step(Schema):
+    """How many visits came as far as this. `rate` of those that looked at something; `drop_off` of the step before."""
+
+    name: Literal["view", "cart", "checkout", "paid"]
+    sessions: int
+    rate: float
+    drop_off: float
+
+
+class Funnel(Schema):
+    """Orders that no visit is known of count as visits of their own."""
+
+    steps: list[Step]
+
+
+class TopProduct(Schema):
+    product_id: str
+    title: str
+    views: int
+    orders: int
+    units: int
+    net: Money
+    conversion: float | None = None
+    """Orders per view, where it was viewed."""
+
+
+class Segment(Schema):
+    """Customers who are alike by recency, frequency and value of what they bought."""
+
+    name: str
+    customers: int
+    orders: int
+    spent: Money
+
+
+class TopCustomer(Schema):
+    customer_id: str
+    label: str
+    orders: int
+    spent: Money
+    last_order_at: Moment
+
+
+class Customers(Schema):
+    """`lifetime_value`: what a customer has paid and not got back, on the average over all who ever bought."""
+
+    currency: Currency
+    active: int
+    new: int
+    returning: int
+    all_time: int
+    lifetime_value: Money
+    orders_per_customer: float
+    segments: list[Segment]
+    top: list[TopCustomer]
+
+
+class Retained(Schema):
+    months_after: int
+    customers: int
+    rate: float
+
+
+class Cohort(Schema):
+    """Customers whose first order was in this month, and how many of them bought again so many months after."""
+
+    month: str
+    customers: int
+    retention: list[Retained]
+
+
+class Cohorts(Schema):
+    cohorts: list[Cohort]
+
+
+class Decline(Schema):
+    code: str
+    payments: int
+    amount: Money
+
+
+class ProviderFigures(Schema):
+    provider: str
+    payments: int
+    paid: int
+    success_rate: float
+
+
+class Payments(Schema):
+    currency: Currency
+    payments: int
+    paid: int
+    declined: int
+    open: int
+    success_rate: float
+    paid_amount: Money
+    declines: list[Decline]
+    providers: list[ProviderFigures]
+
+
+class Durations(Schema):
+    """Hours; percentiles are the upper edge of the bin that they lie in."""
+
+    orders: int
+    average: float | None = None
+    p50: float | None = None
+    p90: float | None = None
+
+
+class CarrierTimes(Schema):
+    carrier: str
+    to_ship: Durations
+    to_deliver: Durations
+
+
+class Delivery(Schema):
+    """From the confirmation to the parcel's departure, and from there to the door."""
+
+    to_ship: Durations
+    to_deliver: Durations
+    carriers: list[CarrierTimes]
+
+
+class StockFigures(Schema):
+    product_id: str
+    title: str
+    on_hand: int
+    units_sold: int
+    turnover: float | None = None
+    """Units sold per mean number of units on hand."""
+    days_of_cover: float | None = None
+    """How long the stock lasts at this period's pace; null: nothing was sold."""
+
+
+class LeftProduct(Schema):
+    product_id: str
+    title: str
+    carts: int
+    units: int
+    value: Money
+
+
+class AbandonedCarts(Schema):
+    """Visits that filled a cart and did not order; a visit of the last hour may still do."""
+
+    currency: Currency
+    carts: int
+    abandoned: int
+    rate: float
+    value: Money
+    products: list[LeftProduct]
+
+
+class QueryFigures(Schema):
+    query: str
+    searches: int
+    without_result: int
+    clicks: int
+    click_through: float
+    mean_position: float | None = None
+
+
+class SearchFigures(Schema):
+    searches: int
+    without_result: int
+    clicks: int
+    click_through: float
+    mean_position: float | None = None
+    queries: list[QueryFigures]
+    nothing_found: list[QueryFigures]
+
+
+class LiveMinute(Schema):
+    at: Moment
+    orders: int
+    revenue: Money
+    visitors: int
+
+
+class LiveProduct(Schema):
+    product_id: str
+    title: str
+    units: int
+
+
+class Live(Schema):
+    """The last 60 minutes, the oldest first."""
+
+    minutes: list[LiveMinute]
+    top_products: list[LiveProduct]
+
+
+# ---- reports -----------------------------------------------------------------------------------------------------
+
+Measure = Literal[
+    "orders", "units", "gross", "discounts", "refunds", "net", "tax", "shipping", "average_order", "customers"
+]
+Dimension = Literal["hour", "day", "week", "month", "product", "category", "vendor", "country", "customer"]
+Filters = Annotated[list[Annotated[str, StringConstraints(min_length=1, max_length=120)]], Field(max_length=100)]
+
+
+def _each_once(names: list[Any]) -> list[Any]:
+    if len(set(names)) != len(names):
+        raise ValueError("names something twice")
+    return names
+
+
+class ReportFilters(Request):
+    """Only what belongs to one of these; what is left out is not looked at."""
+
+    product: Filters | None = None
+    category: Filters | None = None
+    vendor: Filters | None = None
+    country: Filters | None = None
+    customer: Filters | None = None
+
+
+class ReportPeriod(Request):
+    """Either fixed days, or so many days before the run."""
+
+    from_: DayOrMoment | None = Field(None, alias="from")
+    to: DayOrMoment | None = None
+    last_days: Annotated[int, Field(ge=1, le=1830)] | None = None
+
+
+class ReportRequest(Request):
+    """What a report shows."""
+
+    name: Line
+    measures: Annotated[list[Measure], Field(min_length=1, max_length=10), AfterValidator(_each_once)]
+    dimensions: Annotated[list[Dimension], Field(max_length=3), AfterValidator(_each_once)] = []
+    filters: ReportFilters = ReportFilters()
+    period: ReportPeriod = ReportPeriod()
+    currency: Currency | None = None
+    schedule: Literal["none", "daily", "weekly", "monthly"] = "none"
+    format: Literal["json", "csv"] = "json"
+
+
+class LastRun(Schema):
+    at: Moment
+    rows: int
+    url: str
+    """Where the result is."""
+
+
+class Report(Schema):
+    """A definition that is kept, and its last result."""
+
+    model_config = ConfigDict(json_schema_extra={"title": "Report"})
+
+    id: Id
+    name: str
+    measures: list[Measure]
+    dimensions: list[Dimension]
+    filters: ReportFilters
+    period: ReportPeriod
+    currency: Currency | None = None
+    schedule: Literal["none", "daily", "weekly", "monthly"]
+    format: Literal["json", "csv"]
+    owner_id: Id
+    next_run_at: Moment | None = None
+    last_run: LastRun | None = None
+    created_at: Moment
+
+
+class ReportQuery(Schema):
+    page: Annotated[int, Field(ge=1, le=1_000)] = 1
+    limit: Annotated[int, Field(ge=1, le=100)] = 20
+
+
+class ReportResult(Schema):
+    """Rows in the order of the columns. Money in minor units of `currency`."""
+
+    report_id: Id
+    name: str
+    at: Moment
+    currency: Currency
+    columns: list[str]
+    rows: list[list[str | int | float | None]]
+    truncated: bool
+    """There were more than 10,000."""
+
+
+# ---- tracking ----------------------------------------------------------------------------------------------------
+
+SessionId = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9_.:\-]{1,128}$")]
+Word = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=200)]
+
+
+class TrackedEvent(Schema):
+    """Something that a visitor did. `product_view` names its product, `search` its query, `custom` its name;
+    `add_to_cart` and `click` name a product or a SKU.
+    """
+
+    type: Literal["page_view", "product_view", "add_to_cart", "search", "click", "custom"]
+    at: Annotated[datetime, Field(json_schema_extra={"format": "date-time"})]
+    product_id: Word | None = None
+    sku: Word | None = None
+    query: Word | None = None
+    position: Annotated[int, Field(ge=1, le=10_000)] | None = None
+    quantity: Annotated[int, Field(ge=1, le=10_000)] | None = None
+    name: Word | None = None
+    properties: Annotated[dict[str, str | int | float | bool | None], Field(max_length=30)] | None = None
+
+
+class TrackRequest(Request):
+    """What a visitor did. Each event is judged by itself."""
+
+    session_id: SessionId
+    anonymous_id: SessionId | None = None
+    consent: bool | None = None
+    """False: the events are counted, but belong to nobody and to no visit."""
+    sent_at: Annotated[str, StringConstraints(max_length=40), AfterValidator(_day_or_moment)] | None = None
+    """The visitor's clock at sending: how far it is off ours is then known and taken out."""
+    events: Annotated[list[dict[str, Any]], Field(min_length=1, max_length=100)]
+
+
+class RejectedEvent(Schema):
+    index: int
+    message: str
+
+
+class Tracked(Schema):
+    """What was taken; it is counted within seconds."""
+
+    accepted: int
+    rejected: list[RejectedEvent]

@@ -1,0 +1,28 @@
+"""Run the consumer: `python -m services.analytics.consumer`. Ends on SIGTERM when its batch is counted."""
+
+import signal
+
+import structlog
+
+from services.analytics.consumer.reader import Reader
+from services.analytics.settings import AnalyticsSettings
+from services.chassis import logs
+from services.chassis.probe import serve
+from services.chassis.registry import ANALYTICS_CONSUMER, port_of
+from services.chassis.settings import load
+
+
+def main() -> None:
+    settings = load(AnalyticsSettings)
+    logs.configure(ANALYTICS_CONSUMER, settings.log_level)
+    reader = Reader(settings)
+    for wanted in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(wanted, lambda *_: reader.stopping.set())
+    port = port_of(ANALYTICS_CONSUMER, settings.port_base)
+    serve(ANALYTICS_CONSUMER, settings.bind_host, port, reader.health)
+    structlog.get_logger().info("started")
+    reader.run()
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,211 @@
+"""From a record to a fact: what it says of which thing. What we don't know is left out, with the reason; never a crash."""
+
+import hashlib
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any, Final
+
+import orjson
+
+Data = dict[str, Any]
+ORDER, SESSION, PAYMENT, STOCK, LABEL = "orders", "sessions", "payments", "stock", "labels"
+MAX_TEXT: Final = 200
+MAX_NUMBER: Final = 2**53
+"""More than any amount of ours; sums of such still fit into 64 bits."""
+
+
+@dataclass(frozen=True, slots=True)
+class Fact:
+    """Something that an event says of one thing (`kind` and `id`)."""
+
+    kind: str
+    id: str
+    name: str
+    at: datetime
+    """Whole milliseconds, as the store keeps them."""
+    sequence: int
+    event_id: str
+    said: Data
+
+
+class Skipped(Exception):
+    """The record counts nowhere. `reason`: `malformed`, `unknown_version` or `ignored` (a type that isn't counted)."""
+
+    def __init__(self, reason: str) -> None:
+        super().__init__(reason)
+        self.reason = reason
+
+
+def read(value: bytes | None) -> Fact:
+    """The fact that a Kafka record tells. Raises `Skipped`."""
+    try:
+        wrapped = orjson.loads(value or b"")
+        known = KNOWN.get((wrapped["source"], wrapped["type"]))
+        if known is None:
+            raise Skipped("ignored")
+        kind, version, extract = known
+        if _version(wrapped.get("dataschema")) > version:
+            raise Skipped("unknown_version")
+        at = datetime.fromisoformat(wrapped["time"])
+        if at.tzinfo is None:
+            raise ValueError("a moment without its zone")
+        at = at.astimezone(UTC)
+        at = at.replace(microsecond=at.microsecond // 1000 * 1000)
+        said = extract(wrapped["data"])
+        subject = str(said.pop("_id", None) or wrapped["subject"])
+        return Fact(kind, subject, wrapped["type"], at, _int(wrapped.get("sequence") or 0), str(wrapped["id"]), said)
+    except (ValueError, KeyError, TypeError, AttributeError, OverflowError, RecursionError) as malformed:
+        raise Skipped("malformed") from malformed
+
+
+def _version(dataschema: Any) -> int:
+    return int(dataschema.rpartition("/v")[2]) if dataschema else 1
+
+
+def _text(value: Any) -> str | None:
+    return None if value is None else str(value)[:MAX_TEXT]
+
+
+def _int(value: Any) -> int:
+    number = int(value)
+    if abs(number) > MAX_NUMBER:
+        raise ValueError("no amount of ours")
+    return number
+
+
+def _currency(value: Any) -> str:
+    if not (isinstance(value, str) and len(value) == 3 and value.isalpha()):
+        raise ValueError("no currency")
+    return value
+
+
+def customer_key(user_id: Any, email: Any) -> str:
+    """Who a customer is in the figures: the account's id; a guest by a digest of the address."""
+    if user_id:
+        return str(user_id)
+    return "guest:" + hashlib.blake2b(str(email).strip().lower().encode(), digest_size=8).hexdigest()
+
+
+def _buying(data: Data) -> Data:
+    return {
+        "user": _text(data["user_id"]),
+        "cart": str(data["cart_id"]),
+        "customer": customer_key(data["user_id"], data["email"]),
+    }
+
+
+def _sale(data: Data) -> Data:
+    totals = data["totals"]
+    return _buying(data) | {
+        "email": _text(data["email"]),
+        "number": str(data["number"]),
+        "currency": _currency(data["currency"]),
+        "country": str(data["shipping_address"].get("country") or "??"),
+        "discount": _int(totals["discount"]),
+        "shipping": _int(totals["shipping"]),
+        "tax": _int(totals["tax"]),
+        "total": _int(totals["total"]),
+        "lines": [_line(line) for line in data["items"]],
+    }
+
+
+def _line(line: Data) -> Data:
+    return {
+        "p": str(line["product_id"]),
+        "k": str(line.get("category") or ""),
+        "v": str(line.get("vendor_id") or ""),
+        "u": _int(line["quantity"]),
+        "g": _int(line["line_total"]),
+        "x": _int(line.get("tax") or 0),
+        "title": str(line["title"])[:MAX_TEXT],
+    }
+
+
+def _refund(data: Data) -> Data:
+    return {"refunded": _int(data["refunded"])}
+
+
+def _shipped(data: Data) -> Data:
+    return {"carrier": str(data["carrier"])[:MAX_TEXT]}
+
+
+def _nothing(_data: Data) -> Data:
+    return {}
+
+
+def _payment(data: Data) -> Data:
+    return {
+        "provider": str(data["provider"]),
+        "currency": _currency(data["currency"]),
+        "amount": _int(data["amount"]),
+        "code": _text(data.get("decline_code")),
+    }
+
+
+def _stock(data: Data) -> Data:
+    return {"on_hand": _int(data["on_hand"]), "available": _int(data["available"])}
+
+
+def _product(data: Data) -> Data:
+    return {
+        "_id": f"product:{data['product_id']}",
+        "label": str(data["title"])[:MAX_TEXT],
+        "vendor": _text(data.get("vendor_id")),
+        "category": _text(data.get("category")),
+        "skus": [str(sku) for sku in data["skus"]],
+        "price": _int(data.get("price") or 0),
+        "currency": str(data.get("currency") or ""),
+    }
+
+
+def _category(data: Data) -> Data:
+    return {"_id": f"category:{data['slug']}", "label": str(data["name"])[:MAX_TEXT]}
+
+
+def _person(data: Data) -> Data:
+    name = f"{data['first_name']} {data['last_name']}".strip()
+    return {"_id": f"person:{data['user_id']}", "label": name[:MAX_TEXT]}
+
+
+def _behaviour(data: Data) -> Data:
+    return {
+        "user": _text(data.get("user_id")),
+        "cart": _text(data.get("cart_id")),
+        "product": _text(data.get("product_id")),
+        "sku": _text(data.get("sku")),
+        "query": " ".join(str(data["query"]).lower().split())[:MAX_TEXT] if data.get("query") else None,
+        "results": None if data.get("results") is None else _int(data["results"]),
+        "position": None if data.get("position") is None else _int(data["position"]),
+        "quantity": _int(data.get("quantity") or 1),
+        "anonymous": data.get("consent") is False,
+    }
+
+
+Extract = Callable[[Data], Data]
+KNOWN: Final[dict[tuple[str, str], tuple[str, int, Extract]]] = {
+    ("/orders", "order_placed"): (ORDER, 1, _buying),
+    ("/orders", "order_confirmed"): (ORDER, 1, _sale),
+    ("/orders", "order_payment_reversed"): (ORDER, 1, _refund),
+    ("/orders", "order_payment_refunded"): (ORDER, 1, _refund),
+    ("/orders", "order_shipped"): (ORDER, 1, _shipped),
+    ("/orders", "order_delivered"): (ORDER, 1, _nothing),
+    ("/payments", "payment_authorized"): (PAYMENT, 1, _payment),
+    ("/payments", "payment_action_required"): (PAYMENT, 1, _payment),
+    ("/payments", "payment_declined"): (PAYMENT, 1, _payment),
+    ("/payments", "payment_captured"): (PAYMENT, 1, _payment),
+    ("/inventory", "stock_changed"): (STOCK, 1, _stock),
+    ("/products", "product_created"): (LABEL, 1, _product),
+    ("/products", "product_updated"): (LABEL, 1, _product),
+    ("/products", "product_archived"): (LABEL, 1, _product),
+    ("/products", "category_changed"): (LABEL, 1, _category),
+    ("/auth", "user_registered"): (LABEL, 1, _person),
+    ("/behaviour", "page_viewed"): (SESSION, 1, _behaviour),
+    ("/behaviour", "product_viewed"): (SESSION, 1, _behaviour),
+    ("/behaviour", "cart_added"): (SESSION, 1, _behaviour),
+    ("/behaviour", "search_performed"): (SESSION, 1, _behaviour),
+    ("/behaviour", "result_clicked"): (SESSION, 1, _behaviour),
+    ("/behaviour", "custom_tracked"): (SESSION, 1, _behaviour),
+    ("/behaviour", "session_identified"): (SESSION, 1, _behaviour),
+}
+"""By source and type: what it is about, the newest version that we know, and what we take from it."""

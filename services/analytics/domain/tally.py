@@ -1,0 +1,202 @@
+"""A batch of facts turned into changes of the read model.
+
+Everything known of an order, a visit, a payment is a document that facts are merged into, each at most once; what it
+adds to the counters is a function of that document. A batch takes out what the documents it touches added before and
+adds what they add now. So a fact that comes twice, late or out of order leaves the same figures.
+"""
+
+from collections import defaultdict
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from typing import Any, Final
+
+from services.analytics.domain import facts, orders, payments, sessions
+from services.analytics.domain.calendar import Calendar
+from services.analytics.domain.counters import Counters
+from services.analytics.domain.facts import Fact
+
+Document = dict[str, Any]
+Load = Callable[[str, Iterable[str]], dict[str, Document]]
+"""The documents of a collection by their ids; those that don't exist are missing."""
+
+LINKS: Final = "links"
+LEVELS: Final = "stock_months"
+SEEN_FOR: Final = timedelta(hours=2)
+"""How long a minute's visitors are kept: the live figure shows one hour."""
+
+
+@dataclass
+class CustomerChange:
+    """What a customer's record gains; every part can be added in any order."""
+
+    orders: int = 0
+    spent: dict[str, int] = field(default_factory=dict)
+    times: list[datetime] = field(default_factory=list)
+    email: str | None = None
+
+
+@dataclass
+class Changes:
+    """What a batch does to the read model."""
+
+    documents: dict[str, dict[str, Document]]
+    counters: dict[str, dict[str, int]]
+    customers: dict[str, CustomerChange]
+    labels: dict[str, Fact]
+    titles: dict[str, str]
+    """Products' titles as orders have them, for products of which nothing else is known."""
+    visits: set[tuple[datetime, str]]
+
+
+class Tally:
+    """Counts one batch. Make a new one for each."""
+
+    def __init__(self, calendar: Calendar, load: Load, now: datetime) -> None:
+        self._load, self._now = load, now
+        self._counters = Counters(calendar)
+        self._documents: dict[str, dict[str, Document]] = defaultdict(dict)
+        self._customers: dict[str, CustomerChange] = defaultdict(CustomerChange)
+        self._titles: dict[str, str] = {}
+        self._visits: set[tuple[datetime, str]] = set()
+
+    def count(self, batch: Iterable[Fact]) -> Changes:
+        """The changes that these facts make."""
+        by_kind: dict[str, list[Fact]] = defaultdict(list)
+        for fact in batch:
+            by_kind[fact.kind].append(fact)
+        tied = self._count_orders(by_kind[facts.ORDER])
+        self._count_sessions(by_kind[facts.SESSION], tied)
+        self._count_payments(by_kind[facts.PAYMENT])
+        self._note_levels(by_kind[facts.STOCK])
+        return Changes(
+            dict(self._documents),
+            self._counters.changes(),
+            dict(self._customers),
+            _newest(by_kind[facts.LABEL]),
+            self._titles,
+            self._visits,
+        )
+
+    def _count_orders(self, news: list[Fact]) -> list[tuple[str, str, int | None, datetime]]:
+        """Count the orders; which link each hangs on now, or (None) doesn't any more."""
+        known = self._get(facts.ORDER, (fact.id for fact in news))
+        before = {id_: (orders.worth(order), orders.journey(order)) for id_, order in known.items()}
+        for order in known.values():
+            orders.count(order, self._counters, -1)
+        was_confirmed = {id_ for id_, order in known.items() if "confirmed" in order}
+        for fact in news:
+            orders.learn(known[fact.id], fact)
+        tied: list[tuple[str, str, int | None, datetime]] = []
+        for id_, order in known.items():
+            orders.count(order, self._counters, 1)
+            order["entries"] = orders.entries(order)
+            worth, journey = before[id_]
+            self._count_customer(order, orders.worth(order) - worth, id_ not in was_confirmed)
+            now = orders.journey(order)
+            if now != journey:
+                if journey is not None and (now is None or journey[0] != now[0]):
+                    tied.append((journey[0], id_, None, journey[2]))
+                if now is not None:
+                    tied.append((now[0], id_, now[1], now[2]))
+        return tied
+
+    def _count_customer(self, order: Document, spent: int, is_new: bool) -> None:
+        sale = order.get("confirmed")
+        if sale is None or not (spent or is_new):
+            return
+        change = self._customers[sale["customer"]]
+        change.spent[sale["currency"]] = change.spent.get(sale["currency"], 0) + spent
+        if is_new:
+            change.orders += 1
+            change.times.append(sale["at"])
+            change.email = sale["email"]
+            self._titles.update((line["p"], line["title"]) for line in sale["lines"])
+
+    def _count_sessions(self, news: list[Fact], tied: list[tuple[str, str, int | None, datetime]]) -> None:
+        known = self._get(facts.SESSION, (fact.id for fact in news))
+        for session in known.values():
+            sessions.count(session, self._counters, -1)
+        named: list[tuple[str, str, datetime]] = []
+        for fact in news:
+            if sessions.learn(known[fact.id], fact, self._counters):
+                named += [(key, fact.id, fact.at) for key in sessions.link_keys(fact)]
+                if not fact.said["anonymous"] and fact.at > self._now - SEEN_FOR:
+                    self._visits.add((fact.at.replace(second=0, microsecond=0), fact.id))
+        self._tie(named, tied, known)
+        for session in known.values():
+            sessions.count(session, self._counters, 1)
+
+    def _tie(
+        self,
+        named: list[tuple[str, str, datetime]],
+        tied: list[tuple[str, str, int | None, datetime]],
+        known: dict[str, Document],
+    ) -> None:
+        """Bring visits and orders together; sessions that this concerns join the `known`."""
+        links = self._get(LINKS, (key for key, *_ in (*named, *tied)))
+        before = {key: (link.get("session"), sessions.reached_by(link)) for key, link in links.items()}
+        for link in links.values():
+            sessions.count_link(link, self._counters, -1)
+        for key, session_id, at in named:
+            sessions.learn_session(links[key], session_id, at)
+        for key, order_id, reached, at in tied:
+            sessions.learn_order(links[key], order_id, reached, at)
+        for link in links.values():
+            sessions.count_link(link, self._counters, 1)
+        moved = {key: link for key, link in links.items() if before[key] != _standing(link)}
+        wanted = {link["session"][1] for link in moved.values() if link.get("session")}
+        wanted |= {was[1] for key in moved if (was := before[key][0])}
+        others = self._get(facts.SESSION, wanted - known.keys())
+        for session in others.values():
+            sessions.count(session, self._counters, -1)
+        known |= others
+        for key, link in moved.items():
+            was, is_ = before[key][0], link.get("session")
+            if was:
+                known[was[1]]["links"] = [tie for tie in known[was[1]].get("links", ()) if tie[0] != key]
+            reached = sessions.reached_by(link)
+            if is_:
+                rest = [tie for tie in known[is_[1]].get("links", ()) if tie[0] != key]
+                known[is_[1]]["links"] = sorted([*rest, [key, reached]] if reached >= 0 else rest)
+
+    def _count_payments(self, news: list[Fact]) -> None:
+        known = self._get(facts.PAYMENT, (fact.id for fact in news))
+        for payment in known.values():
+            payments.count(payment, self._counters, -1)
+        for fact in news:
+            payments.learn(known[fact.id], fact)
+        for payment in known.values():
+            payments.count(payment, self._counters, 1)
+
+    def _note_levels(self, news: list[Fact]) -> None:
+        """A SKU's last level of each month."""
+        keys = [f"{fact.id}|{self._counters.calendar.keys(fact.at)[2]}" for fact in news]
+        known = self._get(LEVELS, keys)
+        for key, fact in zip(keys, news, strict=True):
+            level = known[key]
+            if fact.sequence >= level.get("sequence", -1):
+                level.update(fact.said, sku=fact.id, month=key.rpartition("|")[2], sequence=fact.sequence)
+
+    def _get(self, kind: str, ids: Iterable[str]) -> dict[str, Document]:
+        """The documents with these ids, to be changed; those that are new are empty."""
+        mine = self._documents[kind]
+        wanted = dict.fromkeys(ids)
+        missing = [id_ for id_ in wanted if id_ not in mine]
+        if missing:
+            found = self._load(kind, missing)
+            for id_ in missing:
+                mine[id_] = found.get(id_, {})
+        return {id_: mine[id_] for id_ in wanted}
+
+
+def _standing(link: Document) -> tuple[Any, int]:
+    return link.get("session"), sessions.reached_by(link)
+
+
+def _newest(news: list[Fact]) -> dict[str, Fact]:
+    newest: dict[str, Fact] = {}
+    for fact in news:
+        if fact.id not in newest or (fact.sequence, fact.at) >= (newest[fact.id].sequence, newest[fact.id].at):
+            newest[fact.id] = fact
+    return newest

@@ -1,0 +1,167 @@
+"""Analytics: figures of what happened, read from what the consumer has counted; reports; what others make use of."""
+
+from datetime import timedelta
+from typing import Any, Final
+
+from schemas.analytics import (
+    CohortQuery,
+    CurrencyQuery,
+    PeriodQuery,
+    ReportQuery,
+    ReportRequest,
+    SalesQuery,
+    TopQuery,
+)
+from schemas.base import Caller, Id
+from services.analytics import reporting
+from services.analytics.answers import Answers
+from services.analytics.settings import AnalyticsSettings
+from services.analytics.store import AnalyticsStore
+from services.chassis import clock
+from services.chassis.errors import Forbidden
+from services.chassis.paging import Paging
+from services.chassis.rpc import rpc
+from services.chassis.service import Configured, Service
+from services.chassis.stores.mongo import Mongo
+from services.chassis.timers import every
+
+Document = dict[str, Any]
+RECENT_DAYS: Final = 30
+
+
+class AnalyticsService(Service):
+    """Vendors see their own sales, products, stock and reports; everything else is an administrator's."""
+
+    name = "analytics"
+    store = Mongo(AnalyticsStore)
+    settings = Configured(AnalyticsSettings)
+
+    # ---- figures -------------------------------------------------------------------------------------------------
+
+    @rpc
+    def sales(self, query: SalesQuery, caller: Caller) -> Document:
+        """Totals, the period before, a series, and groups: see `schemas.analytics.Sales`."""
+        vendor = _scope(caller)
+        if vendor and query.group_by == "customer":
+            raise Forbidden("Customers are the shop's")
+        return self._answers().sales(query, vendor)
+
+    @rpc
+    def top_products(self, query: TopQuery, caller: Caller) -> list[Document]:
+        """The best by net sales, units, orders or views."""
+        return self._answers().top_products(query, _scope(caller))
+
+    @rpc
+    def stock(self, query: PeriodQuery, caller: Caller) -> list[Document]:
+        """Turnover and days of cover, what runs out first in front."""
+        return self._answers().stock(query, _scope(caller))
+
+    @rpc
+    def funnel(self, query: PeriodQuery) -> Document:
+        """How many visits came how far."""
+        return self._answers().funnel(query)
+
+    @rpc
+    def customers(self, query: CurrencyQuery) -> Document:
+        """New and returning ones, segments by recency and frequency, lifetime value."""
+        return self._answers().customers(query)
+
+    @rpc
+    def cohorts(self, query: CohortQuery) -> Document:
+        """Who bought first in which month, and came again."""
+        return self._answers().cohorts(query)
+
+    @rpc
+    def payments(self, query: CurrencyQuery) -> Document:
+        """How many succeed, and why others don't."""
+        return self._answers().payments(query)
+
+    @rpc
+    def delivery(self, query: PeriodQuery) -> Document:
+        """How long parcels take."""
+        return self._answers().delivery(query)
+
+    @rpc
+    def abandoned_carts(self, query: CurrencyQuery) -> Document:
+        """What was put into carts and not ordered."""
+        return self._answers().abandoned_carts(query)
+
+    @rpc
+    def search(self, query: PeriodQuery) -> Document:
+        """What is looked for, found and chosen."""
+        return self._answers().search(query)
+
+    @rpc
+    def live(self) -> Document:
+        """The last 60 minutes."""
+        return self._answers().live()
+
+    # ---- reports -------------------------------------------------------------------------------------------------
+
+    @rpc
+    def create_report(self, report: ReportRequest, caller: Caller) -> Document:
+        """Keep a definition. Raises `ValidationFailed` naming the field that makes no sense."""
+        return reporting.create(self.store, report, caller, clock.now())
+
+    @rpc
+    def list_reports(self, query: ReportQuery, caller: Caller) -> Document:
+        """The caller's own, the newest first."""
+        return reporting.listed(self.store, caller, Paging(query.page, query.limit))
+
+    @rpc
+    def get_report(self, report_id: Id, caller: Caller) -> Document:
+        return reporting.shown(self.store.reports.get(report_id, reporting.owner(caller)))
+
+    @rpc
+    def update_report(self, report_id: Id, report: ReportRequest, caller: Caller) -> Document:
+        """Replace a definition; the last result stays until the next run."""
+        return reporting.replace(self.store, report_id, report, caller, clock.now())
+
+    @rpc
+    def delete_report(self, report_id: Id, caller: Caller) -> None:
+        self.store.reports.remove(report_id, reporting.owner(caller))
+
+    @rpc
+    def run_report(self, report_id: Id, caller: Caller) -> Document:
+        """Run it now, and keep the result."""
+        report = self.store.reports.get(report_id, reporting.owner(caller))
+        return reporting.run(self.store, report, self.settings.report_currency, clock.now())
+
+    @rpc
+    def report_result(self, report_id: Id, caller: Caller) -> Document:
+        """The last result: `{format, csv?}` and the fields of `schemas.analytics.ReportResult`."""
+        report = self.store.reports.get(report_id, reporting.owner(caller))
+        return reporting.result(self.store, report)
+
+    @every(seconds=30)
+    def run_due_reports(self) -> None:
+        """Those whose time has come; of several processes each report is run by one."""
+        now = clock.now()
+        while (report := self.store.reports.take_due(now)) is not None:
+            reporting.run(self.store, report, self.settings.report_currency, now)
+
+    # ---- for others ----------------------------------------------------------------------------------------------
+
+    @every(seconds=60)
+    def say_popular_queries(self) -> None:
+        """For suggestions, when they have changed."""
+        if self.store.take_turn("popular", clock.now(), timedelta(seconds=50)):
+            self.store.say_popular(self._answers().popular_queries(RECENT_DAYS))
+
+    @every(seconds=300)
+    def say_sales(self) -> None:
+        """For ranking by sales: once an hour, what has changed."""
+        if self.store.take_turn("sales", clock.now(), timedelta(hours=1)):
+            self.store.say_sales(self._answers().units_sold(RECENT_DAYS))
+
+    def _answers(self) -> Answers:
+        return Answers(self.store.book, self.settings.report_currency, clock.now())
+
+
+def _scope(caller: Caller) -> str:
+    """Whose figures a caller sees: everybody's (an administrator) or the own."""
+    if caller.is_admin:
+        return ""
+    if not caller.is_vendor or not caller.user_id:
+        raise Forbidden
+    return caller.user_id

@@ -1,0 +1,176 @@
+"""Figures are a function of the set of events: whatever order they come in, however often, in whatever batches."""
+
+from datetime import UTC, datetime
+from typing import Any
+
+import orjson
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from services.analytics.domain.facts import Skipped, read
+from tests.unit.analytics.histories import VENDOR, History, Memory, counted, line, sale
+
+
+def busy_day() -> list[dict[str, Any]]:
+    """Something of everything: a guest, customers, refunds, parcels, searches, payments, stock."""
+    history = History()
+    history.visit("s1", "page_viewed")
+    history.visit("s1", "search_performed", query="Red  mug", results=3)
+    history.visit("s1", "search_performed", query="red mug")
+    history.visit("s1", "result_clicked", query="red mug", position=2, product_id="mug")
+    history.visit("s1", "product_viewed", product_id="mug")
+    history.visit("s1", "cart_added", product_id="mug", user_id="ada")
+    history.order("o1", line("mug", 1299, 2, VENDOR, tax=101), line("lamp", 4550, tax=33), user="ada", discount=777)
+    history.visit("s2", "cart_added", product_id="lamp", cart_id="c2")
+    history.order("o2", line("lamp", 4550), cart="c2")
+    history.refund("o1", 1000)
+    history.visit("s3", "session_identified", user_id="ada")
+    history.visit("s3", "product_viewed", product_id="lamp", consent=False)
+    history.visit("s4", "search_performed", query="nothing like it", results=0)
+    history.later(hours=7).order("o3", line("mug", 1299), user="ada", shipping=0)
+    history.refund("o1", 4000, "order_payment_reversed")
+    history.say("orders", "order_placed", "o4", sale("o4", user="bob", cart="c4"))
+    history.refund("o4", 1500, "order_payment_reversed")
+    history.send("o1", 50)
+    history.payment("p1", "payment_declined", code="insufficient_funds")
+    history.payment("p1", "payment_authorized")
+    history.payment("p2", "payment_declined", code="card_declined")
+    for on_hand in (10, 9, 8):
+        history.say("inventory", "stock_changed", "MUG", {"on_hand": on_hand, "available": on_hand})
+    history.say("inventory", "nobody_knows", "MUG", {})
+    history.say("orders", "order_confirmed", "o9", sale("o9", user="eve", cart="c9"), version=2)
+    return history.records
+
+
+DAY = busy_day()
+FIGURES = counted(DAY).figures()
+
+
+@settings(max_examples=150, deadline=None)
+@given(st.data())
+def test_any_order_with_repetitions_in_any_batches_gives_the_same_figures(data: st.DataObject) -> None:
+    repeated = data.draw(st.lists(st.sampled_from(DAY), max_size=20))
+    shuffled = data.draw(st.permutations(DAY + repeated))
+    memory = Memory()
+
+    while shuffled:
+        size = data.draw(st.integers(1, len(shuffled)))
+        memory.take(shuffled[:size])
+        shuffled = shuffled[size:]
+
+    assert memory.figures() == FIGURES
+
+
+def test_an_order_counts_with_its_lines() -> None:
+    history = History()
+    history.order("o1", line("mug", 1299, 2, VENDOR, tax=101), line("lamp", 4550, tax=33), user="ada", discount=777)
+
+    shop = counted(history.records)
+
+    assert shop.counter("total") == {"o": 1, "u": 3, "g": 7148, "d": 777, "x": 134, "s": 500}
+    assert shop.counter("product", "mug") == {"o": 1, "u": 2, "g": 2598, "d": 282, "x": 101, "s": 182}
+    assert shop.counter("product", "lamp") == {"o": 1, "u": 1, "g": 4550, "d": 495, "x": 33, "s": 318}
+    assert shop.counter("total", scope=VENDOR) == shop.counter("product", "mug")
+    assert shop.counter("customer", "ada") == shop.counter("country", "US") == shop.counter("total")
+    assert shop.customers["ada"]["spent"] == {"USD": 7148 - 777 + 134 + 500}
+
+
+def test_money_that_goes_back_counts_when_it_does_and_adds_up() -> None:
+    history = History(datetime(2026, 3, 31, 23, 0, tzinfo=UTC))
+    history.order("o1", line("mug", 333), line("lamp", 334), shipping=0)
+    history.later(hours=2).refund("o1", 100)
+    history.refund("o1", 667, "order_payment_reversed")
+
+    shop = counted(history.records)
+
+    assert shop.counter("total")["r"] == 667
+    assert shop.counter("product", "mug")["r"] + shop.counter("product", "lamp")["r"] == 667
+    assert {name[7:].split("|")[1] for name, fields in shop.counters.items() if "|m|" in name and "r" in fields}
+    assert "|total|USD|m|2026-04-01T00:00|" in shop.counters
+    assert next(iter(shop.customers.values()))["spent"] == {"USD": 0}
+
+
+def test_what_was_never_confirmed_is_no_sale() -> None:
+    history = History()
+    history.say("orders", "order_placed", "o1", sale("o1", user=None, cart="c"))
+    history.refund("o1", 1500, "order_payment_reversed")
+
+    shop = counted(history.records)
+
+    assert shop.counter("total") == {}
+    assert shop.counter("funnel", currency="") == {"s0": 1, "s1": 1, "s2": 1}
+
+
+def test_the_funnel_counts_a_visit_once_with_what_it_bought() -> None:
+    history = History()
+    history.visit("looks", "page_viewed")
+    history.visit("fills", "cart_added", product_id="mug")
+    history.visit("buys", "page_viewed")
+    history.visit("buys", "session_identified", user_id="ada")
+    history.order("o1", user="ada")
+    history.order("o2", user="ada")
+    history.order("o3", cart="unseen")
+
+    shop = counted(history.records)
+
+    assert shop.counter("funnel", currency="") == {"s0": 4, "s1": 3, "s2": 2, "s3": 2}
+    assert shop.counter("left", "mug", currency="") == {"n": 1, "u": 1}
+
+
+def test_who_does_not_consent_is_no_visit_but_the_product_was_seen() -> None:
+    history = History()
+    history.visit("nobody", "product_viewed", product_id="mug", consent=False)
+
+    shop = counted(history.records)
+
+    assert shop.counter("views", "mug", currency="") == {"n": 1}
+    assert shop.counter("funnel", currency="") == {}
+
+
+def test_a_search_told_twice_within_a_minute_counts_once() -> None:
+    history = History(datetime(2026, 5, 1, 12, 0, tzinfo=UTC))
+    history.visit("s", "search_performed", query="Mug ")
+    history.visit("s", "search_performed", query="mug", results=0)
+    history.later(minutes=1).visit("s", "search_performed", query="mug", results=2)
+    history.visit("s", "result_clicked", query="mug", position=3)
+
+    assert counted(history.records).counter("query", "mug", currency="") == {"s": 2, "z": 1, "c": 1, "ps": 3, "pn": 1}
+
+
+@pytest.mark.parametrize(
+    ("raw", "reason"),
+    [
+        (b"", "malformed"),
+        (b"{", "malformed"),
+        (b"[]", "malformed"),
+        (None, "malformed"),
+        (b'{"source": "/orders", "type": "order_tasted"}', "ignored"),
+        (b'{"source": ["/orders"], "type": {}}', "malformed"),
+    ],
+)
+def test_what_can_not_be_read_is_skipped_with_the_reason(raw: bytes | None, reason: str) -> None:
+    with pytest.raises(Skipped) as skipped:
+        read(raw)
+
+    assert skipped.value.reason == reason
+
+
+@pytest.mark.parametrize("spoiled", ["items", "totals", "currency", "shipping_address", "email"])
+@pytest.mark.parametrize("value", [None, 7, [1], {"x": 1}])
+def test_a_spoiled_order_is_never_a_crash(spoiled: str, value: Any) -> None:
+    history = History()
+    history.order("o1", user="ada")
+    history.records[1]["data"][spoiled] = value
+
+    counted(history.records)
+
+
+def test_a_newer_version_is_left_for_who_knows_it() -> None:
+    history = History()
+    record = history.say("orders", "order_confirmed", "o1", sale("o1", user="ada", cart="c"), version=2)
+
+    with pytest.raises(Skipped) as skipped:
+        read(orjson.dumps(record))
+
+    assert skipped.value.reason == "unknown_version"
