@@ -4,13 +4,14 @@ from typing import Annotated, Any, Final, Literal
 
 from pydantic import AwareDatetime, Field, StringConstraints
 
-from schemas.base import Caller, Country, Moment, Request, Schema
+from schemas.base import Caller, Country, Moment, OneLine, Request, Schema
 
 SettingKey = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9_]*(\.[a-z][a-z0-9_]*)+$", max_length=100)]
 FlagName = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9_]*(\.[a-z][a-z0-9_]*)*$", max_length=100)]
 Value = bool | int | float | str
 Reason = Annotated[str, Field(min_length=3, max_length=500)]
 Revision = Annotated[int, Field(ge=0, le=2**31 - 1)]
+_Someone = Annotated[str, StringConstraints(min_length=1, max_length=100), OneLine]
 Percent = Annotated[int, Field(ge=0, le=100)]
 
 
@@ -76,10 +77,10 @@ SETTINGS: Final[dict[str, Declared]] = {
 class Rule(Request):
     """Whom a flag serves something else. Everything that is named must fit; `from` is included, `to` is not."""
 
-    roles: Annotated[list[str], Field(max_length=10)] | None = None
+    roles: Annotated[list[Literal["CUSTOMER", "VENDOR", "ADMIN"]], Field(max_length=3)] | None = None
     countries: Annotated[list[Country], Field(max_length=250)] | None = None
-    users: Annotated[list[str], Field(max_length=1_000)] | None = None
-    vendors: Annotated[list[str], Field(max_length=1_000)] | None = None
+    users: Annotated[list[_Someone], Field(max_length=1_000)] | None = None
+    vendors: Annotated[list[_Someone], Field(max_length=1_000)] | None = None
     from_: Annotated[AwareDatetime, Field(strict=False)] | None = Field(None, alias="from")
     to: Annotated[AwareDatetime, Field(strict=False)] | None = None
     serve: bool | FlagName

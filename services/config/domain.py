@@ -53,18 +53,17 @@ def setting_state(setting: Declared, value: Any, version: int, at: str | None, b
     return setting.model_dump() | {"value": now, "version": version, "updated_at": at, "updated_by": by}
 
 
-def flag_state(name: str, flag: FlagWrite, version: int, at: str | None, by: str | None) -> dict[str, Any]:
+def flag_state(name: str, shown: dict[str, Any], version: int, at: str | None, by: str | None) -> dict[str, Any]:
     """A flag as administrators see it."""
-    shown = flag.model_dump(mode="json", by_alias=True)
     switches = f"Switches off {KILL_SWITCHES[name]}." if name in KILL_SWITCHES else None
     return {"name": name, "description": switches, **shown, "version": version, "updated_at": at, "updated_by": by}
 
 
-def first_flag(name: str) -> FlagWrite:
+def first_flag(name: str) -> dict[str, Any]:
     """What a flag is before anybody changed it. Raises `NotFound` for one that nobody has made."""
     if name not in KILL_SWITCHES:
         raise NotFound(f"There is no flag {name}")
-    return ON
+    return ON.model_dump(mode="json", by_alias=True)
 
 
 def rfc3339(moment: datetime | None) -> str | None:

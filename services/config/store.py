@@ -117,7 +117,7 @@ class ConfigStore(PostgresStore):
                 ).one()
             self.emit(session, FlagChanged(name=name, flag=definition, revision=made.version), sequence=made.version)
             self.audit(session, "flag.set", ("flag", name), before, definition)
-            return flag_state(name, flag, made.version, rfc3339(made.at), author)
+            return flag_state(name, definition, made.version, rfc3339(made.at), author)
 
 
 def _setting(declared: Declared, row: Row[Any] | None) -> dict[str, Any]:
@@ -129,5 +129,4 @@ def _setting(declared: Declared, row: Row[Any] | None) -> dict[str, Any]:
 def _flag(name: str, row: Row[Any] | None) -> dict[str, Any]:
     if row is None:
         return flag_state(name, first_flag(name), 0, None, None)
-    flag = FlagWrite.model_validate(row.definition, strict=False)
-    return flag_state(name, flag, row.version, rfc3339(row.at), row.author)
+    return flag_state(name, row.definition, row.version, rfc3339(row.at), row.author)

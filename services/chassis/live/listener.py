@@ -73,9 +73,12 @@ class Listener:
         return True
 
     def _hear(self, message: amqp.Message) -> None:
-        event: dict[str, Any] = orjson.loads(message.body)
-        data = event["data"]
-        if event["type"] == "setting_changed":
-            self.state.take({data["key"]: (data["value"], data["revision"])}, {})
-        elif event["type"] == "flag_changed":
-            self.state.take({}, {data["name"]: (data["flag"], data["revision"])})
+        try:
+            event: dict[str, Any] = orjson.loads(message.body)
+            data = event["data"]
+            if event["type"] == "setting_changed":
+                self.state.take({data["key"]: (data["value"], data["revision"])}, {})
+            elif event["type"] == "flag_changed":
+                self.state.take({}, {data["name"]: (data["flag"], data["revision"])})
+        except (ValueError, KeyError, TypeError) as unreadable:
+            log.warning("live_config_unreadable", error=str(unreadable))

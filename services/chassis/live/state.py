@@ -8,6 +8,7 @@ from typing import Any
 
 import orjson
 import structlog
+from pydantic import ValidationError
 
 from schemas.config import KILL_SWITCHES, ON, SETTINGS, FlagWrite
 from services.chassis.live.rules import parsed
@@ -39,7 +40,7 @@ class State:
             self._settings = {**self._settings, **changed}
             renewed = self._newer(self._definitions, flags)
             self._definitions = {**self._definitions, **renewed}
-            self.flags = {**self.flags, **{name: parsed(flag) for name, (flag, _) in renewed.items()}}
+            self.flags = {**self.flags, **_readable(renewed)}
             if changed or renewed:
                 self._keep()
 
@@ -66,3 +67,14 @@ class State:
         with contextlib.suppress(OSError):  # a convenience: a read-only disk is no reason to stop
             beside.write_bytes(orjson.dumps({"settings": self._settings, "flags": self._definitions}))
             beside.replace(self._kept)
+
+
+def _readable(definitions: dict[str, tuple[dict[str, Any], int]]) -> dict[str, FlagWrite]:
+    """The flags that this version of ours understands; another one stays what it was."""
+    understood = {}
+    for name, (definition, version) in definitions.items():
+        try:
+            understood[name] = parsed(definition)
+        except ValidationError as unknown:
+            log.warning("flag_not_understood", flag=name, version=version, error=str(unknown))
+    return understood

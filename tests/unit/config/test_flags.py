@@ -139,6 +139,15 @@ def test_only_newer_news_count_and_what_is_known_survives_the_process(tmp_path: 
         assert known.flags["guest_checkout"].enabled is True
 
 
+def test_a_flag_that_this_version_does_not_understand_stays_what_it_was() -> None:
+    state = State()
+
+    state.take({}, {"reviews": ({"enabled": "perhaps"}, 4), "new_cart": (flag().model_dump(mode="json"), 1)})
+
+    assert state.flags["reviews"].enabled is True
+    assert state.flags["new_cart"].enabled is True
+
+
 def test_a_kept_file_that_is_broken_is_no_reason_not_to_start(tmp_path: Path) -> None:
     (tmp_path / "config.json").write_text("{")
     state = State(tmp_path / "config.json")
