@@ -135,7 +135,9 @@ class Memory:
         levels = self.documents["stock_months"]
         return {"counters": counters, "customers": self.customers, "levels": levels}
 
-    def counter(self, dimension: str, key: str = "", level: str = "m", scope: str = "", currency: str = "USD") -> Record:
+    def counter(
+        self, dimension: str, key: str = "", level: str = "m", scope: str = "", currency: str = "USD"
+    ) -> Record:
         """The sum over all buckets of a level."""
         total: dict[str, int] = defaultdict(int)
         for name, fields in self.counters.items():
