@@ -1,4 +1,4 @@
-"""Whether an instance's whole configuration is right: every process's settings, the servers, the secrets, the clocks."""
+"""Whether an instance's whole configuration is right: each process's settings, the servers, secrets, clocks."""
 
 import contextlib
 import importlib

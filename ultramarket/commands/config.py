@@ -76,7 +76,7 @@ def flag(
 
 
 def validate(context: typer.Context, as_json: AsJson = False) -> None:
-    """Look at the settings of every process, the servers, the secrets and the clocks. Exit code 1: something is wrong."""
+    """Check the settings of every process, the servers, secrets and clocks. Exit code 1: something is wrong."""
     from ultramarket.configcheck import check
 
     with console.status("looking"):
