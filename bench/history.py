@@ -96,7 +96,8 @@ def _line(product: int, quantity: int) -> Record:
     return {
         "sku": f"SKU-{product}", "product_id": f"product-{product}", "title": f"Product {product}",
         "quantity": quantity, "unit_price": price, "line_total": price * quantity, "tax_rate_bp": 700,
-        "tax": price * quantity * 7 // 100, "vendor_id": f"vendor-{product % VENDORS}", "category": f"part-{product % 20}",
+        "tax": price * quantity * 7 // 100, "vendor_id": f"vendor-{product % VENDORS}",
+        "category": f"part-{product % 20}",
     }  # fmt: skip
 
 

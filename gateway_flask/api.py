@@ -41,6 +41,10 @@ class Endpoint:
     """The parts of that body, where it is `multipart/form-data`."""
     gives_bytes: bool = False
     """The reply is a file."""
+    streams: bool = False
+    """It can go on as Server-Sent Events."""
+    downloads: str | None = None
+    """The content type of the file that it can be instead."""
     models: dict[str, Model] = field(default_factory=dict)
 
 

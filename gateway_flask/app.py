@@ -11,7 +11,21 @@ import redis
 from flask_openapi3 import OpenAPI
 from werkzeug.routing import Map
 
-from gateway_flask import access_log, docs, errors, filehost, identity, ratelimit, replies, routes, rpc, spans, visit
+from gateway_flask import (
+    access_log,
+    docs,
+    errors,
+    filehost,
+    identity,
+    ratelimit,
+    replies,
+    routes,
+    rpc,
+    spans,
+    streams,
+    tracking,
+    visit,
+)
 from gateway_flask.settings import GatewaySettings
 from services.chassis import logs
 from services.chassis.live import config
@@ -40,6 +54,8 @@ def create_app(
     identity.install(app)
     ratelimit.install(app, settings)
     filehost.install(app, settings)
+    tracking.install(app, settings.kafka_bootstrap)
+    streams.install(app, settings.gateway_streams)
     keep_ms = settings.idempotency_hours * 3_600_000
     app.extensions["settings"] = settings
     app.extensions["redis"] = store if store is not None else replies.connect(settings.redis_url)

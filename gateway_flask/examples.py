@@ -63,5 +63,10 @@ BODIES: Final[dict[str, dict[str, Any]]] = {
         "version": 0,
     },
     "preview_tuning": {"q": "couch", "tuning": {"synonyms": ["couch, sofa"]}},
+    "track_events": {
+        "session_id": "visit-42",
+        "events": [{"type": "product_view", "at": "2026-01-31T12:00:00Z", "product_id": "an id"}],
+    },
+    "create_report": {"name": "Net by day", "measures": ["orders", "net"], "dimensions": ["day"]},
     "refund_payment": {"amount": {"amount": 500, "currency": "USD"}, "reason": "Scratched"},
 }

@@ -28,6 +28,10 @@ HEADERS: Final[dict[str, dict[str, Any]]] = {
         "description": "The guest's cart, as the first `POST /cart/items` replied it.",
         "schema": {"type": "string", "pattern": "^[A-Za-z0-9_-]{16,64}$"},
     },
+    "X-Session-Id": {
+        "description": "The visit, as `POST /events` names it: it is the customer's from now on.",
+        "schema": {"type": "string", "pattern": "^[A-Za-z0-9_.:-]{1,128}$"},
+    },
     "X-Order-Key": {
         "description": "A guest's key to an order: the `access_key` of the order's 201.",
         "schema": {"type": "string"},
@@ -119,6 +123,8 @@ def _fill(
     content = {"application/json": {"schema": references[reply, "serialization"]}}
     if endpoint.gives_bytes:
         content = {kind: {"schema": {"type": "string", "format": "binary"}} for kind in FILE_TYPES}
+    for kind in (*(["text/event-stream"] if endpoint.streams else []), *filter(None, [endpoint.downloads])):
+        content = content | {kind: {"schema": {"type": "string"}}}
     names = {200: "Done", 201: "Made", 202: "Taken; the outcome isn't known yet"}
     operation["responses"] = {
         str(status): {"description": names[status], "content": content} for status in endpoint.statuses

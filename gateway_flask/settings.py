@@ -24,6 +24,7 @@ class GatewaySettings(Settings):
     file_cache_bytes: int = Field(
         16_777_216, ge=0, le=2**32, description="memory for small public pictures; 0: none are kept"
     )
+    gateway_streams: int = Field(8, ge=1, le=256, description="replies that go on which one process gives at once")
     gateway_uploads: int = Field(8, ge=1, le=256, description="uploads that one process takes at once")
 
     idempotency_hours: int = Field(24, ge=1, le=720, description="how long a finished reply can be replayed")

@@ -335,7 +335,7 @@ class ReportRequest(Request):
 
     name: Line
     measures: Annotated[list[Measure], Field(min_length=1, max_length=10), AfterValidator(_each_once)]
-    dimensions: Annotated[list[Dimension], Field(max_length=3), AfterValidator(_each_once)] = []
+    dimensions: Annotated[list[Dimension], Field(max_length=3, default_factory=list), AfterValidator(_each_once)]
     filters: ReportFilters = ReportFilters()
     period: ReportPeriod = ReportPeriod()
     currency: Currency | None = None

@@ -4,7 +4,7 @@ from typing import Annotated
 
 import typer
 
-from ultramarket.commands import audit, config, data, look, search, stack, tools
+from ultramarket.commands import analytics, audit, config, data, look, search, stack, tools
 from ultramarket.commands.context import choose_instance
 
 app = typer.Typer(
@@ -30,7 +30,7 @@ def main(
     choose_instance(context, instance)
 
 
-for group in (stack, look, data, audit, config, search, tools):
+for group in (stack, look, data, audit, config, search, analytics, tools):
     group.register(app)
 
 if __name__ == "__main__":

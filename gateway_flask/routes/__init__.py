@@ -5,11 +5,13 @@ from typing import Final
 from flask_openapi3 import OpenAPI
 
 from gateway_flask.routes import (
+    analytics,
     audit,
     auth,
     cart,
     categories,
     config,
+    events,
     files,
     inventory,
     orders,
@@ -37,6 +39,8 @@ AREAS: Final = (
     audit,
     search,
     config,
+    events,
+    analytics,
 )
 
 

@@ -5,6 +5,7 @@ from typing import Any
 import structlog
 from flask import Response, request
 
+from gateway_flask import tracking
 from gateway_flask.api import Api
 from gateway_flask.envelope import ok
 from gateway_flask.identity import Who
@@ -19,16 +20,22 @@ api = Api("auth", "Auth", "Accounts, sessions and tokens.", "/auth")
 
 
 @api.post(
-    "/register", reply=SignedIn, statuses=(201,), who=Who.ANYONE, key="may", limit="sign_in", headers=("X-Cart-Id",)
+    "/register",
+    reply=SignedIn,
+    statuses=(201,),
+    who=Who.ANYONE,
+    key="may",
+    limit="sign_in",
+    headers=("X-Cart-Id", "X-Session-Id"),
 )
 def register(body: RegisterRequest) -> Response:
     """Open an account. The guest's cart that `X-Cart-Id` names goes along."""
     signed_in = call("auth", "register", **body.model_dump(), idempotency=idempotency())
-    _take_cart_along(signed_in)
+    _take_along(signed_in)
     return ok(signed_in, "Welcome", 201)
 
 
-@api.post("/login", reply=SignedIn, who=Who.ANYONE, limit="sign_in", headers=("X-Cart-Id",))
+@api.post("/login", reply=SignedIn, who=Who.ANYONE, limit="sign_in", headers=("X-Cart-Id", "X-Session-Id"))
 def login(body: LoginRequest) -> Response:
     """Sign in. The guest's cart that `X-Cart-Id` names is merged into the customer's."""
     signed_in = call(
@@ -38,7 +45,7 @@ def login(body: LoginRequest) -> Response:
         user_agent=(request.headers.get("User-Agent") or "")[:500] or None,
         address=request.remote_addr,
     )
-    _take_cart_along(signed_in)
+    _take_along(signed_in)
     return ok(signed_in, "Signed in")
 
 
@@ -69,8 +76,9 @@ def me() -> Response:
     return ok(call("auth", "me", user_id=user_id()), "You")
 
 
-def _take_cart_along(signed_in: dict[str, Any]) -> None:
-    """A convenience: that the cart can't be had now keeps nobody from signing in."""
+def _take_along(signed_in: dict[str, Any]) -> None:
+    """A convenience: that the cart can't be had now keeps nobody from signing in. So for the visit."""
+    tracking.identify_session(signed_in["user"]["id"])
     cart = cart_id()
     if cart is None:
         return

@@ -5,6 +5,8 @@
 
 from typing import Any
 
+from pydantic import Field
+
 from schemas.events.base import Event
 
 
@@ -25,7 +27,7 @@ class PageViewed(Behaviour, source="behaviour", subject="session_id", version=1)
     """A page was looked at."""
 
     name: str | None = None
-    properties: dict[str, Any] = {}
+    properties: dict[str, Any] = Field(default_factory=dict)
 
 
 class ProductViewed(Behaviour, source="behaviour", subject="session_id", version=1):
@@ -33,7 +35,7 @@ class ProductViewed(Behaviour, source="behaviour", subject="session_id", version
 
     product_id: str
     sku: str | None = None
-    properties: dict[str, Any] = {}
+    properties: dict[str, Any] = Field(default_factory=dict)
 
 
 class CartAdded(Behaviour, source="behaviour", subject="session_id", version=1):
@@ -42,7 +44,7 @@ class CartAdded(Behaviour, source="behaviour", subject="session_id", version=1):
     product_id: str | None = None
     sku: str | None = None
     quantity: int = 1
-    properties: dict[str, Any] = {}
+    properties: dict[str, Any] = Field(default_factory=dict)
 
 
 class SearchPerformed(Behaviour, source="behaviour", subject="session_id", version=1):
@@ -50,9 +52,9 @@ class SearchPerformed(Behaviour, source="behaviour", subject="session_id", versi
 
     query: str
     results: int | None = None
-    filters: dict[str, Any] = {}
+    filters: dict[str, Any] = Field(default_factory=dict)
     took_ms: float | None = None
-    properties: dict[str, Any] = {}
+    properties: dict[str, Any] = Field(default_factory=dict)
 
 
 class ResultClicked(Behaviour, source="behaviour", subject="session_id", version=1):
@@ -62,14 +64,14 @@ class ResultClicked(Behaviour, source="behaviour", subject="session_id", version
     product_id: str | None = None
     position: int | None = None
     name: str | None = None
-    properties: dict[str, Any] = {}
+    properties: dict[str, Any] = Field(default_factory=dict)
 
 
 class CustomTracked(Behaviour, source="behaviour", subject="session_id", version=1):
     """Whatever else a shop wants to count."""
 
     name: str
-    properties: dict[str, Any] = {}
+    properties: dict[str, Any] = Field(default_factory=dict)
 
 
 class SessionIdentified(Behaviour, source="behaviour", subject="session_id", version=1):

@@ -62,7 +62,9 @@ class Answers:
         if vendor:
             own = things.products(self.book, vendor=vendor)
             views = {product: sums for product, sums in views.items() if product in own or product in sold}
-        together = {key: sold.get(key, {}) | {"v": views.get(key, {}).get("n", 0)} for key in sold.keys() | views.keys()}
+        together = {
+            key: sold.get(key, {}) | {"v": views.get(key, {}).get("n", 0)} for key in sold.keys() | views.keys()
+        }
         field = {"units": "u", "orders": "o", "views": "v"}.get(query.by)
         ranked = _best(together, lambda sums: sums.get(field, 0) if field else shapes.net(sums), query.limit)
         labels = things.labels(self.book, "product", [key for key, _ in ranked])
@@ -287,9 +289,7 @@ def _cohort(month: str, months: dict[str, int]) -> Document:
     return {"month": month, "customers": size, "retention": retention}
 
 
-def _stock_row(
-    product: str, facts: Document, levels: dict[str, tuple[int, float]], sold: int, days: float
-) -> Document:
+def _stock_row(product: str, facts: Document, levels: dict[str, tuple[int, float]], sold: int, days: float) -> Document:
     here = [levels[sku] for sku in facts.get("skus", ()) if sku in levels]
     on_hand, mean = sum(now for now, _ in here), sum(average for _, average in here)
     return {

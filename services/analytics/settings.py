@@ -9,7 +9,8 @@ from services.chassis.settings import Settings
 
 class AnalyticsSettings(Settings):
     time_zone: str = Field(
-        "UTC", description="in whose days the figures are counted; a change takes effect with `ultramarket analytics rebuild`"
+        "UTC",
+        description="whose days are counted; a change takes effect with `ultramarket analytics rebuild`",
     )
     report_currency: str = Field(
         "USD", pattern="^[A-Z]{3}$", description="currency of the figures when a request names none"

@@ -21,7 +21,7 @@ def serve(name: str, host: str, port: int, states: Callable[[], dict[str, str]])
     def application(environ: dict[str, Any], start_response: Callable[..., Any]) -> Iterable[bytes]:
         path = environ["PATH_INFO"]
         if path == "/metrics":
-            return metrics(environ, start_response)
+            return list(metrics(environ, start_response))
         dependencies = states() if path in ("/health", "/health/ready") else {}
         ready = all(state == "up" for state in dependencies.values())
         known = path.startswith("/health")

@@ -17,6 +17,7 @@ CALLS = {
     "cart": "n.rpc.cart.get_cart(user_id='0197a000-0000-7000-8000-00000000000f')",
     "shipping": "n.rpc.shipping.methods()",
     "payments": "n.rpc.payments.status_of('nobodys')",
+    "analytics": "n.rpc.analytics.cohorts(months=3)",
     "audit": "n.rpc.audit.entries()",
     "search": "n.rpc.search.suggest(q='pho')",
     "config": "n.rpc.config.settings()",

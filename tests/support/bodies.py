@@ -11,6 +11,7 @@ GOOD: dict[str, Any] = BODIES | {
     "refresh": {"refresh_token": "token"},
     "logout": {"refresh_token": "token"},
     "update_product": BODIES["create_product"],
+    "update_report": BODIES["create_report"],
     "update_category": BODIES["create_category"],
     "import_products": {"products": [BODIES["create_product"]]},
     "put_warehouse": {"name": "Main", "priority": 1},

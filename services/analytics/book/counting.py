@@ -54,7 +54,10 @@ def _write(book: Book, session: ClientSession, facts: list[Fact]) -> None:
             book,
             kind,
             session,
-            [ReplaceOne({"_id": id_}, {**document, "touched": now}, upsert=True) for id_, document in documents.items()],
+            [
+                ReplaceOne({"_id": id_}, {**document, "touched": now}, upsert=True)
+                for id_, document in documents.items()
+            ],
         )
     _bulk(book, "labels", session, _labelling(book, session, changes))
     _bulk(book, VISITS, session, [_seen(at, visitor) for at, visitor in changes.visits])

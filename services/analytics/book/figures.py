@@ -25,9 +25,7 @@ class Figures:
     def series(self, scope: str, currency: str, period: Period, interval: str) -> dict[datetime, Sums]:
         """Sales by interval; those without sales are empty."""
         coarsest = {"hour": HOUR, "month": MONTH}.get(interval, DAY)
-        found: dict[datetime, Sums] = {
-            start: {} for start in self.calendar.starts(period.begin, period.end, interval)
-        }
+        found: dict[datetime, Sums] = {start: {} for start in self.calendar.starts(period.begin, period.end, interval)}
         for start, sums in self._buckets(scope, counters.TOTAL, currency, period, coarsest):
             into = found[self.calendar.floor(from_key(start), interval)]
             for field, amount in sums.items():
@@ -39,9 +37,7 @@ class Figures:
         found = self._buckets(scope, dimension, currency, period, MONTH)
         return shapes.add_up(sums for _, sums in found)
 
-    def groups(
-        self, dimension: str, period: Period, scope: str = EVERYBODY, currency: str = ""
-    ) -> dict[str, Sums]:
+    def groups(self, dimension: str, period: Period, scope: str = EVERYBODY, currency: str = "") -> dict[str, Sums]:
         """The sums by key. Days count whole; what lies outside of whole days is added line by line for sales."""
         first, last = self._whole_days(period)
         grouped: dict[str, Sums] = {}

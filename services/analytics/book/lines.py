@@ -19,7 +19,9 @@ _SUMS: Final = ("u", "g", "d", "r", "x", "s")
 
 def report_rows(book: Book, report: ReportRequest, period: Period, currency: str) -> tuple[list[list[Any]], bool]:
     """The rows of a report, sorted by its dimensions, and whether there were more than are kept."""
-    found = list(book["orders"].aggregate(_pipeline(book, report, period, currency), allowDiskUse=True, maxTimeMS=RUN_MS))
+    found = list(
+        book["orders"].aggregate(_pipeline(book, report, period, currency), allowDiskUse=True, maxTimeMS=RUN_MS)
+    )
     rows = [row(report, [line["_id"].get(name) for name in report.dimensions], line) for line in found[:MOST_ROWS]]
     return rows, len(found) > MOST_ROWS
 

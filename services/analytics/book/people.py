@@ -59,7 +59,12 @@ def cohorts(book: Book, since: datetime) -> list[Document]:
     """Customers by the month of their first order and each month that they ordered in: {_id: {first, month}, n}."""
     pipeline: list[Document] = [
         {"$match": {"first": {"$gte": since}}},
-        {"$project": {"first": {"$dateToString": {"date": "$first", "format": "%Y-%m", "timezone": book.zone}}, "months": 1}},
+        {
+            "$project": {
+                "first": {"$dateToString": {"date": "$first", "format": "%Y-%m", "timezone": book.zone}},
+                "months": 1,
+            }
+        },
         {"$unwind": "$months"},
         {"$group": {"_id": {"first": "$first", "month": "$months"}, "n": {"$sum": 1}}},
     ]

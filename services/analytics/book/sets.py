@@ -64,10 +64,8 @@ class Book:
         found = self[OFFSETS].find({"_id": {"$in": list(wanted)}})
         return {wanted[document["_id"]]: document["next"] for document in found}
 
-    def advance(
-        self, session: ClientSession, batch: dict[PARTITIONS, tuple[int, int]]
-    ) -> bool:
-        """Move the offsets in this transaction; False when one isn't where it was thought: somebody else has counted."""
+    def advance(self, session: ClientSession, batch: dict[PARTITIONS, tuple[int, int]]) -> bool:
+        """Move the offsets in this transaction; False when one isn't where it was thought: somebody else counted."""
         for partition, (expected, following) in batch.items():
             moved = self[OFFSETS].update_one(
                 {"_id": _place(partition), "next": expected}, {"$set": {"next": following}}, session=session
@@ -91,6 +89,7 @@ def current(db: Database[Document], zone: str) -> Book:
     chosen = db["sets"].find_one_and_update(
         {"_id": "current"}, {"$setOnInsert": fresh}, upsert=True, return_document=ReturnDocument.AFTER
     )
+    assert chosen is not None  # an upsert leaves one
     return Book(db, chosen["set"], chosen["zone"])
 
 
@@ -106,15 +105,18 @@ def begin_another(db: Database[Document], zone: str) -> Book:
         owner = name.partition(".")[0]
         if "." in name and owner != serving.name:
             db.drop_collection(name)
-    number = db["sets"].find_one_and_update(
+    counted = db["sets"].find_one_and_update(
         {"_id": "current"}, {"$inc": {"number": 1}}, return_document=ReturnDocument.AFTER
-    )["number"]
-    book = Book(db, f"s{number}", zone)
+    )
+    assert counted is not None
+    book = Book(db, f"s{counted['number']}", zone)
     book.make()
     return book
 
 
-def put_in_place(book: Book) -> str:
-    """From now on this set serves; the name of the one that did."""
-    before = book.db["sets"].find_one_and_update({"_id": "current"}, {"$set": {"set": book.name, "zone": book.zone}})
-    return str(before["set"])
+def put_in_place(book: Book) -> Book | None:
+    """From now on this set serves; the one that did. None when another was begun meanwhile: that one is to serve."""
+    before = book.db["sets"].find_one_and_update(
+        {"_id": "current", "number": int(book.name[1:])}, {"$set": {"set": book.name, "zone": book.zone}}
+    )
+    return Book(book.db, before["set"], before["zone"]) if before else None

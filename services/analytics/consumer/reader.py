@@ -17,7 +17,7 @@ from pymongo.errors import PyMongoError
 
 from services.analytics.book.counting import Superseded, count
 from services.analytics.book.sets import DATABASE, Book, Document, connect, current
-from services.analytics.consumer.records import ALL_TOPICS, Partition, batch_of
+from services.analytics.consumer.records import ALL_TOPICS, Batch, Partition, batch_of
 from services.analytics.consumer.telemetry import BATCH_SECONDS, BEHIND_SECONDS, LAG
 from services.analytics.settings import AnalyticsSettings
 from services.chassis import clock
@@ -121,7 +121,7 @@ class Reader:
             return
         book, begun = self._book, time.perf_counter()
         try:
-            if self._persistently(lambda: count(book, batch.moved, batch.facts) or True) is None:
+            if not self._persistently(lambda: _counted(book, batch)):
                 return
         except Superseded:
             log.warning("superseded", set=book.name)
@@ -148,3 +148,8 @@ class Reader:
                 log.warning("mongodb_away", error=str(away)[:300])
                 self.stopping.wait(RETRY_SECONDS)
         return None
+
+
+def _counted(book: Book, batch: Batch) -> bool:
+    count(book, batch.moved, batch.facts)
+    return True

@@ -81,7 +81,9 @@ class Calendar:
             yield start
             start = self.after(start, interval)
 
-    def cut(self, begin: datetime, end: datetime, finest: str = HOUR, coarsest: str = MONTH) -> list[tuple[str, str, str]]:
+    def cut(
+        self, begin: datetime, end: datetime, finest: str = HOUR, coarsest: str = MONTH
+    ) -> list[tuple[str, str, str]]:
         """The period as few runs of whole months, days and hours: (level, first key, key after the last).
 
         What lies at the edges inside a bucket of the finest level counts whole.

@@ -1,4 +1,4 @@
-"""From a record to a fact: what it says of which thing. What we don't know is left out, with the reason; never a crash."""
+"""From a record to a fact: what it says of which thing. What we don't know is left out, with the reason."""
 
 import hashlib
 from collections.abc import Callable

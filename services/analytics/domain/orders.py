@@ -1,4 +1,4 @@
-"""An order as the figures see it: what is known of it, whichever event came first, and what it adds to which counter."""
+"""An order as the figures see it: what is known of it, whichever event came first, and what it adds to counters."""
 
 from collections.abc import Sequence
 from datetime import datetime

@@ -24,7 +24,9 @@ class Period:
         return (self.end - self.begin) / timedelta(days=1)
 
 
-def period_of(calendar: Calendar, begin: str | None, end: str | None, now: datetime, days: int = DEFAULT_DAYS) -> Period:
+def period_of(
+    calendar: Calendar, begin: str | None, end: str | None, now: datetime, days: int = DEFAULT_DAYS
+) -> Period:
     """The period that `from` and `to` mean; what is left out is today, or so many days before the end.
 
     Raises `ValidationFailed` when it ends before it begins, or is longer than five years.

@@ -62,7 +62,7 @@ def stage(session: Session) -> int:
     if session.get("anonymous"):
         return -1
     own = 1 if session.get("cart") else 0 if session.get("viewed") else -1
-    return max([own, *(reached for _, reached in session.get("links", ()))])
+    return int(max([own, *(reached for _, reached in session.get("links", ()))]))
 
 
 def count(session: Session, book: Counters, sign: int) -> None:

@@ -134,7 +134,7 @@ class Tally:
         known: dict[str, Document],
     ) -> None:
         """Bring visits and orders together; sessions that this concerns join the `known`."""
-        links = self._get(LINKS, (key for key, *_ in (*named, *tied)))
+        links = self._get(LINKS, [key for key, _, _ in named] + [key for key, _, _, _ in tied])
         before = {key: (link.get("session"), sessions.reached_by(link)) for key, link in links.items()}
         for link in links.values():
             sessions.count_link(link, self._counters, -1)

@@ -19,10 +19,11 @@ def test_a_section_survives_quotes_blanks_and_percent_signs() -> None:
 
 
 def test_every_service_of_the_journey_is_started_with_the_bridge_and_the_gateway() -> None:
-    assert set(SERVICE_NAMES) == {*SERVICES, "bridge", "gateway"}
+    assert set(SERVICE_NAMES) == {*SERVICES, "analytics-consumer", "bridge", "gateway"}
 
 
 def test_a_service_waits_for_its_own_stores_only() -> None:
     assert needs("cart") == {"rabbitmq", "redis"}
     assert needs("orders") == {"rabbitmq", "postgres", "mongodb", "migrated"}
     assert needs("bridge") == {"rabbitmq", "kafka"}
+    assert needs("analytics-consumer") == {"kafka", "mongodb", "migrated"}

@@ -1,0 +1,142 @@
+"""A consumer of the test's own: topics of the instance would be everybody's, so each test has its own four."""
+
+import os
+import signal
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Callable, Iterable, Iterator
+from typing import Any
+
+import orjson
+import pytest
+from confluent_kafka import Producer
+from confluent_kafka.admin import AdminClient, NewTopic
+from pymongo.database import Database
+
+from services.analytics.book.sets import Book, connect, current
+from services.analytics.consumer.reader import Reader
+from services.analytics.settings import AnalyticsSettings
+from services.chassis.ids import new_id
+from tests.support.shop import eventually
+
+PARTITIONS = 3
+FREE_PORT_BASE = 21_900
+Record = dict[str, Any]
+Figures = dict[str, Any]
+
+
+class Place:
+    """Topics, a database and consumers that meet nobody else's."""
+
+    def __init__(self) -> None:
+        self.name = f"test-{new_id()}"
+        self.topics = tuple(f"{self.name}-{kind}" for kind in ("order", "payment", "notification", "analytics"))
+        self.client = connect(os.environ["ULTRAMARKET_MONGO_URL"])
+        self.db: Database[Record] = self.client[self.name]
+        self.sent = 0
+        self._admin = AdminClient({"bootstrap.servers": os.environ["ULTRAMARKET_KAFKA_BOOTSTRAP"]})
+        self._producer = Producer({"bootstrap.servers": os.environ["ULTRAMARKET_KAFKA_BOOTSTRAP"]})
+        made = self._admin.create_topics([NewTopic(topic, PARTITIONS, 1) for topic in self.topics])
+        for topic in made.values():
+            topic.result()
+        self._running: list[tuple[Reader, threading.Thread]] = []
+        self._processes: list[subprocess.Popen[bytes]] = []
+
+    def settings(self, **changes: Any) -> AnalyticsSettings:
+        return AnalyticsSettings(analytics_group=self.name, **changes)
+
+    def write(self, history: Iterable[Record]) -> None:
+        """As the bridge does: by the source's topic, keyed by the subject."""
+        for record in history:
+            kind = {"orders": 0, "payments": 1, "notifications": 2}.get(record["source"][1:], 3)
+            self._producer.produce(self.topics[kind], orjson.dumps(record), record["subject"])
+            self.sent += 1
+        self._producer.flush(20)
+
+    def write_raw(self, *values: bytes) -> None:
+        for value in values:
+            self._producer.produce(self.topics[0], value)
+            self.sent += 1
+        self._producer.flush(20)
+
+    def read(self, **changes: Any) -> Reader:
+        """A consumer in a thread."""
+        reader = Reader(self.settings(**changes), self.name, self.topics)
+        thread = threading.Thread(target=reader.run, daemon=True)
+        thread.start()
+        self._running.append((reader, thread))
+        return reader
+
+    def spawn(self, batch: int = 20) -> subprocess.Popen[bytes]:
+        """A consumer in a process that can be killed."""
+        environment = {
+            "ULTRAMARKET_ANALYTICS_GROUP": self.name,
+            "ULTRAMARKET_ANALYTICS_BATCH": str(batch),
+            "ULTRAMARKET_PORT_BASE": str(FREE_PORT_BASE + len(self._processes)),
+        }
+        command = [sys.executable, "-m", "services.analytics.consumer", self.name, *self.topics]
+        process = subprocess.Popen(command, env=os.environ | environment, stdout=subprocess.DEVNULL)
+        self._processes.append(process)
+        return process
+
+    def stop(self) -> None:
+        for reader, _ in self._running:
+            reader.stopping.set()
+        for _, thread in self._running:
+            thread.join(20)
+        self._running.clear()
+
+    @property
+    def book(self) -> Book:
+        return current(self.db, "UTC")
+
+    def counted(self) -> int:
+        return sum(offset["next"] for offset in self.book["offsets"].find())
+
+    def wait(self, seconds: float = 30) -> Figures:
+        """All figures, once everything written is counted."""
+        assert eventually(lambda: self.counted() >= self.sent, seconds), f"{self.counted()} of {self.sent}"
+        return figures(self.book)
+
+    def close(self) -> None:
+        self.stop()
+        for process in self._processes:
+            if process.poll() is None:
+                process.send_signal(signal.SIGKILL)
+            process.wait(10)
+        self.client.drop_database(self.name)
+        self.client.close()
+        self._admin.delete_topics(list(self.topics))
+
+
+def figures(book: Book) -> Figures:
+    """All that can be asked; counters that came to nothing are as if they weren't there."""
+    counters = {}
+    for document in book["counters"].find():
+        name = document.pop("_id")
+        del document["k"]
+        if left := {field: amount for field, amount in document.items() if amount}:
+            counters[name] = left
+    customers = {document.pop("_id"): _sorted(document) for document in book["customers"].find()}
+    levels = {document["_id"]: document["on_hand"] for document in book["stock_months"].find()}
+    return {"counters": counters, "customers": customers, "levels": levels}
+
+
+def _sorted(document: Record) -> Record:
+    return document | {"months": sorted(document.get("months", ()))}
+
+
+def until(check: Callable[[], bool], seconds: float = 20) -> None:
+    """Wait in small steps: for the moment between two batches."""
+    end = time.monotonic() + seconds
+    while not check() and time.monotonic() < end:
+        time.sleep(0.002)
+
+
+@pytest.fixture
+def place() -> Iterator[Place]:
+    here = Place()
+    yield here
+    here.close()
