@@ -48,7 +48,8 @@ class Figures:
                 {"$group": {"_id": "$k"} | {field: {"$sum": f"${field}"} for field in _fields(dimension)}},
             ]
             for row in self.book[COUNTERS].aggregate(pipeline):
-                grouped[row.pop("_id")] = {field: amount for field, amount in row.items() if amount}
+                of = row.pop("_id")
+                grouped[of] = {field: amount for field, amount in row.items() if amount}
         if dimension in _LINE_KEYS:
             edges = [(period.begin, first), (last, period.end)] if first < last else [(period.begin, period.end)]
             for begin, end in edges:

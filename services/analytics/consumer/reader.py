@@ -12,6 +12,7 @@ from typing import Any, Final
 
 import structlog
 from confluent_kafka import Consumer, KafkaException, TopicPartition
+from confluent_kafka.admin import AdminClient
 from pymongo import MongoClient
 from pymongo.errors import PyMongoError
 
@@ -54,6 +55,8 @@ class Reader:
         self._db = self._client[database]
         self._book: Book | None = None
         self._position: dict[Partition, int] = {}
+        # The consumer itself may not be asked by another thread: both can wait for each other for ever.
+        self._asking = AdminClient({"bootstrap.servers": settings.kafka_bootstrap, "log_level": 0})
         self._consumer = Consumer(
             kafka_options(settings)
             | {
@@ -82,8 +85,8 @@ class Reader:
         except PyMongoError as down:
             states["mongodb"] = f"down: {type(down).__name__}"
         try:
-            self._consumer.list_topics(timeout=ASK_SECONDS)
-        except (KafkaException, RuntimeError):
+            self._asking.list_topics(timeout=ASK_SECONDS)
+        except KafkaException:
             states["kafka"] = "down"
         return states
 

@@ -1,0 +1,332 @@
+"""Figures of what was done through HTTP, within seconds; and only for whom they are."""
+
+import uuid
+from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import orjson
+import pytest
+import requests
+
+from tests.support.shop import Client, Shop, eventually, new_key
+
+SOON = 5.0
+"""Seconds within which an event is in the figures."""
+
+
+def now(**ago: float) -> str:
+    return (datetime.now(UTC) - timedelta(**ago)).isoformat()
+
+
+def sales(client: Client, **asked: Any) -> dict[str, Any]:
+    today = datetime.now(UTC).date().isoformat()
+    reply = client("GET", "/analytics/sales", params={"from": today, "to": today} | asked)
+    assert reply.status == 200, reply
+    return dict(reply.data)
+
+
+def group(client: Client, key: str, **asked: Any) -> dict[str, Any]:
+    return next((found for found in sales(client, **asked)["groups"] if found["key"] == key), {})
+
+
+def visit(client: Client, session: str, *events: dict[str, Any], **more: Any) -> Any:
+    said = [{"at": now(), **event} for event in events]
+    return client("POST", "/events", {"session_id": session, "events": said} | more)
+
+
+def steps(shop: Shop) -> dict[str, int]:
+    return {step["name"]: step["sessions"] for step in shop.admin("GET", "/analytics/funnel").data["steps"]}
+
+
+@pytest.fixture
+def own_product(shop: Shop, vendor: Client) -> tuple[str, str]:
+    """A vendor's product: its id, its SKU."""
+    sku = f"V-{uuid.uuid4().hex[:12].upper()}"
+    body = {
+        "title": f"Vendor's {sku}",
+        "description": "Made by a test",
+        "status": "active",
+        "variants": [{"sku": sku, "price": {"amount": 2500, "currency": "USD"}, "weight_g": 100}],
+    }
+    made = vendor("POST", "/products", body, key=new_key())
+    assert made.status == 201, made
+    shop.adjust(sku, 50)
+    assert eventually(lambda: shop.available(made.data["id"]) == 50)
+    return made.data["id"], sku
+
+
+def test_an_order_is_in_the_figures_within_seconds(shop: Shop, vendor: Client, own_product: tuple[str, str]) -> None:
+    product_id, sku = own_product
+    buyer = shop.customer()
+    buyer.add(sku, 2)
+
+    order = buyer.order().data
+
+    total = eventually(lambda: group(vendor, product_id, group_by="product"), SOON)
+    assert (total["orders"], total["units"], total["gross"]["amount"]) == (1, 2, 5000)
+    assert total["net"]["amount"] == 5000 - total["discounts"]["amount"]
+    assert total["tax"] == order["tax_total"]
+    assert total["shipping"] == order["shipping_total"]
+    whole = sales(vendor, group_by="vendor", interval="hour")
+    assert whole["totals"]["orders"] == sum(point["orders"] for point in whole["series"]) == 1
+    assert [found["label"] for found in whole["groups"]] == ["Mary Jackson"]
+    assert group(shop.admin, product_id, group_by="product")["label"] == f"Vendor's {sku}"
+    top = vendor("GET", "/analytics/top-products").data
+    assert [(found["product_id"], found["units"]) for found in top] == [(product_id, 2)]
+    (stock,) = vendor("GET", "/analytics/stock").data
+    assert (stock["product_id"], stock["on_hand"], stock["units_sold"]) == (product_id, 48, 2)
+
+
+def test_a_vendor_sees_nothing_of_others(shop: Shop, own_product: tuple[str, str]) -> None:
+    other = shop.member("VENDOR")
+
+    assert sales(other)["totals"]["orders"] == 0
+    assert other("GET", "/analytics/top-products").data == []
+    assert other("GET", "/analytics/stock").data == []
+    assert other("GET", "/analytics/sales", params={"group_by": "customer"}).status == 403
+    for path in ("funnel", "customers", "cohorts", "payments", "delivery", "abandoned-carts", "search", "live"):
+        assert other("GET", f"/analytics/{path}").status == 403
+
+
+@pytest.mark.parametrize("path", ["sales", "funnel", "reports", "live"])
+def test_customers_see_no_figures(shop: Shop, path: str) -> None:
+    assert shop.customer()("GET", f"/analytics/{path}").status == 403
+    assert shop.guest()("GET", f"/analytics/{path}").status == 401
+
+
+def test_money_that_goes_back_is_in_the_figures(shop: Shop) -> None:
+    sku = shop.product()
+    buyer = shop.customer()
+    buyer.add(sku)
+    order = buyer.order().data
+    product = order["items"][0]["product_id"]
+
+    assert buyer("POST", f"/orders/{order['id']}/cancel", {}, key=new_key()).status == 200
+
+    refunded = eventually(lambda: group(shop.admin, product, group_by="product").get("refunds", {}).get("amount"), SOON)
+    assert refunded == order["total"]["amount"]
+    assert group(shop.admin, product, group_by="product")["orders"] == 1
+
+
+def test_a_visit_goes_down_the_funnel(shop: Shop) -> None:
+    sku, session, before = shop.product(), uuid.uuid4().hex, steps(shop)
+    buyer = shop.customer()
+
+    seen = visit(
+        shop.guest(), session, {"type": "page_view"}, {"type": "product_view", "product_id": "x"},
+        {"type": "search", "query": f"mug {session}"}, {"type": "click", "query": f"mug {session}", "position": 3},
+    )  # fmt: skip
+    filled = visit(buyer, session, {"type": "add_to_cart", "sku": sku})
+    buyer.add(sku)
+    buyer.order()
+
+    assert (seen.status, seen.data) == (202, {"accepted": 4, "rejected": []})
+    assert filled.data["accepted"] == 1
+
+    def grown() -> bool:
+        return all(steps(shop)[name] >= before[name] + 1 for name in before)
+
+    assert eventually(grown, SOON), (before, steps(shop))
+    found = shop.admin("GET", "/analytics/search", params={"from": datetime.now(UTC).date().isoformat()})
+    assert found.data["searches"] >= 1
+    assert found.data["clicks"] >= 1
+
+
+def test_each_event_is_judged_by_itself(shop: Shop) -> None:
+    reply = shop.guest()(
+        "POST",
+        "/events",
+        {
+            "session_id": "one-visit",
+            "events": [
+                {"type": "page_view", "at": now()},
+                {"type": "page_view"},
+                {"type": "dance", "at": now()},
+                {"type": "search", "at": now()},
+                {"type": "custom", "at": now(days=60), "name": "old"},
+                {"type": "custom", "at": "yesterday", "name": "x"},
+                {"type": "custom", "at": now(), "name": "x", "surprise": 1},
+                {"type": "add_to_cart", "at": now(), "sku": "MUG", "properties": {"colour": "red"}},
+            ],
+        },
+    )
+
+    assert reply.status == 202
+    assert reply.data["accepted"] == 2
+    assert [(wrong["index"], wrong["message"].split(":")[0]) for wrong in reply.data["rejected"]] == [
+        (1, "at"), (2, "type"), (3, "query"), (4, "at"), (5, "at"), (6, "surprise"),
+    ]  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("body", "field"),
+    [
+        ({"events": [{}]}, "session_id"),
+        ({"session_id": "s", "events": []}, "events"),
+        ({"session_id": "s", "events": [{}] * 101}, "events"),
+        ({"session_id": "s", "events": [1]}, "events.0"),
+        ({"session_id": "a b", "events": [{}]}, "session_id"),
+        ({"session_id": "s", "events": [{}], "consent": "no"}, "consent"),
+    ],
+)
+def test_what_is_no_batch_is_refused(shop: Shop, body: dict[str, Any], field: str) -> None:
+    reply = shop.guest()("POST", "/events", body)
+
+    assert (reply.status, reply.code) == (422, "VALIDATION_ERROR")
+    assert reply.error["details"][0]["field"] == field
+
+
+@pytest.mark.parametrize(
+    ("asked", "field"),
+    [
+        ({"from": "yesterday"}, "from"),
+        ({"from": "2026-01-01T00:00:00"}, "from"),
+        ({"from": "1026-01-01"}, "from"),
+        ({"from": "2026-02-01", "to": "2026-01-01"}, "to"),
+        ({"from": "2010-01-01", "to": "2026-01-01"}, "from"),
+        ({"interval": "second"}, "interval"),
+        ({"interval": "hour", "from": "2026-01-01", "to": "2026-12-31"}, "interval"),
+        ({"group_by": "colour"}, "group_by"),
+        ({"currency": "usd"}, "currency"),
+        ({"surprise": "1"}, "surprise"),
+    ],
+)
+def test_bad_questions_name_their_parameter(shop: Shop, asked: dict[str, str], field: str) -> None:
+    reply = shop.admin("GET", "/analytics/sales", params=asked)
+
+    assert (reply.status, reply.code) == (422, "VALIDATION_ERROR")
+    assert reply.error["details"][0]["field"] == field
+
+
+def test_every_figure_answers(shop: Shop) -> None:
+    year = {"from": now(days=360)[:10], "to": now()[:10]}
+    for path in ("funnel", "customers", "payments", "delivery", "abandoned-carts", "search", "stock", "top-products"):
+        assert shop.admin("GET", f"/analytics/{path}", params=year).status == 200, path
+    for interval, kind in (("day", "country"), ("week", "category"), ("month", "customer")):
+        found = sales(shop.admin, interval=interval, group_by=kind, **year)
+        assert sum(point["net"]["amount"] for point in found["series"]) == found["totals"]["net"]["amount"]
+        assert found["time_zone"] == "UTC"
+    assert shop.admin("GET", "/analytics/cohorts").data["cohorts"]
+    part = {"from": now(minutes=90), "to": now(hours=-1), "group_by": "country"}
+    found = sales(shop.admin, **part)
+    assert sum(one["net"]["amount"] for one in found["groups"]) == found["totals"]["net"]["amount"]
+
+
+def test_what_happens_now_is_shown_and_streamed(shop: Shop) -> None:
+    sku = shop.product()
+    buyer = shop.customer()
+    visit(buyer, uuid.uuid4().hex, {"type": "page_view"})
+    buyer.add(sku)
+    buyer.order()
+
+    live = eventually(lambda: _busy(shop.admin("GET", "/analytics/live").data), SOON)
+    with requests.get(
+        f"{shop.url}/api/v1/analytics/live",
+        headers={"Authorization": f"Bearer {shop.admin.token}", "Accept": "text/event-stream"},
+        stream=True,
+        timeout=10,
+    ) as stream:
+        lines = stream.iter_lines()
+        data = next(line for line in lines if line.startswith(b"data: "))
+
+    assert len(live["minutes"]) == 60
+    assert stream.headers["Content-Type"].startswith("text/event-stream")
+    assert len(orjson.loads(data[6:])["minutes"]) == 60
+
+
+def _busy(live: dict[str, Any]) -> dict[str, Any] | None:
+    last = live["minutes"][-2:]
+    return live if any(one["orders"] for one in last) and any(one["visitors"] for one in last) else None
+
+
+REPORT = {
+    "name": "By country",
+    "measures": ["orders", "units", "net", "customers"],
+    "dimensions": ["day", "country"],
+    "period": {"from": now(days=2)[:10], "to": now()[:10]},
+}
+
+
+def test_a_report_is_kept_run_and_read(shop: Shop) -> None:
+    made = shop.admin("POST", "/analytics/reports", REPORT)
+    path = f"/analytics/reports/{made.data['id']}"
+
+    early = shop.admin("GET", f"{path}/result")
+    ran = shop.admin("POST", f"{path}/run")
+    result = shop.admin("GET", f"{path}/result").data
+
+    assert (made.status, early.status, ran.status) == (201, 404, 200)
+    assert result["columns"] == ["day", "country", "orders", "units", "net", "customers"]
+    assert ran.data["last_run"]["rows"] == len(result["rows"])
+    whole = sales(shop.admin, **REPORT["period"])  # type: ignore[arg-type]
+    assert sum(row[4] for row in result["rows"]) == whole["totals"]["net"]["amount"]
+    changed = shop.admin("PUT", path, REPORT | {"format": "csv", "dimensions": [], "measures": ["orders", "net"]})
+    assert changed.data["format"] == "csv"
+    shop.admin("POST", f"{path}/run")
+    file = shop.admin("GET", f"{path}/result")
+    assert file.headers["Content-Type"].startswith("text/csv")
+    assert file.raw.decode().splitlines()[0] == "orders,net"
+    assert made.data["id"] in [one["id"] for one in shop.admin("GET", "/analytics/reports").data]
+    assert shop.admin("DELETE", path).status == 200
+    assert shop.admin("GET", path).status == 404
+
+
+def test_somebody_elses_report_is_not_there(shop: Shop, vendor: Client) -> None:
+    path = f"/analytics/reports/{vendor('POST', '/analytics/reports', REPORT).data['id']}"
+    other = shop.member("VENDOR")
+
+    asked: list[Callable[[], Any]] = [
+        lambda: other("GET", path),
+        lambda: other("PUT", path, REPORT),
+        lambda: other("POST", f"{path}/run"),
+        lambda: other("GET", f"{path}/result"),
+        lambda: other("DELETE", path),
+    ]
+
+    assert [ask().status for ask in asked] == [404] * 5
+    assert vendor("GET", path).status == 200
+
+
+@pytest.mark.parametrize(
+    ("change", "field"),
+    [
+        ({"measures": []}, "measures"),
+        ({"measures": ["profit"]}, "measures.0"),
+        ({"measures": ["net", "net"]}, "measures"),
+        ({"dimensions": ["day", "week"]}, "dimensions"),
+        ({"dimensions": ["customer"]}, "measures"),
+        ({"filters": {"colour": ["red"]}}, "filters.colour"),
+        ({"period": {"last_days": 7, "to": "2026-01-01"}}, "period.last_days"),
+        ({"period": {"from": "2026-02-01", "to": "2026-01-01"}}, "period.to"),
+        ({"schedule": "hourly"}, "schedule"),
+        ({"schedule": "daily"}, "period.to"),
+        ({"format": "pdf"}, "format"),
+        ({"name": ""}, "name"),
+    ],
+)
+def test_a_definition_without_sense_is_refused(shop: Shop, change: dict[str, Any], field: str) -> None:
+    reply = shop.admin("POST", "/analytics/reports", REPORT | change)
+
+    assert (reply.status, reply.code) == (422, "VALIDATION_ERROR"), reply
+    assert reply.error["details"][0]["field"] == field
+
+
+def test_a_session_becomes_the_customers_at_sign_in(shop: Shop) -> None:
+    session, before = uuid.uuid4().hex, steps(shop)
+    guest, sku = shop.guest(), shop.product()
+    visit(guest, session, {"type": "add_to_cart", "sku": sku})
+    person = {
+        "email": f"{session}@example.com",
+        "password": "correct horse battery",
+        "first_name": "A",
+        "last_name": "B",
+    }
+    signed_in = guest("POST", "/auth/register", person, headers={"X-Session-Id": session})
+    buyer = Client(shop.url, token=signed_in.data["access_token"])
+    buyer.add(sku)
+    buyer.order()
+
+    after = eventually(lambda: (n := steps(shop))["paid"] > before["paid"] and n, SOON)
+
+    assert after["view"] - before["view"] == after["paid"] - before["paid"]
