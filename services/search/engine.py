@@ -72,9 +72,21 @@ class Engine:
         relaxed = bodies.body(query, known.rules, known.tree, "relaxed")
         fuzzy, some = self._ask(lambda: self.store.searching.search_each([closer, relaxed], self.seconds))
         meant = replies.meant(query, fuzzy)
+        if meant and (reply := self._as_meant(query, meant, known, replies.total(fuzzy))):
+            return reply
         if replies.total(fuzzy):
             return replies.reply(query, fuzzy, known.tree, did_you_mean=meant)
         return replies.reply(query, some, known.tree, did_you_mean=meant, relaxed=bool(replies.total(some)))
+
+    def _as_meant(self, query: SearchQuery, meant: str, known: Known, least: int) -> Document | None:
+        """What the corrected words find, synonyms included, if that is no less than what errors allowed for found."""
+        corrected = query.model_copy(update={"q": meant})
+        asked = read(query.q)
+        body = bodies.body(corrected, known.rules, known.tree, prices=(asked.min_price, asked.max_price))
+        found = self._ask(lambda: self.store.searching.search(body, self.seconds))
+        if not replies.total(found) or replies.total(found) < least:
+            return None
+        return replies.reply(query, found, known.tree, did_you_mean=meant)
 
     def _ask(self, request: Callable[[], T]) -> T:
         try:

@@ -7,17 +7,27 @@ Only what Elasticsearch 7.17 and 8 have in common, without its extra modules.
 
 from typing import Any, Final
 
+IRREGULAR: Final = [
+    *("men, mens => man", "women, womens => woman", "children, childrens => child", "people => person"),
+    *("knives => knife", "shelves => shelf", "wolves => wolf", "loaves => loaf", "leaves => leaf", "scarves => scarf"),
+    *("mice => mouse", "feet => foot", "teeth => tooth", "geese => goose", "potatoes => potato", "dice => die"),
+]
+"""What no stemmer knows."""
+
 ANALYSIS: Final[dict[str, Any]] = {
     "filter": {
-        # iPhone13 → iphone13, i, phone, 13; Wi-Fi → wi-fi, wi, fi, wifi
+        # iPhone13 → iphone13, iphone, 13; Wi-Fi → wi-fi, wi, fi, wifi
         "parts": {
             "type": "word_delimiter_graph",
             "preserve_original": True,
             "catenate_all": True,
+            "split_on_case_change": False,  # an iPhone is no "phone": its charger would be one too
             "stem_english_possessive": True,
         },
         "pairs": {"type": "shingle", "min_shingle_size": 2, "max_shingle_size": 2, "token_separator": ""},
         "phrases": {"type": "shingle", "min_shingle_size": 2, "max_shingle_size": 3},
+        "stem": {"type": "stemmer", "language": "porter2"},
+        "irregular": {"type": "stemmer_override", "rules": IRREGULAR},
         "possessive": {"type": "stemmer", "language": "possessive_english"},
         "beginnings": {"type": "edge_ngram", "min_gram": 1, "max_gram": 15},
         "no_marks": {"type": "pattern_replace", "pattern": "[^\\p{L}\\p{N}]", "replacement": ""},
@@ -26,14 +36,34 @@ ANALYSIS: Final[dict[str, Any]] = {
     "analyzer": {
         "text": {
             "tokenizer": "whitespace",
-            "filter": ["parts", "flatten_graph", "lowercase", "asciifolding", "kstem"],
+            "filter": ["parts", "flatten_graph", "lowercase", "asciifolding", "irregular", "stem"],
         },
-        "plain": {"tokenizer": "whitespace", "filter": ["parts", "flatten_graph", "lowercase", "asciifolding"]},
-        "word": {"tokenizer": "whitespace", "filter": ["lowercase", "asciifolding", "kstem"]},
+        "plain": {
+            "tokenizer": "whitespace",
+            "filter": [
+                "parts",
+                "flatten_graph",
+                "lowercase",
+                "asciifolding",
+                "keyword_repeat",
+                "stem",
+                "remove_duplicates",
+            ],
+        },
+        "word": {"tokenizer": "whitespace", "filter": ["lowercase", "asciifolding", "irregular", "stem"]},
         "plain_word": {"tokenizer": "whitespace", "filter": ["lowercase", "asciifolding"]},
         "joined": {
             "tokenizer": "standard",
-            "filter": ["lowercase", "asciifolding", "possessive", "no_marks", "not_empty", "pairs", "kstem"],
+            "filter": [
+                "lowercase",
+                "asciifolding",
+                "possessive",
+                "no_marks",
+                "not_empty",
+                "pairs",
+                "irregular",
+                "stem",
+            ],
         },
         "spelling": {"tokenizer": "standard", "filter": ["lowercase", "asciifolding", "possessive", "phrases"]},
         "beginnings": {

@@ -5,6 +5,7 @@ a typing error. How much it counts depends on where it is found.
 """
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import Any, Final, Literal
 
 from schemas.search import SearchQuery
@@ -20,7 +21,7 @@ Mode = Literal["exact", "fuzzy", "relaxed"]
 FIELDS: Final = (
     *("title^6", "category_text^5", "tags^4.5", "brand^4", "options^2", "attr_text^0.4", "description^0.35"),
 )
-SYNONYM: Final = 0.75
+SYNONYM: Final = 0.9
 JOINED: Final = 5.0
 FUZZY: Final = 2.5
 PINNED: Final = 1e6
@@ -47,9 +48,17 @@ MARKED: Final = {
 }
 
 
-def body(query: SearchQuery, rules: Rules, tree: Tree, mode: Mode = "exact") -> Clause:
-    """The whole request. `mode` says how much may be wrong with the words."""
+def body(
+    query: SearchQuery,
+    rules: Rules,
+    tree: Tree,
+    mode: Mode = "exact",
+    prices: tuple[int | None, int | None] | None = None,
+) -> Clause:
+    """The whole request. `mode` says how much may be wrong with the words; `prices` were in the words before."""
     asked = read(query.q)
+    if prices:
+        asked = replace(asked, min_price=prices[0], max_price=prices[1])
     chosen = facets.filters(query, asked, tree)
     request: Clause = {
         "query": ranked(asked, rules, tree, mode, _fixed(query)),
@@ -180,8 +189,11 @@ def _synonyms(words: Sequence[str], rules: Rules) -> dict[int, list[tuple[str, f
     stems = tuple(stem(word) for word in words)
     found: dict[int, list[tuple[str, float]]] = {}
     for start in range(len(words)):
-        for length in range(1, min(rules.longest, len(words) - start) + 1):
-            for phrase in rules.synonyms.get(stems[start : start + length], ()):
+        for length in range(1, min(max(rules.longest, 2), len(words) - start) + 1):
+            also = rules.synonyms.get(stems[start : start + length], ())
+            if length == 2:  # head phones, that are called earphones too
+                also = (*also, *rules.synonyms.get((stem("".join(words[start : start + 2])),), ()))
+            for phrase in also:
                 for place in range(start, start + length):
                     found.setdefault(place, []).append((phrase, SYNONYM))
     return found
