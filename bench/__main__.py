@@ -10,6 +10,7 @@ from rich.progress import Progress
 
 from bench import costs, load, report
 from bench.lag import LagMeter
+from bench.searching import Searching
 from bench.stage import BIN, Stage
 from bench.works import Browsing, Buying, echo
 
@@ -40,11 +41,16 @@ def measure(stage: Stage, seconds: float, only: str, console: Console) -> dict[s
     with console.status("a thousand products"):
         product_ids, skus = stage.fill()
     browsing, buying = Browsing(stage.url, product_ids), Buying(stage.url, skus)
+    with console.status("twenty thousand products to search"):
+        searching = Searching(stage.url)
     works = {
         "list 20 products": browsing.list_products,
         "product detail": browsing.product_detail,
         "add to a new guest cart": buying.add_to_cart,
         "whole checkout of a guest": buying.checkout,
+        "search with facets": searching.search,
+        "search, the engine alone": searching.engine_alone,
+        "suggest": searching.suggest,
     }
     chosen = {name: make for name, make in works.items() if only in name}
     lags: list[float] = []

@@ -15,6 +15,8 @@ GOALS = {
     ("product detail", 16): "700/s → 2,000/s",
     ("add to a new guest cart", 16): "250/s → 500/s",
     ("whole checkout of a guest", 16): "40/s, p95 < 600 ms → 100/s, p95 < 200 ms",
+    ("search with facets", 16): "0.6 of the engine alone",
+    ("suggest", 16): "800/s",
     ("RPC echo through the chassis", 16): "900/s → 1,300/s",
 }
 

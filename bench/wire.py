@@ -9,7 +9,8 @@ import orjson
 class Connection:
     """One client's connection. Reconnects by itself when the server has closed it."""
 
-    def __init__(self, host: str, port: int) -> None:
+    def __init__(self, host: str, port: int, prefix: str = "/api/v1") -> None:
+        self._prefix = prefix
         self._address = (host, port)
         self._socket: socket.socket | None = None
         self._left = b""
@@ -18,11 +19,12 @@ class Connection:
         self, method: str, path: str, body: Any = None, headers: dict[str, str] | None = None
     ) -> tuple[int, dict[bytes, bytes], bytes]:
         """Status, headers (lower-case names) and body of the answer."""
-        payload = b"" if body is None else orjson.dumps(body)
-        lines = [f"{method} /api/v1{path} HTTP/1.1", f"Host: {self._address[0]}:{self._address[1]}"]
+        payload = b"" if body is None else body if isinstance(body, bytes) else orjson.dumps(body)
+        lines = [f"{method} {self._prefix}{path} HTTP/1.1", f"Host: {self._address[0]}:{self._address[1]}"]
         if body is not None:
-            lines += ["Content-Type: application/json", f"Content-Length: {len(payload)}"]
-        lines += [f"{name}: {value}" for name, value in (headers or {}).items()]
+            kind = (headers or {}).get("content-type", "application/json")
+            lines += [f"Content-Type: {kind}", f"Content-Length: {len(payload)}"]
+        lines += [f"{name}: {value}" for name, value in (headers or {}).items() if name != "content-type"]
         message = ("\r\n".join(lines) + "\r\n\r\n").encode() + payload
         for last in (False, True):
             try:

@@ -1,8 +1,10 @@
 """The engine behind a breaker: it answers in time, or somebody else answers."""
 
+import time
 from collections.abc import Callable, Mapping
 from typing import Any, TypeVar
 
+import eventlet
 import pybreaker
 
 from schemas.search import SearchQuery
@@ -18,7 +20,8 @@ from services.search.store.facts import Known
 T = TypeVar("T")
 
 BREAK_AFTER_FAILURES = 5
-EXPLAIN_SECONDS = 3.0
+BUSY_SECONDS = 3.0
+"""The longest wait for an engine that answers, but slowly."""
 
 
 class Breaker(pybreaker.CircuitBreaker):
@@ -35,6 +38,7 @@ class Engine:
     def __init__(self, store: SearchStore, seconds: float, rest_seconds: float) -> None:
         self.store = store
         self.seconds = seconds
+        self._answered_at = 0.0
         self._breaker = Breaker(
             fail_max=BREAK_AFTER_FAILURES,
             reset_timeout=rest_seconds,
@@ -54,7 +58,7 @@ class Engine:
     def explain(self, query: SearchQuery, known: Known) -> list[Document]:
         """The hits with the engine's own account of each score."""
         body = {**bodies.body(query, known.rules, known.tree), "explain": True}
-        found = self._ask(lambda: self.store.searching.search(body, EXPLAIN_SECONDS))
+        found = self._ask(lambda: self.store.searching.search(body, BUSY_SECONDS))
         hits: list[Document] = found["hits"].get("hits", [])
         return hits
 
@@ -63,14 +67,14 @@ class Engine:
         body = bodies.proposals(text, limit)
         if body is None:
             return []
-        return replies.proposed(self._ask(lambda: self.store.searching.search(body, self.seconds)))
+        return replies.proposed(self._ask(lambda: self.store.searching.search(body, BUSY_SECONDS)))
 
     def _look_closer(self, query: SearchQuery, known: Known) -> Document:
         """With typing errors; if that finds nothing either, some of the words."""
         closer = bodies.body(query, known.rules, known.tree, "fuzzy")
         closer["suggest"] = {"meant": bodies.spelling(read(query.q))}
         relaxed = bodies.body(query, known.rules, known.tree, "relaxed")
-        fuzzy, some = self._ask(lambda: self.store.searching.search_each([closer, relaxed], self.seconds))
+        fuzzy, some = self._ask(lambda: self.store.searching.search_each([closer, relaxed], BUSY_SECONDS))
         meant = replies.meant(query, fuzzy)
         if meant and (reply := self._as_meant(query, meant, known, replies.total(fuzzy))):
             return reply
@@ -83,14 +87,14 @@ class Engine:
         corrected = query.model_copy(update={"q": meant})
         asked = read(query.q)
         body = bodies.body(corrected, known.rules, known.tree, prices=(asked.min_price, asked.max_price))
-        found = self._ask(lambda: self.store.searching.search(body, self.seconds))
+        found = self._ask(lambda: self.store.searching.search(body, BUSY_SECONDS))
         if not replies.total(found) or replies.total(found) < least:
             return None
         return replies.reply(query, found, known.tree, did_you_mean=meant)
 
     def _ask(self, request: Callable[[], T]) -> T:
         try:
-            return self._breaker.call(request)
+            return self._breaker.call(self._in_time, request)
         except pybreaker.CircuitBreakerError:
             raise ServiceUnavailable("The search engine is resting after failures") from None
         except Exception as error:
@@ -98,6 +102,19 @@ class Engine:
             if away is None:
                 raise
             raise away from error
+
+    def _in_time(self, request: Callable[[], T]) -> T:
+        """An engine that has said nothing to anybody for `seconds` hangs; one that answers others is only busy."""
+        begun, asked = time.monotonic(), eventlet.spawn(request)
+        while True:
+            with eventlet.Timeout(self.seconds, False):
+                answer = asked.wait()
+                self._answered_at = time.monotonic()
+                return answer
+            now = time.monotonic()
+            if now - max(begun, self._answered_at) >= self.seconds or now - begun > BUSY_SECONDS:
+                asked.kill()
+                raise ServiceUnavailable("The search engine does not answer")
 
 
 def degraded(page: Mapping[str, Any]) -> Document:

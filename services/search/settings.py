@@ -7,7 +7,7 @@ from services.chassis.settings import Settings
 
 class SearchSettings(Settings):
     search_seconds: float = Field(
-        0.2, gt=0, le=10, description="how long the engine may take for a search before the catalogue answers instead"
+        0.2, gt=0, le=10, description="how long the engine may say nothing at all before the catalogue answers instead"
     )
     search_rest_seconds: float = Field(
         2.0, gt=0, le=60, description="how long the engine is left alone after five failures in a row"

@@ -78,6 +78,8 @@ _KEY: Final = {"type": "keyword", "ignore_above": 512}
 _FOLDED: Final = {"type": "keyword", "ignore_above": 512, "normalizer": "folded"}
 _NOT_INDEXED: Final = {"type": "object", "enabled": False}
 _TEXT: Final = {"type": "text", "analyzer": "text", "search_analyzer": "word"}
+_MARKED: Final = {"index_options": "offsets"}
+"""Where each word stands is kept, so that highlighting it need not read the text again."""
 _NAME: Final = {**_TEXT, "copy_to": ["names", "joined", "spelling"]}
 _BOOLEAN_NAME: Final = {**_NAME, "similarity": "boolean"}
 
@@ -87,6 +89,7 @@ MAPPINGS: Final[dict[str, Any]] = {
         # what is searched
         "title": {
             **_NAME,
+            **_MARKED,
             "similarity": "titles",
             "fields": {
                 "exact": _FOLDED,
@@ -98,7 +101,7 @@ MAPPINGS: Final[dict[str, Any]] = {
         "tags": _BOOLEAN_NAME,
         "options": _BOOLEAN_NAME,
         "attr_text": _TEXT,
-        "description": _TEXT,
+        "description": {**_TEXT, **_MARKED},
         "skus": _FOLDED,
         "names": {"type": "text", "analyzer": "plain", "search_analyzer": "plain_word", "norms": False},
         "joined": {"type": "text", "analyzer": "joined", "search_analyzer": "word", "norms": False},

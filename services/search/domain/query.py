@@ -40,7 +40,6 @@ MARKED: Final = {
     "encoder": "html",
     "pre_tags": ["<em>"],
     "post_tags": ["</em>"],
-    "require_field_match": False,
     "fields": {
         "title": {"number_of_fragments": 0},
         "description": {"number_of_fragments": 1, "fragment_size": 160},
