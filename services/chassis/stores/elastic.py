@@ -10,11 +10,12 @@ from typing import Any, Generic, TypeVar
 from urllib.parse import unquote, urlsplit
 
 import orjson
-from elastic_transport import NodeConfig, OrjsonSerializer, Transport
+from elastic_transport import NodeConfig, OrjsonSerializer, Transport, Urllib3HttpNode
 from elastic_transport.client_utils import basic_auth_to_header, url_to_node_config
 from nameko.extensions import DependencyProvider
 
 from services.chassis.errors import ServiceUnavailable
+from services.chassis.stores.lean_http import LeanHttpNode
 
 S = TypeVar("S", bound="ElasticStore")
 
@@ -39,8 +40,10 @@ class ElasticError(Exception):
 
 def connect(urls: str, size: int = 10, seconds: float = SECONDS) -> Transport:
     """A transport to one node, or to several (URLs with a comma between), with so many connections to each."""
+    nodes = [_node(url.strip(), size, seconds) for url in urls.split(",")]
     return Transport(
-        [_node(url.strip(), size, seconds) for url in urls.split(",")],
+        nodes,
+        node_class=LeanHttpNode if all(node.scheme == "http" for node in nodes) else Urllib3HttpNode,
         serializers={OrjsonSerializer.mimetype: OrjsonSerializer()},
         max_retries=0,
         meta_header=False,
