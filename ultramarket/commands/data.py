@@ -23,6 +23,7 @@ def register(app: typer.Typer) -> None:
     app.command("import", epilog="Example: ultramarket import products.csv")(import_file)
     app.command(epilog="Example: ultramarket rebuild orders")(rebuild)
     app.command(epilog="Example: ultramarket schemas && git diff schemas/json")(schemas)
+    app.command(epilog="Example: ultramarket services")(services)
     users.command("create", epilog="Example: ultramarket user create eve@example.com --role ADMIN")(create_user)
     app.add_typer(users, name="user")
 
@@ -184,3 +185,13 @@ def schemas() -> None:
         console.print(f"[green]✓[/] {file.relative_to(ROOT)}")
     if not written:
         console.print("[green]✓[/] all of schemas/json is current")
+
+
+def services() -> None:
+    """Write docs/services.md and its pictures from the code: who owns, says, hears and calls what."""
+    from ultramarket.servicemap import write
+
+    for file in (written := write()):
+        console.print(f"[green]✓[/] {file.relative_to(ROOT)}")
+    if not written:
+        console.print("[green]✓[/] docs/services.md and its pictures are current")
