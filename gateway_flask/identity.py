@@ -87,7 +87,7 @@ def identify(who: Who) -> None:
     claims = _claims()
     roles = claims.get("roles") or []
     here = visit()
-    here.session_id = claims.get("sid")
+    here.session_id, here.name = claims.get("sid"), claims.get("name")
     here.caller = Caller.model_construct(user_id=claims["sub"], roles=roles, email=claims.get("email"), order_key=None)
     if who is not Who.GUEST and not any(role in who.value for role in roles):
         raise Forbidden

@@ -23,7 +23,7 @@ NOBODY: Final = Caller()
 class Visit:
     """One request, from its first byte to its last."""
 
-    __slots__ = ("caller", "idempotency", "json", "request_id", "session_id", "started", "traceparent")
+    __slots__ = ("caller", "idempotency", "json", "name", "request_id", "session_id", "started", "traceparent")
 
     def __init__(self) -> None:
         self.started = time.perf_counter()
@@ -33,6 +33,8 @@ class Visit:
         self.traceparent: str = trace if _TRACEPARENT.fullmatch(trace) else new_traceparent()
         self.caller: Caller = NOBODY
         self.session_id: str | None = None
+        self.name: str | None = None
+        """What the token calls whoever is asking."""
         self.idempotency: dict[str, str] | None = None
         """The command's identity, as the services take it."""
         self.json: Any = None

@@ -122,6 +122,24 @@ def from_dummyjson(row: Row) -> Row:
     return product
 
 
+def reviews_of(row: Row, product_id: str) -> list[Row]:
+    """The reviews that a row of the demo catalogue brings along, as rows of the reviews' import. Nobody is marked as
+    a buyer: nobody bought here.
+    """
+    return [
+        {
+            "product_id": product_id,
+            "author": review["reviewerName"],
+            "author_key": review["reviewerEmail"],
+            "rating": int(review["rating"]),
+            "title": review["comment"].strip(".! "),
+            "text": review["comment"],
+            "created_at": review["date"],
+        }
+        for review in row.get("reviews") or []
+    ]
+
+
 def _attributes(row: Row) -> Row:
     texts = {"warranty": "warrantyInformation", "return_policy": "returnPolicy", "shipping": "shippingInformation"}
     attributes: Row = {ours: row[theirs] for ours, theirs in texts.items() if row.get(theirs)}

@@ -21,6 +21,8 @@ class Outcome:
     unchanged: int = 0
     refused: list[dict[str, Any]] = field(default_factory=list)
     """Each with `line` and `reason`."""
+    ids: dict[int, str] = field(default_factory=dict)
+    """The product of each line."""
 
     def refuse(self, line: int, reason: str) -> None:
         self.refused.append({"line": line, "reason": reason})
@@ -42,7 +44,10 @@ def import_lines(api: Api, lines: Iterable[Line], advance: Callable[[int], None]
         if readable:
             data = api.post("/products/import", {"products": [line.row for line in readable]}, once=True)
             for row in data["rows"]:
-                _count(outcome, readable[row["index"]].number, row)
+                number = readable[row["index"]].number
+                _count(outcome, number, row)
+                if row.get("id"):
+                    outcome.ids[number] = row["id"]
         advance(len(batch))
     return outcome
 

@@ -46,6 +46,7 @@ JOURNEY_SERVICES: Final = (
 """Those of the way from a product to a paid order."""
 PLATFORM_SERVICES: Final = (
     "analytics",
+    "reviews",
     "files",
     "audit",
     "search",
@@ -71,6 +72,7 @@ MONGO_SERVICES: Final = (
     "orders",
     "notifications",
     "analytics",
+    "reviews",
 )
 
 

@@ -7,6 +7,7 @@ from pydantic import Field, ValidationError
 
 from schemas.base import Caller, Country, Id, Idempotency, Sku, Slug
 from schemas.events.inventory import StockChanged
+from schemas.events.reviews import RatingChanged
 from schemas.products import (
     CategoryWrite,
     ImportRow,
@@ -202,6 +203,12 @@ class ProductsService(Service):
         """Keep `available` and `in_stock` as inventory says. A sale of what was held changes neither."""
         if event.delta or event.reason == "initial":
             self.catalogue.stock.record(event.sku, event.available, event.meta.sequence or 0)
+
+    @on_event(RatingChanged)
+    def bring_rating_to_product(self, event: RatingChanged) -> None:
+        """Keep the rating as reviews say."""
+        rating = {"average": event.average, "count": event.count, "histogram": event.histogram}
+        self.catalogue.ratings.record(event.product_id, rating, event.meta.sequence or 0)
 
     def _change(
         self,

@@ -22,6 +22,7 @@ CALLS = {
     "search": "n.rpc.search.suggest(q='pho')",
     "config": "n.rpc.config.settings()",
     "orders": "n.rpc.orders.list_orders({}, {'user_id': '0197a000-0000-7000-8000-00000000000f'})",
+    "reviews": "n.rpc.reviews.list_all({}, {'user_id': '0197a000-0000-7000-8000-00000000000f'})",
     "files": "n.rpc.files.list_files({}, {'user_id': '0197a000-0000-7000-8000-00000000000f'})",
 }
 ASK = """

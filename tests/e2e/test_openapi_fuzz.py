@@ -33,6 +33,7 @@ def everybody(shop: Shop) -> Iterator[Client]:
         shop.admin("DELETE", f"/inventory/warehouses/{code}")
     for rate in named("/tax-rates", "id") - rates:
         shop.admin("DELETE", f"/tax-rates/{rate}")
+    shop.admin("PUT", "/reviews/rules", {})
 
 
 @pytest.mark.parametrize("name", ENDPOINTS)

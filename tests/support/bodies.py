@@ -19,6 +19,25 @@ GOOD: dict[str, Any] = BODIES | {
     "put_flag": {"enabled": True, "default": False, "rules": [{"roles": ["ADMIN"], "serve": True}], "rollout": 10},
     "put_setting": {"value": 5, "version": 0, "reason": "fewer"},
     "roll_setting_back": {"version": 0, "reason": "as it was"},
+    "submit_review": {"rating": 5, "title": "Holds tea", "text": "And survives camping."},
+    "edit_review": {"rating": 4},
+    "vote_on_review": {"helpful": True},
+    "report_review": {"reason": "Advertisement"},
+    "reply_to_review": {"text": "Thank you!"},
+    "moderate_review": {"status": "rejected", "reason": "Not about the product"},
+    "put_review_rules": {"verified_only": False, "blocked_words": ["casino"]},
+    "import_reviews": {
+        "reviews": [
+            {
+                "product_id": ID,
+                "author": "Ada Lovelace",
+                "author_key": "ada@example.com",
+                "rating": 5,
+                "text": "Holds tea.",
+                "created_at": "2026-01-02T03:04:05Z",
+            }
+        ]
+    },
     "link_file": {"expires_in": 3600},
     "add_shipment_event": {"status": "in_transit", "location": "Here"},
 }

@@ -4,7 +4,7 @@ import secrets
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, Final
 
 import typer
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
@@ -140,32 +140,44 @@ def create_user(
 
 def rebuild(
     context: typer.Context,
-    what: Annotated[str, typer.Argument(help="orders: its MongoDB read model, from the events.")],
+    what: Annotated[
+        str, typer.Argument(help="orders: their MongoDB read model, from the events; reviews: the products' ratings.")
+    ],
     as_json: AsJson = False,
 ) -> None:
-    """Build a read model again from the events, the truth; the old one serves until then."""
-    if what != "orders":
-        fail(f"{what!r} has no read model that could be rebuilt: only orders has", USAGE)
-    with refusals_end_the_command(), console.status("rebuilding the orders' read model") as status:
-        done = _rebuild_orders(chosen(context), lambda n: status.update(f"rebuilding: {n} orders"))
+    """Build again what follows from something else; the old serves until then."""
+    if what not in REBUILT:
+        fail(f"{what!r} has nothing that could be rebuilt: {' and '.join(REBUILT)} have", USAGE)
+    method, things = REBUILT[what]
+    with refusals_end_the_command(), console.status(f"rebuilding {what}") as status:
+        tell = lambda n: status.update(f"rebuilding: {n} {things}")  # noqa: E731
+        done = _rebuild(chosen(context), what, method, tell)
     if as_json:
-        print_json({"rebuilt": done})
+        print_json({"rebuilt": done.pop("done"), **done})
     else:
-        console.print(f"[green]✓[/] {done} orders rebuilt")
+        mended = f", {done['mended']} of them were wrong" if "mended" in done else ""
+        console.print(f"[green]✓[/] {done['done']} {things} rebuilt{mended}")
 
 
-def _rebuild_orders(instance: Instance, tell: Callable[[int], None]) -> int:
+REBUILT: Final = {"orders": ("rebuild_read_model", "orders"), "reviews": ("rebuild_ratings", "ratings")}
+"""What can be rebuilt: the service's method that does a part and says where to go on, and what it counts."""
+
+
+def _rebuild(instance: Instance, service: str, method: str, tell: Callable[[int], None]) -> dict[str, int]:
     from services.chassis.client import RpcClient
 
     client = RpcClient(instance.url("rabbitmq"), publishers=1)
+    counts: dict[str, int] = {}
+    cursor = None
     try:
-        done, cursor = 0, None
         while True:
-            reply = client.call("orders", "rebuild_read_model", deadline=60, cursor=cursor)
-            done, cursor = done + reply["done"], reply["next"]
-            tell(done)
+            reply = client.call(service, method, deadline=60, cursor=cursor)
+            cursor = reply.pop("next")
+            for name, count in reply.items():
+                counts[name] = counts.get(name, 0) + count
+            tell(counts["done"])
             if cursor is None:
-                return done
+                return counts
     finally:
         client.close()
 

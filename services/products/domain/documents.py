@@ -10,6 +10,7 @@ from services.products.domain.naming import attribute_keys, brand_key, title_wor
 
 Document = dict[str, Any]
 
+NOT_RATED: Document = {"average": 0.0, "count": 0, "histogram": {str(stars): 0 for stars in range(1, 6)}}
 NOT_COUNTED = (0, -1)
 """Available units and sequence of a SKU of which inventory has said nothing yet."""
 
@@ -43,6 +44,8 @@ class Identity:
     created_at: datetime
     updated_at: datetime
     rating: Document
+    rating_sequence: int = 0
+    """Of the last rating that reviews have said; 0: it is an imported one, or none."""
 
 
 def build(
@@ -65,6 +68,7 @@ def build(
         "categories": category.path if category else [],
         "price": cheapest["price"]["amount"],
         "rating": float(identity.rating["average"]),
+        "rating_sequence": identity.rating_sequence,
         "in_stock": in_stock,
         "attrs": attribute_keys(product.attributes),
         "title_key": product.title.casefold(),
@@ -83,10 +87,11 @@ def build(
             "price": cheapest["price"],
             "compare_at_price": cheapest["compare_at_price"],
             "thumbnail": product.thumbnail or (product.images[0] if product.images else None),
-            "rating": identity.rating,
+            "rating": {name: identity.rating[name] for name in ("average", "count")},
             "in_stock": in_stock,
         },
         "detail": {
+            "rating": identity.rating,
             "description": product.description,
             "images": product.images,
             "tags": product.tags,
@@ -194,7 +199,7 @@ def same_content(one: Document, other: Document) -> bool:
 
 def rating_of(rating: ImportRating | None) -> Document:
     """A product that nobody has rated has an average of 0 from 0 ratings."""
-    return {"average": rating.average, "count": rating.count} if rating else {"average": 0.0, "count": 0}
+    return {"average": rating.average, "count": rating.count} if rating else {**NOT_RATED}
 
 
 def event_fields(document: Document, before: Document | None = None) -> Document:

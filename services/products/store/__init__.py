@@ -6,6 +6,7 @@ from services.chassis.stores.mongo import MongoStore
 from services.products.domain.documents import Document
 from services.products.store.categories import Categories
 from services.products.store.importing import Importing
+from services.products.store.ratings import Ratings
 from services.products.store.reading import Reading
 from services.products.store.stock import Stock
 from services.products.store.tax import TaxRates
@@ -19,6 +20,7 @@ class ProductStore(MongoStore):
         super().__init__(database)
         self.tax = TaxRates(self, tax_seconds)
         self.stock = Stock(database["stock"], database["products"])
+        self.ratings = Ratings(database["products"])
         self.reading = Reading(database["products"], self.tax, total_seconds)
         self.categories = Categories(self)
         self.writing = Writing(self, self.categories, self.stock)

@@ -136,7 +136,7 @@ class Importing:
     ) -> Document:
         if before is not None:
             identity = identity_after(before, product, now)
-            if product.rating is not None:
+            if product.rating is not None and not identity.rating_sequence:
                 identity = Identity(**vars(identity) | {"rating": rating_of(product.rating)})
             return build(product, identity, category, stock)
         product_id, moment = new_id(), to_milliseconds(now)

@@ -177,7 +177,8 @@ def identity_after(before: Document, product: ProductWrite, now: datetime) -> Id
         version=before["version"] + 1,
         created_at=before["created_at"],
         updated_at=to_milliseconds(now),
-        rating=before["listing"]["rating"],
+        rating=before["detail"].get("rating") or before["listing"]["rating"],
+        rating_sequence=before.get("rating_sequence", 0),
     )
 
 

@@ -1,0 +1,1 @@
+"""Reviews: what customers think of products, once each, and the ratings that follow from it."""

@@ -1,0 +1,102 @@
+"""Reviews on the real MongoDB, and the few words that their tests are told in."""
+
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from typing import Any
+
+import pytest
+from nameko.testing.services import worker_factory
+
+from schemas.base import Caller
+from schemas.events.base import Event, EventMeta
+from services.chassis.contract import Contract
+from services.chassis.errors import NotFound
+from services.chassis.ids import new_id
+from services.chassis.testing import connect_mongo
+from services.reviews.service import ReviewsService
+from services.reviews.store import ReviewStore
+
+ADMIN = Caller(user_id=new_id(), roles=["ADMIN"])
+
+
+def published(event: Event, sequence: int | None = None) -> Any:
+    """The event as it comes off the broker."""
+    event._meta = EventMeta(
+        id=new_id(), source=event.source, type=event.type, subject=event.subject, time=datetime.now(UTC),
+        sequence=sequence,
+    )  # fmt: skip
+    return event
+
+
+class Catalogue:
+    """The products service, asked about what we have not heard of."""
+
+    def __init__(self) -> None:
+        self.known: dict[str, dict[str, Any]] = {}
+        self.asked = 0
+
+    def get_product(self, id_or_slug: str) -> dict[str, Any]:
+        self.asked += 1
+        if id_or_slug not in self.known:
+            raise NotFound("There is no such product")
+        return self.known[id_or_slug]
+
+
+class Desk:
+    """The service, asked as over RPC."""
+
+    def __init__(self, store: ReviewStore) -> None:
+        self.store = store
+        self.catalogue = Catalogue()
+        self.service = worker_factory(ReviewsService, store=store, products=self.catalogue)
+
+    def call(self, method: str, /, **kwargs: Any) -> Any:
+        contract = Contract(getattr(ReviewsService, method))
+        return getattr(self.service, method)(*contract.arguments([], kwargs))
+
+    def product(self, vendor_id: str | None = None) -> str:
+        product_id = new_id()
+        facts = {"slug": f"p-{product_id}", "title": "Mug", "vendor_id": vendor_id}
+        self.store.knowing.learn_product(product_id, facts, 1)
+        return product_id
+
+    def customer(self, *bought: str) -> Caller:
+        caller = Caller(user_id=new_id(), roles=["CUSTOMER"], email="ada@example.com")
+        if bought:
+            self.store.knowing.bought(str(caller.user_id), new_id(), bought)
+        return caller
+
+    def review(self, product: str, caller: Caller, rating: int = 5, **values: Any) -> dict[str, Any]:
+        said = {"rating": rating, "title": "Holds tea", "text": "And survives camping.", **values}
+        key = said.pop("idempotency", None)
+        return dict(
+            self.call("submit", product=product, review=said, author="Ada Lovelace", caller=caller, idempotency=key)
+        )
+
+    def approved(self, product: str, rating: int = 5) -> dict[str, Any]:
+        return self.review(product, self.customer(product), rating)
+
+    def listed(self, product: str, **query: Any) -> list[str]:
+        return [review["id"] for review in self.call("list_reviews", product=product, query=query)["items"]]
+
+    def said(self, subject: str) -> list[tuple[str, int | None]]:
+        events = [row["event"] for row in self.store.db["outbox"].find({"event.subject": subject}).sort("_id")]
+        return [(event["type"], event.get("sequence")) for event in events if event["source"] == "/reviews"]
+
+    def audited(self, review_id: str) -> list[str]:
+        """What the audit trail is told of a review."""
+        told = self.store.db["outbox"].find({"event.type": "action_recorded"}).sort("_id")
+        actions = [row["event"]["data"] for row in told]
+        return [action["action"] for action in actions if action["resource"]["id"] == review_id]
+
+
+@pytest.fixture(scope="module")
+def review_store() -> Iterator[ReviewStore]:
+    with connect_mongo("reviews", ReviewStore) as store:
+        yield store
+
+
+@pytest.fixture
+def desk(review_store: ReviewStore) -> Desk:
+    review_store.db["settings"].delete_many({})
+    return Desk(review_store)

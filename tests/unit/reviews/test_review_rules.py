@@ -1,0 +1,103 @@
+"""Which reviews are seen at once, what a change does to a rating, and who may see what."""
+
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from schemas.base import Caller
+from schemas.reviews import ReviewRules
+from services.reviews import domain
+
+RULES = ReviewRules(blocked_words=["casino", "free money"])
+
+
+@pytest.mark.parametrize(
+    ("text", "verified", "status"),
+    [
+        ("Holds tea.", True, "approved"),
+        ("Holds tea.", False, "pending"),
+        ("See https://elsewhere.example", True, "pending"),
+        ("See www.elsewhere", True, "pending"),
+        ("Cheaper at elsewhere.com!", True, "pending"),
+        ("Best CASINO in town", True, "pending"),
+        ("Casinos are fun", True, "approved"),
+        ("Free, money back", True, "pending"),
+        ("It is free. Mostly money", True, "approved"),
+        ("Weighs 1.5kg, costs 3.99. Nice", True, "approved"),
+    ],
+)
+def test_what_is_seen_at_once(text: str, verified: bool, status: str) -> None:
+    judged, reason = domain.judge(RULES, text, verified)
+    assert judged == status
+    assert (reason is None) is (status == "approved")
+
+
+def test_an_administrator_may_look_at_all_or_let_all_pass() -> None:
+    assert domain.judge(ReviewRules(auto_approve=False), "Fine", True)[0] == "pending"
+    everything = ReviewRules(verified_only=False, no_links=False)
+    assert domain.judge(everything, "https://elsewhere.example", False)[0] == "approved"
+
+
+REVIEW = st.one_of(
+    st.none(),
+    st.fixed_dictionaries(
+        {"status": st.sampled_from(["pending", "approved", "rejected"]), "rating": st.integers(1, 5)}
+    ),
+)
+
+
+@given(st.lists(st.lists(REVIEW, min_size=1, max_size=6), max_size=8))
+def test_counting_up_and_down_gives_what_counting_anew_gives(lives: list[list[dict[str, Any] | None]]) -> None:
+    counted: dict[str, Any] = {"sum": 0, "count": 0, "stars": {}}
+    for life in lives:
+        for before, after in zip([None, *life], life, strict=False):
+            for field, amount in domain.rating_step(before, after).items():
+                if field.startswith("stars."):
+                    star = field.removeprefix("stars.")
+                    counted["stars"][star] = counted["stars"].get(star, 0) + amount
+                else:
+                    counted[field] += amount
+    stars = [life[-1]["rating"] for life in lives if life[-1] and life[-1]["status"] == "approved"]
+    rating = domain.rating(counted)
+    assert rating["count"] == len(stars)
+    assert rating["average"] == (round(sum(stars) / len(stars), 2) if stars else 0.0)
+    assert rating["histogram"] == {str(star): stars.count(star) for star in range(1, 6)}
+
+
+@given(st.lists(st.booleans(), max_size=10))
+def test_a_voter_counts_once_however_often_they_change_their_mind(votes: list[bool]) -> None:
+    counts = {"helpful": 0, "not_helpful": 0}
+    before: bool | None = None
+    for vote in votes:
+        for name, amount in domain.vote_step(before, vote).items():
+            counts[name] += amount
+        before = vote
+    assert sum(counts.values()) == (1 if votes else 0)
+    if votes:
+        assert counts["helpful" if votes[-1] else "not_helpful"] == 1
+
+
+def test_what_others_may_know_of_an_author() -> None:
+    assert domain.public_name("Ada Lovelace") == "Ada L."
+    assert domain.public_name("Ada") == "Ada"
+    assert domain.public_name(" Juan Carlos de Borbón ") == "Juan B."
+    assert domain.public_name(None) == "A customer"
+
+
+def test_what_waits_is_its_authors_and_the_administrators_to_see() -> None:
+    waiting = {"status": "pending", "customer_id": "c"}
+    assert domain.may_see(waiting, Caller(user_id="c"))
+    assert domain.may_see(waiting, Caller(user_id="a", roles=["ADMIN"]))
+    assert not domain.may_see(waiting, Caller(user_id="d", roles=["VENDOR"]))
+    assert not domain.may_see(waiting, Caller())
+    assert domain.may_see(waiting | {"status": "approved"}, None)
+
+
+def test_who_may_answer() -> None:
+    assert domain.may_reply("v", Caller(user_id="v", roles=["VENDOR"]))
+    assert domain.may_reply(None, Caller(user_id="a", roles=["ADMIN"]))
+    assert not domain.may_reply("w", Caller(user_id="v", roles=["VENDOR"]))
+    assert not domain.may_reply(None, Caller(user_id="v", roles=["VENDOR"]))
+    assert not domain.may_reply("c", Caller(user_id="c", roles=["CUSTOMER"]))
