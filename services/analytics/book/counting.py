@@ -21,7 +21,12 @@ class Superseded(Exception):
 
 
 def count(
-    book: Book, batch: dict[PARTITIONS, tuple[int, int]], facts: Iterable[Fact], *, must_serve: bool = True
+    book: Book,
+    session: ClientSession,
+    batch: dict[PARTITIONS, tuple[int, int]],
+    facts: Iterable[Fact],
+    *,
+    must_serve: bool = True,
 ) -> None:
     """Count the facts of a batch: of each partition the offsets from the first number to before the second.
 
@@ -37,8 +42,7 @@ def count(
         if counted:
             _write(book, session, counted)
 
-    with book.db.client.start_session() as session:
-        session.with_transaction(work)
+    session.with_transaction(work)
 
 
 def _write(book: Book, session: ClientSession, facts: list[Fact]) -> None:

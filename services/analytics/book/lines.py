@@ -22,6 +22,8 @@ def report_rows(book: Book, report: ReportRequest, period: Period, currency: str
     found = list(
         book["orders"].aggregate(_pipeline(book, report, period, currency), allowDiskUse=True, maxTimeMS=RUN_MS)
     )
+    if not found and not report.dimensions:
+        found = [{"_id": {}, "o": 0, "customers": 0, **dict.fromkeys(_SUMS, 0)}]  # nothing is a figure, too
     rows = [row(report, [line["_id"].get(name) for name in report.dimensions], line) for line in found[:MOST_ROWS]]
     return rows, len(found) > MOST_ROWS
 

@@ -1,10 +1,13 @@
 """Run the consumer: `python -m services.analytics.consumer`. Ends on SIGTERM when its batch is counted."""
 
 import signal
+import sys
 
 import structlog
 
+from services.analytics.book.sets import DATABASE
 from services.analytics.consumer.reader import Reader
+from services.analytics.consumer.records import ALL_TOPICS
 from services.analytics.settings import AnalyticsSettings
 from services.chassis import logs
 from services.chassis.probe import serve
@@ -12,10 +15,12 @@ from services.chassis.registry import ANALYTICS_CONSUMER, port_of
 from services.chassis.settings import load
 
 
-def main() -> None:
+def main(arguments: list[str]) -> None:
+    """`python -m services.analytics.consumer [DATABASE TOPIC…]`: others than the usual are for trying things."""
     settings = load(AnalyticsSettings)
     logs.configure(ANALYTICS_CONSUMER, settings.log_level)
-    reader = Reader(settings)
+    database, *topics = arguments or (DATABASE, *ALL_TOPICS)
+    reader = Reader(settings, database, topics)
     for wanted in (signal.SIGTERM, signal.SIGINT):
         signal.signal(wanted, lambda *_: reader.stopping.set())
     port = port_of(ANALYTICS_CONSUMER, settings.port_base)
@@ -25,4 +30,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    main()
+    main(sys.argv[1:])

@@ -7,13 +7,14 @@ thinks it is; so a process that lost its partitions and doesn't know it yet coun
 
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any, Final
 
 import structlog
 from confluent_kafka import Consumer, KafkaException, TopicPartition
 from confluent_kafka.admin import AdminClient
 from pymongo import MongoClient
+from pymongo.client_session import ClientSession
 from pymongo.errors import PyMongoError
 
 from services.analytics.book.counting import Superseded, count
@@ -48,12 +49,15 @@ def kafka_options(settings: AnalyticsSettings) -> dict[str, Any]:
 class Reader:
     """Counts until `stopping` is set. Waits for servers that are away, however long."""
 
-    def __init__(self, settings: AnalyticsSettings, database: str = DATABASE) -> None:
-        self.settings = settings
+    def __init__(
+        self, settings: AnalyticsSettings, database: str = DATABASE, topics: Sequence[str] = ALL_TOPICS
+    ) -> None:
+        self.settings, self.topics = settings, topics
         self.stopping = threading.Event()
         self._client: MongoClient[Document] = connect(settings.mongo_url)
         self._db = self._client[database]
         self._book: Book | None = None
+        self._session = self._client.start_session()
         self._position: dict[Partition, int] = {}
         # The consumer itself may not be asked by another thread: both can wait for each other for ever.
         self._asking = AdminClient({"bootstrap.servers": settings.kafka_bootstrap, "log_level": 0})
@@ -61,7 +65,8 @@ class Reader:
             kafka_options(settings)
             | {
                 "group.id": settings.analytics_group,
-                "session.timeout.ms": 10_000,
+                "session.timeout.ms": 6000,
+                "heartbeat.interval.ms": 1500,
                 "partition.assignment.strategy": "range",
                 "error_cb": lambda error: log.warning("kafka_error", error=str(error)),
             }
@@ -69,7 +74,7 @@ class Reader:
 
     def run(self) -> None:
         """Join the group and count."""
-        self._consumer.subscribe(list(ALL_TOPICS), on_assign=self._assigned, on_revoke=self._revoked)
+        self._consumer.subscribe(list(self.topics), on_assign=self._assigned, on_revoke=self._revoked)
         try:
             while not self.stopping.is_set():
                 self._count(self._consumer.consume(self.settings.analytics_batch, WAIT_SECONDS))
@@ -107,6 +112,8 @@ class Reader:
         def look() -> dict[Partition, int]:
             self._book = current(self._db, self.settings.time_zone)
             self._book.make()
+            self._session = self._client.start_session()
+            self._book.hold(self._session, partitions)
             return self._book.offsets(partitions)
 
         offsets = self._persistently(look)
@@ -124,7 +131,7 @@ class Reader:
             return
         book, begun = self._book, time.perf_counter()
         try:
-            if not self._persistently(lambda: _counted(book, batch)):
+            if not self._persistently(lambda: _counted(book, self._session, batch)):
                 return
         except Superseded:
             log.warning("superseded", set=book.name)
@@ -153,6 +160,6 @@ class Reader:
         return None
 
 
-def _counted(book: Book, batch: Batch) -> bool:
-    count(book, batch.moved, batch.facts)
+def _counted(book: Book, session: ClientSession, batch: Batch) -> bool:
+    count(book, session, batch.moved, batch.facts)
     return True

@@ -4,10 +4,11 @@ The consumer and the service go on with the old set meanwhile. What is written w
 consumer, which goes on from where the new set stands.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Final
 
 from confluent_kafka import Consumer, TopicPartition
+from pymongo.client_session import ClientSession
 
 from services.analytics.book.counting import Superseded, count
 from services.analytics.book.sets import DATABASE, Book, begin_another, connect, put_in_place
@@ -27,6 +28,7 @@ def rebuild(
     tell: Callable[[int, int], None] = lambda _done, _total: None,
     *,
     database: str = DATABASE,
+    topics: Sequence[str] = ALL_TOPICS,
     force: bool = False,
 ) -> int:
     """How many records were counted again. `tell` hears how many of how many. Raises `Incomplete` unless forced,
@@ -35,10 +37,11 @@ def rebuild(
     client = connect(settings.mongo_url)
     consumer = Consumer(kafka_options(settings) | {"group.id": f"{settings.analytics_group}-rebuild"})
     try:
-        ends = _ends(consumer, force)
+        ends = _ends(consumer, topics, force)
         book = begin_another(client[database], settings.time_zone)
         try:
-            done = _read(consumer, book, ends, settings.analytics_batch, tell)
+            with client.start_session() as session:
+                done = _read(consumer, book, session, ends, settings.analytics_batch, tell)
             old = put_in_place(book)
             if old is None:
                 raise Superseded
@@ -52,11 +55,11 @@ def rebuild(
         client.close()
 
 
-def _ends(consumer: Consumer, force: bool) -> dict[Partition, tuple[int, int]]:
+def _ends(consumer: Consumer, wanted: Sequence[str], force: bool) -> dict[Partition, tuple[int, int]]:
     """The first and the next offset of each partition."""
     topics = consumer.list_topics(timeout=ASK_SECONDS).topics
     ends: dict[Partition, tuple[int, int]] = {}
-    for topic in ALL_TOPICS:
+    for topic in wanted:
         for number in topics[topic].partitions if topic in topics else ():
             low, high = consumer.get_watermark_offsets(TopicPartition(topic, number), timeout=ASK_SECONDS)
             if low > 0 and not force:
@@ -68,6 +71,7 @@ def _ends(consumer: Consumer, force: bool) -> dict[Partition, tuple[int, int]]:
 def _read(
     consumer: Consumer,
     book: Book,
+    session: ClientSession,
     ends: dict[Partition, tuple[int, int]],
     size: int,
     tell: Callable[[int, int], None],
@@ -81,7 +85,7 @@ def _read(
         messages = consumer.consume(size, 1.0)
         batch = batch_of(messages, position)
         if batch.moved:
-            count(book, batch.moved, batch.facts, must_serve=False)
+            count(book, session, batch.moved, batch.facts, must_serve=False)
             position |= {partition: following for partition, (_, following) in batch.moved.items()}
             done += len(messages)
             tell(min(done, total), total)

@@ -36,6 +36,7 @@ class Place:
         self.client = connect(os.environ["ULTRAMARKET_MONGO_URL"])
         self.db: Database[Record] = self.client[self.name]
         self.sent = 0
+        self.zone = "UTC"
         self._admin = AdminClient({"bootstrap.servers": os.environ["ULTRAMARKET_KAFKA_BOOTSTRAP"]})
         self._producer = Producer({"bootstrap.servers": os.environ["ULTRAMARKET_KAFKA_BOOTSTRAP"]})
         made = self._admin.create_topics([NewTopic(topic, PARTITIONS, 1) for topic in self.topics])
@@ -45,7 +46,7 @@ class Place:
         self._processes: list[subprocess.Popen[bytes]] = []
 
     def settings(self, **changes: Any) -> AnalyticsSettings:
-        return AnalyticsSettings(analytics_group=self.name, **changes)
+        return AnalyticsSettings(analytics_group=self.name, time_zone=self.zone, **changes)
 
     def write(self, history: Iterable[Record]) -> None:
         """As the bridge does: by the source's topic, keyed by the subject."""
@@ -90,7 +91,7 @@ class Place:
 
     @property
     def book(self) -> Book:
-        return current(self.db, "UTC")
+        return current(self.db, self.zone)
 
     def counted(self) -> int:
         return sum(offset["next"] for offset in self.book["offsets"].find())

@@ -1,0 +1,188 @@
+"""The service over figures that were counted: what it says to others, and reports by schedule."""
+
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from datetime import UTC, datetime, timedelta
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+from nameko.testing.services import worker_factory
+
+from schemas.analytics import CurrencyQuery, PeriodQuery, ReportRequest, SalesQuery, TopQuery
+from schemas.base import Caller
+from services.analytics import reporting
+from services.analytics.book.counting import count
+from services.analytics.book.sets import Book
+from services.analytics.domain.facts import Fact
+from services.analytics.service import AnalyticsService
+from services.analytics.store import AnalyticsStore
+from services.chassis import clock
+from services.chassis.ids import new_id
+from services.chassis.testing import connect_mongo
+from tests.unit.analytics.histories import History, fact_of, line
+
+ADMIN = Caller(user_id=new_id(), roles=["ADMIN"], email="boss@example.com")
+DAILY = {"name": "Net", "measures": ["net", "orders"], "period": {"last_days": 7}, "schedule": "daily"}
+
+
+@pytest.fixture
+def store() -> Iterator[AnalyticsStore]:
+    with connect_mongo("analytics", AnalyticsStore) as store:
+        yield store
+
+
+@pytest.fixture
+def service(store: AnalyticsStore) -> Any:
+    return worker_factory(AnalyticsService, store=store, settings=SimpleNamespace(report_currency="USD"))
+
+
+def take(book: Book, history: History) -> None:
+    facts: list[Fact] = [fact for record in history.records if (fact := fact_of(record)) is not None]
+    with book.db.client.start_session() as session:
+        count(book, session, {}, facts)
+
+
+def said(store: AnalyticsStore) -> list[tuple[str, dict[str, Any]]]:
+    """The events in the outbox, which is then empty."""
+    events = [document["event"] for document in store.db["outbox"].find().sort("_id")]
+    store.db["outbox"].delete_many({})
+    return [(event["type"], event["data"]) for event in events]
+
+
+def test_units_sold_are_said_when_they_change(service: Any, store: AnalyticsStore) -> None:
+    history = History(datetime.now(UTC) - timedelta(days=3))
+    history.order("o1", line("mug", quantity=3), line("lamp"))
+    take(store.book, history)
+
+    service.say_sales()
+    first = said(store)
+    service.say_sales()  # not yet an hour ago
+    second = said(store)
+    store.say_sales({"mug": 3, "lamp": 2})
+    third = said(store)
+    store.say_sales({"mug": 3})
+    fourth = said(store)
+
+    (event,) = first
+    assert event[0] == "sales_counted"
+    assert event[1]["products"] == [
+        {"product_id": "lamp", "units_30d": 1}, {"product_id": "mug", "units_30d": 3},
+    ]  # fmt: skip
+    assert second == []
+    assert third[0][1]["products"] == [{"product_id": "lamp", "units_30d": 2}]
+    assert fourth[0][1]["products"] == [{"product_id": "lamp", "units_30d": 0}]
+
+
+def test_popular_queries_are_said_when_they_change(service: Any, store: AnalyticsStore) -> None:
+    history = History(datetime.now(UTC) - timedelta(hours=3))
+    for number, query in enumerate(("mug", "mug", "lamp", "nothing", "nothing", "nothing")):
+        history.visit(f"s{number}", "search_performed", query=query, results=0 if query == "nothing" else 5)
+    take(store.book, history)
+
+    service.say_popular_queries()
+    store.say_popular([("mug", 3), ("lamp", 1)])
+
+    ((kind, data),) = said(store)
+    assert kind == "popular_queries_changed"
+    assert data["queries"] == [{"query": "mug", "count": 2}, {"query": "lamp", "count": 1}]
+
+
+def test_a_scheduled_report_is_run_once_by_whoever_comes(service: Any, store: AnalyticsStore) -> None:
+    made = service.create_report(ReportRequest.model_validate(DAILY), ADMIN)
+    store.db["reports"].update_one({}, {"$set": {"next_run_at": clock.now() - timedelta(minutes=1)}})
+
+    with ThreadPoolExecutor(8) as pool:
+        list(pool.map(lambda _: service.run_due_reports(), range(8)))
+
+    finished = said(store)
+    assert [(kind, data["report_id"], data["email"]) for kind, data in finished] == [
+        ("report_finished", made["id"], "boss@example.com")
+    ]
+    shown = service.get_report(made["id"], ADMIN)
+    assert shown["last_run"]["rows"] == 1
+    assert shown["next_run_at"] > clock.rfc3339(clock.now())
+
+
+def test_a_report_whose_process_died_is_taken_over(store: AnalyticsStore) -> None:
+    now = clock.now()
+    reporting.create(store, ReportRequest.model_validate(DAILY), ADMIN, now)
+    later = now + timedelta(days=2)
+
+    taken = store.reports.take_due(later)
+    busy = store.reports.take_due(later)
+    again = store.reports.take_due(later + timedelta(minutes=6))
+
+    assert taken is not None
+    assert busy is None
+    assert again is not None
+
+
+def test_reports_agree_with_the_figures(service: Any, store: AnalyticsStore) -> None:
+    history = History(datetime.now(UTC) - timedelta(days=5))
+    for number in range(40):
+        lines = (line("mug", 999, 2, "v1", tax=13), line("lamp", 4550, vendor="v2", tax=99))
+        history.later(hours=1).order(f"o{number}", *lines, user=f"u{number % 7}", discount=number)
+        if number % 3 == 0:
+            history.refund(f"o{number}", 700)
+    take(store.book, history)
+    definition = {
+        "name": "All", "measures": ["orders", "units", "gross", "discounts", "refunds", "net", "tax", "shipping"],
+        "dimensions": ["vendor"], "period": {"last_days": 6},
+    }  # fmt: skip
+    period = {"from": (clock.now().date() - timedelta(days=6)).isoformat(), "to": clock.now().date().isoformat()}
+
+    made = service.create_report(ReportRequest.model_validate(definition | {"period": period}), ADMIN)
+    service.run_report(made["id"], ADMIN)
+    rows = service.report_result(made["id"], ADMIN)["result"]["rows"]
+    groups = service.sales(SalesQuery.model_validate(period | {"group_by": "vendor"}), ADMIN)["groups"]
+
+    money = ("gross", "discounts", "refunds", "net", "tax", "shipping")
+    assert sorted(rows) == sorted(
+        [one["key"], one["orders"], one["units"], *(one[name]["amount"] for name in money)] for one in groups
+    )
+
+
+def test_a_vendors_report_holds_the_own_lines_only(service: Any, store: AnalyticsStore) -> None:
+    vendor = Caller(user_id=new_id(), roles=["VENDOR"], email="v@example.com")
+    history = History(datetime.now(UTC) - timedelta(days=1))
+    history.order("o1", line("mug", 1000, vendor=vendor.user_id), line("lamp", 4000, vendor="another"))
+    take(store.book, history)
+    wanted = {"name": "Mine", "measures": ["gross"], "dimensions": ["product"], "filters": {"vendor": ["another"]}}
+
+    made = service.create_report(ReportRequest.model_validate(wanted), vendor)
+    service.run_report(made["id"], vendor)
+
+    assert service.report_result(made["id"], vendor)["result"]["rows"] == [["mug", 1000]]
+
+
+def test_customers_payments_delivery_and_carts(service: Any, store: AnalyticsStore) -> None:
+    history = History(datetime.now(UTC) - timedelta(days=40))
+    history.order("o1", user="ada", shipping=0)
+    history.later(days=30).order("o2", user="ada", shipping=0)
+    history.order("o3", line("lamp", 3000), user="bob", shipping=0)
+    history.later(hours=10).send("o2", 24)
+    history.payment("p1", "payment_authorized")
+    history.payment("p2", "payment_declined", code="card_declined")
+    history.say("products", "product_created", "mug", {"product_id": "mug", "title": "A mug", "skus": ["MUG"],
+                                                       "price": 900, "currency": "USD"})  # fmt: skip
+    history.visit("s", "cart_added", product_id="mug", quantity=2)
+    take(store.book, history)
+
+    people = service.customers(CurrencyQuery())
+    paid = service.payments(CurrencyQuery())
+    sent = service.delivery(PeriodQuery())
+    left = service.abandoned_carts(CurrencyQuery())
+    top = service.top_products(TopQuery(by="units"), ADMIN)
+
+    assert (people["active"], people["new"], people["returning"], people["all_time"]) == (2, 1, 1, 2)
+    assert people["lifetime_value"]["amount"] == 2500
+    assert {one["name"]: one["customers"] for one in people["segments"] if one["customers"]} == {
+        "promising": 1, "new": 1,
+    }  # fmt: skip
+    assert (paid["payments"], paid["success_rate"]) == (2, 0.5)
+    assert paid["declines"] == [{"code": "card_declined", "payments": 1, "amount": {"amount": 1000, "currency": "USD"}}]
+    assert sent["to_deliver"] == {"orders": 1, "average": 24.0, "p50": 24.0, "p90": 24.0}
+    assert (left["abandoned"], left["value"]["amount"]) == (1, 1800)
+    assert left["products"][0]["title"] == "A mug"
+    assert [one["product_id"] for one in top] == ["lamp", "mug"]
