@@ -1,6 +1,6 @@
 # UltraMarket's front door. `make help` lists what can be done here; nothing needs Docker.
 .DEFAULT_GOAL := help
-.PHONY: help venv up down demo test unit bench lint types lock clean
+.PHONY: help venv up down demo test unit bench lint types charts compose-secrets lock clean
 SHELL := /bin/bash
 
 PYTHON ?= python3
@@ -9,7 +9,7 @@ STAMP := .venv/.locked
 LOCK_FILES := requirements/base.txt requirements/dev.txt
 
 help: ## list the targets
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-15s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 venv: $(STAMP) ## make .venv with the locked dependencies (only when the lock changed)
 
@@ -44,6 +44,12 @@ lint: venv ## style, and who may import whom
 
 types: venv ## static types; strict for schemas, the chassis and the domains
 	@$(BIN)/mypy schemas services gateway_flask kafka_bridge ultramarket
+
+charts: venv ## render the Helm chart and check it (needs helm, or Go to build it once)
+	@charts/check
+
+compose-secrets: ## make the secrets that docker-compose.yml reads, in ./secrets (once; they are kept)
+	@$(PYTHON) ultramarket/secretfiles.py secrets
 
 lock: venv ## resolve requirements/*.in again and write the locks with hashes
 	@for name in base dev; do \

@@ -3,12 +3,14 @@
 `python -m ultramarket.accounts` makes the administrator that the environment names (containers do so once).
 """
 
-import os
 from contextlib import suppress
 from typing import Any, Final
 
+from pydantic import SecretStr
+
 from services.chassis.client import RpcClient
 from services.chassis.errors import Conflict
+from services.chassis.settings import Settings, load
 from ultramarket.instance import ADMIN_EMAIL, Instance
 
 ADMINISTRATOR: Final = {"roles": ["ADMIN"], "first_name": "Ada", "last_name": "Administrator"}
@@ -37,14 +39,18 @@ def ensure_administrator(instance: Instance) -> None:
         instance.save()
 
 
+class AdministratorSettings(Settings):
+    """Whom to make the administrator."""
+
+    admin_email: str = ADMIN_EMAIL
+    admin_password: SecretStr
+
+
 def main() -> None:
+    settings = load(AdministratorSettings)
+    password = settings.admin_password.get_secret_value()
     with suppress(Conflict):
-        create(
-            os.environ["ULTRAMARKET_AMQP_URL"],
-            email=os.environ.get("ULTRAMARKET_ADMIN_EMAIL", ADMIN_EMAIL),
-            password=os.environ["ULTRAMARKET_ADMIN_PASSWORD"],
-            **ADMINISTRATOR,
-        )
+        create(settings.amqp_url, email=settings.admin_email, password=password, **ADMINISTRATOR)
 
 
 if __name__ == "__main__":

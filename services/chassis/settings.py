@@ -1,5 +1,6 @@
 """Settings: read from the environment once, at start. A wrong or missing one names itself and nothing starts."""
 
+import os
 import sys
 from typing import Annotated, TypeVar
 
@@ -8,6 +9,8 @@ from pydantic_settings import BaseSettings, SettingsConfigDict
 from pydantic_settings.exceptions import SettingsError
 
 S = TypeVar("S", bound="Settings")
+SECRETS = "ULTRAMARKET_SECRETS"
+"""Names a folder with files of settings: `ultramarket_secret_key`. The environment counts before a file."""
 
 
 class Settings(BaseSettings):
@@ -39,7 +42,7 @@ class Settings(BaseSettings):
 def load(settings_class: type[S]) -> S:
     """Read the settings or end the process (exit code 78, EX_CONFIG) with one line for each that is wrong."""
     try:
-        return settings_class()
+        return settings_class(_secrets_dir=os.environ.get(SECRETS) or None)  # type: ignore[call-arg]
     except ValidationError as invalid:
         for error in invalid.errors():
             _refuse(str(error["loc"][0]), error["msg"])

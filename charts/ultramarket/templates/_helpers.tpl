@@ -1,0 +1,84 @@
+{{- define "ultramarket.labels" -}}
+app.kubernetes.io/part-of: ultramarket
+app.kubernetes.io/instance: {{ .Release.Name }}
+app.kubernetes.io/managed-by: {{ .Release.Service }}
+helm.sh/chart: {{ printf "%s-%s" .Chart.Name .Chart.Version }}
+{{- end }}
+
+{{- define "ultramarket.selector" -}}
+app.kubernetes.io/instance: {{ .root.Release.Name }}
+app.kubernetes.io/name: {{ .name }}
+{{- end }}
+
+{{- define "ultramarket.image" -}}
+{{ .Values.image.repository }}:{{ .Values.image.tag | default .Chart.AppVersion }}
+{{- end }}
+
+{{- define "ultramarket.secretName" -}}
+{{ .Values.existingSecret | default (printf "%s-secrets" .Release.Name) }}
+{{- end }}
+
+{{/* A process's row over the defaults, as JSON. */}}
+{{- define "ultramarket.process" -}}
+{{- mergeOverwrite (deepCopy .root.Values.defaults) (deepCopy .row) | toJson -}}
+{{- end }}
+
+{{/* What every container of ours has: settings, secrets, no rights. */}}
+{{- define "ultramarket.container" -}}
+image: {{ include "ultramarket.image" . }}
+imagePullPolicy: {{ .Values.image.pullPolicy }}
+envFrom:
+  - configMapRef: {name: {{ .Release.Name }}-settings}
+  - secretRef: {name: {{ include "ultramarket.secretName" . }}}
+securityContext:
+  allowPrivilegeEscalation: false
+  readOnlyRootFilesystem: true
+  capabilities: {drop: [ALL]}
+volumeMounts:
+  - {name: tmp, mountPath: /tmp}
+  - {name: jwt, mountPath: /var/run/ultramarket, readOnly: true}
+{{- end }}
+
+{{- define "ultramarket.pod" -}}
+{{- with .Values.image.pullSecrets }}
+imagePullSecrets:
+{{- toYaml . | nindent 2 }}
+{{- end }}
+automountServiceAccountToken: false
+securityContext:
+  runAsNonRoot: true
+  runAsUser: 10001
+  runAsGroup: 10001
+  fsGroup: 10001
+  seccompProfile: {type: RuntimeDefault}
+volumes:
+  - name: tmp
+    emptyDir: {sizeLimit: 256Mi}
+  - name: jwt
+    secret:
+      secretName: {{ include "ultramarket.secretName" . }}
+      items: [{key: jwt.pem, path: jwt.pem}]
+      defaultMode: 0440
+{{- end }}
+
+{{- define "ultramarket.trialUrl" -}}
+{{- $password := .root.Values.trial.password -}}
+{{- $host := printf "%s-%s" .root.Release.Name .server -}}
+{{- get (dict
+  "postgres" (printf "postgresql://ultramarket:%s@%s:5432/ultramarket" $password $host)
+  "rabbitmq" (printf "amqp://ultramarket:%s@%s:5672/ultramarket" $password $host)
+  "mongodb" (printf "mongodb://%s:27017/?replicaSet=rs0&w=majority" $host)
+  "redis" (printf "redis://%s:6379/0" $host)
+  "kafka" (printf "%s:9092" $host)
+  "elasticsearch" (printf "http://%s:9200" $host)
+  "mail" (printf "smtp://%s:1025" $host)) .server -}}
+{{- end }}
+
+{{/* A server's URL: given, or the trial's own, or an error that names the value. */}}
+{{- define "ultramarket.url" -}}
+{{- $given := get .root.Values.servers .value -}}
+{{- if $given -}}{{ $given }}
+{{- else if .root.Values.trial.enabled -}}{{ include "ultramarket.trialUrl" . }}
+{{- else -}}{{ fail (printf "servers.%s is needed (or trial.enabled=true to try the chart)" .value) }}
+{{- end -}}
+{{- end }}

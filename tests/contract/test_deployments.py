@@ -1,0 +1,77 @@
+"""Compose and the chart run exactly the processes that there are, on their ports, with secrets from files."""
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from services.chassis.registry import ANALYTICS_CONSUMER, BRIDGE, GATEWAY, PORT_OFFSETS, SERVICES
+from services.chassis.settings import SECRETS, Settings, load
+from ultramarket import secretfiles
+
+ROOT = Path(__file__).resolve().parents[2]
+PROCESSES = {*SERVICES, GATEWAY, BRIDGE, ANALYTICS_CONSUMER}
+
+
+def read(path: str) -> Any:
+    return yaml.safe_load((ROOT / path).read_text())
+
+
+def command_of(name: str) -> str:
+    own = {GATEWAY: "gateway_flask", BRIDGE: "kafka_bridge", ANALYTICS_CONSUMER: "services.analytics.consumer"}
+    return f"python -m {own.get(name, f'services.run {name}')}"
+
+
+def test_compose_runs_every_process_with_a_check_and_a_limit() -> None:
+    services = read("docker-compose.yml")["services"]
+
+    assert services.keys() >= PROCESSES
+    for name in PROCESSES:
+        ours = services[name]
+        assert ours["command"] == command_of(name)
+        assert f":{3000 + PORT_OFFSETS[name]}/health/ready" in ours["healthcheck"]["test"][-1]
+        assert (ours["read_only"], ours["cap_drop"], ours["networks"]) == (True, ["ALL"], ["shop"])
+    assert [name for name, service in services.items() if "mem_limit" not in service] == []
+
+
+def test_no_password_stands_in_compose() -> None:
+    text = (ROOT / "docker-compose.yml").read_text()
+
+    assert "PASSWORD:" not in text
+    assert "SECRET_KEY" not in text
+
+
+def test_the_chart_has_every_process_on_its_port() -> None:
+    rows = read("charts/ultramarket/values.yaml")["processes"]
+
+    assert {name: row["port"] for name, row in rows.items()} == {
+        name: 3000 + PORT_OFFSETS[name] for name in PORT_OFFSETS
+    }
+    for name in PROCESSES:
+        command = rows[name].get("command", ["python", "-m", "services.run", name])
+        assert " ".join(command) == command_of(name)
+
+
+def test_secrets_are_made_once_and_read_as_settings(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    made = secretfiles.make(tmp_path / "secrets")
+    first = {name: (tmp_path / "secrets" / name).read_text() for name in made}
+    assert secretfiles.make(tmp_path / "secrets") == made
+    assert {name: (tmp_path / "secrets" / name).read_text() for name in made} == first
+    assert first["postgres_password"] in first["postgres_url"]
+    assert len(first["secret_key"]) >= 32
+
+    mounted = tmp_path / "run"
+    mounted.mkdir()
+    for name in ("postgres_url", "amqp_url"):
+        (mounted / f"ultramarket_{name}").write_text(first[name])
+    monkeypatch.setenv("ULTRAMARKET_REDIS_URL", "redis://server")
+    monkeypatch.setenv("ULTRAMARKET_MONGO_URL", "mongodb://server")
+    monkeypatch.setenv("ULTRAMARKET_KAFKA_BOOTSTRAP", "server:9092")
+    monkeypatch.delenv("ULTRAMARKET_POSTGRES_URL", raising=False)
+    monkeypatch.delenv("ULTRAMARKET_AMQP_URL", raising=False)
+    monkeypatch.setenv(SECRETS, str(mounted))
+
+    settings = load(Settings)
+
+    assert (settings.postgres_url, settings.amqp_url) == (first["postgres_url"], first["amqp_url"])
