@@ -8,11 +8,11 @@ from typing import Any
 from rich.console import Console
 from rich.progress import Progress
 
-from bench import costs, load, report
+from bench import costs, counting, load, report
 from bench.lag import LagMeter
 from bench.searching import Searching
 from bench.stage import BIN, Stage
-from bench.works import Browsing, Buying, echo
+from bench.works import Browsing, Buying, echo, tracking
 
 
 def main() -> None:
@@ -21,6 +21,7 @@ def main() -> None:
     parser.add_argument("--instance", default="bench", help="the instance to measure; started when it does not run")
     parser.add_argument("--seconds", type=float, default=8, help="how long each loop runs (default 8)")
     parser.add_argument("--only", default="", help="measure only works whose name has this in it")
+    parser.add_argument("--events", type=int, default=1_000_000, help="events that analytics counts (0: none)")
     parser.add_argument("--keep", action="store_true", help="leave the instance running afterwards")
     arguments = parser.parse_args()
     console = Console()
@@ -28,6 +29,9 @@ def main() -> None:
         stage = _bring_up(arguments.instance)
     try:
         results = measure(stage, arguments.seconds, arguments.only, console)
+        if arguments.events and arguments.only in "analytics rebuild":
+            with console.status("a year of events") as status:
+                results["analytics_rebuild"] = counting.measure(arguments.events, status.update)
     finally:
         if not arguments.keep:
             stage.ultramarket("down")
@@ -51,6 +55,7 @@ def measure(stage: Stage, seconds: float, only: str, console: Console) -> dict[s
         "search with facets": searching.search,
         "search, the engine alone": searching.engine_alone,
         "suggest": searching.suggest,
+        "track 20 events": tracking(stage.url),
     }
     chosen = {name: make for name, make in works.items() if only in name}
     lags: list[float] = []

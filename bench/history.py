@@ -1,21 +1,11 @@
-"""A made-up year of a shop: events as Kafka would hold them, for measuring how fast they are counted.
+"""A made-up year of a shop: events as Kafka would hold them, for measuring how fast they are counted."""
 
-`python -m bench.history 1000000` writes them to the topics of the instance in the environment.
-"""
-
-import os
 import random
-import sys
-import time
 from collections.abc import Iterator
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
-import orjson
-from confluent_kafka import Producer
 from uuid_utils import uuid4
-
-from schemas.events.base import OTHER_TOPIC, TOPICS
 
 PRODUCTS, CUSTOMERS, VENDORS = 1000, 8000, 40
 COUNTRIES = ("US", "US", "US", "DE", "GB", "FR", "CA", "JP")
@@ -116,26 +106,3 @@ def _event(source: str, type_: str, subject: str, at: datetime, data: Record, se
         "time": at.isoformat(), "datacontenttype": "application/json",
         "dataschema": f"/schemas/events/{source}/{type_}/v1", "data": data, "sequence": sequence,
     }  # fmt: skip
-
-
-def write(total: int, bootstrap: str, end: datetime | None = None) -> float:
-    """Write a history to the topics; seconds that it took."""
-    producer = Producer({"bootstrap.servers": bootstrap, "linger.ms": 50, "compression.type": "lz4"})
-    begun = time.monotonic()
-    for event in events(total, end or datetime.now(UTC)):
-        topic = TOPICS.get(event["source"][1:], OTHER_TOPIC)
-        while True:
-            try:
-                producer.produce(topic, orjson.dumps(event), event["subject"])
-                break
-            except BufferError:
-                producer.poll(0.1)
-        producer.poll(0)
-    producer.flush(60)
-    return time.monotonic() - begun
-
-
-if __name__ == "__main__":
-    count = int(sys.argv[1])
-    seconds = write(count, os.environ["ULTRAMARKET_KAFKA_BOOTSTRAP"])
-    sys.stdout.write(f"{count} events in {seconds:.1f} s\n")

@@ -3,6 +3,7 @@
 import random
 import uuid
 from collections.abc import Callable
+from datetime import UTC, datetime
 from urllib.parse import urlsplit
 
 import orjson
@@ -10,6 +11,7 @@ import orjson
 from bench.load import Refused, Work
 from bench.wire import Connection
 
+TRACKED_AT_ONCE = 20
 ADDRESS = {
     "name": "Bench Mark",
     "line1": "1 Loop Road",
@@ -90,6 +92,27 @@ class Buying:
             self.order_ids.append(placed["id"])
 
         return work
+
+
+def tracking(url: str) -> Callable[[int], Work]:
+    """Browsers that tell what their visitors did, twenty things at once."""
+    product = uuid.uuid4().hex
+
+    def make(number: int) -> Work:
+        client = connection(url)
+        kinds = ("page_view", "product_view", "search", "click")
+
+        def work() -> None:
+            at = datetime.now(UTC).isoformat()
+            events = [
+                {"type": kinds[each % 4], "at": at, "product_id": product, "query": "mug", "position": 3}
+                for each in range(TRACKED_AT_ONCE)
+            ]
+            _expect(client.request("POST", "/events", {"session_id": f"bench-{number}", "events": events}), 202)
+
+        return work
+
+    return make
 
 
 def echo(amqp_url: str) -> Callable[[int], Work]:

@@ -43,6 +43,7 @@ class AnalyticsStore(MongoStore):
     def indexes(self) -> None:
         super().indexes()
         self.book.make()
+        self.db["results"].create_index("at")  # so that the collection is there before a transaction needs it
         self.db["reports"].create_index([("owner_id", 1), ("created_at", -1)])
         self.db["reports"].create_index("next_run_at", sparse=True)
 

@@ -25,7 +25,11 @@ class Reports:
         self._reports, self._results = store.db["reports"], store.db["results"]
 
     def add(self, report: Document) -> None:
-        self._reports.insert_one(report)
+        def work(session: ClientSession) -> None:
+            self._reports.insert_one(report, session=session)
+            self._audit(session, "report.create", report["_id"], None, report["definition"])
+
+        self._store.in_transaction(work)
 
     def list(self, owner_id: str, paging: Paging) -> Document:
         mine = {"owner_id": owner_id}
@@ -41,16 +45,34 @@ class Reports:
 
     def replace(self, report_id: str, owner_id: str, definition: Document) -> Document:
         """Raises `NotFound`."""
-        changed = self._reports.update_one({"_id": report_id, "owner_id": owner_id}, {"$set": definition})
-        if not changed.matched_count:
-            raise NotFound("There is no such report")
+
+        def work(session: ClientSession) -> None:
+            before = self._reports.find_one_and_update(
+                {"_id": report_id, "owner_id": owner_id}, {"$set": definition}, session=session
+            )
+            if before is None:
+                raise NotFound("There is no such report")
+            self._audit(session, "report.update", report_id, before["definition"], definition["definition"])
+
+        self._store.in_transaction(work)
         return self.get(report_id, owner_id)
 
     def remove(self, report_id: str, owner_id: str) -> None:
         """Raises `NotFound`."""
-        if not self._reports.delete_one({"_id": report_id, "owner_id": owner_id}).deleted_count:
-            raise NotFound("There is no such report")
-        self._results.delete_one({"_id": report_id})
+
+        def work(session: ClientSession) -> None:
+            before = self._reports.find_one_and_delete({"_id": report_id, "owner_id": owner_id}, session=session)
+            if before is None:
+                raise NotFound("There is no such report")
+            self._results.delete_one({"_id": report_id}, session=session)
+            self._audit(session, "report.delete", report_id, before["definition"], None)
+
+        self._store.in_transaction(work)
+
+    def _audit(
+        self, session: ClientSession, action: str, report_id: str, before: Document | None, after: Document | None
+    ) -> None:
+        self._store.audit(session, action, ("report", report_id), before, after)
 
     def take_due(self, now: datetime) -> Document | None:
         """A report whose time has come, for this process to run; None when there is none."""

@@ -47,7 +47,7 @@ def said(store: AnalyticsStore) -> list[tuple[str, dict[str, Any]]]:
     """The events in the outbox, which is then empty."""
     events = [document["event"] for document in store.db["outbox"].find().sort("_id")]
     store.db["outbox"].delete_many({})
-    return [(event["type"], event["data"]) for event in events]
+    return [(event["type"], event["data"]) for event in events if event["source"] == "/analytics"]
 
 
 def test_units_sold_are_said_when_they_change(service: Any, store: AnalyticsStore) -> None:

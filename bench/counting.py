@@ -1,0 +1,106 @@
+"""How fast analytics counts a year of events, and how fast it then answers: in topics and a database of its own."""
+
+import os
+import time
+import uuid
+from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import orjson
+from confluent_kafka import Producer
+from confluent_kafka.admin import AdminClient, NewTopic
+
+from bench import history
+from schemas.analytics import CohortQuery, CurrencyQuery, PeriodQuery, SalesQuery, TopQuery
+from schemas.events.base import OTHER_TOPIC, TOPICS
+from services.analytics.answers import Answers
+from services.analytics.book.sets import connect, current
+from services.analytics.consumer.rebuild import rebuild
+from services.analytics.settings import AnalyticsSettings
+
+PARTITIONS = 6
+TIMES = 5
+
+
+def measure(total: int, tell: Callable[[str], None] = lambda _text: None) -> dict[str, Any]:
+    """Write so many events, count them by a rebuild, ask each figure over the year; seconds and rates."""
+    name = f"bench-{uuid.uuid4().hex[:8]}"
+    bootstrap, mongo_url = os.environ["ULTRAMARKET_KAFKA_BOOTSTRAP"], os.environ["ULTRAMARKET_MONGO_URL"]
+    topics = {topic: f"{name}-{topic}" for topic in (*TOPICS.values(), OTHER_TOPIC)}
+    admin, client = AdminClient({"bootstrap.servers": bootstrap}), connect(mongo_url)
+    for made in admin.create_topics([NewTopic(topic, PARTITIONS, 1) for topic in topics.values()]).values():
+        made.result()
+    try:
+        tell(f"{total:,} events of a made-up year")
+        write(total, bootstrap, topics)
+        begun, used = time.monotonic(), time.process_time()
+        rebuild(
+            AnalyticsSettings(),
+            lambda done, of: tell(f"counted {done:,} of {of:,}, {done / (time.monotonic() - begun):,.0f}/s"),
+            database=name,
+            topics=tuple(topics.values()),
+        )
+        seconds = time.monotonic() - begun
+        tell("asking")
+        return {
+            "events": total,
+            "seconds": round(seconds, 1),
+            "per_second": round(total / seconds),
+            "cpu_seconds_of_the_reader": round(time.process_time() - used, 1),
+            "figures_over_a_year_ms": _ask(Answers(current(client[name], "UTC"), "USD", datetime.now(UTC))),
+        }
+    finally:
+        client.drop_database(name)
+        client.close()
+        admin.delete_topics(list(topics.values()))
+
+
+def write(total: int, bootstrap: str, topics: dict[str, str]) -> None:
+    """Write a history to these topics."""
+    producer = Producer({"bootstrap.servers": bootstrap, "linger.ms": 50, "compression.type": "lz4"})
+    for event in history.events(total, datetime.now(UTC)):
+        topic = topics[TOPICS.get(event["source"][1:], OTHER_TOPIC)]
+        while True:
+            try:
+                producer.produce(topic, orjson.dumps(event), event["subject"])
+                break
+            except BufferError:
+                producer.poll(0.1)
+        producer.poll(0)
+    producer.flush(60)
+
+
+def _ask(answers: Answers) -> dict[str, float]:
+    """The middle of some times, in milliseconds."""
+    today = datetime.now(UTC).date()
+    year = {"from": (today - timedelta(days=364)).isoformat(), "to": today.isoformat()}
+    period, currency = PeriodQuery.model_validate(year), CurrencyQuery.model_validate(year)
+    figures: dict[str, Callable[[], Any]] = {"sales by day": lambda: answers.sales(SalesQuery.model_validate(year))}
+    for group in ("product", "category", "vendor", "country", "customer"):
+        query = SalesQuery.model_validate(year | {"interval": "month", "group_by": group})
+        figures[f"sales by {group}"] = lambda query=query: answers.sales(query)  # type: ignore[misc]
+    vendor = SalesQuery.model_validate(year | {"group_by": "product"})
+    figures |= {
+        "sales of a vendor by product": lambda: answers.sales(vendor, "vendor-1"),
+        "top products": lambda: answers.top_products(TopQuery.model_validate(year)),
+        "funnel": lambda: answers.funnel(period),
+        "customers": lambda: answers.customers(currency),
+        "cohorts": lambda: answers.cohorts(CohortQuery()),
+        "payments": lambda: answers.payments(currency),
+        "delivery": lambda: answers.delivery(period),
+        "stock": lambda: answers.stock(period),
+        "abandoned carts": lambda: answers.abandoned_carts(currency),
+        "search": lambda: answers.search(period),
+        "live": answers.live,
+    }
+    return {name: _middle(ask) for name, ask in figures.items()}
+
+
+def _middle(ask: Callable[[], Any]) -> float:
+    times = []
+    for _ in range(TIMES):
+        begun = time.perf_counter()
+        ask()
+        times.append(1000 * (time.perf_counter() - begun))
+    return round(sorted(times)[TIMES // 2], 1)
