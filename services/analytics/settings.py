@@ -19,7 +19,7 @@ class AnalyticsSettings(Settings):
         "analytics", pattern=r"^[a-z0-9-]{1,60}$", description="Kafka consumer group that counts the events"
     )
     analytics_batch: int = Field(
-        4000, ge=1, le=20_000, description="records that are counted in one transaction, at most"
+        1000, ge=1, le=20_000, description="records that are counted in one transaction, at most"
     )
 
     @field_validator("time_zone")

@@ -5,6 +5,7 @@ assigned. A partition's offset moves in the transaction that counts its records,
 thinks it is; so a process that lost its partitions and doesn't know it yet counts nothing.
 """
 
+import ctypes
 import threading
 import time
 from collections.abc import Callable, Sequence
@@ -56,6 +57,7 @@ class Reader:
         self.stopping = threading.Event()
         self._client: MongoClient[Document] = connect(settings.mongo_url)
         self._db = self._client[database]
+        self._was_behind = False
         self._book: Book | None = None
         self._session = self._client.start_session()
         self._position: dict[Partition, int] = {}
@@ -77,7 +79,9 @@ class Reader:
         self._consumer.subscribe(list(self.topics), on_assign=self._assigned, on_revoke=self._revoked)
         try:
             while not self.stopping.is_set():
-                self._count(self._consumer.consume(self.settings.analytics_batch, WAIT_SECONDS))
+                messages = self._consumer.consume(self.settings.analytics_batch, WAIT_SECONDS)
+                self._count(messages)
+                self._breathe(len(messages))
         finally:
             self._consumer.close()
             self._client.close()
@@ -143,6 +147,16 @@ class Reader:
         self._measure(batch.moved)
         if batch.facts:
             BEHIND_SECONDS.set((clock.now() - max(fact.at for fact in batch.facts)).total_seconds())
+
+    def _breathe(self, read: int) -> None:
+        """After a backlog, give the memory back that it took; the C library would keep it."""
+        if read == self.settings.analytics_batch:
+            self._was_behind = True
+        elif self._was_behind:
+            self._was_behind = False
+            trim = getattr(ctypes.CDLL(None), "malloc_trim", None)
+            if trim is not None:
+                trim(0)
 
     def _measure(self, moved: dict[Partition, tuple[int, int]]) -> None:
         for (topic, number), (_, following) in moved.items():

@@ -17,6 +17,8 @@ from services.analytics.consumer.records import ALL_TOPICS, Partition, batch_of
 from services.analytics.settings import AnalyticsSettings
 
 ASK_SECONDS: Final = 20
+AT_ONCE: Final = 4000
+"""A rebuild may take more memory than the consumer: it ends."""
 
 
 class Incomplete(Exception):
@@ -41,7 +43,7 @@ def rebuild(
         book = begin_another(client[database], settings.time_zone)
         try:
             with client.start_session() as session:
-                done = _read(consumer, book, session, ends, settings.analytics_batch, tell)
+                done = _read(consumer, book, session, ends, max(settings.analytics_batch, AT_ONCE), tell)
             old = put_in_place(book)
             if old is None:
                 raise Superseded
