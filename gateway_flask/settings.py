@@ -22,7 +22,7 @@ class GatewaySettings(Settings):
     file_max_bytes: int = Field(10_485_760, ge=1024, le=1_073_741_824, description="largest file that is taken")
     file_seconds: float = Field(30.0, gt=0, le=300, description="how long the files service may be silent")
     file_cache_bytes: int = Field(
-        16_777_216, ge=0, le=2**32, description="memory for small public pictures; 0: none are kept"
+        8_388_608, ge=0, le=2**32, description="memory for small public pictures; 0: none are kept"
     )
     gateway_streams: int = Field(8, ge=1, le=256, description="replies that go on which one process gives at once")
     gateway_uploads: int = Field(8, ge=1, le=256, description="uploads that one process takes at once")

@@ -138,8 +138,11 @@ class FileStore(PostgresStore):
             ).all()
         return paged([_found(row).row for row in rows], total, paging)
 
-    def remove(self, file_id: str) -> None:
-        """Forget a file; a content that nobody else has is an orphan from now on. Raises `NotFound`."""
+    def remove(self, file_id: str, told: bool = False) -> None:
+        """Forget a file; a content that nobody else has is an orphan from now on. Raises `NotFound`.
+
+        `told`: the audit trail hears of it.
+        """
         with self.transaction() as session:
             row = session.execute(
                 delete(files).where(files.c.id == file_id).returning(files.c.sha256, files.c.owner_id, files.c.purpose)
@@ -161,6 +164,8 @@ class FileStore(PostgresStore):
             )
             facts = {"sha256": row.sha256, "owner_id": row.owner_id, "purpose": row.purpose, "bytes": left.bytes}
             self.emit(session, FileDeleted(file_id=file_id, **facts))
+            if told:
+                self.audit(session, "file.delete", ("file", file_id), before=facts)
 
     def give_up_orphans(self, grace: timedelta) -> int:
         """Contents that nobody has had for that long are none any more; their objects are to be removed."""

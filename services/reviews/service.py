@@ -25,6 +25,7 @@ from services.chassis import clock
 from services.chassis.clock import rfc3339
 from services.chassis.errors import Forbidden, NotFound, ValidationFailed
 from services.chassis.events import on_event
+from services.chassis.live import config
 from services.chassis.paging import Paging, page
 from services.chassis.rpc import Remote, rpc
 from services.chassis.service import Service
@@ -34,6 +35,8 @@ from services.reviews.domain import Document
 from services.reviews.store import ReviewStore
 
 IdOrSlug = Annotated[str, Field(min_length=1, max_length=120, pattern=r"^[A-Za-z0-9\-]+$")]
+SWITCH: Final = "reviews"
+"""The kill switch: off, nobody reads or writes reviews; administrators still see and moderate them."""
 PICTURE_SECONDS: Final = 1.0
 """How long a review waits for the news of a picture that was brought a moment ago."""
 
@@ -48,8 +51,10 @@ class ReviewsService(Service):
 
     @rpc
     def list_reviews(self, product: IdOrSlug, query: ReviewQuery) -> Document:
-        """A page of a product's approved reviews. Raises `NotFound` for an unknown product."""
+        """A page of a product's approved reviews; none while they are switched off. Raises `NotFound`."""
         product_id = self._product(product)["_id"]
+        if not config.enabled(SWITCH):
+            return page([], 0, Paging(query.page, query.limit))
         found, total = self.store.reading.of_product(product_id, query, self.store.ratings.get(product_id))
         return page([domain.shown(review) for review in found], total, Paging(query.page, query.limit))
 
@@ -88,6 +93,7 @@ class ReviewsService(Service):
         """Raises `NotFound` for an unknown product, `Conflict` for a second review, `ValidationFailed` for pictures
         of others.
         """
+        _check_on()
         found = self._product(product)
         self._check_pictures(review.images, caller)
         return self.store.writing.submit(found, review, author, caller, _now(), idempotency)
@@ -95,6 +101,7 @@ class ReviewsService(Service):
     @rpc
     def edit(self, review_id: Id, patch: ReviewPatch, caller: Caller) -> Document:
         """Change the own review; it is judged anew. Raises `NotFound`, `ValidationFailed`."""
+        _check_on()
         if "images" in patch.model_fields_set:
             self._check_pictures(patch.images, caller)
         return self.store.writing.edit(review_id, patch, caller, _now())
@@ -107,11 +114,13 @@ class ReviewsService(Service):
     @rpc
     def vote(self, review_id: Id, helpful: bool, caller: Caller) -> Document:
         """One vote for each person, which may change. Raises `NotFound`, `Conflict` for the own review."""
+        _check_on()
         return self.store.voicing.vote(review_id, helpful, caller)
 
     @rpc
     def report(self, review_id: Id, reason: Reason, caller: Caller) -> None:
         """Say once that a review should be looked at. Raises `NotFound`, `Conflict` for the own review."""
+        _check_on()
         self.store.voicing.report(review_id, reason, caller, _now())
 
     @rpc
@@ -223,6 +232,12 @@ class ReviewsService(Service):
                 index = images.index(strangers[0])
                 raise ValidationFailed.of(f"images.{index}", "is not a picture of yours with the purpose `review`")
             time.sleep(0.05)
+
+
+def _check_on() -> None:
+    """Raises `Forbidden` while an administrator has reviews switched off."""
+    if not config.enabled(SWITCH):
+        raise Forbidden("Reviews are switched off at the moment")
 
 
 def _check_admin(caller: Caller) -> None:

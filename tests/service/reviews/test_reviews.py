@@ -13,6 +13,7 @@ from schemas.events.orders import OrderCancelled, OrderConfirmed, OrderLine, Tot
 from schemas.events.products import ProductUpdated
 from services.chassis.errors import Conflict, DomainError, Forbidden, NotFound, ValidationFailed
 from services.chassis.ids import new_id
+from services.chassis.live import config
 from tests.service.reviews.conftest import ADMIN, Desk, published
 
 
@@ -385,3 +386,18 @@ def test_moments_are_kept_to_the_millisecond(desk: Desk) -> None:
     assert datetime.fromisoformat(written["created_at"]) >= before.replace(microsecond=0)
     again = desk.call("get_review", review_id=written["id"], caller=Caller())
     assert written["created_at"] == again["created_at"]
+
+
+def test_a_switch_turns_reviews_off(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
+    product = desk.product()
+    written = desk.approved(product)
+    monkeypatch.setattr(config, "enabled", lambda name: name != "reviews")
+
+    assert desk.call("list_reviews", product=product, query={})["total"] == 0
+    with pytest.raises(Forbidden):
+        desk.review(product, desk.customer(product))
+    with pytest.raises(Forbidden):
+        desk.call("vote", review_id=written["id"], helpful=True, caller=desk.customer())
+    assert desk.call("list_all", query={"product": product}, caller=ADMIN)["total"] == 1
+    monkeypatch.undo()
+    assert desk.listed(product) == [written["id"]]
