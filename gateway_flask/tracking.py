@@ -153,9 +153,6 @@ def take(body: TrackRequest, user_id: str | None) -> Tracked:
         "user_id": user_id,
         "cart_id": _guests_cart(),
     }
-    nobody = body.consent is False
-    if nobody:
-        who = {"session_id": f"nobody-{ids.new_id()}", "consent": False}
     said = []
     for index, event in good:
         at = event.at - skew
@@ -163,7 +160,7 @@ def take(body: TrackRequest, user_id: str | None) -> Tracked:
             rejected.append(RejectedEvent(index=index, message=f"at: is more than {OLDEST.days} days ago"))
         else:
             said.append(_said(event) | {name: value for name, value in who.items() if value is not None} | {"at": at})
-    if user_id and said and not nobody:
+    if user_id and said and body.consent is not False:
         said.append(
             {"type": "session_identified", "session_id": body.session_id, "user_id": user_id, "at": said[-1]["at"]}
         )

@@ -42,6 +42,8 @@ def test_each_wrong_field_is_named_and_nothing_changes(unchanged: Bystander, nam
     refused = 0
 
     for field, body in spoiled(GOOD[name]):
+        if name == "track_events" and field.startswith("events."):
+            continue  # each event is judged by itself: see `test_analytics.py`
         reply = client(method, path, body, key=new_key())
 
         assert (reply.status, reply.code) == (422, "VALIDATION_ERROR"), (field, body, reply.body)
