@@ -1,7 +1,7 @@
 """Each figure as the API replies it: reads from the book, shapes from the domain."""
 
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any, Final
 
@@ -174,9 +174,8 @@ class Answers:
         skus = [sku for product in known.values() for sku in product.get("skus", ())]
         levels = things.on_hand(self.book, period.begin, period.end, skus if vendor else None)
         sold: dict[str, int] = defaultdict(int)
-        for currency in {product.get("currency") or self.currency for product in known.values()}:
-            for product, sums in self.figures.groups(counters.PRODUCT, period, vendor, currency).items():
-                sold[product] += sums.get("u", 0)
+        for product, units in self._units(period, vendor):
+            sold[product] += units
         until = min(period.end, self.now)
         days = max((until - period.begin) / timedelta(days=1), 1.0)
         rows = [
@@ -259,8 +258,17 @@ class Answers:
     def units_sold(self, days: int) -> dict[str, int]:
         """Units of each product within so many days, today included, whatever they were paid with."""
         period = periods.period_of(self.book.calendar, None, None, self.now, days)
-        groups = self.figures.groups(counters.PRODUCT, period, EVERYBODY, self.currency)
-        return {product: sums["u"] for product, sums in groups.items() if sums.get("u")}
+        sold: dict[str, int] = defaultdict(int)
+        for product, units in self._units(period, EVERYBODY):
+            sold[product] += units
+        return dict(sold)
+
+    def _units(self, period: Period, vendor: str) -> Iterator[tuple[str, int]]:
+        """Units of products in each currency."""
+        for currency in things.currencies(self.book):
+            for product, sums in self.figures.groups(counters.PRODUCT, period, vendor, currency).items():
+                if sums.get("u"):
+                    yield product, sums["u"]
 
     def popular_queries(self, days: int) -> list[tuple[str, int]]:
         """What was looked for most often, and found."""

@@ -45,7 +45,7 @@ class Book:
         for kind in KINDS:
             if f"{self.name}.{kind}" not in there:
                 self.db.create_collection(f"{self.name}.{kind}", check_exists=False)
-        self["orders"].create_index("confirmed.at")
+        self["orders"].create_index([("confirmed.currency", 1), ("confirmed.at", 1)])
         self["orders"].create_index("entries.t")
         self["sessions"].create_index("last")
         for kind in ("sessions", "links"):

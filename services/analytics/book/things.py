@@ -67,6 +67,11 @@ def sold_since(book: Book, since: datetime, currency: str) -> list[Document]:
     )
 
 
+def currencies(book: Book) -> list[str]:
+    """Everything that was ever paid with."""
+    return [each for each in book["orders"].distinct("confirmed.currency") if each]
+
+
 def visitors(book: Book, since: datetime) -> dict[datetime, int]:
     """How many visits were active in each minute since then."""
     pipeline: list[Document] = [
