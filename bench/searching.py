@@ -15,6 +15,7 @@ from bench.search_relevance import CATALOGUE, QUERIES
 from bench.wire import Connection
 from bench.works import connection
 from schemas.search import SearchQuery
+from services.chassis.ids import new_id
 from services.chassis.stores.elastic import index_prefix, open_store
 from services.search.domain import documents
 from services.search.engine import Engine
@@ -52,6 +53,7 @@ class Searching:
         self.url = url
         self.engine_url = os.environ["ULTRAMARKET_ELASTICSEARCH_URL"]
         self.store = open_store(SearchStore, self.engine_url, index_prefix("search"))
+        self.store.facts.refresh()
         self._fill()
         self.queries = _mixed()
         self.sent = [self._bodies(query) for query in self.queries]
@@ -124,7 +126,7 @@ class Searching:
             lines: list[Any] = []
             for number in range(start, start + BATCH):
                 lines += [
-                    {"index": {"_id": f"bench-{number}"}},
+                    {"index": {"_id": new_id()}},
                     _document(rows[number % len(rows)], number, by_slug, chance),
                 ]
             self.store.bulk(lines, f"/{index}/_bulk", seconds=60)

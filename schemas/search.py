@@ -10,7 +10,7 @@ from schemas.products import AttributeName, AttributeText, ListItem
 SearchSort = Literal["relevance", "price", "-price", "-rating", "-created_at", "title"]
 FacetType = Literal["terms", "range", "tree"]
 Words = Annotated[str, StringConstraints(strip_whitespace=True, max_length=200), OneLine]
-SessionId = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9_\-]{1,64}$")]
+SessionId = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9_.:\-]{1,128}$")]
 FacetList = Annotated[str, StringConstraints(max_length=500, pattern=r"^[a-z0-9_.,]*$")]
 
 DEEPEST = 10_000

@@ -1,11 +1,14 @@
 """Finding products, and how finding is tuned."""
 
-from flask import Response, current_app
+import time
+
+from flask import Response
 
 from gateway_flask.api import Api
 from gateway_flask.envelope import found, ok
 from gateway_flask.identity import Who
 from gateway_flask.rpc import call
+from gateway_flask.tracking import track
 from gateway_flask.visit import caller
 from schemas.search import (
     Preview,
@@ -27,9 +30,13 @@ def search(query: SearchQuery) -> Response:
 
     While the search engine is away the catalogue answers by words of the title: `degraded` is true then.
     """
-    asked = query.model_dump(exclude_unset=True)
-    reply = call("search", "search", **asked)
-    _track(query, asked, reply["total"])
+    begun = time.perf_counter()
+    reply = call("search", "search", **query.model_dump(exclude_unset=True))
+    if query.page == 1:
+        took = 1000 * (time.perf_counter() - begun)
+        filters = query.model_dump(exclude_defaults=True, exclude={"q", "limit", "facets", "session_id"})
+        said = {"query": query.q, "results": reply["total"], "session_id": query.session_id, "filters": filters}
+        track([{"type": "search_performed", **said, "took_ms": round(took, 1)}])
     return found(reply, "Found")
 
 
@@ -55,13 +62,3 @@ def set_tuning(body: TuningWrite) -> Response:
 def preview_tuning(body: PreviewRequest) -> Response:
     """Try a tuning on a query: the order today beside the order that it would be, and why. Changes nothing."""
     return ok(call("search", "preview_tuning", request=body.model_dump(mode="json"), caller=caller()), "Preview")
-
-
-def _track(query: SearchQuery, filters: dict[str, object], results: int) -> None:
-    """For the shop's figures, where behaviour is tracked."""
-    tracking = current_app.extensions.get("tracking")
-    if tracking is None:
-        return
-    said = {name: value for name, value in filters.items() if name not in ("q", "session_id", "page", "limit")}
-    data = {"query": query.q, "results": results, "session_id": query.session_id, "filters": said}
-    tracking.track([{"type": "search_performed", **data}])

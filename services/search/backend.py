@@ -1,5 +1,6 @@
 """What one process of the service has: the store, and the engine behind its breaker."""
 
+import time
 from typing import Any
 
 import eventlet
@@ -12,8 +13,8 @@ from services.search.engine import Engine
 from services.search.settings import SearchSettings
 from services.search.store import SearchStore
 
-LOOK_AGAIN_SECONDS = 30.0
-RETRY_SECONDS = 1.0
+PREPARE_SECONDS = 30.0
+FACTS_SECONDS = 1.0
 
 log = structlog.get_logger()
 
@@ -30,20 +31,28 @@ class Backend(Elastic[SearchStore]):
         self.engine = Engine(self.store, settings.search_seconds, settings.search_rest_seconds)
 
     def start(self) -> None:
-        self.container.spawn_managed_thread(self._prepare, identifier="indexes")
+        self.container.spawn_managed_thread(self._keep_up, identifier="indexes-and-facts")
 
     def get_dependency(self, worker_ctx: Any) -> "Backend":  # type: ignore[override]
         return self
 
-    def _prepare(self) -> None:
-        """Again from time to time: whoever replaced the cluster by an empty one must not have to restart us."""
+    def _keep_up(self) -> None:
+        """Make the indexes, and read once a second what administrators set.
+
+        The former again from time to time: who replaced the cluster by an empty one must not have to restart us.
+        """
+        prepare_at, away = 0.0, False
         while True:
             try:
-                self.store.prepare()
-            except Exception as away:
-                if as_domain_error(away) is None:
+                if time.monotonic() >= prepare_at:
+                    self.store.prepare()
+                    prepare_at = time.monotonic() + PREPARE_SECONDS
+                self.store.facts.refresh()
+                away = False
+            except Exception as failure:
+                if as_domain_error(failure) is None:
                     raise
-                log.warning("no_indexes_yet", error=str(away)[:300])
-                eventlet.sleep(RETRY_SECONDS)
-            else:
-                eventlet.sleep(LOOK_AGAIN_SECONDS)
+                if not away:
+                    log.warning("engine_away", error=str(failure)[:300])
+                prepare_at, away = 0.0, True
+            eventlet.sleep(FACTS_SECONDS)

@@ -49,7 +49,7 @@ class Engine:
     def search(self, query: SearchQuery, known: Known) -> Document:
         """The reply; a second look when nothing has all the words as they are written."""
         found = self._ask(
-            lambda: self.store.searching.search(bodies.body(query, known.rules, known.tree), self.seconds)
+            lambda: self.store.searching.search(bodies.body(query, known.rules, known.tree), BUSY_SECONDS)
         )
         if replies.total(found) or not read(query.q).words:
             return replies.reply(query, found, known.tree)
@@ -58,11 +58,11 @@ class Engine:
     def explain(self, query: SearchQuery, known: Known) -> list[Document]:
         """The hits with the engine's own account of each score."""
         body = {**bodies.body(query, known.rules, known.tree), "explain": True}
-        found = self._ask(lambda: self.store.searching.search(body, BUSY_SECONDS))
+        found = self._ask(lambda: self.store.searching.search(body, BUSY_SECONDS), patience=BUSY_SECONDS)
         hits: list[Document] = found["hits"].get("hits", [])
         return hits
 
-    def propose(self, text: str, known: Known, limit: int) -> list[Document]:
+    def propose(self, text: str, limit: int) -> list[Document]:
         """Products by the beginnings of words."""
         body = bodies.proposals(text, limit)
         if body is None:
@@ -92,9 +92,9 @@ class Engine:
             return None
         return replies.reply(query, found, known.tree, did_you_mean=meant)
 
-    def _ask(self, request: Callable[[], T]) -> T:
+    def _ask(self, request: Callable[[], T], patience: float | None = None) -> T:
         try:
-            return self._breaker.call(self._in_time, request)
+            return self._breaker.call(self._in_time, request, patience or self.seconds)
         except pybreaker.CircuitBreakerError:
             raise ServiceUnavailable("The search engine is resting after failures") from None
         except Exception as error:
@@ -103,23 +103,24 @@ class Engine:
                 raise
             raise away from error
 
-    def _in_time(self, request: Callable[[], T]) -> T:
-        """An engine that has said nothing to anybody for `seconds` hangs; one that answers others is only busy."""
+    def _in_time(self, request: Callable[[], T], patience: float) -> T:
+        """An engine that says nothing to anybody for so many seconds hangs; one that answers others is only busy."""
         begun, asked = time.monotonic(), eventlet.spawn(request)
         while True:
-            with eventlet.Timeout(self.seconds, False):
+            with eventlet.Timeout(patience, False):
                 answer = asked.wait()
                 self._answered_at = time.monotonic()
                 return answer
             now = time.monotonic()
-            if now - max(begun, self._answered_at) >= self.seconds or now - begun > BUSY_SECONDS:
+            if now - max(begun, self._answered_at) >= patience or now - begun > BUSY_SECONDS:
                 asked.kill()
                 raise ServiceUnavailable("The search engine does not answer")
 
 
 def degraded(page: Mapping[str, Any]) -> Document:
     """What the catalogue found by words of the title, as a search replies it."""
-    return {**page, "facets": [], "did_you_mean": None, "relaxed": False, "degraded": True}
+    kept = {name: page[name] for name in ("items", "page", "limit", "total")}
+    return {**kept, "facets": [], "did_you_mean": None, "relaxed": False, "degraded": True}
 
 
 def plain(query: SearchQuery) -> Document:

@@ -69,9 +69,9 @@ def _leaves(node: Mapping[str, Any]) -> Iterator[tuple[str, float]]:
         yield f'"{word[2]}" in {word[1]}', value
         return
     if description.startswith("function score, product of:"):
-        names = [name for name in map(_boost, _all(node)) if name]
-        if names:
-            yield names[0], value
+        words, functions = node["details"][0], node["details"][1:]
+        yield from _leaves(words)
+        yield from ((name, points * float(words["value"])) for part in functions for name, points in _boosts(part))
         return
     if description.startswith("ConstantScore(") and (match := _FILTERED.search(description)):
         if match[1] == "joined":
@@ -79,6 +79,18 @@ def _leaves(node: Mapping[str, Any]) -> Iterator[tuple[str, float]]:
         return
     for inner in node.get("details", ()):
         yield from _leaves(inner)
+
+
+def _boosts(node: Mapping[str, Any]) -> Iterator[tuple[str, float]]:
+    """The weights among a function's parts: each has a filter, or a field whose value it takes."""
+    parts = node.get("details", ())
+    if parts and parts[0]["description"].startswith(("match filter:", "field value function:")):
+        names = [name for name in map(_boost, _all(node)) if name]
+        if names:
+            yield names[0], float(node["value"])
+        return
+    for part in parts:
+        yield from _boosts(part)
 
 
 def _boost(description: str) -> str | None:

@@ -6,6 +6,8 @@ from collections.abc import Sequence
 import structlog
 
 from schemas.base import Caller, Id
+from schemas.events.analytics import PopularQueriesChanged, SalesCounted
+from schemas.events.base import Event
 from schemas.events.inventory import StockChanged
 from schemas.events.products import CategoryChanged, ProductArchived, ProductCreated, ProductEvent, ProductUpdated
 from schemas.search import PreviewRequest, SearchQuery, SuggestQuery, TuningWrite
@@ -13,6 +15,7 @@ from services.chassis import clock
 from services.chassis.batches import on_batch
 from services.chassis.errors import Forbidden, ServiceUnavailable
 from services.chassis.events import on_event
+from services.chassis.live import config
 from services.chassis.rpc import Remote, rpc
 from services.chassis.service import Service
 from services.chassis.words import fold
@@ -23,6 +26,7 @@ from services.search.domain.tree import Tree, plant
 from services.search.engine import degraded, plain
 from services.search.preview import compare
 
+KILL_SWITCH = "search_engine"
 PROPOSED = 6
 PAGE = 100
 BATCH = 100
@@ -43,20 +47,24 @@ class SearchService(Service):
     @rpc
     def search(self, query: SearchQuery) -> Document:
         """`SearchReply` with `page`, `limit` and `total`. Without the engine: `degraded`, by words of the title."""
-        try:
-            return self.backend.engine.search(query, self.backend.store.facts.known())
-        except ServiceUnavailable as away:
-            log.warning("search_degraded", error=str(away))
-            return degraded(self.catalogue.search_titles(**plain(query)))
+        if config.enabled(KILL_SWITCH):
+            try:
+                return self.backend.engine.search(query, self.backend.store.facts.known())
+            except ServiceUnavailable as away:
+                log.warning("search_degraded", error=str(away))
+        return degraded(self.catalogue.search_titles(**plain(query)))
 
     @rpc
     def suggest(self, query: SuggestQuery) -> Document:
         """`Suggestions`; empty ones while the engine is away."""
+        nothing: Document = {"products": [], "categories": [], "queries": []}
+        if not config.enabled(KILL_SWITCH):
+            return nothing
         known = self.backend.store.facts.known()
         try:
-            products = self.backend.engine.propose(query.q, known, PROPOSED)
+            products = self.backend.engine.propose(query.q, PROPOSED)
         except ServiceUnavailable:
-            return {"products": [], "categories": [], "queries": []}
+            return nothing
         categories = known.tree.named_like(fold(query.q), PROPOSED)
         return {
             "products": products,
@@ -88,6 +96,17 @@ class SearchService(Service):
                 if event.delta or event.reason == "initial"
             ]
         )
+
+    @on_event(SalesCounted)
+    def index_sales(self, event: SalesCounted) -> None:
+        """What sells well, for the order."""
+        units = {each.product_id: each.units_30d for each in event.products}
+        self.backend.store.indexing.sales(units, _milliseconds(event))
+
+    @on_event(PopularQueriesChanged)
+    def learn_popular_queries(self, event: PopularQueriesChanged) -> None:
+        """What is proposed while somebody types."""
+        self.backend.store.facts.set_popular([each.query for each in event.queries], _milliseconds(event))
 
     @on_event(CategoryChanged)
     def learn_categories(self, event: CategoryChanged) -> None:
@@ -181,6 +200,11 @@ class SearchService(Service):
         """`Preview`: what a query finds today and what it would find, and why each product stands where it does."""
         _check_admin(caller)
         return compare(self.backend.engine, self.backend.store.facts.known(), request)
+
+
+def _milliseconds(event: Event) -> int:
+    """When it was said: the version of news that have no sequence."""
+    return int(event.meta.time.timestamp() * 1000)
 
 
 def _names(tree: Tree, category_id: str) -> list[str]:

@@ -43,8 +43,7 @@ def indexes() -> dict[str, list[tuple[str, int]]]:
 def conditions(query: ProductQuery, statuses: list[str], vendor_id: str | None = None) -> Condition:
     """The query as the store understands it."""
     found: Condition = {"status": statuses[0] if len(statuses) == 1 else {"$in": statuses}}
-    if query.q:
-        words = stems(query.q)
+    if words := stems(query.q or ""):
         found["words"] = words[0] if len(words) == 1 else {"$all": words}
     if query.attributes:
         keys = [attribute_key(name, value) for name, value in query.attributes.items()]

@@ -64,7 +64,7 @@ def meant(query: SearchQuery, found: Answer) -> str | None:
 def proposed(found: Answer) -> list[Document]:
     """Products as a proposal shows them."""
     shown = ("slug", "title", "thumbnail", "price")
-    hits = found["hits"].get("hits", ())
+    hits = found.get("hits", {}).get("hits", ())
     return [{"id": hit["_id"], **{name: hit["_source"]["card"][name] for name in shown}} for hit in hits]
 
 

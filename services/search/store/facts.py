@@ -1,20 +1,17 @@
 """What a query needs to know beside the index: tuning, categories, popular queries. Kept in the engine, a document
-each, and in memory for a second.
+each, and in memory.
 """
 
-import time
 from dataclasses import dataclass
 from typing import Any
 
 from services.chassis.errors import Conflict, DomainError
-from services.chassis.faults import as_domain_error
 from services.chassis.stores.elastic import ElasticStore
 from services.search.domain.documents import Document
 from services.search.domain.tree import Tree, plant
 from services.search.domain.tuning import DEFAULT_SYNONYMS, Rules, rules
 from services.search.store.indexes import Indexes
 
-KEPT_SECONDS = 1.0
 NAMES = ("tuning", "categories", "popular")
 
 
@@ -41,25 +38,14 @@ class Facts:
         self.store = store
         self.index = indexes.facts
         self._known = Known(rules(default_tuning()), Tree(), (), has_tree=False)
-        self._good_until = 0.0
         self._versions: tuple[Any, ...] | None = None
 
     def known(self) -> Known:
-        """At most a second old; what was known last while the engine is away."""
-        if time.monotonic() >= self._good_until:
-            self._good_until = time.monotonic() + KEPT_SECONDS  # who asks meanwhile takes the one before
-            try:
-                self._read()
-            except Exception as away:
-                if as_domain_error(away) is None:
-                    raise
+        """As it was read last."""
         return self._known
 
-    def forget(self) -> None:
-        """What we have just written ourselves counts at once."""
-        self._good_until = 0.0
-
-    def _read(self) -> None:
+    def refresh(self) -> None:
+        """Read what has changed. Every process does so once a second, so nobody waits for it."""
         path = f"/{self.index}/_mget"
         docs = self.store.request("POST", path, {"ids": list(NAMES)}, seconds=1.0)["docs"]
         versions = tuple((doc.get("_seq_no"), doc.get("_primary_term")) for doc in docs)
@@ -93,7 +79,7 @@ class Facts:
         reply = self.store.request("PUT", path, body, allow=(409,))
         if "error" in reply:
             raise changed(version + 1)
-        self.forget()
+        self.refresh()
 
     # ---- categories and popular queries ----------------------------------------------------------------------------
 
@@ -107,7 +93,7 @@ class Facts:
     def _newest(self, name: str, body: Document, version: int) -> None:
         path = f"/{self.index}/_doc/{name}?version={version}&version_type=external_gte"
         self.store.request("PUT", path, body, allow=(409,))
-        self.forget()
+        self.refresh()
 
 
 def changed(present: int) -> DomainError:

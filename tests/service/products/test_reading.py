@@ -235,3 +235,43 @@ def test_nothing_that_services_ask_scans_the_collection(catalogue: Catalogue, co
 
     assert "IXSCAN" in stages(plan)
     assert "COLLSCAN" not in stages(plan)
+
+
+def test_words_of_title_and_brand_are_found_whatever_their_form(catalogue: Catalogue) -> None:
+    catalogue.create(sku="A", title="Red Summer Dresses", brand="Café Noir")
+    catalogue.create(sku="B", title="Red Mug")
+
+    assert catalogue.titles(q="red") == ["Red Mug", "Red Summer Dresses"]
+    assert catalogue.titles(q="dress CAFE red", sort="price") == ["Red Summer Dresses"]
+    assert catalogue.titles(q="red", min_price=10**6) == []
+    assert catalogue.titles(q="blue") == []
+    assert len(catalogue.titles(q="?!")) == 2
+
+
+def test_products_of_before_are_found_by_words_too(catalogue: Catalogue) -> None:
+    catalogue.create(sku="A", title="Red Mug")
+    catalogue.store.db["products"].update_many({}, {"$unset": {"words": ""}})
+
+    catalogue.store.indexes()
+
+    assert catalogue.titles(q="mugs") == ["Red Mug"]
+
+
+def test_snapshots_are_whole_and_carry_the_versions_of_their_parts(catalogue: Catalogue) -> None:
+    made = catalogue.create(sku="A", title="Red Mug", status="draft")
+    catalogue.store.stock.record("A", 7, 3)
+
+    (snapshot,) = catalogue.store.reading.snapshots([made["id"], "0197a000-0000-7000-8000-0000000000ff"])
+
+    assert snapshot["stock"] == [{"sku": "A", "sequence": 3, "available": 7}]
+    assert (snapshot["status"], snapshot["version"], snapshot["rating_sequence"]) == ("draft", 1, 0)
+
+
+def test_snapshots_come_page_by_page(catalogue: Catalogue) -> None:
+    ids = sorted(catalogue.create(sku=f"P-{number}", title=f"Mug {number}")["id"] for number in range(5))
+
+    first = catalogue.store.reading.page_of_snapshots(None, 3)
+    second = catalogue.store.reading.page_of_snapshots(first["next"], 3)
+
+    assert [item["id"] for item in first["items"] + second["items"]] == ids
+    assert second["next"] is None

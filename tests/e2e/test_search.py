@@ -1,0 +1,184 @@
+"""Searching through HTTP: a product is found as soon as it is there, and as it is now."""
+
+import time
+import uuid
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+from tests.support.shop import Client, Shop, eventually, new_key
+
+SOON = 2.0
+"""Seconds from a change to its being found."""
+
+
+def _word() -> str:
+    """One that nothing else has."""
+    return "q" + "".join(char for char in uuid.uuid4().hex if char.isalpha()) + "zx"
+
+
+def _search(client: Client, q: str, **parameters: Any) -> dict[str, Any]:
+    reply = client("GET", "/search", params={"q": q, **parameters})
+    assert reply.status == 200, reply
+    return {**reply.data, "total": reply.body["pagination"]["total"]}
+
+
+def _slugs(client: Client, q: str, **parameters: Any) -> list[str]:
+    return [item["slug"] for item in _search(client, q, **parameters)["items"]]
+
+
+def _soon(check: Callable[[], Any]) -> float:
+    """Seconds until it is so."""
+    begun = time.monotonic()
+    assert eventually(check, 10, every=0.02)
+    return time.monotonic() - begun
+
+
+def _make(shop: Shop, title: str, **changes: Any) -> dict[str, Any]:
+    sku = f"S-{uuid.uuid4().hex[:10].upper()}"
+    body = {
+        "title": title,
+        "status": "active",
+        "variants": [{"sku": sku, "price": {"amount": 1999, "currency": "USD"}}],
+    }
+    made = shop.admin("POST", "/products", body | changes, key=new_key())
+    assert made.status == 201, made
+    return {**made.data, "sku": sku}
+
+
+def test_a_new_product_is_found_soon_and_is_as_it_is_now(shop: Shop) -> None:
+    guest, word = shop.guest(), _word()
+    product = _make(shop, f"Mug {word}", brand="Acme")
+    path = f"/products/{product['id']}"
+
+    assert _soon(lambda: _slugs(guest, word)) < SOON
+    (item,) = _search(guest, word)["items"]
+    assert (item["id"], item["sku"], item["brand"], item["in_stock"]) == (product["id"], product["sku"], "Acme", False)
+    assert item["highlights"]["title"] == f"Mug <em>{word}</em>"
+
+    shop.adjust(product["sku"], 3)
+    assert _soon(lambda: _slugs(guest, word, in_stock="true")) < SOON
+    shop.adjust(product["sku"], -3)
+    assert _soon(lambda: not _slugs(guest, word, in_stock="true")) < SOON
+
+    price = {"amount": 555, "currency": "USD"}
+    shop.admin("PATCH", path, {"variants": [{"sku": product["sku"], "price": price}]}, key=new_key())
+    assert _soon(lambda: _search(guest, word)["items"][0]["price"] == price) < SOON
+    assert _slugs(guest, word, max_price=555) == [product["slug"]]
+
+    shop.admin("PATCH", path, {"status": "archived"}, key=new_key())
+    assert _soon(lambda: not _slugs(guest, word)) < SOON
+    shop.admin("PATCH", path, {"status": "active"}, key=new_key())
+    assert _soon(lambda: _slugs(guest, word)) < SOON
+    shop.admin("DELETE", path, key=new_key())
+    assert _soon(lambda: not _slugs(guest, word)) < SOON
+
+
+def test_a_vendors_products_are_found_by_vendor_and_attributes(shop: Shop, vendor: Client) -> None:
+    guest, word = shop.guest(), _word()
+    body = {
+        "title": f"Shirt {word}",
+        "status": "active",
+        "attributes": {"colour": "Red", "wool": True},
+        "options": [{"name": "Size", "values": ["S", "L"]}],
+        "variants": [
+            {"sku": f"{word.upper()}-{size}", "options": {"Size": size}, "price": {"amount": 100, "currency": "USD"}}
+            for size in ("S", "L")
+        ],
+    }
+    made = vendor("POST", "/products", body, key=new_key()).data
+
+    assert eventually(lambda: _slugs(guest, word, vendor=made["vendor_id"]) == [made["slug"]])
+    for parameters in ({"attr.colour": "red"}, {"attr.wool": "true"}, {"attr.size": "l"}):
+        assert _slugs(guest, word, **parameters) == [made["slug"]]
+    assert _slugs(guest, word, **{"attr.colour": "blue"}) == []
+    assert _slugs(guest, f"{word}-L") == [made["slug"]]
+    facets = {facet["field"]: facet for facet in _search(guest, word)["facets"]}
+    assert [value["value"] for value in facets["attr.size"]["values"]] == ["L", "S"]
+
+
+def test_the_demo_catalogue_is_found_by_what_shoppers_type(shop: Shop) -> None:
+    guest = shop.guest()
+
+    assert "eyeshadow-palette-with-mirror" in _slugs(guest, "eyeshadow")
+    wrong = _search(guest, "eyshadow palete")
+    assert wrong["did_you_mean"] == "eyeshadow palette"
+    assert wrong["items"][0]["slug"] == "eyeshadow-palette-with-mirror"
+    assert not wrong["degraded"]
+    assert all(item["price"]["amount"] <= 50_000 for item in _search(guest, "phone under 500")["items"])
+
+
+def test_suggestions_come_by_beginnings(shop: Shop) -> None:
+    guest = shop.guest()
+
+    found = guest("GET", "/search/suggest", params={"q": "eyes"}).data
+
+    assert "eyeshadow-palette-with-mirror" in [product["slug"] for product in found["products"]]
+    assert set(found["products"][0]) == {"id", "slug", "title", "thumbnail", "price"}
+    categories = guest("GET", "/search/suggest", params={"q": "smartph"}).data["categories"]
+    assert {"slug": "smartphones", "name": "Smartphones"} in categories
+
+
+@pytest.mark.parametrize(
+    "parameters",
+    [
+        {"q": "x" * 201},
+        {"page": 0},
+        {"page": 501, "limit": 20},
+        {"limit": 101},
+        {"sort": "best"},
+        {"facets": "Brand;"},
+        {"min_price": 5, "max_price": 1},
+        {"rating": 6},
+        {"attr.BAD": "x"},
+        {"colour": "red"},
+    ],
+)
+def test_what_is_no_search_is_refused(shop: Shop, parameters: dict[str, Any]) -> None:
+    reply = shop.guest()("GET", "/search", params=parameters)
+
+    assert (reply.status, reply.code) == (422, "VALIDATION_ERROR")
+
+
+@pytest.mark.parametrize(
+    "q", ["", " ", "!!!", "\\", '"', "a*b?c", "foo:bar", "(", "日本語", "' or 1=1", "<b>", "%", "under"]
+)
+def test_any_text_is_a_search(shop: Shop, q: str) -> None:
+    assert shop.guest()("GET", "/search", params={"q": q, "limit": 1}).status == 200
+    assert shop.guest()("GET", "/search/suggest", params={"q": q}).status in ((200,) if q.strip() else (422,))
+
+
+def test_the_list_of_products_has_a_search_of_its_own(shop: Shop) -> None:
+    listed = shop.guest()("GET", "/products", params={"q": "eyeshadow palettes"})
+
+    assert [item["slug"] for item in listed.data] == ["eyeshadow-palette-with-mirror"]
+    assert "sku" not in listed.data[0]
+
+
+def test_tuning_is_the_administrators_and_is_in_force_soon(shop: Shop) -> None:
+    guest, word = shop.guest(), _word()
+    product = _make(shop, f"Kettle {word}")
+    assert shop.guest()("GET", "/search/tuning").status == 401
+    assert shop.customer()("GET", "/search/tuning").status == 403
+    before = shop.admin("GET", "/search/tuning").data
+    changes = {name: before[name] for name in ("synonyms", "pinned", "buried", "boosts", "margins", "version")}
+    nickname = _word()
+    tried = changes | {"synonyms": [*before["synonyms"], f"{nickname} => {word}"]}
+    tuning = {name: value for name, value in tried.items() if name != "version"}
+    assert eventually(lambda: _slugs(guest, word))
+
+    seen = shop.admin("POST", "/search/tuning/preview", {"q": nickname, "tuning": tuning})
+
+    assert [item["id"] for item in seen.data["after"]] == [product["id"]]
+    assert seen.data["before"] == []
+    assert _slugs(guest, nickname) == []
+    saved = shop.admin("PUT", "/search/tuning", tried)
+    assert (saved.status, saved.data["version"]) == (200, before["version"] + 1)
+    try:
+        assert _soon(lambda: _slugs(guest, nickname) == [product["slug"]]) < SOON
+        assert shop.admin("PUT", "/search/tuning", tried).code == "CONFLICT"
+        bad = shop.admin("PUT", "/search/tuning", tried | {"synonyms": ["alone"]})
+        assert (bad.status, bad.error["details"][0]["field"]) == (422, "synonyms.0")
+    finally:
+        shop.admin("PUT", "/search/tuning", changes | {"version": before["version"] + 1})

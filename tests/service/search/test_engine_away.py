@@ -1,0 +1,101 @@
+"""An engine that is down, hangs or is only slow."""
+
+import socket
+import time
+from collections.abc import Callable
+
+import eventlet
+import pytest
+
+from schemas.search import SearchQuery
+from services.chassis.errors import ServiceUnavailable
+from services.chassis.stores.elastic import ElasticError, connect, open_store
+from services.search.engine import Engine, degraded, plain
+from services.search.store import SearchStore
+
+
+def _engine(url: str) -> Engine:
+    return Engine(open_store(SearchStore, url, "nobodys"), seconds=0.2, rest_seconds=30.0)
+
+
+def _took(engine: Engine, work: Callable[[], object]) -> float:
+    """Seconds until it is given up."""
+    begun = time.monotonic()
+    with pytest.raises(ServiceUnavailable):
+        engine._ask(work)
+    return time.monotonic() - begun
+
+
+def _hangs() -> None:
+    """As a socket does in a service, where waiting lets the others run."""
+    eventlet.sleep(10)
+
+
+def test_an_engine_that_is_down_is_known_at_once() -> None:
+    with socket.socket() as nobody:
+        nobody.bind(("127.0.0.1", 0))
+        engine = _engine(f"http://127.0.0.1:{nobody.getsockname()[1]}")
+
+    assert _took(engine, lambda: engine.store.request("GET", "/")) < 0.1
+
+
+def test_one_that_hangs_is_known_after_a_fifth_of_a_second_and_after_five_times_at_once() -> None:
+    engine = _engine("http://127.0.0.1:9")
+
+    assert [0.18 < _took(engine, _hangs) < 0.3 for _ in range(5)] == [True] * 5
+    assert _took(engine, _hangs) < 0.02
+
+
+def test_one_that_answers_others_is_only_busy() -> None:
+    engine = _engine("http://127.0.0.1:9")
+    begun = time.monotonic()
+
+    def others() -> None:
+        while time.monotonic() - begun < 0.7:
+            engine._ask(lambda: eventlet.sleep(0.02))
+
+    eventlet.spawn(others)
+
+    assert engine._ask(lambda: eventlet.sleep(0.5) or "late") == "late"
+    assert _took(engine, _hangs) > 0.3
+
+
+def test_suggestions_fail_alike() -> None:
+    with socket.socket() as nobody:
+        nobody.bind(("127.0.0.1", 0))
+        engine = _engine(f"http://127.0.0.1:{nobody.getsockname()[1]}")
+
+    with pytest.raises(ServiceUnavailable):
+        engine.propose("mug", 5)
+
+
+def test_what_is_known_stays_known_while_it_is_away() -> None:
+    store = open_store(SearchStore, "http://127.0.0.1:9", "nobodys")
+
+    assert ("couch",) in store.facts.known().rules.synonyms
+
+
+def test_the_catalogue_is_asked_for_the_words_and_the_price() -> None:
+    asked = plain(SearchQuery(q="Mugs under 20", max_price=5_000, brand="Acme", facets="brand", page=2))
+
+    assert asked == {"q": "mugs", "max_price": 2_000, "brand": "Acme", "page": 2, "sort": "-rating"}
+    page = degraded({"items": [], "page": 1, "limit": 20, "total": 0, "next_cursor": "x"})
+    assert (page["degraded"], page["relaxed"], page["facets"]) == (True, False, [])
+    assert "next_cursor" not in page
+
+
+def test_a_refusal_is_a_bug_and_no_outage(search_store: SearchStore) -> None:
+    with pytest.raises(ElasticError, match="400"):
+        search_store.request("POST", f"/{search_store.indexes.live}/_search", {"query": {"nonsense": {}}})
+
+
+def test_a_kept_connection_that_was_closed_is_made_anew(search_store: SearchStore) -> None:
+    transport = connect("http://" + search_store.transport.node_pool.get().base_url.partition("://")[2], size=1)
+    ask = lambda: transport.perform_request("GET", "/", headers={"accept": "application/json"}).meta.status  # noqa: E731
+    assert ask() == 200
+
+    node = transport.node_pool.get()
+    node._free[0].socket.shutdown(socket.SHUT_RDWR)  # type: ignore[attr-defined]
+
+    assert ask() == 200
+    transport.close()

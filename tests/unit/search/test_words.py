@@ -1,0 +1,69 @@
+"""What is read in a query: words, prices, codes."""
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from services.search.domain.words import key, may_be_misspelt, read
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        ("Red Dress", ("red", "dress")),
+        ("  shoes   for women ", ("shoes", "women")),
+        ("men's T-Shirt", ("men", "t", "shirt")),
+        ("Nescafé Crème", ("nescafe", "creme")),
+        ("J’adore", ("jadore",)),
+        ("the", ("the",)),
+        ("dolce & gabbana", ("dolce", "gabbana")),
+        ("日本", ("日本",)),
+        ("!!!", ()),
+    ],
+)
+def test_words_are_folded_and_small_ones_left_out(text: str, words: tuple[str, ...]) -> None:
+    assert read(text).words == words
+
+
+@pytest.mark.parametrize(
+    ("text", "words", "lowest", "highest"),
+    [
+        ("phone under 500", ("phone",), None, 50_000),
+        ("laptop below $1,50", ("laptop",), None, 150),
+        ("watch over 100 and shoes", ("watch", "shoes"), 10_000, None),
+        ("bag between 50 and 20 euros", ("bag",), 2_000, 5_000),
+        ("tv < 300", ("tv",), None, 30_000),
+        ("galaxy s10", ("galaxy", "s10"), None, None),
+        ("under armour shirt", ("under", "armour", "shirt"), None, None),
+        ("iphone 13", ("iphone", "13"), None, None),
+        ("cheaper than 9.99", (), None, 999),
+    ],
+)
+def test_a_price_is_a_filter_and_no_word(
+    text: str, words: tuple[str, ...], lowest: int | None, highest: int | None
+) -> None:
+    asked = read(text)
+
+    assert (asked.words, asked.min_price, asked.max_price) == (words, lowest, highest)
+
+
+@pytest.mark.parametrize("word", ["tv", "mug", "s10", "z800", "1tb", "a57"])
+def test_short_words_and_numbers_are_taken_as_they_are(word: str) -> None:
+    assert not may_be_misspelt(word)
+    assert may_be_misspelt("sofa")
+
+
+@pytest.mark.parametrize(
+    ("one", "other"), [("Red dresses", "red DRESS"), ("batteries", "battery"), ("watches", "a watch"), ("boxes", "box")]
+)
+def test_two_ways_of_writing_a_query_have_one_key(one: str, other: str) -> None:
+    assert key(one) == key(other)
+
+
+@given(st.text(max_size=200))
+def test_anything_can_be_read(text: str) -> None:
+    asked = read(text)
+
+    assert len(asked.words) <= 12
+    assert all(word and not word.isspace() for word in asked.words)
+    assert read(" ".join(asked.words)).min_price is None or asked.words
