@@ -10,6 +10,7 @@ from schemas.events.analytics import PopularQueriesChanged, SalesCounted
 from schemas.events.base import Event
 from schemas.events.inventory import StockChanged
 from schemas.events.products import CategoryChanged, ProductArchived, ProductCreated, ProductEvent, ProductUpdated
+from schemas.events.reviews import RatingChanged
 from schemas.search import PreviewRequest, SearchQuery, SuggestQuery, TuningWrite
 from services.chassis import clock
 from services.chassis.batches import on_batch
@@ -96,6 +97,12 @@ class SearchService(Service):
                 if event.delta or event.reason == "initial"
             ]
         )
+
+    @on_event(RatingChanged)
+    def index_rating(self, event: RatingChanged) -> None:
+        """What customers think of a product."""
+        sequence = event.meta.sequence or 0
+        self.backend.store.indexing.ratings(event.product_id, event.average, event.count, sequence)
 
     @on_event(SalesCounted)
     def index_sales(self, event: SalesCounted) -> None:
