@@ -14,7 +14,7 @@ from services.chassis.wire import BROKER_ERRORS, connect
 
 OPTIONAL: Final = {"notifications", *PLATFORM_SERVICES}
 """One can buy without them."""
-ONLY_HEARS: Final = {"notifications"}
+ONLY_HEARS: Final[frozenset[str]] = frozenset()
 """They have no methods, and so no queue of requests: they are there when somebody takes their events."""
 KEPT_SECONDS: Final = 2.0
 """How long an answer is good: probes may come from everywhere at once, and looking is not free."""

@@ -1,13 +1,45 @@
-"""What people were told, and whether it reached them."""
+"""What people were told, whether it reached them, and how they want to be told."""
 
 from typing import Annotated, Any, Literal
+from zoneinfo import available_timezones
 
-from pydantic import Field
+from pydantic import AfterValidator, Field, StringConstraints
 
-from schemas.base import Moment, Schema
+from schemas.base import Caller, Clean, Email, Moment, Request, Schema, Sku
 
 Channel = Literal["email", "sms", "push", "in_app"]
 DeliveryStatus = Literal["pending", "sent", "failed"]
+KindName = Literal[
+    "welcome",
+    "verify_mail",
+    "password_reset",
+    "order_confirmed",
+    "payment_failed",
+    "order_shipped",
+    "order_delivered",
+    "order_cancelled",
+    "order_refunded",
+    "review_published",
+    "back_in_stock",
+    "low_stock",
+    "report_ready",
+]
+Locale = Annotated[str, StringConstraints(pattern=r"^[a-z]{2}(-[A-Z]{2})?$")]
+MessageId = Annotated[str, StringConstraints(min_length=1, max_length=200, pattern=r"^[A-Za-z0-9:._\-]+$")]
+_ClockTime = Annotated[str, StringConstraints(pattern=r"^([01]\d|2[0-3]):[0-5]\d$"), Field(examples=["22:00"])]
+
+
+def _time_zone(name: str) -> str:
+    if name not in available_timezones():
+        raise ValueError("is not a time zone (such as Europe/Berlin)")
+    return name
+
+
+class Page(Schema):
+    """A page of a list."""
+
+    page: Annotated[int, Field(ge=1, le=10_000)] = 1
+    limit: Annotated[int, Field(ge=1, le=100)] = 20
 
 
 class Notification(Schema):
@@ -22,8 +54,20 @@ class Notification(Schema):
     created_at: Moment
 
 
+class UnreadCount(Schema):
+    """How many of them nobody has read yet."""
+
+    count: int
+
+
+class MarkedRead(Schema):
+    """How many were unread before."""
+
+    read: int
+
+
 class Delivery(Schema):
-    """One attempt to tell somebody something by one channel."""
+    """What became of one message to somebody by one channel."""
 
     id: str
     kind: str
@@ -35,3 +79,169 @@ class Delivery(Schema):
     error: str | None = None
     created_at: Moment
     sent_at: Moment | None = None
+
+
+class DeliveryQuery(Page):
+    """Whose messages: an account's id, or an address."""
+
+    recipient: Annotated[str, Field(min_length=1, max_length=254)]
+
+
+class ByChannel(Request):
+    """Whether messages of one kind come by each channel."""
+
+    email: bool | None = None
+    sms: bool | None = None
+    push: bool | None = None
+    in_app: bool | None = None
+
+
+class QuietHours(Request):
+    """From when until when nothing comes that can wait."""
+
+    from_: _ClockTime = Field(alias="from")
+    to: _ClockTime
+    time_zone: Annotated[str, Field(max_length=64), AfterValidator(_time_zone)]
+
+
+class PreferencesWrite(Request):
+    """By kind and channel; what is left out is as usual."""
+
+    kinds: dict[KindName, ByChannel] = Field(default_factory=dict)
+    quiet_hours: QuietHours | None = None
+
+
+class Preferences(Schema):
+    """Every kind and channel, spelled out."""
+
+    kinds: dict[str, dict[Channel, bool]]
+    quiet_hours: QuietHours | None = None
+
+
+class PushKeys(Request):
+    """What a browser's subscription has (RFC 8291)."""
+
+    p256dh: Annotated[str, StringConstraints(min_length=80, max_length=100, pattern=r"^[A-Za-z0-9_\-=]+$")]
+    auth: Annotated[str, StringConstraints(min_length=20, max_length=40, pattern=r"^[A-Za-z0-9_\-=]+$")]
+
+
+class DeviceRequest(Request):
+    """A browser's push subscription, as its `toJSON` says it."""
+
+    endpoint: Annotated[str, StringConstraints(max_length=500, pattern=r"^https://[^\s/]+/\S*$")]
+    keys: PushKeys
+
+
+class DeviceGoneRequest(Request):
+    """A subscription that its owner takes off."""
+
+    endpoint: Annotated[str, Field(min_length=1, max_length=500)]
+
+
+class PushKey(Schema):
+    """`applicationServerKey` for the browser; empty while push is off."""
+
+    public_key: str
+
+
+class WaitRequest(Request):
+    """Tell me when this is back in stock; `email` is needed without an account."""
+
+    sku: Sku
+    email: Email | None = None
+
+
+class UnsubscribeQuery(Schema):
+    """The token of a mail's unsubscribe link."""
+
+    token: Annotated[str, Field(min_length=10, max_length=600)]
+
+
+class Unsubscribed(Schema):
+    """Which kind of message comes no more."""
+
+    kind: str
+
+
+class Button(Request):
+    """Where a message leads."""
+
+    label: Annotated[str, StringConstraints(min_length=1, max_length=80), Clean]
+    url: Annotated[str, StringConstraints(min_length=1, max_length=500), Clean]
+
+
+_Text = Annotated[str, StringConstraints(min_length=1, max_length=2_000), Clean]
+
+
+class TemplateText(Request):
+    """A message's texts: Jinja2, sandboxed; what is left out stays the shop's own."""
+
+    subject: Annotated[str, StringConstraints(min_length=1, max_length=300), Clean] | None = None
+    heading: Annotated[str, StringConstraints(min_length=1, max_length=300), Clean] | None = None
+    paragraphs: Annotated[list[_Text], Field(min_length=1, max_length=10)] | None = None
+    button: Button | None = None
+    why: _Text | None = None
+    short: Annotated[str, StringConstraints(min_length=1, max_length=300), Clean] | None = None
+
+
+class TemplateWrite(Request):
+    """New texts, made from `version` (0: the shop's own)."""
+
+    locale: Locale = "en"
+    text: TemplateText
+    version: Annotated[int, Field(ge=0, le=2**31 - 1)]
+
+
+class SaveTemplate(TemplateWrite):
+    """The command behind it."""
+
+    kind: KindName
+    caller: Caller
+
+
+class TemplateQuery(Schema):
+    """In which language."""
+
+    locale: Locale = "en"
+
+
+class TemplateKind(Schema):
+    """A kind of message, the channels that it comes by, and its languages."""
+
+    kind: str
+    transactional: bool
+    channels: list[str]
+    locales: list[str]
+
+
+class Template(Schema):
+    """The texts that count, and the versions that administrators have made."""
+
+    kind: str
+    locale: str
+    version: int
+    text: dict[str, Any]
+    versions: list[dict[str, Any]]
+
+
+class PreviewRequest(Request):
+    """As it is, or as it would be with these texts."""
+
+    locale: Locale = "en"
+    text: TemplateText | None = None
+
+
+class MailPreview(Schema):
+    """A message with made-up facts."""
+
+    subject: str
+    html: str
+    text: str
+    short: str
+
+
+class TestSend(Request):
+    """Where to send a preview."""
+
+    to: Email
+    locale: Locale = "en"

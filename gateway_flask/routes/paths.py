@@ -7,6 +7,7 @@ from pydantic import Field, StringConstraints
 from schemas.base import Id, Schema, Sku, Slug
 from schemas.config import FlagName, SettingKey
 from schemas.inventory import WarehouseCode
+from schemas.notifications import KindName, MessageId
 from schemas.payments import Provider
 from schemas.products import TaxRateId
 from schemas.shipping import TrackingNumber
@@ -72,3 +73,15 @@ class FlagPath(Schema):
     """A feature flag by its name."""
 
     name: FlagName
+
+
+class MessagePath(Schema):
+    """A message by its id."""
+
+    id: MessageId
+
+
+class KindPath(Schema):
+    """A kind of message by its name."""
+
+    kind: KindName

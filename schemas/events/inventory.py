@@ -28,3 +28,10 @@ class LowStock(Event, source="inventory", subject="sku", version=1):
     sku: str
     available: int
     threshold: int
+
+
+class BackInStock(Event, source="inventory", subject="sku", version=1):
+    """Some are available again of what was sold out."""
+
+    sku: str
+    available: int

@@ -10,6 +10,7 @@ class ProfileUpdated(Event, source="users", subject="user_id", version=1):
     first_name: str
     last_name: str
     language: str | None = None
+    phone: str | None = None
 
 
 class AddressBookChanged(Event, source="users", subject="user_id", version=1):

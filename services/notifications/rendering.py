@@ -1,13 +1,36 @@
-"""Templates: Jinja2, sandboxed, HTML escaped; each message as HTML and as text."""
+"""Templates: Jinja2, sandboxed, HTML escaped; each message as HTML, as text, and in one short line.
 
+A kind's texts are in `texts/LOCALE.json` (what a locale lacks is said in English) and go into one layout; a kind with
+a layout of its own has `templates/KIND.html` and `KIND.txt`. An administrator's version replaces the texts.
+"""
+
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
+from typing import Any, Final
 
-from jinja2 import FileSystemLoader, StrictUndefined, select_autoescape
+import orjson
+from jinja2 import FileSystemLoader, StrictUndefined, TemplateError, select_autoescape
 from jinja2.sandbox import ImmutableSandboxedEnvironment
 
-from services.notifications.domain import Message
+from services.chassis.errors import ValidationFailed
+from services.notifications.domain.formatting import one_line
+from services.notifications.domain.messages import Message
+
+HERE: Final = Path(__file__).parent
+FALLBACK: Final = "en"
+EXAMPLES: Final[dict[str, Any]] = {
+    "first_name": "Ada", "number": "UM-2026-000042", "total": "$31.99", "subtotal": "$25.00", "discount": None,
+    "shipping": "$4.99", "tax": "$2.00", "method": "Standard", "carrier": "UltraPost", "tracking_number": "UP0000042",
+    "address": ["Ada Lovelace", "12 St James's Square", "New York, NY 10001", "US"], "reason": "insufficient funds",
+    "lines": [{"title": "Enamel mug, red", "quantity": 2, "unit_price": "$12.50", "total": "$25.00"}],
+    "titles": ["Enamel mug, red"], "refunded": "$31.99", "refund": "$12.50", "title": "Enamel mug", "rating": 5,
+    "slug": "enamel-mug", "sku": "MUG-RED", "available": 3, "name": "Sales by country", "rows": 42, "format": "csv",
+    "report_id": "0197b1c8", "product_id": "0197b1c8", "link": "https://shop.example/verify/abc", "hours": 24,
+    "minutes": 30,
+}  # fmt: skip
+"""Facts for previews and test messages."""
 
 
 @dataclass(frozen=True)
@@ -17,25 +40,89 @@ class Rendered:
     subject: str
     html: str
     text: str
+    title: str = ""
+    short: str = ""
+    """One line, for the shop's own list, a telephone, a device."""
+    unsubscribe: str = ""
+    """Where one click ends messages of this kind (RFC 8058); empty for what nobody can refuse."""
 
 
-@lru_cache(maxsize=1)
-def _environment() -> ImmutableSandboxedEnvironment:
+def render(message: Message, shop_name: str, shop_url: str, changed: Mapping[str, Any] | None = None) -> Rendered:
+    """Fill the templates of the message's kind, with an administrator's texts if there are any (`changed`).
+
+    Raises `jinja2.UndefinedError` for a fact that is missing.
+    """
+    environment = _environment()
+    facts = {"shop_name": shop_name, "shop_url": shop_url, **message.facts}
+    texts = {**texts_of(message.kind, message.locale), **(changed or {})}
+    said = {name: _filled(value, facts) for name, value in texts.items()}
+    subject = one_line(message.subject or said["subject"])
+    layout = message.kind if changed is None and f"{message.kind}.html" in _own_layouts() else "message"
+    everything = {**facts, "rows": [], "button": None, **said, "subject": subject}
+    return Rendered(
+        subject=subject,
+        html=environment.get_template(f"{layout}.html").render(everything),
+        text=environment.get_template(f"{layout}.txt").render(everything),
+        title=one_line(said.get("heading") or subject),
+        short=one_line(said["short"]),
+    )
+
+
+def texts_of(kind: str, locale: str) -> dict[str, Any]:
+    """What a kind says in a language, or in English; `de-AT` is read as `de` when there is no such text."""
+    for wanted in (locale, locale.partition("-")[0], FALLBACK):
+        if found := _texts(wanted).get(kind):
+            return dict(found)
+    raise LookupError(f"there is no text for {kind}")
+
+
+def locales() -> list[str]:
+    return sorted(path.stem for path in (HERE / "texts").glob("*.json"))
+
+
+def check(kind: str, texts: Mapping[str, Any]) -> None:
+    """Whether texts can be filled with what this kind knows. Raises `ValidationFailed` naming the text."""
+    for name, value in texts.items():
+        try:
+            _filled(value, {"shop_name": "Shop", "shop_url": "https://shop.example", **EXAMPLES})
+        except (TemplateError, TypeError, ValueError) as broken:
+            raise ValidationFailed.of(f"text.{name}", f"is no template for {kind}: {broken}") from broken
+
+
+def _filled(value: Any, facts: Mapping[str, Any]) -> Any:
+    """Strings are templates, wherever they stand."""
+    if isinstance(value, str):
+        return _compiled(value).render(facts)
+    if isinstance(value, list):
+        return [_filled(inner, facts) for inner in value]
+    if isinstance(value, dict):
+        return {name: _filled(inner, facts) for name, inner in value.items()}
+    return value
+
+
+@lru_cache(maxsize=512)
+def _compiled(source: str) -> Any:
+    """A text's template. It isn't escaped here: the layout does that."""
+    return _environment(plain=True).from_string(source)
+
+
+@lru_cache(maxsize=2)
+def _environment(plain: bool = False) -> ImmutableSandboxedEnvironment:
     return ImmutableSandboxedEnvironment(
-        loader=FileSystemLoader(Path(__file__).parent / "templates"),
-        autoescape=select_autoescape(["html"]),
+        loader=FileSystemLoader(HERE / "templates"),
+        autoescape=False if plain else select_autoescape(["html"]),
         undefined=StrictUndefined,
         trim_blocks=True,
         lstrip_blocks=True,
     )
 
 
-def render(message: Message, shop_name: str, shop_url: str) -> Rendered:
-    """Fill the templates of the message's kind. Raises `jinja2.UndefinedError` for a fact that is missing."""
-    facts = {"subject": message.subject, "shop_name": shop_name, "shop_url": shop_url, **message.facts}
-    environment = _environment()
-    return Rendered(
-        subject=message.subject,
-        html=environment.get_template(f"{message.kind}.html").render(facts),
-        text=environment.get_template(f"{message.kind}.txt").render(facts),
-    )
+@lru_cache(maxsize=1)
+def _own_layouts() -> frozenset[str]:
+    return frozenset(path.name for path in (HERE / "templates").glob("*.html"))
+
+
+@lru_cache(maxsize=16)
+def _texts(locale: str) -> dict[str, Any]:
+    path = HERE / "texts" / f"{locale}.json"
+    return dict(orjson.loads(path.read_bytes())) if path.exists() else {}

@@ -40,7 +40,11 @@ class UserStore(PostgresStore):
             )
             row = self._row(session, command.user_id)
             changed = ProfileUpdated(
-                user_id=row.id, first_name=row.first_name, last_name=row.last_name, language=row.language
+                user_id=row.id,
+                first_name=row.first_name,
+                last_name=row.last_name,
+                language=row.language,
+                phone=row.phone,
             )
             self.emit(session, changed)
             return _profile(row)

@@ -10,7 +10,7 @@ from pymongo.client_session import ClientSession
 from pymongo.collection import Collection
 
 from schemas.events.base import Event
-from schemas.events.inventory import LowStock, StockChanged, StockReason
+from schemas.events.inventory import BackInStock, LowStock, StockChanged, StockReason
 from services.chassis.errors import ServiceUnavailable
 from services.inventory.domain import Line, Stock, allocate
 from services.inventory.store import pipelines
@@ -132,7 +132,8 @@ class Levels:
         """An update of a level that says what it did."""
         said = StockChanged(sku=sku, on_hand=0, reserved=0, available=0, reason=reason, order_id=order_id, note=note)
         low = LowStock(sku=sku, available=0, threshold=0)
-        return pipelines.change(moves, holds, self._pending(said), self._pending(low))
+        back = BackInStock(sku=sku, available=0)
+        return pipelines.change(moves, holds, self._pending(said), self._pending(low), self._pending(back))
 
     def _each(self, changes: Iterable[tuple[Document, pipelines.Stages]]) -> None:
         """All in one round trip; each is atomic and conditional by itself."""

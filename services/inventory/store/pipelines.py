@@ -11,11 +11,18 @@ Stages = list[dict[str, Any]]
 Expression = Any
 
 
-def change(moves: Expression, holds: Expression, stock_changed: dict[str, Any], low_stock: dict[str, Any]) -> Stages:
+def change(
+    moves: Expression,
+    holds: Expression,
+    stock_changed: dict[str, Any],
+    low_stock: dict[str, Any],
+    back_in_stock: dict[str, Any],
+) -> Stages:
     """Apply `moves` (`[{warehouse, on_hand, reserved}]`: differences), set `holds`, and say so.
 
     The envelopes come without figures; they are filled from the document as it is after the change. `low_stock` is
-    said only when the available units fall from above the threshold to it or below.
+    said only when the available units fall from above the threshold to it or below, `back_in_stock` only when there
+    were none.
     """
     return [
         {"$set": {"_before": "$available", "_moves": moves, "holds": holds}},
@@ -29,7 +36,18 @@ def change(moves: Expression, holds: Expression, stock_changed: dict[str, Any], 
             }
         },
         {"$set": {"low": {"$lte": ["$available", "$low_stock_threshold"]}}},
-        {"$set": {"outbox": {"$concatArrays": ["$outbox", [_stock_changed(stock_changed)], _low_stock(low_stock)]}}},
+        {
+            "$set": {
+                "outbox": {
+                    "$concatArrays": [
+                        "$outbox",
+                        [_stock_changed(stock_changed)],
+                        _low_stock(low_stock),
+                        _back_in_stock(back_in_stock),
+                    ]
+                }
+            }
+        },
         {"$unset": ["_before", "_moves"]},
     ]
 
@@ -120,6 +138,11 @@ def _low_stock(envelope: dict[str, Any]) -> Expression:
     was_above = {"$gt": ["$_before", "$low_stock_threshold"]}
     figures = {"available": "$available", "threshold": "$low_stock_threshold"}
     return {"$cond": [{"$and": ["$low", was_above]}, [_filled(envelope, figures)], []]}
+
+
+def _back_in_stock(envelope: dict[str, Any]) -> Expression:
+    returned = {"$and": [{"$lte": ["$_before", 0]}, {"$gt": ["$available", 0]}]}
+    return {"$cond": [returned, [_filled(envelope, {"available": "$available"})], []]}
 
 
 def _filled(envelope: dict[str, Any], figures: dict[str, Any]) -> Expression:

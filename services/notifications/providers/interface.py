@@ -2,7 +2,7 @@
 
 from typing import Protocol
 
-from services.notifications.domain import Message
+from services.notifications.domain.messages import Message
 from services.notifications.rendering import Rendered
 
 

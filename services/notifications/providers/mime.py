@@ -14,7 +14,8 @@ from functools import lru_cache
 from email_validator import EmailNotValidError, validate_email
 
 from services.chassis import clock
-from services.notifications.domain import Message, one_line
+from services.notifications.domain.formatting import one_line
+from services.notifications.domain.messages import Message
 from services.notifications.providers.interface import AddressRefused
 from services.notifications.rendering import Rendered
 
@@ -51,6 +52,11 @@ def compose(message: Message, rendered: Rendered, sender: str) -> Mail:
         "X-UltraMarket-Kind": message.kind,
         "MIME-Version": "1.0",
     }
+    if rendered.unsubscribe:
+        head |= {
+            "List-Unsubscribe": f"<{rendered.unsubscribe}>",
+            "List-Unsubscribe-Post": "List-Unsubscribe=One-Click",
+        }
     content = (
         *(_header(name, value) for name, value in head.items()),
         f'Content-Type: multipart/alternative; boundary="{boundary}"{CRLF}{CRLF}',

@@ -8,7 +8,7 @@ from typing import Final
 from urllib.parse import unquote, urlsplit
 
 from services.chassis.errors import ServiceUnavailable
-from services.notifications.domain import Message
+from services.notifications.domain.messages import Message
 from services.notifications.providers.interface import AddressRefused
 from services.notifications.providers.mime import compose
 from services.notifications.rendering import Rendered

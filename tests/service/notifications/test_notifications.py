@@ -24,6 +24,9 @@ from services.chassis.errors import ServiceUnavailable
 from services.chassis.ids import new_id
 from services.chassis.settings import Settings
 from services.chassis.testing import connect_mongo
+from services.notifications.carriers import Carriers
+from services.notifications.providers.push import WebPush
+from services.notifications.providers.sms import SandboxTexter
 from services.notifications.providers.smtp import SmtpMailer
 from services.notifications.service import NotificationsService
 from services.notifications.store import MessageStore
@@ -41,9 +44,10 @@ class Post:
         self.server(Settings().smtp_url)
 
     def server(self, url: str) -> None:
-        settings = SimpleNamespace(shop_name="Shop", shop_url="https://shop.example")
-        mailer = SmtpMailer(url, SENDER, 5)
-        self.service = worker_factory(NotificationsService, store=self.store, settings=settings, mailer=mailer)
+        settings: Any = SimpleNamespace(shop_name="Shop", shop_url="https://shop.example", link_key=b"k" * 16)
+        texter, push = SandboxTexter(self.store.db), WebPush("", "mailto:a@example.com", 5)
+        carriers = Carriers(settings, SmtpMailer(url, SENDER, 5), texter, push)
+        self.service = worker_factory(NotificationsService, store=self.store, settings=settings, carriers=carriers)
 
     def message(self, event: UserRegistered) -> dict[str, Any]:
         return self.store.db["messages"].find_one({"_id": f"{event.meta.id}:email"}) or {}
@@ -228,7 +232,7 @@ def test_a_name_with_line_ends_is_a_name(post: Post) -> None:
 
 def test_mails_one_after_the_other_share_a_connection_that_is_open(post: Post) -> None:
     events = [registered() for _ in range(3)]
-    mailer = post.service.mailer
+    mailer = post.service.carriers.mailer
     for event in events[:2]:
         post.service.welcome_customer(event)
     ((_, kept),) = mailer._kept

@@ -1,0 +1,1 @@
+"""Which messages there are, what they say, and how somebody wants to get them."""

@@ -1,0 +1,95 @@
+"""Which message an event asks for, and the facts that it needs."""
+
+from typing import Any
+
+from schemas.events.analytics import ReportFinished
+from schemas.events.auth import UserRegistered
+from schemas.events.inventory import BackInStock, LowStock
+from schemas.events.orders import OrderCancelled, OrderConfirmed, OrderDelivered, OrderFailed, OrderShipped
+from schemas.events.payments import PaymentRefunded
+from schemas.events.reviews import ReviewPublished
+from services.notifications.domain.formatting import address_lines, one_line, spoken
+from services.notifications.domain.messages import Draft
+
+
+def order_confirmed(event: OrderConfirmed) -> Draft:
+    """Thank you for your order."""
+    currency, totals = event.currency, event.totals
+    facts = {
+        "number": event.number,
+        "address": address_lines(event.shipping_address),
+        "method": event.shipping_method.replace("_", " ").replace("-", " ").capitalize(),
+        "lines": [
+            {
+                "title": line.title,
+                "quantity": line.quantity,
+                "unit_price": spoken(line.unit_price, currency),
+                "total": spoken(line.line_total, currency),
+            }
+            for line in event.items
+        ],
+        "subtotal": spoken(totals.subtotal, currency),
+        "discount": spoken(-totals.discount, currency) if totals.discount else None,
+        "shipping": spoken(totals.shipping, currency) if totals.shipping else "free",
+        "tax": spoken(totals.tax, currency),
+        "total": spoken(totals.total, currency),
+    }
+    return Draft(event.meta.id, "order_confirmed", event.user_id, event.email, facts)
+
+
+def welcome(event: UserRegistered) -> Draft:
+    """Welcome to the shop."""
+    facts = {"first_name": one_line(event.first_name)}
+    return Draft(event.meta.id, "welcome", event.user_id, event.email, facts)
+
+
+def payment_failed(event: OrderFailed) -> Draft:
+    """The card was refused, and nothing was charged."""
+    facts = {"number": event.number, "total": spoken(event.total, event.currency), "reason": one_line(event.reason)}
+    return Draft(event.meta.id, "payment_failed", event.user_id, event.email, facts)
+
+
+def order_shipped(event: OrderShipped) -> Draft:
+    facts = {"number": event.number, "carrier": event.carrier, "tracking_number": event.tracking_number}
+    return Draft(event.meta.id, "order_shipped", event.user_id, event.email, facts)
+
+
+def order_delivered(event: OrderDelivered) -> Draft:
+    titles = [line.title for line in event.items]
+    return Draft(
+        event.meta.id, "order_delivered", event.user_id, event.email, {"number": event.number, "titles": titles}
+    )
+
+
+def order_cancelled(event: OrderCancelled) -> Draft:
+    """What was paid goes back with it."""
+    refunded = spoken(event.refunded, event.currency) if event.refunded else None
+    facts = {"number": event.number, "refunded": refunded}
+    return Draft(event.meta.id, "order_cancelled", event.user_id, event.email, facts)
+
+
+def order_refunded(event: PaymentRefunded, contact: dict[str, Any]) -> Draft:
+    facts = {"number": contact["number"], "refund": spoken(event.refund, event.currency)}
+    return Draft(event.meta.id, "order_refunded", contact["user_id"], contact["email"], facts)
+
+
+def review_published(event: ReviewPublished, email: str | None) -> Draft:
+    facts = {"title": one_line(event.product_title), "rating": event.rating, "product_id": event.product_id}
+    return Draft(event.meta.id, "review_published", event.customer_id, email, facts)
+
+
+def back_in_stock(event: BackInStock, product: dict[str, Any], waiting: dict[str, Any]) -> Draft:
+    """For one of those who wait for it."""
+    facts = {"title": product["title"], "slug": product["slug"], "sku": event.sku}
+    return Draft(f"{event.meta.id}:{waiting['_id']}", "back_in_stock", waiting["user_id"], waiting["email"], facts)
+
+
+def low_stock(event: LowStock, product: dict[str, Any], vendor: dict[str, Any]) -> Draft:
+    """For the vendor whose product it is."""
+    facts = {"title": product["title"], "sku": event.sku, "available": event.available}
+    return Draft(event.meta.id, "low_stock", vendor["_id"], vendor["email"], facts)
+
+
+def report_ready(event: ReportFinished) -> Draft:
+    facts = {"name": one_line(event.name), "rows": event.rows, "report_id": event.report_id, "format": event.format}
+    return Draft(event.meta.id, "report_ready", event.owner_id, event.email, facts)

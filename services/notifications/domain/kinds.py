@@ -1,0 +1,32 @@
+"""The kinds of messages: which ones nobody can refuse, and how each one comes unless somebody says otherwise."""
+
+from dataclasses import dataclass
+from typing import Final
+
+CHANNELS: Final = ("email", "sms", "push", "in_app")
+
+
+@dataclass(frozen=True)
+class Kind:
+    """Transactional: about something that the person did or must know; it comes by mail whatever they prefer."""
+
+    transactional: bool
+    channels: tuple[str, ...]
+    """By which channels it comes to somebody who has said nothing."""
+
+
+KINDS: Final[dict[str, Kind]] = {
+    "welcome": Kind(True, ("email",)),
+    "verify_mail": Kind(True, ("email",)),
+    "password_reset": Kind(True, ("email",)),
+    "order_confirmed": Kind(True, ("email", "push", "in_app")),
+    "payment_failed": Kind(True, ("email", "in_app")),
+    "order_shipped": Kind(True, ("email", "sms", "push", "in_app")),
+    "order_delivered": Kind(True, ("email", "push", "in_app")),
+    "order_cancelled": Kind(True, ("email", "in_app")),
+    "order_refunded": Kind(True, ("email", "in_app")),
+    "review_published": Kind(False, ("email", "in_app")),
+    "back_in_stock": Kind(False, ("email", "push", "in_app")),
+    "low_stock": Kind(False, ("email", "in_app")),
+    "report_ready": Kind(False, ("email", "in_app")),
+}

@@ -1,0 +1,132 @@
+"""Every kind says something in every language; people choose what they hear, and when they want their quiet."""
+
+from datetime import UTC, datetime
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from services.chassis.errors import NotFound, ValidationFailed
+from services.notifications import rendering
+from services.notifications.domain import links, preferences
+from services.notifications.domain.kinds import CHANNELS, KINDS
+from services.notifications.domain.messages import Message
+from services.notifications.providers.mime import compose
+
+NIGHT = {"from": "22:00", "to": "07:00", "time_zone": "Europe/Berlin"}
+
+
+def shown(kind: str, locale: str, changed: dict[str, Any] | None = None) -> rendering.Rendered:
+    message = Message("1", kind, "email", "u", "a@example.com", "", rendering.EXAMPLES, locale)
+    return rendering.render(message, "Shop", "https://shop.example", changed)
+
+
+@pytest.mark.parametrize("locale", [*rendering.locales(), "fr", "de-AT"])
+@pytest.mark.parametrize("kind", KINDS)
+def test_every_kind_can_be_said_in_every_language(kind: str, locale: str) -> None:
+    said = shown(kind, locale)
+
+    assert said.subject
+    assert said.short
+    assert len(said.short) <= 160
+    for part in (said.html, said.text):
+        assert "Shop" in part
+        assert "{{" not in part
+        assert "None" not in part
+
+
+def test_a_language_that_lacks_a_text_says_it_in_english() -> None:
+    assert shown("order_shipped", "de-AT").title == "Ihr Paket ist unterwegs"
+    assert shown("order_shipped", "fr").title == "It is on its way"
+    assert shown("report_ready", "de").title == "Your report is ready"
+
+
+def test_an_administrators_words_replace_the_shops_and_are_escaped() -> None:
+    said = shown("order_shipped", "en", {"heading": "<b>Off it goes</b>, {{ number }}"})
+
+    assert "&lt;b&gt;Off it goes&lt;/b&gt;, UM-2026-000042" in said.html
+    assert said.title == "<b>Off it goes</b>, UM-2026-000042"
+    assert "UltraPost" in said.text
+
+
+@pytest.mark.parametrize(
+    "broken",
+    [
+        "{{ nothing_of_ours }}",
+        "{{ ",
+        "{% for x in y %}",
+        "{{ ''.__class__.__mro__ }}",
+        "{{ number.__class__ }}",
+        "{% include 'base.html' %}{{ nothing }}",
+    ],
+)
+def test_what_is_no_template_or_reaches_out_of_it_is_refused(broken: str) -> None:
+    with pytest.raises(ValidationFailed) as refused:
+        rendering.check("order_shipped", {"heading": broken})
+
+    assert refused.value.details[0]["field"] == "text.heading"
+
+
+def test_what_nobody_said_is_as_usual_and_transactional_mail_always_comes() -> None:
+    nothing: dict[str, Any] = {}
+
+    assert preferences.wants(nothing, "order_shipped", "sms") is True
+    assert preferences.wants(nothing, "review_published", "sms") is False
+    assert preferences.wants({"kinds": {"review_published": {"email": False}}}, "review_published", "email") is False
+    assert preferences.wants({"kinds": {"order_shipped": {"email": False}}}, "order_shipped", "email") is True
+    assert preferences.wants({"kinds": {"order_shipped": {"sms": False}}}, "order_shipped", "sms") is False
+    whole = preferences.whole(nothing)
+    assert {kind: set(channels) for kind, channels in whole["kinds"].items()} == {kind: set(CHANNELS) for kind in KINDS}
+
+
+@pytest.mark.parametrize("kind", [name for name, kind in KINDS.items() if kind.transactional])
+def test_turning_a_transactional_mail_off_is_refused(kind: str) -> None:
+    with pytest.raises(ValidationFailed) as refused:
+        preferences.check({"kinds": {kind: {"email": False}}})
+
+    assert refused.value.details[0]["field"] == f"kinds.{kind}.email"
+
+
+@pytest.mark.parametrize(
+    ("utc", "until"),
+    [
+        ("2026-01-10T20:59:00", None),
+        ("2026-01-10T21:00:00", "2026-01-11T06:00:00"),
+        ("2026-01-11T03:00:00", "2026-01-11T06:00:00"),
+        ("2026-01-11T06:00:00", None),
+        ("2026-07-10T20:00:00", "2026-07-11T05:00:00"),
+    ],
+)
+def test_quiet_hours_go_over_midnight_and_by_the_clock_on_the_wall(utc: str, until: str | None) -> None:
+    now = datetime.fromisoformat(utc).replace(tzinfo=UTC)
+
+    ends = preferences.quiet_until({"quiet_hours": NIGHT}, now)
+
+    assert ends == (datetime.fromisoformat(until).replace(tzinfo=UTC) if until else None)
+    assert preferences.quiet_until({}, now) is None
+
+
+@given(st.text(min_size=1, max_size=60), st.sampled_from(sorted(KINDS)))
+def test_an_unsubscribe_link_says_whose_it_is_and_nobody_can_make_one(recipient: str, kind: str) -> None:
+    recipient = recipient.encode(errors="replace").decode()
+    token = links.token(recipient, kind, b"secret")
+
+    assert links.read(token, b"secret") == (recipient, kind)
+    for forged in (token[:-1], f"x{token}", "x", token.replace(".", "")):
+        with pytest.raises(NotFound):
+            links.read(forged, b"secret")
+    with pytest.raises(NotFound):
+        links.read(token, b"another")
+
+
+def test_only_what_one_may_refuse_has_an_unsubscribe_header() -> None:
+    message = Message("1", "back_in_stock", "email", "u", "a@example.com", "", rendering.EXAMPLES)
+    plain = shown("back_in_stock", "en")
+    with_link = rendering.Rendered(plain.subject, plain.html, plain.text, unsubscribe="https://shop.example/u?token=t")
+
+    raw = compose(message, with_link, "Shop <a@shop.example>").content.decode()
+
+    assert "List-Unsubscribe: <https://shop.example/u?token=t>\r\n" in raw
+    assert "List-Unsubscribe-Post: List-Unsubscribe=One-Click\r\n" in raw
+    assert "List-Unsubscribe" not in compose(message, plain, "Shop <a@shop.example>").content.decode()
