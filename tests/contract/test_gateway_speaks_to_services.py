@@ -18,8 +18,10 @@ from tests.support.bodies import GOOD, ID
 CART = "c" * 27
 PATH = {"id": ID, "slug": "mugs", "sku": "MUG-RED", "code": "main", "number": "UP0000042", "provider": "sandbox"}
 PATHS = {"delete_tax_rate": {"id": "DE:*:standard"}}
-PATH |= {"name": "reviews", "key": "inventory.low_stock_threshold"}
+PATH |= {"name": "reviews", "key": "inventory.low_stock_threshold", "kind": "order_shipped"}
 QUERIES = {
+    "unsubscribe": "token=abcdefghijklmnop",
+    "list_deliveries": "recipient=ada@example.com",
     "analytics_sales": "from=2026-01-01&to=2026-01-31&interval=day&group_by=product&currency=USD",
     "analytics_top_products": "by=units&limit=5",
     "list_products": "page=2&category=mugs&attr.colour=red&in_stock=true&min_price=5",

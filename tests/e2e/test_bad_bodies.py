@@ -22,7 +22,7 @@ def path_of(name: str, bystander: Bystander) -> str:
     ids |= {"order": bystander.order_id, "status": bystander.order_id}
     rule = ENDPOINTS[name].rule.removeprefix(PREFIX).replace("<string:", "{").replace("<path:", "{").replace(">", "}")
     things = {"sku": bystander.sku, "slug": "no-such-category", "code": "main", "number": "UP1"}
-    things |= {"name": "test_bad", "key": "inventory.low_stock_threshold"}
+    things |= {"name": "test_bad", "key": "inventory.low_stock_threshold", "kind": "order_shipped"}
     return rule.format(id=ids.get(area, ID), **things)
 
 
