@@ -1,0 +1,131 @@
+"""What a customer is told through the whole shop: in their list, by mail, and as they want it."""
+
+import re
+from typing import Any
+
+import pytest
+
+from tests.support.instance import Instance
+from tests.support.shop import Client, Shop, eventually, new_key
+
+
+def own(client: Client, wanted: int) -> list[dict[str, Any]]:
+    """The list, once there are as many as are expected."""
+    listed = lambda: client("GET", "/notifications").data  # noqa: E731
+    eventually(lambda: len(listed()) >= wanted, 10)
+    return list(listed())
+
+
+def bought(shop: Shop, customer: Client) -> dict[str, Any]:
+    sku = shop.product(stock=2)
+    assert eventually(lambda: customer.add(sku).status == 201, 5)
+    return dict(customer.order().data)
+
+
+def test_an_order_is_told_in_the_shop_and_read(shop: Shop) -> None:
+    customer = shop.customer()
+    order = bought(shop, customer)
+
+    [told] = own(customer, 1)
+
+    assert (told["kind"], told["read"], told["data"]["number"]) == ("order_confirmed", False, order["number"])
+    assert customer("GET", "/notifications/unread-count").data == {"count": 1}
+    assert customer("POST", f"/notifications/{told['id']}/read").data == {"read": 1}
+    assert customer("GET", "/notifications/unread-count").data == {"count": 0}
+    somebody = shop.customer()("POST", f"/notifications/{told['id']}/read")
+    assert (somebody.status, somebody.code) == (404, "NOT_FOUND")
+
+
+def test_each_step_of_an_order_is_told_once_and_a_refund_too(shop: Shop) -> None:
+    customer = shop.customer()
+    order = bought(shop, customer)
+    for status in ("processing", "shipped", "delivered"):
+        assert shop.admin("PATCH", f"/orders/{order['id']}/status", {"status": status}).status == 200
+    money = {"amount": 100, "currency": order["currency"]}
+    shop.admin("POST", f"/payments/{order['payment']['id']}/refunds", {"amount": money}, key=new_key())
+
+    told = own(customer, 4)
+
+    assert sorted(one["kind"] for one in told) == [
+        "order_confirmed",
+        "order_delivered",
+        "order_refunded",
+        "order_shipped",
+    ]
+    assert customer("POST", "/notifications/read-all").data == {"read": 4}
+
+
+def test_who_waits_for_a_product_hears_when_it_is_back(shop: Shop) -> None:
+    sku = shop.product(stock=0)
+    guest, email = shop.guest(), f"{new_key()[:12]}@example.com"
+    assert eventually(
+        lambda: guest("POST", "/notifications/back-in-stock", {"sku": sku, "email": email}).status == 202, 5
+    )
+    assert guest("POST", "/notifications/back-in-stock", {"sku": sku}).error["details"][0]["field"] == "email"
+
+    shop.adjust(sku, 3)
+
+    mails = lambda: Instance().ultramarket("mail", "--json")  # noqa: E731
+    assert eventually(lambda: email in mails(), 10, every=0.5)
+    delivered = shop.admin("GET", "/notifications/deliveries", params={"recipient": email}).data
+    assert [(one["kind"], one["channel"], one["status"]) for one in delivered] == [("back_in_stock", "email", "sent")]
+    mail = Instance().ultramarket("mail", "last")
+    assert "is back" in mail
+
+
+def test_preferences_are_kept_and_a_mail_about_orders_cannot_be_refused(shop: Shop) -> None:
+    customer = shop.customer()
+    wanted = {
+        "kinds": {"back_in_stock": {"email": False}},
+        "quiet_hours": {"from": "22:00", "to": "07:00", "time_zone": "UTC"},
+    }
+
+    saved = customer("PUT", "/notifications/preferences", wanted)
+
+    assert (saved.status, saved.data) == (200, customer("GET", "/notifications/preferences").data)
+    assert saved.data["kinds"]["back_in_stock"]["email"] is False
+    assert saved.data["kinds"]["order_shipped"]["email"] is True
+    assert saved.data["quiet_hours"] == wanted["quiet_hours"]
+    refused = customer("PUT", "/notifications/preferences", {"kinds": {"order_shipped": {"email": False}}})
+    assert (refused.status, refused.error["details"][0]["field"]) == (422, "kinds.order_shipped.email")
+
+
+def test_an_administrator_changes_a_template_looks_at_it_and_sends_a_test(shop: Shop) -> None:
+    address = f"{new_key()[:12]}@example.com"
+    now = shop.admin("GET", "/notifications/templates/low_stock").data
+    text = {"heading": "Nearly gone: {{ title }}"}
+
+    preview = shop.admin("POST", "/notifications/templates/low_stock/preview", {"text": text}).data
+    saved = shop.admin("PUT", "/notifications/templates/low_stock", {"text": text, "version": now["version"]})
+    stale = shop.admin("PUT", "/notifications/templates/low_stock", {"text": text, "version": now["version"]})
+    sent = shop.admin("POST", "/notifications/templates/low_stock/test", {"to": address})
+
+    assert "Nearly gone: Enamel mug" in preview["html"]
+    assert re.search(r"<h1[^>]*>Nearly gone", preview["html"])
+    assert (saved.status, saved.data["version"]) == (200, now["version"] + 1)
+    assert (stale.status, stale.code) == (409, "CONFLICT")
+    assert sent.status == 202
+    assert eventually(lambda: address in Instance().ultramarket("mail", "--json"), 10, every=0.5)
+
+
+@pytest.mark.parametrize(
+    ("text", "field"),
+    [
+        ({"heading": "{{ what }}"}, "text.heading"),
+        ({"short": "{{ ''.__class__ }}"}, "text.short"),
+        ({"heading": ""}, "text.heading"),
+    ],
+)
+def test_a_template_that_cannot_be_filled_is_refused(shop: Shop, text: dict[str, str], field: str) -> None:
+    refused = shop.admin("POST", "/notifications/templates/low_stock/preview", {"text": text})
+
+    assert (refused.status, refused.error["details"][0]["field"]) == (422, field)
+
+
+def test_strangers_see_no_templates_and_forged_links_do_nothing(shop: Shop) -> None:
+    customer = shop.customer()
+
+    assert customer("GET", "/notifications/templates").status == 403
+    assert customer("GET", "/notifications/deliveries", params={"recipient": "x@example.com"}).status == 403
+    assert shop.guest()("GET", "/notifications").status == 401
+    assert shop.guest()("POST", "/notifications/unsubscribe?token=abcdefghijklmnop").status == 404
