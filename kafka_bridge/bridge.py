@@ -65,16 +65,20 @@ class Bridge:
 
     def run(self) -> None:
         """Make the topics, then carry events until `stopping` is set; reconnects by itself."""
-        while not self.stopping.is_set() and not self._topics_are_there():
-            self.stopping.wait(RECONNECT_SECONDS)
-        while not self.stopping.is_set():
-            try:
-                self._carry(connect(self.settings.amqp_url, heartbeat=HEARTBEAT_SECONDS))
-            except BROKER_ERRORS as lost:
-                self.states["rabbitmq"] = "down"
-                log.warning("broker_lost", error=str(lost))
+        try:
+            while not self.stopping.is_set() and not self._topics_are_there():
                 self.stopping.wait(RECONNECT_SECONDS)
-        self._producer.flush(5)
+            while not self.stopping.is_set():
+                try:
+                    self._carry(connect(self.settings.amqp_url, heartbeat=HEARTBEAT_SECONDS))
+                except BROKER_ERRORS as lost:
+                    self.states["rabbitmq"] = "down"
+                    log.warning("broker_lost", error=str(lost))
+                    self.stopping.wait(RECONNECT_SECONDS)
+            self._producer.flush(5)
+        finally:
+            # RabbitMQ has what is still here; a producer that is let go with messages may wait for them for ever.
+            self._producer.purge(blocking=False)
 
     def health(self) -> dict[str, str]:
         """How both servers are at this moment."""
