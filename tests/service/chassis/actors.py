@@ -17,6 +17,7 @@ from pydantic import BaseModel, Field
 from schemas.base import Quantity, Sku
 from schemas.events.orders import OrderShipped, OrderStockReleased
 from services.chassis import context
+from services.chassis.batches import on_batch
 from services.chassis.errors import DomainError, OutOfStock
 from services.chassis.events import on_event
 from services.chassis.rpc import Remote, rpc
@@ -151,6 +152,18 @@ class Listener(Service):
             raise KeyError("x" * int(marks.get(f"long:{NAME}") or 1))
 
 
+class Gatherer(Service):
+    """Hears events by the batch; one whose order is named as bad makes its batch fail."""
+
+    name = NAME
+
+    @on_batch(OrderStockReleased, size=50, seconds=0.2)
+    def gather(self, events: list[OrderStockReleased]) -> None:
+        if any(marks.sismember(f"bad:{NAME}", event.subject) for event in events):
+            raise KeyError("a bad one among them")
+        mark(" ".join(event.subject for event in events))
+
+
 class Ticker(Service):
     """Has work that comes back, and fails now and then."""
 
@@ -168,7 +181,7 @@ class Ticker(Service):
             raise DomainError("a server is away")
 
 
-KINDS = {"worker": Worker, "both": Both, "front": Front, "listener": Listener, "ticker": Ticker}
+KINDS = {"worker": Worker, "both": Both, "front": Front, "listener": Listener, "gatherer": Gatherer, "ticker": Ticker}
 
 
 if __name__ == "__main__":
