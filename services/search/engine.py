@@ -5,17 +5,20 @@ from collections.abc import Callable, Mapping
 from typing import Any, TypeVar
 
 import eventlet
-import pybreaker
 
 from schemas.search import SearchQuery
 from services.chassis.errors import ServiceUnavailable
 from services.chassis.faults import as_domain_error
+from services.chassis.imports import without
 from services.search.domain import query as bodies
 from services.search.domain import replies
 from services.search.domain.documents import Document
 from services.search.domain.words import read
 from services.search.store import SearchStore
 from services.search.store.facts import Known
+
+with without("redis"):
+    import pybreaker
 
 T = TypeVar("T")
 

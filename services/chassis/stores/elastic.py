@@ -10,12 +10,16 @@ from typing import Any, Generic, TypeVar
 from urllib.parse import unquote, urlsplit
 
 import orjson
-from elastic_transport import NodeConfig, OrjsonSerializer, Transport, Urllib3HttpNode
-from elastic_transport.client_utils import basic_auth_to_header, url_to_node_config
 from nameko.extensions import DependencyProvider
 
 from services.chassis.errors import ServiceUnavailable
-from services.chassis.stores.lean_http import LeanHttpNode
+from services.chassis.imports import without
+
+with without("aiohttp", "requests"):
+    from elastic_transport import NodeConfig, OrjsonSerializer, Transport, Urllib3HttpNode
+    from elastic_transport.client_utils import basic_auth_to_header, url_to_node_config
+
+    from services.chassis.stores.lean_http import LeanHttpNode
 
 S = TypeVar("S", bound="ElasticStore")
 

@@ -3,10 +3,13 @@
 from collections.abc import Callable
 from typing import Any, TypeVar
 
-import pybreaker
 from tenacity import Retrying, retry_if_exception_type, stop_after_attempt, wait_random_exponential
 
+from services.chassis.imports import without
 from services.payments.providers.interface import ProviderUnavailable
+
+with without("redis"):
+    import pybreaker
 
 T = TypeVar("T")
 

@@ -1,6 +1,6 @@
 """Every query on the search engine, by what it is about."""
 
-from elastic_transport import Transport
+from typing import TYPE_CHECKING
 
 from services.chassis.stores.elastic import ElasticStore
 from services.search.store.facts import Facts
@@ -8,11 +8,14 @@ from services.search.store.indexes import Indexes
 from services.search.store.indexing import Indexing
 from services.search.store.searching import Searching
 
+if TYPE_CHECKING:
+    from elastic_transport import Transport
+
 
 class SearchStore(ElasticStore):
     """Products as they are searched, what is known of each SKU, and what administrators set."""
 
-    def __init__(self, transport: Transport, prefix: str) -> None:
+    def __init__(self, transport: "Transport", prefix: str) -> None:
         super().__init__(transport, prefix)
         self.indexes = Indexes(self)
         self.facts = Facts(self, self.indexes)
