@@ -7,8 +7,10 @@ import eventlet
 import structlog
 
 from services.chassis.faults import as_domain_error
+from services.chassis.outbox.publishing import ConfirmingPublisher
 from services.chassis.settings import load
-from services.chassis.stores.elastic import Elastic
+from services.chassis.stores.elastic import Document, Elastic
+from services.chassis.wire import BROKER_ERRORS
 from services.search.engine import Engine
 from services.search.settings import SearchSettings
 from services.search.store import SearchStore
@@ -48,6 +50,7 @@ class Backend(Elastic[SearchStore]):
                     self.store.prepare()
                     prepare_at = time.monotonic() + PREPARE_SECONDS
                 self.store.facts.refresh()
+                self.store.facts.publish_pending(self._publish)
                 away = False
             except Exception as failure:
                 if as_domain_error(failure) is None:
@@ -56,3 +59,15 @@ class Backend(Elastic[SearchStore]):
                     log.warning("engine_away", error=str(failure)[:300])
                 prepare_at, away = 0.0, True
             eventlet.sleep(FACTS_SECONDS)
+
+    def _publish(self, envelopes: list[Document]) -> set[str]:
+        """The ids of those that the broker has."""
+        try:
+            publisher = ConfirmingPublisher(self.container.config["AMQP_URI"], self.container.service_name)
+            try:
+                return publisher.publish(envelopes)
+            finally:
+                publisher.close()
+        except BROKER_ERRORS as away:
+            log.warning("not_published_yet", error=str(away)[:300])
+            return set()

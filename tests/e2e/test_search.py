@@ -178,6 +178,8 @@ def test_tuning_is_the_administrators_and_is_in_force_soon(shop: Shop) -> None:
     try:
         assert _soon(lambda: _slugs(guest, nickname) == [product["slug"]]) < SOON
         assert shop.admin("PUT", "/search/tuning", tried).code == "CONFLICT"
+        trail = lambda: shop.admin("GET", "/audit", params={"action": "search_tuning.update", "limit": 1}).data  # noqa: E731
+        assert eventually(lambda: trail() and trail()[0]["changes"][0]["field"] == "synonyms")
         bad = shop.admin("PUT", "/search/tuning", tried | {"synonyms": ["alone"]})
         assert (bad.status, bad.error["details"][0]["field"]) == (422, "synonyms.0")
     finally:

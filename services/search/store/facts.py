@@ -2,9 +2,12 @@
 each, and in memory.
 """
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
+from services.chassis import audit
+from services.chassis.envelopes import envelope
 from services.chassis.errors import Conflict, DomainError
 from services.chassis.stores.elastic import ElasticStore
 from services.search.domain.documents import Document
@@ -12,6 +15,7 @@ from services.search.domain.tree import Tree, plant
 from services.search.domain.tuning import DEFAULT_SYNONYMS, Rules, rules
 from services.search.store.indexes import Indexes
 
+OUTBOX = "outbox"
 NAMES = ("tuning", "categories", "popular")
 
 
@@ -39,6 +43,8 @@ class Facts:
         self.index = indexes.facts
         self._known = Known(rules(default_tuning()), Tree(), (), has_tree=False)
         self._versions: tuple[Any, ...] | None = None
+        self.has_pending = False
+        """Whether the tuning that was read last has something to say yet."""
 
     def known(self) -> Known:
         """As it was read last."""
@@ -52,6 +58,7 @@ class Facts:
         if versions == self._versions:
             return
         tuning, categories, popular = (doc.get("_source") for doc in docs)
+        self.has_pending = bool(tuning and tuning.get(OUTBOX))
         self._known = Known(
             rules(tuning or default_tuning()),
             plant(categories["roots"]) if categories else Tree(),
@@ -64,22 +71,42 @@ class Facts:
 
     def tuning(self) -> Document:
         """What is in force, with its version; 0 before anybody has set anything."""
-        found = self.store.request("GET", f"/{self.index}/_doc/tuning", allow=(404,))
-        stored: Document = found.get("_source") or {**default_tuning(), "version": 0}
-        return stored
+        stored, _ = self._stored()
+        return {name: value for name, value in stored.items() if name != OUTBOX}
 
     def set_tuning(self, tuning: Document, version: int) -> None:
-        """Replace the tuning of this version by the next. Raises `Conflict` when it isn't the present one."""
-        path = f"/{self.index}/_doc/tuning?version={version + 1}&version_type=external&refresh=false"
-        found = self.store.request("GET", f"/{self.index}/_doc/tuning?_source=false", allow=(404,))
-        present = found.get("_version", 0) if found.get("found") else 0
-        if present != version:
-            raise changed(present)
-        body = {**tuning, "version": version + 1}
-        reply = self.store.request("PUT", path, body, allow=(409,))
-        if "error" in reply:
+        """Replace the tuning of this version by the next. Raises `Conflict` when it isn't the present one.
+
+        What the audit trail is to hear is written along with it, and stays in it until it is published.
+        """
+        before, condition = self._stored()
+        if before["version"] != version:
+            raise changed(before["version"])
+        said = audit.record("search_tuning.update", ("search_tuning", "tuning"), _audited(before), _audited(tuning))
+        pending = [*before.get(OUTBOX, ()), envelope(said)]
+        if not self._write_tuning({**tuning, "version": version + 1, OUTBOX: pending}, condition):
             raise changed(version + 1)
         self.refresh()
+
+    def publish_pending(self, publish: Callable[[list[Document]], set[str]]) -> None:
+        """Publish what is waiting, and take out what `publish` says is done. Twice, when a process dies in between."""
+        if not self.has_pending:
+            return
+        stored, condition = self._stored()
+        done = publish(stored.get(OUTBOX, []))
+        left = [wrapped for wrapped in stored.get(OUTBOX, ()) if wrapped["id"] not in done]
+        self._write_tuning({**stored, OUTBOX: left}, condition)  # lost to a newer tuning: it has them still
+
+    def _stored(self) -> tuple[Document, str]:
+        """The tuning as it is stored, and the condition that it is still this one."""
+        found = self.store.request("GET", f"/{self.index}/_doc/tuning", allow=(404,))
+        if not found.get("found"):
+            return {**default_tuning(), "version": 0}, "op_type=create"
+        return found["_source"], f"if_seq_no={found['_seq_no']}&if_primary_term={found['_primary_term']}"
+
+    def _write_tuning(self, body: Document, condition: str) -> bool:
+        reply = self.store.request("PUT", f"/{self.index}/_doc/tuning?{condition}", body, allow=(409,))
+        return "error" not in reply
 
     # ---- categories and popular queries ----------------------------------------------------------------------------
 
@@ -94,6 +121,10 @@ class Facts:
         path = f"/{self.index}/_doc/{name}?version={version}&version_type=external_gte"
         self.store.request("PUT", path, body, allow=(409,))
         self.refresh()
+
+
+def _audited(tuning: Document) -> Document:
+    return {name: tuning[name] for name in default_tuning()}
 
 
 def changed(present: int) -> DomainError:

@@ -105,3 +105,26 @@ def test_a_preview_shows_both_orders_and_why(shelf: Shelf) -> None:
     assert reasons['"mug" in title'] > 0
     assert reasons["rating"] > 0
     assert shelf.store.facts.tuning()["version"] == 0
+
+
+def test_each_change_is_told_to_the_audit_trail_once_it_is_published(shelf: Shelf) -> None:
+    facts = shelf.store.facts
+    facts.set_tuning(tuned(synonyms=["a1, b1"]), 0)
+    facts.set_tuning(tuned(synonyms=["a2, b2"]), 1)
+    heard: list[Document] = []
+
+    def publish(envelopes: list[Document]) -> set[str]:
+        heard.extend(envelopes)
+        return {envelopes[0]["id"]}
+
+    facts.publish_pending(publish)
+    facts.refresh()
+    facts.publish_pending(publish)
+    facts.refresh()
+    facts.publish_pending(publish)
+
+    assert [wrapped["data"]["action"] for wrapped in heard] == ["search_tuning.update"] * 3
+    assert len({wrapped["id"] for wrapped in heard}) == 2
+    (change,) = heard[1]["data"]["changes"]
+    assert (change["field"], change["before"], change["after"]) == ("synonyms", ["a1, b1"], ["a2, b2"])
+    assert "outbox" not in facts.tuning()
