@@ -78,7 +78,7 @@ class Engine:
         closer["suggest"] = {"meant": bodies.spelling(read(query.q))}
         relaxed = bodies.body(query, known.rules, known.tree, "relaxed")
         fuzzy, some = self._ask(lambda: self.store.searching.search_each([closer, relaxed], BUSY_SECONDS))
-        meant = replies.meant(query, fuzzy)
+        meant = replies.meant(fuzzy)
         if meant and (reply := self._as_meant(query, meant, known, replies.total(fuzzy))):
             return reply
         if replies.total(fuzzy):

@@ -25,7 +25,6 @@ ANALYSIS: Final[dict[str, Any]] = {
             "stem_english_possessive": True,
         },
         "pairs": {"type": "shingle", "min_shingle_size": 2, "max_shingle_size": 2, "token_separator": ""},
-        "phrases": {"type": "shingle", "min_shingle_size": 2, "max_shingle_size": 3},
         "stem": {"type": "stemmer", "language": "porter2"},
         "irregular": {"type": "stemmer_override", "rules": IRREGULAR},
         "possessive": {"type": "stemmer", "language": "possessive_english"},
@@ -65,7 +64,7 @@ ANALYSIS: Final[dict[str, Any]] = {
                 "stem",
             ],
         },
-        "spelling": {"tokenizer": "standard", "filter": ["lowercase", "asciifolding", "possessive", "phrases"]},
+        "spelling": {"tokenizer": "standard", "filter": ["lowercase", "asciifolding", "possessive"]},
         "beginnings": {
             "tokenizer": "whitespace",
             "filter": ["parts", "flatten_graph", "lowercase", "asciifolding", "beginnings"],
@@ -105,7 +104,7 @@ MAPPINGS: Final[dict[str, Any]] = {
         "skus": _FOLDED,
         "names": {"type": "text", "analyzer": "plain", "search_analyzer": "plain_word", "norms": False},
         "joined": {"type": "text", "analyzer": "joined", "search_analyzer": "word", "norms": False},
-        "spelling": {"type": "text", "analyzer": "spelling"},
+        "spelling": {"type": "text", "analyzer": "spelling", "norms": False},
         # what is filtered, counted and sorted
         "status": _KEY,
         "category_id": _KEY,

@@ -79,18 +79,17 @@ def body(
 
 
 def spelling(asked: Asked) -> Clause:
-    """What the words may have been meant to be, by the words that go together in the catalogue."""
-    generator = {"field": "names", "suggest_mode": "missing", "min_word_length": 4, "prefix_length": 1}
-    phrase = {
+    """For each word that the catalogue doesn't have: the one that looks most like it."""
+    term = {
         "field": "spelling",
+        "analyzer": "plain_word",
+        "suggest_mode": "missing",
+        "sort": "score",
         "size": 1,
-        "gram_size": 3,
-        "max_errors": 3,
-        "confidence": 0.0,
-        "real_word_error_likelihood": 0.95,
-        "direct_generator": [generator],
+        "prefix_length": 1,
+        "min_word_length": 4,
     }
-    return {"text": " ".join(asked.words), "phrase": phrase}
+    return {"text": " ".join(asked.words), "term": term}
 
 
 def ranked(asked: Asked, rules: Rules, tree: Tree, mode: Mode, fixed: Sequence[Clause]) -> Clause:

@@ -7,7 +7,7 @@ from schemas.search import SearchQuery
 from services.search.domain import facets
 from services.search.domain.documents import Document
 from services.search.domain.tree import Tree
-from services.search.domain.words import read
+from services.search.domain.words import may_be_misspelt, read
 
 Answer = Mapping[str, Any]
 
@@ -51,14 +51,15 @@ def item(hit: Mapping[str, Any], tree: Tree) -> Document:
     return found
 
 
-def meant(query: SearchQuery, found: Answer) -> str | None:
-    """The likeliest other way to write the words, if there is one."""
-    words = " ".join(read(query.q).words)
+def meant(found: Answer) -> str | None:
+    """The words with what they were likely meant to be; None if they are as they should be."""
+    words, corrected = [], False
     for entry in found.get("suggest", {}).get("meant", ()):
-        for option in entry["options"]:
-            if option["text"] != words:
-                return str(option["text"])
-    return None
+        word, options = entry["text"], entry["options"]
+        if options and may_be_misspelt(word):
+            word, corrected = options[0]["text"], True
+        words.append(word)
+    return " ".join(words) if corrected else None
 
 
 def proposed(found: Answer) -> list[Document]:
