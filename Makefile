@@ -25,7 +25,7 @@ up: venv ## start everything (the first time: install, migrate, fill) and print 
 down: ## end exactly what `make up` started
 	@test ! -x $(BIN)/ultramarket || $(BIN)/ultramarket down
 
-demo: venv ## one customer's journey over HTTP, narrated
+demo: venv ## one customer's journey over HTTP and what comes of it, narrated
 	@$(BIN)/ultramarket demo
 
 test: venv ## all tests on a fresh instance of their own, with coverage

@@ -71,9 +71,9 @@ def mail(
 
 
 def demo(context: typer.Context) -> None:
-    """Be a customer for a minute: register, browse, order, pay, and read the order's records back from Kafka.
+    """Be a customer for a minute: search, order, review; then see the mail, the figures, the audit trail, Kafka.
 
-    Exit code 1: a step didn't go as it should.
+    An administrator changes a price in between, and takes it back. Exit code 1: a step didn't go as it should.
     """
     from ultramarket.demo import Journey, WentWrong
 

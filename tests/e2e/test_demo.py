@@ -1,0 +1,50 @@
+"""`ultramarket demo`, as a newcomer sees it: every step goes well, and the shop is as it was but for what was bought."""
+
+import os
+import re
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from tests.support.shop import Shop
+
+COMMAND = Path(__file__).resolve().parents[2] / ".venv" / "bin" / "ultramarket"
+
+
+@pytest.mark.timeout(150)
+def test_the_demo_goes_from_a_misspelt_word_to_kafka(shop: Shop) -> None:
+    before = shop.guest()("GET", "/products/iphone-x").data
+
+    done = subprocess.run(
+        [COMMAND, "-i", os.environ["ULTRAMARKET_INSTANCE"], "demo"],
+        text=True, timeout=140, check=False, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
+    )  # fmt: skip
+
+    assert done.returncode == 0, done.stdout
+    told = (
+        r"did you mean iphone\?",
+        r"category: .*Smartphones \(\d+\)",
+        r"GET /products/iphone-",
+        r"3 of 3 taken",
+        r"order UM-\d{4}-\d{6} over .* is confirmed",
+        r"verified: she bought it; approved",
+        r"GET /analytics/sales.*\n  the shop's figures have it",
+        r"UltraMarket: order UM-\d{4}-\d{6} is confirmed",
+        r"admin@ultramarket\.example, ADMIN, from 127\.0\.0\.1",
+        r"price of SMA-APP-\S+: \d+\.\d\d USD → \d+\.\d\d USD",
+        r"the chain of \d+ entries is whole",
+        r"and takes it back",
+        r"search_performed  analytics-events",
+        r"payment_captured  payment-events",
+        r"order_confirmed  order-events",
+        r"✓ order UM-",
+    )
+    places = [found.start() if (found := re.search(words, done.stdout)) else words for words in told]
+    assert all(isinstance(place, int) for place in places), (places, done.stdout)
+    assert places == sorted(places), done.stdout
+    after = shop.guest()("GET", "/products/iphone-x").data
+    assert (after["price"], [one["price"] for one in after["variants"]]) == (
+        before["price"],
+        [one["price"] for one in before["variants"]],
+    )

@@ -1,0 +1,36 @@
+"""The steps in their order; each is in the module of its area."""
+
+import time
+
+from rich.console import Console
+
+from ultramarket.api import as_administrator
+from ultramarket.demo import administering, afterwards, buying, finding
+from ultramarket.demo.records import show_records
+from ultramarket.demo.stage import Stage
+from ultramarket.instance import Instance
+
+
+class Journey:
+    """Clara buys something, says what she thinks of it, and the shop's people see what came of it."""
+
+    def __init__(self, instance: Instance, console: Console) -> None:
+        self.stage = Stage(instance, console)
+
+    def run(self) -> None:
+        """Raises `Refused` or `WentWrong` at the step that fails. A changed price goes back in any case."""
+        stage, administrator = self.stage, as_administrator(self.stage.instance)
+        email = buying.register(stage)
+        product = finding.look_at(stage, finding.narrow(stage, finding.search(stage)))
+        figures = afterwards.figures_of(administrator, product["id"])
+        buying.fill_cart(stage, product["sku"])
+        finding.say_so(stage, product)
+        order = buying.order(stage, buying.choose_shipping(stage))
+        ordered_at = time.monotonic()
+        afterwards.show_figures(stage, administrator, product, figures, ordered_at)
+        afterwards.review(stage, product)
+        afterwards.show_mail(stage, email, order)
+        administering.change_price(stage, administrator, product)
+        show_records(stage, order)
+        number = order["number"]
+        stage.console.print(f"\n[bold green]✓[/] order {number}, from a misspelt word to its records in Kafka")
