@@ -5,7 +5,16 @@ from typing import Annotated, Any
 from uuid import UUID
 
 from email_validator import SPECIAL_USE_DOMAIN_NAMES, EmailNotValidError, validate_email
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, PlainSerializer, StringConstraints
+from pydantic import (
+    AfterValidator,
+    AwareDatetime,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    PlainSerializer,
+    StringConstraints,
+)
 
 # Shops on private networks and people who try us out write to `.test` and `.local`: they know best.
 SPECIAL_USE_DOMAIN_NAMES.clear()
@@ -92,6 +101,21 @@ def _rfc3339(moment: datetime) -> str:
 
 Moment = Annotated[datetime, PlainSerializer(_rfc3339, return_type=str, when_used="json")]
 """A point in time, UTC, RFC 3339 in JSON."""
+
+
+def _written(value: Any) -> Any:
+    if isinstance(value, int | float):
+        raise ValueError('must be written out, like "2026-01-31T12:00:00Z"')
+    return value
+
+
+GivenMoment = Annotated[
+    AwareDatetime,
+    Field(strict=False),
+    BeforeValidator(_written),
+    PlainSerializer(_rfc3339, return_type=str, when_used="json"),
+]
+"""One that a client sends: RFC 3339 with its offset; a number could be seconds or milliseconds."""
 
 
 class Money(BaseModel):

@@ -2,9 +2,9 @@
 
 from typing import Annotated, Any, Final, Literal
 
-from pydantic import AwareDatetime, Field, StringConstraints
+from pydantic import Field, StringConstraints
 
-from schemas.base import Caller, Country, Moment, OneLine, Request, Schema
+from schemas.base import Caller, Country, GivenMoment, Moment, OneLine, Request, Schema
 
 SettingKey = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9_]*(\.[a-z][a-z0-9_]*)+$", max_length=100)]
 FlagName = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9_]*(\.[a-z][a-z0-9_]*)*$", max_length=100)]
@@ -81,8 +81,8 @@ class Rule(Request):
     countries: Annotated[list[Country], Field(max_length=250)] | None = None
     users: Annotated[list[_Someone], Field(max_length=1_000)] | None = None
     vendors: Annotated[list[_Someone], Field(max_length=1_000)] | None = None
-    from_: Annotated[AwareDatetime, Field(strict=False)] | None = Field(None, alias="from")
-    to: Annotated[AwareDatetime, Field(strict=False)] | None = None
+    from_: GivenMoment | None = Field(None, alias="from")
+    to: GivenMoment | None = None
     serve: bool | FlagName
 
 

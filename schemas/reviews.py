@@ -4,7 +4,7 @@ from typing import Annotated, Any, Literal, Self
 
 from pydantic import Field, StringConstraints, model_validator
 
-from schemas.base import Clean, Id, Line, Moment, OneLine, Request, Schema
+from schemas.base import Clean, GivenMoment, Id, Line, Moment, OneLine, Request, Schema
 
 ReviewStatus = Literal["pending", "approved", "rejected"]
 ReviewSort = Literal["newest", "helpful", "rating", "-rating"]
@@ -161,7 +161,7 @@ class ImportReview(Request):
     title: Annotated[str, StringConstraints(strip_whitespace=True, max_length=200), OneLine] = ""
     text: ReviewText
     verified: bool = False
-    created_at: Annotated[Moment, Field(strict=False)]
+    created_at: GivenMoment
 
 
 class ImportReviews(Request):

@@ -52,7 +52,10 @@ GOOD: dict[str, Any] = BODIES | {
     "add_shipment_event": {"status": "in_transit", "location": "Here"},
 }
 WRONG_NUMBERS = (1.5, "1", 2**63, -(2**63), 10**30, True, [1])
+WRONG_WEIGHTS = ("1", "", -1, 1e308, 10**30, True, [1], {"x": 1})
+"""For a number that may have decimals."""
 WRONG_TEXTS = (7, True, ["x"], {"x": 1}, "x" * 10_000, "with a \x00 in it")
+WRONGS: dict[type, tuple[Any, ...]] = {int: WRONG_NUMBERS, float: WRONG_WEIGHTS}
 LONG = {"description", "refresh_token"}
 """Fields that may be as long as 10,000 characters, or whose like is looked for elsewhere."""
 
@@ -80,7 +83,7 @@ def spoiled(body: Any) -> Iterator[tuple[str, Any]]:
     """The body with one thing wrong in it, once for each field and each wrong: the field's path, the body."""
     for at, value in leaves(body):
         path = ".".join(str(step) for step in at)
-        for wrong in WRONG_NUMBERS if type(value) is int else WRONG_TEXTS:
+        for wrong in WRONGS.get(type(value), WRONG_TEXTS):
             if type(wrong) is type(value) is bool or (at[-1] in LONG and isinstance(wrong, str) and len(wrong) > 100):
                 continue
             yield path, with_value(body, at, wrong)

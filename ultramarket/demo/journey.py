@@ -27,9 +27,9 @@ class Journey:
         finding.say_so(stage, product)
         order = buying.order(stage, buying.choose_shipping(stage))
         ordered_at = time.monotonic()
-        afterwards.show_figures(stage, administrator, product, figures, ordered_at)
         afterwards.review(stage, product)
         afterwards.show_mail(stage, email, order)
+        afterwards.show_figures(stage, administrator, product, figures, ordered_at)
         administering.change_price(stage, administrator, product)
         show_records(stage, order)
         number = order["number"]
