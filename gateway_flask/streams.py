@@ -6,6 +6,7 @@ https://html.spec.whatwg.org/multipage/server-sent-events.html
 import threading
 import time
 from collections.abc import Callable, Iterator
+from itertools import chain
 from typing import Any, Final
 
 import orjson
@@ -40,6 +41,20 @@ class Streams:
             stream_with_context(_events(event, first, look, every)),
             content_type=KIND,
             headers={"Cache-Control": "no-store", "X-Accel-Buffering": "no"},
+        )
+        response.call_on_close(self._free.release)
+        return response
+
+    def download(self, chunks: Iterator[bytes], content_type: str, name: str) -> Response:
+        """A file that is made while it is sent. Raises `ServiceUnavailable` when there are too many."""
+        first = next(chunks, b"")  # what can go wrong mostly does so here, while there is a status to say it with
+        if not self._free.acquire(blocking=False):
+            raise ServiceUnavailable(f"At most {self.most} streams at once")
+        request.environ[STREAMS] = True
+        response = Response(
+            stream_with_context(chain([first], chunks)),
+            content_type=content_type,
+            headers={"Cache-Control": "no-store", "Content-Disposition": f'attachment; filename="{name}"'},
         )
         response.call_on_close(self._free.release)
         return response

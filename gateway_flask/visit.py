@@ -48,7 +48,8 @@ class Visit:
             "session_id": self.session_id,
             "traceparent": self.traceparent,
         }
-        if request.environ["REQUEST_METHOD"] not in _READING:  # only what may change something is audited
+        reading = request.environ["REQUEST_METHOD"] in _READING and not request.path.endswith("/export")
+        if not reading:  # what may change something is audited, and what takes much along
             agent = request.environ.get("HTTP_USER_AGENT")
             carried["actor"] = audit.told(self.caller.email, self.caller.roles, request.remote_addr, agent)
         return carried

@@ -1,7 +1,7 @@
 """The audit trail as administrators read it."""
 
 from datetime import UTC
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, AwareDatetime, Field, StringConstraints
 
@@ -34,6 +34,12 @@ class AuditQuery(AuditFilter):
 
     page: Annotated[int, Field(ge=1, le=10_000)] = 1
     limit: Annotated[int, Field(ge=1, le=100)] = 20
+
+
+class AuditExport(AuditFilter):
+    """All entries that fit, the oldest first, as a file."""
+
+    format: Literal["csv", "jsonl"] = "csv"
 
 
 class AuditActor(Schema):

@@ -19,8 +19,9 @@ from schemas.events.orders import (
 from services.audit.domain import body_of, order_step
 from services.audit.settings import AuditSettings
 from services.audit.store import AuditStore
-from services.chassis import clock
+from services.chassis import audit, clock
 from services.chassis.batches import on_batch
+from services.chassis.envelopes import envelope
 from services.chassis.events import on_event
 from services.chassis.rpc import rpc
 from services.chassis.service import Configured, Service
@@ -63,7 +64,15 @@ class AuditService(Service):
         after: Annotated[int, Field(ge=0)] = 0,
         limit: Annotated[int, Field(ge=1, le=2000)] = 500,
     ) -> list[dict[str, Any]]:
-        """The next `limit` entries behind number `after`, the oldest first: for taking all of them along."""
+        """The next `limit` entries behind number `after`, the oldest first: for taking all of them along.
+
+        That somebody begins to take them along is an entry itself.
+        """
+        if after == 0:
+            asked = query.model_dump(mode="json", by_alias=True, exclude_none=True)
+            record = audit.record("audit.export", ("audit", "entries"), None, asked)
+            told = ActionRecorded.from_envelope(envelope(record))
+            self.store.append([(told.meta.id, body_of(told.meta, told))])
         return list(self.store.after(query, after, limit))
 
     @rpc

@@ -1,7 +1,10 @@
 """What administrators, vendors and people who sign in do is in the trail, with who, what and where from."""
 
+import csv
+import io
 from typing import Any
 
+import orjson
 import pytest
 
 from tests.support.shop import Client, Shop, eventually, new_key
@@ -93,3 +96,24 @@ def test_a_bad_filter_is_named(shop: Shop, wrong: dict[str, str]) -> None:
     refused = shop.admin("GET", "/audit", params=wrong)
 
     assert (refused.status, refused.error["details"][0]["field"]) == (422, next(iter(wrong)))
+
+
+def test_the_trail_is_taken_along_as_a_file_and_that_is_recorded(shop: Shop) -> None:
+    sku = shop.product(stock=0)
+    for _ in range(3):
+        shop.adjust(sku, 1)
+    assert len(entries(shop, 3, resource_type="sku", resource_id=sku)) == 3
+    wanted = {"resource_type": "sku", "resource_id": sku}
+
+    as_csv = shop.admin("GET", "/audit/export", params=wanted)
+    as_lines = shop.admin("GET", "/audit/export", params={**wanted, "format": "jsonl"})
+
+    rows = list(csv.DictReader(io.StringIO(as_csv.raw.decode())))
+    assert [(row["action"], row["resource_id"]) for row in rows] == [("stock.adjust", sku)] * 3
+    assert as_csv.headers["Content-Disposition"] == 'attachment; filename="audit.csv"'
+    lines = [orjson.loads(line) for line in as_lines.raw.splitlines()]
+    assert [line["seq"] for line in lines] == [int(row["seq"]) for row in rows]
+    [newest, *_] = entries(shop, action="audit.export")
+    assert newest["actor"]["roles"] == ["ADMIN"]
+    assert {change["field"]: change["after"] for change in newest["changes"]} == wanted
+    assert shop.member("VENDOR")("GET", "/audit/export").status == 403
