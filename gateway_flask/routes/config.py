@@ -5,6 +5,7 @@ from flask import Response, request
 from gateway_flask import etag
 from gateway_flask.api import Api
 from gateway_flask.envelope import ok
+from gateway_flask.exposures import expose
 from gateway_flask.identity import Who
 from gateway_flask.routes.paths import FlagPath, SettingPath
 from gateway_flask.rpc import call
@@ -32,7 +33,9 @@ def get_flags(query: FlagQuery) -> Response:
     key = who.user_id or query.subject or cart_id() or request.remote_addr
     vendor = who.user_id if "VENDOR" in who.roles else None
     subject = Subject(key, who.user_id, frozenset(who.roles), query.country, vendor)
-    return ok({"flags": config.all_flags(subject)}, "Flags")
+    values = config.all_flags(subject)
+    expose(values, subject)
+    return ok({"flags": values}, "Flags")
 
 
 @api.get("/flag-definitions", reply=FlagState, many=True, who=Who.ADMIN)

@@ -76,3 +76,10 @@ class CustomTracked(Behaviour, source="behaviour", subject="session_id", version
 
 class SessionIdentified(Behaviour, source="behaviour", subject="session_id", version=1):
     """The visitor has signed in: the visit is the customer's from its beginning."""
+
+
+class FlagExposed(Behaviour, source="behaviour", subject="session_id", version=1):
+    """A visitor was given this value of a flag that is being tried out. `session_id`: what its rollout goes by."""
+
+    flag: str
+    value: str

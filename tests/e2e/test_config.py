@@ -5,6 +5,7 @@ from typing import Any
 
 import pytest
 
+from tests.support.records import Topic
 from tests.support.shop import Shop, eventually, new_key
 
 THRESHOLD = "inventory.low_stock_threshold"
@@ -136,3 +137,18 @@ def test_only_administrators_change_or_see_definitions(shop: Shop) -> None:
     assert customer("GET", "/config/settings").status == 403
     assert customer("PUT", "/config/flags/reviews", {"enabled": False, "default": True}).status == 403
     assert shop.guest()("GET", "/config/flag-definitions").status == 401
+
+
+def test_who_got_which_variant_is_told_to_analytics(shop: Shop) -> None:
+    name, visitor = f"test_{new_key()[:8]}", f"visitor-{new_key()}"
+    topic = Topic("analytics-events")
+    body = {"enabled": True, "variants": {"blue": 1, "green": 1}, "default": "blue"}
+    shop.admin("PUT", f"/config/flags/{name}", body)
+    flags = lambda: shop.guest()("GET", "/config/flags", params={"subject": visitor}).data["flags"]  # noqa: E731
+    assert eventually(lambda: name in flags(), 2)
+
+    events = topic.of(visitor, "flag_exposed")
+    topic.close()
+
+    mine = [event["data"] for event in events if event["data"]["flag"] == name]
+    assert [(one["value"], one["session_id"]) for one in mine] == [(flags()[name], visitor)]
