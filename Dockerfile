@@ -19,5 +19,5 @@ COPY kafka_bridge kafka_bridge
 COPY ultramarket ultramarket
 RUN python -m compileall -q /app
 USER ultramarket
-EXPOSE 3000-3016
+EXPOSE 3000-3017
 CMD ["python", "-m", "gateway_flask"]
