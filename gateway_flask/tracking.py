@@ -18,9 +18,9 @@ from prometheus_client import Counter
 from pydantic import ValidationError
 
 from gateway_flask.visit import cart_id
-from schemas.analytics import RejectedEvent, Tracked, TrackedEvent, TrackRequest
 from schemas.events import behaviour
 from schemas.events.base import EVENTS
+from schemas.tracking import RejectedEvent, Tracked, TrackedEvent, TrackRequest
 from services.chassis import clock, ids
 from services.chassis.envelopes import envelope
 from services.chassis.errors import ValidationFailed

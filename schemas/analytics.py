@@ -1,11 +1,11 @@
 """Figures of the shop: what is asked, what is replied."""
 
 from datetime import UTC, date, datetime
-from typing import Annotated, Any, Literal
+from typing import Annotated, Literal
 
-from pydantic import AfterValidator, ConfigDict, Field, StringConstraints
+from pydantic import AfterValidator, Field, StringConstraints
 
-from schemas.base import Currency, Id, Line, Moment, Money, Request, Schema
+from schemas.base import Currency, Moment, Money, Schema
 
 Interval = Literal["hour", "day", "week", "month"]
 Group = Literal["product", "category", "vendor", "country", "customer"]
@@ -295,140 +295,3 @@ class Live(Schema):
 
     minutes: list[LiveMinute]
     top_products: list[LiveProduct]
-
-
-# ---- reports -----------------------------------------------------------------------------------------------------
-
-Measure = Literal[
-    "orders", "units", "gross", "discounts", "refunds", "net", "tax", "shipping", "average_order", "customers"
-]
-Dimension = Literal["hour", "day", "week", "month", "product", "category", "vendor", "country", "customer"]
-Filters = Annotated[list[Annotated[str, StringConstraints(min_length=1, max_length=120)]], Field(max_length=100)]
-
-
-def _each_once(names: list[Any]) -> list[Any]:
-    if len(set(names)) != len(names):
-        raise ValueError("names something twice")
-    return names
-
-
-class ReportFilters(Request):
-    """Only what belongs to one of these; what is left out is not looked at."""
-
-    product: Filters | None = None
-    category: Filters | None = None
-    vendor: Filters | None = None
-    country: Filters | None = None
-    customer: Filters | None = None
-
-
-class ReportPeriod(Request):
-    """Either fixed days, or so many days before the run."""
-
-    from_: DayOrMoment | None = Field(None, alias="from")
-    to: DayOrMoment | None = None
-    last_days: Annotated[int, Field(ge=1, le=1830)] | None = None
-
-
-class ReportRequest(Request):
-    """What a report shows."""
-
-    name: Line
-    measures: Annotated[list[Measure], Field(min_length=1, max_length=10), AfterValidator(_each_once)]
-    dimensions: Annotated[list[Dimension], Field(max_length=3, default_factory=list), AfterValidator(_each_once)]
-    filters: ReportFilters = ReportFilters()
-    period: ReportPeriod = ReportPeriod()
-    currency: Currency | None = None
-    schedule: Literal["none", "daily", "weekly", "monthly"] = "none"
-    format: Literal["json", "csv"] = "json"
-
-
-class LastRun(Schema):
-    at: Moment
-    rows: int
-    url: str
-    """Where the result is."""
-
-
-class Report(Schema):
-    """A definition that is kept, and its last result."""
-
-    model_config = ConfigDict(json_schema_extra={"title": "Report"})
-
-    id: Id
-    name: str
-    measures: list[Measure]
-    dimensions: list[Dimension]
-    filters: ReportFilters
-    period: ReportPeriod
-    currency: Currency | None = None
-    schedule: Literal["none", "daily", "weekly", "monthly"]
-    format: Literal["json", "csv"]
-    owner_id: Id
-    next_run_at: Moment | None = None
-    last_run: LastRun | None = None
-    created_at: Moment
-
-
-class ReportQuery(Schema):
-    page: Annotated[int, Field(ge=1, le=1_000)] = 1
-    limit: Annotated[int, Field(ge=1, le=100)] = 20
-
-
-class ReportResult(Schema):
-    """Rows in the order of the columns. Money in minor units of `currency`."""
-
-    report_id: Id
-    name: str
-    at: Moment
-    currency: Currency
-    columns: list[str]
-    rows: list[list[str | int | float | None]]
-    truncated: bool
-    """There were more than 10,000."""
-
-
-# ---- tracking ----------------------------------------------------------------------------------------------------
-
-SessionId = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9_.:\-]{1,128}$")]
-Word = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=200)]
-
-
-class TrackedEvent(Schema):
-    """Something that a visitor did. `product_view` names its product, `search` its query, `custom` its name;
-    `add_to_cart` and `click` name a product or a SKU.
-    """
-
-    type: Literal["page_view", "product_view", "add_to_cart", "search", "click", "custom"]
-    at: Annotated[datetime, Field(json_schema_extra={"format": "date-time"})]
-    product_id: Word | None = None
-    sku: Word | None = None
-    query: Word | None = None
-    position: Annotated[int, Field(ge=1, le=10_000)] | None = None
-    quantity: Annotated[int, Field(ge=1, le=10_000)] | None = None
-    name: Word | None = None
-    properties: Annotated[dict[str, str | int | float | bool | None], Field(max_length=30)] | None = None
-
-
-class TrackRequest(Request):
-    """What a visitor did. Each event is judged by itself."""
-
-    session_id: SessionId
-    anonymous_id: SessionId | None = None
-    consent: bool | None = None
-    """False: the events are counted, but belong to nobody and to no visit."""
-    sent_at: Annotated[str, StringConstraints(max_length=40), AfterValidator(_day_or_moment)] | None = None
-    """The visitor's clock at sending: how far it is off ours is then known and taken out."""
-    events: Annotated[list[dict[str, Any]], Field(min_length=1, max_length=100)]
-
-
-class RejectedEvent(Schema):
-    index: int
-    message: str
-
-
-class Tracked(Schema):
-    """What was taken; it is counted within seconds."""
-
-    accepted: int
-    rejected: list[RejectedEvent]

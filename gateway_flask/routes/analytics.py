@@ -23,10 +23,6 @@ from schemas.analytics import (
     Live,
     Payments,
     PeriodQuery,
-    Report,
-    ReportQuery,
-    ReportRequest,
-    ReportResult,
     Sales,
     SalesQuery,
     SearchFigures,
@@ -34,6 +30,7 @@ from schemas.analytics import (
     TopProduct,
     TopQuery,
 )
+from schemas.reports import Report, ReportQuery, ReportRequest, ReportResult
 
 api = Api("analytics", "Analytics", "What was sold, seen, looked for and left behind; reports.", "/analytics")
 

@@ -7,7 +7,7 @@ from gateway_flask.api import Api
 from gateway_flask.envelope import ok
 from gateway_flask.identity import Who
 from gateway_flask.visit import visit
-from schemas.analytics import Tracked, TrackRequest
+from schemas.tracking import Tracked, TrackRequest
 
 api = Api("events", "Events", "What visitors do, for the figures.", "/events")
 

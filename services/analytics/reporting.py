@@ -5,8 +5,8 @@ from typing import Any
 
 import structlog
 
-from schemas.analytics import ReportFilters, ReportRequest
 from schemas.base import Caller
+from schemas.reports import ReportFilters, ReportRequest
 from services.analytics.book.lines import report_rows
 from services.analytics.domain import reports
 from services.analytics.store import AnalyticsStore

@@ -3,16 +3,9 @@
 from datetime import timedelta
 from typing import Any, Final
 
-from schemas.analytics import (
-    CohortQuery,
-    CurrencyQuery,
-    PeriodQuery,
-    ReportQuery,
-    ReportRequest,
-    SalesQuery,
-    TopQuery,
-)
+from schemas.analytics import CohortQuery, CurrencyQuery, PeriodQuery, SalesQuery, TopQuery
 from schemas.base import Caller, Id
+from schemas.reports import ReportQuery, ReportRequest
 from services.analytics import reporting
 from services.analytics.answers import Answers
 from services.analytics.settings import AnalyticsSettings

@@ -7,7 +7,7 @@ from datetime import datetime, timedelta
 from fractions import Fraction
 from typing import Any, Final
 
-from schemas.analytics import ReportRequest
+from schemas.reports import ReportRequest
 from services.analytics.domain import periods
 from services.analytics.domain.calendar import Calendar
 from services.analytics.domain.periods import Period

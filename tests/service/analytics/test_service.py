@@ -9,8 +9,9 @@ from typing import Any
 import pytest
 from nameko.testing.services import worker_factory
 
-from schemas.analytics import CurrencyQuery, PeriodQuery, ReportRequest, SalesQuery, TopQuery
+from schemas.analytics import CurrencyQuery, PeriodQuery, SalesQuery, TopQuery
 from schemas.base import Caller
+from schemas.reports import ReportRequest
 from services.analytics import reporting
 from services.analytics.book.counting import count
 from services.analytics.book.sets import Book
