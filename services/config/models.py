@@ -10,7 +10,7 @@ def _changed() -> tuple[Column[object], ...]:
     return (
         Column("version", Integer, nullable=False),
         Column("author", Text),
-        Column("at", DateTime(timezone=True), nullable=False, server_default=func.now()),
+        Column("at", DateTime(timezone=True), nullable=False, server_default=func.now(), onupdate=func.now()),
     )
 
 

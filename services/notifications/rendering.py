@@ -1,7 +1,8 @@
 """Templates: Jinja2, sandboxed, HTML escaped; each message as HTML, as text, and in one short line.
 
 A kind's texts are in `texts/LOCALE.json` (what a locale lacks is said in English) and go into one layout; a kind with
-a layout of its own has `templates/KIND.html` and `KIND.txt`. An administrator's version replaces the texts.
+a layout of its own has `templates/KIND.html` and `KIND.txt`. An administrator's version replaces the texts, and such a
+kind then has the layout of all others, unless only its subject or short line was changed.
 """
 
 from collections.abc import Mapping
@@ -57,7 +58,8 @@ def render(message: Message, shop_name: str, shop_url: str, changed: Mapping[str
     texts = {**texts_of(message.kind, message.locale), **(changed or {})}
     said = {name: _filled(value, facts) for name, value in texts.items()}
     subject = one_line(message.subject or said["subject"])
-    layout = message.kind if changed is None and f"{message.kind}.html" in _own_layouts() else "message"
+    rewritten = set(changed or {}) - {"subject", "short"}
+    layout = message.kind if not rewritten and f"{message.kind}.html" in _own_layouts() else "message"
     everything = {**facts, "rows": [], "button": None, **said, "subject": subject}
     return Rendered(
         subject=subject,

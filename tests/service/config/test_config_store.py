@@ -61,13 +61,14 @@ def test_of_eight_changes_of_one_version_one_wins(desk: Desk) -> None:
 
 
 def test_an_earlier_value_comes_back_as_a_new_version(desk: Desk) -> None:
-    desk.set(7, 0)
+    first = desk.set(7, 0)
     desk.set(9, 1)
 
     back = desk("roll_back", key=KEY, version=1, reason="too many", caller=ADMIN)
     desk("roll_back", key=KEY, version=0, reason="as it was", caller=ADMIN)
 
     assert (back["value"], back["version"]) == (7, 3)
+    assert back["updated_at"] > first["updated_at"]
     history = [SettingChange.model_validate(one) for one in desk("history", key=KEY)]
     assert [(one.version, one.value, one.author, one.reason) for one in history] == [
         (4, None, "ada", "as it was"),

@@ -16,10 +16,11 @@ from schemas.events.base import Event, EventMeta
 from schemas.events.orders import OrderConfirmed
 from services.notifications.domain import drafts
 from services.notifications.domain.formatting import address_lines, one_line, spoken
+from services.notifications.domain.kinds import KINDS
 from services.notifications.domain.messages import Draft, Message
 from services.notifications.providers.interface import AddressRefused
 from services.notifications.providers.mime import compose
-from services.notifications.rendering import Rendered, render
+from services.notifications.rendering import EXAMPLES, Rendered, render
 
 SENDER = "UltraMarket <orders@ultramarket.example>"
 ADDRESS = {"name": "Ada", "line1": "1 Main St", "city": "Springfield", "postal_code": "62704", "country": "US"}
@@ -215,3 +216,14 @@ def test_whatever_a_mail_says_comes_out_as_it_went_in(subject: str, text: str) -
 
 def lines(text: str) -> list[str]:
     return text.replace("\r\n", "\n").replace("\r", "\n").removesuffix("\n").split("\n")
+
+
+@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("name", ["subject", "heading", "short"])
+def test_of_any_kind_one_text_alone_can_be_changed(kind: str, name: str) -> None:
+    message = Message("m", kind, "email", "ada@example.com", "ada@example.com", "", EXAMPLES)
+
+    mail = render(message, "Shop", "https://shop.example", {name: "Changed {{ shop_name }}"})
+
+    assert "Changed Shop" in {"subject": mail.subject, "heading": mail.html, "short": mail.short}[name]
+    assert "None" not in mail.text
