@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from tests.support.instance import Instance
+from tests.support.shop import Shop, eventually
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -38,10 +39,16 @@ def test_the_first_order_of_the_readme() -> None:
 
 
 @pytest.mark.timeout(300)
-def test_the_tour() -> None:
+def test_the_tour(shop: Shop) -> None:
+    wrong_words = lambda: shop.guest()("GET", "/search?q=iphne").data  # noqa: E731
+    assert eventually(lambda: wrong_words()["did_you_mean"], 20), "the search engine is not awake"
+
     output = typed(ROOT / "docs" / "tour.md", 280)
     expected = (
         "304 Not Modified",
+        "did_you_mean: iphone",
+        "iPhone 5s",
+        "'slug': 'smartphones'",
         "one order: UM-",
         "NOT_FOUND",
         "VALIDATION_ERROR",
@@ -51,6 +58,21 @@ def test_the_tour() -> None:
         "PRECONDITION_FAILED",
         "partially_refunded",
         "UltraPost",
+        "200 image/webp",
+        "verified: True",
+        "Holds tea",
+        "'average': 5.0, 'count': 1",
+        "Thank you for your review",
+        "kinds.order_shipped.email",
+        '"accepted":2,"rejected":[{"index":2',
+        "'name': 'paid'",
+        '"action": "product.update"',
+        "The trail is whole",
+        "and the chain holds",
+        "must be at most 3",
+        "as it was",
+        "Reviews are switched off",
+        "reviews is on",
         "194 unchanged",
         ">>> 1900",
         "order_confirmed UM-",
