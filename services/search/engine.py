@@ -22,7 +22,8 @@ with without("redis"):
 
 T = TypeVar("T")
 
-BREAK_AFTER_FAILURES = 5
+BREAK_AFTER_FAILURES = 20
+"""In a row: more than come together when a busy machine stops for a moment."""
 BUSY_SECONDS = 3.0
 """The longest wait for an engine that answers, but slowly."""
 

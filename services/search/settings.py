@@ -10,5 +10,5 @@ class SearchSettings(Settings):
         0.2, gt=0, le=10, description="how long the engine may say nothing at all before the catalogue answers instead"
     )
     search_rest_seconds: float = Field(
-        2.0, gt=0, le=60, description="how long the engine is left alone after five failures in a row"
+        2.0, gt=0, le=60, description="how long the engine is left alone after twenty failures in a row"
     )

@@ -62,11 +62,11 @@ def test_an_engine_that_hangs_costs_nobody_more_than_a_moment(warm: Client, inst
     assert pid is not None
     os.kill(pid, signal.SIGSTOP)
     try:
-        times = [_timed(warm) for _ in range(10)]
+        times = [_timed(warm) for _ in range(25)]
     finally:
         os.kill(pid, signal.SIGCONT)
 
     assert all(reply.data["degraded"] for _, reply in times)
     assert max(seconds for seconds, _ in times) < 0.4
-    assert max(seconds for seconds, _ in times[6:]) < 0.1
+    assert max(seconds for seconds, _ in times[21:]) < 0.1
     assert eventually(lambda: not _search(warm).data["degraded"], 20)

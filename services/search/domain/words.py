@@ -2,6 +2,7 @@
 
 import re
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Final
 
 from services.chassis.words import fold, split, stem
@@ -32,6 +33,7 @@ class Asked:
     max_price: int | None = None
 
 
+@lru_cache(maxsize=2_000)
 def read(text: str) -> Asked:
     """`Phone under 500` → phone, at most 50000. Amounts are in whole units of the shop's currency."""
     folded = fold(text)
