@@ -19,7 +19,7 @@ from ultramarket.servers import Server, local
 from ultramarket.supervision import Supervisor, answers
 
 SERVER_SECONDS: Final = 120
-SERVICE_SECONDS: Final = 60
+SERVICE_SECONDS: Final = 180
 POLL_SECONDS: Final = 0.1
 LIVES: Final = 5
 """So many starts one after the other are no start."""
