@@ -1,5 +1,7 @@
 """`python -m gateway_flask`: serve until told to stop, then finish what runs."""
 
+import services.slim  # noqa: F401, I001 - before everything else
+
 import os
 import resource
 from typing import Final

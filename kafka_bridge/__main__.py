@@ -1,12 +1,14 @@
 """Run the bridge: `python -m kafka_bridge`. Ends on SIGTERM when what is on its way has arrived."""
 
+import services.slim  # noqa: F401, I001 - before everything else
+
 import signal
 
 import structlog
 
 from kafka_bridge.bridge import Bridge
 from kafka_bridge.settings import BridgeSettings
-from services.chassis import logs
+from services.chassis import logs, memory
 from services.chassis.probe import serve
 from services.chassis.registry import BRIDGE, port_of
 from services.chassis.settings import load
@@ -20,6 +22,7 @@ def main() -> None:
         signal.signal(wanted, lambda *_: bridge.stopping.set())
     serve(BRIDGE, settings.bind_host, port_of(BRIDGE, settings.port_base), bridge.health)
     structlog.get_logger().info("started")
+    memory.settle()
     bridge.run()
 
 

@@ -14,7 +14,7 @@ import eventlet
 import structlog
 from nameko.runners import ServiceRunner
 
-from services.chassis import logs, tracing
+from services.chassis import logs, memory, tracing
 from services.chassis.health import serve_health
 from services.chassis.live import config
 from services.chassis.registry import port_of
@@ -77,6 +77,7 @@ def serve(services: dict[type[Service], int], settings: Settings) -> None:
     signal.signal(signal.SIGTERM, stop)
     signal.signal(signal.SIGINT, stop)
     runner.start()
+    memory.settle()
     log.info("started", services=names, pid=os.getpid())
     runner.wait()
     log.info("stopped", services=names)

@@ -6,6 +6,8 @@ request can be followed through the logs and to its Kafka records.
 
 from typing import Any
 
+from services.chassis import imports
+
 _tracer: Any = None
 
 
@@ -14,6 +16,7 @@ def configure(process: str, endpoint: str) -> None:
     global _tracer
     if not endpoint:
         return
+    imports.find("opentelemetry")
     from opentelemetry.exporter.otlp.proto.http.trace_exporter import OTLPSpanExporter
     from opentelemetry.sdk.resources import Resource
     from opentelemetry.sdk.trace import TracerProvider

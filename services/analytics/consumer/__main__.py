@@ -1,5 +1,7 @@
 """Run the consumer: `python -m services.analytics.consumer`. Ends on SIGTERM when its batch is counted."""
 
+import services.slim  # noqa: F401, I001 - before everything else
+
 import signal
 import sys
 
@@ -9,7 +11,7 @@ from services.analytics.book.sets import DATABASE
 from services.analytics.consumer.reader import Reader
 from services.analytics.consumer.records import ALL_TOPICS
 from services.analytics.settings import AnalyticsSettings
-from services.chassis import logs
+from services.chassis import logs, memory
 from services.chassis.probe import serve
 from services.chassis.registry import ANALYTICS_CONSUMER, port_of
 from services.chassis.settings import load
@@ -26,6 +28,7 @@ def main(arguments: list[str]) -> None:
     port = port_of(ANALYTICS_CONSUMER, settings.port_base)
     serve(ANALYTICS_CONSUMER, settings.bind_host, port, reader.health)
     structlog.get_logger().info("started")
+    memory.settle()
     reader.run()
 
 

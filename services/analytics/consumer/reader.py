@@ -5,7 +5,6 @@ assigned. A partition's offset moves in the transaction that counts its records,
 thinks it is; so a process that lost its partitions and doesn't know it yet counts nothing.
 """
 
-import ctypes
 import threading
 import time
 from collections.abc import Callable, Sequence
@@ -23,7 +22,7 @@ from services.analytics.book.sets import DATABASE, Book, Document, connect, curr
 from services.analytics.consumer.records import ALL_TOPICS, Batch, Partition, batch_of
 from services.analytics.consumer.telemetry import BATCH_SECONDS, BEHIND_SECONDS, LAG
 from services.analytics.settings import AnalyticsSettings
-from services.chassis import clock
+from services.chassis import clock, memory
 
 WAIT_SECONDS: Final = 0.25
 RETRY_SECONDS: Final = 0.5
@@ -154,9 +153,7 @@ class Reader:
             self._was_behind = True
         elif self._was_behind:
             self._was_behind = False
-            trim = getattr(ctypes.CDLL(None), "malloc_trim", None)
-            if trim is not None:
-                trim(0)
+            memory.trim()
 
     def _measure(self, moved: dict[Partition, tuple[int, int]]) -> None:
         for (topic, number), (_, following) in moved.items():

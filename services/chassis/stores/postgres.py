@@ -4,6 +4,8 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any, ClassVar, Generic, TypeVar
 
+from eventlet.patcher import is_monkey_patched
+from eventlet.support.psycopg2_patcher import make_psycopg_green
 from nameko_sqlalchemy.database import DB_URIS_KEY, Database
 from sqlalchemy import Connection, Engine, and_, bindparam, create_engine, delete, insert, select, text, update
 from sqlalchemy.dialects.postgresql import insert as pg_insert
@@ -187,6 +189,8 @@ class Postgres(Database, Generic[S]):
         uris = self.container.config.setdefault(DB_URIS_KEY, {})
         uris[f"{service}:{self.store_class.__name__}"] = url.replace("{", "{{").replace("}", "}}")
         self.engine_options = engine_options(settings.workers)
+        if is_monkey_patched("socket"):  # not done by `services.green`: other services do without psycopg2
+            make_psycopg_green()
         super().setup()
         self.store = self.store_class(self.engine)
         self.relay = PostgresRelay(
