@@ -206,7 +206,8 @@ class ReviewsService(Service):
             self.store.knowing.forget_picture(event.file_id)
 
     def _learn(self, event: ProductEvent) -> None:
-        facts = {"slug": event.slug, "title": event.title, "vendor_id": event.vendor_id}
+        facts = {name: getattr(event, name) for name in ("slug", "title", "vendor_id")}
+        facts["on_offer"] = not isinstance(event, ProductArchived)
         self.store.knowing.learn_product(event.product_id, facts, event.meta.sequence or 0)
 
     def _note_bought(self, event: OrderConfirmed | OrderDelivered) -> None:
@@ -220,7 +221,7 @@ class ReviewsService(Service):
         if (known := self.store.knowing.product(id_or_slug)) is not None:
             return known
         found = self.products.get_product(id_or_slug=id_or_slug)
-        facts = {name: found[name] for name in ("slug", "title", "vendor_id")}
+        facts = {name: found[name] for name in ("slug", "title", "vendor_id")} | {"on_offer": True}
         self.store.knowing.learn_product(found["id"], facts, found["version"])
         return {"_id": found["id"], **facts}
 

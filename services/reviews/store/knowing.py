@@ -36,7 +36,10 @@ class Knowing:
     # ---- products ------------------------------------------------------------------------------------------------
 
     def learn_product(self, product_id: str, facts: Document, sequence: int) -> None:
-        """Believe what is said of a product unless we know something newer. `facts`: slug, title, vendor_id."""
+        """Believe what is said of a product unless we know something newer.
+
+        `facts`: slug, title, vendor_id, on_offer.
+        """
         with suppress(DuplicateKeyError):  # a newer one is known
             self.products.update_one(
                 {"_id": product_id, "sequence": {"$lt": sequence}},
@@ -45,9 +48,10 @@ class Knowing:
             )
 
     def product(self, id_or_slug: str) -> Document | None:
-        """A product that we have heard of."""
-        key = {"_id": id_or_slug} if is_id(id_or_slug) else {"slug": id_or_slug}
-        return self.products.find_one(key)
+        """A product that we have heard of. A slug names the newest on offer: a deleted one's may be taken."""
+        if is_id(id_or_slug):
+            return self.products.find_one({"_id": id_or_slug})
+        return self.products.find_one({"slug": id_or_slug}, sort=[("on_offer", -1), ("_id", -1)])
 
     # ---- purchases -----------------------------------------------------------------------------------------------
 

@@ -10,7 +10,7 @@ import pytest
 from schemas.base import Caller
 from schemas.events.files import FileDeleted, FileStored
 from schemas.events.orders import OrderCancelled, OrderConfirmed, OrderLine, Totals
-from schemas.events.products import ProductUpdated
+from schemas.events.products import ProductArchived, ProductCreated, ProductEvent, ProductUpdated
 from services.chassis.errors import Conflict, DomainError, Forbidden, NotFound, ValidationFailed
 from services.chassis.ids import new_id
 from services.chassis.live import config
@@ -263,6 +263,24 @@ def test_the_vendor_answers(desk: Desk) -> None:
         desk.call("reply", review_id=review_id, text="Buy mine", caller=rival)
     desk.service.know_product_better(published(news, sequence=2))
     assert desk.call("reply", review_id=review_id, text="Mine now", caller=rival)["reply"]["text"] == "Mine now"
+
+
+def test_a_slug_is_that_of_the_product_on_offer(desk: Desk) -> None:
+    first, second = sorted([new_id(), new_id()])
+    slug = f"mug-{first}"
+
+    def news(kind: type[ProductEvent], product_id: str, sequence: int) -> Any:
+        said = kind(product_id=product_id, slug=slug, title="Mug", status="active", skus=())
+        return published(said, sequence=sequence)
+
+    desk.service.meet_product(news(ProductCreated, first, 1))
+    old = desk.review(slug, desk.customer(first))
+    desk.service.know_archived_product(news(ProductArchived, first, 2))
+    assert desk.listed(slug) == [old["id"]]
+    desk.service.meet_product(news(ProductCreated, second, 1))
+
+    assert desk.listed(slug) == []
+    assert desk.review(slug, desk.customer(second))["product_id"] == second
 
 
 def test_pictures_are_the_authors_own(desk: Desk) -> None:
