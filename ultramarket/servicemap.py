@@ -84,6 +84,7 @@ def write() -> list[Path]:
 def _room(name: str, routes: tuple[str, ...]) -> Room:
     from schemas.events.audit import ActionRecorded
     from schemas.export import every_event
+
     warnings.filterwarnings("ignore", message=r"\s*Eventlet is deprecated")
     from services.chassis.runner import service_class
 
