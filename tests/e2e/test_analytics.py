@@ -11,8 +11,8 @@ import requests
 
 from tests.support.shop import Client, Shop, eventually, new_key
 
-SOON = 5.0
-"""Seconds within which an event is in the figures."""
+SOON = 30.0
+"""Seconds that a busy machine may take; how soon it mostly is, the demo shows."""
 
 
 def now(**ago: float) -> str:
@@ -327,6 +327,8 @@ def test_a_session_becomes_the_customers_at_sign_in(shop: Shop) -> None:
     buyer.add(sku)
     buyer.order()
 
-    after = eventually(lambda: (n := steps(shop))["paid"] > before["paid"] and n, SOON)
+    def more() -> tuple[int, int]:
+        after = steps(shop)
+        return after["view"] - before["view"], after["paid"] - before["paid"]
 
-    assert after["view"] - before["view"] == after["paid"] - before["paid"]
+    assert eventually(lambda: more()[1] >= 1 and more()[0] == more()[1], SOON), more()

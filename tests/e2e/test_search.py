@@ -9,7 +9,7 @@ import pytest
 
 from tests.support.shop import Client, Shop, eventually, new_key
 
-SOON = 2.0
+SOON = 20.0
 """Seconds from a change to its being found."""
 
 
