@@ -33,6 +33,8 @@ from services.chassis.settings import load
 
 MAIN_PID: Final = "ULTRAMARKET_GATEWAY_MAIN_PID"
 """Where granian's main process leaves its pid for its workers."""
+CONFIG_SECONDS: Final = 1.0
+"""How long a start waits for the flags in force; without config it goes by the last known ones."""
 _PR_SET_PDEATHSIG: Final = 1
 """prctl(2)."""
 
@@ -77,7 +79,7 @@ def main() -> Any:
     _die_with_parent()
     settings = load(GatewaySettings)
     logs.configure("gateway", settings.log_level)
-    config.follow(settings.amqp_url, os.environ.get("ULTRAMARKET_HOME"))
+    config.follow(settings.amqp_url, os.environ.get("ULTRAMARKET_HOME")).wait(CONFIG_SECONDS)
     return whole(create_app(settings))
 
 

@@ -25,6 +25,9 @@ from services.chassis.wire import use_orjson
 STOP_SECONDS = 10
 """What runs when a stop is asked for may finish within this time."""
 
+CONFIG_SECONDS = 1.0
+"""How long a start waits for the settings and flags in force; without config it goes by the last known ones."""
+
 log = structlog.get_logger()
 
 
@@ -65,7 +68,7 @@ def serve(services: dict[type[Service], int], settings: Settings) -> None:
     logs.configure("+".join(names), settings.log_level)
     tracing.configure("+".join(names), settings.otlp_endpoint)
     use_orjson()
-    config.follow(settings.amqp_url, os.environ.get("ULTRAMARKET_HOME"))
+    following = config.follow(settings.amqp_url, os.environ.get("ULTRAMARKET_HOME"))
     runner = ServiceRunner(nameko_config(settings))
     for service, port in services.items():
         runner.add_service(service)
@@ -76,6 +79,8 @@ def serve(services: dict[type[Service], int], settings: Settings) -> None:
 
     signal.signal(signal.SIGTERM, stop)
     signal.signal(signal.SIGINT, stop)
+    if "config" not in names and not following.wait(CONFIG_SECONDS):
+        log.info("config_is_away")
     runner.start()
     memory.settle()
     log.info("started", services=names, pid=os.getpid())

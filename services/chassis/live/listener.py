@@ -32,6 +32,10 @@ class Listener:
     def start(self) -> None:
         threading.Thread(target=self._run, name="live-config", daemon=True).start()
 
+    def wait(self, seconds: float) -> bool:
+        """Until everything was read, so that a process begins with what is in force; False when config is away."""
+        return self.current.wait(seconds)
+
     def stop(self) -> None:
         self._ending = True
 

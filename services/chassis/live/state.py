@@ -1,6 +1,7 @@
 """The last known settings and flags of this process, kept in a file beside the instance for the next start."""
 
 import contextlib
+import fcntl
 import os
 import threading
 from pathlib import Path
@@ -14,6 +15,9 @@ from schemas.config import KILL_SWITCHES, ON, SETTINGS, FlagWrite
 from services.chassis.live.rules import parsed
 
 log = structlog.get_logger()
+
+Known = dict[str, tuple[Any, int]]
+"""(value, version) by name."""
 
 
 class State:
@@ -42,17 +46,13 @@ class State:
             self._definitions = {**self._definitions, **renewed}
             self.flags = {**self.flags, **_readable(renewed)}
             if changed or renewed:
-                self._keep()
+                self._keep(changed, renewed)
 
     def recall(self) -> None:
         """Begin with what the instance's processes knew last: config may be away at the moment."""
-        if self._kept is None or not self._kept.exists():
-            return
-        try:
-            known = orjson.loads(self._kept.read_bytes())
+        if self._kept is not None:
+            known = _read(self._kept)
             self.take(known["settings"], known["flags"])
-        except (OSError, ValueError, KeyError) as unreadable:
-            log.warning("kept_config_unreadable", error=str(unreadable))
 
     @staticmethod
     def _newer(known: dict[str, tuple[Any, int]], news: dict[str, Any]) -> dict[str, tuple[Any, int]]:
@@ -60,13 +60,27 @@ class State:
             name: (value, version) for name, (value, version) in news.items() if version > known.get(name, (None, 0))[1]
         }
 
-    def _keep(self) -> None:
+    def _keep(self, settings: Known, flags: Known) -> None:
+        """Put the news into the file. All processes of the instance write it: each adds what is newer, under a lock."""
         if self._kept is None:
             return
-        beside = self._kept.with_suffix(f".{os.getpid()}")
-        with contextlib.suppress(OSError):  # a convenience: a read-only disk is no reason to stop
-            beside.write_bytes(orjson.dumps({"settings": self._settings, "flags": self._definitions}))
+        # A convenience: a read-only disk is no reason to stop.
+        with contextlib.suppress(OSError), self._kept.with_suffix(".lock").open("w") as lock:
+            fcntl.flock(lock, fcntl.LOCK_EX)
+            kept = _read(self._kept)
+            for part, news in (("settings", settings), ("flags", flags)):
+                kept[part] = {**kept[part], **self._newer(kept[part], news)}
+            beside = self._kept.with_suffix(f".{os.getpid()}")
+            beside.write_bytes(orjson.dumps(kept))
             beside.replace(self._kept)
+
+
+def _read(path: Path) -> dict[str, Any]:
+    """What is in the file; nothing, if it isn't there or can't be read."""
+    with contextlib.suppress(OSError, ValueError, TypeError, KeyError):
+        known = orjson.loads(path.read_bytes())
+        return {"settings": dict(known["settings"]), "flags": dict(known["flags"])}
+    return {"settings": {}, "flags": {}}
 
 
 def _readable(definitions: dict[str, tuple[dict[str, Any], int]]) -> dict[str, FlagWrite]:

@@ -155,3 +155,19 @@ def test_a_kept_file_that_is_broken_is_no_reason_not_to_start(tmp_path: Path) ->
     state.recall()
 
     assert state.value("inventory.low_stock_threshold", 5) == 5
+
+
+def test_a_process_that_is_behind_does_not_put_old_news_over_new_ones(tmp_path: Path) -> None:
+    """All processes of an instance keep the same file; one that hears late must not bring back what was."""
+    kept = tmp_path / "config.json"
+    ahead, behind = State(kept), State(kept)
+    off, on = (flag(enabled=state, default=True).model_dump(mode="json", by_alias=True) for state in (False, True))
+
+    ahead.take({}, {"guest_checkout": (off, 1)})
+    ahead.take({}, {"guest_checkout": (on, 2)})
+    behind.take({"orders.maximum_units_of_a_line": (5, 1)}, {"guest_checkout": (off, 1)})
+
+    again = State(kept)
+    again.recall()
+    assert again.flags["guest_checkout"].enabled is True
+    assert again.value("orders.maximum_units_of_a_line") == 5
