@@ -27,7 +27,7 @@ from gateway_flask import (
     visit,
 )
 from gateway_flask.settings import GatewaySettings
-from services.chassis import logs
+from services.chassis import logs, memory
 from services.chassis.live import config
 from services.chassis.settings import load
 
@@ -80,7 +80,9 @@ def main() -> Any:
     settings = load(GatewaySettings)
     logs.configure("gateway", settings.log_level)
     config.follow(settings.amqp_url, os.environ.get("ULTRAMARKET_HOME")).wait(CONFIG_SECONDS)
-    return whole(create_app(settings))
+    answer = whole(create_app(settings))
+    memory.settle()
+    return answer
 
 
 def _die_with_parent() -> None:

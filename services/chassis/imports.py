@@ -3,7 +3,8 @@
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import Final
+from types import ModuleType
+from typing import Any, Final
 
 OPTIONAL: Final = (
     "rich",  # structlog's tracebacks in colour; ours are JSON
@@ -36,3 +37,17 @@ def without(*names: str) -> Iterator[None]:
     finally:
         for name in missing:
             sys.modules.pop(name, None)
+
+
+@contextmanager
+def instead(name: str, **attributes: Any) -> Iterator[None]:
+    """Within the block the module `name` has just these attributes, and nothing of it is loaded, unless it was."""
+    if name in sys.modules:
+        yield
+        return
+    sys.modules[name] = ModuleType(name)
+    vars(sys.modules[name]).update(attributes)
+    try:
+        yield
+    finally:
+        del sys.modules[name]

@@ -66,3 +66,29 @@ def test_memory_is_given_back_on_any_c_library(monkeypatch: pytest.MonkeyPatch) 
     monkeypatch.setattr(memory.ctypes, "CDLL", lambda _name: object())
 
     memory.settle()
+
+
+def test_a_module_is_replaced_only_within_the_block_and_only_if_it_is_not_loaded(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.delitem(sys.modules, "colorsys", raising=False)
+
+    with imports.instead("colorsys", rgb_to_hsv=max), imports.instead("json", loads=max):
+        from colorsys import rgb_to_hsv
+        from json import loads
+
+    assert rgb_to_hsv is max
+    assert loads("1") == 1
+    assert "colorsys" not in sys.modules
+
+
+def test_the_stores_load_nothing_of_the_orm() -> None:
+    script = """
+import services.green, sys
+import services.chassis.stores.postgres
+print(*(name for name in sys.modules if name.startswith("sqlalchemy.orm")))
+import sqlalchemy.orm
+print(sqlalchemy.orm.Session.__module__)
+"""
+
+    assert run(script) == "sqlalchemy.orm.session"
