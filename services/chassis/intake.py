@@ -74,5 +74,6 @@ class Intake(QueueConsumer):
                 on_decode_error=getattr(provider, "on_undecodable", self.on_decode_error),
             )
             consumer.qos(prefetch_count=getattr(provider, "prefetch", self.prefetch_count))
+            consumer.consume()  # at once: the broker gives a consumer the limit that its channel has at that moment
             self._consumers[provider] = consumer
         return self._consumers.values()

@@ -163,6 +163,11 @@ class Gatherer(Service):
             raise KeyError("a bad one among them")
         mark(" ".join(event.subject for event in events))
 
+    @rpc
+    def answer(self) -> str:
+        """Calls come in beside the batches, with a limit of their own."""
+        return "here"
+
 
 class Ticker(Service):
     """Has work that comes back, and fails now and then."""

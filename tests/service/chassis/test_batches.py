@@ -67,3 +67,19 @@ def test_what_was_not_handled_when_the_process_died_comes_again(stage: Stage) ->
     assert eventually(
         lambda: {one for batch in batches(stage, again, set(subjects)) for one in batch} == set(subjects), 15
     )
+
+
+@pytest.mark.parametrize("start", range(3))  # the order in which a process's consumers begin is a matter of chance
+def test_whole_batches_come_also_to_a_service_that_is_called(stage: Stage, start: int) -> None:
+    first = stage.start("gatherer")
+    first.kill()
+    first.process.wait(10)
+    subjects = [new_id() for _ in range(120)]
+    for subject in subjects:
+        stage.rabbit.publish(stock_released(subject), first.queue)
+
+    again = stage.start("gatherer", name=first.name)
+
+    wanted = set(subjects)
+    assert eventually(lambda: sum(map(len, batches(stage, again, wanted))) == 120, 15)
+    assert max(map(len, batches(stage, again, wanted))) == 50
