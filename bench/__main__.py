@@ -8,7 +8,7 @@ from typing import Any
 from rich.console import Console
 from rich.progress import Progress
 
-from bench import costs, counting, load, report
+from bench import auditing, costs, counting, load, report
 from bench.lag import LagMeter
 from bench.searching import Searching
 from bench.stage import BIN, Stage
@@ -32,6 +32,9 @@ def main() -> None:
         if arguments.events and arguments.only in "analytics rebuild":
             with console.status("a year of events") as status:
                 results["analytics_rebuild"] = counting.measure(arguments.events, status.update)
+        if arguments.only in "audit entries":
+            with console.status("audit entries") as status:
+                results["audit"] = auditing.measure(status.update)
     finally:
         if not arguments.keep:
             stage.ultramarket("down")

@@ -47,6 +47,12 @@ def show(results: dict[str, Any], console: Console) -> None:
         )
         console.print(f"analytics rebuild: {rate}")
         console.print(f"  figures over that year, ms: {_listed(counted['figures_over_a_year_ms'], '.0f')} (goal: 300)")
+    if audited := results.get("audit"):
+        console.print(
+            f"audit entries: {audited['appended_per_second']:,}/s into the chain, "
+            f"{audited['through_the_broker_per_second']:,}/s through the broker (goal: 5,000/s); "
+            f"verify {audited['verify_seconds_per_million']:.0f} s per million (goal: 30)"
+        )
     lag, ours = results["event_to_kafka_ms"], results["memory_ours_mb"]
     console.print(f"event committed → record in Kafka: p50 {lag['p50']:.0f} ms, p95 {lag['p95']:.0f} ms, n={lag['n']}")
     console.print(f"memory (PSS) of our processes: {ours:.0f} MB; {_listed(results['memory_mb'], '.0f')}")

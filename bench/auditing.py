@@ -1,0 +1,96 @@
+"""How fast the audit trail grows, alone and through the broker, and how fast its chain is recomputed."""
+
+import os
+import time
+from collections.abc import Callable
+from typing import Any, Final
+
+import orjson
+from sqlalchemy import create_engine, text
+
+from schemas.events.audit import ActionRecorded, Actor, Change, Resource
+from services.audit.domain import body_of
+from services.audit.store import AuditStore
+from services.chassis.envelopes import envelope
+from services.chassis.outbox.publishing import ConfirmingPublisher
+from services.chassis.stores.postgres import service_url
+from services.chassis.testing import connect_postgres
+
+BATCH: Final = 500
+"""Events that the service puts into the chain at once."""
+CHAIN: Final = 200_000
+PUBLISHED: Final = 20_000
+GIVE_UP_SECONDS: Final = 120
+
+
+def measure(tell: Callable[[str], None] = lambda _text: None) -> dict[str, Any]:
+    """Entries per second into an empty chain of our own, its verification, and through the instance's own service."""
+    with connect_postgres("audit", AuditStore) as store:
+        tell(f"{CHAIN:,} entries into a chain")
+        appended = _append(store)
+        tell("following the chain")
+        begun = time.monotonic()
+        verdict = store.verify(b"bench")
+        verified = time.monotonic() - begun
+        if not verdict.valid or verdict.entries != CHAIN:
+            raise RuntimeError(f"the chain is not what was put in: {verdict}")
+    tell(f"{PUBLISHED:,} entries through the broker")
+    return {
+        "entries": CHAIN,
+        "appended_per_second": round(CHAIN / appended),
+        "verify_seconds_per_million": round(verified * 1_000_000 / CHAIN, 1),
+        "through_the_broker": PUBLISHED,
+        "through_the_broker_per_second": round(PUBLISHED / _publish()),
+    }
+
+
+def _append(store: AuditStore) -> float:
+    """Seconds for what the service does with a batch: read each event, put all into the chain."""
+    seconds = 0.0
+    for start in range(0, CHAIN, BATCH):
+        raw = [orjson.dumps(_recorded(number)) for number in range(start, start + BATCH)]
+        begun = time.monotonic()
+        events = [ActionRecorded.from_envelope(orjson.loads(one)) for one in raw]
+        store.append([(event.meta.id, body_of(event.meta, event)) for event in events])
+        seconds += time.monotonic() - begun
+    return seconds
+
+
+def _publish() -> float:
+    """Seconds from the first event that is published to the last one that the running service has in its chain."""
+    envelopes = [_recorded(number) for number in range(PUBLISHED)]
+    publisher = ConfirmingPublisher(os.environ["ULTRAMARKET_AMQP_URL"], "bench")
+    engine = create_engine(service_url(os.environ["ULTRAMARKET_POSTGRES_URL"], "audit"), isolation_level="AUTOCOMMIT")
+    try:
+        with engine.connect() as connection:
+            last = text("select coalesce(max(seq), 0) from entries")
+            wanted = connection.execute(last).scalar_one() + PUBLISHED
+            begun = time.monotonic()
+            if len(publisher.publish(envelopes)) < PUBLISHED:
+                raise RuntimeError("the broker did not take all entries: is the audit service's queue there?")
+            while connection.execute(last).scalar_one() < wanted:
+                if time.monotonic() - begun > GIVE_UP_SECONDS:
+                    raise RuntimeError("the entries do not arrive in the chain")
+                time.sleep(0.02)
+            return time.monotonic() - begun
+    finally:
+        publisher.close()
+        engine.dispose()
+
+
+def _recorded(number: int) -> dict[str, Any]:
+    """An administrator has changed a price and a title."""
+    return envelope(
+        ActionRecorded(
+            action="product.update",
+            actor=Actor(
+                id="01a0bench", email="ada@example.com", roles=["ADMIN"], ip="203.0.113.7", user_agent="Mozilla/5.0"
+            ),
+            resource=Resource(type="product", id=f"bench-{number}"),
+            changes=[
+                Change(field="price", before={"amount": "10.00"}, after={"amount": "12.50"}),
+                Change(field="title", before="Mug", after="Large mug"),
+            ],
+            request_id=f"bench-{number}",
+        )
+    )
