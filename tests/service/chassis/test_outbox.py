@@ -141,7 +141,8 @@ def test_two_relays_publish_as_one_and_one_takes_over_from_the_other(outbox: Out
     first.wait()
     outbox.step(subject)
 
-    assert ear.numbers(subject, 22) == list(range(1, 23))
+    # Killed between the broker's confirm and the removal, the first one leaves an event that comes twice.
+    assert eventually(lambda: list(dict.fromkeys(ear.numbers(subject, 22, 0))) == list(range(1, 23)), 15)
 
 
 def test_a_relay_that_dies_between_the_confirm_and_the_removal_publishes_again_and_loses_nothing(
