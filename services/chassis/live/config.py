@@ -3,6 +3,7 @@
 Before `follow` was called (tests, tools) everything is as it is declared: kill switches on, settings at their default.
 """
 
+import threading
 from pathlib import Path
 from typing import Any
 
@@ -10,6 +11,7 @@ from openfeature import api
 from openfeature.client import OpenFeatureClient
 from openfeature.evaluation_context import EvaluationContext
 
+from schemas.config import KILL_SWITCHES
 from services.chassis.live.listener import Listener
 from services.chassis.live.provider import LiveProvider
 from services.chassis.live.rules import Subject
@@ -26,6 +28,7 @@ class _Process:
         self.state = State()
         self.listener: Listener | None = None
         self.client: OpenFeatureClient | None = None
+        self.making = threading.Lock()
 
 
 _process = _Process()
@@ -52,8 +55,8 @@ def setting(key: str, otherwise: Any = None) -> Any:
 
 
 def enabled(name: str, subject: Subject = _NOBODY) -> bool:
-    """A boolean flag, evaluated here. One that doesn't exist is off."""
-    return bool(_client().get_boolean_value(name, False, _context(subject)))
+    """A boolean flag, evaluated here. One that doesn't exist is off; a kill switch that can't be evaluated is on."""
+    return bool(_client().get_boolean_value(name, name in KILL_SWITCHES, _context(subject)))
 
 
 def variant(name: str, otherwise: str, subject: Subject = _NOBODY) -> str:
@@ -71,10 +74,12 @@ def all_flags(subject: Subject) -> dict[str, bool | str]:
 
 
 def _client() -> OpenFeatureClient:
-    if _process.client is None:
-        api.set_provider(LiveProvider(_process.state), DOMAIN)
-        _process.client = api.get_client(DOMAIN)
-    return _process.client
+    with _process.making:  # a process that was just started is asked by several requests at once
+        if _process.client is None:
+            # Without waiting the provider is begun in a thread, and until then every answer is the caller's default.
+            api.set_provider_and_wait(LiveProvider(_process.state), DOMAIN)
+            _process.client = api.get_client(DOMAIN)
+        return _process.client
 
 
 def _context(subject: Subject) -> EvaluationContext:

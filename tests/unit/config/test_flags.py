@@ -1,5 +1,7 @@
 """What a flag is for somebody: decided in the process, the same everywhere and every time."""
 
+import time
+from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -12,6 +14,7 @@ from pydantic import ValidationError
 from schemas.config import FlagWrite
 from services.chassis.errors import ValidationFailed
 from services.chassis.live import config
+from services.chassis.live.provider import LiveProvider
 from services.chassis.live.rules import Outcome, Subject, bucket, evaluate
 from services.chassis.live.state import State
 from services.config.domain import check_flag
@@ -121,6 +124,19 @@ def test_kill_switches_are_on_before_anybody_was_asked() -> None:
     assert config.variant("no_such_flag", "plain") == "plain"
     assert config.setting("inventory.low_stock_threshold", 5) == 5
     assert config.setting("orders.maximum_units_of_a_line") == 10_000
+
+
+def test_a_flag_is_evaluated_from_the_first_request_on(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A process that was killed gets its first requests all at once, while its provider is still being made."""
+    monkeypatch.setattr(config, "_process", config._Process())
+    monkeypatch.setattr(LiveProvider, "initialize", lambda *_: time.sleep(0.05))
+    on = flag(default=True).model_dump(mode="json", by_alias=True)
+    config.state().take({}, {"new_cart": (on, 1)})
+
+    with ThreadPoolExecutor(8) as requests:
+        answers = list(requests.map(config.enabled, ["new_cart", "guest_checkout"] * 4))
+
+    assert answers == [True] * 8
 
 
 def test_only_newer_news_count_and_what_is_known_survives_the_process(tmp_path: Path) -> None:
