@@ -28,7 +28,7 @@ down: ## end exactly what `make up` started
 demo: venv ## one customer's journey over HTTP and what comes of it, narrated
 	@$(BIN)/ultramarket demo
 
-test: venv ## all tests on a fresh instance of their own, with coverage
+test: venv ## all tests on fresh instances of their own, with coverage
 	@.ci/test $(TESTS)
 
 unit: venv ## the quick tests: no servers, under 30 s

@@ -1,12 +1,10 @@
-"""Products, their variants (SKUs), categories and tax rates: what clients send and what we reply."""
+"""Products and their variants (SKUs): what clients send and what we reply."""
 
 from typing import Annotated, Any, Literal, Self
 
 from pydantic import Field, StringConstraints, model_validator
 
 from schemas.base import (
-    Clean,
-    Country,
     Currency,
     Id,
     Line,
@@ -21,10 +19,11 @@ from schemas.base import (
     Sku,
     Slug,
 )
+from schemas.categories import CategoryRef
+from schemas.taxes import TaxClass
 
 ProductStatus = Literal["draft", "active", "archived"]
 ProductSort = Literal["price", "-price", "-rating", "-created_at", "title"]
-TaxClass = Literal["standard", "reduced", "zero"]
 
 Url = Annotated[str, StringConstraints(min_length=1, max_length=2_000, pattern=r"^(https?://|/)[^\s<>\"]+$")]
 """An absolute web address, or a path on our own host."""
@@ -41,10 +40,6 @@ AttributeValue = (
 Weight = Annotated[int, Field(ge=0, le=10_000_000, description="Grams, packed")]
 Barcode = Annotated[str, StringConstraints(pattern=r"^[0-9A-Za-z\-]{4,64}$")]
 ExternalId = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=100), OneLine]
-CategoryPath = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=400), OneLine, Clean]
-BasisPoints = Annotated[int, Field(ge=0, le=10_000)]
-Region = Annotated[str, StringConstraints(pattern=r"^[A-Z0-9]{1,3}$")]
-"""The part of an ISO 3166-2 code after the country: `CA` of `US-CA`."""
 
 
 def _without_default(schema: dict[str, Any]) -> None:
@@ -131,65 +126,6 @@ class ProductPatch(Request):
         return self
 
 
-class ImportVariant(VariantWrite):
-    """A variant of an imported row; `stock` is what is there when its SKU is new to the inventory."""
-
-    stock: Annotated[int, Field(ge=0, le=10_000_000)] | None = None
-
-
-class ImportRating(Request):
-    """The ratings that a product brings along from another shop."""
-
-    average: Annotated[float, Field(ge=0, le=5)]
-    count: Annotated[int, Field(ge=0, le=10**9)]
-
-
-class ImportRow(ProductWrite):
-    """One product of a bulk import. It is found again by `external_id`, else by `slug`, else by its first SKU.
-
-    `category` is a path (`Home/Kitchen/Knives` or `kitchen-accessories`): what is missing of it is created.
-    """
-
-    category: CategoryPath | None = None
-    status: ProductStatus = "active"
-    variants: Annotated[list[ImportVariant], Field(min_length=1, max_length=100)]  # type: ignore[assignment]
-    rating: ImportRating | None = None
-
-
-class ImportProducts(Request):
-    """Up to 100 rows; each is judged by itself (see `ImportRow`), so that one bad row doesn't refuse the others."""
-
-    products: Annotated[list[dict[str, Any]], Field(min_length=1, max_length=100)]
-
-
-class CategoryWrite(Request):
-    """A node of the category tree, as it is created or replaced; another parent moves its whole subtree."""
-
-    name: Line
-    slug: Slug | None = Field(None, description="Made from the name when left out; unique")
-    parent: Slug | None = Field(None, description="The slug of the category above; none: a root")
-    position: Annotated[int, Field(ge=0, le=10_000)] = Field(0, description="Order among its siblings")
-
-
-class TaxRateWrite(Request):
-    """What tax a class of goods carries in a country, or in one region of it."""
-
-    country: Country
-    region: Region | None = None
-    tax_class: TaxClass = "standard"
-    rate_bp: BasisPoints = Field(description="Basis points: 1900 is 19 %")
-    name: Line = Field(description="As it is printed: VAT, MwSt., Sales tax")
-
-
-TaxRateId = Annotated[str, StringConstraints(pattern=r"^[A-Z]{2}:([A-Z0-9]{1,3}|\*):[a-z]{1,20}$")]
-
-
-class TaxRateQuery(Schema):
-    """Which rates."""
-
-    country: Country | None = None
-
-
 class ProductQuery(Schema):
     """Filters, order and page of the product list. `attr.NAME=VALUE` filters by an attribute; several must all hold."""
 
@@ -234,31 +170,6 @@ class ProductQuery(Schema):
 
 
 # ---- what we reply -----------------------------------------------------------------------------------------------
-
-
-class CategoryRef(Schema):
-    """The category of a product, as much as a list shows."""
-
-    id: Id
-    slug: Slug
-    name: str
-
-
-class Category(Schema):
-    """A node of the category tree."""
-
-    id: Id
-    slug: Slug
-    name: str
-    parent: Slug | None = None
-    ancestors: list[Slug] = Field([], description="From the root down to the parent")
-    position: int = 0
-
-
-class CategoryNode(Category):
-    """A category with everything below it."""
-
-    children: list["CategoryNode"] = Field(default=[])
 
 
 class Rating(Schema):
@@ -332,46 +243,6 @@ class PricedSku(Schema):
     tax_rate_bp: int
     category: str | None
     vendor_id: str | None
-
-
-class InitialStock(Schema):
-    """What an accepted import row says of the stock of a SKU: the argument of `inventory.set_initial`."""
-
-    sku: Sku
-    on_hand: int
-
-
-class ImportResult(Schema):
-    """What became of one row."""
-
-    index: int = Field(description="Of the row in the request, from 0")
-    status: Literal["created", "updated", "unchanged", "refused"]
-    id: Id | None = None
-    slug: Slug | None = None
-    field: str | None = Field(None, description="Where the first fault is")
-    reason: str | None = None
-
-
-class ImportReport(Schema):
-    """What became of each row, counted; `stock` lists what the accepted rows say is there."""
-
-    created: int
-    updated: int
-    unchanged: int
-    refused: int
-    rows: list[ImportResult]
-    stock: list[InitialStock]
-
-
-class TaxRate(Schema):
-    """A tax rate in force."""
-
-    id: TaxRateId
-    country: Country
-    region: Region | None = None
-    tax_class: TaxClass
-    rate_bp: BasisPoints
-    name: str
 
 
 class RelatedQuery(Schema):

@@ -8,7 +8,7 @@ from gateway_flask.identity import Who
 from gateway_flask.routes.paths import SlugPath
 from gateway_flask.rpc import call
 from gateway_flask.visit import caller
-from schemas.products import Category, CategoryNode, CategoryWrite
+from schemas.categories import Category, CategoryNode, CategoryWrite
 
 api = Api("categories", "Categories", "The tree that products hang in.", "/categories")
 

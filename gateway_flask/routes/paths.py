@@ -9,8 +9,8 @@ from schemas.config import FlagName, SettingKey
 from schemas.inventory import WarehouseCode
 from schemas.notifications import KindName, MessageId
 from schemas.payments import Provider
-from schemas.products import TaxRateId
 from schemas.shipping import TrackingNumber
+from schemas.taxes import TaxRateId
 
 
 class IdPath(Schema):

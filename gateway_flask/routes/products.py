@@ -11,16 +11,8 @@ from gateway_flask.identity import Who
 from gateway_flask.routes.paths import ProductPath
 from gateway_flask.rpc import call
 from gateway_flask.visit import caller, cart_id, idempotency, visit
-from schemas.products import (
-    ImportProducts,
-    ImportReport,
-    ListItem,
-    ProductDetail,
-    ProductPatch,
-    ProductQuery,
-    ProductWrite,
-    RelatedQuery,
-)
+from schemas.importing import ImportProducts, ImportReport
+from schemas.products import ListItem, ProductDetail, ProductPatch, ProductQuery, ProductWrite, RelatedQuery
 from services.chassis.live import config
 from services.chassis.live.rules import Subject
 

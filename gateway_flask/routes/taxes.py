@@ -8,7 +8,7 @@ from gateway_flask.identity import Who
 from gateway_flask.routes.paths import TaxRatePath
 from gateway_flask.rpc import call
 from gateway_flask.visit import caller
-from schemas.products import TaxRate, TaxRateQuery, TaxRateWrite
+from schemas.taxes import TaxRate, TaxRateQuery, TaxRateWrite
 
 api = Api("taxes", "Taxes", "Rates by country, region and class of goods.", "/tax-rates")
 

@@ -6,17 +6,12 @@ from typing import Annotated, Any
 from pydantic import Field, ValidationError
 
 from schemas.base import Caller, Country, Id, Idempotency, Sku, Slug
+from schemas.categories import CategoryWrite
 from schemas.events.inventory import StockChanged
 from schemas.events.reviews import RatingChanged
-from schemas.products import (
-    CategoryWrite,
-    ImportRow,
-    ProductPatch,
-    ProductQuery,
-    ProductWrite,
-    TaxRateId,
-    TaxRateWrite,
-)
+from schemas.importing import ImportRow
+from schemas.products import ProductPatch, ProductQuery, ProductWrite
+from schemas.taxes import TaxRateId, TaxRateWrite
 from services.chassis import clock
 from services.chassis.contract import refused
 from services.chassis.errors import Forbidden, NotFound

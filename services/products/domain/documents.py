@@ -5,7 +5,8 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from schemas.products import ImportRating, ProductPatch, ProductWrite, VariantWrite
+from schemas.importing import ImportRating
+from schemas.products import ProductPatch, ProductWrite, VariantWrite
 from services.products.domain.naming import attribute_keys, brand_key, title_words
 
 Document = dict[str, Any]

@@ -6,8 +6,8 @@ from pymongo import UpdateOne
 from pymongo.client_session import ClientSession
 from pymongo.errors import DuplicateKeyError
 
+from schemas.categories import CategoryWrite
 from schemas.events.products import CategoryChanged
-from schemas.products import CategoryWrite
 from services.chassis.errors import Conflict, NotFound, ValidationFailed
 from services.chassis.ids import new_id
 from services.chassis.stores.mongo import MongoStore

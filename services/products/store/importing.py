@@ -11,7 +11,7 @@ from pymongo.errors import BulkWriteError, DuplicateKeyError
 
 from schemas.base import Caller
 from schemas.events.products import ProductCreated
-from schemas.products import ImportRow
+from schemas.importing import ImportRow
 from services.chassis.errors import Conflict, DomainError, NotFound, ServiceUnavailable
 from services.chassis.ids import new_id
 from services.chassis.stores.mongo import MongoStore

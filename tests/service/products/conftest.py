@@ -8,7 +8,9 @@ from typing import Any
 import pytest
 
 from schemas.base import Caller
-from schemas.products import CategoryWrite, ImportRow, ProductQuery, ProductWrite
+from schemas.categories import CategoryWrite
+from schemas.importing import ImportRow
+from schemas.products import ProductQuery, ProductWrite
 from services.chassis.testing import connect_mongo
 from services.products.domain.documents import to_detail
 from services.products.store import ProductStore

@@ -2,7 +2,7 @@
 
 import pytest
 
-from schemas.products import CategoryWrite
+from schemas.categories import CategoryWrite
 from services.chassis.errors import Conflict, NotFound, ValidationFailed
 from tests.service.products.conftest import Catalogue
 

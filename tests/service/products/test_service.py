@@ -5,8 +5,11 @@ from typing import Any
 import pytest
 from nameko.testing.services import worker_factory
 
+from schemas.categories import CategoryNode
 from schemas.events.inventory import StockChanged
-from schemas.products import CategoryNode, ImportReport, ListItem, PricedSku, ProductDetail, TaxRate
+from schemas.importing import ImportReport
+from schemas.products import ListItem, PricedSku, ProductDetail
+from schemas.taxes import TaxRate
 from services.chassis.contract import Contract
 from services.chassis.envelopes import envelope
 from services.chassis.errors import Forbidden, NotFound, ValidationFailed

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from schemas.products import ImportRow
+from schemas.importing import ImportRow
 from ultramarket import catalogue
 from ultramarket.seed import PRODUCTS
 

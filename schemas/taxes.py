@@ -1,0 +1,42 @@
+"""Tax classes and rates by country and region: what clients send and what we reply."""
+
+from typing import Annotated, Literal
+
+from pydantic import Field, StringConstraints
+
+from schemas.base import Country, Line, Request, Schema
+
+TaxClass = Literal["standard", "reduced", "zero"]
+BasisPoints = Annotated[int, Field(ge=0, le=10_000)]
+Region = Annotated[str, StringConstraints(pattern=r"^[A-Z0-9]{1,3}$")]
+"""The part of an ISO 3166-2 code after the country: `CA` of `US-CA`."""
+
+
+class TaxRateWrite(Request):
+    """What tax a class of goods carries in a country, or in one region of it."""
+
+    country: Country
+    region: Region | None = None
+    tax_class: TaxClass = "standard"
+    rate_bp: BasisPoints = Field(description="Basis points: 1900 is 19 %")
+    name: Line = Field(description="As it is printed: VAT, MwSt., Sales tax")
+
+
+TaxRateId = Annotated[str, StringConstraints(pattern=r"^[A-Z]{2}:([A-Z0-9]{1,3}|\*):[a-z]{1,20}$")]
+
+
+class TaxRateQuery(Schema):
+    """Which rates."""
+
+    country: Country | None = None
+
+
+class TaxRate(Schema):
+    """A tax rate in force."""
+
+    id: TaxRateId
+    country: Country
+    region: Region | None = None
+    tax_class: TaxClass
+    rate_bp: BasisPoints
+    name: str
