@@ -23,6 +23,7 @@ from services.chassis.words import fold
 from services.search.backend import Backend
 from services.search.domain import replies
 from services.search.domain.documents import Document
+from services.search.domain.stock import comes_or_goes
 from services.search.domain.tree import Tree, plant
 from services.search.engine import degraded, plain
 from services.search.preview import compare
@@ -89,13 +90,9 @@ class SearchService(Service):
 
     @on_batch(StockChanged, size=BATCH, seconds=BATCH_SECONDS)
     def index_stock(self, events: list[StockChanged]) -> None:
-        """A sale of what was held changes nothing of what is available."""
+        """The engine hears of a SKU that comes or goes; how many there are of it, nobody searches by."""
         self.backend.store.indexing.stock(
-            [
-                (event.sku, event.available, event.meta.sequence or 0)
-                for event in events
-                if event.delta or event.reason == "initial"
-            ]
+            [(event.sku, event.available, event.meta.sequence or 0) for event in events if comes_or_goes(event)]
         )
 
     @on_event(RatingChanged)

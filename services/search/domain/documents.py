@@ -3,7 +3,7 @@
 | part | from | guarded by |
 |---|---|---|
 | all that its editor wrote | products | the product's version |
-| what there is of each SKU | inventory's `stock_changed` | the sequence of the SKU's level |
+| whether there is something of each SKU | inventory's `stock_changed`, if it turns that | the level's sequence |
 | its rating | reviews' `rating_changed` | the sequence of the rating |
 | what was sold of it lately | analytics' `sales_counted` | the moment of the count |
 
@@ -16,7 +16,7 @@ from typing import Any, Final
 
 Document = dict[str, Any]
 Level = list[int]
-"""Available units and the sequence of the news that says so."""
+"""Available units when the SKU last came or went, and the sequence of the news that says so."""
 
 GONE: Final = "archived"
 

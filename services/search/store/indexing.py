@@ -43,6 +43,8 @@ class Indexing:
 
     def stock(self, news: Sequence[tuple[str, int, int]]) -> None:
         """(SKU, available, sequence) as inventory said them; of a SKU that no product has yet it is kept."""
+        if not news:
+            return
         known = self._record([(sku, [available, sequence], None) for sku, available, sequence in news])
         by_product: dict[str, dict[str, Level]] = {}
         for sku, record in known.items():

@@ -4,12 +4,16 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
+from nameko.testing.services import worker_factory
 
+from schemas.events.inventory import StockChanged
 from schemas.search import SearchQuery
+from services.chassis.envelopes import envelope
 from services.chassis.ids import new_id
 from services.chassis.testing import connect_elastic
 from services.search.domain.tree import plant
 from services.search.engine import Engine
+from services.search.service import SearchService
 from services.search.store import SearchStore
 
 CATEGORIES = [
@@ -88,6 +92,12 @@ class Shelf:
         path = f"/{self.store.indexes.live}/_doc/{product_id}"
         found: dict[str, Any] | None = self.store.request("GET", path, allow=(404,)).get("_source")
         return found
+
+    def counted(self, sku: str, sequence: int, available: int, delta: int, reason: str = "adjusted") -> None:
+        """Inventory says so, and the service hears it."""
+        said = {"on_hand": available, "reserved": 0, "available": available, "delta": delta, "reason": reason}
+        wrapped = envelope(StockChanged.model_validate({"sku": sku, **said}), sequence)
+        worker_factory(SearchService, backend=self).index_stock([StockChanged.from_envelope(wrapped)])
 
     def in_stock(self, product_id: str) -> bool:
         return bool((self.document(product_id) or {}).get("in_stock"))

@@ -67,6 +67,32 @@ def test_the_newest_level_counts_whoever_brings_it(shelf: Shelf) -> None:
     assert not shelf.in_stock(product)
 
 
+def test_a_sale_that_leaves_some_costs_the_engine_nothing(shelf: Shelf) -> None:
+    shelf.counted("MUG-3", 1, 3, 3, "initial")
+    product = shelf.add("Mug", skus=["MUG-3"])
+    before = shelf.document(product)
+
+    shelf.counted("MUG-3", 2, 2, -1, "reserved")
+    shelf.counted("MUG-3", 3, 1, -1, "reserved")
+    shelf.counted("MUG-3", 4, 1, 0, "committed")
+
+    assert shelf.document(product) == before
+    assert shelf.in_stock(product)
+
+
+def test_the_last_one_held_and_given_back_is_told_in_any_order(shelf: Shelf) -> None:
+    product = shelf.add("Mug", skus=["MUG-4"], stock={"MUG-4": (2, 3)})
+
+    shelf.counted("MUG-4", 5, 0, -1, "reserved")
+    assert not shelf.in_stock(product)
+    shelf.counted("MUG-4", 4, 1, -1, "reserved")
+    assert not shelf.in_stock(product)
+
+    shelf.counted("MUG-4", 6, 1, 1, "released")
+    shelf.counted("MUG-4", 5, 0, -1, "reserved")
+    assert shelf.in_stock(product)
+
+
 def test_a_product_is_there_while_one_of_its_skus_is(shelf: Shelf) -> None:
     product = shelf.add("Shirt", skus=["SHIRT-S", "SHIRT-L"], stock={"SHIRT-S": (0, 1), "SHIRT-L": (2, 1)})
     assert shelf.in_stock(product)
