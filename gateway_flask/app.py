@@ -17,6 +17,7 @@ from gateway_flask import (
     errors,
     filehost,
     identity,
+    kept,
     ratelimit,
     replies,
     routes,
@@ -60,6 +61,7 @@ def create_app(
     streams.install(app, settings.gateway_streams)
     keep_ms = settings.idempotency_hours * 3_600_000
     app.extensions["settings"] = settings
+    app.extensions["suggestions"] = kept.Kept(settings.suggest_kept, settings.suggest_seconds)
     app.extensions["redis"] = store if store is not None else replies.connect(settings.redis_url)
     app.extensions["replies"] = replies.Replies(app.extensions["redis"], keep_ms, settings.secret)
     app.extensions["secret"] = settings.secret

@@ -12,14 +12,24 @@ PRIVATE: Final = "no-store"
 
 def reply(body: dict[str, Any], status: int, headers: dict[str, str] | None = None) -> Response:
     """A JSON reply; everything else here ends in it."""
-    response = Response(orjson.dumps(body), status, headers, content_type=JSON)
+    return ready(orjson.dumps(body), status, headers)
+
+
+def ready(body: bytes, status: int = 200, headers: dict[str, str] | None = None) -> Response:
+    """A reply whose JSON is there already."""
+    response = Response(body, status, headers, content_type=JSON)
     response.headers.setdefault("Cache-Control", PRIVATE)
     return response
 
 
 def ok(data: Any, message: str, status: int = 200, headers: dict[str, str] | None = None) -> Response:
     """What was asked for."""
-    return reply({"success": True, "message": message, "data": data}, status, headers)
+    return ready(body(data, message), status, headers)
+
+
+def body(data: Any, message: str) -> bytes:
+    """The body of a reply that brings what was asked for."""
+    return orjson.dumps({"success": True, "message": message, "data": data})
 
 
 def listing(page: dict[str, Any], message: str) -> Response:

@@ -27,6 +27,13 @@ class GatewaySettings(Settings):
     gateway_streams: int = Field(8, ge=1, le=256, description="replies that go on which one process gives at once")
     gateway_uploads: int = Field(8, ge=1, le=256, description="uploads that one process takes at once")
 
+    suggest_seconds: float = Field(
+        10.0, ge=0, le=300, description="how long proposals are kept by the gateway and by browsers; 0: not at all"
+    )
+    suggest_kept: int = Field(
+        2000, ge=1, le=100_000, description="beginnings of words that a process keeps the proposals for"
+    )
+
     idempotency_hours: int = Field(24, ge=1, le=720, description="how long a finished reply can be replayed")
     secret_key: SecretStr = Field(min_length=16, description="the instance's secret")
     idempotency_secret: SecretStr = Field(

@@ -16,6 +16,9 @@ FacetList = Annotated[str, StringConstraints(max_length=500, pattern=r"^[a-z0-9_
 DEEPEST = 10_000
 """The engine shows no more of one list: who wants more narrows the search."""
 
+LONGEST_BEGINNING = 100
+"""Characters of what is proposed for."""
+
 
 class SearchQuery(Schema):
     """What is searched. Prices are in minor units; `attr.NAME=VALUE` filters by an attribute."""
@@ -63,7 +66,7 @@ class SearchQuery(Schema):
 class SuggestQuery(Schema):
     """What somebody has typed so far."""
 
-    q: Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=100), OneLine]
+    q: Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=LONGEST_BEGINNING), OneLine]
 
 
 class SearchItem(ListItem):

@@ -2,8 +2,9 @@
 
 import time
 
-from flask import Response
+from flask import Response, current_app
 
+from gateway_flask import envelope
 from gateway_flask.api import Api
 from gateway_flask.envelope import found, ok
 from gateway_flask.identity import Who
@@ -11,6 +12,7 @@ from gateway_flask.rpc import call
 from gateway_flask.tracking import track
 from gateway_flask.visit import caller
 from schemas.search import (
+    LONGEST_BEGINNING,
     Preview,
     PreviewRequest,
     SearchQuery,
@@ -20,6 +22,9 @@ from schemas.search import (
     TuningReply,
     TuningWrite,
 )
+from services.chassis.live import config
+
+KILL_SWITCH = "search_engine"
 
 api = Api("search", "Search", "Products by words, facets, and proposals while somebody types.", "/search")
 
@@ -42,8 +47,19 @@ def search(query: SearchQuery) -> Response:
 
 @api.get("/suggest", reply=Suggestions, who=Who.ANYONE)
 def suggest(query: SuggestQuery) -> Response:
-    """What could be meant by what was typed so far."""
-    return ok(call("search", "suggest", q=query.q), "Suggestions")
+    """What could be meant by what was typed so far. Kept for some seconds, here and by the client."""
+    typed = " ".join(query.q.casefold().split())[:LONGEST_BEGINNING]
+    if not config.enabled(KILL_SWITCH):
+        return envelope.ready(_suggested(typed)[0])
+    answer = current_app.extensions["suggestions"].find(typed, lambda: _suggested(typed))
+    seconds = answer.seconds_left
+    return envelope.ready(answer.body, headers={"Cache-Control": f"public, max-age={seconds}"} if seconds else None)
+
+
+def _suggested(typed: str) -> tuple[bytes, bool]:
+    """The reply, and whether there is something in it: an engine that is away must not be remembered as nothing."""
+    proposed = call("search", "suggest", q=typed)
+    return envelope.body(proposed, "Suggestions"), any(proposed.values())
 
 
 @api.get("/tuning", reply=TuningReply, who=Who.ADMIN)
