@@ -65,14 +65,18 @@ def _first_things(instance: Instance, seed: bool) -> None:
             from ultramarket.accounts import ensure_administrator
 
             ensure_administrator(instance)
-            console.print("[green]✓[/] administrator")
+            _finished("administrator", ADMIN_EMAIL)
         if seed and not instance.seeded:
             from ultramarket.seed import seed as load_catalogue
 
             outcome = load_catalogue(instance)
-            console.print(f"[green]✓[/] {'demo catalogue':<14}[dim]{outcome.created} products[/]")
+            _finished("demo catalogue", f"{outcome.created} products")
             for refusal in outcome.refused:
                 console.print(f"[red]line {refusal['line']}[/]: {refusal['reason']}", soft_wrap=True)
+
+
+def _finished(name: str, note: str) -> None:
+    console.print(f"[green]✓[/] {name:<20}[dim]{note}[/]")
 
 
 def _farewell(instance: Instance, started: list[str], seconds: float, only_servers: bool) -> None:
@@ -117,7 +121,7 @@ class Drawing:
 
     def _done(self, name: str, note: str) -> None:
         self.waiting.remove(name)
-        console.print(f"[green]✓[/] {name:<14}[dim]{note}[/]")
+        _finished(name, note)
         self._draw()
 
     def _say(self, text: str) -> None:

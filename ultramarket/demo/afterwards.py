@@ -62,6 +62,6 @@ def show_figures(stage: Stage, administrator: Api, product: dict[str, Any], befo
     now = stage.until(counted, "the order isn't in the figures: `ultramarket logs analytics-consumer`")
     seconds = time.monotonic() - at
     stage.tell("GET /analytics/sales?group_by=product", f"the shop's figures have it, at most {seconds:.1f} s later")
-    stage.detail(f"{now['label']}: {now['orders']} orders, {now['units']} units, net {money(now['net'])}")
+    stage.detail(f"{now['label']}: orders {now['orders']}, units {now['units']}, net {money(now['net'])}")
     funnel = administrator.get("/analytics/funnel")["steps"]
     stage.detail("visits: " + " → ".join(f"{step['name']} {step['sessions']}" for step in funnel))
