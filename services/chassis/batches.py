@@ -79,11 +79,15 @@ class OnBatch(OnEvent):
         return result, exc_info
 
 
-def on_batch(event: type[Event], *, size: int, seconds: float) -> Callable[[F], F]:
-    """Call the method with lists of up to `size` events, no later than `seconds` after the first of them came."""
+def on_batch(*events: type[Event], size: int, seconds: float) -> Callable[[F], F]:
+    """Call the method with lists of up to `size` events of one kind, no later than `seconds` after the first of them
+    came.
+    """
 
     def decorate(method: F) -> F:
-        return OnBatch.decorator(event, size, seconds)(method)  # type: ignore[no-any-return]
+        for event in events:
+            method = OnBatch.decorator(event, size, seconds)(method)
+        return method
 
     return decorate
 

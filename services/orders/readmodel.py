@@ -1,9 +1,11 @@
 """Orders as lists show them, in MongoDB: built from the events, rebuilt from them at any time."""
 
+from collections.abc import Iterable
 from datetime import datetime
 from typing import Any
 
-from pymongo.errors import DuplicateKeyError
+from pymongo import ReplaceOne
+from pymongo.errors import BulkWriteError
 
 from schemas.base import MAX_AMOUNT, Caller
 from schemas.orders import OrderQuery
@@ -19,6 +21,8 @@ SORTS = {
     "total": ("total_minor", 1),
     "-total": ("total_minor", -1),
 }
+DUPLICATE = 11000
+"""MongoDB's code for a key that is there already."""
 
 
 class OrderReadModel(MongoStore):
@@ -37,26 +41,30 @@ class OrderReadModel(MongoStore):
         found = self.db["orders"].find_one({"_id": order_id}, {"version": 1})
         return found["version"] if found else 0
 
-    def put(self, order: Order, again: bool = False) -> None:
-        """Show the order at its version. A later version that is there already stays; so does the same one, unless
+    def put(self, orders: Iterable[Order], again: bool = False) -> None:
+        """Show each order at its version. A later version that is there already stays; so does the same one, unless
         it is to be made `again`.
         """
-        document = {
-            "_id": order.id,
-            "version": order.version,
-            "status": order.status,
-            "user_id": order.placed.user_id,
-            "email": order.placed.email.lower(),
-            "vendor_ids": sorted({line.vendor_id for line in order.placed.items if line.vendor_id}),
-            "created_at": order.created_at,
-            "total_minor": order.placed.totals.total,
-            "summary": as_summary(order),
-        }
-        older = {"_id": order.id, "version": {"$lte" if again else "$lt": order.version}}
+        wanted = [_document(order) for order in orders]
+        older = "$lte" if again else "$lt"
+        there = self._replace(wanted, older, upsert=True)
+        self._replace([wanted[place] for place in there], older, upsert=False)
+
+    def _replace(self, documents: list[dict[str, Any]], older: str, upsert: bool) -> list[int]:
+        """The places of those that are there, and not older than these; or older, and made at this very moment."""
+        writes = [
+            ReplaceOne({"_id": each["_id"], "version": {older: each["version"]}}, each, upsert=upsert)
+            for each in documents
+        ]
+        if not writes:
+            return []
         try:
-            self.db["orders"].replace_one(older, document, upsert=True)
-        except DuplicateKeyError:  # there, and not older than this; or older, and made at this very moment
-            self.db["orders"].replace_one(older, document)
+            self.db["orders"].bulk_write(writes, ordered=False)
+        except BulkWriteError as refused:
+            if any(error["code"] != DUPLICATE for error in refused.details["writeErrors"]):
+                raise
+            return [error["index"] for error in refused.details["writeErrors"]]
+        return []
 
     def list(self, query: OrderQuery, caller: Caller) -> dict[str, Any]:
         """One page of the orders that the caller may see."""
@@ -78,6 +86,20 @@ class OrderReadModel(MongoStore):
         del found[query.limit :]
         cursor = encode_cursor([_plain(found[-1][field]), found[-1]["_id"]]) if more else None
         return page([document["summary"] for document in found], total, paging, cursor)
+
+
+def _document(order: Order) -> dict[str, Any]:
+    return {
+        "_id": order.id,
+        "version": order.version,
+        "status": order.status,
+        "user_id": order.placed.user_id,
+        "email": order.placed.email.lower(),
+        "vendor_ids": sorted({line.vendor_id for line in order.placed.items if line.vendor_id}),
+        "created_at": order.created_at,
+        "total_minor": order.placed.totals.total,
+        "summary": as_summary(order),
+    }
 
 
 def _filter(query: OrderQuery, caller: Caller) -> dict[str, Any]:

@@ -13,6 +13,7 @@ from schemas.events.payments import PaymentAuthorized, PaymentDeclined, PaymentR
 from schemas.orders import CancelOrder, OrderQuery, PlaceOrder, SetStatus
 from schemas.shipping import ShipmentLine
 from services.chassis import clock
+from services.chassis.batches import on_batch
 from services.chassis.context import remaining, within
 from services.chassis.errors import (
     DOMAIN_ERRORS,
@@ -46,7 +47,6 @@ log = structlog.get_logger()
 ShipmentLines = Annotated[list[ShipmentLine], Field(max_length=200)]
 REBUILD_PORTION = 200
 SHOWN_IN_LISTS = (
-    events.OrderPlaced,
     events.OrderPaymentActionRequired,
     events.OrderConfirmed,
     events.OrderFailed,
@@ -56,7 +56,8 @@ SHOWN_IN_LISTS = (
     events.OrderDelivered,
     events.OrderReturned,
 )
-"""The events that change what a list shows; the steps in between only matter to the order itself."""
+"""The events that change what a list shows, beside the placement; the steps in between matter to the order alone."""
+BATCH = 200
 
 
 class OrdersService(Service):
@@ -159,8 +160,7 @@ class OrdersService(Service):
     def rebuild_read_model(self, cursor: str | None = None) -> dict[str, Any]:
         """Make the next portion of the lists anew from the events; go on with the reply's `next` until it is null."""
         order_ids = self.store.ids_after(cursor, REBUILD_PORTION)
-        for order in self.store.fold_many(order_ids):
-            self.lists.put(order, again=True)
+        self.lists.put(self.store.fold_many(order_ids), again=True)
         return {"done": len(order_ids), "next": order_ids[-1] if len(order_ids) == REBUILD_PORTION else None}
 
     @every(seconds=1)
@@ -191,16 +191,16 @@ class OrdersService(Service):
         while stored.order.refunded < event.refunded and not stored.order.is_undoing:
             stored = self._record(stored, refunded(event))
 
-    @on_event(*SHOWN_IN_LISTS)
-    def project(self, event: Event) -> None:
-        """Show in the lists what happened to an order: the sum of its events.
+    @on_batch(*SHOWN_IN_LISTS, size=BATCH, seconds=0.2)
+    def project(self, news: list[Event]) -> None:
+        """Show in the lists what happened to orders: each as the sum of its events."""
+        self.lists.put(self.store.fold_many(sorted({event.subject for event in news})))
 
-        A placement is shown while it is news; mostly the order has gone on by now, and what it came to is told next.
-        """
-        if isinstance(event, events.OrderPlaced) and self.store.status_of(event.subject) != "pending":
-            return
-        for order in self.store.fold_many([event.subject]):
-            self.lists.put(order)
+    @on_batch(events.OrderPlaced, size=BATCH, seconds=0.6)
+    def project_placed(self, news: list[events.OrderPlaced]) -> None:
+        """Mostly an order has gone on by the time that its placement is looked at, and what it came to is told next."""
+        if pending := self.store.still_pending({event.subject for event in news}):
+            self.lists.put(self.store.fold_many(pending))
 
     # -- how it is done ------------------------------------------------------------------------------------------
 

@@ -25,6 +25,7 @@ _KEEP_EVENT = insert(order_events)
 _KEEP_ORDER = insert(orders)
 _NEXT_NUMBER = select(order_numbers.next_value())
 _STATUS = select(orders.c.status).where(orders.c.id == bindparam("order"))
+_PENDING = select(orders.c.id).where(orders.c.id.in_(bindparam("orders", expanding=True)), orders.c.status == "pending")
 _HISTORY = (
     select(order_events.c.body).where(order_events.c.order_id == bindparam("order")).order_by(order_events.c.version)
 )
@@ -146,6 +147,11 @@ class OrderStore(PostgresStore):
         """How far the order has come; None when there is none."""
         with self.reading() as session:
             return session.execute(_STATUS, {"order": order_id}).scalar_one_or_none()
+
+    def still_pending(self, order_ids: Iterable[str]) -> list[str]:
+        """Those of these orders that have not come any further yet."""
+        with self.reading() as session:
+            return list(session.execute(_PENDING, {"orders": list(order_ids)}).scalars())
 
     def postpone(self, order_id: str, version: int, wait: timedelta, now: datetime) -> None:
         """Let the order rest for a while before its step is tried again."""

@@ -13,6 +13,7 @@ from schemas.importing import ImportRow
 from schemas.products import ProductPatch, ProductQuery, ProductWrite
 from schemas.taxes import TaxRateId, TaxRateWrite
 from services.chassis import clock
+from services.chassis.batches import on_batch
 from services.chassis.contract import refused
 from services.chassis.errors import Forbidden, NotFound
 from services.chassis.events import on_event
@@ -193,11 +194,15 @@ class ProductsService(Service):
         self.catalogue.reading.forget_totals()
         return _report(sorted(outcomes, key=lambda outcome: outcome.index), rows)
 
-    @on_event(StockChanged)
-    def bring_stock_to_product(self, event: StockChanged) -> None:
+    @on_batch(StockChanged, size=200, seconds=0.1)
+    def bring_stock_to_products(self, news: list[StockChanged]) -> None:
         """Keep `available` and `in_stock` as inventory says. A sale of what was held changes neither."""
-        if event.delta or event.reason == "initial":
-            self.catalogue.stock.record(event.sku, event.available, event.meta.sequence or 0)
+        levels: dict[str, tuple[int, int]] = {}
+        for event in sorted(news, key=lambda event: event.meta.sequence or 0):
+            if event.delta or event.reason == "initial":
+                levels[event.sku] = event.available, event.meta.sequence or 0
+        if levels:
+            self.catalogue.stock.record(levels)
 
     @on_event(RatingChanged)
     def bring_rating_to_product(self, event: RatingChanged) -> None:

@@ -7,16 +7,18 @@ are in one order or the other: either the figure was there when the product was 
 product was committed and finds it. Without the touch a figure could fall between: read before, brought too early.
 """
 
-from collections.abc import Iterable
-from contextlib import suppress
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 from pymongo import UpdateOne
 from pymongo.client_session import ClientSession
 from pymongo.collection import Collection
-from pymongo.errors import DuplicateKeyError
+from pymongo.errors import BulkWriteError
 
 from services.products.domain.documents import NOT_COUNTED, Document
+
+DUPLICATE = 11000
+"""MongoDB's code for a key that is there already."""
 
 
 class Stock:
@@ -26,18 +28,16 @@ class Stock:
         self.stock = stock
         self.products = products
 
-    def record(self, sku: str, available: int, sequence: int) -> None:
-        """Believe a level unless we know a newer one; doubled and late ones change nothing."""
-        with suppress(DuplicateKeyError):  # known already; the product may not have heard of it yet
-            self.stock.update_one(
-                {"_id": sku, "sequence": {"$lt": sequence}},
-                {"$set": {"available": available, "sequence": sequence}},
-                upsert=True,
-            )
-        self.products.update_one(
-            {"variants.sku": sku, "stock": {"$elemMatch": {"sku": sku, "sequence": {"$lt": sequence}}}},
-            _brought(sku, available, sequence),
-        )
+    def record(self, levels: Mapping[str, tuple[int, int]]) -> None:
+        """Believe available units and sequence of each SKU unless we know newer ones: what is doubled or late changes
+        nothing.
+        """
+        try:
+            self.stock.bulk_write([_believed(sku, *level) for sku, level in levels.items()], ordered=False)
+        except BulkWriteError as refused:  # known already; the product may not have heard of it yet
+            if any(error["code"] != DUPLICATE for error in refused.details["writeErrors"]):
+                raise
+        self.products.bulk_write([_brought(sku, *level) for sku, level in levels.items()], ordered=False)
 
     def facts(self, session: ClientSession, skus: Iterable[str], new: Iterable[str]) -> dict[str, tuple[int, int]]:
         """Available units and sequence by SKU; `new` are those that no product had before."""
@@ -52,7 +52,13 @@ class Stock:
         return {found["_id"]: (found["available"], found["sequence"]) for found in known}
 
 
-def _brought(sku: str, available: int, sequence: int) -> list[dict[str, Any]]:
+def _believed(sku: str, available: int, sequence: int) -> UpdateOne:
+    """An update that collides with what is there already, when that is not older."""
+    older = {"_id": sku, "sequence": {"$lt": sequence}}
+    return UpdateOne(older, {"$set": {"available": available, "sequence": sequence}}, upsert=True)
+
+
+def _brought(sku: str, available: int, sequence: int) -> UpdateOne:
     """An update that sets one variant's figure and what follows from it."""
     is_it = {"$eq": ["$$this.sku", {"$literal": sku}]}
 
@@ -60,7 +66,7 @@ def _brought(sku: str, available: int, sequence: int) -> list[dict[str, Any]]:
         merged = {"$mergeObjects": ["$$this", values]}
         return {"$map": {"input": f"${array}", "in": {"$cond": [is_it, merged, "$$this"]}}}
 
-    return [
+    stages: list[dict[str, Any]] = [
         {
             "$set": {
                 "variants": changed("variants", {"available": available, "in_stock": available > 0}),
@@ -70,3 +76,5 @@ def _brought(sku: str, available: int, sequence: int) -> list[dict[str, Any]]:
         {"$set": {"in_stock": {"$anyElementTrue": ["$variants.in_stock"]}}},
         {"$set": {"listing.in_stock": "$in_stock"}},
     ]
+    older = {"variants.sku": sku, "stock": {"$elemMatch": {"sku": sku, "sequence": {"$lt": sequence}}}}
+    return UpdateOne(older, stages)

@@ -12,6 +12,7 @@ from sqlalchemy import text
 
 from schemas.base import Caller
 from schemas.events.base import EVENTS, Event
+from schemas.events.orders import OrderPlaced
 from services.chassis.contract import Contract
 from services.chassis.errors import DomainError
 from services.chassis.ids import new_id
@@ -114,8 +115,10 @@ class Shop:
     def show(self, *events: Event) -> None:
         """The events come to the lists."""
         for event in events:
-            if isinstance(event, SHOWN_IN_LISTS):
-                self.service.project(event)
+            if isinstance(event, OrderPlaced):
+                self.service.project_placed([event])
+            elif isinstance(event, SHOWN_IN_LISTS):
+                self.service.project([event])
 
 
 def at_once(times: int, work: Callable[[int], Any]) -> list[Any]:

@@ -7,6 +7,7 @@ from threading import Barrier
 import pytest
 
 from schemas.base import Caller
+from schemas.events.orders import OrderConfirmed, OrderPlaced
 from schemas.orders import OrderQuery
 from services.chassis.errors import DomainError, Unauthenticated, ValidationFailed
 from services.chassis.ids import new_id
@@ -37,12 +38,25 @@ def test_events_that_come_late_twice_and_in_any_order_show_the_order_as_it_is(sh
         assert listed(shop) == [(order_id, "cancelled")]
 
 
+def test_many_are_shown_at_once_some_of_them_twice_and_some_already(shop: Shop) -> None:
+    orders = [shop.order()["id"] for _ in range(3)]
+    said = [event for order_id in orders for event in shop.events(order_id)]
+    confirmed = [event for event in said if isinstance(event, OrderConfirmed)]
+    shop.service.project(confirmed[:1])
+
+    shop.service.project_placed([event for event in said if isinstance(event, OrderPlaced)])
+    assert listed(shop) == [(orders[0], "confirmed")]
+
+    shop.service.project([*confirmed, *confirmed])
+    assert sorted(listed(shop)) == sorted((order_id, "confirmed") for order_id in orders)
+
+
 def test_an_older_state_does_not_replace_a_newer_one(shop: Shop) -> None:
     order_id = shop.order()["id"]
     events = [(event, event.meta.time) for event in shop.events(order_id)]
 
-    shop.lists.put(fold(events))
-    shop.lists.put(fold(events[:1]))
+    shop.lists.put([fold(events)])
+    shop.lists.put([fold(events[:1])])
 
     assert listed(shop) == [(order_id, "confirmed")]
     assert shop.lists.version(order_id) == len(events)
@@ -55,7 +69,7 @@ def test_the_newest_of_two_first_states_that_come_at_the_same_moment_stays(shop:
 
     def put(order: Order) -> None:
         start.wait()
-        shop.lists.put(order)
+        shop.lists.put([order])
 
     with ThreadPoolExecutor(2) as pool:
         for _ in range(150):
@@ -115,7 +129,7 @@ def test_cursors_and_page_numbers_lead_through_the_same_list(shop: Shop, sort: s
     for number in range(7):
         event = placed(line(unit_price=100 * (number % 3 + 1)))
         stored = shop.store.place(event, "pm_card_visa", None, _moment(number))
-        shop.lists.put(stored.order)
+        shop.lists.put([stored.order])
 
     numbered = [entry for number in (1, 2, 3, 4) for entry in listed(shop, page=number, limit=2, sort=sort)]
     cursor, walked = None, []

@@ -34,7 +34,7 @@ def shelf(catalogue: Catalogue) -> None:
             },
             caller=caller,
         )
-    catalogue.store.stock.record("BOWL", 3, 1)
+    catalogue.store.stock.record({"BOWL": (3, 1)})
     catalogue.create(title="Draft", sku="DRAFT", status="draft")
 
 
@@ -174,7 +174,7 @@ def test_prices_of_many_skus_are_one_query(catalogue: Catalogue) -> None:
         ],
     )
     catalogue.create(title="Old", sku="OLD", status="archived")
-    catalogue.store.stock.record("A", 4, 1)
+    catalogue.store.stock.record({"A": (4, 1)})
 
     prices = catalogue.store.reading.price(["A", "OLD", "GHOST"], "DE", "BY")
 
@@ -259,7 +259,7 @@ def test_products_of_before_are_found_by_words_too(catalogue: Catalogue) -> None
 
 def test_snapshots_are_whole_and_carry_the_versions_of_their_parts(catalogue: Catalogue) -> None:
     made = catalogue.create(sku="A", title="Red Mug", status="draft")
-    catalogue.store.stock.record("A", 7, 3)
+    catalogue.store.stock.record({"A": (7, 3)})
 
     (snapshot,) = catalogue.store.reading.snapshots([made["id"], "0197a000-0000-7000-8000-0000000000ff"])
 

@@ -15,12 +15,12 @@ def stock_of(catalogue: Catalogue, product_id: str) -> tuple[int, bool, bool]:
 
 def test_news_reach_the_variant_and_the_list(catalogue: Catalogue) -> None:
     product = catalogue.create()
-    catalogue.store.stock.record("MUG-1", 5, 1)
+    catalogue.store.stock.record({"MUG-1": (5, 1)})
 
     assert stock_of(catalogue, product["id"]) == (5, True, True)
     assert catalogue.titles(in_stock=True) == ["Mug"]
 
-    catalogue.store.stock.record("MUG-1", 0, 2)
+    catalogue.store.stock.record({"MUG-1": (0, 2)})
 
     assert stock_of(catalogue, product["id"]) == (0, False, False)
     assert catalogue.titles(in_stock=True) == []
@@ -31,18 +31,18 @@ def test_news_reach_the_variant_and_the_list(catalogue: Catalogue) -> None:
 def test_the_newest_news_win_whatever_their_order(catalogue: Catalogue, order: list[int]) -> None:
     product = catalogue.create()
     for sequence in order:
-        catalogue.store.stock.record("MUG-1", sequence * 10, sequence)
+        catalogue.store.stock.record({"MUG-1": (sequence * 10, sequence)})
 
     assert stock_of(catalogue, product["id"]) == (30, True, True)
 
 
 def test_news_of_a_sku_that_is_not_there_yet_are_kept(catalogue: Catalogue) -> None:
-    catalogue.store.stock.record("MUG-1", 7, 4)
+    catalogue.store.stock.record({"MUG-1": (7, 4)})
 
     product = catalogue.create()
 
     assert stock_of(catalogue, product["id"]) == (7, True, True)
-    catalogue.store.stock.record("MUG-1", 1, 3)
+    catalogue.store.stock.record({"MUG-1": (1, 3)})
     assert stock_of(catalogue, product["id"]) == (7, True, True)
 
 
@@ -52,7 +52,7 @@ def test_no_news_fall_between_while_products_are_being_made(catalogue: Catalogue
 
     def record(index: int) -> None:
         for sequence in (1, 2, 3):
-            catalogue.store.stock.record(f"S{index}", sequence, sequence)
+            catalogue.store.stock.record({f"S{index}": (sequence, sequence)})
 
     with ThreadPoolExecutor(8) as pool:
         made = [(pool.submit(create, index), pool.submit(record, index)) for index in range(40)]
@@ -63,7 +63,7 @@ def test_no_news_fall_between_while_products_are_being_made(catalogue: Catalogue
 
 def test_an_edit_keeps_what_inventory_said(catalogue: Catalogue) -> None:
     product = catalogue.create()
-    catalogue.store.stock.record("MUG-1", 5, 1)
+    catalogue.store.stock.record({"MUG-1": (5, 1)})
 
     catalogue.load({"title": "Mug", "variants": [{"sku": "MUG-1", "price": {"amount": 5, "currency": "USD"}}]})
 
