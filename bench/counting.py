@@ -14,7 +14,8 @@ from confluent_kafka.admin import AdminClient, NewTopic
 from bench import history
 from schemas.analytics import CohortQuery, CurrencyQuery, PeriodQuery, SalesQuery, TopQuery
 from schemas.events.base import OTHER_TOPIC, TOPICS
-from services.analytics.answers import Answers
+from services.analytics.answers import buyers, live, operations, sales, visits
+from services.analytics.answers.view import View
 from services.analytics.book.sets import connect, current
 from services.analytics.consumer.rebuild import rebuild
 from services.analytics.settings import AnalyticsSettings
@@ -48,7 +49,7 @@ def measure(total: int, tell: Callable[[str], None] = lambda _text: None) -> dic
             "seconds": round(seconds, 1),
             "per_second": round(total / seconds),
             "cpu_seconds_of_the_reader": round(time.process_time() - used, 1),
-            "figures_over_a_year_ms": _ask(Answers(current(client[name], "UTC"), "USD", datetime.now(UTC))),
+            "figures_over_a_year_ms": _ask(View(current(client[name], "UTC"), "USD", datetime.now(UTC))),
         }
     finally:
         client.drop_database(name)
@@ -71,28 +72,31 @@ def write(total: int, bootstrap: str, topics: dict[str, str]) -> None:
     producer.flush(60)
 
 
-def _ask(answers: Answers) -> dict[str, float]:
+def _ask(view: View) -> dict[str, float]:
     """The middle of some times, in milliseconds."""
     today = datetime.now(UTC).date()
     year = {"from": (today - timedelta(days=364)).isoformat(), "to": today.isoformat()}
     period, currency = PeriodQuery.model_validate(year), CurrencyQuery.model_validate(year)
-    figures: dict[str, Callable[[], Any]] = {"sales by day": lambda: answers.sales(SalesQuery.model_validate(year))}
+    figures: dict[str, Callable[[], Any]] = {"sales by day": lambda: sales.sales(view, SalesQuery.model_validate(year))}
     for group in ("product", "category", "vendor", "country", "customer"):
         query = SalesQuery.model_validate(year | {"interval": "month", "group_by": group})
-        figures[f"sales by {group}"] = lambda query=query: answers.sales(query)  # type: ignore[misc]
+        figures[f"sales by {group}"] = lambda query=query: sales.sales(view, query)  # type: ignore[misc]
     vendor = SalesQuery.model_validate(year | {"group_by": "product"})
     figures |= {
-        "sales of a vendor by product": lambda: answers.sales(vendor, "vendor-1"),
-        "top products": lambda: answers.top_products(TopQuery.model_validate(year)),
-        "funnel": lambda: answers.funnel(period),
-        "customers": lambda: answers.customers(currency),
-        "cohorts": lambda: answers.cohorts(CohortQuery()),
-        "payments": lambda: answers.payments(currency),
-        "delivery": lambda: answers.delivery(period),
-        "stock": lambda: answers.stock(period),
-        "abandoned carts": lambda: answers.abandoned_carts(currency),
-        "search": lambda: answers.search(period),
-        "live": answers.live,
+        "sales of a vendor by product": lambda: sales.sales(view, vendor, "vendor-1"),
+        "a vendor's customers": lambda: buyers.customers(view, currency, "vendor-1"),
+        "a vendor's funnel": lambda: visits.funnel(view, period, "vendor-1"),
+        "a vendor's last hour": lambda: live.live(view, "vendor-1"),
+        "top products": lambda: sales.top_products(view, TopQuery.model_validate(year)),
+        "funnel": lambda: visits.funnel(view, period),
+        "customers": lambda: buyers.customers(view, currency),
+        "cohorts": lambda: buyers.cohorts(view, CohortQuery()),
+        "payments": lambda: operations.payments(view, currency),
+        "delivery": lambda: operations.delivery(view, period),
+        "stock": lambda: sales.stock(view, period),
+        "abandoned carts": lambda: visits.abandoned_carts(view, currency),
+        "search": lambda: visits.search(view, period),
+        "live": lambda: live.live(view),
     }
     return {name: _middle(ask) for name, ask in figures.items()}
 

@@ -14,9 +14,14 @@ Record = dict[str, Any]
 
 
 def events(total: int, end: datetime, days: int = 365, seed: int = 1) -> Iterator[Record]:
-    """So many events spread over the days before `end`: visits, a fifth of which buy, with all that an order says."""
+    """So many events spread over the days before `end`: a catalogue; visits, a fifth of which buy, with all that an
+    order says.
+    """
     chance = random.Random(seed)
     made = 0
+    for product in range(min(PRODUCTS, total)):
+        made += 1
+        yield _product(product, end - timedelta(days=days, hours=1))
     visits = max(1, total // 14)
     for number in range(10**9):
         at = end - timedelta(days=days) * (1 - (number % visits) / visits)
@@ -89,6 +94,15 @@ def _line(product: int, quantity: int) -> Record:
         "tax": price * quantity * 7 // 100, "vendor_id": f"vendor-{product % VENDORS}",
         "category": f"part-{product % 20}",
     }  # fmt: skip
+
+
+def _product(product: int, at: datetime) -> Record:
+    said = {
+        "product_id": f"product-{product}", "slug": f"product-{product}", "title": f"Product {product}",
+        "status": "active", "skus": [f"SKU-{product}"], "vendor_id": f"vendor-{product % VENDORS}",
+        "category": f"part-{product % 20}", "price": 500 + 7 * product, "currency": "USD",
+    }  # fmt: skip
+    return _event("products", "product_created", f"product-{product}", at, said, 1)
 
 
 class _Clock:

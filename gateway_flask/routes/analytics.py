@@ -12,23 +12,19 @@ from gateway_flask.identity import Who
 from gateway_flask.routes.paths import IdPath
 from gateway_flask.rpc import call
 from gateway_flask.visit import caller
-from schemas.analytics import (
+from schemas.analytics import CohortQuery, CurrencyQuery, PeriodQuery, SalesQuery, TopQuery
+from schemas.figures import (
     AbandonedCarts,
-    CohortQuery,
     Cohorts,
-    CurrencyQuery,
     Customers,
     Delivery,
     Funnel,
     Live,
     Payments,
-    PeriodQuery,
     Sales,
-    SalesQuery,
     SearchFigures,
     StockFigures,
     TopProduct,
-    TopQuery,
 )
 from schemas.reports import Report, ReportQuery, ReportRequest, ReportResult
 
@@ -58,16 +54,23 @@ def analytics_stock(query: PeriodQuery) -> Response:
     return ok(call("analytics", "stock", query=_asked(query), caller=caller()), "Stock figures")
 
 
-@api.get("/funnel", reply=Funnel, who=Who.ADMIN)
+@api.get("/funnel", reply=Funnel, who=Who.VENDOR)
 def analytics_funnel(query: PeriodQuery) -> Response:
-    """How many visits looked, filled a cart, went to the checkout, paid."""
-    return ok(call("analytics", "funnel", **_asked(query)), "Funnel")
+    """How many visits looked, filled a cart, went to the checkout, paid.
+
+    A vendor sees the visits that looked at, carted, ordered or paid one of the own products.
+    """
+    return ok(call("analytics", "funnel", query=_asked(query), caller=caller()), "Funnel")
 
 
-@api.get("/customers", reply=Customers, who=Who.ADMIN)
+@api.get("/customers", reply=Customers, who=Who.VENDOR)
 def analytics_customers(query: CurrencyQuery) -> Response:
-    """New and returning customers, segments, lifetime value."""
-    return ok(call("analytics", "customers", **_asked(query)), "Customers")
+    """New and returning customers, segments, lifetime value.
+
+    A vendor sees those who bought the own products, by these lines alone and in one currency, and no names (`top` is
+    empty).
+    """
+    return ok(call("analytics", "customers", query=_asked(query), caller=caller()), "Customers")
 
 
 @api.get("/cohorts", reply=Cohorts, who=Who.ADMIN)
@@ -100,12 +103,16 @@ def analytics_search(query: PeriodQuery) -> Response:
     return ok(call("analytics", "search", **_asked(query)), "Searches")
 
 
-@api.get("/live", reply=Live, who=Who.ADMIN, streams=True)
+@api.get("/live", reply=Live, who=Who.VENDOR, streams=True)
 def analytics_live() -> Response:
-    """The last 60 minutes by minute. `Accept: text/event-stream` sends them anew every 5 seconds."""
+    """The last 60 minutes by minute. `Accept: text/event-stream` sends them anew every 5 seconds.
+
+    A vendor sees orders and revenue of the own lines, and the visits that looked at the own products.
+    """
+    who = caller()
     if streams.wanted():
-        return streams.streams().open("live", lambda: call("analytics", "live"))
-    return ok(call("analytics", "live"), "Live")
+        return streams.streams().open("live", lambda: call("analytics", "live", **who))
+    return ok(call("analytics", "live", **who), "Live")
 
 
 @api.get("/reports", reply=Report, many=True, who=Who.VENDOR)

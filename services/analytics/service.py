@@ -7,7 +7,8 @@ from schemas.analytics import CohortQuery, CurrencyQuery, PeriodQuery, SalesQuer
 from schemas.base import Caller, Id
 from schemas.reports import ReportQuery, ReportRequest
 from services.analytics import reporting
-from services.analytics.answers import Answers
+from services.analytics.answers import buyers, live, operations, sales, visits
+from services.analytics.answers.view import View
 from services.analytics.settings import AnalyticsSettings
 from services.analytics.store import AnalyticsStore
 from services.chassis import clock
@@ -23,7 +24,7 @@ RECENT_DAYS: Final = 30
 
 
 class AnalyticsService(Service):
-    """Vendors see their own sales, products, stock and reports; everything else is an administrator's."""
+    """Vendors see what concerns their own products; cohorts, payments, parcels, carts, searches are the shop's."""
 
     name = "analytics"
     store = Mongo(AnalyticsStore)
@@ -37,57 +38,57 @@ class AnalyticsService(Service):
         vendor = _scope(caller)
         if vendor and query.group_by == "customer":
             raise Forbidden("Customers are the shop's")
-        return self._answers().sales(query, vendor)
+        return sales.sales(self._view(), query, vendor)
 
     @rpc
     def top_products(self, query: TopQuery, caller: Caller) -> list[Document]:
         """The best by net sales, units, orders or views."""
-        return self._answers().top_products(query, _scope(caller))
+        return sales.top_products(self._view(), query, _scope(caller))
 
     @rpc
     def stock(self, query: PeriodQuery, caller: Caller) -> list[Document]:
         """Turnover and days of cover, what runs out first in front."""
-        return self._answers().stock(query, _scope(caller))
+        return sales.stock(self._view(), query, _scope(caller))
 
     @rpc
-    def funnel(self, query: PeriodQuery) -> Document:
+    def funnel(self, query: PeriodQuery, caller: Caller) -> Document:
         """How many visits came how far."""
-        return self._answers().funnel(query)
+        return visits.funnel(self._view(), query, _scope(caller))
 
     @rpc
-    def customers(self, query: CurrencyQuery) -> Document:
+    def customers(self, query: CurrencyQuery, caller: Caller) -> Document:
         """New and returning ones, segments by recency and frequency, lifetime value."""
-        return self._answers().customers(query)
+        return buyers.customers(self._view(), query, _scope(caller))
 
     @rpc
     def cohorts(self, query: CohortQuery) -> Document:
         """Who bought first in which month, and came again."""
-        return self._answers().cohorts(query)
+        return buyers.cohorts(self._view(), query)
 
     @rpc
     def payments(self, query: CurrencyQuery) -> Document:
         """How many succeed, and why others don't."""
-        return self._answers().payments(query)
+        return operations.payments(self._view(), query)
 
     @rpc
     def delivery(self, query: PeriodQuery) -> Document:
         """How long parcels take."""
-        return self._answers().delivery(query)
+        return operations.delivery(self._view(), query)
 
     @rpc
     def abandoned_carts(self, query: CurrencyQuery) -> Document:
         """What was put into carts and not ordered."""
-        return self._answers().abandoned_carts(query)
+        return visits.abandoned_carts(self._view(), query)
 
     @rpc
     def search(self, query: PeriodQuery) -> Document:
         """What is looked for, found and chosen."""
-        return self._answers().search(query)
+        return visits.search(self._view(), query)
 
     @rpc
-    def live(self) -> Document:
+    def live(self, caller: Caller) -> Document:
         """The last 60 minutes."""
-        return self._answers().live()
+        return live.live(self._view(), _scope(caller))
 
     # ---- reports -------------------------------------------------------------------------------------------------
 
@@ -139,16 +140,16 @@ class AnalyticsService(Service):
     def say_popular_queries(self) -> None:
         """For suggestions, when they have changed."""
         if self.store.take_turn("popular", clock.now(), timedelta(seconds=50)):
-            self.store.say_popular(self._answers().popular_queries(RECENT_DAYS))
+            self.store.say_popular(visits.popular_queries(self._view(), RECENT_DAYS))
 
     @every(seconds=300)
     def say_sales(self) -> None:
         """For ranking by sales: once an hour, what has changed."""
         if self.store.take_turn("sales", clock.now(), timedelta(hours=1)):
-            self.store.say_sales(self._answers().units_sold(RECENT_DAYS))
+            self.store.say_sales(sales.units_sold(self._view(), RECENT_DAYS))
 
-    def _answers(self) -> Answers:
-        return Answers(self.store.book, self.settings.report_currency, clock.now())
+    def _view(self) -> View:
+        return View(self.store.book, self.settings.report_currency, clock.now())
 
 
 def _scope(caller: Caller) -> str:

@@ -7,7 +7,8 @@ from typing import Any, Final
 from pymongo import ReplaceOne, UpdateOne
 from pymongo.client_session import ClientSession
 
-from services.analytics.book.sets import COUNTERS, CUSTOMERS, PARTITIONS, VISITS, Book, is_current
+from services.analytics.book import makers
+from services.analytics.book.sets import COUNTERS, CUSTOMERS, MAKERS, PARTITIONS, SESSIONS, VISITS, Book, is_current
 from services.analytics.domain.facts import Fact
 from services.analytics.domain.tally import Changes, CustomerChange, Tally
 from services.chassis import clock
@@ -49,10 +50,16 @@ def _write(book: Book, session: ClientSession, facts: list[Fact]) -> None:
     now = clock.now()
 
     def load(kind: str, ids: Iterable[str]) -> dict[str, Document]:
+        if kind == MAKERS:
+            return book.makers.load(ids, session)
         found = book[kind].find({"_id": {"$in": list(ids)}}, session=session)
         return {document.pop("_id"): document for document in found}
 
-    changes = Tally(book.calendar, load, now).count(facts)
+    def waiting(keys: Iterable[str]) -> list[str]:
+        found = book[SESSIONS].find({"waits.k": {"$in": list(keys)}}, {"_id": 1}, session=session)
+        return [document["_id"] for document in found]
+
+    changes = Tally(book.calendar, load, waiting, now).count(facts)
     for kind, documents in changes.documents.items():
         _bulk(
             book,
@@ -64,7 +71,8 @@ def _write(book: Book, session: ClientSession, facts: list[Fact]) -> None:
             ],
         )
     _bulk(book, "labels", session, _labelling(book, session, changes))
-    _bulk(book, VISITS, session, [_seen(at, visitor) for at, visitor in changes.visits])
+    _bulk(book, VISITS, session, [_seen(*visit, whose) for visit, whose in changes.visits.items()])
+    _bulk(book, MAKERS, session, makers.changes(changes.makers, changes.awaited, now))
     _bulk(book, CUSTOMERS, session, [_known_better(book, *item) for item in changes.customers.items()])
     # Last, so that other processes' transactions wait for these much-used documents as shortly as can be.
     _bulk(book, COUNTERS, session, [_added(*item) for item in sorted(changes.counters.items())])
@@ -79,8 +87,11 @@ def _added(name: str, fields: dict[str, int]) -> UpdateOne:
     return UpdateOne({"_id": name}, {"$inc": fields, "$setOnInsert": {"k": name.split("|", 5)[5]}}, upsert=True)
 
 
-def _seen(at: datetime, visitor: str) -> UpdateOne:
-    return UpdateOne({"_id": f"{at:%Y%m%d%H%M}|{visitor}"}, {"$setOnInsert": {"at": at}}, upsert=True)
+def _seen(at: datetime, visitor: str, whose: set[str]) -> UpdateOne:
+    update: Document = {"$setOnInsert": {"at": at}}
+    if whose:
+        update["$addToSet"] = {"whose": {"$each": sorted(whose)}}
+    return UpdateOne({"_id": f"{at:%Y%m%d%H%M}|{visitor}"}, update, upsert=True)
 
 
 def _known_better(book: Book, customer: str, change: CustomerChange) -> UpdateOne:

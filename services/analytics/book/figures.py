@@ -33,7 +33,7 @@ class Figures:
         return found
 
     def total(self, dimension: str, period: Period, scope: str = EVERYBODY, currency: str = "") -> Sums:
-        """The sum of a dimension that is counted by the hour."""
+        """The sum of a dimension that is counted by the hour; of a vendor's funnel, by the day: days count whole."""
         found = self._buckets(scope, dimension, currency, period, MONTH)
         return shapes.add_up(sums for _, sums in found)
 
@@ -75,7 +75,8 @@ class Figures:
             hours = self.calendar.cut(period.begin, period.end, HOUR)
             runs = [(HOUR, hours[0][1], hours[-1][2])]
         else:
-            runs = self.calendar.cut(period.begin, period.end, HOUR, coarsest)
+            finest = HOUR if counters.is_hourly(dimension, scope) else DAY
+            runs = self.calendar.cut(period.begin, period.end, finest, coarsest)
         found = self.book[COUNTERS].find(self._names(scope, dimension, currency, runs), {"k": 0})
         return [(parts(document.pop("_id"))[0], document) for document in found]
 

@@ -9,13 +9,15 @@ from pymongo.client_session import ClientSession
 from pymongo.collection import Collection
 from pymongo.database import Database
 
+from services.analytics.book.makers import Makers
 from services.analytics.domain.calendar import Calendar
 
 Document = dict[str, Any]
 DATABASE: Final = "ultramarket_analytics"
 COUNTERS, CUSTOMERS, VISITS, OFFSETS = "counters", "customers", "visits", "offsets"
+SESSIONS, MAKERS = "sessions", "makers"
 KINDS: Final = (
-    "orders", "sessions", "links", "payments", "stock_months", "labels", COUNTERS, CUSTOMERS, VISITS, OFFSETS,
+    "orders", SESSIONS, "links", "payments", "stock_months", "labels", MAKERS, COUNTERS, CUSTOMERS, VISITS, OFFSETS,
 )  # fmt: skip
 FORGET: Final = timedelta(days=90)
 """How long after its last event a visit is kept: an event of it that comes later counts as another's."""
@@ -35,6 +37,7 @@ class Book:
     def __init__(self, db: Database[Document], name: str, zone: str) -> None:
         self.db, self.name, self.zone = db, name, zone
         self.calendar = Calendar(zone)
+        self.makers = Makers(self[MAKERS])
 
     def __getitem__(self, kind: str) -> Collection[Document]:
         return self.db[f"{self.name}.{kind}"]
@@ -47,8 +50,9 @@ class Book:
                 self.db.create_collection(f"{self.name}.{kind}", check_exists=False)
         self["orders"].create_index([("confirmed.currency", 1), ("confirmed.at", 1)])
         self["orders"].create_index("entries.t")
-        self["sessions"].create_index("last")
-        for kind in ("sessions", "links"):
+        self[SESSIONS].create_index("last")
+        self[SESSIONS].create_index("waits.k", sparse=True)
+        for kind in (SESSIONS, "links", MAKERS):
             self[kind].create_index("touched", expireAfterSeconds=int(FORGET.total_seconds()))
         self["customers"].create_index("first")
         self["customers"].create_index("last")

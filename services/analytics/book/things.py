@@ -9,6 +9,7 @@ from services.analytics.book.people import names
 from services.analytics.book.sets import VISITS, Book
 from services.analytics.domain import sessions
 from services.analytics.domain.calendar import key
+from services.analytics.domain.counters import EVERYBODY
 
 Document = dict[str, Any]
 MAY_STILL_ORDER: Final = timedelta(hours=1)
@@ -59,12 +60,13 @@ def still_shopping(book: Book, begin: datetime, end: datetime, now: datetime) ->
     return [session for session in recent if sessions.stage(session) == 1]
 
 
-def sold_since(book: Book, since: datetime, currency: str) -> list[Document]:
-    """Confirmed orders since then: when, for how much, what."""
-    fields = {"confirmed.at": 1, "confirmed.total": 1, "confirmed.lines": 1}
-    return list(
-        book["orders"].find({"confirmed.at": {"$gte": since}, "confirmed.currency": currency}, fields).limit(20_000)
-    )
+def sold_since(book: Book, since: datetime, currency: str, vendor: str = EVERYBODY) -> list[Document]:
+    """Confirmed orders since then, as lines of the account book; a vendor's own lines are all that is to be used."""
+    wanted: Document = {"confirmed.at": {"$gte": since}, "confirmed.currency": currency}
+    if vendor:
+        wanted["confirmed.lines.v"] = vendor
+    fields = {"confirmed.at": 1, "confirmed.lines.p": 1, "confirmed.lines.title": 1, "entries": 1}
+    return list(book["orders"].find(wanted, fields).limit(20_000))
 
 
 def currencies(book: Book) -> list[str]:
@@ -72,10 +74,8 @@ def currencies(book: Book) -> list[str]:
     return [each for each in book["orders"].distinct("confirmed.currency") if each]
 
 
-def visitors(book: Book, since: datetime) -> dict[datetime, int]:
-    """How many visits were active in each minute since then."""
-    pipeline: list[Document] = [
-        {"$match": {"at": {"$gte": since}}},
-        {"$group": {"_id": "$at", "n": {"$sum": 1}}},
-    ]
+def visitors(book: Book, since: datetime, vendor: str = EVERYBODY) -> dict[datetime, int]:
+    """How many visits were active in each minute since then; of a vendor those that looked at their products."""
+    wanted: Document = {"at": {"$gte": since}} | ({"whose": vendor} if vendor else {})
+    pipeline: list[Document] = [{"$match": wanted}, {"$group": {"_id": "$at", "n": {"$sum": 1}}}]
     return {row["_id"]: row["n"] for row in book[VISITS].aggregate(pipeline)}

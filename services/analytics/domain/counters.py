@@ -12,7 +12,11 @@ EVERYBODY: Final = ""
 TOTAL, PRODUCT, CATEGORY, VENDOR, COUNTRY, CUSTOMER = "total", "product", "category", "vendor", "country", "customer"
 FUNNEL, VIEWS, QUERY, PAYMENT, DELIVERY, LEFT = "funnel", "views", "query", "payment", "delivery", "left"
 HOURLY: Final = frozenset({TOTAL, FUNNEL})
-"""Dimensions that are counted by the hour as well; the others by day and month."""
+"""Dimensions that are counted by the hour as well; the others, and a vendor's funnel, by day and month."""
+
+
+def is_hourly(dimension: str, scope: str) -> bool:
+    return dimension in HOURLY and not (scope and dimension == FUNNEL)
 
 
 def prefix(scope: str, dimension: str, currency: str, level: str) -> str:
@@ -45,7 +49,7 @@ class Counters:
         """Add to a counter on every level that its dimension is counted by."""
         hour, day, month = self.calendar.keys(at)
         levels = [(DAY, day), (MONTH, month)]
-        if dimension in HOURLY:
+        if is_hourly(dimension, scope):
             levels.append((HOUR, hour))
         for level, start in levels:
             name = f"{scope}|{dimension}|{currency}|{level}|{start}|{key}"

@@ -95,6 +95,11 @@ def _buying(data: Data) -> Data:
     }
 
 
+def _placed(data: Data) -> Data:
+    vendors = {str(line["vendor_id"]) for line in data["items"] if line.get("vendor_id")}
+    return _buying(data) | {"vendors": sorted(vendors)}
+
+
 def _sale(data: Data) -> Data:
     totals = data["totals"]
     return _buying(data) | {
@@ -184,7 +189,7 @@ def _behaviour(data: Data) -> Data:
 
 Extract = Callable[[Data], Data]
 KNOWN: Final[dict[tuple[str, str], tuple[str, int, Extract]]] = {
-    ("/orders", "order_placed"): (ORDER, 1, _buying),
+    ("/orders", "order_placed"): (ORDER, 1, _placed),
     ("/orders", "order_confirmed"): (ORDER, 1, _sale),
     ("/orders", "order_payment_reversed"): (ORDER, 1, _refund),
     ("/orders", "order_payment_refunded"): (ORDER, 1, _refund),

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import Any, Final
 
-from services.analytics.domain import counters
+from services.analytics.domain import counters, vendors
 from services.analytics.domain.counters import EVERYBODY, Counters
 from services.analytics.domain.facts import Fact
 from services.chassis.money import split
@@ -80,9 +80,9 @@ def count(order: Order, book: Counters, sign: int) -> None:
                     (counters.TOTAL, ""),
                     (counters.PRODUCT, entry["p"]),
                     (counters.CATEGORY, entry["k"]),
-                    (counters.VENDOR, entry["v"]),
                     (counters.COUNTRY, sale["country"]),
                     (counters.CUSTOMER, sale["customer"]),
+                    *(() if scope else ((counters.VENDOR, entry["v"]),)),  # a vendor's own: TOTAL
                 ):
                     place = (entry["t"], scope, dimension, key)
                     known = sums.get(place)
@@ -122,10 +122,10 @@ def worth(order: Order) -> int:
     return int(sale["total"] - max((refunded for _, _, refunded in order.get("refunds", ())), default=0))
 
 
-def journey(order: Order) -> tuple[str, int, datetime] | None:
-    """Where it belongs in the funnel: whose link it hangs on, how far it came (2: checkout, 3: paid), since when."""
+def journey(order: Order) -> tuple[str, int, datetime, tuple[str, ...]] | None:
+    """Where it belongs in the funnel: its link, how far it came (2: checkout, 3: paid), since when, whose goods."""
     bought = order.get("placed") or order.get("confirmed")
     if bought is None:
         return None
     link = f"u:{bought['user']}:{bought['at']:%Y-%m-%d}" if bought["user"] else f"c:{bought['cart']}"
-    return link, 3 if "confirmed" in order else 2, bought["at"]
+    return link, 3 if "confirmed" in order else 2, bought["at"], vendors.of_order(order)

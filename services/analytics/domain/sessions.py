@@ -1,10 +1,10 @@
 """A visit as the figures see it: how far it came in the funnel, what it looked for, what it left in the cart."""
 
 from datetime import datetime
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
-from services.analytics.domain import counters
-from services.analytics.domain.counters import Counters
+from services.analytics.domain import counters, vendors
+from services.analytics.domain.counters import EVERYBODY, Counters
 from services.analytics.domain.facts import Fact
 
 Session = dict[str, Any]
@@ -13,6 +13,18 @@ STEPS: Final = ("view", "cart", "checkout", "paid")
 REMEMBERED: Final = 1000
 """So many events of one visit are told from their repetitions; a robot's visit may have more."""
 VIEWING: Final = ("page_viewed", "product_viewed", "search_performed", "result_clicked")
+
+
+class Tied(NamedTuple):
+    """An order that hangs on a link."""
+
+    key: str
+    order_id: str
+    reached: int | None
+    """2: checkout, 3: paid; None: it hangs there no more."""
+    at: datetime
+    vendors: tuple[str, ...] = ()
+    """Whose products it has."""
 
 
 def learn(session: Session, fact: Fact, book: Counters) -> bool:
@@ -32,6 +44,7 @@ def learn(session: Session, fact: Fact, book: Counters) -> bool:
         product = said["product"] or said["sku"] or ""
         left[product] = left.get(product, 0) + said["quantity"]
         session["cart"] = sorted([product, units] for product, units in left.items())
+    vendors.learn(session, fact)
     if fact.name != "session_identified":
         session["start"] = min(session.get("start", fact.at), fact.at)
         session["last"] = max(session.get("last", fact.at), fact.at)
@@ -76,11 +89,13 @@ def count(session: Session, book: Counters, sign: int) -> None:
     if reached == 1:
         for product, units in session["cart"]:
             book.add(counters.LEFT, product, session["start"], [("n", sign), ("u", sign * units)])
+    for vendor, far in vendors.stages(session).items():
+        _count_funnel(book, session["start"], far, sign, vendor)
 
 
-def _count_funnel(book: Counters, at: datetime, reached: int, sign: int) -> None:
+def _count_funnel(book: Counters, at: datetime, reached: int, sign: int, scope: str = EVERYBODY) -> None:
     if reached >= 0:
-        book.add(counters.FUNNEL, "", at, [(f"s{step}", sign) for step in range(reached + 1)])
+        book.add(counters.FUNNEL, "", at, [(f"s{step}", sign) for step in range(reached + 1)], scope)
 
 
 def link_keys(fact: Fact) -> list[str]:
@@ -97,13 +112,27 @@ def learn_session(link: Link, session_id: str, at: datetime) -> None:
     link["session"] = max(link.get("session") or [at, session_id], [at, session_id])
 
 
-def learn_order(link: Link, order_id: str, reached: int | None, at: datetime) -> None:
-    """An order hangs on this link, or (None) doesn't any more."""
+def learn_order(link: Link, tied: Tied) -> None:
+    """An order hangs on this link, or doesn't any more."""
     orders = {known: [known, stage_, since] for known, stage_, since in link.get("orders", ())}
-    orders.pop(order_id, None)
-    if reached is not None:
-        orders[order_id] = [order_id, reached, at]
+    orders.pop(tied.order_id, None)
+    if tied.reached is not None:
+        orders[tied.order_id] = [tied.order_id, tied.reached, tied.at]
     link["orders"] = sorted(orders.values())
+    vendors.learn_order(link, tied.order_id, tied.vendors if tied.reached is not None else ())
+
+
+def tie(session: Session, key: str, link: Link | None) -> None:
+    """What hangs on this link is the visit's, or (None) not any more."""
+    rest = [each for each in session.get("links", ()) if each[0] != key]
+    reached = reached_by(link or {})
+    session["links"] = sorted([*rest, [key, reached]] if reached >= 0 else rest)
+    vendors.tie(session, key, link)
+
+
+def standing(link: Link) -> Any:
+    """What of a link matters to visits."""
+    return link.get("session"), reached_by(link), vendors.reached_by(link)
 
 
 def reached_by(link: Link) -> int:
@@ -114,4 +143,7 @@ def reached_by(link: Link) -> int:
 def count_link(link: Link, book: Counters, sign: int) -> None:
     """Who bought without being seen counts as a visit of its own: whoever pays has looked and filled a cart."""
     if not link.get("session") and link.get("orders"):
-        _count_funnel(book, min(at for _, _, at in link["orders"]), reached_by(link), sign)
+        since = min(at for _, _, at in link["orders"])
+        _count_funnel(book, since, reached_by(link), sign)
+        for vendor, reached in vendors.reached_by(link).items():
+            _count_funnel(book, since, reached, sign, vendor)

@@ -11,16 +11,21 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any, Final
 
-from services.analytics.domain import facts, orders, payments, sessions
+from services.analytics.domain import facts, orders, payments, sessions, vendors
 from services.analytics.domain.calendar import Calendar
 from services.analytics.domain.counters import Counters
 from services.analytics.domain.facts import Fact
+from services.analytics.domain.sessions import Tied
 
 Document = dict[str, Any]
 Load = Callable[[str, Iterable[str]], dict[str, Document]]
 """The documents of a collection by their ids; those that don't exist are missing."""
 
+Waiting = Callable[[Iterable[str]], Iterable[str]]
+"""The visits that wait to hear whose these products are."""
+
 LINKS: Final = "links"
+MAKERS: Final = "makers"
 LEVELS: Final = "stock_months"
 SEEN_FOR: Final = timedelta(hours=2)
 """How long a minute's visitors are kept: the live figure shows one hour."""
@@ -46,25 +51,34 @@ class Changes:
     labels: dict[str, Fact]
     titles: dict[str, str]
     """Products' titles as orders have them, for products of which nothing else is known."""
-    visits: set[tuple[datetime, str]]
+    visits: dict[tuple[datetime, str], set[str]]
+    """Who was there in which minute, and whose products they showed interest in."""
+    makers: dict[str, str]
+    """Of products and SKUs whose they are, where that was not known."""
+    awaited: set[str]
+    """Products and SKUs of which it is not known yet."""
 
 
 class Tally:
     """Counts one batch. Make a new one for each."""
 
-    def __init__(self, calendar: Calendar, load: Load, now: datetime) -> None:
-        self._load, self._now = load, now
+    def __init__(self, calendar: Calendar, load: Load, waiting: Waiting, now: datetime) -> None:
+        self._load, self._waiting, self._now = load, waiting, now
         self._counters = Counters(calendar)
         self._documents: dict[str, dict[str, Document]] = defaultdict(dict)
         self._customers: dict[str, CustomerChange] = defaultdict(CustomerChange)
         self._titles: dict[str, str] = {}
-        self._visits: set[tuple[datetime, str]] = set()
+        self._visits: dict[tuple[datetime, str], set[str]] = defaultdict(set)
+        self._makers: dict[str, str] = {}
+        self._awaited: set[str] = set()
 
     def count(self, batch: Iterable[Fact]) -> Changes:
         """The changes that these facts make."""
         by_kind: dict[str, list[Fact]] = defaultdict(list)
         for fact in batch:
             by_kind[fact.kind].append(fact)
+        labels = _newest(by_kind[facts.LABEL])
+        self._note_makers(labels)
         tied = self._count_orders(by_kind[facts.ORDER])
         self._count_sessions(by_kind[facts.SESSION], tied)
         self._count_payments(by_kind[facts.PAYMENT])
@@ -73,12 +87,20 @@ class Tally:
             dict(self._documents),
             self._counters.changes(),
             dict(self._customers),
-            _newest(by_kind[facts.LABEL]),
+            labels,
             self._titles,
-            self._visits,
+            dict(self._visits),
+            self._makers,
+            self._awaited,
         )
 
-    def _count_orders(self, news: list[Fact]) -> list[tuple[str, str, int | None, datetime]]:
+    def _note_makers(self, labels: dict[str, Fact]) -> None:
+        """Keep whose products are that were not known."""
+        told = vendors.makers(labels.values())
+        known = self._load(MAKERS, told) if told else {}
+        self._makers = {key: vendor for key, vendor in told.items() if "vendor" not in known.get(key, ())}
+
+    def _count_orders(self, news: list[Fact]) -> list[Tied]:
         """Count the orders; which link each hangs on now, or (None) doesn't any more."""
         known = self._get(facts.ORDER, (fact.id for fact in news))
         before = {id_: (orders.worth(order), orders.journey(order)) for id_, order in known.items()}
@@ -87,7 +109,7 @@ class Tally:
         was_confirmed = {id_ for id_, order in known.items() if "confirmed" in order}
         for fact in news:
             orders.learn(known[fact.id], fact)
-        tied: list[tuple[str, str, int | None, datetime]] = []
+        tied: list[Tied] = []
         for id_, order in known.items():
             orders.count(order, self._counters, 1)
             order["entries"] = orders.entries(order)
@@ -96,9 +118,9 @@ class Tally:
             now = orders.journey(order)
             if now != journey:
                 if journey is not None and (now is None or journey[0] != now[0]):
-                    tied.append((journey[0], id_, None, journey[2]))
+                    tied.append(Tied(journey[0], id_, None, journey[2]))
                 if now is not None:
-                    tied.append((now[0], id_, now[1], now[2]))
+                    tied.append(Tied(now[0], id_, *now[1:]))
         return tied
 
     def _count_customer(self, order: Document, spent: int, is_new: bool) -> None:
@@ -113,8 +135,9 @@ class Tally:
             change.email = sale["email"]
             self._titles.update((line["p"], line["title"]) for line in sale["lines"])
 
-    def _count_sessions(self, news: list[Fact], tied: list[tuple[str, str, int | None, datetime]]) -> None:
-        known = self._get(facts.SESSION, (fact.id for fact in news))
+    def _count_sessions(self, news: list[Fact], tied: list[Tied]) -> None:
+        late = self._waiting(self._makers) if self._makers else ()
+        known = self._get(facts.SESSION, [*(fact.id for fact in news), *late])
         for session in known.values():
             sessions.count(session, self._counters, -1)
         named: list[tuple[str, str, datetime]] = []
@@ -122,29 +145,38 @@ class Tally:
             if sessions.learn(known[fact.id], fact, self._counters):
                 named += [(key, fact.id, fact.at) for key in sessions.link_keys(fact)]
                 if not fact.said["anonymous"] and fact.at > self._now - SEEN_FOR:
-                    self._visits.add((fact.at.replace(second=0, microsecond=0), fact.id))
+                    product = vendors.named(fact)
+                    self._visits[fact.at.replace(second=0, microsecond=0), fact.id] |= {product} if product else set()
+        self._settle(known)
         self._tie(named, tied, known)
         for session in known.values():
             sessions.count(session, self._counters, 1)
 
-    def _tie(
-        self,
-        named: list[tuple[str, str, datetime]],
-        tied: list[tuple[str, str, int | None, datetime]],
-        known: dict[str, Document],
-    ) -> None:
+    def _settle(self, known: dict[str, Document]) -> None:
+        """Find out whose the products are that visits name."""
+        asked = {key for session in known.values() for key in vendors.waiting(session)}
+        unknown = asked - self._makers.keys()
+        found = self._load(MAKERS, unknown) if unknown else {}
+        makers = self._makers | {key: maker["vendor"] for key, maker in found.items() if "vendor" in maker}
+        for session in known.values():
+            vendors.settle(session, makers)
+        self._awaited = asked - makers.keys()
+        for visit, products in self._visits.items():
+            self._visits[visit] = {makers[product] for product in products if makers.get(product)}
+
+    def _tie(self, named: list[tuple[str, str, datetime]], tied: list[Tied], known: dict[str, Document]) -> None:
         """Bring visits and orders together; sessions that this concerns join the `known`."""
-        links = self._get(LINKS, [key for key, _, _ in named] + [key for key, _, _, _ in tied])
-        before = {key: (link.get("session"), sessions.reached_by(link)) for key, link in links.items()}
+        links = self._get(LINKS, [key for key, _, _ in named] + [each.key for each in tied])
+        before = {key: sessions.standing(link) for key, link in links.items()}
         for link in links.values():
             sessions.count_link(link, self._counters, -1)
         for key, session_id, at in named:
             sessions.learn_session(links[key], session_id, at)
-        for key, order_id, reached, at in tied:
-            sessions.learn_order(links[key], order_id, reached, at)
+        for each in tied:
+            sessions.learn_order(links[each.key], each)
         for link in links.values():
             sessions.count_link(link, self._counters, 1)
-        moved = {key: link for key, link in links.items() if before[key] != _standing(link)}
+        moved = {key: link for key, link in links.items() if before[key] != sessions.standing(link)}
         wanted = {link["session"][1] for link in moved.values() if link.get("session")}
         wanted |= {was[1] for key in moved if (was := before[key][0])}
         others = self._get(facts.SESSION, wanted - known.keys())
@@ -154,11 +186,9 @@ class Tally:
         for key, link in moved.items():
             was, is_ = before[key][0], link.get("session")
             if was:
-                known[was[1]]["links"] = [tie for tie in known[was[1]].get("links", ()) if tie[0] != key]
-            reached = sessions.reached_by(link)
+                sessions.tie(known[was[1]], key, None)
             if is_:
-                rest = [tie for tie in known[is_[1]].get("links", ()) if tie[0] != key]
-                known[is_[1]]["links"] = sorted([*rest, [key, reached]] if reached >= 0 else rest)
+                sessions.tie(known[is_[1]], key, link)
 
     def _count_payments(self, news: list[Fact]) -> None:
         known = self._get(facts.PAYMENT, (fact.id for fact in news))
@@ -188,10 +218,6 @@ class Tally:
             for id_ in missing:
                 mine[id_] = found.get(id_, {})
         return {id_: mine[id_] for id_ in wanted}
-
-
-def _standing(link: Document) -> tuple[Any, int]:
-    return link.get("session"), sessions.reached_by(link)
 
 
 def _newest(news: list[Fact]) -> dict[str, Fact]:

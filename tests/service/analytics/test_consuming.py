@@ -28,6 +28,8 @@ def a_week(orders: int = 60) -> list[dict[str, Any]]:
         if number % 4 == 0:
             history.refund(order, 100 + number)
         history.say("inventory", "stock_changed", "MUG", {"on_hand": 100 - number, "available": 90})
+        if number == orders // 2:
+            history.product("mug", "v0")  # visits before it wait to hear whose it is
     return history.records
 
 

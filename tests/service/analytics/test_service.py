@@ -157,6 +157,56 @@ def test_a_vendors_report_holds_the_own_lines_only(service: Any, store: Analytic
     assert service.report_result(made["id"], vendor)["result"]["rows"] == [["mug", 1000]]
 
 
+def test_a_vendor_sees_the_own_part_of_visits_customers_and_the_last_hour(service: Any, store: AnalyticsStore) -> None:
+    mine, other, stranger = (Caller(user_id=new_id(), roles=["VENDOR"]) for _ in range(3))
+    history = History(datetime.now(UTC) - timedelta(days=40))
+    history.order("o1", line("mug", 1000, vendor=mine.user_id), user="ada", shipping=0)
+    history.later(days=39, hours=23, minutes=40)
+    history.visit("s1", "product_viewed", product_id="mug")
+    history.visit("s2", "product_viewed", product_id="lamp", user_id="ada")
+    take(store.book, history)  # before anybody said whose they are
+    history = History(history.now)
+    history.product("mug", mine.user_id)
+    history.product("lamp", other.user_id)
+    take(store.book, history)
+    history = History(history.now)
+    history.order(
+        "o2", line("mug", 1000, 3, mine.user_id), line("lamp", 9000, vendor=other.user_id),
+        user="ada", discount=1200, shipping=400,
+    )  # fmt: skip
+    history.order("o3", line("mug", 500, vendor=mine.user_id), user="bob", shipping=0)
+    history.refund("o3", 500)
+    history.visit("s1", "cart_added", sku="MUG")
+    take(store.book, history)
+
+    def steps(caller: Caller) -> list[int]:
+        return [step["sessions"] for step in service.funnel(PeriodQuery(), caller)["steps"]]
+
+    people = service.customers(CurrencyQuery(), mine)
+    live = service.live(mine)
+    nobody = service.live(stranger)
+
+    # s1 fills a cart; s2 is Ada's, who bought of both; Bob was not seen.
+    assert steps(mine) == [3, 3, 2, 2]
+    assert steps(other) == [1, 1, 1, 1]
+    assert steps(stranger) == [0, 0, 0, 0]
+    assert (people["active"], people["new"], people["returning"], people["all_time"]) == (2, 1, 1, 2)
+    # Ada 1000 + 3000 of 12000 with a quarter of discount and shipping; Bob's money went back.
+    assert people["lifetime_value"]["amount"] == (1000 + 3000 - 300 + 100) / 2
+    assert people["orders_per_customer"] == 1.5
+    assert people["top"] == []
+    assert sum(minute["orders"] for minute in live["minutes"]) == 2
+    assert sum(minute["revenue"]["amount"] for minute in live["minutes"]) == 3000 - 300 + 100 + 500
+    assert [(one["product_id"], one["units"]) for one in live["top_products"]] == [("mug", 4)]
+    assert sum(minute["visitors"] for minute in live["minutes"]) >= 1
+    assert sum(minute["visitors"] for minute in service.live(other)["minutes"]) == 0
+    assert (sum(minute["orders"] + minute["visitors"] for minute in nobody["minutes"]), nobody["top_products"]) == (
+        0,
+        [],
+    )
+    assert service.customers(CurrencyQuery(), stranger)["all_time"] == 0
+
+
 def test_customers_payments_delivery_and_carts(service: Any, store: AnalyticsStore) -> None:
     history = History(datetime.now(UTC) - timedelta(days=40))
     history.order("o1", user="ada", shipping=0)
@@ -170,7 +220,7 @@ def test_customers_payments_delivery_and_carts(service: Any, store: AnalyticsSto
     history.visit("s", "cart_added", product_id="mug", quantity=2)
     take(store.book, history)
 
-    people = service.customers(CurrencyQuery())
+    people = service.customers(CurrencyQuery(), ADMIN)
     paid = service.payments(CurrencyQuery())
     sent = service.delivery(PeriodQuery())
     left = service.abandoned_carts(CurrencyQuery())

@@ -10,7 +10,8 @@ import orjson
 
 from services.analytics.domain.calendar import Calendar
 from services.analytics.domain.facts import Fact, Skipped, read
-from services.analytics.domain.tally import Tally
+from services.analytics.domain.tally import MAKERS, Tally
+from services.analytics.domain.vendors import waiting
 
 BEGIN = datetime(2026, 3, 28, 20, 15, tzinfo=UTC)
 VENDOR = "0197a000-0000-7000-8000-0000000000aa"
@@ -63,6 +64,15 @@ class History:
     def visit(self, session: str, type_: str, **data: Any) -> None:
         self.say("behaviour", type_, session, {"session_id": session, **data})
 
+    def product(self, product_id: str, vendor: str | None = None) -> None:
+        data = {
+            "product_id": product_id,
+            "title": product_id.title(),
+            "skus": [product_id.upper()],
+            "vendor_id": vendor,
+        }
+        self.say("products", "product_created", product_id, data | {"price": 1000, "currency": "USD"})
+
     def payment(self, payment_id: str, type_: str, amount: int = 1000, code: str | None = None) -> None:
         data = {"payment_id": payment_id, "amount": amount, "currency": "USD", "provider": "sandbox"}
         self.say("payments", type_, payment_id, data | {"decline_code": code})
@@ -107,11 +117,13 @@ class Memory:
         self.documents: dict[str, dict[str, Record]] = defaultdict(dict)
         self.counters: dict[str, dict[str, int]] = {}
         self.customers: dict[str, Record] = {}
+        self.makers: dict[str, Record] = {}
 
     def take(self, records: Iterable[Record]) -> None:
         """Count one batch."""
         facts = [fact for record in records if (fact := fact_of(record)) is not None]
-        changes = Tally(self.calendar, self._load, BEGIN).count(facts)
+        changes = Tally(self.calendar, self._load, self._waiting, BEGIN).count(facts)
+        self.makers |= {key: {"vendor": vendor} for key, vendor in changes.makers.items()}
         for kind, documents in changes.documents.items():
             self.documents[kind].update(copy.deepcopy(documents))
         for name, fields in changes.counters.items():
@@ -147,8 +159,12 @@ class Memory:
         return {field: amount for field, amount in total.items() if amount}
 
     def _load(self, kind: str, ids: Iterable[str]) -> dict[str, Record]:
-        known = self.documents[kind]
+        known = self.makers if kind == MAKERS else self.documents[kind]
         return {id_: copy.deepcopy(known[id_]) for id_ in ids if id_ in known}
+
+    def _waiting(self, keys: Iterable[str]) -> list[str]:
+        wanted = set(keys)
+        return [id_ for id_, session in self.documents["sessions"].items() if wanted & set(waiting(session))]
 
 
 def fact_of(record: Record) -> Fact | None:

@@ -21,6 +21,12 @@ def busy_day() -> list[dict[str, Any]]:
     history.visit("s1", "result_clicked", query="red mug", position=2, product_id="mug")
     history.visit("s1", "product_viewed", product_id="mug")
     history.visit("s1", "cart_added", product_id="mug", user_id="ada")
+    history.product("mug", VENDOR)
+    history.visit("s1", "cart_added", sku="MUG")
+    history.product("lamp")
+    history.product("chair", "another")
+    history.visit("s5", "cart_added", sku="CHAIR")
+    history.visit("s5", "product_viewed", product_id="nobody-knows")
     history.order("o1", line("mug", 1299, 2, VENDOR, tax=101), line("lamp", 4550, tax=33), user="ada", discount=777)
     history.visit("s2", "cart_added", product_id="lamp", cart_id="c2")
     history.order("o2", line("lamp", 4550), cart="c2")
@@ -116,6 +122,27 @@ def test_the_funnel_counts_a_visit_once_with_what_it_bought() -> None:
 
     assert shop.counter("funnel", currency="") == {"s0": 4, "s1": 3, "s2": 2, "s3": 2}
     assert shop.counter("left", "mug", currency="") == {"n": 1, "u": 1}
+
+
+def test_a_vendors_funnel_counts_visits_of_the_own_products() -> None:
+    history = History()
+    history.visit("looks", "product_viewed", product_id="mug")
+    history.visit("looks", "product_viewed", product_id="cup")
+    history.visit("looks elsewhere", "cart_added", product_id="lamp")
+    history.visit("fills", "cart_added", sku="CUP")
+    history.visit("nobody", "product_viewed", product_id="mug", consent=False)
+    history.visit("buys", "result_clicked", product_id="lamp")
+    history.visit("buys", "session_identified", user_id="ada")
+    history.order("o1", line("mug", vendor=VENDOR), line("lamp", vendor="another"), user="ada")
+    history.say("orders", "order_placed", "o2", sale("o2", line("cup", vendor=VENDOR), user=None, cart="unseen"))
+    for product, vendor in (("mug", VENDOR), ("cup", VENDOR), ("lamp", "another"), ("chair", None)):
+        history.product(product, vendor)
+
+    shop = counted(history.records)
+
+    assert shop.counter("funnel", scope=VENDOR, currency="") == {"s0": 4, "s1": 3, "s2": 2, "s3": 1}
+    assert shop.counter("funnel", scope="another", currency="") == {"s0": 2, "s1": 2, "s2": 1, "s3": 1}
+    assert shop.counter("funnel", currency="") == {"s0": 5, "s1": 4, "s2": 2, "s3": 1}
 
 
 def test_who_does_not_consent_is_no_visit_but_the_product_was_seen() -> None:

@@ -1,0 +1,76 @@
+"""What visitors look for, and how far they come."""
+
+from typing import Final
+
+from schemas.analytics import CurrencyQuery, PeriodQuery
+from services.analytics.answers.view import LISTED, Document, View, best
+from services.analytics.book import things
+from services.analytics.domain import counters, periods, shapes
+from services.analytics.domain.counters import EVERYBODY
+from services.chassis import money
+
+POPULAR: Final = 50
+
+
+def funnel(view: View, query: PeriodQuery, vendor: str = EVERYBODY) -> Document:
+    """A vendor's counts the visits that came so far with one of their products."""
+    return shapes.funnel(view.figures.total(counters.FUNNEL, view.period(query), vendor))
+
+
+def abandoned_carts(view: View, query: CurrencyQuery) -> Document:
+    period, currency = view.period(query), query.currency or view.currency
+    reached = view.figures.total(counters.FUNNEL, period)
+    left = view.figures.groups(counters.LEFT, period)
+    shopping = things.still_shopping(view.book, period.begin, period.end, view.now)
+    for session in shopping:
+        for product, units in session["cart"]:
+            known = left.get(product, {})
+            left[product] = {"n": known.get("n", 0) - 1, "u": known.get("u", 0) - units}
+    carts = reached.get("s1", 0)
+    abandoned = max(0, carts - reached.get("s2", 0) - len(shopping))
+    facts = things.products(view.book, left)
+    lost = [
+        _left_row(product, sums, facts.get(product, {}), currency)
+        for product, sums in left.items()
+        if sums.get("n", 0) > 0
+    ]
+    lost.sort(key=lambda row: (-row["value"]["amount"], -row["carts"]))
+    return {
+        "currency": currency,
+        "carts": carts,
+        "abandoned": abandoned,
+        "rate": shapes.rate(abandoned, carts),
+        "value": money.json(sum(row["value"]["amount"] for row in lost), currency),
+        "products": lost[:LISTED],
+    }
+
+
+def _left_row(product: str, sums: shapes.Sums, facts: Document, currency: str) -> Document:
+    price = facts.get("price", 0) if facts.get("currency") == currency else 0
+    return {
+        "product_id": product,
+        "title": facts.get("label") or product,
+        "carts": sums["n"],
+        "units": sums["u"],
+        "value": money.json(price * sums["u"], currency),
+    }
+
+
+def search(view: View, query: PeriodQuery) -> Document:
+    found = view.figures.groups(counters.QUERY, view.period(query))
+    whole = shapes.query("", shapes.add_up(found.values()))
+    del whole["query"]
+    often = best(found, lambda sums: sums.get("s", 0), LISTED)
+    empty = best({q: s for q, s in found.items() if s.get("z")}, lambda sums: sums.get("z", 0), LISTED)
+    return whole | {
+        "queries": [shapes.query(text, sums) for text, sums in often],
+        "nothing_found": [shapes.query(text, sums) for text, sums in empty],
+    }
+
+
+def popular_queries(view: View, days: int) -> list[tuple[str, int]]:
+    """What was looked for most often, and found."""
+    period = periods.period_of(view.book.calendar, None, None, view.now, days)
+    found = view.figures.groups(counters.QUERY, period)
+    fruitful = {text: sums for text, sums in found.items() if sums.get("s", 0) > sums.get("z", 0)}
+    return [(text, sums["s"]) for text, sums in best(fruitful, lambda sums: sums["s"], POPULAR)]
