@@ -88,7 +88,7 @@ def _options(bootstrap: str) -> dict[str, Any]:
     return {
         "bootstrap.servers": bootstrap,
         "enable.idempotence": True,
-        "linger.ms": 20,
+        "linger.ms": 100,  # nobody waits for it, and Kafka and its readers work by the batch
         "compression.type": "lz4",
         "message.timeout.ms": 300_000,
         "queue.buffering.max.messages": WAITING,

@@ -88,7 +88,7 @@ class RpcClient:
                 correlation_id=correlation_id,
                 reply_to=self._reply_to,
                 expiration=str(int(deadline * 1000)),
-                application_headers=headers | {"nameko.deadline": until, "nameko.call_id_stack": ["client"]},
+                headers=headers | {"nameko.deadline": until, "nameko.call_id_stack": ["client"]},
             )
             if not reply.arrived.acquire(timeout=max(until - time.time(), 0.001)):
                 raise DeadlineExceeded(f"{service}.{method} did not answer within {deadline:.1f} s")
