@@ -1,7 +1,5 @@
 """Figures of the shop, as they are replied."""
 
-from typing import Literal
-
 from schemas.analytics import Interval
 from schemas.base import Currency, Moment, Money, Schema
 
@@ -46,21 +44,6 @@ class Sales(Schema):
     previous: Totals
     series: list[Point]
     groups: list[GroupTotals]
-
-
-class Step(Schema):
-    """How many visits came as far as this. `rate` of those that looked at something; `drop_off` of the step before."""
-
-    name: Literal["view", "cart", "checkout", "paid"]
-    sessions: int
-    rate: float
-    drop_off: float
-
-
-class Funnel(Schema):
-    """Orders that no visit is known of count as visits of their own."""
-
-    steps: list[Step]
 
 
 class TopProduct(Schema):
@@ -180,61 +163,3 @@ class StockFigures(Schema):
     """Units sold per mean number of units on hand."""
     days_of_cover: float | None = None
     """How long the stock lasts at this period's pace; null: nothing was sold."""
-
-
-class LeftProduct(Schema):
-    product_id: str
-    title: str
-    carts: int
-    units: int
-    value: Money
-
-
-class AbandonedCarts(Schema):
-    """Visits that filled a cart and did not order; a visit of the last hour may still do."""
-
-    currency: Currency
-    carts: int
-    abandoned: int
-    rate: float
-    value: Money
-    products: list[LeftProduct]
-
-
-class QueryFigures(Schema):
-    query: str
-    searches: int
-    without_result: int
-    clicks: int
-    click_through: float
-    mean_position: float | None = None
-
-
-class SearchFigures(Schema):
-    searches: int
-    without_result: int
-    clicks: int
-    click_through: float
-    mean_position: float | None = None
-    queries: list[QueryFigures]
-    nothing_found: list[QueryFigures]
-
-
-class LiveMinute(Schema):
-    at: Moment
-    orders: int
-    revenue: Money
-    visitors: int
-
-
-class LiveProduct(Schema):
-    product_id: str
-    title: str
-    units: int
-
-
-class Live(Schema):
-    """The last 60 minutes, the oldest first."""
-
-    minutes: list[LiveMinute]
-    top_products: list[LiveProduct]

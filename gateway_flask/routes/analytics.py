@@ -13,20 +13,9 @@ from gateway_flask.routes.paths import IdPath
 from gateway_flask.rpc import call
 from gateway_flask.visit import caller
 from schemas.analytics import CohortQuery, CurrencyQuery, PeriodQuery, SalesQuery, TopQuery
-from schemas.figures import (
-    AbandonedCarts,
-    Cohorts,
-    Customers,
-    Delivery,
-    Funnel,
-    Live,
-    Payments,
-    Sales,
-    SearchFigures,
-    StockFigures,
-    TopProduct,
-)
+from schemas.figures import Cohorts, Customers, Delivery, Payments, Sales, StockFigures, TopProduct
 from schemas.reports import Report, ReportQuery, ReportRequest, ReportResult
+from schemas.visits import AbandonedCarts, FlagFigures, Funnel, Live, SearchFigures
 
 api = Api("analytics", "Analytics", "What was sold, seen, looked for and left behind; reports.", "/analytics")
 
@@ -101,6 +90,15 @@ def analytics_abandoned_carts(query: CurrencyQuery) -> Response:
 def analytics_search(query: PeriodQuery) -> Response:
     """What is looked for, whether it is found, and how far down people click."""
     return ok(call("analytics", "search", **_asked(query)), "Searches")
+
+
+@api.get("/flags", reply=FlagFigures, many=True, who=Who.ADMIN)
+def analytics_flags(query: PeriodQuery) -> Response:
+    """Which values of the flags that are being tried out were shown to how many, and how many of them bought.
+
+    Who orders on another day, or as a guest whose flags went by `subject`, counts as exposed only.
+    """
+    return ok(call("analytics", "flags", **_asked(query)), "Flags")
 
 
 @api.get("/live", reply=Live, who=Who.VENDOR, streams=True)

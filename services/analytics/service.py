@@ -24,7 +24,7 @@ RECENT_DAYS: Final = 30
 
 
 class AnalyticsService(Service):
-    """Vendors see what concerns their own products; cohorts, payments, parcels, carts, searches are the shop's."""
+    """Vendors see what concerns their own products; administrators everything, and what only the shop has."""
 
     name = "analytics"
     store = Mongo(AnalyticsStore)
@@ -84,6 +84,11 @@ class AnalyticsService(Service):
     def search(self, query: PeriodQuery) -> Document:
         """What is looked for, found and chosen."""
         return visits.search(self._view(), query)
+
+    @rpc
+    def flags(self, query: PeriodQuery) -> list[Document]:
+        """Which values of flags were shown to how many, and how many of them ordered."""
+        return visits.flags(self._view(), query)
 
     @rpc
     def live(self, caller: Caller) -> Document:

@@ -111,7 +111,7 @@ def test_a_vendor_sees_nothing_of_others(shop: Shop) -> None:
     assert other("GET", "/analytics/top-products").data == []
     assert other("GET", "/analytics/stock").data == []
     assert other("GET", "/analytics/sales", params={"group_by": "customer"}).status == 403
-    for path in ("cohorts", "payments", "delivery", "abandoned-carts", "search"):
+    for path in ("cohorts", "payments", "delivery", "abandoned-carts", "search", "flags"):
         assert other("GET", f"/analytics/{path}").status == 403
 
 

@@ -152,3 +152,9 @@ def test_who_got_which_variant_is_told_to_analytics(shop: Shop) -> None:
 
     mine = [event["data"] for event in events if event["data"]["flag"] == name]
     assert [(one["value"], one["session_id"]) for one in mine] == [(flags()[name], visitor)]
+    shown = {"value": flags()[name], "exposed": 1, "ordered": 0, "paid": 0, "conversion": 0.0}
+
+    def figures() -> bool:
+        return {"flag": name, "values": [shown]} in shop.admin("GET", "/analytics/flags").data
+
+    assert eventually(figures, 30)

@@ -1,5 +1,6 @@
 """What visitors look for, and how far they come."""
 
+from collections import defaultdict
 from typing import Final
 
 from schemas.analytics import CurrencyQuery, PeriodQuery
@@ -66,6 +67,30 @@ def search(view: View, query: PeriodQuery) -> Document:
         "queries": [shapes.query(text, sums) for text, sums in often],
         "nothing_found": [shapes.query(text, sums) for text, sums in empty],
     }
+
+
+def flags(view: View, query: PeriodQuery) -> list[Document]:
+    """Flags by name, their values by how often they were shown."""
+    by_flag: dict[str, list[tuple[str, shapes.Sums]]] = defaultdict(list)
+    for key, sums in view.figures.groups(counters.FLAG, view.period(query)).items():
+        flag, _, value = key.partition("|")
+        by_flag[flag].append((value, sums))
+    return [
+        {
+            "flag": flag,
+            "values": [
+                {
+                    "value": value,
+                    "exposed": sums.get("e", 0),
+                    "ordered": sums.get("c", 0),
+                    "paid": sums.get("p", 0),
+                    "conversion": shapes.rate(sums.get("p", 0), sums.get("e", 0)),
+                }
+                for value, sums in sorted(values, key=lambda one: (-one[1].get("e", 0), one[0]))
+            ],
+        }
+        for flag, values in sorted(by_flag.items())
+    ]
 
 
 def popular_queries(view: View, days: int) -> list[tuple[str, int]]:

@@ -129,4 +129,5 @@ def _fields(dimension: str) -> tuple[str, ...]:
         counters.QUERY: ("s", "z", "c", "ps", "pn"),
         counters.PAYMENT: ("n", "a"),
         counters.LEFT: ("n", "u"),
+        counters.FLAG: ("e", "c", "p"),
     }.get(dimension, orders.MEASURES)

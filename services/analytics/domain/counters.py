@@ -11,6 +11,7 @@ EVERYBODY: Final = ""
 
 TOTAL, PRODUCT, CATEGORY, VENDOR, COUNTRY, CUSTOMER = "total", "product", "category", "vendor", "country", "customer"
 FUNNEL, VIEWS, QUERY, PAYMENT, DELIVERY, LEFT = "funnel", "views", "query", "payment", "delivery", "left"
+FLAG = "flag"
 HOURLY: Final = frozenset({TOTAL, FUNNEL})
 """Dimensions that are counted by the hour as well; the others, and a vendor's funnel, by day and month."""
 

@@ -9,7 +9,7 @@ from typing import Any, Final
 import orjson
 
 Data = dict[str, Any]
-ORDER, SESSION, PAYMENT, STOCK, LABEL = "orders", "sessions", "payments", "stock", "labels"
+ORDER, SESSION, PAYMENT, STOCK, LABEL, FLAG = "orders", "sessions", "payments", "stock", "labels", "flags"
 MAX_TEXT: Final = 200
 MAX_NUMBER: Final = 2**53
 """More than any amount of ours; sums of such still fit into 64 bits."""
@@ -187,6 +187,14 @@ def _behaviour(data: Data) -> Data:
     }
 
 
+def _exposed(data: Data) -> Data:
+    return {
+        "user": _text(data.get("user_id")),
+        "flag": str(data["flag"])[:MAX_TEXT],
+        "value": str(data["value"])[:MAX_TEXT],
+    }
+
+
 Extract = Callable[[Data], Data]
 KNOWN: Final[dict[tuple[str, str], tuple[str, int, Extract]]] = {
     ("/orders", "order_placed"): (ORDER, 1, _placed),
@@ -212,5 +220,6 @@ KNOWN: Final[dict[tuple[str, str], tuple[str, int, Extract]]] = {
     ("/behaviour", "result_clicked"): (SESSION, 1, _behaviour),
     ("/behaviour", "custom_tracked"): (SESSION, 1, _behaviour),
     ("/behaviour", "session_identified"): (SESSION, 1, _behaviour),
+    ("/behaviour", "flag_exposed"): (FLAG, 1, _exposed),
 }
 """By source and type: what it is about, the newest version that we know, and what we take from it."""

@@ -3,7 +3,7 @@
 from datetime import datetime
 from typing import Any, Final, NamedTuple
 
-from services.analytics.domain import counters, vendors
+from services.analytics.domain import counters, exposures, vendors
 from services.analytics.domain.counters import EVERYBODY, Counters
 from services.analytics.domain.facts import Fact
 
@@ -142,6 +142,7 @@ def reached_by(link: Link) -> int:
 
 def count_link(link: Link, book: Counters, sign: int) -> None:
     """Who bought without being seen counts as a visit of its own: whoever pays has looked and filled a cart."""
+    exposures.count(link, book, sign)
     if not link.get("session") and link.get("orders"):
         since = min(at for _, _, at in link["orders"])
         _count_funnel(book, since, reached_by(link), sign)

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any, Final
 
-from services.analytics.domain import facts, orders, payments, sessions, vendors
+from services.analytics.domain import exposures, facts, orders, payments, sessions, vendors
 from services.analytics.domain.calendar import Calendar
 from services.analytics.domain.counters import Counters
 from services.analytics.domain.facts import Fact
@@ -80,7 +80,7 @@ class Tally:
         labels = _newest(by_kind[facts.LABEL])
         self._note_makers(labels)
         tied = self._count_orders(by_kind[facts.ORDER])
-        self._count_sessions(by_kind[facts.SESSION], tied)
+        self._count_sessions(by_kind[facts.SESSION], tied, by_kind[facts.FLAG])
         self._count_payments(by_kind[facts.PAYMENT])
         self._note_levels(by_kind[facts.STOCK])
         return Changes(
@@ -135,7 +135,7 @@ class Tally:
             change.email = sale["email"]
             self._titles.update((line["p"], line["title"]) for line in sale["lines"])
 
-    def _count_sessions(self, news: list[Fact], tied: list[Tied]) -> None:
+    def _count_sessions(self, news: list[Fact], tied: list[Tied], shown: list[Fact]) -> None:
         late = self._waiting(self._makers) if self._makers else ()
         known = self._get(facts.SESSION, [*(fact.id for fact in news), *late])
         for session in known.values():
@@ -148,7 +148,7 @@ class Tally:
                     product = vendors.named(fact)
                     self._visits[fact.at.replace(second=0, microsecond=0), fact.id] |= {product} if product else set()
         self._settle(known)
-        self._tie(named, tied, known)
+        self._tie(named, tied, shown, known)
         for session in known.values():
             sessions.count(session, self._counters, 1)
 
@@ -164,9 +164,16 @@ class Tally:
         for visit, products in self._visits.items():
             self._visits[visit] = {makers[product] for product in products if makers.get(product)}
 
-    def _tie(self, named: list[tuple[str, str, datetime]], tied: list[Tied], known: dict[str, Document]) -> None:
-        """Bring visits and orders together; sessions that this concerns join the `known`."""
-        links = self._get(LINKS, [key for key, _, _ in named] + [each.key for each in tied])
+    def _tie(
+        self,
+        named: list[tuple[str, str, datetime]],
+        tied: list[Tied],
+        shown: list[Fact],
+        known: dict[str, Document],
+    ) -> None:
+        """Bring visits, orders and what was shown together; sessions that this concerns join the `known`."""
+        keys = [key for key, _, _ in named] + [each.key for each in tied] + [exposures.link_key(fact) for fact in shown]
+        links = self._get(LINKS, keys)
         before = {key: sessions.standing(link) for key, link in links.items()}
         for link in links.values():
             sessions.count_link(link, self._counters, -1)
@@ -174,6 +181,8 @@ class Tally:
             sessions.learn_session(links[key], session_id, at)
         for each in tied:
             sessions.learn_order(links[each.key], each)
+        for fact in shown:
+            exposures.learn(links[exposures.link_key(fact)], fact)
         for link in links.values():
             sessions.count_link(link, self._counters, 1)
         moved = {key: link for key, link in links.items() if before[key] != sessions.standing(link)}

@@ -64,6 +64,9 @@ class History:
     def visit(self, session: str, type_: str, **data: Any) -> None:
         self.say("behaviour", type_, session, {"session_id": session, **data})
 
+    def exposed(self, subject: str, flag: str, value: str, user: str | None = None) -> None:
+        self.visit(subject, "flag_exposed", flag=flag, value=value, user_id=user)
+
     def product(self, product_id: str, vendor: str | None = None) -> None:
         data = {
             "product_id": product_id,

@@ -30,6 +30,8 @@ def busy_day() -> list[dict[str, Any]]:
     history.order("o1", line("mug", 1299, 2, VENDOR, tax=101), line("lamp", 4550, tax=33), user="ada", discount=777)
     history.visit("s2", "cart_added", product_id="lamp", cart_id="c2")
     history.order("o2", line("lamp", 4550), cart="c2")
+    history.exposed("c2", "checkout", "short")
+    history.exposed("ada", "checkout", "long", user="ada")
     history.refund("o1", 1000)
     history.visit("s3", "session_identified", user_id="ada")
     history.visit("s3", "product_viewed", product_id="lamp", consent=False)
@@ -143,6 +145,24 @@ def test_a_vendors_funnel_counts_visits_of_the_own_products() -> None:
     assert shop.counter("funnel", scope=VENDOR, currency="") == {"s0": 4, "s1": 3, "s2": 2, "s3": 1}
     assert shop.counter("funnel", scope="another", currency="") == {"s0": 2, "s1": 2, "s2": 1, "s3": 1}
     assert shop.counter("funnel", currency="") == {"s0": 5, "s1": 4, "s2": 2, "s3": 1}
+
+
+def test_flags_count_whom_they_were_shown_to_and_who_bought_then() -> None:
+    history = History(datetime(2026, 3, 10, 8, 0, tzinfo=UTC))
+    history.exposed("ada", "checkout", "short", user="ada")
+    history.exposed("ada", "checkout", "short", user="ada")
+    history.exposed("bob", "checkout", "short", user="bob")
+    history.exposed("cart", "checkout", "long")
+    history.say("orders", "order_placed", "o1", sale("o1", user=None, cart="cart"))
+    history.order("o2", user="ada")
+    history.order("o3", user="eve")
+    history.exposed("eve", "checkout", "short", user="eve")  # too late
+    history.later(days=1).exposed("ada", "checkout", "short", user="ada")
+
+    shop = counted(history.records)
+
+    assert shop.counter("flag", "checkout|short", currency="") == {"e": 4, "c": 1, "p": 1}
+    assert shop.counter("flag", "checkout|long", currency="") == {"e": 1, "c": 1}
 
 
 def test_who_does_not_consent_is_no_visit_but_the_product_was_seen() -> None:
