@@ -52,7 +52,7 @@ class Bridge:
                 "bootstrap.servers": settings.kafka_bootstrap,
                 "enable.idempotence": True,
                 "acks": "all",
-                "linger.ms": 5,
+                "linger.ms": 15,  # each request is for one partition, and costs the broker more than its records
                 "compression.type": "lz4",
                 "message.timeout.ms": 0,
                 "reconnect.backoff.max.ms": 1000,

@@ -14,7 +14,7 @@ from services.chassis.wire import PERSISTENT, connect, dumps
 
 WINDOW = 200
 CONFIRM_SECONDS = 10
-PACE_SECONDS = 0.01
+PACE_SECONDS = 0.025
 """A relay looks for events at most this often: alone one goes at once, under load they go together."""
 
 

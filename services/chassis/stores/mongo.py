@@ -49,6 +49,8 @@ class MongoStore:
     def __init__(self, database: Database[Document]) -> None:
         self.db = database
         self.client = database.client
+        self.ring: Callable[[], None] = lambda: None
+        """Called when a transaction has committed; where a relay runs in this process, it looks for events then."""
 
     def indexes(self) -> None:
         """Make the store's indexes; idempotent. Subclasses add theirs and call this."""
@@ -66,13 +68,16 @@ class MongoStore:
     def in_transaction(self, work: Callable[[ClientSession], T]) -> T:
         """Run `work(session)` in one transaction; run again as a whole when it conflicts with another."""
         with self.client.start_session() as session:
-            return session.with_transaction(work)
+            done = session.with_transaction(work)
+        self.ring()
+        return done
 
     @contextmanager
     def transaction(self) -> Iterator[ClientSession]:
         """One transaction, tried once: for work that conflicts with nobody."""
         with self.client.start_session() as session, session.start_transaction():
             yield session
+        self.ring()
 
     def emit(self, session: ClientSession, event: Event, sequence: int | None = None) -> None:
         """Publish an event if, and only if, this transaction commits."""
@@ -144,6 +149,7 @@ class Mongo(DependencyProvider, Generic[S]):
         self.client = connect(settings.mongo_url, settings.workers + 8)
         self.store = self.store_class(self.client[database_name(service)])
         self.relay = MongoRelay(service, settings.mongo_url, settings.amqp_url, self.store_class.hot_collections)
+        self.store.ring = self.relay.ring
         POOL_USED.labels(service, self.kind).set_function(self._connections)
 
     def start(self) -> None:

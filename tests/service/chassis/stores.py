@@ -198,4 +198,10 @@ def postgres_relay(schema: str, **values: Any) -> PostgresRelay:
 
 def mongo_relay(database: str, **values: Any) -> MongoRelay:
     url, broker = os.environ["ULTRAMARKET_MONGO_URL"], os.environ["ULTRAMARKET_AMQP_URL"]
-    return MongoRelay("hot", url, values.pop("amqp_url", broker), HotStore.hot_collections, database)
+    hot = values.pop("hot", HotStore.hot_collections)
+    return MongoRelay("hot", url, values.pop("amqp_url", broker), hot, database)
+
+
+def quiet_relay(database: str, **values: Any) -> MongoRelay:
+    """Of a service without hot documents: it only looks into its stream now and then."""
+    return mongo_relay(database, hot=(), **values)

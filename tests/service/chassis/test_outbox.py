@@ -29,6 +29,7 @@ from tests.service.chassis.stores import (
     mongo_relay,
     note_store,
     postgres_relay,
+    quiet_relay,
 )
 from tests.support.proxy import proxy_to
 from tests.support.rabbit import rabbit
@@ -47,8 +48,7 @@ class Outbox(NamedTuple):
     relays: Relays
 
     def start_process(self) -> "subprocess.Popen[bytes]":
-        make = "postgres_relay" if isinstance(self.store, NoteStore) else "mongo_relay"
-        return subprocess.Popen([sys.executable, "-c", RELAY.format(make=make, name=self.name)])
+        return subprocess.Popen([sys.executable, "-c", RELAY.format(make=self.relay.__name__, name=self.name)])
 
 
 @pytest.fixture(scope="module")
@@ -69,10 +69,10 @@ def outbox(request: pytest.FixtureRequest, notes: Any, counters: Any) -> Iterato
         (store, name), relay = notes, postgres_relay
         step = store.step
     else:
-        (store, name), relay = counters, mongo_relay
-        step = store.step if "hot" in request.param else store.step_beside
+        (store, name) = counters
+        relay, step = (mongo_relay, store.step) if "hot" in request.param else (quiet_relay, store.step_beside)
     relays = Relays(lambda: relay(name))
-    yield Outbox(store, name, step, lambda **values: relay(name, **values), relays)
+    yield Outbox(store, name, step, relay, relays)
     relays.stop()
     drain = relays.start()
     assert eventually(lambda: store.waiting() == 0)
@@ -211,7 +211,7 @@ def test_the_bridge_hears_also_what_is_said_before_it_has_ever_run(
 def test_a_relay_lives_through_lost_connections_to_the_broker(outbox: Outbox, ear: Ear) -> None:
     subject = new_id()
     with proxy_to(os.environ["ULTRAMARKET_AMQP_URL"]) as proxy:
-        outbox.relays.start(outbox.relay(amqp_url=proxy.url))
+        outbox.relays.start(outbox.relay(outbox.name, amqp_url=proxy.url))
         for number in range(60):
             if number % 20 == 10:
                 proxy.drop()
@@ -244,6 +244,22 @@ def test_what_is_committed_while_the_relay_looks_is_not_left_until_it_looks_agai
     relays.stop()
 
 
+def test_what_its_own_process_commits_a_quiet_relay_need_not_look_for(
+    counters: tuple[HotStore, str], ear: Ear, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for seconds in ("LOOK_SECONDS", "SWEEP_SECONDS"):
+        monkeypatch.setattr(mongo_outbox, seconds, 60.0)
+    (store, name), subject = counters, new_id()
+    relay = quiet_relay(name)
+    monkeypatch.setattr(store, "ring", relay.ring)
+    relays = Relays(lambda: relay)
+    relays.start()
+    for number in (1, 2):
+        store.step_beside(subject)
+        assert ear.numbers(subject, number) == list(range(1, number + 1))
+    relays.stop()
+
+
 def test_a_frozen_leader_gives_way_and_does_no_harm_when_it_wakes_up(
     outbox: Outbox, ear: Ear, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -251,11 +267,11 @@ def test_a_frozen_leader_gives_way_and_does_no_harm_when_it_wakes_up(
     subject = new_id()
     frozen = subprocess.Popen(
         [sys.executable, "-c", "from services.chassis.outbox import postgres; postgres.FROZEN_SECONDS = 6; "
-         + RELAY.format(make="postgres_relay" if isinstance(outbox.store, NoteStore) else "mongo_relay",
-                        name=outbox.name)]
+         + RELAY.format(make=outbox.relay.__name__, name=outbox.name)]
     )  # fmt: skip
     outbox.step(subject)
     assert ear.numbers(subject, 1) == [1]
+    assert eventually(lambda: outbox.store.waiting() == 0)  # or it is frozen before it could remove it
     outbox.relays.start()
     frozen.send_signal(signal.SIGSTOP)
     outbox.step(subject)
