@@ -1,6 +1,8 @@
 """What people are told: their list, what they want to hear, and the templates behind it."""
 
-from flask import Response
+from typing import Final
+
+from flask import Response, request
 
 from gateway_flask.api import Api
 from gateway_flask.envelope import listing, ok
@@ -35,6 +37,15 @@ from services.chassis import ids
 from services.chassis.errors import ValidationFailed
 
 api = Api("notifications", "Notifications", "What people are told, and how they want to be told.", "/notifications")
+
+JSON: Final = "application/json"
+PAGE_HEADERS: Final = {
+    "Cache-Control": "no-store",
+    "Content-Security-Policy": "default-src 'none'; style-src 'unsafe-inline'; form-action 'self'; "
+    "frame-ancestors 'none'; base-uri 'none'",
+    "Referrer-Policy": "no-referrer",
+}
+"""Nobody else shows this page in a frame to have its button pressed, and the link's token goes nowhere."""
 
 
 @api.get("", reply=Notification, many=True, who=Who.SIGNED_IN)
@@ -74,10 +85,23 @@ def put_preferences(body: PreferencesWrite) -> Response:
     return ok(call("notifications", "set_preferences", user_id=user_id(), wanted=wanted), "Preferences saved")
 
 
-@api.post("/unsubscribe", reply=Unsubscribed, who=Who.ANYONE, takes_bytes=True)
+@api.get("/unsubscribe", reply=Unsubscribed, who=Who.ANYONE, downloads="text/html")
+def unsubscribe_page(query: UnsubscribeQuery) -> Response:
+    """Where the link in a mail leads: a page with one button, which switches this kind off. Changes nothing."""
+    return _page_or(call("notifications", "unsubscribe_page", token=query.token), "This would be switched off")
+
+
+@api.post("/unsubscribe", reply=Unsubscribed, who=Who.ANYONE, takes_bytes=True, downloads="text/html")
 def unsubscribe(query: UnsubscribeQuery) -> Response:
-    """One click in a mail program (RFC 8058): no more mails of this kind."""
-    return ok(call("notifications", "unsubscribe", token=query.token), "You will get no more of these mails")
+    """One click in a mail program (RFC 8058), or the page's button: no more mails of this kind."""
+    return _page_or(call("notifications", "unsubscribe", token=query.token), "You will get no more of these mails")
+
+
+def _page_or(found: dict[str, str], message: str) -> Response:
+    """A page for a browser, the envelope for a program."""
+    if request.accept_mimetypes.best_match([JSON, "text/html"]) == "text/html":
+        return Response(found["page"], content_type="text/html; charset=utf-8", headers=PAGE_HEADERS)
+    return ok({"kind": found["kind"]}, message)
 
 
 @api.get("/push-key", reply=PushKey, who=Who.ANYONE)

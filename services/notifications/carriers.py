@@ -1,6 +1,5 @@
 """Those who carry messages out of the house, made once per process from the settings."""
 
-from dataclasses import replace
 from typing import Any
 
 from nameko.extensions import DependencyProvider
@@ -27,13 +26,12 @@ class Carriers:
     def render(self, message: Message, store: MessageStore) -> Rendered:
         """As it is sent, in the person's language, with the administrator's texts if there are any."""
         changed = store.templates.current(message.kind, message.locale)
-        rendered = render(
-            message, self.settings.shop_name, self.settings.shop_url, changed["text"] if changed else None
-        )
-        if message.transactional or message.channel != "email":
-            return rendered
-        token = links.token(message.recipient, message.kind, self.settings.link_key)
-        return replace(rendered, unsubscribe=f"{self.settings.shop_url}/api/v1/notifications/unsubscribe?token={token}")
+        unsubscribe = ""
+        if message.channel == "email" and not message.transactional:
+            token = links.token(message.recipient, message.kind, self.settings.link_key)
+            unsubscribe = f"{self.settings.shop_url}/api/v1/notifications/unsubscribe?token={token}"
+        text = changed["text"] if changed else None
+        return render(message, self.settings.shop_name, self.settings.shop_url, text, unsubscribe)
 
     def carry(self, message: Message, rendered: Rendered, store: MessageStore) -> None:
         """Raises `AddressRefused`, or `ServiceUnavailable` when it should be tried again."""

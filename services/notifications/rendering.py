@@ -1,8 +1,9 @@
 """Templates: Jinja2, sandboxed, HTML escaped; each message as HTML, as text, and in one short line.
 
 A kind's texts are in `texts/LOCALE.json` (what a locale lacks is said in English) and go into one layout; a kind with
-a layout of its own has `templates/KIND.html` and `KIND.txt`. An administrator's version replaces the texts, and such a
-kind then has the layout of all others, unless only its subject or short line was changed.
+a layout of its own has `templates/KIND.html` and `KIND.txt`, whose further words are in `words/LOCALE.json`. An
+administrator's version replaces the texts, and such a kind then has the layout of all others, unless only its subject
+or short line was changed.
 """
 
 from collections.abc import Mapping
@@ -48,7 +49,13 @@ class Rendered:
     """Where one click ends messages of this kind (RFC 8058); empty for what nobody can refuse."""
 
 
-def render(message: Message, shop_name: str, shop_url: str, changed: Mapping[str, Any] | None = None) -> Rendered:
+def render(
+    message: Message,
+    shop_name: str,
+    shop_url: str,
+    changed: Mapping[str, Any] | None = None,
+    unsubscribe: str = "",
+) -> Rendered:
     """Fill the templates of the message's kind, with an administrator's texts if there are any (`changed`).
 
     Raises `jinja2.UndefinedError` for a fact that is missing.
@@ -60,22 +67,62 @@ def render(message: Message, shop_name: str, shop_url: str, changed: Mapping[str
     subject = one_line(message.subject or said["subject"])
     rewritten = set(changed or {}) - {"subject", "short"}
     layout = message.kind if not rewritten and f"{message.kind}.html" in _own_layouts() else "message"
-    everything = {**facts, "rows": [], "button": None, **said, "subject": subject}
+    language, words = words_of(message.locale)
+    frame = {
+        "lang": language,
+        "words": words.get(message.kind, {}),
+        "unsubscribe": unsubscribe,
+        "unsubscribe_link": words["unsubscribe_link"],
+    }
+    everything = {**facts, "rows": [], "button": None, **frame, **said, "subject": subject}
     return Rendered(
         subject=subject,
         html=environment.get_template(f"{layout}.html").render(everything),
         text=environment.get_template(f"{layout}.txt").render(everything),
         title=one_line(said.get("heading") or subject),
         short=one_line(said["short"]),
+        unsubscribe=unsubscribe,
     )
+
+
+def preview(kind: str, locale: str, changed: Mapping[str, Any] | None, shop_name: str, shop_url: str) -> dict[str, str]:
+    """A message with made-up facts, part by part."""
+    message = Message("preview", kind, "email", "preview", "", "", EXAMPLES, locale)
+    shown = render(message, shop_name, shop_url, changed)
+    return {"subject": shown.subject, "html": shown.html, "text": shown.text, "short": shown.short}
+
+
+def unsubscribe_page(kind: str, locale: str, shop_name: str, shop_url: str, *, done: bool) -> str:
+    """The page behind the link in a mail: what it switches off, with one button; or (done) what is off now."""
+    language, everything = words_of(locale)
+    words = everything["unsubscribe"]
+    facts = {
+        "lang": language,
+        "words": words,
+        "subject": words["done_title"] if done else words["title"],
+        "what": words["kinds"][kind],
+        "done": done,
+        "shop_name": shop_name,
+        "shop_url": shop_url,
+        "unsubscribe": "",
+    }
+    return _environment().get_template("unsubscribe.html").render(facts)
 
 
 def texts_of(kind: str, locale: str) -> dict[str, Any]:
     """What a kind says in a language, or in English; `de-AT` is read as `de` when there is no such text."""
     for wanted in (locale, locale.partition("-")[0], FALLBACK):
-        if found := _texts(wanted).get(kind):
+        if found := _read("texts", wanted).get(kind):
             return dict(found)
     raise LookupError(f"there is no text for {kind}")
+
+
+def words_of(locale: str) -> tuple[str, dict[str, Any]]:
+    """The language that a locale is answered in, and what layouts and pages of our own say in it."""
+    for wanted in (locale, locale.partition("-")[0]):
+        if found := _read("words", wanted):
+            return wanted, found
+    return FALLBACK, _read("words", FALLBACK)
 
 
 def locales() -> list[str]:
@@ -125,6 +172,6 @@ def _own_layouts() -> frozenset[str]:
 
 
 @lru_cache(maxsize=16)
-def _texts(locale: str) -> dict[str, Any]:
-    path = HERE / "texts" / f"{locale}.json"
+def _read(folder: str, locale: str) -> dict[str, Any]:
+    path = HERE / folder / f"{locale}.json"
     return dict(orjson.loads(path.read_bytes())) if path.exists() else {}

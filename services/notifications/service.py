@@ -30,9 +30,9 @@ from services.chassis.rpc import rpc
 from services.chassis.service import Configured, Service
 from services.chassis.stores.mongo import Mongo
 from services.chassis.timers import every
-from services.notifications import rendering
+from services.notifications import rendering, unsubscribing
 from services.notifications.carriers import Carrying
-from services.notifications.domain import drafts, links, preferences
+from services.notifications.domain import drafts, preferences
 from services.notifications.domain.kinds import KINDS
 from services.notifications.domain.messages import Draft, Message
 from services.notifications.settings import NotificationSettings
@@ -126,7 +126,7 @@ class NotificationsService(Service):
 
     @every(seconds=1)
     def send_queued(self) -> None:
-        """Newsletters and the like, and what a carrier could not take before: the most urgent first."""
+        """What can wait, and what a carrier could not take before: the most urgent first."""
         Teller(self.store, self.carriers).work_off()
 
     # -- what somebody reads and wants -----------------------------------------------------------------------------
@@ -160,12 +160,13 @@ class NotificationsService(Service):
 
     @rpc
     def unsubscribe(self, token: str) -> Reply:
-        """One click: no more mails of the token's kind to its person. Raises `NotFound`."""
-        recipient, kind = links.read(token, self.settings.link_key)
-        if KINDS[kind].transactional:
-            raise NotFound("There is no such link")
-        self.store.people.unsubscribe(recipient, kind)
-        return {"kind": kind}
+        """One click: no more mails of the token's kind to its person. `{kind, page}`. Raises `NotFound`."""
+        return unsubscribing.switch_off(self.store, self.settings, token)
+
+    @rpc
+    def unsubscribe_page(self, token: str) -> Reply:
+        """What the link would switch off: `{kind, page}`. Changes nothing. Raises `NotFound`."""
+        return unsubscribing.show(self.store, self.settings, token)
 
     @rpc
     def push_key(self) -> Reply:
@@ -214,9 +215,11 @@ class NotificationsService(Service):
         """The texts that count, and the versions that administrators have made."""
         changed = self.store.templates.current(kind, locale)
         text = {**rendering.texts_of(kind, locale), **(changed["text"] if changed else {})}
-        versions = self.store.templates.versions(kind, locale)
-        version = changed["version"] if changed else 0
-        return {"kind": kind, "locale": locale, "version": version, "text": text, "versions": versions}
+        known = {
+            "version": changed["version"] if changed else 0,
+            "versions": self.store.templates.versions(kind, locale),
+        }
+        return {"kind": kind, "locale": locale, "text": text, **known}
 
     @rpc
     def save_template(self, command: SaveTemplate) -> Reply:
@@ -230,15 +233,11 @@ class NotificationsService(Service):
     @rpc
     def preview(self, kind: KindName, locale: Locale = "en", text: TemplateText | None = None) -> Reply:
         """A message with made-up facts: as it is, or as it would be with these texts."""
-        changed = text.model_dump(exclude_none=True) if text else None
-        if changed:
+        if changed := text.model_dump(exclude_none=True) if text else None:
             rendering.check(kind, changed)
-        else:
-            found = self.store.templates.current(kind, locale)
-            changed = found["text"] if found else None
-        message = Message("preview", kind, "email", "preview", "", "", rendering.EXAMPLES, locale)
-        shown = rendering.render(message, self.settings.shop_name, self.settings.shop_url, changed)
-        return {"subject": shown.subject, "html": shown.html, "text": shown.text, "short": shown.short}
+        elif found := self.store.templates.current(kind, locale):
+            changed = found["text"]
+        return rendering.preview(kind, locale, changed, self.settings.shop_name, self.settings.shop_url)
 
     @rpc
     def send_test(self, kind: KindName, to: Email, test_id: Id, locale: Locale = "en") -> None:

@@ -22,6 +22,7 @@ PATH |= {"name": "reviews", "key": "inventory.low_stock_threshold", "kind": "ord
 QUERIES = {
     "unsubscribe": "token=abcdefghijklmnop",
     "list_deliveries": "recipient=ada@example.com",
+    "unsubscribe_page": "token=abcdefghijklmnop",
     "analytics_sales": "from=2026-01-01&to=2026-01-31&interval=day&group_by=product&currency=USD",
     "analytics_top_products": "by=units&limit=5",
     "list_products": "page=2&category=mugs&attr.colour=red&in_stock=true&min_price=5",
@@ -77,6 +78,8 @@ def test_the_service_understands(name: str) -> None:
     address = GOOD["place_order"]["shipping_address"]
     services.answer("orders.parcel", {"items": [], "address": address, "method": "standard", "user_id": USER})
     services.answer("audit.export", [])
+    for method in ("unsubscribe", "unsubscribe_page"):
+        services.answer(f"notifications.{method}", {"kind": "back_in_stock", "page": "<p>"})
     services.answer("audit.verify", {"valid": True, "entries": 0})
     services.answer("products.vendor_skus", ["MUG-RED"])
     services.answer("products.price_skus", {"MUG-RED": {"vendor_id": USER}})

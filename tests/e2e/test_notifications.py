@@ -1,10 +1,13 @@
 """What a customer is told through the whole shop: in their list, by mail, and as they want it."""
 
+import os
 import re
 from typing import Any
 
 import pytest
+import requests
 
+from services.notifications.domain import links
 from tests.support.instance import Instance
 from tests.support.shop import Client, Shop, eventually, new_key
 
@@ -129,3 +132,30 @@ def test_strangers_see_no_templates_and_forged_links_do_nothing(shop: Shop) -> N
     assert customer("GET", "/notifications/deliveries", params={"recipient": "x@example.com"}).status == 403
     assert shop.guest()("GET", "/notifications").status == 401
     assert shop.guest()("POST", "/notifications/unsubscribe?token=abcdefghijklmnop").status == 404
+    assert shop.guest()("GET", "/notifications/unsubscribe?token=abcdefghijklmnop").status == 404
+
+
+def test_the_link_in_a_mail_opens_a_page_and_its_button_switches_off(shop: Shop) -> None:
+    customer = shop.customer()
+    secret = os.environ["ULTRAMARKET_SECRET_KEY"].encode()
+    signed = links.token(customer("GET", "/auth/me").data["id"], "back_in_stock", secret)
+    url = f"{shop.url}/api/v1/notifications/unsubscribe?token={signed}"
+
+    def wanted() -> bool:
+        kinds = customer("GET", "/notifications/preferences").data["kinds"]
+        return bool(kinds["back_in_stock"]["email"])
+
+    page = requests.get(url, headers={"Accept": "text/html,*/*;q=0.8"}, timeout=10)
+    assert (page.status_code, page.headers["Content-Type"]) == (200, "text/html; charset=utf-8")
+    assert '<form method="post"' in page.text
+    assert "form-action 'self'" in page.headers["Content-Security-Policy"]
+    assert shop.guest()("GET", f"/notifications/unsubscribe?token={signed}").data == {"kind": "back_in_stock"}
+    assert wanted()
+
+    pressed = requests.post(url, data={}, headers={"Accept": "text/html,*/*;q=0.8"}, timeout=10)
+    again = requests.post(url, data={"List-Unsubscribe": "One-Click"}, timeout=10)
+
+    assert pressed.status_code == again.status_code == 200
+    assert "<form" not in pressed.text
+    assert again.json()["data"] == {"kind": "back_in_stock"}
+    assert not wanted()

@@ -169,7 +169,13 @@ def test_one_click_ends_a_kind_of_mail(post: Post) -> None:
     assert mail["List-Unsubscribe-Post"] == "List-Unsubscribe=One-Click"
     token = mail["List-Unsubscribe"].partition("token=")[2].rstrip(">")
 
-    assert post.service.unsubscribe(token) == {"kind": "review_published"}
+    looked = post.service.unsubscribe_page(token)
+    assert post.service.get_preferences(person.user_id)["kinds"]["review_published"]["email"]
+    done = post.service.unsubscribe(token)
+
+    assert (looked["kind"], done["kind"]) == ("review_published", "review_published")
+    assert '<form method="post"' in looked["page"]
+    assert "<form" not in done["page"]
 
     post.service.tell_review(published(person))
     post.service.send_queued()
