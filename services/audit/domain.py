@@ -13,6 +13,7 @@ from schemas.events.base import EventMeta
 
 GENESIS: Final = bytes(32)
 """What the first entry follows."""
+_KEPT: Final = ("action", "actor", "resource", "changes", "request_id")
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,15 +49,9 @@ class Verdict:
 
 def body_of(meta: EventMeta, record: ActionRecorded) -> str:
     """What an entry keeps of a record that came in an event."""
-    said: dict[str, Any] = {
-        "id": meta.id,
-        "at": meta.time.strftime("%Y-%m-%dT%H:%M:%S.%fZ"),
-        "actor": record.actor.model_dump(),
-        "action": record.action,
-        "resource": record.resource.model_dump(),
-        "changes": [change.model_dump() for change in record.changes],
-        "request_id": record.request_id,
-    }
+    told = record.model_dump()
+    said = {name: told[name] for name in _KEPT}
+    said |= {"id": meta.id, "at": f"{meta.time.isoformat(timespec='microseconds')[:26]}Z"}
     return orjson.dumps(said, option=orjson.OPT_SORT_KEYS).decode()
 
 

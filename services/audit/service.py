@@ -42,7 +42,7 @@ class AuditService(Service):
     @on_batch(ActionRecorded, size=500, seconds=0.05)
     def keep(self, events: list[ActionRecorded]) -> None:
         """Add what happened to the trail. What comes twice is there once."""
-        self.store.append([(event.meta.id, body_of(event.meta, event)) for event in events])
+        self.store.append([(meta.id, body_of(meta, event)) for event in events for meta in (event.meta,)])
 
     @on_event(OrderCancellationRequested, OrderProcessing, OrderShipped, OrderDelivered, OrderReturned)
     def keep_order_step(self, event: Event) -> None:

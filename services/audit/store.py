@@ -14,6 +14,13 @@ from services.chassis.stores.postgres import PostgresStore, Session
 
 _LOCK: Final = text("select pg_advisory_xact_lock(hashtext(current_schema() || '.entries'))")
 _LAST: Final = select(entries.c.seq, entries.c.hash).order_by(entries.c.seq.desc()).limit(1)
+_ADD: Final = text(
+    "insert into entries (seq, id, body, previous_hash, hash) "
+    "select seq, id::uuid, body, decode(before, 'hex'), decode(hash, 'hex') from unnest("
+    "cast(:seqs as bigint[]), cast(:ids as text[]), cast(:bodies as text[]), "
+    "cast(:before as text[]), cast(:hashes as text[])) as new (seq, id, body, before, hash)"
+)
+"""By columns: SQLAlchemy's insert of many rows renders a thousand parameters each time."""
 _CHAIN: Final = "select seq, body, previous_hash, hash from entries order by seq"
 _DOC: Final = entries.c.doc
 _SHOWN: Final = (entries.c.seq, _DOC, entries.c.previous_hash, entries.c.hash)
@@ -36,19 +43,15 @@ class AuditStore(PostgresStore):
             if not new:
                 return 0
             last_seq, last_hash = self._last(session)
-            session.execute(
-                insert(entries),
-                [
-                    {
-                        "seq": entry.seq,
-                        "id": entry.id,
-                        "body": entry.body,
-                        "previous_hash": entry.previous_hash,
-                        "hash": entry.hash,
-                    }
-                    for entry in chained(new.items(), last_seq, last_hash)
-                ],
-            )
+            added = list(chained(new.items(), last_seq, last_hash))
+            columns = {
+                "seqs": [entry.seq for entry in added],
+                "ids": [entry.id for entry in added],
+                "bodies": [entry.body for entry in added],
+                "before": [entry.previous_hash.hex() for entry in added],
+                "hashes": [entry.hash.hex() for entry in added],
+            }
+            session.execute(_ADD, columns)
             return len(new)
 
     def checkpoint(self, key: bytes, at: str) -> int | None:

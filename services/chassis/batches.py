@@ -73,9 +73,11 @@ class OnBatch(OnEvent):
             log.warning("batch_failed", events=len(taken), error=str(error))
             for one in taken:
                 self.container.spawn_managed_thread(partial(self._work_on, [one]), identifier="one-of-a-batch")
+        elif error is not None:
+            _, body, message = taken[0]
+            self.consumer.handled(self, body, message, error)
         else:
-            for _, body, message in taken:
-                self.consumer.handled(self, body, message, error)
+            self.consumer.queue_consumer.ack_messages([message for _, _, message in taken])
         return result, exc_info
 
 

@@ -1,18 +1,20 @@
 """Our frames are py-amqp's, byte by byte."""
 
+from contextlib import suppress
+from itertools import pairwise
 from types import SimpleNamespace
 from typing import Any
 
 import amqp
 import pytest
 from amqp import spec
-from amqp.exceptions import FrameSyntaxError
+from amqp.exceptions import FrameSyntaxError, UnexpectedFrame
 from amqp.method_framing import frame_writer
 from amqp.serialization import dumps
 from hypothesis import given
 from hypothesis import strategies as st
 
-from services.chassis.frames import published
+from services.chassis.frames import Reader, published
 
 FRAME_MAX = 131_072
 JSON = {"content_type": "application/json", "content_encoding": "utf-8"}
@@ -70,3 +72,41 @@ def test_a_body_is_cut_where_a_frame_ends(length: int) -> None:
 def test_what_amqp_can_not_carry_is_refused(wrong: dict[str, Any]) -> None:
     with pytest.raises(FrameSyntaxError):
         published(3, FRAME_MAX, b"", **{"exchange": "e", "routing_key": "k", "delivery_mode": 1, **wrong})
+
+
+def _reader(*parts: bytes | Exception, before: bytes = b"") -> Reader:
+    """One that is given these parts by the network, one after the other, then its end."""
+    coming = iter(parts)
+
+    def receive(_most: int) -> bytes:
+        part = next(coming, b"")
+        if isinstance(part, Exception):
+            raise part
+        return part
+
+    return Reader(SimpleNamespace(sock=SimpleNamespace(recv=receive), connected=True, _read_buffer=before))
+
+
+@given(st.lists(st.binary(max_size=50), min_size=1, max_size=6), st.data())
+def test_frames_are_read_however_they_are_cut(payloads: list[bytes], data: st.DataObject) -> None:
+    stream = b"".join(b"\x03\x00\x05" + len(each).to_bytes(4) + each + b"\xce" for each in payloads)
+    cuts = sorted(data.draw(st.sets(st.integers(0, len(stream)), max_size=5)))
+    parts = [stream[start:end] for start, end in pairwise([0, *cuts, len(stream)]) if end > start]
+    first, *others = parts
+    reader = _reader(*(part for other in others for part in (TimeoutError(), other)), before=first)
+
+    read = []
+    while len(read) < len(payloads):
+        with suppress(TimeoutError):
+            read.append(reader.read_frame())
+
+    assert read == [(3, 5, each) for each in payloads]
+
+
+def test_the_end_of_a_connection_is_an_error_and_so_is_a_frame_that_does_not_end() -> None:
+    over = _reader(b"\x03\x00")
+    with pytest.raises(ConnectionResetError):
+        over.read_frame()
+    assert not over._transport.connected
+    with pytest.raises(UnexpectedFrame):
+        _reader(b"\x03\x00\x05\x00\x00\x00\x01xx").read_frame()
