@@ -32,7 +32,7 @@ UNWRITABLE = frozenset(
     {KafkaError.MSG_SIZE_TOO_LARGE, KafkaError.INVALID_MSG, KafkaError.INVALID_RECORD, KafkaError.INVALID_TIMESTAMP}
 )
 """Kafka's no to this record, whoever brings it and whenever: it is parked. Any other no is not the record's fault."""
-IDLE_SECONDS, BUSY_SECONDS = 0.25, 0.005
+IDLE_SECONDS, BUSY_SECONDS = 0.25, 0.02
 """How long to wait for the next event while none, or some, are on their way to Kafka."""
 
 log = structlog.get_logger()
