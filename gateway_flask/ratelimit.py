@@ -1,6 +1,8 @@
 """How often one address may sign in or write without signing in. Wide by default: a setting, not a rule of the shop."""
 
+import threading
 import time
+from contextlib import AbstractContextManager, nullcontext
 from typing import Final
 
 from flask import Flask, Response, current_app, g, request
@@ -25,6 +27,14 @@ class Limits:
         for name, limit in ((SIGN_IN, settings.rate_limit_sign_in), (WRITES, settings.rate_limit_writes)):
             if limit:
                 self.items[name] = parse(limit)
+        # Of two threads that count in memory at once, one may start the other's timer: its own then fails.
+        in_memory = settings.rate_limit_storage.startswith("memory:")
+        self._alone: AbstractContextManager[object] = threading.Lock() if in_memory else nullcontext()
+
+    def hit(self, item: RateLimitItem, name: str, address: str) -> bool:
+        """Count; False when it was one too many."""
+        with self._alone:
+            return self.counter.hit(item, name, address)
 
 
 def install(app: Flask, settings: GatewaySettings) -> None:
@@ -39,7 +49,7 @@ def hit(name: str) -> None:
     if item is None or (name == WRITES and visit().caller.user_id is not None):
         return
     address = request.remote_addr or "unknown"
-    if not limits.counter.hit(item, name, address):
+    if not limits.hit(item, name, address):
         g.rate_limit = (item.amount, limits.counter.get_window_stats(item, name, address))
         raise RateLimited(f"At most {item} from one address")
 
