@@ -14,11 +14,11 @@ import orjson
 import structlog
 
 from services.chassis.errors import DeadlineExceeded, ServiceUnavailable, from_wire
-from services.chassis.frames import read_ahead
 from services.chassis.ids import new_id
 from services.chassis.wire import BROKER_ERRORS, RPC_EXCHANGE, Publisher, connect, dumps
 
 HEARTBEAT_SECONDS = 20
+READ_BYTES = 65_536
 RECONNECT_SECONDS = (0.1, 0.25, 0.5, 1.0)
 
 log = structlog.get_logger()
@@ -88,7 +88,7 @@ class RpcClient:
                 correlation_id=correlation_id,
                 reply_to=self._reply_to,
                 expiration=str(int(deadline * 1000)),
-                headers=headers | {"nameko.deadline": until, "nameko.call_id_stack": ["client"]},
+                application_headers=headers | {"nameko.deadline": until, "nameko.call_id_stack": ["client"]},
             )
             if not reply.arrived.acquire(timeout=max(until - time.time(), 0.001)):
                 raise DeadlineExceeded(f"{service}.{method} did not answer within {deadline:.1f} s")
@@ -131,8 +131,7 @@ class RpcClient:
                 self._closed.wait(next(delays, RECONNECT_SECONDS[-1]))
 
     def _read_replies(self, connection: amqp.Connection) -> None:
-        connection.transport.sock.settimeout(1)  # once, not for each reply
-        read_ahead(connection)
+        _read_ahead(connection)
         tick_at = 0.0
         while not self._closed.is_set():
             try:
@@ -164,3 +163,15 @@ class RpcClient:
         self._listening.clear()
         for reply in list(self._pending.values()):
             reply.settle(None)
+
+
+def _read_ahead(connection: amqp.Connection) -> None:
+    """Take what has arrived in one go and set the time-out once.
+
+    py-amqp asks the kernel nine times for each reply, and each time lets go of the interpreter lock: among many
+    threads that costs more than all the rest of a call.
+    """
+    transport = connection.transport
+    transport.sock.settimeout(1)
+    receive = transport.sock.recv
+    transport._quick_recv = lambda _wanted: receive(READ_BYTES)

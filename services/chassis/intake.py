@@ -8,7 +8,6 @@ from typing import Any
 from amqp.exceptions import RecoverableConnectionError
 from nameko.messaging import QueueConsumer
 
-from services.chassis.frames import read_ahead
 from services.chassis.wire import BROKER_ERRORS
 
 
@@ -66,7 +65,6 @@ class Intake(QueueConsumer):
             super().requeue_message(message)
 
     def on_consume_ready(self, connection: Any, channel: Any, consumers: Any, **kwargs: Any) -> None:
-        read_ahead(channel.connection)
         self.connected, self._channel = True, channel
         super().on_consume_ready(connection, channel, consumers, **kwargs)
 

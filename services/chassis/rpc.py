@@ -219,7 +219,7 @@ class Remote(DependencyProvider, HeaderEncoder):
                 correlation_id=correlation_id,
                 reply_to=self.replies.routing_key,
                 expiration=str(int(seconds * 1000)),
-                headers=self.get_message_headers(worker_ctx) | {"nameko.deadline": time.time() + seconds},
+                application_headers=self.get_message_headers(worker_ctx) | {"nameko.deadline": time.time() + seconds},
             )
             with eventlet.Timeout(seconds, False):
                 return outcome(reply.wait())

@@ -15,7 +15,6 @@ import orjson
 from kombu.serialization import register
 
 from services.chassis.errors import ServiceUnavailable
-from services.chassis.frames import published
 
 RPC_EXCHANGE = "nameko-rpc"
 TRANSIENT, PERSISTENT = 1, 2
@@ -58,14 +57,16 @@ class Publisher:
 
     def publish(self, body: bytes, *, exchange: str, routing_key: str, **properties: Any) -> None:
         """Hand a message to the broker. Raises `ServiceUnavailable` when there is none, after one new connection."""
-        message = {"exchange": exchange, "routing_key": routing_key, "delivery_mode": TRANSIENT, **properties}
+        message = amqp.Message(
+            body, content_type="application/json", content_encoding="utf-8", delivery_mode=TRANSIENT, **properties
+        )
         with self._lock:
             try:
-                self._write(body, message)
+                self._open().basic_publish(message, exchange, routing_key)
             except BROKER_ERRORS:
                 self._drop()
                 try:
-                    self._write(body, message)
+                    self._open().basic_publish(message, exchange, routing_key)
                 except BROKER_ERRORS as lost:
                     self._drop()
                     raise ServiceUnavailable("The message broker can't be reached") from lost
@@ -73,11 +74,6 @@ class Publisher:
     def close(self) -> None:
         with self._lock:
             self._drop()
-
-    def _write(self, body: bytes, message: dict[str, Any]) -> None:
-        channel = self._open()
-        connection = channel.connection
-        connection.transport.write(published(channel.channel_id, connection.frame_max, body, **message))
 
     def _open(self) -> amqp.Channel:
         if self._connection is not None:

@@ -7,7 +7,6 @@ from typing import Any
 import amqp
 
 from services.chassis.envelopes import exchange_of
-from services.chassis.frames import published
 from services.chassis.queues import bridge_queue, dead_queue, intake_queue, make
 from services.chassis.registry import AUDIT, BRIDGE
 from services.chassis.telemetry import EVENTS_PUBLISHED
@@ -60,7 +59,8 @@ class ConfirmingPublisher:
         for start in range(0, len(envelopes), WINDOW):
             window = envelopes[start : start + WINDOW]
             self._refused.clear()
-            self._connection.transport.write(b"".join([self._frames(wrapped) for wrapped in window]))
+            for wrapped in window:
+                self._send(wrapped)
             while self._open:
                 self._connection.drain_events(timeout=CONFIRM_SECONDS)
             taken = {wrapped["id"] for wrapped in window} - self._refused
@@ -73,27 +73,24 @@ class ConfirmingPublisher:
     def close(self) -> None:
         self._connection.collect()
 
-    def _frames(self, wrapped: dict[str, Any]) -> bytes:
-        """The event as it is written to the broker, whose answer to it is waited for from now on."""
+    def _send(self, wrapped: dict[str, Any]) -> None:
         exchange = exchange_of(wrapped)
         if exchange not in self._exchanges:
             self._declare(exchange)
             self._exchanges.add(exchange)
         headers = {"nameko.request_id": wrapped["requestid"]} if "requestid" in wrapped else {}
+        message = amqp.Message(
+            dumps(wrapped),
+            content_type="application/json",
+            content_encoding="utf-8",
+            delivery_mode=PERSISTENT,
+            message_id=wrapped["id"],
+            application_headers=headers,
+        )
+        self._channel.basic_publish(message, exchange, wrapped["type"], mandatory=True)
         self._sent += 1
         self._open.add(self._sent)
         self._by_tag[self._sent] = wrapped["id"]
-        return published(
-            self._channel.channel_id,
-            self._connection.frame_max,
-            dumps(wrapped),
-            exchange=exchange,
-            routing_key=wrapped["type"],
-            mandatory=True,
-            delivery_mode=PERSISTENT,
-            message_id=wrapped["id"],
-            headers=headers,
-        )
 
     def _declare(self, exchange: str) -> None:
         """The exchange, as Nameko's event handlers declare it, and the queue of whoever must hear all of it."""
