@@ -4,7 +4,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import Field, StringConstraints
 
-from schemas.base import Clean, Email, Idempotency, PersonName, Request, Schema
+from schemas.base import Clean, Email, Id, Idempotency, PersonName, Request, Schema
 
 Role = Literal["CUSTOMER", "VENDOR", "ADMIN"]
 
@@ -66,6 +66,39 @@ class LogoutRequest(Request):
     """Ends the session of this refresh token; without one, that of the access token."""
 
     refresh_token: Token | None = Field(default=None, repr=False)
+
+
+class VerifyRequest(Request):
+    """The token of the link that was mailed."""
+
+    token: Annotated[Token, Field(repr=False)]
+
+
+class ForgotRequest(Request):
+    """Whose password is forgotten."""
+
+    email: Email
+
+
+class ResetRequest(Request):
+    """The token of the link that was mailed, and the new password."""
+
+    token: Annotated[Token, Field(repr=False)]
+    password: Annotated[Password, Field(repr=False)]
+
+
+class ChangePasswordRequest(Request):
+    """The password as it is, and as it shall be."""
+
+    current_password: Annotated[AnyPassword, Field(repr=False)]
+    new_password: Annotated[Password, Field(repr=False)]
+
+
+class ChangePassword(ChangePasswordRequest):
+    """The command behind it: `session_id` stays signed in."""
+
+    user_id: Id
+    session_id: Id | None = None
 
 
 class CreateUser(Request):

@@ -11,7 +11,19 @@ from gateway_flask.envelope import ok
 from gateway_flask.identity import Who
 from gateway_flask.rpc import call
 from gateway_flask.visit import cart_id, idempotency, user_id, visit
-from schemas.auth import LoginRequest, LogoutRequest, RefreshRequest, RegisterRequest, SignedIn, TokenPair, User
+from schemas.auth import (
+    ChangePasswordRequest,
+    ForgotRequest,
+    LoginRequest,
+    LogoutRequest,
+    RefreshRequest,
+    RegisterRequest,
+    ResetRequest,
+    SignedIn,
+    TokenPair,
+    User,
+    VerifyRequest,
+)
 from services.chassis.errors import DomainError
 
 log = structlog.get_logger()
@@ -68,6 +80,33 @@ def logout_all() -> Response:
     """End every session of this account."""
     call("auth", "logout_all", user_id=user_id())
     return ok(None, "Signed out everywhere")
+
+
+@api.post("/verify-email", reply=User, who=Who.ANYONE, limit="sign_in")
+def verify_email(body: VerifyRequest) -> Response:
+    """Where the link of the mail leads: the address is verified. The same link again says the same."""
+    return ok(call("auth", "verify_email", **body.model_dump()), "Your address is verified")
+
+
+@api.post("/password/forgot", reply=None, statuses=(202,), who=Who.ANYONE, limit="sign_in")
+def forgot_password(body: ForgotRequest) -> Response:
+    """Mail a link for a new password. The answer is the same whether or not there is an account."""
+    call("auth", "forgot_password", **body.model_dump())
+    return ok(None, "If there is an account with this address, a mail is on its way", 202)
+
+
+@api.post("/password/reset", reply=None, who=Who.ANYONE, limit="sign_in")
+def reset_password(body: ResetRequest) -> Response:
+    """Set a new password by the link of the mail; it works once, and ends every session."""
+    call("auth", "reset_password", **body.model_dump())
+    return ok(None, "Your password is changed; sign in with it")
+
+
+@api.post("/password/change", reply=None, who=Who.SIGNED_IN, limit="sign_in")
+def change_password(body: ChangePasswordRequest) -> Response:
+    """Set another password; all other sessions end."""
+    call("auth", "change_password", **body.model_dump(), user_id=user_id(), session_id=visit().session_id)
+    return ok(None, "Your password is changed")
 
 
 @api.get("/me", reply=User, who=Who.SIGNED_IN)

@@ -34,3 +34,31 @@ class RefreshTokenReused(Event, source="auth", subject="user_id", version=1):
 
     user_id: str
     session_id: str
+
+
+class EmailVerificationRequested(Event, source="auth", subject="user_id", version=1):
+    """A link is to be mailed that verifies the address: `ticket` names it, the instance's secret makes it."""
+
+    user_id: str
+    email: str
+    ticket: str
+
+
+class EmailVerified(Event, source="auth", subject="user_id", version=1):
+    """Mails to the account's address reach its owner."""
+
+    user_id: str
+
+
+class PasswordResetRequested(Event, source="auth", subject="user_id", version=1):
+    """A link is to be mailed that sets a new password: `ticket` names it, the instance's secret makes it."""
+
+    user_id: str
+    email: str
+    ticket: str
+
+
+class PasswordChanged(Event, source="auth", subject="user_id", version=1):
+    """The account has another password; sessions were ended."""
+
+    user_id: str

@@ -1,4 +1,4 @@
-"""The tables of auth: accounts, sessions, and the refresh tokens of each session."""
+"""The tables of auth: accounts, sessions, the refresh tokens of each session, links that were mailed."""
 
 from sqlalchemy import ARRAY, Boolean, Column, DateTime, ForeignKey, MetaData, Table, Text, func
 from sqlalchemy.dialects.postgresql import UUID
@@ -38,3 +38,15 @@ refresh_tokens = Table(
     Column("expires_at", DateTime(timezone=True), nullable=False, index=True),
     Column("used_at", DateTime(timezone=True)),
 )
+
+tickets = Table(
+    "tickets",
+    metadata,
+    Column("digest", Text, primary_key=True),
+    Column("user_id", UUID(as_uuid=False), ForeignKey("accounts.id"), nullable=False, index=True),
+    Column("purpose", Text, nullable=False, comment="verify or reset"),
+    Column("expires_at", DateTime(timezone=True), nullable=False, index=True),
+    Column("used_at", DateTime(timezone=True)),
+)
+
+reset_wishes = Table("reset_wishes", metadata, Column("email_key", Text, primary_key=True, comment="as it was asked"))

@@ -4,19 +4,30 @@ from typing import Any
 
 from nameko.extensions import DependencyProvider
 
-from schemas.auth import CreateUser, Login, RefreshRequest, Register, Token
+from schemas.auth import (
+    ChangePassword,
+    CreateUser,
+    ForgotRequest,
+    Login,
+    RefreshRequest,
+    Register,
+    ResetRequest,
+    Token,
+    VerifyRequest,
+)
 from schemas.base import Id
 from services.auth import tokens
 from services.auth.passwords import Passwords
+from services.auth.recovery import RecoveryStore
 from services.auth.settings import AuthSettings
-from services.auth.store import AccountStore
 from services.auth.tokens import Signer
 from services.chassis import clock
-from services.chassis.errors import InvalidCredentials, Unauthenticated
+from services.chassis.errors import InvalidCredentials, Unauthenticated, ValidationFailed
 from services.chassis.rpc import rpc
 from services.chassis.service import Configured, Service
 from services.chassis.settings import load
 from services.chassis.stores.postgres import Postgres
+from services.chassis.timers import every
 
 
 class Signing(DependencyProvider):
@@ -33,7 +44,7 @@ class Signing(DependencyProvider):
 class AuthService(Service):
     name = "auth"
 
-    store = Postgres(AccountStore)
+    store = Postgres(RecoveryStore)
     settings = Configured(AuthSettings)
     signer = Signing()
 
@@ -42,7 +53,8 @@ class AuthService(Service):
         """Open a customer's account and sign in. Raises `Conflict` on `email`, after the same work as otherwise."""
         hashed = self._passwords.hash(command.password)
         names = (command.first_name, command.last_name)
-        user = self.store.add(str(command.email), hashed, names, ["CUSTOMER"], command.idempotency)
+        key, secret = command.idempotency, self.settings.link_key
+        user = self.store.add(str(command.email), hashed, names, ["CUSTOMER"], key, secret)
         return self._sign_in(user, None, None)
 
     @rpc
@@ -59,7 +71,7 @@ class AuthService(Service):
         if not self._passwords.matches(command.password, hashed) or user is None:
             self.store.refuse(str(command.email))
             raise InvalidCredentials()
-        return self._sign_in(user, command.user_agent, command.address)
+        return self._sign_in(user, command.user_agent, command.address, hashed)
 
     @rpc
     def refresh(self, command: RefreshRequest) -> dict[str, Any]:
@@ -92,6 +104,36 @@ class AuthService(Service):
         return self.store.user(user_id)
 
     @rpc
+    def verify_email(self, command: VerifyRequest) -> dict[str, Any]:
+        """The link of the mail was opened: the account. The same link again: the same. Raises `ValidationFailed`."""
+        return self.store.verify_email(command.token, clock.now())
+
+    @rpc
+    def forgot_password(self, command: ForgotRequest) -> None:
+        """Somebody wants a new password. Neither the answer nor its time says whether there is an account."""
+        self.store.wish_reset(str(command.email))
+
+    @every(seconds=1)
+    def grant_resets(self) -> None:
+        """Mail links to those who asked and have an account."""
+        self.store.grant_resets(self.settings.link_key, clock.now())
+
+    @rpc
+    def reset_password(self, command: ResetRequest) -> None:
+        """Set a new password by the link of a mail, once, and end every session. Raises `ValidationFailed`."""
+        self.store.may_reset(command.token, clock.now())
+        self.store.reset_password(command.token, self._passwords.hash(command.password), clock.now())
+
+    @rpc
+    def change_password(self, command: ChangePassword) -> None:
+        """Set another password and end all other sessions. Raises `ValidationFailed` for a wrong one, `Conflict`."""
+        before = self.store.password_of(command.user_id)
+        if not self._passwords.matches(command.current_password, before):
+            raise ValidationFailed.of("current_password", "is not your password")
+        after = self._passwords.hash(command.new_password)
+        self.store.change_password(command.user_id, before, after, command.session_id, clock.now())
+
+    @rpc
     def jwks(self) -> dict[str, Any]:
         """The public keys that access tokens are signed with (RFC 7517)."""
         return self.signer.jwks()
@@ -100,10 +142,12 @@ class AuthService(Service):
     def _passwords(self) -> Passwords:
         return Passwords(self.settings.bcrypt_rounds)
 
-    def _sign_in(self, user: dict[str, Any], user_agent: str | None, address: str | None) -> dict[str, Any]:
+    def _sign_in(
+        self, user: dict[str, Any], user_agent: str | None, address: str | None, hashed: str | None = None
+    ) -> dict[str, Any]:
         fresh = tokens.new_refresh_token()
         expires_at = clock.now() + self.settings.refresh_token_lifetime
-        session_id = self.store.open_session(user["id"], tokens.digest(fresh), expires_at, user_agent, address)
+        session_id = self.store.open_session(user["id"], tokens.digest(fresh), expires_at, user_agent, address, hashed)
         return {"user": user} | self._pair(user, session_id, fresh)
 
     def _pair(self, user: dict[str, Any], session_id: str, refresh_token: str) -> dict[str, Any]:

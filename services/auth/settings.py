@@ -3,7 +3,7 @@
 from datetime import timedelta
 from pathlib import Path
 
-from pydantic import Field
+from pydantic import Field, SecretStr
 
 from services.chassis.settings import Settings
 
@@ -12,4 +12,10 @@ class AuthSettings(Settings):
     jwt_private_key_file: Path = Field(description="Ed25519 key (PEM) that access tokens are signed with")
     access_token_lifetime: timedelta = Field(timedelta(minutes=15), description="how long an access token is good for")
     refresh_token_lifetime: timedelta = Field(timedelta(days=30), description="how long a session lives unused")
+    secret_key: SecretStr = Field(min_length=16, description="the instance's secret")
     bcrypt_rounds: int = Field(12, ge=4, le=16, description="work factor of password hashes; tests may lower it")
+
+    @property
+    def link_key(self) -> bytes:
+        """Makes the links in mails."""
+        return self.secret_key.get_secret_value().encode()

@@ -7,10 +7,18 @@ from sqlalchemy import Connection, Row, delete, func, insert, select, update
 from sqlalchemy.dialects.postgresql import insert as pg_insert
 
 from schemas.base import Idempotency
-from schemas.events.auth import RefreshTokenReused, UserLoggedIn, UserLoggedOut, UserRegistered
+from schemas.events.auth import (
+    EmailVerificationRequested,
+    RefreshTokenReused,
+    UserLoggedIn,
+    UserLoggedOut,
+    UserRegistered,
+)
+from services.auth import tickets
 from services.auth.domain import RefreshToken, Verdict, judge, normalised
 from services.auth.models import accounts, refresh_tokens, sessions
-from services.chassis.errors import Conflict, NotFound, Unauthenticated
+from services.chassis import clock
+from services.chassis.errors import Conflict, InvalidCredentials, NotFound, Unauthenticated
 from services.chassis.ids import new_id
 from services.chassis.stores.postgres import PostgresStore, Session
 
@@ -19,9 +27,18 @@ class AccountStore(PostgresStore):
     """Accounts are found by the compared form of their address; refresh tokens by their digest."""
 
     def add(
-        self, email: str, password_hash: str, names: tuple[str, str], roles: list[str], key: Idempotency | None
+        self,
+        email: str,
+        password_hash: str,
+        names: tuple[str, str],
+        roles: list[str],
+        key: Idempotency | None,
+        secret: bytes | None = None,
     ) -> dict[str, Any]:
-        """A new account and its event; the same account for a repeated command. Raises `Conflict` on `email`."""
+        """A new account and its event; the same account for a repeated command. Raises `Conflict` on `email`.
+
+        With a secret, a link is asked for that verifies the address.
+        """
         user_id = new_id()
         row = {
             "id": user_id,
@@ -46,8 +63,11 @@ class AccountStore(PostgresStore):
                 user_id=user_id, email=email, first_name=names[0], last_name=names[1], roles=roles
             )
             self.emit(session, registered)
+            if secret is not None:
+                name = tickets.issue(session, "verify", [user_id], secret, clock.now())[user_id]
+                self.emit(session, EmailVerificationRequested(user_id=user_id, email=email, ticket=name))
             self.audit(session, "account.create", ("account", user_id), after={"email": email, "roles": roles})
-            user = _user(self._account(session, accounts.c.id == user_id))
+            user = as_user(self._account(session, accounts.c.id == user_id))
             self.remember(session, key, user)
             return user
 
@@ -56,19 +76,33 @@ class AccountStore(PostgresStore):
         query = select(accounts).where(accounts.c.email_key == normalised(email))
         with self.reading() as connection:
             row = connection.execute(query).one_or_none()
-        return (_user(row), row.password_hash) if row else (None, None)
+        return (as_user(row), row.password_hash) if row else (None, None)
 
     def user(self, user_id: str) -> dict[str, Any]:
         """The account. Raises `NotFound`."""
         with self.reading() as connection:
-            return _user(self._account(connection, accounts.c.id == user_id))
+            return as_user(self._account(connection, accounts.c.id == user_id))
 
     def open_session(
-        self, user_id: str, digest: str, expires_at: datetime, user_agent: str | None, address: str | None
+        self,
+        user_id: str,
+        digest: str,
+        expires_at: datetime,
+        user_agent: str | None,
+        address: str | None,
+        password_hash: str | None = None,
     ) -> str:
-        """Begin a session with its first refresh token; its id."""
+        """Begin a session with its first refresh token; its id.
+
+        Raises `InvalidCredentials` when the password that was checked isn't the account's any more: who changes it
+        ends all sessions, those that are just about to begin as well.
+        """
         session_id = new_id()
         with self.transaction() as session:
+            if password_hash is not None:
+                still = (accounts.c.id == user_id) & (accounts.c.password_hash == password_hash)
+                if session.execute(select(accounts.c.id).where(still).with_for_update(read=True)).first() is None:
+                    raise InvalidCredentials()
             session.execute(
                 insert(sessions).values(id=session_id, user_id=user_id, user_agent=user_agent, address=address)
             )
@@ -105,7 +139,7 @@ class AccountStore(PostgresStore):
             session.execute(
                 insert(refresh_tokens).values(digest=fresh, session_id=token.session_id, expires_at=expires_at)
             )
-            return _user(self._account(session, accounts.c.id == token.user_id)), token.session_id
+            return as_user(self._account(session, accounts.c.id == token.user_id)), token.session_id
 
     def end_session(self, session_id: str) -> None:
         """End one session; one that has ended or never was is no error."""
@@ -167,7 +201,7 @@ class AccountStore(PostgresStore):
         return row
 
 
-def _user(row: Row[Any]) -> dict[str, Any]:
+def as_user(row: Row[Any]) -> dict[str, Any]:
     return {
         "id": row.id,
         "email": row.email,

@@ -6,7 +6,7 @@ from typing import Any
 
 from schemas.base import Email, Id, Sku
 from schemas.events.analytics import ReportFinished
-from schemas.events.auth import UserRegistered
+from schemas.events.auth import EmailVerificationRequested, PasswordResetRequested, UserRegistered
 from schemas.events.inventory import BackInStock, LowStock
 from schemas.events.orders import OrderCancelled, OrderConfirmed, OrderDelivered, OrderFailed, OrderShipped
 from schemas.events.payments import PaymentRefunded
@@ -55,6 +55,10 @@ class NotificationsService(Service):
     def welcome_customer(self, event: UserRegistered) -> None:
         self.store.people.met(event.user_id, email=event.email, first_name=event.first_name)
         self._tell(drafts.welcome(event))
+
+    @on_event(EmailVerificationRequested, PasswordResetRequested)
+    def send_link(self, event: EmailVerificationRequested | PasswordResetRequested) -> None:
+        self._tell(drafts.link(event, self.settings.shop_url, self.settings.link_key))
 
     @on_event(ProfileUpdated)
     def note_profile(self, event: ProfileUpdated) -> None:
@@ -201,12 +205,7 @@ class NotificationsService(Service):
         """Every kind, with the languages that it is written in."""
         locales = rendering.locales()
         return [
-            {
-                "kind": kind,
-                "transactional": facts.transactional,
-                "channels": list(facts.channels),
-                "locales": locales,
-            }
+            {"kind": kind, "transactional": facts.transactional, "channels": list(facts.channels), "locales": locales}
             for kind, facts in KINDS.items()
         ]
 

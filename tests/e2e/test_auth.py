@@ -1,10 +1,14 @@
 """Accounts and sessions over HTTP."""
 
+import re
 from typing import Any
 
+import orjson
 import pytest
 
-from tests.support.shop import Client, Reply, Shop, new_key
+from tests.support.instance import Instance
+from tests.support.records import Topic
+from tests.support.shop import Client, Reply, Shop, eventually, new_key
 
 PASSWORD = "correct horse battery"
 
@@ -184,3 +188,51 @@ def test_a_guests_cart_is_added_to_the_customers_at_login(shop: Shop) -> None:
     quantities = {item["sku"]: item["quantity"] for item in back("GET", "/cart").data["items"]}
     assert quantities == {sku: 3, other: 1}
     assert guest("GET", "/cart").data["items"] == []
+
+
+def mailed(email: str, about: str) -> str:
+    """The token in the link of a mail."""
+
+    def found() -> str | None:
+        mails = orjson.loads(Instance().ultramarket("mail", "--json"))
+        mine = [mail["id"] for mail in mails if mail["to"] == email and about in mail["subject"]]
+        link = (
+            re.search(r"\?token=([\w.-]+)", Instance().ultramarket("mail", mine[0]).replace("=\n", ""))
+            if mine
+            else None
+        )
+        return link[1] if link else None
+
+    token = eventually(found, 20, every=0.5)
+    assert token, f"no mail about {about!r}"
+    return str(token)
+
+
+def test_an_address_is_verified_and_a_password_set_anew_by_mail(shop: Shop) -> None:
+    wanted = person()
+    client, guest = shop.guest(), shop.guest()
+    before = signed_in(guest("POST", "/auth/register", wanted), client)("GET", "/auth/me").data
+    topic = Topic("analytics-events")
+
+    verified = guest("POST", "/auth/verify-email", {"token": mailed(wanted["email"], "your address")})
+    asked = [guest("POST", "/auth/password/forgot", {"email": email}) for email in (wanted["email"], "x@example.com")]
+    token = mailed(wanted["email"], "new password")
+    reset = guest("POST", "/auth/password/reset", {"token": token, "password": "another correct horse"})
+    again = guest("POST", "/auth/password/reset", {"token": token, "password": PASSWORD})
+
+    assert (before["email_verified"], verified.data) == (False, before | {"email_verified": True})
+    assert [(one.status, one.raw.partition(b"request_id")[0]) for one in asked[:1]] == [
+        (one.status, one.raw.partition(b"request_id")[0]) for one in asked[1:]
+    ]
+    assert (asked[0].status, reset.status, again.status, again.code) == (202, 200, 422, "VALIDATION_ERROR")
+    login = {"email": wanted["email"], "password": PASSWORD}
+    assert guest("POST", "/auth/login", login).code == "INVALID_CREDENTIALS"
+    here = signed_in(guest("POST", "/auth/login", login | {"password": "another correct horse"}), shop.guest())
+    change = {"current_password": PASSWORD, "new_password": PASSWORD}
+    refused = here("POST", "/auth/password/change", change)
+    changed = here("POST", "/auth/password/change", change | {"current_password": "another correct horse"})
+    assert (refused.status, refused.error["details"][0]["field"], changed.status) == (422, "current_password", 200)
+    events = topic.of(before["id"], "password_changed")
+    topic.close()
+    assert events
+    assert token.encode() not in orjson.dumps(events)

@@ -9,6 +9,10 @@ from gateway_flask.examples import BODIES
 ID = "0197b1c8-7a5e-7cc0-9f00-000000000001"
 GOOD: dict[str, Any] = BODIES | {
     "refresh": {"refresh_token": "token"},
+    "verify_email": {"token": "token"},
+    "forgot_password": {"email": "nobody-knows@example.com"},
+    "reset_password": {"token": "token", "password": "correct horse battery"},
+    "change_password": {"current_password": "not mine", "new_password": "correct horse battery"},
     "logout": {"refresh_token": "token"},
     "update_product": BODIES["create_product"],
     "update_report": BODIES["create_report"],

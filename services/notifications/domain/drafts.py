@@ -3,11 +3,12 @@
 from typing import Any
 
 from schemas.events.analytics import ReportFinished
-from schemas.events.auth import UserRegistered
+from schemas.events.auth import EmailVerificationRequested, PasswordResetRequested, UserRegistered
 from schemas.events.inventory import BackInStock, LowStock
 from schemas.events.orders import OrderCancelled, OrderConfirmed, OrderDelivered, OrderFailed, OrderShipped
 from schemas.events.payments import PaymentRefunded
 from schemas.events.reviews import ReviewPublished
+from services.chassis.tickets import ticket
 from services.notifications.domain.formatting import address_lines, one_line, spoken
 from services.notifications.domain.messages import Draft
 
@@ -41,6 +42,14 @@ def welcome(event: UserRegistered) -> Draft:
     """Welcome to the shop."""
     facts = {"first_name": one_line(event.first_name)}
     return Draft(event.meta.id, "welcome", event.user_id, event.email, facts)
+
+
+def link(event: EmailVerificationRequested | PasswordResetRequested, shop_url: str, secret: bytes) -> Draft:
+    """What the event names is made here, and is nowhere but in the mail."""
+    resets = isinstance(event, PasswordResetRequested)
+    kind, page = ("password_reset", "reset-password") if resets else ("verify_mail", "verify-email")
+    facts = {"link": f"{shop_url}/{page}?token={ticket(event.ticket, secret)}", "hours": 24, "minutes": 60}
+    return Draft(event.meta.id, kind, event.user_id, event.email, facts)
 
 
 def payment_failed(event: OrderFailed) -> Draft:

@@ -13,8 +13,8 @@ from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption,
 from nameko.testing.services import worker_factory
 from sqlalchemy import select
 
+from services.auth.recovery import RecoveryStore
 from services.auth.service import AuthService
-from services.auth.store import AccountStore
 from services.auth.tokens import Signer
 from services.chassis.contract import Contract
 from services.chassis.ids import new_id
@@ -22,12 +22,13 @@ from services.chassis.stores.tables import outbox
 from services.chassis.testing import connect_postgres
 
 PASSWORD = "correct horse battery"
+SECRET = b"a secret of tests only"
 
 
 class Desk:
     """The service as its callers know it, and what it has said."""
 
-    def __init__(self, service: AuthService, store: AccountStore) -> None:
+    def __init__(self, service: AuthService, store: RecoveryStore) -> None:
         self.service, self.store = service, store
 
     def call(self, method: str, **kwargs: Any) -> Any:
@@ -54,15 +55,15 @@ def new_email() -> str:
 
 
 @pytest.fixture(scope="module")
-def account_store() -> Iterator[AccountStore]:
-    with connect_postgres("auth", AccountStore) as store:
+def account_store() -> Iterator[RecoveryStore]:
+    with connect_postgres("auth", RecoveryStore) as store:
         yield store
 
 
 @pytest.fixture
-def desk(account_store: AccountStore, tmp_path: Path) -> Desk:
+def desk(account_store: RecoveryStore, tmp_path: Path) -> Desk:
     key = tmp_path / "key.pem"
     key.write_bytes(Ed25519PrivateKey.generate().private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption()))
-    settings = SimpleNamespace(bcrypt_rounds=4, refresh_token_lifetime=timedelta(days=30))
+    settings = SimpleNamespace(bcrypt_rounds=4, refresh_token_lifetime=timedelta(days=30), link_key=SECRET)
     signer = Signer(key, timedelta(minutes=15))
     return Desk(worker_factory(AuthService, store=account_store, settings=settings, signer=signer), account_store)

@@ -1,0 +1,81 @@
+"""Links that are mailed: each good for one purpose, once, for a while; kept as a digest."""
+
+import secrets
+from collections.abc import Iterable
+from datetime import datetime, timedelta
+from typing import Final, Literal
+
+from sqlalchemy import delete, func, insert, select, update
+
+from services.auth.models import tickets
+from services.auth.tokens import digest
+from services.chassis.stores.postgres import Session
+from services.chassis.tickets import ticket
+
+Purpose = Literal["verify", "reset"]
+LIFETIMES: Final[dict[Purpose, timedelta]] = {"verify": timedelta(hours=24), "reset": timedelta(hours=1)}
+AGAIN_AFTER: Final = timedelta(minutes=1)
+"""Sooner nobody is sent another link for a new password."""
+
+
+def issue(session: Session, purpose: Purpose, user_ids: Iterable[str], secret: bytes, now: datetime) -> dict[str, str]:
+    """A new ticket for each of these accounts; its name by account."""
+    names = {user_id: secrets.token_urlsafe(24) for user_id in user_ids}
+    if names:
+        rows = [
+            {
+                "digest": digest(ticket(name, secret)),
+                "user_id": user_id,
+                "purpose": purpose,
+                "expires_at": now + LIFETIMES[purpose],
+            }
+            for user_id, name in names.items()
+        ]
+        session.execute(insert(tickets), rows)
+    return names
+
+
+def redeem(session: Session, purpose: Purpose, shown: str, now: datetime) -> str | None:
+    """Use a ticket: whose it is. None when it is unknown, over, or was used before: of several at once one gets it."""
+    used = (
+        update(tickets)
+        .where(
+            tickets.c.digest == digest(shown),
+            tickets.c.purpose == purpose,
+            tickets.c.used_at.is_(None),
+            tickets.c.expires_at > now,
+        )
+        .values(used_at=now)
+        .returning(tickets.c.user_id)
+    )
+    found: str | None = session.execute(used).scalar_one_or_none()
+    return found
+
+
+def is_open(session: Session, purpose: Purpose, shown: str, now: datetime) -> bool:
+    """Whether a ticket could be used now."""
+    query = select(tickets.c.user_id).where(
+        tickets.c.digest == digest(shown),
+        tickets.c.purpose == purpose,
+        tickets.c.used_at.is_(None),
+        tickets.c.expires_at > now,
+    )
+    return session.execute(query).scalar_one_or_none() is not None
+
+
+def whose(session: Session, purpose: Purpose, shown: str) -> str | None:
+    """Whose ticket it is, good or not."""
+    query = select(tickets.c.user_id).where(tickets.c.digest == digest(shown), tickets.c.purpose == purpose)
+    found: str | None = session.execute(query).scalar_one_or_none()
+    return found
+
+
+def void(session: Session, purpose: Purpose, user_id: str, now: datetime) -> None:
+    """The account's other tickets for this are good no more."""
+    theirs = (tickets.c.user_id == user_id, tickets.c.purpose == purpose, tickets.c.used_at.is_(None))
+    session.execute(update(tickets).where(*theirs).values(used_at=now))
+
+
+def forget_old(session: Session) -> None:
+    """Those that were over a week ago."""
+    session.execute(delete(tickets).where(tickets.c.expires_at < func.now() - timedelta(days=7)))

@@ -1,0 +1,163 @@
+"""Addresses are verified and passwords set anew by links that are mailed: each once, for a while, by one of many."""
+
+from concurrent.futures import ThreadPoolExecutor
+from datetime import timedelta
+from typing import Any
+
+import jwt
+import orjson
+import pytest
+from sqlalchemy import select, update
+
+from services.auth.models import tickets
+from services.auth.recovery import RecoveryStore
+from services.chassis import clock
+from services.chassis.errors import InvalidCredentials, Unauthenticated, ValidationFailed
+from services.chassis.stores.tables import outbox
+from services.chassis.tickets import ticket
+from tests.service.auth.conftest import PASSWORD, SECRET, Desk, new_email
+
+ANOTHER = "another correct horse"
+
+
+def events(desk: Desk) -> list[dict[str, Any]]:
+    """What was said, the oldest first."""
+    with desk.store.transaction() as session:
+        bodies = session.execute(select(outbox.c.body).order_by(outbox.c.position)).scalars()
+        return [orjson.loads(body) for body in bodies]
+
+
+def said(desk: Desk, type_: str, user_id: str) -> list[dict[str, Any]]:
+    return [event["data"] for event in events(desk) if event["type"] == type_ and event["subject"] == user_id]
+
+
+def audited(desk: Desk) -> set[str]:
+    return {event["data"]["action"] for event in events(desk) if event["type"] == "action_recorded"}
+
+
+def link(desk: Desk, type_: str, user_id: str) -> str:
+    """The token in the mail."""
+    return ticket(said(desk, type_, user_id)[-1]["ticket"], SECRET)
+
+
+def forgotten(desk: Desk, user: dict[str, Any]) -> str:
+    desk.call("forgot_password", email=user["email"].upper())
+    desk.service.grant_resets()
+    return link(desk, "password_reset_requested", user["id"])
+
+
+def move(desk: Desk, user: dict[str, Any], expires_in: timedelta) -> None:
+    with desk.store.transaction() as session:
+        theirs = tickets.c.user_id == user["id"]
+        session.execute(update(tickets).where(theirs).values(expires_at=clock.now() + expires_in))
+
+
+def login(desk: Desk, user: dict[str, Any], password: str) -> dict[str, Any]:
+    return dict(desk.call("login", email=user["email"], password=password))
+
+
+def test_an_address_is_verified_by_the_link_once_and_again(desk: Desk) -> None:
+    user = desk.register()["user"]
+    token = link(desk, "email_verification_requested", user["id"])
+
+    verified = [desk.call("verify_email", token=token) for _ in range(2)]
+
+    assert user["email_verified"] is False
+    assert verified == [user | {"email_verified": True}] * 2
+    assert len(said(desk, "email_verified", user["id"])) == 1
+    for wrong in ("nothing", token[:-1], token.partition(".")[0]):
+        with pytest.raises(ValidationFailed):
+            desk.call("verify_email", token=wrong)
+
+
+def test_a_link_is_over_after_its_time(desk: Desk) -> None:
+    user = desk.register()["user"]
+    token, reset = link(desk, "email_verification_requested", user["id"]), forgotten(desk, user)
+    move(desk, user, timedelta(0))
+
+    with pytest.raises(ValidationFailed):
+        desk.call("verify_email", token=token)
+    with pytest.raises(ValidationFailed):
+        desk.call("reset_password", token=reset, password=ANOTHER)
+
+
+def test_a_forgotten_password_is_set_anew_and_every_session_ends(desk: Desk) -> None:
+    signed_in = desk.register()
+    user = signed_in["user"]
+    token = forgotten(desk, user)
+
+    desk.call("reset_password", token=token, password=ANOTHER)
+
+    with pytest.raises(Unauthenticated):
+        desk.refresh(signed_in["refresh_token"])
+    with pytest.raises(InvalidCredentials):
+        login(desk, user, PASSWORD)
+    assert login(desk, user, ANOTHER)["user"]["id"] == user["id"]
+    for used in (token, link(desk, "email_verification_requested", user["id"])):  # one is for something else
+        with pytest.raises(ValidationFailed):
+            desk.call("reset_password", token=used, password=PASSWORD)
+    assert {"password.forget", "password.reset"} <= audited(desk)
+
+
+def test_nobody_learns_whether_there_is_an_account(desk: Desk, account_store: RecoveryStore) -> None:
+    user = desk.register()["user"]
+
+    replies = [desk.call("forgot_password", email=email) for email in (new_email(), user["email"], user["email"])]
+    with ThreadPoolExecutor(4) as pool:
+        granted = list(pool.map(lambda _: account_store.grant_resets(SECRET, clock.now()), range(4)))
+    desk.call("forgot_password", email=user["email"])
+    too_soon = account_store.grant_resets(SECRET, clock.now())
+
+    assert replies == [None] * 3
+    assert (sum(granted), too_soon) == (1, 0)
+    assert len(said(desk, "password_reset_requested", user["id"])) == 1
+
+
+def test_of_several_resets_at_once_one_wins(desk: Desk) -> None:
+    """With one link, and with two links of one account."""
+    user = desk.register()["user"]
+    first = forgotten(desk, user)
+    move(desk, user, timedelta(minutes=30))  # so that it was asked for some time ago
+    second = forgotten(desk, user)
+
+    def reset(number: int) -> str | None:
+        hashed = f"hash {number}"
+        try:
+            desk.store.reset_password((first, second)[number % 2], hashed, clock.now())
+        except ValidationFailed:
+            return None
+        return hashed
+
+    with ThreadPoolExecutor(8) as pool:
+        won = [hashed for hashed in pool.map(reset, range(8)) if hashed]
+
+    assert first != second
+    assert won == [desk.store.password_of(user["id"])]
+
+
+def test_a_password_is_changed_by_who_knows_it_and_other_sessions_end(desk: Desk) -> None:
+    here = desk.register()
+    user = here["user"]
+    there = login(desk, user, PASSWORD)
+    session_id = jwt.decode(here["access_token"], options={"verify_signature": False})["sid"]
+    asked = {"user_id": user["id"], "session_id": session_id, "new_password": ANOTHER}
+
+    with pytest.raises(ValidationFailed) as refused:
+        desk.call("change_password", **asked, current_password="not this one")
+    desk.call("change_password", **asked, current_password=PASSWORD)
+
+    assert refused.value.details[0]["field"] == "current_password"
+    assert desk.refresh(here["refresh_token"])
+    with pytest.raises(Unauthenticated):
+        desk.refresh(there["refresh_token"])
+    assert login(desk, user, ANOTHER)
+    assert "password.change" in audited(desk)
+
+
+def test_a_session_does_not_begin_with_a_password_that_was_just_changed(desk: Desk) -> None:
+    user = desk.register()["user"]
+    checked = desk.store.password_of(user["id"])
+    desk.call("reset_password", token=forgotten(desk, user), password=ANOTHER)
+
+    with pytest.raises(InvalidCredentials):
+        desk.store.open_session(user["id"], "digest", clock.now(), None, None, checked)
