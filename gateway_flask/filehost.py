@@ -112,7 +112,11 @@ def host() -> FileHost:
 
 
 def _read(reply: Any) -> Any:
-    body = orjson.loads(reply.data)
+    """What the service answered, or its error. Raises `ServiceUnavailable` when it died before its answer was whole."""
+    try:
+        body = orjson.loads(reply.data)
+    except (urllib3.exceptions.HTTPError, orjson.JSONDecodeError) as broken:
+        raise ServiceUnavailable("The service files went away while it answered") from broken
     if error := body.get("error") if isinstance(body, dict) else None:
         raise from_wire(error)
     return body

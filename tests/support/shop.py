@@ -22,6 +22,8 @@ ADDRESS = {
     "country": "US",
 }
 TRY_AGAIN = (429, 502, 503, 504)
+TOKEN_SECONDS = 600
+"""After which a client that lives long signs in again: a token is good for fifteen minutes."""
 
 
 @dataclass(frozen=True)
@@ -57,6 +59,9 @@ class Client:
     url: str
     token: str | None = None
     cart: str | None = None
+    account: dict[str, str] | None = field(default=None, repr=False)
+    """With what to sign in again before the token ends: for clients that live as long as all tests."""
+    _signed_in: float = 0.0
     _local: threading.local = field(default_factory=threading.local, repr=False)
 
     def __call__(
@@ -71,6 +76,8 @@ class Client:
         params: dict[str, Any] | None = None,
         timeout: float = 30,
     ) -> Reply:
+        if self.account and time.monotonic() - self._signed_in > TOKEN_SECONDS:
+            self.sign_in(self.account)
         sent = dict(headers or {})
         if self.token:
             sent.setdefault("Authorization", f"Bearer {self.token}")
@@ -91,6 +98,13 @@ class Client:
         for look in self.on_reply:
             look(method, path, reply)
         return reply
+
+    def sign_in(self, account: dict[str, str]) -> None:
+        """Sign in, and again whenever the token is about to end."""
+        self._signed_in = time.monotonic()
+        reply = persistently(lambda: Client(self.url)("POST", "/auth/login", account))
+        assert reply.status == 200, reply
+        self.token, self.account = reply.data["access_token"], account
 
     def add(self, sku: str, quantity: int = 1) -> Reply:
         """Put something into the cart; a guest's first time makes one."""
@@ -163,8 +177,7 @@ class Shop:
             "email": os.environ["ULTRAMARKET_ADMIN_EMAIL"],
             "password": os.environ["ULTRAMARKET_ADMIN_PASSWORD"],
         }
-        reply = persistently(lambda: client("POST", "/auth/login", credentials))
-        client.token = reply.data["access_token"]
+        client.sign_in(credentials)
         return client
 
     def customer(self, email: str | None = None) -> Client:
@@ -191,9 +204,7 @@ class Shop:
         client = Client(self.url)
         account = {"email": f"{uuid.uuid4().hex[:12]}@example.com", "password": "correct horse battery"}
         self.services.call("auth", "create_user", **account, first_name="Mary", last_name="Jackson", roles=list(roles))
-        reply = client("POST", "/auth/login", account)
-        assert reply.status == 200, reply
-        client.token = reply.data["access_token"]
+        client.sign_in(account)
         return client
 
     def product(self, stock: int = 100, price: int = 1999, **changes: Any) -> str:

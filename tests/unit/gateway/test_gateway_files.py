@@ -1,0 +1,48 @@
+"""The gateway in front of a files service that dies while it answers."""
+
+import threading
+from collections.abc import Callable, Iterator
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+
+import pytest
+from flask_openapi3 import OpenAPI
+
+from gateway_flask.testing import Issuer
+
+FORM = {"Content-Type": "multipart/form-data; boundary=x"}
+
+
+@pytest.fixture(params=[b"", b"<html>", None], ids=["nothing", "no JSON", "half of it"])
+def dying(request: pytest.FixtureRequest) -> Iterator[str]:
+    """The URL of a server that ends in the middle of its answers."""
+
+    class Dying(BaseHTTPRequestHandler):
+        def do_POST(self) -> None:
+            self.rfile.read(int(self.headers["Content-Length"]))
+            self.send_response(201)
+            self.send_header("Content-Length", "100" if request.param is None else str(len(request.param)))
+            self.end_headers()
+            self.wfile.write(request.param or b"")
+            self.close_connection = True
+
+        def log_message(self, *_: object) -> None:
+            """Nothing."""
+
+    server = ThreadingHTTPServer(("127.0.0.1", 0), Dying)
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    yield f"http://127.0.0.1:{server.server_address[1]}"
+    server.shutdown()
+    server.server_close()
+
+
+def test_an_upload_whose_service_dies_may_be_tried_again(
+    make_app: Callable[..., OpenAPI], issuer: Issuer, dying: str
+) -> None:
+    client = make_app(files_url=dying).test_client()
+
+    reply = client.post(
+        "/api/v1/files", data=b"--x--\r\n", headers=FORM | {"Authorization": f"Bearer {issuer.token()}"}
+    )
+
+    assert (reply.status_code, reply.json["error"]["code"]) == (503, "SERVICE_UNAVAILABLE")
+    assert int(reply.headers["Retry-After"]) >= 1
