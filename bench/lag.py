@@ -1,7 +1,7 @@
 """How long an event takes from its commit to its record in Kafka: read from the records themselves.
 
 The event's time is taken as its transaction is about to commit; the record's timestamp is when the bridge handed it to
-its producer, so the time until Kafka's confirmation (linger 2 ms and a write) is added by waiting for the record here.
+its producer, so the time until Kafka's confirmation (linger and a write) is added by waiting for the record here.
 """
 
 import os
