@@ -41,7 +41,7 @@ def main() -> None:
                 results["analytics_rebuild"] = counting.measure(arguments.events, status.update)
         if arguments.only in "audit entries":
             with console.status("audit entries") as status:
-                results["audit"] = auditing.measure(status.update)
+                results["audit"] = auditing.measure(stage.ultramarket, status.update)
     finally:
         if not arguments.keep:
             stage.ultramarket("down")

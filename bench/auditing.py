@@ -2,7 +2,8 @@
 
 import os
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import Any, Final
 
 import orjson
@@ -20,11 +21,14 @@ BATCH: Final = 500
 """Events that the service puts into the chain at once."""
 CHAIN: Final = 200_000
 PUBLISHED: Final = 20_000
+GATHERED: Final = 50_000
 GIVE_UP_SECONDS: Final = 120
 
 
-def measure(tell: Callable[[str], None] = lambda _text: None) -> dict[str, Any]:
-    """Entries per second into an empty chain of our own, its verification, and through the instance's own service."""
+def measure(ultramarket: Callable[..., str], tell: Callable[[str], None] = lambda _text: None) -> dict[str, Any]:
+    """Entries per second into an empty chain of our own, its verification, and through the instance's own service:
+    while they are published, and those that had gathered while the service was stopped.
+    """
     with connect_postgres("audit", AuditStore) as store:
         tell(f"{CHAIN:,} entries into a chain")
         appended = _append(store)
@@ -35,12 +39,20 @@ def measure(tell: Callable[[str], None] = lambda _text: None) -> dict[str, Any]:
         if not verdict.valid or verdict.entries != CHAIN:
             raise RuntimeError(f"the chain is not what was put in: {verdict}")
     tell(f"{PUBLISHED:,} entries through the broker")
+    published = _publish()
+    tell(f"{GATHERED:,} entries that wait for the service")
+    ultramarket("stop", "audit")
+    try:
+        drained = _drain(lambda: ultramarket("start", "audit"))
+    finally:
+        ultramarket("start", "audit")
     return {
         "entries": CHAIN,
         "appended_per_second": round(CHAIN / appended),
         "verify_seconds_per_million": round(verified * 1_000_000 / CHAIN, 1),
         "through_the_broker": PUBLISHED,
-        "through_the_broker_per_second": round(PUBLISHED / _publish()),
+        "through_the_broker_per_second": round(PUBLISHED / published),
+        "drained_per_second": round(drained),
     }
 
 
@@ -58,23 +70,52 @@ def _append(store: AuditStore) -> float:
 
 def _publish() -> float:
     """Seconds from the first event that is published to the last one that the running service has in its chain."""
-    envelopes = [_recorded(number) for number in range(PUBLISHED)]
+    with _chain() as length:
+        wanted = length() + PUBLISHED
+        begun = time.monotonic()
+        _say(PUBLISHED)
+        _wait_for(lambda: length() >= wanted)
+        return time.monotonic() - begun
+
+
+def _drain(start: Callable[[], object]) -> float:
+    """Entries per second of a service that starts before a full queue, counted from its first batch on."""
+    with _chain() as length:
+        before = length()
+        _say(GATHERED)
+        start()
+        _wait_for(lambda: length() > before)
+        first, begun = length(), time.monotonic()
+        _wait_for(lambda: length() >= before + GATHERED)
+        return (before + GATHERED - first) / (time.monotonic() - begun)
+
+
+def _say(number: int) -> None:
     publisher = ConfirmingPublisher(os.environ["ULTRAMARKET_AMQP_URL"], "bench")
-    engine = create_engine(service_url(os.environ["ULTRAMARKET_POSTGRES_URL"], "audit"), isolation_level="AUTOCOMMIT")
     try:
-        with engine.connect() as connection:
-            last = text("select coalesce(max(seq), 0) from entries")
-            wanted = connection.execute(last).scalar_one() + PUBLISHED
-            begun = time.monotonic()
-            if len(publisher.publish(envelopes)) < PUBLISHED:
-                raise RuntimeError("the broker did not take all entries: is the audit service's queue there?")
-            while connection.execute(last).scalar_one() < wanted:
-                if time.monotonic() - begun > GIVE_UP_SECONDS:
-                    raise RuntimeError("the entries do not arrive in the chain")
-                time.sleep(0.02)
-            return time.monotonic() - begun
+        if len(publisher.publish([_recorded(each) for each in range(number)])) < number:
+            raise RuntimeError("the broker did not take all entries: is the audit service's queue there?")
     finally:
         publisher.close()
+
+
+def _wait_for(check: Callable[[], bool]) -> None:
+    until = time.monotonic() + GIVE_UP_SECONDS
+    while not check():
+        if time.monotonic() > until:
+            raise RuntimeError("the entries do not arrive in the chain")
+        time.sleep(0.02)
+
+
+@contextmanager
+def _chain() -> Iterator[Callable[[], int]]:
+    """Something that tells how long the instance's chain is."""
+    engine = create_engine(service_url(os.environ["ULTRAMARKET_POSTGRES_URL"], "audit"), isolation_level="AUTOCOMMIT")
+    last = text("select coalesce(max(seq), 0) from entries")
+    try:
+        with engine.connect() as connection:
+            yield lambda: int(connection.execute(last).scalar_one())
+    finally:
         engine.dispose()
 
 

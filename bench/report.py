@@ -50,7 +50,8 @@ def show(results: dict[str, Any], console: Console) -> None:
     if audited := results.get("audit"):
         console.print(
             f"audit entries: {audited['appended_per_second']:,}/s into the chain, "
-            f"{audited['through_the_broker_per_second']:,}/s through the broker (goal: 5,000/s); "
+            f"{audited['through_the_broker_per_second']:,}/s through the broker, "
+            f"{audited['drained_per_second']:,}/s of those that had gathered (goal: 5,000/s); "
             f"verify {audited['verify_seconds_per_million']:.0f} s per million (goal: 30)"
         )
     lag, ours = results["event_to_kafka_ms"], results["memory_ours_mb"]
