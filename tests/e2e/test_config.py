@@ -96,6 +96,17 @@ def test_recommendations_can_be_switched_off(shop: Shop, switch: Any) -> None:
     assert eventually(lambda: shop.guest()("GET", related).data == [], 10)
 
 
+def test_the_search_engine_can_be_switched_off(shop: Shop, switch: Any) -> None:
+    search = lambda: shop.guest()("GET", "/search", params={"q": "iphone", "limit": 3}).data  # noqa: E731
+    assert search()["degraded"] is False
+
+    switch("search_engine")
+
+    assert eventually(lambda: search()["degraded"], 10)
+    assert all("iphone" in item["title"].lower() for item in search()["items"])
+    assert search()["items"] != []
+
+
 def test_flags_are_evaluated_for_whoever_asks(shop: Shop) -> None:
     name = f"test_{new_key()[:8]}"
     rules = [{"roles": ["ADMIN"], "serve": "green"}]
