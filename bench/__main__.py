@@ -21,6 +21,9 @@ SEARCHES = {
 }
 """Works on twenty thousand products, by the method that makes them: filled in only when one of them is measured."""
 
+ENGINE_WARM_SECONDS = 20.0
+"""For a JVM; without it whoever searches first seems to be slow."""
+
 
 def main() -> None:
     """Parse the arguments and measure."""
@@ -66,6 +69,8 @@ def measure(stage: Stage, seconds: float, only: str, console: Console) -> dict[s
     if wanted := [name for name in SEARCHES if only in name]:
         with console.status("twenty thousand products to search"):
             searching = Searching(stage.url)
+        with console.status("the engine compiles what it does often"):
+            load.run(searching.engine_alone, 16, ENGINE_WARM_SECONDS)
         chosen |= {name: getattr(searching, SEARCHES[name]) for name in wanted}
     lags: list[float] = []
     with Progress(console=console, transient=True) as progress, stage.echo_service() as echo_pid:
