@@ -11,7 +11,7 @@ from schemas.base import MAX_AMOUNT, Caller
 from schemas.orders import OrderQuery
 from services.chassis.errors import ValidationFailed
 from services.chassis.paging import Paging, decode_cursor, encode_cursor, page
-from services.chassis.stores.mongo import MongoStore
+from services.chassis.stores.mongo import MongoStore, only_collisions
 from services.orders.domain.order import Order
 from services.orders.domain.view import as_summary
 
@@ -21,8 +21,6 @@ SORTS = {
     "total": ("total_minor", 1),
     "-total": ("total_minor", -1),
 }
-DUPLICATE = 11000
-"""MongoDB's code for a key that is there already."""
 
 
 class OrderReadModel(MongoStore):
@@ -61,9 +59,7 @@ class OrderReadModel(MongoStore):
         try:
             self.db["orders"].bulk_write(writes, ordered=False)
         except BulkWriteError as refused:
-            if any(error["code"] != DUPLICATE for error in refused.details["writeErrors"]):
-                raise
-            return [error["index"] for error in refused.details["writeErrors"]]
+            return only_collisions(refused)
         return []
 
     def list(self, query: OrderQuery, caller: Caller) -> dict[str, Any]:

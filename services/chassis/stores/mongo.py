@@ -9,7 +9,7 @@ from nameko.extensions import DependencyProvider
 from pymongo import MongoClient
 from pymongo.client_session import ClientSession
 from pymongo.database import Database
-from pymongo.errors import DuplicateKeyError
+from pymongo.errors import BulkWriteError, DuplicateKeyError
 
 from schemas.base import Idempotency
 from schemas.events.base import Event
@@ -24,6 +24,8 @@ T = TypeVar("T")
 
 Document = dict[str, Any]
 KEEP = timedelta(days=7)
+_DUPLICATE = 11000
+"""MongoDB's code for a key that is there already."""
 
 
 def connect(url: str, size: int = 10, **options: Any) -> MongoClient[Document]:
@@ -35,6 +37,14 @@ def connect(url: str, size: int = 10, **options: Any) -> MongoClient[Document]:
 def database_name(service: str) -> str:
     """The database of a service; no other service reads it."""
     return f"ultramarket_{service}"
+
+
+def only_collisions(refused: BulkWriteError) -> list[int]:
+    """The places of those writes whose key is there already. Raises `refused` when another one failed otherwise."""
+    errors = refused.details["writeErrors"]
+    if any(error["code"] != _DUPLICATE for error in errors):
+        raise refused
+    return [error["index"] for error in errors]
 
 
 class MongoStore:

@@ -11,6 +11,7 @@ from schemas.events.inventory import StockChanged
 from services.chassis import audit
 from services.chassis.errors import NotFound, OutOfStock
 from services.chassis.paging import Paging, page
+from services.chassis.stores.mongo import only_collisions
 from services.inventory.store import pipelines
 from services.inventory.store.levels import Document, Levels
 
@@ -63,8 +64,7 @@ class Counts:
         try:
             return self.levels.bulk_write(creations, ordered=False).upserted_count
         except BulkWriteError as refused:  # two made the same one at the same moment: one of them did
-            if any(error["code"] != 11000 for error in refused.details["writeErrors"]):
-                raise
+            only_collisions(refused)
             return int(refused.details["nUpserted"])
 
     def _new_level(self, sku: str, on_hand: int, warehouse: Document, threshold: int) -> Document:

@@ -13,6 +13,7 @@ from schemas.events.notifications import NotificationFailed, NotificationSent
 from services.chassis import clock
 from services.chassis.errors import NotFound, ServiceUnavailable
 from services.chassis.paging import Paging, page
+from services.chassis.stores.mongo import only_collisions
 from services.notifications.domain.messages import Message
 from services.notifications.rendering import Rendered
 
@@ -66,8 +67,7 @@ class Messages:
         try:
             self.messages.bulk_write(writes, ordered=False)
         except BulkWriteError as known:
-            if any(error["code"] != 11000 for error in known.details["writeErrors"]):
-                raise
+            only_collisions(known)
 
     def next_queued(self) -> Message | None:
         """Take the most urgent message that is due, for two minutes."""

@@ -15,10 +15,8 @@ from pymongo.client_session import ClientSession
 from pymongo.collection import Collection
 from pymongo.errors import BulkWriteError
 
+from services.chassis.stores.mongo import only_collisions
 from services.products.domain.documents import NOT_COUNTED, Document
-
-DUPLICATE = 11000
-"""MongoDB's code for a key that is there already."""
 
 
 class Stock:
@@ -35,8 +33,7 @@ class Stock:
         try:
             self.stock.bulk_write([_believed(sku, *level) for sku, level in levels.items()], ordered=False)
         except BulkWriteError as refused:  # known already; the product may not have heard of it yet
-            if any(error["code"] != DUPLICATE for error in refused.details["writeErrors"]):
-                raise
+            only_collisions(refused)
         self.products.bulk_write([_brought(sku, *level) for sku, level in levels.items()], ordered=False)
 
     def facts(self, session: ClientSession, skus: Iterable[str], new: Iterable[str]) -> dict[str, tuple[int, int]]:
