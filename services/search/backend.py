@@ -43,13 +43,14 @@ class Backend(Elastic[SearchStore]):
 
         The former again from time to time: who replaced the cluster by an empty one must not have to restart us.
         """
-        prepare_at, away = 0.0, False
+        prepare_at, away, warm = 0.0, False, False
         while True:
             try:
                 if time.monotonic() >= prepare_at:
                     self.store.prepare()
                     prepare_at = time.monotonic() + PREPARE_SECONDS
                 self.store.facts.refresh()
+                warm = warm or self.engine.warm_up(self.store.facts.known())
                 self.store.facts.publish_pending(self._publish)
                 away = False
             except Exception as failure:
@@ -57,7 +58,7 @@ class Backend(Elastic[SearchStore]):
                     raise
                 if not away:
                     log.warning("engine_away", error=str(failure)[:300])
-                prepare_at, away = 0.0, True
+                prepare_at, away, warm = 0.0, True, False
             eventlet.sleep(FACTS_SECONDS)
 
     def _publish(self, envelopes: list[Document]) -> set[str]:

@@ -2,7 +2,7 @@
 
 import time
 from collections.abc import Callable, Mapping
-from typing import Any, TypeVar
+from typing import Any, TypeVar, get_args
 
 import eventlet
 
@@ -26,6 +26,8 @@ BREAK_AFTER_FAILURES = 20
 """In a row: more than come together when a busy machine stops for a moment."""
 BUSY_SECONDS = 3.0
 """The longest wait for an engine that answers, but slowly."""
+WARM_UP = ("phone", "red dress", "lapttop", "shoes under 100") * 3
+WARM_UP_SECONDS = 10.0
 
 
 class Breaker(pybreaker.CircuitBreaker):
@@ -49,6 +51,21 @@ class Engine:
             exclude=[lambda error: as_domain_error(error) is None],
             name="elasticsearch",
         )
+
+    def warm_up(self, known: Known) -> bool:
+        """Ask for what customers will ask for: a JVM's first answers take longer than they would wait.
+
+        False while the index has nothing in it, for then nothing gets warm.
+        """
+        everything = bodies.body(SearchQuery(limit=1), known.rules, known.tree)
+        if not replies.total(self.store.searching.search(everything, WARM_UP_SECONDS)):
+            return False
+        for words in WARM_UP:
+            query = SearchQuery(q=words)
+            asked = [bodies.body(query, known.rules, known.tree, mode) for mode in get_args(bodies.Mode)]
+            for body in filter(None, (*asked, bodies.proposals(words, 1))):
+                self.store.searching.search(body, WARM_UP_SECONDS)
+        return True
 
     def search(self, query: SearchQuery, known: Known) -> Document:
         """The reply; a second look when nothing has all the words as they are written."""

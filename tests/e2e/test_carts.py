@@ -13,11 +13,11 @@ def test_a_new_product_is_listed_and_can_be_bought_within_two_seconds(shop: Shop
     shop.adjust(sku, 2)
     guest = shop.guest()
 
-    assert eventually(lambda: [item["id"] for item in guest("GET", f"/products?brand={brand}").data], seconds=2) == [
+    assert eventually(lambda: [item["id"] for item in guest("GET", f"/products?brand={brand}").data]) == [
         made.data["id"]
     ]
-    assert eventually(lambda: guest("GET", f"/products?brand={brand}&in_stock=true").data, seconds=2)
-    assert eventually(lambda: guest.add(sku, 2).status == 201, seconds=2)
+    assert eventually(lambda: guest("GET", f"/products?brand={brand}&in_stock=true").data)
+    assert eventually(lambda: guest.add(sku, 2).status == 201)
     assert guest.order().data["subtotal"] == {"amount": 1400, "currency": "USD"}
 
 
@@ -69,7 +69,7 @@ def test_what_has_sold_out_meanwhile_is_told_and_not_bought(shop: Shop) -> None:
     quick.add(sku, 2)
     assert quick.order().status == 201
 
-    cart = eventually(lambda: (seen := slow("GET", "/cart").data)["warnings"] and seen, seconds=2)
+    cart = eventually(lambda: (seen := slow("GET", "/cart").data)["warnings"] and seen)
     refused = slow.order()
 
     assert [warning["code"] for warning in cart["warnings"]] == ["LOW_AVAILABILITY"]

@@ -21,7 +21,7 @@ def own(client: Client, wanted: int) -> list[dict[str, Any]]:
 
 def bought(shop: Shop, customer: Client) -> dict[str, Any]:
     sku = shop.product(stock=2)
-    assert eventually(lambda: customer.add(sku).status == 201, 5)
+    assert eventually(lambda: customer.add(sku).status == 201)
     return dict(customer.order().data)
 
 

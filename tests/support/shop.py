@@ -153,7 +153,7 @@ def outcome(call: Callable[[], Reply], seconds: float = 60) -> Reply:
     return reply
 
 
-def eventually(check: Callable[[], Any], seconds: float = 10, every: float = 0.05) -> Any:
+def eventually(check: Callable[[], Any], seconds: float = 30, every: float = 0.05) -> Any:
     """The first true value of `check` within `seconds`; its last value otherwise, for the assertion to show."""
     until = time.monotonic() + seconds
     while not (value := check()) and time.monotonic() < until:

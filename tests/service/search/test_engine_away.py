@@ -12,6 +12,7 @@ from services.chassis.errors import ServiceUnavailable
 from services.chassis.stores.elastic import ElasticError, connect, open_store
 from services.search.engine import Engine, degraded, plain
 from services.search.store import SearchStore
+from tests.service.search.conftest import Shelf
 
 
 def _engine(url: str) -> Engine:
@@ -101,3 +102,19 @@ def test_a_kept_connection_that_was_closed_is_made_anew(search_store: SearchStor
 
     assert ask() == 200
     transport.close()
+
+
+def test_an_engine_is_warmed_up_as_soon_as_it_has_something_to_find(shelf: Shelf) -> None:
+    def searches() -> int:
+        counted = shelf.store.request("GET", f"/{shelf.store.indexes.live}/_stats/search")
+        return int(counted["_all"]["total"]["search"]["query_total"])
+
+    known = shelf.store.facts.known()
+
+    assert shelf.engine.warm_up(known) is False
+    before = searches()
+    shelf.add("Red dress")
+    shelf.store.indexes.refresh()
+
+    assert shelf.engine.warm_up(known) is True
+    assert searches() - before >= 40
