@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Final
 
 from ultramarket import ports
+from ultramarket.claims import claims
 from ultramarket.keys import new_signing_key, write_private
 from ultramarket.ports import Block
 
@@ -213,21 +214,23 @@ def known() -> list[Instance]:
 
 def load_or_make(name: str, environment: Mapping[str, str] = os.environ) -> Instance:
     """The instance as it stands, or a new one with free ports and fresh secrets. Raises `ports.PortTaken`."""
-    with locked(""):  # all names: two instances made at the same moment must not choose the same ports
+    with locked(""), claims() as bases:  # all names: two instances made at once must not choose the same ports
         try:
             instance = load(name)
         except NoSuchInstance:
-            block = ports.choose_dev() if name == "dev" else ports.choose_other(i.block.base for i in known())
+            bases |= {str(each.folder): each.block.base for each in known()}
+            block = ports.choose_dev() if name == "dev" else ports.choose_other(bases.values())
             instance = Instance(name, INSTANCES / name, block, _new_secrets())
         instance.adopt(environment)
         instance.save()
+        bases[str(instance.folder)] = instance.block.base
     return instance
 
 
 @contextmanager
 def locked(name: str) -> Iterator[None]:
     """One `up` or `down` of an instance at a time: a second one waits, then finds the work done."""
-    INSTANCES.mkdir(exist_ok=True)
+    INSTANCES.mkdir(parents=True, exist_ok=True)
     with (INSTANCES / f".{name}.lock").open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
         yield

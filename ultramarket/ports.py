@@ -94,7 +94,7 @@ def choose_dev() -> Block:
 
 
 def choose_other(taken_bases: Iterable[int]) -> Block:
-    """The first block that is free as a whole and that no other instance of this checkout has."""
+    """The first block that is free as a whole and that no other instance has."""
     avoid = {DEV_BASE, *taken_bases}
     for base in range(DEV_BASE + BLOCK, LAST_BASE, BLOCK):
         if base in avoid:

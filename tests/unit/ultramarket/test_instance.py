@@ -1,17 +1,20 @@
 """An instance's environment, secrets and what it remembers."""
 
+import shutil
 import stat
 from pathlib import Path
 
 import pytest
 
+from ultramarket import claims
 from ultramarket import instance as instances
 from ultramarket.instance import NoSuchInstance
 
 
 @pytest.fixture(autouse=True)
 def elsewhere(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(instances, "INSTANCES", tmp_path)
+    monkeypatch.setattr(instances, "INSTANCES", tmp_path / "checkout")
+    monkeypatch.setattr(claims, "CACHE", tmp_path / "cache")
 
 
 def test_secrets_are_made_once_and_are_nobody_elses() -> None:
@@ -28,6 +31,17 @@ def test_two_instances_share_no_port() -> None:
 
     assert not set(one.block.servers.values()) & set(two.block.servers.values())
     assert one.block.base != two.block.base
+
+
+def test_an_instance_of_another_checkout_keeps_its_ports(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    one = instances.load_or_make("one", {})
+    monkeypatch.setattr(instances, "INSTANCES", tmp_path / "another")
+
+    two = instances.load_or_make("one", {})
+    assert two.block.base != one.block.base
+
+    shutil.rmtree(one.folder)
+    assert instances.load_or_make("three", {}).block.base == one.block.base
 
 
 def test_env_prints_what_the_design_lists() -> None:
