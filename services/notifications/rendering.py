@@ -15,22 +15,28 @@ from typing import Any, Final
 import orjson
 from jinja2 import FileSystemLoader, StrictUndefined, TemplateError, select_autoescape
 from jinja2.sandbox import ImmutableSandboxedEnvironment
+from markupsafe import Markup, escape
 
 from services.chassis.errors import ValidationFailed
-from services.notifications.domain.formatting import one_line
+from services.notifications.domain.formatting import one_line, spoken
 from services.notifications.domain.messages import Message
 
 HERE: Final = Path(__file__).parent
 FALLBACK: Final = "en"
 EXAMPLES: Final[dict[str, Any]] = {
-    "first_name": "Ada", "number": "UM-2026-000042", "total": "$31.99", "subtotal": "$25.00", "discount": None,
-    "shipping": "$4.99", "tax": "$2.00", "method": "Standard", "carrier": "UltraPost", "tracking_number": "UP0000042",
-    "address": ["Ada Lovelace", "12 St James's Square", "New York, NY 10001", "US"], "reason": "insufficient funds",
-    "lines": [{"title": "Enamel mug, red", "quantity": 2, "unit_price": "$12.50", "total": "$25.00"}],
-    "titles": ["Enamel mug, red"], "refunded": "$31.99", "refund": "$12.50", "title": "Enamel mug", "rating": 5,
+    "first_name": "Ada", "number": "UM-2026-000042", "discount": None, "method": "standard", "carrier": "UltraPost",
+    **{name: {"amount": amount, "currency": "USD"} for name, amount in (
+        ("subtotal", 2500), ("shipping", 499), ("tax", 200), ("total", 3199), ("refunded", 3199), ("refund", 1250),
+    )},
+    "lines": [{
+        "title": "Enamel mug, red", "quantity": 2, "unit_price": {"amount": 1250, "currency": "USD"},
+        "total": {"amount": 2500, "currency": "USD"},
+    }],
+    "address": ["Ada Lovelace", "12 St James's Square", "New York, NY 10001", "US"], "reason": "insufficient_funds",
+    "tracking_number": "UP0000042", "titles": ["Enamel mug, red"], "title": "Enamel mug", "rating": 5,
     "slug": "enamel-mug", "sku": "MUG-RED", "available": 3, "name": "Sales by country", "rows": 42, "format": "csv",
-    "report_id": "0197b1c8", "product_id": "0197b1c8", "link": "https://shop.example/verify/abc", "hours": 24,
-    "minutes": 30,
+    "report_id": "0197b1c8", "product_id": "0197b1c8", "link": "https://shop.example/verify-email?token=abc",
+    "hours": 24, "minutes": 60,
 }  # fmt: skip
 """Facts for previews and test messages."""
 
@@ -61,13 +67,13 @@ def render(
     Raises `jinja2.UndefinedError` for a fact that is missing.
     """
     environment = _environment()
-    facts = {"shop_name": shop_name, "shop_url": shop_url, **message.facts}
+    language, words = words_of(message.locale)
+    facts = {"shop_name": shop_name, "shop_url": shop_url, **_localised(message.facts, language, words)}
     texts = {**texts_of(message.kind, message.locale), **(changed or {})}
     said = {name: _filled(value, facts) for name, value in texts.items()}
     subject = one_line(message.subject or said["subject"])
     rewritten = set(changed or {}) - {"subject", "short"}
     layout = message.kind if not rewritten and f"{message.kind}.html" in _own_layouts() else "message"
-    language, words = words_of(message.locale)
     frame = {
         "lang": language,
         "words": words.get(message.kind, {}),
@@ -88,7 +94,8 @@ def render(
 def preview(kind: str, locale: str, changed: Mapping[str, Any] | None, shop_name: str, shop_url: str) -> dict[str, str]:
     """A message with made-up facts, part by part."""
     message = Message("preview", kind, "email", "preview", "", "", EXAMPLES, locale)
-    shown = render(message, shop_name, shop_url, changed)
+    unsubscribe = "" if message.transactional else f"{shop_url}/api/v1/notifications/unsubscribe?token=preview"
+    shown = render(message, shop_name, shop_url, changed, unsubscribe)
     return {"subject": shown.subject, "html": shown.html, "text": shown.text, "short": shown.short}
 
 
@@ -131,11 +138,39 @@ def locales() -> list[str]:
 
 def check(kind: str, texts: Mapping[str, Any]) -> None:
     """Whether texts can be filled with what this kind knows. Raises `ValidationFailed` naming the text."""
+    facts = {"shop_name": "Shop", "shop_url": "https://shop.example", **_localised(EXAMPLES, *words_of(FALLBACK))}
     for name, value in texts.items():
         try:
-            _filled(value, {"shop_name": "Shop", "shop_url": "https://shop.example", **EXAMPLES})
+            _filled(value, facts)
         except (TemplateError, TypeError, ValueError) as broken:
             raise ValidationFailed.of(f"text.{name}", f"is no template for {kind}: {broken}") from broken
+
+
+def _localised(facts: Mapping[str, Any], language: str, words: Mapping[str, Any]) -> dict[str, Any]:
+    """Facts as a language says them: amounts, the way of delivery, why a card was refused."""
+    said: dict[str, Any] = {name: _amounts(value, language) for name, value in facts.items()}
+    if method := facts.get("method"):
+        said["method"] = words["methods"].get(method) or method.replace("_", " ").replace("-", " ").capitalize()
+    if reason := facts.get("reason"):
+        said["reason"] = words["declines"].get(reason) or words["declines"]["generic_decline"]
+    return said
+
+
+def _amounts(value: Any, language: str) -> Any:
+    """Amounts are strings afterwards, wherever they stand."""
+    if isinstance(value, list):
+        return [_amounts(inner, language) for inner in value]
+    if isinstance(value, dict):
+        if value.keys() == {"amount", "currency"}:
+            return spoken(value["amount"], value["currency"], language)
+        return {name: _amounts(inner, language) for name, inner in value.items()}
+    return value
+
+
+def _unbroken(text: str, number: str | None) -> Markup:
+    """HTML in which a line doesn't end within an order's number."""
+    kept = Markup('<span style="white-space:nowrap;">{}</span>').format(number)
+    return escape(text).replace(escape(number), kept) if number else escape(text)
 
 
 def _filled(value: Any, facts: Mapping[str, Any]) -> Any:
@@ -157,13 +192,15 @@ def _compiled(source: str) -> Any:
 
 @lru_cache(maxsize=2)
 def _environment(plain: bool = False) -> ImmutableSandboxedEnvironment:
-    return ImmutableSandboxedEnvironment(
+    environment = ImmutableSandboxedEnvironment(
         loader=FileSystemLoader(HERE / "templates"),
         autoescape=False if plain else select_autoescape(["html"]),
         undefined=StrictUndefined,
         trim_blocks=True,
         lstrip_blocks=True,
     )
+    environment.filters["unbroken"] = _unbroken
+    return environment
 
 
 @lru_cache(maxsize=1)

@@ -23,7 +23,7 @@ from schemas.notifications import (
     SaveTemplate,
     TemplateText,
 )
-from services.chassis.errors import NotFound
+from services.chassis.errors import NotFound, ValidationFailed
 from services.chassis.events import on_event
 from services.chassis.paging import Paging
 from services.chassis.rpc import rpc
@@ -35,6 +35,7 @@ from services.notifications.carriers import Carrying
 from services.notifications.domain import drafts, preferences
 from services.notifications.domain.kinds import KINDS
 from services.notifications.domain.messages import Draft, Message
+from services.notifications.providers.interface import AddressRefused
 from services.notifications.settings import NotificationSettings
 from services.notifications.store import MessageStore
 from services.notifications.telling import Teller
@@ -240,9 +241,15 @@ class NotificationsService(Service):
 
     @rpc
     def send_test(self, kind: KindName, to: Email, test_id: Id, locale: Locale = "en") -> None:
-        """The preview as a mail. Raises `ServiceUnavailable` when the mail server is away."""
+        """The preview as a mail. Raises `ValidationFailed` for an address that the mail server refuses.
+
+        Raises `ServiceUnavailable` when the mail server is away.
+        """
         message = Message(f"{test_id}:email", kind, "email", to, to, "", rendering.EXAMPLES, locale)
-        self.carriers.carry(message, self.carriers.render(message, self.store), self.store)
+        try:
+            self.carriers.carry(message, self.carriers.render(message, self.store), self.store)
+        except AddressRefused as refused:
+            raise ValidationFailed.of("to", f"is refused by the mail server: {refused}") from refused
 
     def _tell(self, draft: Draft) -> None:
         Teller(self.store, self.carriers).tell(draft)

@@ -1,4 +1,7 @@
-"""Which message an event asks for, and the facts that it needs."""
+"""Which message an event asks for, and the facts that it needs.
+
+Facts know no language: amounts are `{amount, currency}`, `method` and `reason` are codes; `rendering` says them.
+"""
 
 from typing import Any
 
@@ -9,7 +12,7 @@ from schemas.events.orders import OrderCancelled, OrderConfirmed, OrderDelivered
 from schemas.events.payments import PaymentRefunded
 from schemas.events.reviews import ReviewPublished
 from services.chassis.tickets import ticket
-from services.notifications.domain.formatting import address_lines, one_line, spoken
+from services.notifications.domain.formatting import address_lines, one_line
 from services.notifications.domain.messages import Draft
 
 
@@ -19,21 +22,21 @@ def order_confirmed(event: OrderConfirmed) -> Draft:
     facts = {
         "number": event.number,
         "address": address_lines(event.shipping_address),
-        "method": event.shipping_method.replace("_", " ").replace("-", " ").capitalize(),
+        "method": event.shipping_method,
         "lines": [
             {
                 "title": line.title,
                 "quantity": line.quantity,
-                "unit_price": spoken(line.unit_price, currency),
-                "total": spoken(line.line_total, currency),
+                "unit_price": _money(line.unit_price, currency),
+                "total": _money(line.line_total, currency),
             }
             for line in event.items
         ],
-        "subtotal": spoken(totals.subtotal, currency),
-        "discount": spoken(-totals.discount, currency) if totals.discount else None,
-        "shipping": spoken(totals.shipping, currency) if totals.shipping else "free",
-        "tax": spoken(totals.tax, currency),
-        "total": spoken(totals.total, currency),
+        "subtotal": _money(totals.subtotal, currency),
+        "discount": _money(-totals.discount, currency) if totals.discount else None,
+        "shipping": _money(totals.shipping, currency) if totals.shipping else None,
+        "tax": _money(totals.tax, currency),
+        "total": _money(totals.total, currency),
     }
     return Draft(event.meta.id, "order_confirmed", event.user_id, event.email, facts)
 
@@ -53,8 +56,9 @@ def link(event: EmailVerificationRequested | PasswordResetRequested, shop_url: s
 
 
 def payment_failed(event: OrderFailed) -> Draft:
-    """The card was refused, and nothing was charged."""
-    facts = {"number": event.number, "total": spoken(event.total, event.currency), "reason": one_line(event.reason)}
+    """The card was refused, and nothing was charged. Why stands at the end of the event's reason, as a code."""
+    code = event.reason.rpartition(" ")[2] if event.code == "PAYMENT_DECLINED" else "not_confirmed"
+    facts = {"number": event.number, "total": _money(event.total, event.currency), "reason": code}
     return Draft(event.meta.id, "payment_failed", event.user_id, event.email, facts)
 
 
@@ -72,13 +76,13 @@ def order_delivered(event: OrderDelivered) -> Draft:
 
 def order_cancelled(event: OrderCancelled) -> Draft:
     """What was paid goes back with it."""
-    refunded = spoken(event.refunded, event.currency) if event.refunded else None
+    refunded = _money(event.refunded, event.currency) if event.refunded else None
     facts = {"number": event.number, "refunded": refunded}
     return Draft(event.meta.id, "order_cancelled", event.user_id, event.email, facts)
 
 
 def order_refunded(event: PaymentRefunded, contact: dict[str, Any]) -> Draft:
-    facts = {"number": contact["number"], "refund": spoken(event.refund, event.currency)}
+    facts = {"number": contact["number"], "refund": _money(event.refund, event.currency)}
     return Draft(event.meta.id, "order_refunded", contact["user_id"], contact["email"], facts)
 
 
@@ -102,3 +106,7 @@ def low_stock(event: LowStock, product: dict[str, Any], vendor: dict[str, Any]) 
 def report_ready(event: ReportFinished) -> Draft:
     facts = {"name": one_line(event.name), "rows": event.rows, "report_id": event.report_id, "format": event.format}
     return Draft(event.meta.id, "report_ready", event.owner_id, event.email, facts)
+
+
+def _money(amount: int, currency: str) -> dict[str, Any]:
+    return {"amount": amount, "currency": currency}

@@ -13,12 +13,20 @@ CITY_FIRST: Final = frozenset({"US", "CA", "GB", "IE", "AU", "NZ", "IN"})
 """Countries where the postal code comes after the town (Universal Postal Union, S42)."""
 
 
-def spoken(amount: int, currency: str) -> str:
-    """An amount as a person reads it: $1,234.50."""
+SIGN_LAST: Final = {"de": ("\u00a0", str.maketrans(",.", ".,"))}
+"""Languages that write 1.234,50 € (Unicode CLDR): what stands before the sign, and how English marks are swapped."""
+
+
+def spoken(amount: int, currency: str, language: str = "en") -> str:
+    """An amount as a person reads it: $1,234.50; in German 1.234,50 $."""
     decimals = DECIMALS.get(currency, 2)
     whole, part = divmod(abs(amount), 10**decimals)
     figure = f"{whole:,}.{part:0{decimals}d}" if decimals else f"{whole:,}"
-    return f"{'−' if amount < 0 else ''}{CURRENCY_SIGNS.get(currency, f'{currency} ')}{figure}"
+    minus = "−" if amount < 0 else ""
+    if language in SIGN_LAST:
+        space, marks = SIGN_LAST[language]
+        return f"{minus}{figure.translate(marks)}{space}{CURRENCY_SIGNS.get(currency, currency)}"
+    return f"{minus}{CURRENCY_SIGNS.get(currency, f'{currency} ')}{figure}"
 
 
 def address_lines(address: dict[str, Any]) -> list[str]:

@@ -13,7 +13,7 @@ from jinja2 import UndefinedError
 
 from schemas.events.auth import UserRegistered
 from schemas.events.base import Event, EventMeta
-from schemas.events.orders import OrderConfirmed
+from schemas.events.orders import OrderConfirmed, OrderFailed
 from services.notifications.domain import drafts
 from services.notifications.domain.formatting import address_lines, one_line, spoken
 from services.notifications.domain.kinds import KINDS
@@ -83,11 +83,24 @@ def test_amounts_are_written_as_people_read_them(amount: int, currency: str, tex
     assert spoken(amount, currency) == text
 
 
-@given(st.integers(-(10**12), 10**12), st.sampled_from(["USD", "JPY", "KWD", "CHF"]))
-def test_no_cent_is_lost_in_writing(amount: int, currency: str) -> None:
-    digits = "".join(char for char in spoken(amount, currency) if char.isdigit())
+@pytest.mark.parametrize(
+    ("amount", "currency", "text"),
+    [
+        (123_456_789, "EUR", "1.234.567,89\N{NO-BREAK SPACE}€"),
+        (5, "USD", "0,05\N{NO-BREAK SPACE}$"),
+        (-1500, "CHF", "−15,00\N{NO-BREAK SPACE}CHF"),
+        (1500, "JPY", "1.500\N{NO-BREAK SPACE}¥"),
+    ],
+)
+def test_amounts_are_written_as_germans_read_them(amount: int, currency: str, text: str) -> None:
+    assert spoken(amount, currency, "de") == text
+
+
+@given(st.integers(-(10**12), 10**12), st.sampled_from(["USD", "JPY", "KWD", "CHF"]), st.sampled_from(["en", "de"]))
+def test_no_cent_is_lost_in_writing(amount: int, currency: str, language: str) -> None:
+    digits = "".join(char for char in spoken(amount, currency, language) if char.isdigit())
     assert int(digits) == abs(amount)
-    assert spoken(amount, currency).startswith("−") == (amount < 0)
+    assert spoken(amount, currency, language).startswith("−") == (amount < 0)
 
 
 @pytest.mark.parametrize(
@@ -133,6 +146,48 @@ def test_an_order_is_confirmed_with_all_its_amounts_in_both_parts() -> None:
             "Standard",
         ):
             assert text in part
+
+
+def test_an_order_is_confirmed_in_german() -> None:
+    totals = {"subtotal": 123_456, "discount": 300, "shipping": 0, "tax": 200, "total": 123_356}
+    draft = drafts.order_confirmed(order(totals=totals, currency="EUR", shipping_method="express"))
+
+    mail = rendered(draft.message("email", "ada@example.com", "de-AT"))
+
+    for part in (mail.html, mail.text):
+        for text in ("1.234,56\xa0€", "−3,00\xa0€", "1.233,56\xa0€", "12,50\xa0€", "Expressversand"):
+            assert text in part
+        assert "€1" not in part
+    assert "Versand: kostenlos" in mail.text
+    assert draft.facts["total"] == {"amount": 123_356, "currency": "EUR"}
+
+
+@pytest.mark.parametrize(
+    ("code", "reason", "locale", "said"),
+    [
+        ("PAYMENT_DECLINED", "The payment was declined: insufficient_funds", "en", "The card has insufficient funds."),
+        ("PAYMENT_DECLINED", "The payment was declined: insufficient_funds", "de", "nicht ausreichend gedeckt."),
+        ("PAYMENT_DECLINED", "The payment was declined: try_again_later", "en", "Your bank declined the payment."),
+        ("PAYMENT_ACTION_REQUIRED", "The payment was not confirmed in time", "en", "was not approved in time."),
+    ],
+)
+def test_why_a_payment_failed_is_said_in_words(code: str, reason: str, locale: str, said: str) -> None:
+    failed = OrderFailed(
+        order_id="o", number="UM-1", user_id=None, email="a@example.com", code=code, reason=reason, total=3199,
+        currency="USD",
+    )  # fmt: skip
+    mail = rendered(drafts.payment_failed(published(failed)).message("email", "a@example.com", locale))
+    assert said in mail.text
+    assert "_" not in mail.text
+
+
+@pytest.mark.parametrize("locale", ["en", "de"])
+def test_a_line_does_not_end_within_an_order_s_number(locale: str) -> None:
+    for kind in ("order_confirmed", "order_shipped", "order_delivered", "order_cancelled", "order_refunded"):
+        message = Message("m", kind, "email", "a@example.com", "a@example.com", "", EXAMPLES, locale)
+        mail = rendered(message)
+        assert '<span style="white-space:nowrap;">UM-2026-000042</span>' in mail.html
+        assert "span" not in mail.text
 
 
 def test_what_there_is_not_is_not_shown() -> None:
