@@ -10,7 +10,11 @@ from kombu import Exchange, Queue
 
 from services.chassis.registry import BRIDGE
 
-QUORUM = {"x-queue-type": "quorum"}
+NO_LIMIT = 2**31 - 1
+QUORUM = {"x-queue-type": "quorum", "x-delivery-limit": NO_LIMIT}
+"""RabbitMQ 4 drops what came back twenty times, and a message comes back whenever its reader dies: a service whose
+database is away for a minute. It says "never" as -1, which RabbitMQ 3 refuses.
+"""
 DELAY_PREFIX = "delay."
 
 

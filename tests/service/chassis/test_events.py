@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from services.chassis.ids import new_id
+from services.chassis.queues import intake_queue, make
 from tests.service.chassis.conftest import Actor, Stage, stock_released
 from tests.support.shop import eventually
 from ultramarket import deadletters
@@ -170,3 +171,16 @@ def test_a_stop_finishes_the_event_in_work_and_leaves_the_others(stage: Stage) -
     for subject in subjects:
         assert stage.wait_for_mark(actor, f"first {subject}")
         assert stage.wait_for_mark(actor, f"second {subject}")
+
+
+def test_a_message_may_come_back_as_often_as_its_reader_dies(stage: Stage) -> None:
+    queue, channel = intake_queue(f"returned-{new_id()[-8:]}"), stage.rabbit.channel
+    make(queue, channel)
+    stage.rabbit.publish(b"{}", queue.name)
+
+    for _ in range(30):  # RabbitMQ 4 gives up after 20 unless it is told otherwise
+        back = eventually(lambda: channel.basic_get(queue.name))
+        channel.basic_reject(back.delivery_tag, requeue=True)
+
+    assert stage.rabbit.wait_for(queue.name).body == "{}"
+    channel.queue_delete(queue.name)
