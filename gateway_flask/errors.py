@@ -55,7 +55,9 @@ def _of_domain(error: DomainError) -> Response:
         return _unforeseen(error)
     headers = {}
     if error.retry_after is not None:
-        headers["Retry-After"] = str(error.retry_after)
+        headers["Retry-After"] = str(
+            next((d["retry_after"] for d in error.details if "retry_after" in d), error.retry_after)
+        )
     if error.status == 401:
         headers["WWW-Authenticate"] = "Bearer"
     return envelope.failure(error.code, error.message, error.status, error.details, headers)

@@ -1,18 +1,25 @@
 """Mail addresses are verified, passwords changed and set anew: the queries of it."""
 
+import math
 from datetime import datetime
 from typing import Any, Final
 
 from sqlalchemy import delete, select, update
 from sqlalchemy.dialects.postgresql import insert as pg_insert
 
-from schemas.events.auth import EmailVerified, PasswordChanged, PasswordResetRequested, UserLoggedOut
+from schemas.events.auth import (
+    EmailVerificationRequested,
+    EmailVerified,
+    PasswordChanged,
+    PasswordResetRequested,
+    UserLoggedOut,
+)
 from services.auth import tickets
 from services.auth.domain import normalised
 from services.auth.models import accounts, reset_wishes, sessions
 from services.auth.models import tickets as ticket_table
 from services.auth.store import AccountStore, as_user
-from services.chassis.errors import Conflict, ValidationFailed
+from services.chassis.errors import Conflict, InvalidState, NotFound, RateLimited, ValidationFailed
 from services.chassis.stores.postgres import Session
 
 AT_ONCE: Final = 100
@@ -35,6 +42,24 @@ class RecoveryStore(AccountStore):
             self.emit(session, EmailVerified(user_id=user_id))
             self.audit(session, "account.verify", ("account", user_id), after={"email_verified": True})
             return as_user(self._account(session, accounts.c.id == user_id))
+
+    def verify_again(self, user_id: str, secret: bytes, now: datetime) -> None:
+        """Ask for another link; those that were mailed before stay good.
+
+        Raises `InvalidState` when the address is verified, `RateLimited` for too many, `NotFound`.
+        """
+        with self.transaction() as session:
+            whose = select(accounts).where(accounts.c.id == user_id).with_for_update()
+            account = session.execute(whose).one_or_none()
+            if account is None:
+                raise NotFound("There is no such account")
+            if account.email_verified:
+                raise InvalidState("The address is verified already")
+            if wait := math.ceil(tickets.pause(session, "verify", user_id, now).total_seconds()):
+                raise RateLimited("Another mail was sent before; please wait", [{"retry_after": wait}])
+            name = tickets.issue(session, "verify", [user_id], secret, now)[user_id]
+            self.emit(session, EmailVerificationRequested(user_id=user_id, email=account.email, ticket=name))
+            self.audit(session, "account.verify_again", ("account", user_id))
 
     def wish_reset(self, email: str) -> None:
         """Keep that a new password is wanted for this address: the same work whether or not there is an account."""

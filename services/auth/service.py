@@ -109,6 +109,11 @@ class AuthService(Service):
         return self.store.verify_email(command.token, clock.now())
 
     @rpc
+    def verify_again(self, user_id: Id) -> None:
+        """Mail another link. Raises `InvalidState` when the address is verified, `RateLimited` for too many."""
+        self.store.verify_again(user_id, self.settings.link_key, clock.now())
+
+    @rpc
     def forgot_password(self, command: ForgotRequest) -> None:
         """Somebody wants a new password. Neither the answer nor its time says whether there is an account."""
         self.store.wish_reset(str(command.email))

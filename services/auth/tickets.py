@@ -15,7 +15,9 @@ from services.chassis.tickets import ticket
 Purpose = Literal["verify", "reset"]
 LIFETIMES: Final[dict[Purpose, timedelta]] = {"verify": timedelta(hours=24), "reset": timedelta(hours=1)}
 AGAIN_AFTER: Final = timedelta(minutes=1)
-"""Sooner nobody is sent another link for a new password."""
+"""Sooner nobody is sent another link for the same."""
+VERIFY_A_DAY: Final = 5
+"""Links that one account may have mailed to an address which may be somebody else's."""
 
 
 def issue(session: Session, purpose: Purpose, user_ids: Iterable[str], secret: bytes, now: datetime) -> dict[str, str]:
@@ -61,6 +63,20 @@ def is_open(session: Session, purpose: Purpose, shown: str, now: datetime) -> bo
         tickets.c.expires_at > now,
     )
     return session.execute(query).scalar_one_or_none() is not None
+
+
+def pause(session: Session, purpose: Purpose, user_id: str, now: datetime) -> timedelta:
+    """How long to wait until another may be mailed: a minute after the last, and so many in its lifetime.
+
+    Two that ask at the same moment are told apart by a lock on the account, which the caller has.
+    """
+    theirs = (tickets.c.user_id == user_id, tickets.c.purpose == purpose, tickets.c.expires_at > now)
+    ends = session.execute(select(tickets.c.expires_at).where(*theirs).order_by(tickets.c.expires_at.desc()))
+    over = list(ends.scalars())
+    waits = [over[0] - LIFETIMES[purpose] + AGAIN_AFTER - now] if over else []
+    if len(over) >= VERIFY_A_DAY:
+        waits.append(over[VERIFY_A_DAY - 1] - now)
+    return max([timedelta(), *waits])
 
 
 def whose(session: Session, purpose: Purpose, shown: str) -> str | None:

@@ -214,12 +214,17 @@ def test_an_address_is_verified_and_a_password_set_anew_by_mail(shop: Shop) -> N
     before = signed_in(guest("POST", "/auth/register", wanted), client)("GET", "/auth/me").data
     topic = Topic("analytics-events")
 
+    early = client("POST", "/auth/verify-email/resend")
     verified = guest("POST", "/auth/verify-email", {"token": mailed(wanted["email"], "your address")})
+    late = client("POST", "/auth/verify-email/resend")
     asked = [guest("POST", "/auth/password/forgot", {"email": email}) for email in (wanted["email"], "x@example.com")]
     token = mailed(wanted["email"], "new password")
     reset = guest("POST", "/auth/password/reset", {"token": token, "password": "another correct horse"})
     again = guest("POST", "/auth/password/reset", {"token": token, "password": PASSWORD})
 
+    assert (early.status, early.code, late.status, late.code) == (429, "RATE_LIMITED", 409, "INVALID_STATE")
+    assert 0 < int(early.headers["Retry-After"]) <= 60
+    assert guest("POST", "/auth/verify-email/resend").status == 401
     assert (before["email_verified"], verified.data) == (False, before | {"email_verified": True})
     assert [(one.status, one.raw.partition(b"request_id")[0]) for one in asked[:1]] == [
         (one.status, one.raw.partition(b"request_id")[0]) for one in asked[1:]

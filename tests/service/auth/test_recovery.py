@@ -12,7 +12,14 @@ from sqlalchemy import select, update
 from services.auth.models import tickets
 from services.auth.recovery import RecoveryStore
 from services.chassis import clock
-from services.chassis.errors import InvalidCredentials, Unauthenticated, ValidationFailed
+from services.chassis.errors import (
+    InvalidCredentials,
+    InvalidState,
+    NotFound,
+    RateLimited,
+    Unauthenticated,
+    ValidationFailed,
+)
 from services.chassis.stores.tables import outbox
 from services.chassis.tickets import ticket
 from tests.service.auth.conftest import PASSWORD, SECRET, Desk, new_email
@@ -133,6 +140,47 @@ def test_of_several_resets_at_once_one_wins(desk: Desk) -> None:
 
     assert first != second
     assert won == [desk.store.password_of(user["id"])]
+
+
+def test_another_link_for_an_address_is_mailed_a_minute_later_and_the_first_stays_good(desk: Desk) -> None:
+    user = desk.register()["user"]
+    first = link(desk, "email_verification_requested", user["id"])
+
+    with pytest.raises(RateLimited) as early:
+        desk.call("verify_again", user_id=user["id"])
+    move(desk, user, timedelta(hours=23, minutes=58))
+    desk.call("verify_again", user_id=user["id"])
+    second = link(desk, "email_verification_requested", user["id"])
+
+    assert 0 < early.value.details[0]["retry_after"] <= 60
+    assert first != second
+    assert desk.call("verify_email", token=first)["email_verified"]
+    with pytest.raises(InvalidState):
+        desk.call("verify_again", user_id=user["id"])
+    with pytest.raises(NotFound):
+        desk.call("verify_again", user_id="0197b1c8-7a5e-7cc0-9f00-000000000001")
+    assert "account.verify_again" in audited(desk)
+
+
+def test_of_many_who_ask_for_a_link_at_once_one_gets_it_and_five_a_day(desk: Desk) -> None:
+    user = desk.register()["user"]
+
+    def asks(_: int) -> int:
+        try:
+            desk.call("verify_again", user_id=user["id"])
+        except RateLimited as refused:
+            return int(refused.details[0]["retry_after"])
+        return 0
+
+    waits = []
+    for hours in range(23, 17, -1):
+        move(desk, user, timedelta(hours=hours))
+        with ThreadPoolExecutor(8) as pool:
+            waits.append(sorted(pool.map(asks, range(8))))
+
+    assert [wait.count(0) for wait in waits] == [1, 1, 1, 1, 0, 0]
+    assert len(said(desk, "email_verification_requested", user["id"])) == 5
+    assert all(17 * 3600 < wait <= 24 * 3600 for wait in waits[-1])
 
 
 def test_a_password_is_changed_by_who_knows_it_and_other_sessions_end(desk: Desk) -> None:
