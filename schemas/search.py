@@ -1,8 +1,8 @@
 """Search: what can be asked, what is found, what is proposed while somebody types, and how it is tuned."""
 
-from typing import Annotated, Any, Literal, Self
+from typing import Annotated, Any, Literal
 
-from pydantic import AfterValidator, Field, StringConstraints, model_validator
+from pydantic import AfterValidator, Field, StringConstraints, ValidationInfo, field_validator, model_validator
 
 from schemas.base import Id, Line, Moment, Money, OneLine, Request, Schema, Sku, Slug
 from schemas.products import AttributeName, AttributeText, ListItem
@@ -11,7 +11,17 @@ SearchSort = Literal["relevance", "price", "-price", "-rating", "-created_at", "
 FacetType = Literal["terms", "range", "tree"]
 Words = Annotated[str, StringConstraints(strip_whitespace=True, max_length=200), OneLine]
 SessionId = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9_.:\-]{1,128}$")]
-FacetList = Annotated[str, StringConstraints(max_length=500, pattern=r"^[a-z0-9_.,]*$")]
+FACETS = ("category", "brand", "price", "rating", "attributes")
+
+
+def _are_facets(text: str) -> str:
+    unknown = [name for name in text.split(",") if name and name not in FACETS and not name.startswith("attr.")]
+    if unknown:
+        raise ValueError(f"{unknown[0]} is no facet: {', '.join(FACETS)} or attr.NAME")
+    return text
+
+
+FacetList = Annotated[str, StringConstraints(max_length=500, pattern=r"^[a-z0-9_.,]*$"), AfterValidator(_are_facets)]
 
 DEEPEST = 10_000
 """The engine shows no more of one list: who wants more narrows the search."""
@@ -35,8 +45,8 @@ class SearchQuery(Schema):
         default={}, description="By name; over HTTP as parameters `attr.NAME`"
     )
     sort: SearchSort = "relevance"
-    page: Annotated[int, Field(ge=1, le=1_000)] = 1
     limit: Annotated[int, Field(ge=1, le=100)] = 20
+    page: Annotated[int, Field(ge=1, le=1_000)] = 1
     facets: FacetList | None = Field(
         None,
         description="Which to count, with commas: category, brand, price, rating, attributes, attr.NAME. "
@@ -54,13 +64,19 @@ class SearchQuery(Schema):
         rest = {key: value for key, value in values.items() if not str(key).startswith("attr.")}
         return {**rest, "attributes": {**(rest.get("attributes") or {}), **named}}
 
-    @model_validator(mode="after")
-    def _fits(self) -> Self:
-        if self.min_price is not None and self.max_price is not None and self.min_price > self.max_price:
-            raise ValueError("min_price must not be above max_price")
-        if self.page * self.limit > DEEPEST:
-            raise ValueError(f"page times limit must not be above {DEEPEST}: narrow the search")
-        return self
+    @field_validator("max_price")
+    @classmethod
+    def _is_not_below_min_price(cls, highest: int | None, others: ValidationInfo) -> int | None:
+        if highest is not None and highest < (others.data.get("min_price") or 0):
+            raise ValueError("must not be below min_price")
+        return highest
+
+    @field_validator("page")
+    @classmethod
+    def _is_not_too_deep(cls, page: int, others: ValidationInfo) -> int:
+        if page * others.data.get("limit", 1) > DEEPEST:
+            raise ValueError(f"times limit must not be above {DEEPEST}: narrow the search")
+        return page
 
 
 class SuggestQuery(Schema):

@@ -26,6 +26,8 @@ BREAK_AFTER_FAILURES = 20
 """In a row: more than come together when a busy machine stops for a moment."""
 BUSY_SECONDS = 3.0
 """The longest wait for an engine that answers, but slowly."""
+WORTH_A_SEARCH = 3
+"""Letters without which nobody has written a word yet."""
 WARM_UP = ("phone", "red dress", "lapttop", "shoes under 100") * 3
 WARM_UP_SECONDS = 10.0
 
@@ -83,12 +85,16 @@ class Engine:
         hits: list[Document] = found["hits"].get("hits", [])
         return hits
 
-    def propose(self, text: str, limit: int) -> list[Document]:
-        """Products by the beginnings of words."""
-        body = bodies.proposals(text, limit)
-        if body is None:
-            return []
-        return replies.proposed(self._ask(lambda: self.store.searching.search(body, BUSY_SECONDS)))
+    def propose(self, text: str, limit: int, known: Known) -> list[Document]:
+        """Products by the beginnings of words in their titles; if there are none, what a search finds (phone)."""
+        asked = [bodies.proposals(text, limit)]
+        if len(text) >= WORTH_A_SEARCH:
+            query = SearchQuery(q=text, limit=limit, facets="")
+            asked.append(bodies.body(query, known.rules, known.tree))
+        for body in filter(None, asked if asked[0] else ()):
+            if found := replies.proposed(self._ask(lambda body=body: self.store.searching.search(body, BUSY_SECONDS))):  # type: ignore[misc]
+                return found
+        return []
 
     def _look_closer(self, query: SearchQuery, known: Known) -> Document:
         """With typing errors; if that finds nothing either, some of the words."""

@@ -19,7 +19,6 @@ from services.chassis.events import on_event
 from services.chassis.live import config
 from services.chassis.rpc import Remote, rpc
 from services.chassis.service import Service
-from services.chassis.words import fold
 from services.search.backend import Backend
 from services.search.domain import replies
 from services.search.domain.documents import Document
@@ -64,10 +63,10 @@ class SearchService(Service):
             return nothing
         known = self.backend.store.facts.known()
         try:
-            products = self.backend.engine.propose(query.q, PROPOSED)
+            products = self.backend.engine.propose(query.q, PROPOSED, known)
         except ServiceUnavailable:
             return nothing
-        categories = known.tree.named_like(fold(query.q), PROPOSED)
+        categories = known.tree.named_like(query.q, PROPOSED)
         return {
             "products": products,
             "categories": [{"slug": node.slug, "name": node.name} for node in categories],

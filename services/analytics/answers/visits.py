@@ -11,6 +11,8 @@ from services.analytics.domain.counters import EVERYBODY
 from services.chassis import money
 
 POPULAR: Final = 50
+POPULAR_FROM: Final = 3
+"""Searches for the same words that make them popular."""
 
 
 def funnel(view: View, query: PeriodQuery, vendor: str = EVERYBODY) -> Document:
@@ -94,8 +96,10 @@ def flags(view: View, query: PeriodQuery) -> list[Document]:
 
 
 def popular_queries(view: View, days: int) -> list[tuple[str, int]]:
-    """What was looked for most often, and found."""
+    """What was looked for most often, and found. One person's slip, or secret, is proposed to nobody else."""
     period = periods.period_of(view.book.calendar, None, None, view.now, days)
     found = view.figures.groups(counters.QUERY, period)
-    fruitful = {text: sums for text, sums in found.items() if sums.get("s", 0) > sums.get("z", 0)}
+    fruitful = {
+        text: sums for text, sums in found.items() if sums.get("s", 0) >= max(POPULAR_FROM, sums.get("z", 0) + 1)
+    }
     return [(text, sums["s"]) for text, sums in best(fruitful, lambda sums: sums["s"], POPULAR)]

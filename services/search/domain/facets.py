@@ -8,7 +8,7 @@ from collections.abc import Iterator, Mapping
 from itertools import pairwise
 from typing import Any, Final
 
-from schemas.search import SearchQuery
+from schemas.search import FACETS, SearchQuery
 from services.chassis.words import fold
 from services.search.domain.documents import attribute_key
 from services.search.domain.tree import Tree
@@ -16,7 +16,7 @@ from services.search.domain.words import Asked
 
 Clause = dict[str, Any]
 
-USUAL: Final = ("category", "brand", "price", "rating", "attributes")
+USUAL: Final = FACETS
 PRICES: Final = (0, 1_000, 2_500, 5_000, 10_000, 25_000, 50_000, 100_000, 250_000, 1_000_000, None)
 """Ends of the ranges, in minor units."""
 STARS: Final = (4, 3, 2, 1)

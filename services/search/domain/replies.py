@@ -4,10 +4,11 @@ from collections.abc import Mapping
 from typing import Any
 
 from schemas.search import SearchQuery
+from services.chassis.words import fold, split
 from services.search.domain import facets
 from services.search.domain.documents import Document
 from services.search.domain.tree import Tree
-from services.search.domain.words import may_be_misspelt, read
+from services.search.domain.words import may_be_misspelt, nearly_begins, read
 
 Answer = Mapping[str, Any]
 
@@ -70,8 +71,16 @@ def proposed(found: Answer) -> list[Document]:
 
 
 def queries_like(text: str, popular: tuple[str, ...], limit: int) -> list[str]:
-    """Popular queries that begin so, or have a word that does; the most popular first."""
-    beginning = " ".join(text.casefold().split())
-    first = [query for query in popular if query.casefold().startswith(beginning)]
-    then = [query for query in popular if f" {beginning}" in query.casefold() and query not in first]
-    return [*first, *then][:limit]
+    """Popular queries that begin so, or have a word that does, or nearly does; each the most popular first."""
+    beginning, typed = fold(text), split(fold(text))
+    if not typed:
+        return []
+    folded = [(query, fold(query)) for query in popular]
+    first = [query for query, words in folded if words.startswith(beginning)]
+    then = [query for query, words in folded if f" {beginning}" in words]
+    nearly = [
+        query
+        for query, words in folded
+        if all(any(nearly_begins(word, part) for word in split(words)) for part in typed)
+    ]
+    return list(dict.fromkeys([*first, *then, *nearly]))[:limit]

@@ -1,8 +1,11 @@
 """The categories as search knows them: products are found by the id of their category, whatever it is called now."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
+
+from services.chassis.words import fold, split
+from services.search.domain.words import nearly_begins
 
 
 @dataclass(frozen=True)
@@ -47,15 +50,20 @@ class Tree:
             steps.append(above)
         return steps[::-1]
 
-    def named_like(self, beginning: str, limit: int) -> list[Node]:
-        """Categories that have a word which begins so."""
-        wanted = beginning.split()
-
-        def fits(node: Node) -> bool:
-            words = node.name.casefold().replace("-", " ").split()
-            return all(any(word.startswith(part) for word in words) for part in wanted)
-
-        return [node for node in self.nodes if fits(node)][:limit] if wanted else []
+    def named_like(self, text: str, limit: int) -> list[Node]:
+        """Categories that have words which begin so, or nearly so, or have it within (phone: Smartphones)."""
+        wanted = split(fold(text))
+        if not wanted:
+            return []
+        named = [(node, split(fold(node.name))) for node in self.nodes]
+        ways: tuple[Callable[[str, str], bool], ...] = (str.startswith, _within, nearly_begins)
+        found = [
+            node
+            for fits in ways
+            for node, words in named
+            if all(any(fits(word, part) for word in words) for part in wanted)
+        ]
+        return list(dict.fromkeys(found))[:limit]
 
 
 def plant(roots: Iterable[Mapping[str, Any]]) -> Tree:
@@ -71,3 +79,7 @@ def plant(roots: Iterable[Mapping[str, Any]]) -> Tree:
         if node.parent:
             children.setdefault(node.parent, []).append(node.slug)
     return Tree(tuple(nodes), {node.id: node for node in nodes}, {node.slug: node for node in nodes}, children)
+
+
+def _within(word: str, part: str) -> bool:
+    return word.startswith(part) or (len(part) >= 4 and part in word)

@@ -53,6 +53,22 @@ def may_be_misspelt(word: str) -> bool:
     return len(word) >= 4 and not any(char.isdigit() for char in word)
 
 
+def nearly_begins(word: str, typed: str) -> bool:
+    """Whether a word begins as typed but for one letter: wrong, too many, missing, or swapped with its neighbour.
+
+    As elsewhere the first letter is right, and short words and numbers have no errors.
+    """
+    if word.startswith(typed):
+        return True
+    if not may_be_misspelt(typed) or word[:1] != typed[:1]:
+        return False
+    at = next((place for place, (one, other) in enumerate(zip(word, typed, strict=False)) if one != other), len(word))
+    swapped = typed[at + 1 : at + 2] + typed[at : at + 1] + typed[at + 2 :]
+    return any(word[at:].startswith(rest) for rest in (typed[at + 1 :], swapped)) or any(
+        word[at + 1 :].startswith(rest) for rest in (typed[at:], typed[at + 1 :])
+    )
+
+
 def _price(text: str) -> tuple[str, int | None, int | None]:
     lowest = highest = None
     if found := _BETWEEN.search(text):

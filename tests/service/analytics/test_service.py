@@ -77,16 +77,18 @@ def test_units_sold_are_said_when_they_change(service: Any, store: AnalyticsStor
 
 def test_popular_queries_are_said_when_they_change(service: Any, store: AnalyticsStore) -> None:
     history = History(datetime.now(UTC) - timedelta(hours=3))
-    for number, query in enumerate(("mug", "mug", "lamp", "nothing", "nothing", "nothing")):
+    for number, query in enumerate(
+        ("mug", "mug", "mug", "mug", "lamp", "lamp", "lamp", "slip", "slip", *3 * ["nothing"])
+    ):
         history.visit(f"s{number}", "search_performed", query=query, results=0 if query == "nothing" else 5)
     take(store.book, history)
 
     service.say_popular_queries()
-    store.say_popular([("mug", 3), ("lamp", 1)])
+    store.say_popular([("mug", 5), ("lamp", 3)])
 
     ((kind, data),) = said(store)
     assert kind == "popular_queries_changed"
-    assert data["queries"] == [{"query": "mug", "count": 2}, {"query": "lamp", "count": 1}]
+    assert data["queries"] == [{"query": "mug", "count": 4}, {"query": "lamp", "count": 3}]
 
 
 def test_a_scheduled_report_is_run_once_by_whoever_comes(service: Any, store: AnalyticsStore) -> None:

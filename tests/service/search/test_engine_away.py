@@ -69,7 +69,7 @@ def test_suggestions_fail_alike() -> None:
         engine = _engine(f"http://127.0.0.1:{nobody.getsockname()[1]}")
 
     with pytest.raises(ServiceUnavailable):
-        engine.propose("mug", 5)
+        engine.propose("mug", 5, engine.store.facts.known())
 
 
 def test_what_is_known_stays_known_while_it_is_away() -> None:

@@ -151,12 +151,13 @@ def test_proposals_begin_so_with_one_error_at_most(shop: Shelf) -> None:
     shop.store.indexes.refresh()
 
     def proposed(text: str) -> list[str]:
-        return [each["title"] for each in shop.engine.propose(text, 5)]
+        return [each["title"] for each in shop.engine.propose(text, 5, shop.store.facts.known())]
 
     assert proposed("len") == ["Lenovo Yoga 920"]
     assert proposed("lemov") == ["Lenovo Yoga 920"]
     assert proposed("yoga len") == ["Lenovo Yoga 920"]
     assert sorted(proposed("galaxy")) == ["Galaxy S10", "Galaxy S8"]
     assert proposed("galaxy s1") == ["Galaxy S10"]
+    assert "Asus Zenbook Laptop" in proposed("laptops"), "no title begins so, but a search finds them"
     assert proposed("xyzzy") == []
     assert proposed("!") == []

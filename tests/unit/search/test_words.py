@@ -4,7 +4,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from services.search.domain.words import key, may_be_misspelt, read
+from services.search.domain.replies import queries_like
+from services.search.domain.tree import plant
+from services.search.domain.words import key, may_be_misspelt, nearly_begins, read
 
 
 @pytest.mark.parametrize(
@@ -67,3 +69,35 @@ def test_anything_can_be_read(text: str) -> None:
     assert len(asked.words) <= 12
     assert all(word and not word.isspace() for word in asked.words)
     assert read(" ".join(asked.words)).min_price is None or asked.words
+
+
+@pytest.mark.parametrize(
+    ("typed", "fits"),
+    [
+        ("smart", True), ("smrtph", True), ("smaart", True), ("samrtph", True), ("smaxtpho", True),
+        ("smartphoness", True),
+        ("smrtphn", False), ("phone", False), ("zmart", False), ("smx", False), ("smartphonesxy", False),
+    ],
+)  # fmt: skip
+def test_a_word_nearly_begins_as_typed_with_one_error(typed: str, fits: bool) -> None:
+    assert nearly_begins("smartphones", typed) is fits
+
+
+def test_categories_and_popular_queries_are_proposed_with_one_error() -> None:
+    names = ("Smartphones", "Mobile accessories", "Phone cases", "Crème & Lotions")
+    tree = plant({"id": name, "slug": name, "name": name, "parent": None, "children": []} for name in names)
+
+    def named(text: str) -> list[str]:
+        return [node.name for node in tree.named_like(text, 5)]
+
+    assert named("phone") == ["Phone cases", "Smartphones"]
+    assert named("smratpho") == ["Smartphones"]
+    assert named("acc mob") == ["Mobile accessories"]
+    assert named("creme") == named("crème") == ["Crème & Lotions"]
+    assert named("art") == named("!") == named("") == []
+
+    popular = ("red dress", "smartphone", "dress shoes", "café")
+    assert queries_like("dre", popular, 5) == ["dress shoes", "red dress"]
+    assert queries_like("smratp", popular, 5) == ["smartphone"]
+    assert queries_like("CAFE", popular, 5) == ["café"]
+    assert queries_like("!", popular, 5) == []
