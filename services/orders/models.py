@@ -25,6 +25,7 @@ orders = Table(
     Column("version", Integer, nullable=False),
     Column("status", Text, nullable=False),
     Column("payment_id", UUID(as_uuid=False), nullable=False),
+    Column("cart", Text, unique=True, comment="the cart it was made of, id:version; null once that is free again"),
     Column("payment_token", Text, comment="kept until the payment is authorised or the order has ended"),
     Column("saga_due", DateTime(timezone=True), comment="when somebody must go on with the saga; null: at rest"),
     Column("attempts", Integer, nullable=False, server_default="0"),

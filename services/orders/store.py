@@ -7,22 +7,29 @@ from typing import Any, ClassVar
 
 import orjson
 from sqlalchemy import Connection, bindparam, insert, select, text, update
+from sqlalchemy.dialects.postgresql import insert as insert_unless
 
 from schemas.base import Idempotency
 from schemas.events import orders as _events  # noqa: F401 - registers the events that `EVENTS` finds by type
 from schemas.events.base import EVENTS, Event
 from schemas.events.orders import OrderPlaced
 from services.chassis.envelopes import envelope
-from services.chassis.errors import DomainError, NotFound
+from services.chassis.errors import Conflict, DomainError, NotFound
 from services.chassis.outbox.postgres import OutboxTable
 from services.chassis.stores.postgres import PostgresStore, Session
 from services.chassis.wire import dumps
+from services.orders.domain.lifecycle import leaves_cart
 from services.orders.domain.order import Order, after, fold
 from services.orders.domain.saga import next_step
 from services.orders.models import order_events, order_numbers, orders
 
 _KEEP_EVENT = insert(order_events)
-_KEEP_ORDER = insert(orders)
+_KEEP_ORDER = insert_unless(orders).on_conflict_do_nothing(index_elements=[orders.c.cart]).returning(orders.c.id)
+_BUYER = (
+    select(orders.c.id, orders.c.status, orders.c.created_at)
+    .where(orders.c.cart == bindparam("cart"))
+    .with_for_update()
+)
 _NEXT_NUMBER = select(order_numbers.next_value())
 _STATUS = select(orders.c.status).where(orders.c.id == bindparam("order"))
 _PENDING = select(orders.c.id).where(orders.c.id.in_(bindparam("orders", expanding=True)), orders.c.status == "pending")
@@ -94,7 +101,8 @@ class OrderStore(PostgresStore):
     def place(self, placed: OrderPlaced, token: str, key: Idempotency | None, now: datetime) -> Stored:
         """Record a new order with its command's identity, in one transaction.
 
-        When a twin of the command was quicker, its order is returned and nothing is written.
+        When a twin of the command was quicker, its order is returned and nothing is written. Raises `Conflict` when
+        another command has bought this very cart.
         """
         with self.transaction() as session:
             if reply := self.claim(session, key, {"order_id": placed.order_id}):
@@ -103,8 +111,19 @@ class OrderStore(PostgresStore):
             event = {"order_id": order.id, "version": 1, "body": _body(placed, 1, now), "created_at": now}
             session.execute(_KEEP_EVENT, event)
             row = {"id": order.id, "version": 1, "status": order.status, "payment_id": placed.payment_id}
-            session.execute(_KEEP_ORDER, row | {"payment_token": token, "saga_due": now + LEASE, "created_at": now})
+            row |= {"payment_token": token, "saga_due": now + LEASE, "created_at": now}
+            self._keep(session, row | {"cart": f"{placed.cart_id}:{placed.cart_version}"}, now)
         return Stored(order, token, 0)
+
+    def _keep(self, session: Session, row: dict[str, Any], now: datetime) -> None:
+        """Record the order's row, for a cart that nobody else buys."""
+        while session.execute(_KEEP_ORDER, row).scalar_one_or_none() is None:
+            buyer = session.execute(_BUYER, {"cart": row["cart"]}).one_or_none()
+            if buyer is not None:
+                if not leaves_cart(buyer.status, buyer.created_at, now):
+                    details = [{"field": "cart", "message": "is bought by another order", "order_id": buyer.id}]
+                    raise Conflict("This cart has been ordered already", details)
+                session.execute(update(orders).where(orders.c.id == buyer.id).values(cart=None))
 
     def append(self, stored: Stored, events: Sequence[Event], now: datetime, due: timedelta = LEASE) -> Stored:
         """Record what happened. Raises `VersionConflict` when the order is no longer at the version it was read at."""

@@ -60,6 +60,26 @@ def test_the_same_order_sent_fifty_times_at_once_is_one_order_and_one_charge(sho
     ]
 
 
+def test_a_cart_that_is_ordered_under_ten_keys_at_once_is_one_order(shop: Shop) -> None:
+    sku = shop.product(stock=100)
+    guest = shop.guest()
+    guest.add(sku)
+    start = Barrier(10)
+
+    def buy(_: int) -> Reply:
+        key = new_key()
+        start.wait()
+        return outcome(lambda: guest.order(key=key))
+
+    with ThreadPoolExecutor(10) as pool:
+        replies = list(pool.map(buy, range(10)))
+
+    ordered = [reply.data["id"] for reply in replies if reply.status == 201]
+    assert sorted((reply.status, reply.code) for reply in replies if reply.status != 201) == [(409, "CONFLICT")] * 9
+    assert {reply.error["details"][0]["order_id"] for reply in replies if reply.status == 409} == set(ordered)
+    assert shop.level(sku) == (99, 0, 99)
+
+
 def test_a_key_that_comes_with_another_order_is_refused(shop: Shop) -> None:
     sku = shop.product()
     guest = shop.guest()

@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
+from itertools import count
 from typing import Any
 
 from schemas.events.base import Event
@@ -13,6 +14,9 @@ from services.orders.store import LEASE, Stored, VersionConflict
 from tests.support.partners import Inventory, Payments
 
 ADDRESS = {"name": "Ada", "line1": "1 Main St", "city": "Springfield", "postal_code": "97477", "country": "US"}
+
+
+_carts = count(1)
 
 
 def line(sku: str = "MUG", quantity: int = 1, unit_price: int = 1000, vendor_id: str | None = None) -> OrderLine:
@@ -39,7 +43,7 @@ def placed(*items: OrderLine, **values: Any) -> OrderPlaced:
         "payment_id": new_id(),
         "payment_provider": "sandbox",
         "cart_id": "a-cart",
-        "cart_version": 3,
+        "cart_version": next(_carts),
     }
     return OrderPlaced(**facts | values)
 

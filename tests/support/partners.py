@@ -180,17 +180,20 @@ class Line:
 
 
 class Cart:
-    """A cart with one view at checkout."""
+    """A cart with one view at checkout. It is another one at each look, unless it `stays` as it is."""
 
     def __init__(self, *lines: dict[str, Any]) -> None:
         self.lines = list(lines)
         self.unavailable: list[str] = []
+        self.stays = False
+        self.version = 3
 
     def checkout_view(self, **_: Any) -> dict[str, Any]:
         lines = [{**line, "line_total": line["unit_price"] * line["quantity"]} for line in self.lines]
+        self.version += not self.stays
         return {
             "cart_id": "a-cart",
-            "version": 3,
+            "version": self.version,
             "currency": "USD",
             "lines": lines,
             "unavailable": self.unavailable,

@@ -1,5 +1,7 @@
 """Which steps an order may take by people's hands, and whose order it is."""
 
+from datetime import datetime, timedelta
+
 from schemas.base import Caller
 from services.chassis.errors import Forbidden, InvalidState, NotFound
 from services.orders.domain.order import Order
@@ -12,6 +14,11 @@ FULFILMENT = {
 }
 CANCELLABLE = ("pending", "awaiting_payment", "confirmed", "processing")
 """Until it has left the house."""
+LEAVES_CART = ("awaiting_payment", "failed", "cancelled")
+"""Came to nothing, or waits for its customer, who may prefer another card."""
+CART_COUNTS_ANEW = timedelta(hours=1)
+"""A confirmed order empties its cart within a second. Later, the same version is that of a cart made anew, should Redis
+have lost the old one."""
 
 
 def check_step(order: Order, status: str) -> None:
@@ -29,6 +36,11 @@ def check_cancellable(order: Order) -> None:
         raise InvalidState(
             f"An order that is {order.status} can't be cancelled", [{"field": "status", "status": order.status}]
         )
+
+
+def leaves_cart(status: str, placed_at: datetime, now: datetime) -> bool:
+    """Whether the very cart that this order was made of may be ordered again."""
+    return status in LEAVES_CART or now - placed_at > CART_COUNTS_ANEW
 
 
 def check_owner(order: Order, caller: Caller, holds_key: bool) -> None:

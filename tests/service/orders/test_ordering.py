@@ -4,10 +4,12 @@ import time
 from typing import Any
 
 import pytest
+from sqlalchemy import text
 
 from schemas.base import Caller
 from services.chassis import context
 from services.chassis.errors import (
+    Conflict,
     DomainError,
     Forbidden,
     IdempotencyKeyReused,
@@ -52,6 +54,44 @@ def test_twins_of_a_command_are_one_order_and_one_charge(shop: Shop) -> None:
     assert shop.ids() == [replies[0]["id"]]
     assert len(shop.payments.payments) == 1
     assert shop.to_inventory.calls.count("reserve") == 1
+
+
+def test_a_cart_as_it_stands_is_bought_once_whatever_the_keys(shop: Shop) -> None:
+    shop.cart.stays = True
+
+    def buy(_: int) -> str:
+        try:
+            return str(shop.order()["id"])
+        except Conflict as refused:
+            return str(refused.details[0]["order_id"])
+
+    assert set(at_once(10, buy)) == set(shop.ids())
+
+    assert len(shop.ids()) == 1
+    assert sum(shop.payments.charged(payment) for payment in shop.payments.payments) == 1500
+    shop.cart.stays = False
+    assert shop.order()["status"] == "confirmed", "a cart filled again is another one"
+
+
+@pytest.mark.parametrize("card", [DECLINING, ASKING])
+def test_a_cart_whose_order_came_to_nothing_or_waits_is_bought_with_another_card(shop: Shop, card: str) -> None:
+    shop.cart.stays = True
+    with pytest.raises((PaymentDeclined, PaymentActionRequired)):
+        shop.order(card)
+
+    assert shop.order()["status"] == "confirmed"
+
+    with pytest.raises(Conflict):
+        shop.order()
+
+
+def test_a_cart_that_counts_anew_is_not_taken_for_an_old_one(shop: Shop) -> None:
+    shop.cart.stays = True
+    shop.order()
+    with shop.store.transaction() as session:
+        session.execute(text("update orders set created_at = created_at - interval '2 hours'"))
+
+    assert shop.order()["status"] == "confirmed"
 
 
 def test_a_key_that_comes_with_another_order_is_refused(shop: Shop) -> None:
