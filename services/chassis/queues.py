@@ -6,6 +6,7 @@ broker sends it on by the default exchange, which knows queues by name. Levels a
 
 from typing import Any
 
+from amqp.exceptions import NotFound
 from kombu import Exchange, Queue
 
 from services.chassis.registry import BRIDGE
@@ -18,6 +19,24 @@ database is away for a minute. It says "never" as -1, which RabbitMQ 3 refuses.
 DELAY_PREFIX = "delay."
 
 
+class KeptQueue(Queue):
+    """A queue that stays as it was made: one of an earlier version may have other arguments, and messages in it."""
+
+    def queue_declare(self, nowait: bool = False, passive: bool = False, channel: Any = None) -> Any:
+        there = is_there(self.name, channel or self.channel)
+        return super().queue_declare(nowait, passive or there, channel)  # type: ignore[no-untyped-call]
+
+
+def is_there(name: str, channel: Any) -> bool:
+    """Whether the broker has this queue. Asked on a channel of its own: the broker closes it for a "no"."""
+    with channel.connection.channel() as asking:
+        try:
+            asking.queue_declare(name, passive=True)
+        except NotFound:
+            return False
+    return True
+
+
 def event_exchange(source: str) -> Exchange:
     """The exchange for the events of `source`, declared as Nameko declares it: stock handlers bind to the same.
 
@@ -28,12 +47,12 @@ def event_exchange(source: str) -> Exchange:
 
 def intake_queue(service: str) -> Queue:
     """Where a service's events wait for it. Bound to each (source, type) that it listens to."""
-    return Queue(f"evt-{service}", bindings=set(), durable=True, queue_arguments=QUORUM)
+    return KeptQueue(f"evt-{service}", bindings=set(), durable=True, queue_arguments=QUORUM)  # type: ignore[no-untyped-call]
 
 
 def dead_queue(service: str) -> Queue:
     """Where events end that could not be handled; `ultramarket dlq` lists, shows and replays them."""
-    return Queue(f"evt-{service}.dead", durable=True, queue_arguments=QUORUM)
+    return KeptQueue(f"evt-{service}.dead", durable=True, queue_arguments=QUORUM)  # type: ignore[no-untyped-call]
 
 
 def bridge_queue(name: str = BRIDGE) -> Queue:
@@ -47,13 +66,14 @@ def bridge_queue(name: str = BRIDGE) -> Queue:
         "x-dead-letter-exchange": "",
         "x-dead-letter-routing-key": dead_queue(name).name,
     }
-    return Queue(intake_queue(name).name, durable=True, queue_arguments=arguments)
+    return KeptQueue(intake_queue(name).name, durable=True, queue_arguments=arguments)  # type: ignore[no-untyped-call]
 
 
 def make(queue: Queue, channel: Any) -> None:
-    """Declare a queue on an amqp channel."""
-    arguments = queue.queue_arguments  # type: ignore[attr-defined]
-    channel.queue_declare(queue.name, durable=True, auto_delete=False, arguments=arguments)
+    """Declare a queue on an amqp channel. One that is there stays as it was made."""
+    if not is_there(queue.name, channel):
+        arguments = queue.queue_arguments  # type: ignore[attr-defined]
+        channel.queue_declare(queue.name, durable=True, auto_delete=False, arguments=arguments)
 
 
 def delay_queue(seconds: float) -> Queue:

@@ -184,3 +184,15 @@ def test_a_message_may_come_back_as_often_as_its_reader_dies(stage: Stage) -> No
 
     assert stage.rabbit.wait_for(queue.name).body == "{}"
     channel.queue_delete(queue.name)
+
+
+def test_a_queue_of_an_earlier_version_is_taken_as_it_is(stage: Stage) -> None:
+    queue, channel = intake_queue(f"earlier-{new_id()[-8:]}"), stage.rabbit.channel
+    channel.queue_declare(queue.name, durable=True, auto_delete=False, arguments={"x-queue-type": "quorum"})
+    stage.rabbit.publish(b"{}", queue.name)
+
+    make(queue, channel)
+    queue.bind(channel).declare()
+
+    assert stage.rabbit.wait_for(queue.name).body == "{}"
+    channel.queue_delete(queue.name)
