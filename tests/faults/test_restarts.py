@@ -1,6 +1,9 @@
 """Servers that go away in the middle of orders and come back."""
 
+import os
+
 import pytest
+from pymongo import MongoClient
 
 from tests.support.crowd import Crowd, check_books, check_topic
 from tests.support.instance import Instance
@@ -48,3 +51,14 @@ def test_events_wait_while_kafka_is_away(shop: Shop, instance: Instance, order_e
     instance.wait_until_healthy()
     check_books(shop, sku, STOCK, bought)
     check_topic(order_events, sku)
+
+
+def test_a_restarted_service_finds_its_store_as_its_code_wants_it(instance: Instance) -> None:
+    with MongoClient[dict[str, object]](os.environ["ULTRAMARKET_MONGO_URL"]) as client:
+        reviews = client["ultramarket_reviews"]["reviews"]
+        reviews.drop_index("by_status")  # what a pending migration would bring
+
+        instance.ultramarket("restart", "reviews")
+
+        assert "by_status" in reviews.index_information()
+    instance.wait_until_healthy()

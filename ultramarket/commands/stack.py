@@ -16,9 +16,10 @@ from ultramarket.down import down as end_instance
 from ultramarket.down import wipe as wipe_instance
 from ultramarket.instance import ADMIN_EMAIL, Instance, NoSuchInstance, locked
 from ultramarket.ports import PortTaken
+from ultramarket.programs import SERVICE_NAMES, needs
 from ultramarket.servers import local
 from ultramarket.supervision import Supervisor
-from ultramarket.up import CannotStart, Progress
+from ultramarket.up import CannotStart, Progress, migrate
 from ultramarket.up import up as raise_instance
 
 Names = Annotated[list[str], typer.Argument(help="Servers or services, as `ultramarket status` names them.")]
@@ -154,8 +155,9 @@ def down(
 
 
 def start(context: typer.Context, names: Names) -> None:
-    """Start servers or services that were stopped."""
+    """Start servers or services that were stopped; before services, migrations that are not applied yet are."""
     supervisor = _supervisor_of(context, names)
+    _bring_stores_up_to_date(chosen(context), names)
     for name in names:
         supervisor.start(name)
     _tell(supervisor, names)
@@ -169,8 +171,9 @@ def stop(context: typer.Context, names: Names) -> None:
 
 
 def restart(context: typer.Context, names: Names) -> None:
-    """Stop and start servers or services: the new code of a service is in effect afterwards."""
+    """Stop and start servers or services: the new code of a service is in effect afterwards, and its migrations are."""
     supervisor = _supervisor_of(context, names)
+    _bring_stores_up_to_date(chosen(context), names)
     _stop(supervisor, names)
     for name in names:
         supervisor.start(name)
@@ -186,6 +189,18 @@ def _supervisor_of(context: typer.Context, names: list[str]) -> Supervisor:
     if unknown:
         fail(f"no such process: {', '.join(unknown)}. There are {', '.join(sorted(states))}", NOT_THERE)
     return supervisor
+
+
+def _bring_stores_up_to_date(instance: Instance, names: list[str]) -> None:
+    """As a cluster does it, before the new code runs. Servers alone, or with a store away, can still be started."""
+    stores = [server for server in local(instance) if server.name in ("postgres", "mongodb")]
+    migrated = any("migrated" in needs(name) for name in names if name in SERVICE_NAMES)
+    if not migrated or not all(store.is_ready(instance) for store in stores):
+        return
+    try:
+        migrate(instance)
+    except CannotStart as problem:
+        fail(f"{problem}\nNothing was stopped or started", FAILED)
 
 
 def _stop(supervisor: Supervisor, names: list[str]) -> None:
