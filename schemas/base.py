@@ -16,6 +16,8 @@ from pydantic import (
     StringConstraints,
 )
 
+from schemas.codes import GivenCurrency
+
 # Shops on private networks and people who try us out write to `.test` and `.local`: they know best.
 SPECIAL_USE_DOMAIN_NAMES.clear()
 
@@ -91,7 +93,15 @@ Currency = Annotated[str, StringConstraints(pattern=r"^[A-Z]{3}$")]
 """ISO 4217."""
 Quantity = Annotated[int, Field(ge=1, le=10_000)]
 
-Id = Annotated[str, AfterValidator(lambda value: str(UUID(value)))]
+
+def _uuid(text: str) -> str:
+    try:
+        return str(UUID(text))
+    except ValueError:
+        raise ValueError("is not an id: a UUID such as 01a20cb8-960a-7755-ad95-eaadc1b2c481") from None
+
+
+Id = Annotated[str, AfterValidator(_uuid)]
 """A UUID in its usual form (ours are UUIDv7)."""
 
 
@@ -128,8 +138,9 @@ class Money(BaseModel):
 
 
 class Price(Money):
-    """Money that something costs: never negative."""
+    """Money that something costs: never negative, and of a currency that there is."""
 
+    currency: GivenCurrency
     amount: Annotated[int, Field(ge=0, le=MAX_AMOUNT)]
 
 

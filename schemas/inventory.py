@@ -5,6 +5,7 @@ from typing import Annotated, Literal
 from pydantic import AfterValidator, Field, StringConstraints
 
 from schemas.base import Country, Id, Line, Moment, Quantity, Request, Schema, Sku
+from schemas.codes import GivenCountry
 
 MAX_UNITS = 10_000_000
 """More of one SKU than any warehouse of ours holds: a slip of the keyboard beyond it."""
@@ -39,7 +40,7 @@ class WarehouseWrite(Request):
 
     name: Line
     priority: Annotated[int, Field(ge=0, le=1_000)] = Field(100, description="The smallest number is emptied first")
-    country: Country | None = None
+    country: GivenCountry | None = None
 
 
 class LowStockQuery(Schema):

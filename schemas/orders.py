@@ -18,6 +18,7 @@ from schemas.base import (
     Schema,
     ShortText,
 )
+from schemas.codes import GivenCountry
 from schemas.payments import PaymentMethodRequest, PaymentStatus
 from schemas.shipping import MethodCode, TrackingNumber
 
@@ -36,6 +37,8 @@ OrderStatus = Literal[
 
 class PostalAddress(Address, Request):
     """Where the parcel or the bill goes."""
+
+    country: GivenCountry
 
 
 class OrderRequest(Request):

@@ -2,7 +2,16 @@
 
 from typing import Annotated, Any, Literal, Self
 
-from pydantic import Field, StringConstraints, model_validator
+from pydantic import (
+    Field,
+    StringConstraints,
+    ValidationError,
+    ValidationInfo,
+    ValidatorFunctionWrapHandler,
+    WrapValidator,
+    field_validator,
+    model_validator,
+)
 
 from schemas.base import (
     Currency,
@@ -34,9 +43,20 @@ AttributeName = Annotated[str, StringConstraints(min_length=1, max_length=60, pa
 AttributeText = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=200), OneLine]
 Number = Annotated[int, Field(ge=-(10**12), le=10**12)]
 Real = Annotated[float, Field(ge=-1e12, le=1e12, allow_inf_nan=False)]
-AttributeValue = (
-    bool | Number | Real | AttributeText | Annotated[list[AttributeText], Field(min_length=1, max_length=50)]
-)
+
+
+def _one_of_these(value: Any, check: ValidatorFunctionWrapHandler) -> Any:
+    """One refusal for the attribute, instead of one for each type that it is not."""
+    try:
+        return check(value)
+    except ValidationError:
+        raise ValueError("must be true, false, a number, a short text, or a list of up to 50 short texts") from None
+
+
+AttributeValue = Annotated[
+    bool | Number | Real | AttributeText | Annotated[list[AttributeText], Field(min_length=1, max_length=50)],
+    WrapValidator(_one_of_these),
+]
 Weight = Annotated[int, Field(ge=0, le=10_000_000, description="Grams, packed")]
 Barcode = Annotated[str, StringConstraints(pattern=r"^[0-9A-Za-z\-]{4,64}$")]
 ExternalId = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=100), OneLine]
@@ -162,11 +182,12 @@ class ProductQuery(Schema):
         rest = {key: value for key, value in values.items() if not (isinstance(key, str) and key.startswith("attr."))}
         return {**rest, "attributes": {**(rest.get("attributes") or {}), **named}}
 
-    @model_validator(mode="after")
-    def _range_is_a_range(self) -> Self:
-        if self.min_price is not None and self.max_price is not None and self.min_price > self.max_price:
-            raise ValueError("min_price must not be above max_price")
-        return self
+    @field_validator("max_price")
+    @classmethod
+    def _is_not_below_min_price(cls, highest: int | None, others: ValidationInfo) -> int | None:
+        if highest is not None and highest < (others.data.get("min_price") or 0):
+            raise ValueError("must not be below min_price")
+        return highest
 
 
 # ---- what we reply -----------------------------------------------------------------------------------------------

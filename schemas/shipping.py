@@ -7,7 +7,6 @@ from pydantic import Field, StringConstraints
 from schemas.base import (
     MAX_AMOUNT,
     Address,
-    Country,
     Currency,
     Id,
     Idempotency,
@@ -21,6 +20,7 @@ from schemas.base import (
     Sku,
 )
 from schemas.cart import CartId
+from schemas.codes import GivenCountry
 
 MethodCode = Annotated[
     str, StringConstraints(min_length=1, max_length=60, pattern=r"^[a-z0-9][a-z0-9_\-]*$"), Field(examples=["standard"])
@@ -35,7 +35,7 @@ Grams = Annotated[int, Field(ge=0, le=10**9)]
 class Destination(Request):
     """As much of an address as a price needs."""
 
-    country: Annotated[Country, Field(examples=["US"])]
+    country: GivenCountry
     region: Annotated[str, StringConstraints(strip_whitespace=True, max_length=100), OneLine] | None = None
     postal_code: Annotated[str, StringConstraints(strip_whitespace=True, max_length=20), OneLine] | None = None
 

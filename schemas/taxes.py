@@ -5,6 +5,7 @@ from typing import Annotated, Literal
 from pydantic import Field, StringConstraints
 
 from schemas.base import Country, Line, Request, Schema
+from schemas.codes import GivenCountry
 
 TaxClass = Literal["standard", "reduced", "zero"]
 BasisPoints = Annotated[int, Field(ge=0, le=10_000)]
@@ -15,7 +16,7 @@ Region = Annotated[str, StringConstraints(pattern=r"^[A-Z0-9]{1,3}$")]
 class TaxRateWrite(Request):
     """What tax a class of goods carries in a country, or in one region of it."""
 
-    country: Country
+    country: GivenCountry
     region: Region | None = None
     tax_class: TaxClass = "standard"
     rate_bp: BasisPoints = Field(description="Basis points: 1900 is 19 %")

@@ -5,6 +5,7 @@ from typing import Annotated
 from pydantic import Field, StringConstraints
 
 from schemas.base import Address, Moment, OneLine, PersonName, Request, Schema
+from schemas.codes import GivenCountry
 
 Phone = Annotated[
     str,
@@ -49,6 +50,7 @@ class Profile(Schema):
 class AddressRequest(Address, Request):
     """An entry of the address book. A new default takes the place of the old one."""
 
+    country: GivenCountry
     label: Label | None = None
     is_default_shipping: bool = False
     is_default_billing: bool = False

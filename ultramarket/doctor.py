@@ -60,10 +60,12 @@ def _instance(name: str) -> Iterator[Finding]:
     left = processes.orphans(instance, running)
     if left:
         pids = ", ".join(str(process.pid) for process in left)
-        yield bad("orphans", f"left behind by a killed run: {pids}", "`ultramarket up` or `down` ends them")
+        yield bad(
+            "orphans", f"left behind by a killed run: {pids}", f"`{_command(instance, 'up')}` or `down` ends them"
+        )
     yield from _ports(instance, supervisor)
     if not running:
-        yield bad("supervisor", "the instance doesn't run", f"ultramarket --instance {name} up")
+        yield bad("supervisor", "the instance doesn't run", _command(instance, "up"))
         return
     yield from _processes(instance)
     yield from _migrations(instance)
@@ -98,12 +100,14 @@ def _processes(instance: Instance) -> Iterator[Finding]:
             yield bad(
                 "processes",
                 f"{name} is {state}" + (f"; its log ends: {end}" if end else ""),
-                f"ultramarket start {name}",
+                _command(instance, f"start {name}"),
             )
         elif process["health"] == "failing":
-            yield bad("processes", f"{name} runs but isn't ready", f"ultramarket logs {name}")
+            yield bad("processes", f"{name} runs but isn't ready", _command(instance, f"logs {name}"))
         if process["restarts"] > 3:
-            yield bad("processes", f"{name} was restarted {process['restarts']} times", f"ultramarket logs {name}")
+            yield bad(
+                "processes", f"{name} was restarted {process['restarts']} times", _command(instance, f"logs {name}")
+            )
     if all(process["state"] == "running" and process["health"] != "failing" for process in found):
         yield good("processes", f"all {len(found)} run and are ready")
 
@@ -112,9 +116,14 @@ def _migrations(instance: Instance) -> Iterator[Finding]:
     done = run_module(instance, "services.migrate", "--check")
     if done.returncode:
         lines = (done.stdout + done.stderr).strip().splitlines() or ["it says nothing"]
-        yield bad("migrations", lines[-1], "`ultramarket up` applies them")
+        yield bad("migrations", lines[-1], f"`{_command(instance, 'up')}` applies them")
     else:
         yield good("migrations", "all applied")
+
+
+def _command(instance: Instance, rest: str) -> str:
+    """To be typed as it stands: what is advised for this instance must not reach another one."""
+    return f"ultramarket --instance {instance.name} {rest}"
 
 
 def _relative(path: Path) -> Path:

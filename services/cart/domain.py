@@ -4,6 +4,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from schemas.base import MAX_AMOUNT
 from schemas.cart import MAX_LINES, MAX_QUANTITY
 from services.chassis import money
 from services.chassis.errors import DomainError, NotFound, OutOfStock, ValidationFailed
@@ -11,6 +12,10 @@ from services.chassis.ids import is_id
 
 Priced = Mapping[str, Mapping[str, Any]]
 """What products says of each SKU (`schemas.products.PricedSku`); one that is not sold any more is missing."""
+
+MOST_MONEY = MAX_AMOUNT // 10
+"""Minor units: shipping and taxes come on top, and the total is to stay an amount that we take."""
+MOST_GRAMS = 10**9
 
 
 @dataclass(frozen=True)
@@ -126,6 +131,14 @@ def checkout(cart: Cart | None, priced: Priced, currency: str) -> dict[str, Any]
         "weight_g": sum(line["weight_g"] * line["quantity"] for line in lines),
         "unavailable": unavailable,
     }
+
+
+def check_size(taken: Mapping[str, Any]) -> None:
+    """Raises `ValidationFailed` for a cart that no order can take over."""
+    if taken["subtotal"] > MOST_MONEY:
+        raise ValidationFailed.of("cart", "is worth more than one order may be")
+    if taken["weight_g"] > MOST_GRAMS:
+        raise ValidationFailed.of("cart", "is too heavy for one order")
 
 
 def is_sold(fact: Mapping[str, Any] | None, currency: str) -> bool:

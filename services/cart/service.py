@@ -5,7 +5,7 @@ from typing import Any
 from schemas.base import Country, Id, Quantity, Sku
 from schemas.cart import CartId
 from schemas.events.orders import OrderConfirmed
-from services.cart.domain import Cart, checkout, is_guest, sold, view
+from services.cart.domain import Cart, check_size, checkout, is_guest, sold, view
 from services.cart.settings import CartSettings
 from services.cart.store import CartStore, new_cart_id
 from services.chassis import clock
@@ -99,14 +99,16 @@ class CartService(Service):
     ) -> Reply:
         """The cart as an order takes it over, freshly priced and taxed for a destination (`CheckoutView`).
 
-        Raises `NotFound` when a guest names a cart that doesn't exist.
+        Raises `NotFound` when a guest names a cart that doesn't exist, `ValidationFailed` for one beyond all bounds.
         """
         cart = self._find(cart_id, user_id)
         if cart is None and cart_id and not user_id:
             raise NotFound("There is no such cart", [{"field": "cart_id", "message": "does not exist"}])
         skus = [line.sku for line in cart.lines] if cart else []
         priced = self.products.price_skus(skus=skus, country=country, region=region) if skus else {}
-        return checkout(cart, priced, SETTINGS.cart_currency)
+        taken = checkout(cart, priced, SETTINGS.cart_currency)
+        check_size(taken)
+        return taken
 
     @on_event(OrderConfirmed)
     def take_ordered_out(self, event: OrderConfirmed) -> None:

@@ -8,8 +8,8 @@ from hypothesis import strategies as st
 
 from schemas.cart import Cart as CartReply
 from schemas.cart import CheckoutView
-from services.cart.domain import Cart, Line, checkout, is_guest, sold, view
-from services.chassis.errors import NotFound
+from services.cart.domain import MOST_GRAMS, MOST_MONEY, Cart, Line, check_size, checkout, is_guest, sold, view
+from services.chassis.errors import NotFound, ValidationFailed
 
 
 def line(sku: str, quantity: int = 1, unit_price: int = 100) -> Line:
@@ -103,3 +103,15 @@ def test_what_is_not_for_sale_is_not_put_in() -> None:
 def test_a_users_id_is_no_guests_cart() -> None:
     assert is_guest("Zm9vYmFyYmF6Zm9vYmFyYmF6Zm9vYmFy")
     assert not is_guest("0197a000-0000-7000-8000-00000000000a")
+
+
+@pytest.mark.parametrize(
+    ("most", "bound", "word"),
+    [({"unit_price": 10**11}, MOST_MONEY, "worth"), ({"weight_g": 10**9}, MOST_GRAMS, "heavy")],
+)
+def test_a_cart_beyond_all_bounds_is_no_order(most: dict[str, int], bound: int, word: str) -> None:
+    assert list(most.values()) == [bound]
+    check_size(checkout(cart(line("A")), {"A": fact("A", **most)}, "USD"))
+
+    with pytest.raises(ValidationFailed, match=f"cart: is .*{word}"):
+        check_size(checkout(cart(line("A", 2)), {"A": fact("A", **most)}, "USD"))

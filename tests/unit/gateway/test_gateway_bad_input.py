@@ -109,7 +109,7 @@ def test_a_wrong_field_is_named_by_its_path(client: FlaskClient) -> None:
         ("sort=cheapest", "sort"),
         ("category=%00", "category"),
         ("%00=1", ""),
-        ("min_price=9&max_price=3", "query"),
+        ("min_price=9&max_price=3", "max_price"),
         ("in_stock=perhaps", "in_stock"),
         ("vendor=7", "vendor"),
     ],
@@ -231,3 +231,52 @@ def test_free_form_json_may_be_large_but_not_endless(
     assert send('"9999999999999999999999"').status_code == 200
     assert send("9" * 10_000).status_code in (400, 422)
     assert send("[" * 150 + "]" * 150).status_code in (200, 400)
+
+
+def _order(**changed: Any) -> dict[str, Any]:
+    address = {"name": "Ada", "line1": "1 Main St", "city": "London", "postal_code": "N1", "country": "GB"}
+    paid = {"provider": "sandbox", "token": "pm_card_visa"}
+    return {"shipping_address": address | changed, "shipping_method": "standard", "payment_method": paid}
+
+
+@pytest.mark.parametrize("code", ["UK", "XX", "us", "USA", "", "Ü1"])
+def test_a_parcel_goes_to_a_country_that_there_is(client: FlaskClient, services: FakeServices, code: str) -> None:
+    headers = {"Idempotency-Key": "a-key", "X-Cart-Id": "A" * 32}
+
+    order = client.post("/api/v1/orders", headers=headers, json={"email": "a@example.com", **_order(country=code)})
+    rates = client.post("/api/v1/shipping/rates", json={"address": {"country": code}})
+
+    assert _error(order) == (422, "VALIDATION_ERROR", ["shipping_address.country"])
+    assert _error(rates) == (422, "VALIDATION_ERROR", ["address.country"])
+    assert "ISO 3166-1" in order.get_json()["error"]["message"]
+    assert services.calls == []
+
+
+def test_prices_are_in_a_currency_that_there_is(client: FlaskClient, services: FakeServices, issuer: Issuer) -> None:
+    price = {"amount": 100, "currency": "ZZZ"}
+    product = {"title": "Mug", "status": "active", "variants": [{"sku": "MUG", "price": price}]}
+
+    refused = client.post("/api/v1/products", headers=issuer.bearer("ADMIN"), json=product)
+
+    assert _error(refused) == (422, "VALIDATION_ERROR", ["variants.0.price.currency"])
+    assert [name for name, _ in services.calls] == ["auth.jwks"]
+
+
+def test_an_attribute_of_no_type_of_ours_is_refused_once(
+    client: FlaskClient, services: FakeServices, issuer: Issuer
+) -> None:
+    variants = [{"sku": "MUG", "price": {"amount": 100, "currency": "USD"}}]
+    product = {"title": "Mug", "status": "active", "variants": variants, "attributes": {"size": {"width": 1}}}
+
+    refused = client.post("/api/v1/products", headers=issuer.bearer("ADMIN"), json=product)
+
+    assert _error(refused) == (422, "VALIDATION_ERROR", ["attributes.size"])
+    assert [name for name, _ in services.calls] == ["auth.jwks"]
+
+
+@pytest.mark.parametrize(
+    ("query", "field"), [("min_price=2&max_price=1", "max_price"), ("vendor=me", "vendor"), ("rating=6", "rating")]
+)
+def test_a_wrong_filter_is_named(client: FlaskClient, services: FakeServices, query: str, field: str) -> None:
+    assert _error(client.get(f"/api/v1/products?{query}")) == (422, "VALIDATION_ERROR", [field])
+    assert services.calls == []
