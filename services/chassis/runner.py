@@ -91,8 +91,11 @@ def serve(services: dict[type[Service], int], settings: Settings) -> None:
 def _stop(runner: ServiceRunner) -> None:
     """Finish what runs; what does not finish in time is left to whoever does it again, as after a crash."""
     log.info("stopping")
-    with eventlet.Timeout(STOP_SECONDS, False):
-        runner.stop()
-        return
-    log.warning("stop_took_too_long", seconds=STOP_SECONDS)
+    try:
+        with eventlet.Timeout(STOP_SECONDS, False):
+            runner.stop()
+            return
+        log.warning("stop_took_too_long", seconds=STOP_SECONDS)
+    except Exception:  # nobody waits for this greenthread: what it raised would leave a process that can't be ended
+        log.exception("stop_failed")
     os._exit(1)
