@@ -27,6 +27,8 @@ from services.chassis.errors import ValidationFailed
 
 SOURCE: Final = "behaviour"
 WAITING: Final = 20_000
+AHEAD: Final = timedelta(days=1)
+"""No clock is further ahead of ours."""
 OLDEST: Final = timedelta(days=30)
 HEADERS: Final[list[tuple[str, str | bytes | None]]] = [
     ("content-type", b"application/cloudevents+json; charset=UTF-8")
@@ -156,7 +158,9 @@ def take(body: TrackRequest, user_id: str | None) -> Tracked:
     said = []
     for index, event in good:
         at = event.at - skew
-        if at < now - OLDEST:
+        if at > now + AHEAD:
+            rejected.append(RejectedEvent(index=index, message="at: lies in the future"))
+        elif at < now - OLDEST:
             rejected.append(RejectedEvent(index=index, message=f"at: is more than {OLDEST.days} days ago"))
         else:
             said.append(_said(event) | {name: value for name, value in who.items() if value is not None} | {"at": at})
@@ -206,11 +210,12 @@ def _why(wrong: ValueError) -> str:
 def _skew(body: TrackRequest, moments: list[datetime], now: datetime) -> timedelta:
     """How far the visitor's clock is ahead of ours: exactly by `sent_at`; without it, by an event that is yet to come.
 
-    A clock that is behind can't be told from events that were sent late, so those stay where they say they are.
+    A clock that is behind can't be told from events that were sent late, so those stay where they say they are. One
+    that would be ahead by more than a day is a mistake in one event, which must not move the others.
     """
     if body.sent_at is not None and "T" in body.sent_at:
         return datetime.fromisoformat(body.sent_at.replace(" ", "+")) - now
-    return max([timedelta(0), *(at - now for at in moments)])
+    return max([timedelta(0), *(ahead for at in moments if (ahead := at - now) <= AHEAD)])
 
 
 def _said(event: TrackedEvent) -> dict[str, Any]:

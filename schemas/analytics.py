@@ -30,7 +30,7 @@ def _moment(text: str) -> datetime:
     return moment.astimezone(UTC)
 
 
-DayOrMoment = Annotated[str, StringConstraints(min_length=10, max_length=40), AfterValidator(_day_or_moment)]
+DayOrMoment = Annotated[str, StringConstraints(max_length=40), AfterValidator(_day_or_moment)]
 """A day in the shop's time zone, or a moment. As the end of a period a day counts whole, a moment is excluded."""
 
 

@@ -75,7 +75,10 @@ class TopCustomer(Schema):
 
 
 class Customers(Schema):
-    """`lifetime_value`: what a customer has paid and not got back, on the average over all who ever bought."""
+    """`lifetime_value`: what a customer has paid and not got back, on the average over all who ever bought.
+
+    `spent` is that as well, tax and shipping included: of segments ever since, of the `top` in the period.
+    """
 
     currency: Currency
     active: int

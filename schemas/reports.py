@@ -11,7 +11,9 @@ Measure = Literal[
     "orders", "units", "gross", "discounts", "refunds", "net", "tax", "shipping", "average_order", "customers"
 ]
 Dimension = Literal["hour", "day", "week", "month", "product", "category", "vendor", "country", "customer"]
-Filters = Annotated[list[Annotated[str, StringConstraints(min_length=1, max_length=120)]], Field(max_length=100)]
+Filters = Annotated[
+    list[Annotated[str, StringConstraints(min_length=1, max_length=120)]], Field(min_length=1, max_length=100)
+]
 
 
 def _each_once(names: list[Any]) -> list[Any]:

@@ -2,7 +2,7 @@
 
 from typing import Annotated, Any, Literal, Self
 
-from pydantic import Field, StringConstraints, model_validator
+from pydantic import Field, StringConstraints, ValidationInfo, field_validator, model_validator
 
 from schemas.base import Clean, GivenMoment, Id, Line, Moment, OneLine, Request, Schema
 
@@ -62,13 +62,14 @@ class Moderation(Request):
     """An administrator's word on a review; a rejection needs a reason."""
 
     status: ReviewStatus
-    reason: Reason | None = None
+    reason: Annotated[Reason | None, Field(validate_default=True)] = None
 
-    @model_validator(mode="after")
-    def _says_why(self) -> Self:
-        if self.status == "rejected" and self.reason is None:
-            raise ValueError("reason: say why")
-        return self
+    @field_validator("reason")
+    @classmethod
+    def _says_why(cls, reason: str | None, others: ValidationInfo) -> str | None:
+        if reason is None and others.data.get("status") == "rejected":
+            raise ValueError("say why")
+        return reason
 
 
 class ReviewRules(Request):

@@ -14,12 +14,13 @@ from typing import Any, Final
 
 import orjson
 from jinja2 import FileSystemLoader, StrictUndefined, TemplateError, select_autoescape
-from jinja2.sandbox import ImmutableSandboxedEnvironment
 from markupsafe import Markup, escape
 
 from services.chassis.errors import ValidationFailed
 from services.notifications.domain.formatting import one_line, spoken
 from services.notifications.domain.messages import Message
+from services.notifications.sandbox import Sandbox
+from services.notifications.sandbox import check as check_source
 
 HERE: Final = Path(__file__).parent
 FALLBACK: Final = "en"
@@ -141,8 +142,9 @@ def check(kind: str, texts: Mapping[str, Any]) -> None:
     facts = {"shop_name": "Shop", "shop_url": "https://shop.example", **_localised(EXAMPLES, *words_of(FALLBACK))}
     for name, value in texts.items():
         try:
+            _checked(value)
             _filled(value, facts)
-        except (TemplateError, TypeError, ValueError) as broken:
+        except (TemplateError, TypeError, ValueError, ArithmeticError) as broken:
             raise ValidationFailed.of(f"text.{name}", f"is no template for {kind}: {broken}") from broken
 
 
@@ -184,6 +186,14 @@ def _filled(value: Any, facts: Mapping[str, Any]) -> Any:
     return value
 
 
+def _checked(value: Any) -> None:
+    """Raises `SecurityError` for a text that does more than it may."""
+    if isinstance(value, str):
+        check_source(_environment(plain=True), value)
+    for inner in value.values() if isinstance(value, dict) else value if isinstance(value, list) else ():
+        _checked(inner)
+
+
 @lru_cache(maxsize=512)
 def _compiled(source: str) -> Any:
     """A text's template. It isn't escaped here: the layout does that."""
@@ -191,8 +201,8 @@ def _compiled(source: str) -> Any:
 
 
 @lru_cache(maxsize=2)
-def _environment(plain: bool = False) -> ImmutableSandboxedEnvironment:
-    environment = ImmutableSandboxedEnvironment(
+def _environment(plain: bool = False) -> Sandbox:
+    environment = Sandbox(
         loader=FileSystemLoader(HERE / "templates"),
         autoescape=False if plain else select_autoescape(["html"]),
         undefined=StrictUndefined,

@@ -32,7 +32,7 @@ def customers(view: View, query: CurrencyQuery, vendor: str = EVERYBODY) -> Docu
         "lifetime_value": money.json(round(whole["spent"] / (whole["customers"] or 1)), currency),
         "orders_per_customer": round(whole["orders"] / (whole["customers"] or 1), 2),
         "segments": [segment | {"spent": money.json(segment["spent"], currency)} for segment in segments],
-        "top": [] if vendor else _named(view, best(active, shapes.net, LISTED), currency),
+        "top": [] if vendor else _named(view, best(active, shapes.spent, LISTED), currency),
     }
 
 
@@ -43,7 +43,7 @@ def _named(view: View, ranked: Sequence[tuple[str, shapes.Sums]], currency: str)
             "customer_id": key,
             "label": named[key].get("email") or key,
             "orders": sums["o"],
-            "spent": money.json(shapes.net(sums), currency),
+            "spent": money.json(shapes.spent(sums), currency),
             "last_order_at": rfc3339(named[key]["last"]),
         }
         for key, sums in ranked

@@ -25,6 +25,11 @@ def net(sums: Sums) -> int:
     return sums.get("g", 0) - sums.get("d", 0) - sums.get("r", 0)
 
 
+def spent(sums: Sums) -> int:
+    """What customers paid, tax and shipping included, and did not get back."""
+    return net(sums) + sums.get("x", 0) + sums.get("s", 0)
+
+
 def totals(sums: Sums, currency: str) -> dict[str, Any]:
     """The T of the API."""
     orders, gross, discounts = sums.get("o", 0), sums.get("g", 0), sums.get("d", 0)

@@ -91,6 +91,19 @@ def test_popular_queries_are_said_when_they_change(service: Any, store: Analytic
     assert data["queries"] == [{"query": "mug", "count": 4}, {"query": "lamp", "count": 3}]
 
 
+def test_who_got_all_the_money_back_has_spent_nothing(service: Any, store: AnalyticsStore) -> None:
+    history = History(datetime.now(UTC) - timedelta(hours=3))
+    history.order("o1", line("mug", 1000), user="ada", shipping=500, tax=120)
+    history.order("o2", line("mug", 1000), user="bob", shipping=500, tax=120)
+    history.refund("o1", 1620)
+    take(store.book, history)
+
+    people = service.customers(CurrencyQuery(), ADMIN)
+
+    assert [(one["customer_id"], one["spent"]["amount"]) for one in people["top"]] == [("bob", 1620), ("ada", 0)]
+    assert people["lifetime_value"]["amount"] == 810
+
+
 def test_a_scheduled_report_is_run_once_by_whoever_comes(service: Any, store: AnalyticsStore) -> None:
     made = service.create_report(ReportRequest.model_validate(DAILY), ADMIN)
     store.db["reports"].update_one({}, {"$set": {"next_run_at": clock.now() - timedelta(minutes=1)}})

@@ -96,6 +96,15 @@ def test_a_clock_that_is_ahead_is_set_right(browser: Browser) -> None:
     assert abs(datetime.now(UTC) - last) < timedelta(seconds=5)
 
 
+def test_an_event_of_the_far_future_is_refused_and_moves_no_other(browser: Browser) -> None:
+    now = datetime.now(UTC)
+
+    told = browser.tell(view(now), view(now + timedelta(days=9_000)))
+
+    assert told["rejected"] == [{"index": 1, "message": "at: lies in the future"}]
+    assert [datetime.fromisoformat(record["time"]) for record in browser.written] == [now]
+
+
 @pytest.mark.parametrize("off", [timedelta(hours=-5), timedelta(hours=5)])
 def test_with_the_time_of_sending_any_clock_is_set_right(browser: Browser, off: timedelta) -> None:
     sent = datetime.now(UTC) + off

@@ -173,3 +173,31 @@ def test_only_what_one_may_refuse_has_an_unsubscribe_header() -> None:
     assert "List-Unsubscribe: <https://shop.example/u?token=t>\r\n" in raw
     assert "List-Unsubscribe-Post: List-Unsubscribe=One-Click\r\n" in raw
     assert "List-Unsubscribe" not in compose(message, plain, "Shop <a@shop.example>").content.decode()
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "{{ 'x' * 999999999 }}", "{{ 999999999 * 'x' }}", "{{ ['x'] * 999999999 }}", "{{ 9 ** 9 ** 9 }}",
+        "{{ '%0999999999d' % 1 }}", "{% for i in range(999999999) %}x{% endfor %}", "{{ 'x'.ljust(999999999) }}",
+        "{{ 'x' | center(999999999) }}", "{{ 'abc' | join('abc') | join('abc') }}", "{{ 1 // 0 }}",
+        "{% for a in lines %}{% for b in lines %}x{% endfor %}{% endfor %}", "{% macro m() %}{% endmacro %}",
+        "{% include 'base.html' %}", "{{ lipsum(9) }}", "{{ ''.__class__ }}", "{{ nope }}", "{{ first_name",
+    ],
+)  # fmt: skip
+def test_a_text_that_could_keep_the_service_busy_is_refused(text: str) -> None:
+    with pytest.raises(ValidationFailed) as refused:
+        rendering.check("order_confirmed", {"subject": "Thanks", "paragraphs": ["Dear {{ first_name }}", text]})
+    assert [detail["field"] for detail in refused.value.details] == ["text.paragraphs"]
+
+
+def test_a_text_may_choose_and_go_through_a_list() -> None:
+    looped = "{% for line in lines %}{{ line.title | upper }}: {{ line.total }} {% endfor %}"
+    rendering.check("order_confirmed", {"paragraphs": [looped, "{{ '★' * rating }}{% if discount %}!{% endif %}"]})
+
+
+@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("locale", rendering.locales())
+def test_our_own_texts_are_what_administrators_may_write(kind: str, locale: str) -> None:
+    texts = rendering.texts_of(kind, locale)
+    rendering.check(kind, {name: texts[name] for name in texts if name != "rows"})
