@@ -15,7 +15,7 @@ from services.search.store.facts import Known
 
 MOST_REASONS: Final = 12
 _WORD: Final = re.compile(r"weight\((?:Synonym\()?([\w.]+):(.+?)\)? in \d+\)")
-_FILTERED: Final = re.compile(r"(?:match filter: |ConstantScore\()([\w.]+):(\S+?)\)?$")
+_FILTERED: Final = re.compile(r"(?:match filter: |ConstantScore\()([\w.]+):(\S+?)\)?(?:\^[\d.]+)?$")
 _FIELD: Final = re.compile(r"field value function: none\(doc\['(\w+)'\]")
 _NAMES: Final = {"liked": "rating", "sold": "sales", "in_stock": "in stock", "category_id": "margin"}
 

@@ -9,6 +9,7 @@ from schemas.search import SearchQuery, Tuning
 from services.search.domain.query import body
 from services.search.domain.tree import Tree, plant
 from services.search.domain.tuning import expand, rules
+from services.search.preview import _leaves
 
 ONE, TWO = "0197a000-0000-7000-8000-000000000001", "0197a000-0000-7000-8000-000000000002"
 
@@ -81,3 +82,9 @@ def test_a_margin_counts_for_a_category_and_all_below_it() -> None:
 
 def _category(slug: str, parent: str | None = None, children: Any = ()) -> dict[str, Any]:
     return {"id": f"id-{slug}", "slug": slug, "name": slug.title(), "parent": parent, "children": list(children)}
+
+
+@pytest.mark.parametrize("boost", ["", "^5.0"])
+def test_a_preview_says_the_word_and_not_its_boost(boost: str) -> None:
+    explained = {"description": f"ConstantScore(joined:phone){boost}", "value": 5.0}
+    assert list(_leaves(explained)) == [('"phone" written as one word', 5.0)]
