@@ -27,6 +27,7 @@ class ImportRow(ProductWrite):
     """One product of a bulk import. It is found again by `external_id`, else by `slug`, else by its first SKU.
 
     `category` is a path (`Home/Kitchen/Knives` or `kitchen-accessories`): what is missing of it is created.
+    Pictures that the shop keeps of a product (`/api/v1/files/…`) stay, unless the row brings such itself.
     """
 
     category: CategoryPath | None = None

@@ -5,8 +5,9 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from schemas.importing import ImportRating
+from schemas.importing import ImportRating, ImportRow
 from schemas.products import ProductPatch, ProductWrite, VariantWrite
+from services.chassis.files import PUBLIC_PATH
 from services.products.domain.naming import attribute_keys, brand_key, title_words
 
 Document = dict[str, Any]
@@ -196,6 +197,21 @@ def same_content(one: Document, other: Document) -> bool:
         return {**kept, "detail": detail}
 
     return content(one) == content(other)
+
+
+def with_kept_pictures(row: ImportRow, before: Document) -> ImportRow:
+    """The row with the pictures that the shop keeps of this product, drawn or uploaded, unless it brings such itself.
+
+    Files of other shops name addresses there, or none: to import them again must not take our pictures away.
+    """
+    ours = [address for address in before["detail"]["images"] if _is_kept(address)]
+    if not ours or any(map(_is_kept, row.images)):
+        return row
+    return row.model_copy(update={"images": ours, "thumbnail": before["listing"]["thumbnail"]})
+
+
+def _is_kept(address: str) -> bool:
+    return address.startswith(f"{PUBLIC_PATH}/")
 
 
 def rating_of(rating: ImportRating | None) -> Document:

@@ -25,6 +25,7 @@ from services.products.domain.documents import (
     event_fields,
     rating_of,
     same_content,
+    with_kept_pictures,
 )
 from services.products.domain.naming import category_path, slug_with, slugify
 from services.products.store.categories import Categories
@@ -135,6 +136,7 @@ class Importing:
         now: datetime,
     ) -> Document:
         if before is not None:
+            product = with_kept_pictures(product, before)
             identity = identity_after(before, product, now)
             if product.rating is not None and not identity.rating_sequence:
                 identity = Identity(**vars(identity) | {"rating": rating_of(product.rating)})

@@ -127,3 +127,18 @@ def test_the_demo_catalogue_goes_in_whole(catalogue: Catalogue) -> None:
         for start in range(0, len(rows), 100):
             assert set(statuses(catalogue, *rows[start : start + 100])) == {again}
     assert catalogue.store.db["products"].count_documents({}) == len(source)
+
+
+def test_pictures_that_the_shop_keeps_stay(catalogue: Catalogue) -> None:
+    elsewhere = {"images": ["https://cdn.example/a.png"], "thumbnail": "https://cdn.example/t.png"}
+    drawn = {"images": ["/api/v1/files/1?size=full"], "thumbnail": "/api/v1/files/1?size=thumb"}
+    better = {"images": ["/api/v1/files/2?size=full"], "thumbnail": "/api/v1/files/2?size=thumb"}
+    assert statuses(catalogue, row("A", **elsewhere)) == ["created"]
+    assert statuses(catalogue, row("A", **drawn)) == ["updated"]
+
+    assert statuses(catalogue, row("A", **elsewhere)) == ["unchanged"]
+    assert statuses(catalogue, row("A")) == ["unchanged"]
+    assert catalogue.get("mug-a")["images"] == drawn["images"]
+
+    assert statuses(catalogue, row("A", **better)) == ["updated"]
+    assert catalogue.get("mug-a")["thumbnail"] == better["thumbnail"]
