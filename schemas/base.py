@@ -14,6 +14,9 @@ from pydantic import (
     Field,
     PlainSerializer,
     StringConstraints,
+    ValidationError,
+    ValidatorFunctionWrapHandler,
+    WrapValidator,
 )
 
 from schemas.codes import GivenCurrency
@@ -56,6 +59,18 @@ def _one_line(text: str) -> str:
 Clean = AfterValidator(_clean)
 """Refuses NUL and other control characters, which no store and no mail takes well."""
 OneLine = AfterValidator(_one_line)
+
+
+def one_of(message: str) -> WrapValidator:
+    """For a union of types: one error at the field itself, where pydantic has one for each type it tried."""
+
+    def check(value: Any, handler: ValidatorFunctionWrapHandler) -> Any:
+        try:
+            return handler(value)
+        except ValidationError:
+            raise ValueError(message) from None
+
+    return WrapValidator(check)
 
 
 def _mail_address(text: str) -> str:

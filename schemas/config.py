@@ -4,11 +4,12 @@ from typing import Annotated, Any, Final, Literal
 
 from pydantic import Field, StringConstraints
 
-from schemas.base import Caller, Country, GivenMoment, Moment, OneLine, Request, Schema
+from schemas.base import Caller, Country, GivenMoment, Moment, OneLine, Request, Schema, one_of
 
 SettingKey = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9_]*(\.[a-z][a-z0-9_]*)+$", max_length=100)]
 FlagName = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9_]*(\.[a-z][a-z0-9_]*)*$", max_length=100)]
-Value = bool | int | float | str
+Value = Annotated[bool | int | float | str, one_of("must be true, false, a number or a text")]
+FlagValue = Annotated[bool | FlagName, one_of("must be true, false or the name of a variant")]
 Reason = Annotated[str, Field(min_length=3, max_length=500)]
 Revision = Annotated[int, Field(ge=0, le=2**31 - 1)]
 _Someone = Annotated[str, StringConstraints(min_length=1, max_length=100), OneLine]
@@ -83,7 +84,7 @@ class Rule(Request):
     vendors: Annotated[list[_Someone], Field(max_length=1_000)] | None = None
     from_: GivenMoment | None = Field(None, alias="from")
     to: GivenMoment | None = None
-    serve: bool | FlagName
+    serve: FlagValue
 
 
 class FlagWrite(Request):
@@ -94,7 +95,7 @@ class FlagWrite(Request):
     enabled: bool
     variants: Annotated[dict[FlagName, Annotated[int, Field(ge=0, le=1_000_000)]], Field(max_length=20)] | None = None
     """Weights by name."""
-    default: bool | FlagName
+    default: FlagValue
     rules: Annotated[list[Rule], Field(max_length=100)] = Field(default_factory=list)
     rollout: Percent | None = None
 

@@ -5,10 +5,7 @@ from typing import Annotated, Any, Literal, Self
 from pydantic import (
     Field,
     StringConstraints,
-    ValidationError,
     ValidationInfo,
-    ValidatorFunctionWrapHandler,
-    WrapValidator,
     field_validator,
     model_validator,
 )
@@ -27,6 +24,7 @@ from schemas.base import (
     ShortText,
     Sku,
     Slug,
+    one_of,
 )
 from schemas.categories import CategoryRef
 from schemas.taxes import TaxClass
@@ -43,19 +41,9 @@ AttributeName = Annotated[str, StringConstraints(min_length=1, max_length=60, pa
 AttributeText = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=200), OneLine]
 Number = Annotated[int, Field(ge=-(10**12), le=10**12)]
 Real = Annotated[float, Field(ge=-1e12, le=1e12, allow_inf_nan=False)]
-
-
-def _one_of_these(value: Any, check: ValidatorFunctionWrapHandler) -> Any:
-    """One refusal for the attribute, instead of one for each type that it is not."""
-    try:
-        return check(value)
-    except ValidationError:
-        raise ValueError("must be true, false, a number, a short text, or a list of up to 50 short texts") from None
-
-
 AttributeValue = Annotated[
     bool | Number | Real | AttributeText | Annotated[list[AttributeText], Field(min_length=1, max_length=50)],
-    WrapValidator(_one_of_these),
+    one_of("must be true, false, a number, a short text, or a list of up to 50 short texts"),
 ]
 Weight = Annotated[int, Field(ge=0, le=10_000_000, description="Grams, packed")]
 Barcode = Annotated[str, StringConstraints(pattern=r"^[0-9A-Za-z\-]{4,64}$")]

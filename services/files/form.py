@@ -73,8 +73,10 @@ def _read(stream: BinaryIO, decoder: MultipartDecoder, form: Staged, max_bytes: 
             if isinstance(event, NeedData):
                 decoder.receive_data(stream.read(CHUNK_BYTES) or None)
             elif isinstance(event, File):
-                if event.name != "file" or written is not None:
+                if event.name != "file":
                     raise ValidationFailed.of(event.name or "file", "is not a file of this form")
+                if written is not None:
+                    raise ValidationFailed.of("file", "was given more than once")
                 reading, form.name = "file", Path(event.filename.replace("\\", "/")).name
                 written = form.path.open("wb")
             elif isinstance(event, Field):

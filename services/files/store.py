@@ -42,6 +42,8 @@ class NewFile:
     bytes: int
     quota: int | None
     """How many bytes the owner may keep."""
+    told: bool = False
+    """The audit trail hears of it."""
 
 
 @dataclass(frozen=True)
@@ -218,6 +220,8 @@ class FileStore(PostgresStore):
         session.execute(insert(files).values(row))
         facts = {"sha256": new.sha256, "owner_id": new.owner_id, "purpose": new.purpose, "bytes": new.bytes}
         self.emit(session, FileStored(file_id=row["id"], **facts))
+        if new.told:
+            self.audit(session, "file.create", ("file", str(row["id"])), after=facts)
         return _found(session.execute(_FILE.where(files.c.id == row["id"])).one())
 
     def _count(self, session: Session, new: NewFile) -> None:

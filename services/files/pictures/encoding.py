@@ -47,6 +47,8 @@ def _upright(opened: Image.Image) -> Image.Image:
     largest = max(SIZES.values())
     opened.draft("RGB", (largest, largest))  # a large JPEG is decoded at the size that is needed
     picture = ImageOps.exif_transpose(opened)
+    if picture.mode.startswith("I"):  # 16 bits of grey: Pillow would cut them off at 255, which is white
+        picture = picture.convert("I").point(lambda grey: grey * (1 / 256)).convert("L")
     if picture.mode in ("LA", "PA", "RGBA", "RGBa") or "transparency" in picture.info:
         return picture.convert("RGBA")
     profile = opened.info.get("icc_profile")

@@ -72,6 +72,16 @@ def test_a_large_picture_becomes_three_sizes_and_a_small_one_stays_small(desk: D
     assert (large["width"], large["height"]) == (3000, 2000)
 
 
+def test_sixteen_bits_of_grey_stay_grey(desk: Desk) -> None:
+    scan = io.BytesIO()
+    Image.new("I;16", (40, 30), 0x8000 + int(new_id()[-2:], 16)).save(scan, "PNG")
+
+    stored = desk.bring(scan.getvalue())
+
+    shown = Image.open(io.BytesIO(read(desk, stored["id"], "full.jpeg"))).convert("L")
+    assert 120 < shown.getpixel((20, 15)) < 136  # type: ignore[operator]
+
+
 def test_what_shines_through_is_white_in_a_jpeg(desk: Desk) -> None:
     stored = desk.bring(picture(20, 20, "PNG", (1, 2, 3, 0)))
 
@@ -254,7 +264,21 @@ def test_each_file_says_that_it_is_there_and_that_it_is_gone(desk: Desk) -> None
     with desk.keeper.store.reading() as connection:
         bodies = connection.execute(select(outbox.c.body).order_by(outbox.c.position)).scalars()
         said = [event for event in map(orjson.loads, bodies) if event["subject"] == stored["id"]]
+    said = [event for event in said if event["type"] != "action_recorded"]
     assert [event["type"] for event in said] == ["file_stored", "file_deleted"]
     assert said[0]["data"] == said[1]["data"]
     assert said[0]["data"]["purpose"] == "review"
     assert said[0]["data"]["owner_id"] == desk.caller.user_id
+
+
+def test_what_staff_bring_and_remove_is_in_the_audit_trail(desk: Desk) -> None:
+    by_customer = desk.bring(unlike(), "review", Caller(user_id=new_id(), roles=["CUSTOMER"]))
+    by_staff = desk.bring(unlike())
+    desk.keeper.store.remove(by_staff["id"], told=True)
+
+    with desk.keeper.store.reading() as connection:
+        said = [orjson.loads(body) for body in connection.execute(select(outbox.c.body)).scalars()]
+    told = [event["data"] for event in said if event["type"] == "action_recorded"]
+    done = {(entry["action"], entry["resource"]["id"]) for entry in told}
+    assert {("file.create", by_staff["id"]), ("file.delete", by_staff["id"])} <= done
+    assert ("file.create", by_customer["id"]) not in done
