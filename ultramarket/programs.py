@@ -59,12 +59,13 @@ def _quoted(value: str) -> str:
 
 def service_programs(instance: Instance) -> list[Program]:
     environment = instance.environment()
+    measured = "COVERAGE_PROCESS_START" in environment
     return [
         Program(
             name=name,
             kind="service",
-            command=[sys.executable, "-m", *_module(name, measured="COVERAGE_PROCESS_START" in environment)],
-            environment=environment,
+            command=[sys.executable, "-m", *_module(name, measured)],
+            environment=environment | ({"COVERAGE_SWITCHES": "greenlet"} if measured and name in SERVICES else {}),
             ports=(instance.block.service(name),),
             stop_seconds=SERVICE_STOP_SECONDS,
         )

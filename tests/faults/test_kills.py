@@ -15,7 +15,7 @@ ORDERS = 300
 STOCK = 1000
 
 
-@pytest.mark.timeout(400)
+@pytest.mark.timeout(550)
 def test_orders_survive_that_any_process_is_killed(shop: Shop, instance: Instance, order_events: Topic) -> None:
     sku = shop.product(stock=STOCK)
     crowd = Crowd(shop, sku, ORDERS)
@@ -34,7 +34,6 @@ def test_orders_survive_that_any_process_is_killed(shop: Shop, instance: Instanc
     check_topic(order_events, sku)
 
 
-@pytest.mark.timeout(120)
 def test_a_killed_service_is_back_by_itself(instance: Instance) -> None:
     before = instance.pid("shipping")
 

@@ -14,7 +14,7 @@ ORDERS = 100
 STOCK = 500
 
 
-@pytest.mark.timeout(300)
+@pytest.mark.timeout(500)
 @pytest.mark.parametrize("server", ["rabbitmq", "postgres", "mongodb", "redis", "kafka"])
 def test_orders_survive_that_a_server_is_restarted(
     shop: Shop, instance: Instance, order_events: Topic, server: str
@@ -34,7 +34,7 @@ def test_orders_survive_that_a_server_is_restarted(
     check_topic(order_events, sku)
 
 
-@pytest.mark.timeout(200)
+@pytest.mark.timeout(500)
 def test_events_wait_while_kafka_is_away(shop: Shop, instance: Instance, order_events: Topic) -> None:
     sku = shop.product(stock=STOCK)
     instance.ultramarket("stop", "kafka")

@@ -37,7 +37,7 @@ class Crowd:
     def done(self) -> int:
         return sum(future.done() for future in self._futures)
 
-    def wait_until(self, orders: int, seconds: float = 120) -> None:
+    def wait_until(self, orders: int, seconds: float = 240) -> None:
         """Let the crowd buy until so many are done: the middle of it, for what is to go wrong."""
         assert eventually(lambda: self.done() >= orders, seconds), f"{self.done()} of {orders} orders after {seconds} s"
 

@@ -19,7 +19,7 @@ class Instance:
     def __init__(self, name: str | None = None) -> None:
         self.name = name or os.environ["ULTRAMARKET_INSTANCE"]
 
-    def ultramarket(self, *arguments: str, seconds: float = 180) -> str:
+    def ultramarket(self, *arguments: str, seconds: float = 300) -> str:
         """The command's output. Raises when it fails."""
         command = [COMMAND, "--instance", self.name, *arguments]
         environment = {name: value for name, value in os.environ.items() if not name.startswith("ULTRAMARKET_")}
@@ -48,7 +48,7 @@ class Instance:
             except ProcessLookupError:
                 continue
 
-    def wait_until_healthy(self, seconds: float = 60) -> None:
+    def wait_until_healthy(self, seconds: float = 150) -> None:
         """Every process runs and says that it is well."""
         last: dict[str, Any] = {}
 

@@ -129,7 +129,7 @@ def new_key() -> str:
     return uuid.uuid4().hex
 
 
-def persistently(call: Callable[[], Reply], seconds: float = 60) -> Reply:
+def persistently(call: Callable[[], Reply], seconds: float = 150) -> Reply:
     """Call as a client does that was told to try again: after 429, 5xx or a broken connection, with the same key."""
     until = time.monotonic() + seconds
     while True:
@@ -145,7 +145,7 @@ def persistently(call: Callable[[], Reply], seconds: float = 60) -> Reply:
         time.sleep(0.2)
 
 
-def outcome(call: Callable[[], Reply], seconds: float = 60) -> Reply:
+def outcome(call: Callable[[], Reply], seconds: float = 150) -> Reply:
     """The same until the outcome is known: 202 says that the command is still being worked on."""
     until = time.monotonic() + seconds
     while (reply := persistently(call, seconds)).status == 202 and time.monotonic() < until:
