@@ -1,10 +1,13 @@
 """Carts of guests and customers, priced afresh at each look."""
 
-from typing import Any
+from typing import Annotated, Any
+
+from pydantic import Field
 
 from schemas.base import Country, Id, Quantity, Sku
-from schemas.cart import CartId
+from schemas.cart import MAX_LINES, CartId
 from schemas.events.orders import OrderConfirmed
+from schemas.inventory import StockLine
 from services.cart.domain import Cart, check_size, checkout, is_guest, sold, view
 from services.cart.settings import CartSettings
 from services.cart.store import CartStore, new_cart_id
@@ -19,6 +22,7 @@ from services.chassis.stores.redis import Redis
 SETTINGS = load(CartSettings)
 
 Reply = dict[str, Any]
+Bought = Annotated[list[StockLine], Field(max_length=MAX_LINES)]
 
 
 class TimedCartStore(CartStore):
@@ -110,9 +114,15 @@ class CartService(Service):
         check_size(taken)
         return taken
 
+    @rpc
+    def take_ordered(self, cart_id: CartId, order_id: Id, lines: Bought) -> bool:
+        """What an order bought leaves its cart, once; what was put in since stays. False when that was done before."""
+        bought = [(line.sku, line.quantity) for line in lines]
+        return self.carts.take_ordered(cart_id, order_id, bought, clock.now())
+
     @on_event(OrderConfirmed)
     def take_ordered_out(self, event: OrderConfirmed) -> None:
-        """What was bought leaves the cart; what was put in since stays."""
+        """The same when the order itself could not say so."""
         ordered = [(item.sku, item.quantity) for item in event.items]
         self.carts.take_ordered(event.cart_id, event.order_id, ordered, clock.now())
 

@@ -5,16 +5,25 @@ import hmac
 from datetime import datetime
 from typing import Any
 
+import structlog
+
 from schemas.events.orders import OrderPlaced
 from schemas.orders import PlaceOrder
 from services.chassis import clock, ids
-from services.chassis.errors import Forbidden, NotFound, PriceChanged, ValidationFailed
+from services.chassis.context import within
+from services.chassis.errors import DomainError, Forbidden, NotFound, PriceChanged, ValidationFailed
 from services.chassis.live import config
 from services.chassis.live.rules import Subject
 from services.chassis.money import json as money
+from services.orders.domain.order import Order
 from services.orders.domain.pricing import add_up, price_lines
 from services.orders.settings import OrderSettings
 from services.orders.store import OrderStore, Stored
+
+CART_SECONDS = 1.0
+"""The longest that a customer's answer waits for the emptied cart."""
+
+log = structlog.get_logger()
 
 
 def place(
@@ -44,6 +53,16 @@ def place(
     placed = order_of(command, cart, rate["price"]["amount"], store.next_number(), now, settings.number_prefix)
     stored = store.place(placed, command.payment_method.token, command.idempotency, now)
     return stored, stored.order.id == placed.order_id
+
+
+def empty_cart(order: Order, carts: Any) -> None:
+    """Whoever looks into the cart after the answer finds what was bought gone. Where this fails, the event does it."""
+    lines = [{"sku": line.sku, "quantity": line.quantity} for line in order.placed.items]
+    try:
+        with within(CART_SECONDS):
+            carts.take_ordered(cart_id=order.placed.cart_id, order_id=order.id, lines=lines)
+    except DomainError as away:
+        log.warning("cart_not_emptied_yet", order_id=order.id, error=str(away))
 
 
 def order_of(

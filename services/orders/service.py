@@ -87,6 +87,8 @@ class OrdersService(Service):
             with within(seconds):
                 stored, by_us = placing.place(command, self.store, self.cart, self.shipping, self.settings)
                 order = self._checkout().drive(stored, until) if by_us else self._wait_for(stored.order.id, until)
+            if by_us and order.status == "confirmed":
+                placing.empty_cart(order, self.cart)
         else:
             order = self._wait_for(known, until)
         return self._outcome(order, command.caller)

@@ -187,6 +187,14 @@ class Cart:
         self.unavailable: list[str] = []
         self.stays = False
         self.version = 3
+        self.taken: list[tuple[str, list[dict[str, Any]]]] = []
+        self.away = False
+
+    def take_ordered(self, *, cart_id: str, order_id: str, lines: list[dict[str, Any]]) -> bool:
+        if self.away:
+            raise ServiceUnavailable("cart")
+        self.taken.append((order_id, lines))
+        return True
 
     def checkout_view(self, **_: Any) -> dict[str, Any]:
         lines = [{**line, "line_total": line["unit_price"] * line["quantity"]} for line in self.lines]

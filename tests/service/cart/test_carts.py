@@ -249,7 +249,9 @@ def test_what_was_bought_leaves_the_cart_once_and_the_rest_stays(carts: Carts, c
     carts.add_item(sku="MUG", quantity=1, cart_id=cart_id)
     carts.add_item(sku="LAMP", cart_id=cart_id)
 
-    carts.service.take_ordered_out(event)
+    lines = [{"sku": sku, "quantity": quantity} for sku, quantity in (("MUG", 2), ("GHOST", 1))]
+    assert carts.take_ordered(cart_id=cart_id, order_id=event.order_id, lines=lines) is True
+    assert carts.take_ordered(cart_id=cart_id, order_id=event.order_id, lines=lines) is False
     carts.service.take_ordered_out(event)
 
     assert quantities(carts.get_cart(cart_id=cart_id)) == {"MUG": 1, "LAMP": 1}

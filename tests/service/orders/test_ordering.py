@@ -56,6 +56,17 @@ def test_twins_of_a_command_are_one_order_and_one_charge(shop: Shop) -> None:
     assert shop.to_inventory.calls.count("reserve") == 1
 
 
+@pytest.mark.parametrize("away", [False, True])
+def test_what_was_bought_leaves_the_cart_before_the_answer_if_the_cart_can_be_reached(shop: Shop, away: bool) -> None:
+    shop.cart.away = away
+
+    order = shop.order()
+
+    assert order["status"] == "confirmed"
+    taken = [] if away else [(order["id"], [{"sku": "MUG", "quantity": 1}])]
+    assert shop.cart.taken == taken
+
+
 def test_a_cart_as_it_stands_is_bought_once_whatever_the_keys(shop: Shop) -> None:
     shop.cart.stays = True
 
