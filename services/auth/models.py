@@ -14,6 +14,7 @@ accounts = Table(
     Column("password_hash", Text, nullable=False),
     Column("first_name", Text, nullable=False),
     Column("last_name", Text, nullable=False),
+    Column("named_at", DateTime(timezone=True), comment="when the profile last said so; null: at the registration"),
     Column("roles", ARRAY(Text), nullable=False),
     Column("email_verified", Boolean, nullable=False, server_default="false"),
     Column("created_at", DateTime(timezone=True), nullable=False, server_default=func.now()),

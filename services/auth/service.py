@@ -16,6 +16,7 @@ from schemas.auth import (
     VerifyRequest,
 )
 from schemas.base import Id
+from schemas.events.users import ProfileUpdated
 from services.auth import tokens
 from services.auth.passwords import Passwords
 from services.auth.recovery import RecoveryStore
@@ -23,6 +24,7 @@ from services.auth.settings import AuthSettings
 from services.auth.tokens import Signer
 from services.chassis import clock
 from services.chassis.errors import InvalidCredentials, Unauthenticated, ValidationFailed
+from services.chassis.events import on_event
 from services.chassis.rpc import rpc
 from services.chassis.service import Configured, Service
 from services.chassis.settings import load
@@ -117,6 +119,11 @@ class AuthService(Service):
     def forgot_password(self, command: ForgotRequest) -> None:
         """Somebody wants a new password. Neither the answer nor its time says whether there is an account."""
         self.store.wish_reset(str(command.email))
+
+    @on_event(ProfileUpdated)
+    def learn_name(self, event: ProfileUpdated) -> None:
+        """The next token calls somebody as their profile does."""
+        self.store.rename(event.user_id, event.first_name, event.last_name, event.meta.time)
 
     @every(seconds=1)
     def grant_resets(self) -> None:

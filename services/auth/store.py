@@ -3,7 +3,7 @@
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import Connection, Row, delete, func, insert, select, update
+from sqlalchemy import Connection, Row, delete, func, insert, or_, select, update
 from sqlalchemy.dialects.postgresql import insert as pg_insert
 
 from schemas.base import Idempotency
@@ -70,6 +70,13 @@ class AccountStore(PostgresStore):
             user = as_user(self._account(session, accounts.c.id == user_id))
             self.remember(session, key, user)
             return user
+
+    def rename(self, user_id: str, first_name: str, last_name: str, at: datetime) -> None:
+        """What tokens call somebody from now on. News that come late or twice change nothing."""
+        later = or_(accounts.c.named_at.is_(None), accounts.c.named_at < at)
+        values = {"first_name": first_name, "last_name": last_name, "named_at": at}
+        with self.transaction() as session:
+            session.execute(update(accounts).where(accounts.c.id == user_id, later).values(values))
 
     def credentials(self, email: str) -> tuple[dict[str, Any] | None, str | None]:
         """The account with this address and its password's hash, or (None, None)."""

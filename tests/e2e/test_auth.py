@@ -56,6 +56,7 @@ def test_the_profile_is_there_soon_after(shop: Shop) -> None:
     profile = client("GET", "/users/me").data
     assert (profile["first_name"], profile["phone"], profile["language"]) == ("Augusta", "+44 20 7946 0000", None)
     assert profile["email"] == wanted["email"]
+    assert eventually(lambda: client("GET", "/auth/me").data["first_name"] == "Augusta")
 
 
 @pytest.mark.parametrize("spelling", [str.lower, str.upper, "  {} ".format])

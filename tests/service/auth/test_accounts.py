@@ -1,6 +1,7 @@
 """Opening an account, and getting into it again."""
 
 from concurrent.futures import ThreadPoolExecutor
+from datetime import timedelta
 from typing import Any
 
 import jwt
@@ -8,6 +9,9 @@ import pytest
 
 from schemas.auth import SignedIn, User
 from schemas.base import Idempotency
+from schemas.events.users import ProfileUpdated
+from services.chassis import clock
+from services.chassis.envelopes import envelope
 from services.chassis.errors import (
     Conflict,
     DomainError,
@@ -134,6 +138,24 @@ def test_whatever_is_wrong_the_answer_is_the_same(desk: Desk) -> None:
         return refused.value.to_wire()
 
     assert answer(email=email, password="wrong") == answer(email=new_email(), password=PASSWORD)
+
+
+def test_tokens_call_somebody_as_the_newest_profile_does(desk: Desk) -> None:
+    email = new_email()
+    user_id = desk.register(email)["user"]["id"]
+    now = clock.now()
+
+    def says(first_name: str, seconds: int) -> ProfileUpdated:
+        event = ProfileUpdated(user_id=user_id, first_name=first_name, last_name="King")
+        return ProfileUpdated.from_envelope(envelope(event, at=now + timedelta(seconds=seconds)))
+
+    for event in (says("Augusta", 0), says("Adi", 1), says("Augusta", 0)):
+        desk.service.learn_name(event)
+
+    signed_in = desk.call("login", email=email, password=PASSWORD)
+    assert (signed_in["user"]["first_name"], signed_in["user"]["last_name"]) == ("Adi", "King")
+    claims = jwt.decode(signed_in["access_token"], options={"verify_signature": False})
+    assert claims["name"] == "Adi King"
 
 
 def test_long_passwords_differ_at_their_end(desk: Desk) -> None:
