@@ -22,7 +22,7 @@ from services.auth.passwords import Passwords
 from services.auth.recovery import RecoveryStore
 from services.auth.settings import AuthSettings
 from services.auth.tokens import Signer
-from services.chassis import clock
+from services.chassis import audit, clock
 from services.chassis.errors import InvalidCredentials, Unauthenticated, ValidationFailed
 from services.chassis.events import on_event
 from services.chassis.rpc import rpc
@@ -159,7 +159,9 @@ class AuthService(Service):
     ) -> dict[str, Any]:
         fresh = tokens.new_refresh_token()
         expires_at = clock.now() + self.settings.refresh_token_lifetime
-        session_id = self.store.open_session(user["id"], tokens.digest(fresh), expires_at, user_agent, address, hashed)
+        digest = tokens.digest(fresh)
+        with audit.done_by(user["id"], user["email"], user["roles"]):
+            session_id = self.store.open_session(user["id"], digest, expires_at, user_agent, address, hashed)
         return {"user": user} | self._pair(user, session_id, fresh)
 
     def _pair(self, user: dict[str, Any], session_id: str, refresh_token: str) -> dict[str, Any]:

@@ -6,6 +6,7 @@ outbox: an action whose record could be lost does not happen.
 
 import re
 from collections.abc import Iterable, Mapping
+from contextlib import AbstractContextManager
 from typing import Any, Final
 
 import orjson
@@ -53,6 +54,12 @@ def staff() -> str | None:
     """The context's `actor` if a vendor or an administrator is asking; customers' addresses stay out of events."""
     known: str | None = context.current().get("actor")
     return known if known and _STAFF.intersection(orjson.loads(known)["roles"]) else None
+
+
+def done_by(user_id: str, email: str, roles: Iterable[str]) -> AbstractContextManager[None]:
+    """For what is done in the block: who signs in is nobody to the gateway, and somebody as soon as it is checked."""
+    came = orjson.loads(context.current().get("actor") or "{}")
+    return context.having(user_id=user_id, actor=told(email, roles, came.get("ip"), came.get("user_agent")))
 
 
 def told(email: str | None, roles: Iterable[str], ip: str | None, user_agent: str | None) -> str:

@@ -7,7 +7,7 @@ Nameko carries a worker's context in message headers; inside a worker the same v
 import secrets
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from contextvars import ContextVar
 from typing import Any
 
@@ -46,14 +46,18 @@ def remaining(limit: float) -> float:
 
 
 @contextmanager
-def within(seconds: float) -> Iterator[None]:
-    """For what is done in the block the deadline is at most `seconds` from now."""
-    before = current()
-    token = _current.set(before | {"deadline": time.time() + remaining(seconds)})
+def having(**values: Any) -> Iterator[None]:
+    """For what is done in the block these are so as well."""
+    token = _current.set(current() | values)
     try:
         yield
     finally:
         _current.reset(token)
+
+
+def within(seconds: float) -> AbstractContextManager[None]:
+    """For what is done in the block the deadline is at most `seconds` from now."""
+    return having(deadline=time.time() + remaining(seconds))
 
 
 def new_traceparent() -> str:

@@ -78,6 +78,11 @@ def test_signing_in_and_failing_to_is_recorded_and_no_password_is(shop: Shop) ->
     mine = entries(shop, 2, resource_type="account", resource_id=user["id"])
     assert (refused["action"], refused["actor"]["kind"], refused["ip"]) == ("session.refuse", "guest", "127.0.0.1")
     assert [entry["action"] for entry in mine] == ["session.open", "account.create"]
+    opened = mine[0]["actor"]
+    assert (opened["id"], opened["email"], opened["roles"], mine[0]["ip"]) == (
+        user["id"], email, ["CUSTOMER"], "127.0.0.1",
+    )  # fmt: skip
+    assert [entry["action"] for entry in entries(shop, actor=user["id"])] == ["session.open"]
     assert "horse" not in str([refused, *mine])
 
 
