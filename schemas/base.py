@@ -15,6 +15,7 @@ from pydantic import (
     PlainSerializer,
     StringConstraints,
     ValidationError,
+    ValidationInfo,
     ValidatorFunctionWrapHandler,
     WrapValidator,
 )
@@ -26,6 +27,17 @@ SPECIAL_USE_DOMAIN_NAMES.clear()
 
 MAX_AMOUNT = 10**12
 """The largest amount that we take, in minor units: beyond it sums could leave what a JSON number holds exactly."""
+
+
+def _not_below_min_price(highest: int, others: ValidationInfo) -> int:
+    if highest < (others.data.get("min_price") or 0):
+        raise ValueError("must not be below min_price")
+    return highest
+
+
+PriceBound = Annotated[int, Field(ge=0, le=MAX_AMOUNT)]
+HighestPrice = Annotated[PriceBound, AfterValidator(_not_below_min_price)]
+"""Of a filter whose other end is `min_price`, which stands before it."""
 
 
 class Schema(BaseModel):

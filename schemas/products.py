@@ -5,13 +5,12 @@ from typing import Annotated, Any, Literal, Self
 from pydantic import (
     Field,
     StringConstraints,
-    ValidationInfo,
-    field_validator,
     model_validator,
 )
 
 from schemas.base import (
     Currency,
+    HighestPrice,
     Id,
     Line,
     LongText,
@@ -19,6 +18,7 @@ from schemas.base import (
     Money,
     OneLine,
     Price,
+    PriceBound,
     Request,
     Schema,
     ShortText,
@@ -143,8 +143,8 @@ class ProductQuery(Schema):
     category: Slug | None = Field(None, description="The category or any below it")
     brand: Line | None = Field(None, description="Name of the brand, capitals don't matter")
     vendor: Id | None = None
-    min_price: Annotated[int, Field(ge=0, le=10**12)] | None = Field(None, description="Minor units, inclusive")
-    max_price: Annotated[int, Field(ge=0, le=10**12)] | None = Field(None, description="Minor units, inclusive")
+    min_price: PriceBound | None = Field(None, description="Minor units, inclusive")
+    max_price: HighestPrice | None = Field(None, description="Minor units, inclusive")
     in_stock: bool | None = None
     rating: Annotated[float, Field(ge=0, le=5)] | None = Field(None, description="Average of at least this")
     attributes: Annotated[dict[AttributeName, AttributeText], Field(max_length=10)] = Field(
@@ -169,13 +169,6 @@ class ProductQuery(Schema):
             return values
         rest = {key: value for key, value in values.items() if not (isinstance(key, str) and key.startswith("attr."))}
         return {**rest, "attributes": {**(rest.get("attributes") or {}), **named}}
-
-    @field_validator("max_price")
-    @classmethod
-    def _is_not_below_min_price(cls, highest: int | None, others: ValidationInfo) -> int | None:
-        if highest is not None and highest < (others.data.get("min_price") or 0):
-            raise ValueError("must not be below min_price")
-        return highest
 
 
 # ---- what we reply -----------------------------------------------------------------------------------------------

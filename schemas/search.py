@@ -4,7 +4,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, Field, StringConstraints, ValidationInfo, field_validator, model_validator
 
-from schemas.base import Id, Line, Moment, Money, OneLine, Request, Schema, Sku, Slug
+from schemas.base import HighestPrice, Id, Line, Moment, Money, OneLine, PriceBound, Request, Schema, Sku, Slug
 from schemas.products import AttributeName, AttributeText, ListItem
 
 SearchSort = Literal["relevance", "price", "-price", "-rating", "-created_at", "title"]
@@ -37,8 +37,8 @@ class SearchQuery(Schema):
     category: Slug | None = Field(None, description="With everything below it")
     brand: Line | None = None
     vendor: Id | None = None
-    min_price: Annotated[int, Field(ge=0, le=10**12)] | None = Field(None, description="Minor units, inclusive")
-    max_price: Annotated[int, Field(ge=0, le=10**12)] | None = Field(None, description="Minor units, inclusive")
+    min_price: PriceBound | None = Field(None, description="Minor units, inclusive")
+    max_price: HighestPrice | None = Field(None, description="Minor units, inclusive")
     rating: Annotated[float, Field(ge=0, le=5)] | None = Field(None, description="Average of at least this")
     in_stock: bool | None = None
     attributes: Annotated[dict[AttributeName, AttributeText], Field(max_length=10)] = Field(
@@ -63,13 +63,6 @@ class SearchQuery(Schema):
         named = {key[5:]: value for key, value in values.items() if str(key).startswith("attr.")}
         rest = {key: value for key, value in values.items() if not str(key).startswith("attr.")}
         return {**rest, "attributes": {**(rest.get("attributes") or {}), **named}}
-
-    @field_validator("max_price")
-    @classmethod
-    def _is_not_below_min_price(cls, highest: int | None, others: ValidationInfo) -> int | None:
-        if highest is not None and highest < (others.data.get("min_price") or 0):
-            raise ValueError("must not be below min_price")
-        return highest
 
     @field_validator("page")
     @classmethod

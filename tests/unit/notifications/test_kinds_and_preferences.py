@@ -193,7 +193,12 @@ def test_a_text_that_could_keep_the_service_busy_is_refused(text: str) -> None:
 
 def test_a_text_may_choose_and_go_through_a_list() -> None:
     looped = "{% for line in lines %}{{ line.title | upper }}: {{ line.total }} {% endfor %}"
-    rendering.check("order_confirmed", {"paragraphs": [looped, "{{ '★' * rating }}{% if discount %}!{% endif %}"]})
+    texts = {"paragraphs": [looped, "{{ '★' * rating }}{% if discount %}!{% endif %}"]}
+    rendering.check("order_confirmed", texts)
+
+    shown = rendering.preview("order_confirmed", "en", texts, "Shop", "https://shop.example")["text"]
+    assert "ENAMEL MUG, RED: $25.00" in shown
+    assert "★★★★★" in shown
 
 
 @pytest.mark.parametrize("kind", KINDS)
