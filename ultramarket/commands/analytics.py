@@ -37,10 +37,10 @@ def rebuild(
     from confluent_kafka import KafkaException
     from pymongo.errors import PyMongoError
 
-    from services.analytics.book.counting import Superseded
     from services.analytics.consumer.rebuild import Incomplete
-    from services.analytics.consumer.rebuild import rebuild as count_again
+    from services.analytics.consumer.rebuild import rebuild as rebuild_figures
     from services.analytics.settings import AnalyticsSettings
+    from services.analytics.store.batches import Superseded
     from services.chassis.runtime.settings import load
 
     os.environ.update(chosen(context).environment())
@@ -48,7 +48,7 @@ def rebuild(
     with Progress(*columns, console=console, disable=as_json, transient=True) as progress:
         task = progress.add_task("", total=None)
         try:
-            done = count_again(
+            done = rebuild_figures(
                 load(AnalyticsSettings),
                 lambda done, total: progress.update(task, completed=done, total=total),
                 force=force,

@@ -1,4 +1,4 @@
-"""Figures are a function of the set of events: whatever order they come in, however often, in whatever batches."""
+"""Aggregation: figures depend on the set of events only, not on order, duplicates or batches."""
 
 from datetime import UTC, datetime
 from typing import Any
@@ -8,73 +8,73 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from services.analytics.domain.facts import Skipped, read
-from tests.unit.analytics.histories import VENDOR, History, Memory, counted, line, sale
+from services.analytics.domain.facts import Skipped, parse_record
+from tests.unit.analytics.histories import VENDOR, History, MemoryReadModel, aggregate, line, sale
 
 
 def busy_day() -> list[dict[str, Any]]:
-    """Something of everything: a guest, customers, refunds, parcels, searches, payments, stock."""
+    """A history with every kind of event: guest and customer orders, refunds, parcels, searches, payments, stock."""
     history = History()
-    history.visit("s1", "page_viewed")
-    history.visit("s1", "search_performed", query="Red  mug", results=3)
-    history.visit("s1", "search_performed", query="red mug")
-    history.visit("s1", "result_clicked", query="red mug", position=2, product_id="mug")
-    history.visit("s1", "product_viewed", product_id="mug")
-    history.visit("s1", "cart_added", product_id="mug", user_id="ada")
+    history.track("s1", "page_viewed")
+    history.track("s1", "search_performed", query="Red  mug", results=3)
+    history.track("s1", "search_performed", query="red mug")
+    history.track("s1", "result_clicked", query="red mug", position=2, product_id="mug")
+    history.track("s1", "product_viewed", product_id="mug")
+    history.track("s1", "cart_added", product_id="mug", user_id="ada")
     history.product("mug", VENDOR)
-    history.visit("s1", "cart_added", sku="MUG")
+    history.track("s1", "cart_added", sku="MUG")
     history.product("lamp")
     history.product("chair", "another")
-    history.visit("s5", "cart_added", sku="CHAIR")
-    history.visit("s5", "product_viewed", product_id="nobody-knows")
+    history.track("s5", "cart_added", sku="CHAIR")
+    history.track("s5", "product_viewed", product_id="nobody-knows")
     history.order("o1", line("mug", 1299, 2, VENDOR, tax=101), line("lamp", 4550, tax=33), user="ada", discount=777)
-    history.visit("s2", "cart_added", product_id="lamp", cart_id="c2")
+    history.track("s2", "cart_added", product_id="lamp", cart_id="c2")
     history.order("o2", line("lamp", 4550), cart="c2")
     history.exposed("c2", "checkout", "short")
     history.exposed("ada", "checkout", "long", user="ada")
     history.refund("o1", 1000)
-    history.visit("s3", "session_identified", user_id="ada")
-    history.visit("s3", "product_viewed", product_id="lamp", consent=False)
-    history.visit("s4", "search_performed", query="nothing like it", results=0)
+    history.track("s3", "session_identified", user_id="ada")
+    history.track("s3", "product_viewed", product_id="lamp", consent=False)
+    history.track("s4", "search_performed", query="nothing like it", results=0)
     history.later(hours=7).order("o3", line("mug", 1299), user="ada", shipping=0)
     history.refund("o1", 4000, "order_payment_reversed")
-    history.say("orders", "order_placed", "o4", sale("o4", user="bob", cart="c4"))
+    history.publish("orders", "order_placed", "o4", sale("o4", user="bob", cart="c4"))
     history.refund("o4", 1500, "order_payment_reversed")
-    history.send("o1", 50)
+    history.ship("o1", 50)
     history.payment("p1", "payment_declined", code="insufficient_funds")
     history.payment("p1", "payment_authorized")
     history.payment("p2", "payment_declined", code="card_declined")
     for on_hand in (10, 9, 8):
-        history.say("inventory", "stock_changed", "MUG", {"on_hand": on_hand, "available": on_hand})
-    history.say("inventory", "nobody_knows", "MUG", {})
-    history.say("orders", "order_confirmed", "o9", sale("o9", user="eve", cart="c9"), version=2)
+        history.publish("inventory", "stock_changed", "MUG", {"on_hand": on_hand, "available": on_hand})
+    history.publish("inventory", "nobody_knows", "MUG", {})
+    history.publish("orders", "order_confirmed", "o9", sale("o9", user="eve", cart="c9"), version=2)
     return history.records
 
 
 DAY = busy_day()
-FIGURES = counted(DAY).figures()
+FIGURES = aggregate(DAY).figures()
 
 
 @settings(max_examples=150, deadline=None)
 @given(st.data())
-def test_any_order_with_repetitions_in_any_batches_gives_the_same_figures(data: st.DataObject) -> None:
+def test_figures_do_not_depend_on_order_or_batches(data: st.DataObject) -> None:
     repeated = data.draw(st.lists(st.sampled_from(DAY), max_size=20))
     shuffled = data.draw(st.permutations(DAY + repeated))
-    memory = Memory()
+    memory = MemoryReadModel()
 
     while shuffled:
         size = data.draw(st.integers(1, len(shuffled)))
-        memory.take(shuffled[:size])
+        memory.apply(shuffled[:size])
         shuffled = shuffled[size:]
 
     assert memory.figures() == FIGURES
 
 
-def test_an_order_counts_with_its_lines() -> None:
+def test_order_counts_in_each_dimension() -> None:
     history = History()
     history.order("o1", line("mug", 1299, 2, VENDOR, tax=101), line("lamp", 4550, tax=33), user="ada", discount=777)
 
-    shop = counted(history.records)
+    shop = aggregate(history.records)
 
     assert shop.counter("total") == {"o": 1, "u": 3, "g": 7148, "d": 777, "x": 134, "s": 500}
     assert shop.counter("product", "mug") == {"o": 1, "u": 2, "g": 2598, "d": 282, "x": 101, "s": 182}
@@ -84,13 +84,13 @@ def test_an_order_counts_with_its_lines() -> None:
     assert shop.customers["ada"]["spent"] == {"USD": 7148 - 777 + 134 + 500}
 
 
-def test_money_that_goes_back_counts_when_it_does_and_adds_up() -> None:
+def test_refund_counts_in_its_own_month() -> None:
     history = History(datetime(2026, 3, 31, 23, 0, tzinfo=UTC))
     history.order("o1", line("mug", 333), line("lamp", 334), shipping=0)
     history.later(hours=2).refund("o1", 100)
     history.refund("o1", 667, "order_payment_reversed")
 
-    shop = counted(history.records)
+    shop = aggregate(history.records)
 
     assert shop.counter("total")["r"] == 667
     assert shop.counter("product", "mug")["r"] + shop.counter("product", "lamp")["r"] == 667
@@ -99,90 +99,90 @@ def test_money_that_goes_back_counts_when_it_does_and_adds_up() -> None:
     assert next(iter(shop.customers.values()))["spent"] == {"USD": 0}
 
 
-def test_what_was_never_confirmed_is_no_sale() -> None:
+def test_unconfirmed_order_is_no_sale() -> None:
     history = History()
-    history.say("orders", "order_placed", "o1", sale("o1", user=None, cart="c"))
+    history.publish("orders", "order_placed", "o1", sale("o1", user=None, cart="c"))
     history.refund("o1", 1500, "order_payment_reversed")
 
-    shop = counted(history.records)
+    shop = aggregate(history.records)
 
     assert shop.counter("total") == {}
     assert shop.counter("funnel", currency="") == {"s0": 1, "s1": 1, "s2": 1}
 
 
-def test_the_funnel_counts_a_visit_once_with_what_it_bought() -> None:
+def test_funnel_counts_each_session_once() -> None:
     history = History()
-    history.visit("looks", "page_viewed")
-    history.visit("fills", "cart_added", product_id="mug")
-    history.visit("buys", "page_viewed")
-    history.visit("buys", "session_identified", user_id="ada")
+    history.track("looks", "page_viewed")
+    history.track("fills", "cart_added", product_id="mug")
+    history.track("buys", "page_viewed")
+    history.track("buys", "session_identified", user_id="ada")
     history.order("o1", user="ada")
     history.order("o2", user="ada")
     history.order("o3", cart="unseen")
 
-    shop = counted(history.records)
+    shop = aggregate(history.records)
 
     assert shop.counter("funnel", currency="") == {"s0": 4, "s1": 3, "s2": 2, "s3": 2}
     assert shop.counter("left", "mug", currency="") == {"n": 1, "u": 1}
 
 
-def test_a_vendors_funnel_counts_visits_of_the_own_products() -> None:
+def test_vendor_funnel_counts_own_products() -> None:
     history = History()
-    history.visit("looks", "product_viewed", product_id="mug")
-    history.visit("looks", "product_viewed", product_id="cup")
-    history.visit("looks elsewhere", "cart_added", product_id="lamp")
-    history.visit("fills", "cart_added", sku="CUP")
-    history.visit("nobody", "product_viewed", product_id="mug", consent=False)
-    history.visit("buys", "result_clicked", product_id="lamp")
-    history.visit("buys", "session_identified", user_id="ada")
+    history.track("looks", "product_viewed", product_id="mug")
+    history.track("looks", "product_viewed", product_id="cup")
+    history.track("looks elsewhere", "cart_added", product_id="lamp")
+    history.track("fills", "cart_added", sku="CUP")
+    history.track("nobody", "product_viewed", product_id="mug", consent=False)
+    history.track("buys", "result_clicked", product_id="lamp")
+    history.track("buys", "session_identified", user_id="ada")
     history.order("o1", line("mug", vendor=VENDOR), line("lamp", vendor="another"), user="ada")
-    history.say("orders", "order_placed", "o2", sale("o2", line("cup", vendor=VENDOR), user=None, cart="unseen"))
+    history.publish("orders", "order_placed", "o2", sale("o2", line("cup", vendor=VENDOR), user=None, cart="unseen"))
     for product, vendor in (("mug", VENDOR), ("cup", VENDOR), ("lamp", "another"), ("chair", None)):
         history.product(product, vendor)
 
-    shop = counted(history.records)
+    shop = aggregate(history.records)
 
     assert shop.counter("funnel", scope=VENDOR, currency="") == {"s0": 4, "s1": 3, "s2": 2, "s3": 1}
     assert shop.counter("funnel", scope="another", currency="") == {"s0": 2, "s1": 2, "s2": 1, "s3": 1}
     assert shop.counter("funnel", currency="") == {"s0": 5, "s1": 4, "s2": 2, "s3": 1}
 
 
-def test_flags_count_whom_they_were_shown_to_and_who_bought_then() -> None:
+def test_flag_counts_exposures_and_conversions() -> None:
     history = History(datetime(2026, 3, 10, 8, 0, tzinfo=UTC))
     history.exposed("ada", "checkout", "short", user="ada")
     history.exposed("ada", "checkout", "short", user="ada")
     history.exposed("bob", "checkout", "short", user="bob")
     history.exposed("cart", "checkout", "long")
-    history.say("orders", "order_placed", "o1", sale("o1", user=None, cart="cart"))
+    history.publish("orders", "order_placed", "o1", sale("o1", user=None, cart="cart"))
     history.order("o2", user="ada")
     history.order("o3", user="eve")
     history.exposed("eve", "checkout", "short", user="eve")  # too late
     history.later(days=1).exposed("ada", "checkout", "short", user="ada")
 
-    shop = counted(history.records)
+    shop = aggregate(history.records)
 
     assert shop.counter("flag", "checkout|short", currency="") == {"e": 4, "c": 1, "p": 1}
     assert shop.counter("flag", "checkout|long", currency="") == {"e": 1, "c": 1}
 
 
-def test_who_does_not_consent_is_no_visit_but_the_product_was_seen() -> None:
+def test_view_without_consent_counts_in_no_session() -> None:
     history = History()
-    history.visit("nobody", "product_viewed", product_id="mug", consent=False)
+    history.track("nobody", "product_viewed", product_id="mug", consent=False)
 
-    shop = counted(history.records)
+    shop = aggregate(history.records)
 
     assert shop.counter("views", "mug", currency="") == {"n": 1}
     assert shop.counter("funnel", currency="") == {}
 
 
-def test_a_search_told_twice_within_a_minute_counts_once() -> None:
+def test_repeated_search_within_a_minute_counts_once() -> None:
     history = History(datetime(2026, 5, 1, 12, 0, tzinfo=UTC))
-    history.visit("s", "search_performed", query="Mug ")
-    history.visit("s", "search_performed", query="mug", results=0)
-    history.later(minutes=1).visit("s", "search_performed", query="mug", results=2)
-    history.visit("s", "result_clicked", query="mug", position=3)
+    history.track("s", "search_performed", query="Mug ")
+    history.track("s", "search_performed", query="mug", results=0)
+    history.later(minutes=1).track("s", "search_performed", query="mug", results=2)
+    history.track("s", "result_clicked", query="mug", position=3)
 
-    assert counted(history.records).counter("query", "mug", currency="") == {"s": 2, "z": 1, "c": 1, "ps": 3, "pn": 1}
+    assert aggregate(history.records).counter("query", "mug", currency="") == {"s": 2, "z": 1, "c": 1, "ps": 3, "pn": 1}
 
 
 @pytest.mark.parametrize(
@@ -196,28 +196,28 @@ def test_a_search_told_twice_within_a_minute_counts_once() -> None:
         (b'{"source": ["/orders"], "type": {}}', "malformed"),
     ],
 )
-def test_what_can_not_be_read_is_skipped_with_the_reason(raw: bytes | None, reason: str) -> None:
+def test_unreadable_record_is_skipped_with_reason(raw: bytes | None, reason: str) -> None:
     with pytest.raises(Skipped) as skipped:
-        read(raw)
+        parse_record(raw)
 
     assert skipped.value.reason == reason
 
 
 @pytest.mark.parametrize("spoiled", ["items", "totals", "currency", "shipping_address", "email"])
 @pytest.mark.parametrize("value", [None, 7, [1], {"x": 1}])
-def test_a_spoiled_order_is_never_a_crash(spoiled: str, value: Any) -> None:
+def test_malformed_order_is_skipped(spoiled: str, value: Any) -> None:
     history = History()
     history.order("o1", user="ada")
     history.records[1]["data"][spoiled] = value
 
-    counted(history.records)
+    aggregate(history.records)
 
 
-def test_a_newer_version_is_left_for_who_knows_it() -> None:
+def test_newer_event_version_is_skipped() -> None:
     history = History()
-    record = history.say("orders", "order_confirmed", "o1", sale("o1", user="ada", cart="c"), version=2)
+    record = history.publish("orders", "order_confirmed", "o1", sale("o1", user="ada", cart="c"), version=2)
 
     with pytest.raises(Skipped) as skipped:
-        read(orjson.dumps(record))
+        parse_record(orjson.dumps(record))
 
     assert skipped.value.reason == "unknown_version"

@@ -1,4 +1,4 @@
-"""Sums in the shape that people read."""
+"""Presentation: sums of counters as the figures of the API, and customer segments."""
 
 from collections.abc import Iterable, Mapping
 from datetime import datetime
@@ -12,50 +12,52 @@ from services.chassis.common import money
 Sums = Mapping[str, int]
 
 
-def add_up(many: Iterable[Sums]) -> dict[str, int]:
-    """The sum of counters, field by field."""
+def add_up(counters: Iterable[Sums]) -> dict[str, int]:
+    """Add counters field by field."""
     total: dict[str, int] = {}
-    for fields in many:
+    for fields in counters:
         for field, amount in fields.items():
             total[field] = total.get(field, 0) + amount
     return total
 
 
 def net(sums: Sums) -> int:
+    """Net sales in minor units: gross less discounts and refunds."""
     return sums.get("g", 0) - sums.get("d", 0) - sums.get("r", 0)
 
 
 def spent(sums: Sums) -> int:
-    """What customers paid, tax and shipping included, and did not get back."""
+    """Amount paid by customers less refunds, tax and shipping included, in minor units."""
     return net(sums) + sums.get("x", 0) + sums.get("s", 0)
 
 
 def totals(sums: Sums, currency: str) -> dict[str, Any]:
-    """The T of the API."""
+    """The sums as `schemas.api.sales_figures.Totals`."""
     orders, gross, discounts = sums.get("o", 0), sums.get("g", 0), sums.get("d", 0)
 
-    def said(amount: int) -> dict[str, Any]:
+    def as_money(amount: int) -> dict[str, Any]:
         return money.json(amount, currency)
 
     return {
         "orders": orders,
         "units": sums.get("u", 0),
-        "gross": said(gross),
-        "discounts": said(discounts),
-        "refunds": said(sums.get("r", 0)),
-        "net": said(net(sums)),
-        "tax": said(sums.get("x", 0)),
-        "shipping": said(sums.get("s", 0)),
-        "average_order": said(round(Fraction(gross - discounts, orders)) if orders else 0),
+        "gross": as_money(gross),
+        "discounts": as_money(discounts),
+        "refunds": as_money(sums.get("r", 0)),
+        "net": as_money(net(sums)),
+        "tax": as_money(sums.get("x", 0)),
+        "shipping": as_money(sums.get("s", 0)),
+        "average_order": as_money(round(Fraction(gross - discounts, orders)) if orders else 0),
     }
 
 
 def rate(part: float, whole: float) -> float:
-    """A share, four decimals; 0 of nothing."""
+    """The ratio rounded to four decimals; 0 if `whole` is 0."""
     return round(part / whole, 4) if whole else 0.0
 
 
 def funnel(sums: Sums) -> dict[str, Any]:
+    """The sums as `schemas.api.session_figures.Funnel`."""
     steps, before = [], sums.get("s0", 0)
     first = before
     for number, name in enumerate(STEPS):
@@ -67,7 +69,7 @@ def funnel(sums: Sums) -> dict[str, Any]:
 
 
 def durations(sums: Sums, step: str) -> dict[str, Any]:
-    """Of a step of the delivery (`s` to ship, `d` to deliver): how many, the mean, percentiles, in hours."""
+    """Count, mean and percentiles in hours of a delivery step (`s` to ship, `d` to deliver)."""
     number = sums.get(f"{step}n", 0)
     if not number:
         return {"orders": 0, "average": None, "p50": None, "p90": None}
@@ -90,7 +92,7 @@ def _percentile(bins: list[tuple[int, int]], number: int, share: float) -> float
 
 
 def query(text: str, sums: Sums) -> dict[str, Any]:
-    """How a search query fares."""
+    """The sums of a search query as `schemas.api.session_figures.QueryFigures`."""
     searches, clicks, placed = sums.get("s", 0), sums.get("c", 0), sums.get("pn", 0)
     return {
         "query": text,
@@ -106,7 +108,7 @@ SEGMENTS: Final = ("champions", "loyal", "new", "promising", "at_risk", "lost")
 
 
 def segment(last: datetime, orders: int, now: datetime) -> str:
-    """Which kind of customer this is, by recency and frequency."""
+    """The segment of a customer, by recency (last order) and frequency (number of orders)."""
     days = (now - last).days
     if days > 180:
         return "lost"

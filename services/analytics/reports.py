@@ -1,4 +1,4 @@
-"""Reports from their definition to their result."""
+"""Report use cases: create, replace, list, run, and read the result."""
 
 from datetime import datetime
 from typing import Any
@@ -7,9 +7,9 @@ import structlog
 
 from schemas.api.reports import ReportFilters, ReportRequest
 from schemas.base import Caller
-from services.analytics.book.lines import report_rows
-from services.analytics.domain import reports
-from services.analytics.store import AnalyticsStore
+from services.analytics.domain import reports as report_rules
+from services.analytics.store.analytics_store import AnalyticsStore
+from services.analytics.store.order_lines import report_rows
 from services.chassis.common import ids
 from services.chassis.common.clock import rfc3339
 from services.chassis.common.errors import Forbidden, ValidationFailed
@@ -19,8 +19,8 @@ Document = dict[str, Any]
 log = structlog.get_logger()
 
 
-def owner(caller: Caller) -> str:
-    """Whose reports a caller has."""
+def owner_id(caller: Caller) -> str:
+    """The owner id of the caller's reports. Raises `Forbidden` unless an administrator or vendor."""
     if not caller.user_id or not (caller.is_admin or caller.is_vendor):
         raise Forbidden
     return caller.user_id
@@ -29,59 +29,60 @@ def owner(caller: Caller) -> str:
 def create(store: AnalyticsStore, report: ReportRequest, caller: Caller, now: datetime) -> Document:
     document = _definition(store, report, caller, now) | {
         "_id": ids.new_id(),
-        "owner_id": owner(caller),
+        "owner_id": owner_id(caller),
         "email": caller.email or "",
         "created_at": now,
         "last_run": None,
     }
     store.reports.add(document)
-    return shown(document)
+    return to_api(document)
 
 
 def replace(store: AnalyticsStore, report_id: str, report: ReportRequest, caller: Caller, now: datetime) -> Document:
     definition = _definition(store, report, caller, now)
-    return shown(store.reports.replace(report_id, owner(caller), definition))
+    return to_api(store.reports.replace(report_id, owner_id(caller), definition))
 
 
-def listed(store: AnalyticsStore, caller: Caller, paging: Paging) -> Document:
-    found = store.reports.list(owner(caller), paging)
-    return found | {"items": [shown(report) for report in found["items"]]}
+def list_reports(store: AnalyticsStore, caller: Caller, paging: Paging) -> Document:
+    page = store.reports.list(owner_id(caller), paging)
+    return page | {"items": [to_api(report) for report in page["items"]]}
 
 
 def run(store: AnalyticsStore, report: Document, currency: str, now: datetime) -> Document:
-    """Run a report now; how it stands afterwards."""
-    book = store.book
+    """Run a report now and store the result. Returns the updated report."""
+    dataset = store.dataset
     definition = ReportRequest.model_validate(report["definition"])
     if report["vendor"]:
-        definition = _only_own(definition, report["vendor"])
+        definition = _restrict_to_vendor(definition, report["vendor"])
     currency = definition.currency or currency
-    rows, truncated = report_rows(book, definition, reports.period_of(definition, book.calendar, now), currency)
-    result = {
-        "at": now, "currency": currency, "columns": reports.columns(definition), "rows": rows, "truncated": truncated,
-    }  # fmt: skip
-    store.reports.finish(report, result, reports.next_run(definition.schedule, book.calendar, now))
+    rows, truncated = report_rows(
+        dataset, definition, report_rules.period_of(definition, dataset.calendar, now), currency
+    )
+    columns = report_rules.columns(definition)
+    result = {"at": now, "currency": currency, "columns": columns, "rows": rows, "truncated": truncated}
+    store.reports.finish(report, result, report_rules.next_run(definition.schedule, dataset.calendar, now))
     log.info("report_finished", report_id=report["_id"], rows=len(rows))
-    return shown(store.reports.get(report["_id"], report["owner_id"]))
+    return to_api(store.reports.get(report["_id"], report["owner_id"]))
 
 
 def result(store: AnalyticsStore, report: Document) -> Document:
-    found = store.reports.result(report["_id"])
+    stored = store.reports.result(report["_id"])
     document = {
         "report_id": report["_id"],
         "name": report["name"],
-        "at": rfc3339(found["at"]),
-        "currency": found["currency"],
-        "columns": found["columns"],
-        "rows": found["rows"],
-        "truncated": found["truncated"],
+        "at": rfc3339(stored["at"]),
+        "currency": stored["currency"],
+        "columns": stored["columns"],
+        "rows": stored["rows"],
+        "truncated": stored["truncated"],
     }
     if report["format"] == "csv":
-        return {"format": "csv", "csv": reports.as_csv(found["columns"], found["rows"]), "result": document}
+        return {"format": "csv", "csv": report_rules.as_csv(stored["columns"], stored["rows"]), "result": document}
     return {"format": "json", "csv": None, "result": document}
 
 
-def shown(report: Document) -> Document:
-    """A report as the API shows it."""
+def to_api(report: Document) -> Document:
+    """The report as `schemas.api.reports.Report`."""
     last = report["last_run"]
     return {
         "id": report["_id"],
@@ -94,21 +95,21 @@ def shown(report: Document) -> Document:
 
 
 def _definition(store: AnalyticsStore, report: ReportRequest, caller: Caller, now: datetime) -> Document:
-    calendar = store.book.calendar
-    reports.check(report, calendar, now)
+    calendar = store.dataset.calendar
+    report_rules.check(report, calendar, now)
     vendor = None if caller.is_admin else caller.user_id
     if vendor and ("customer" in report.dimensions or report.filters.customer):
         field = "dimensions" if "customer" in report.dimensions else "filters.customer"
-        raise ValidationFailed.of(field, "customers are the shop's")
+        raise ValidationFailed.of(field, "is not available to vendors")
     return {
         "name": report.name,
         "definition": report.model_dump(mode="json", by_alias=True),
         "format": report.format,
         "vendor": vendor,
-        "next_run_at": reports.next_run(report.schedule, calendar, now),
+        "next_run_at": report_rules.next_run(report.schedule, calendar, now),
     }
 
 
-def _only_own(report: ReportRequest, vendor: str) -> ReportRequest:
+def _restrict_to_vendor(report: ReportRequest, vendor: str) -> ReportRequest:
     filters = ReportFilters(**report.filters.model_dump(exclude={"vendor"}), vendor=[vendor])
     return report.model_copy(update={"filters": filters})

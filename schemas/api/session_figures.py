@@ -1,4 +1,4 @@
-"""Figures of visits: how far they come, what they look for, what happens right now."""
+"""Replies of session figures: funnel, abandoned carts, searches, feature flags, live figures."""
 
 from typing import Literal
 
@@ -6,7 +6,7 @@ from schemas.base import Currency, Moment, Money, Schema
 
 
 class Step(Schema):
-    """How many visits came as far as this. `rate` of those that looked at something; `drop_off` of the step before."""
+    """Sessions that reached this stage. `rate`: share of the first stage; `drop_off`: loss from the stage before."""
 
     name: Literal["view", "cart", "checkout", "paid"]
     sessions: int
@@ -15,7 +15,7 @@ class Step(Schema):
 
 
 class Funnel(Schema):
-    """Orders that no visit is known of count as visits of their own."""
+    """The sessions by stage. Orders without a tracked session count as a session of their own."""
 
     steps: list[Step]
 
@@ -29,7 +29,7 @@ class LeftProduct(Schema):
 
 
 class AbandonedCarts(Schema):
-    """Visits that filled a cart and did not order; a visit of the last hour may still do."""
+    """Sessions that filled a cart without ordering; sessions active within the last hour are left out."""
 
     currency: Currency
     carts: int
@@ -59,8 +59,10 @@ class SearchFigures(Schema):
 
 
 class FlagValueFigures(Schema):
-    """A customer counts once a day (UTC) and value, a guest once. `ordered` and `paid`: of them, those who did after
-    they were shown it: the customer on that day, the guest whose flags went by the cart. `conversion`: paid of exposed.
+    """Figures of one value of a flag. `exposed`: customers, once per day (UTC), and guests, once.
+
+    `ordered` and `paid`: exposed customers who ordered later that day, and guests whose flags go by their cart.
+    `conversion`: `paid` divided by `exposed`.
     """
 
     value: str
@@ -71,7 +73,7 @@ class FlagValueFigures(Schema):
 
 
 class FlagFigures(Schema):
-    """A flag that is being tried out (variants, a rollout)."""
+    """Figures of a flag with variants or a rollout."""
 
     flag: str
     values: list[FlagValueFigures]
@@ -91,7 +93,7 @@ class LiveProduct(Schema):
 
 
 class Live(Schema):
-    """The last 60 minutes, the oldest first."""
+    """The last 60 minutes, oldest first."""
 
     minutes: list[LiveMinute]
     top_products: list[LiveProduct]
