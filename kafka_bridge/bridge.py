@@ -14,10 +14,11 @@ import amqp
 import structlog
 from confluent_kafka import KafkaError, KafkaException, Producer
 
-from kafka_bridge.records import HEADERS, NotAnEvent, record_of
+from kafka_bridge.records import NotAnEvent, record_of
 from kafka_bridge.settings import BridgeSettings
 from kafka_bridge.telemetry import DEAD, IN_FLIGHT, LAG_SECONDS, RECORDS
 from kafka_bridge.topics import ensure_topics
+from schemas.events.kafka import record_headers
 from services.chassis.common import clock
 from services.chassis.messaging.queues import bridge_queue, dead_queue, event_exchange, intake_queue, make
 from services.chassis.messaging.transport import BROKER_ERRORS, connect
@@ -142,7 +143,7 @@ class Bridge:
         try:
             self._hand_over(
                 lambda: self._producer.produce(
-                    record.topic, record.value, record.key, headers=list(HEADERS), on_delivery=delivered
+                    record.topic, record.value, record.key, headers=record_headers(), on_delivery=delivered
                 )
             )
         except KafkaException as refused:

@@ -10,8 +10,6 @@ import orjson
 
 from schemas.events.base import OTHER_TOPIC, TOPICS
 
-HEADERS: list[tuple[str, str | bytes | None]] = [("content-type", b"application/cloudevents+json; charset=UTF-8")]
-
 
 class NotAnEvent(ValueError):
     """The message is not a CloudEvents envelope: no topic can be told for it."""

@@ -90,6 +90,12 @@ def cart_id() -> str | None:
     return _header("HTTP_X_CART_ID", "X-Cart-Id", _CART_ID)
 
 
+def valid_cart_id() -> str | None:
+    """The guest's cart, or None if the header is missing or malformed: for routes that do without a cart."""
+    sent = request.environ.get("HTTP_X_CART_ID")
+    return sent if sent and _CART_ID.fullmatch(sent) else None
+
+
 def order_key() -> str | None:
     """The guest's key to an order, by the header `X-Order-Key`; one that can't be ours opens nothing."""
     sent = request.environ.get("HTTP_X_ORDER_KEY")

@@ -10,7 +10,7 @@ from gateway_flask.middleware.authentication import Who
 from gateway_flask.middleware.request_context import cart_id, current_request, idempotency, user_id
 from gateway_flask.openapi.endpoints import Api
 from gateway_flask.rpc.calls import call
-from gateway_flask.tracking import producer
+from gateway_flask.tracking import behaviour
 from schemas.api.auth import (
     ChangePasswordRequest,
     ForgotRequest,
@@ -124,7 +124,7 @@ def me() -> Response:
 
 def _take_along(signed_in: dict[str, Any]) -> None:
     """A convenience: that the cart can't be had now keeps nobody from signing in. So for the visit."""
-    producer.identify_session(signed_in["user"]["id"])
+    behaviour.identify_session(signed_in["user"]["id"])
     cart = cart_id()
     if cart is None:
         return

@@ -9,7 +9,7 @@ from gateway_flask.middleware.request_context import caller, cart_id, current_re
 from gateway_flask.openapi.endpoints import Api
 from gateway_flask.routes.paths import FlagPath, SettingPath
 from gateway_flask.rpc.calls import call
-from gateway_flask.tracking.exposures import expose
+from gateway_flask.tracking.exposures import record_exposures
 from schemas.api.config import (
     FlagQuery,
     FlagState,
@@ -34,7 +34,7 @@ def get_flags(query: FlagQuery) -> Response:
     vendor = who.user_id if "VENDOR" in who.roles else None
     subject = Subject(key, who.user_id, frozenset(who.roles), query.country, vendor)
     values = config.all_flags(subject)
-    expose(values, subject)
+    record_exposures(values, subject)
     return ok({"flags": values}, "Flags")
 
 

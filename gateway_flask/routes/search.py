@@ -10,7 +10,7 @@ from gateway_flask.middleware.authentication import Who
 from gateway_flask.middleware.request_context import caller
 from gateway_flask.openapi.endpoints import Api
 from gateway_flask.rpc.calls import call
-from gateway_flask.tracking.producer import track
+from gateway_flask.tracking import behaviour
 from schemas.api.search import (
     LONGEST_BEGINNING,
     Preview,
@@ -40,8 +40,9 @@ def search(query: SearchQuery) -> Response:
     if query.page == 1:
         took = 1000 * (time.perf_counter() - begun)
         filters = query.model_dump(exclude_defaults=True, exclude={"q", "limit", "facets", "session_id"})
-        said = {"query": query.q, "results": reply["total"], "session_id": query.session_id, "filters": filters}
-        track([{"type": "search_performed", **said, "took_ms": round(took, 1)}])
+        behaviour.record_search(
+            query.session_id, query=query.q, results=reply["total"], filters=filters, took_ms=round(took, 1)
+        )
     return found(reply, "Found")
 
 

@@ -25,6 +25,8 @@ class Client(Protocol):
         **kwargs: Any,
     ) -> Any: ...
 
+    def cast(self, service: str, method: str, /, *, context: dict[str, Any] | None = None, **kwargs: Any) -> None: ...
+
 
 class _Lazy:
     """Makes the client when it is first needed, once."""
@@ -70,3 +72,14 @@ def call(service: str, method: str, /, *, deadline: float | None = None, **argum
         if presence.look(service):
             raise
         raise ServiceUnavailable(f"The service {service} is not running at the moment") from None
+
+
+def cast(service: str, method: str, /, **arguments: Any) -> None:
+    """Send a request to a service on behalf of the request in work, without waiting for its reply.
+
+    Raises `ServiceUnavailable` when the service is known to be away or the broker is not connected.
+    """
+    extensions = current_app.extensions
+    extensions["presence"].check(service)
+    visit = g.get("request_context")
+    extensions["rpc"].get().cast(service, method, context=visit.context() if visit else None, **arguments)

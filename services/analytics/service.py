@@ -5,10 +5,12 @@ from typing import Any, Final
 
 from schemas.api.analytics import CohortQuery, CurrencyQuery, PeriodQuery, SalesQuery, TopQuery
 from schemas.api.reports import ReportQuery, ReportRequest
+from schemas.api.tracking import ObservedEvent, Tracked, TrackRequest
 from schemas.base import Caller, Id
-from services.analytics import reports
+from services.analytics import reports, tracking
 from services.analytics.figures import customers, live, operations, sales, sessions
 from services.analytics.figures.figure_context import FigureContext
+from services.analytics.providers.behaviour_producer import BehaviourEvents
 from services.analytics.settings import AnalyticsSettings
 from services.analytics.store.analytics_store import AnalyticsStore
 from services.chassis.common import clock
@@ -29,6 +31,7 @@ class AnalyticsService(Service):
     name = "analytics"
     store = Mongo(AnalyticsStore)
     settings = Configured(AnalyticsSettings)
+    behaviour = BehaviourEvents()
 
     # ---- figures -------------------------------------------------------------------------------------------------
 
@@ -140,6 +143,18 @@ class AnalyticsService(Service):
         now = clock.now()
         while (report := self.store.reports.claim_due(now)) is not None:
             reports.run(self.store, report, self.settings.report_currency, now)
+
+    # ---- behaviour tracking --------------------------------------------------------------------------------------
+
+    @rpc
+    def track_events(self, request: TrackRequest, caller: Caller, cart_id: str | None = None) -> Tracked:
+        """Write the events of a visitor to Kafka. Open to everybody; invalid events are listed in the reply."""
+        return tracking.track(self.behaviour, request, caller, cart_id, clock.now())
+
+    @rpc
+    def record_events(self, events: list[ObservedEvent]) -> None:
+        """Write events that the gateway has observed to Kafka."""
+        tracking.record(self.behaviour, events, clock.now())
 
     # ---- published rankings --------------------------------------------------------------------------------------
 

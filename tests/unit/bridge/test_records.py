@@ -8,8 +8,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from kafka_bridge.bridge import SOURCES
-from kafka_bridge.records import HEADERS, NotAnEvent, record_of
+from kafka_bridge.records import NotAnEvent, record_of
 from kafka_bridge.topics import ALL_TOPICS
+from schemas.events.kafka import record_headers
 from services.chassis.runtime.registry import SERVICES
 
 
@@ -43,7 +44,7 @@ def test_the_key_is_the_aggregate_and_the_value_what_came_byte_for_byte() -> Non
 
 
 def test_records_say_that_they_are_cloud_events() -> None:
-    assert HEADERS == [("content-type", b"application/cloudevents+json; charset=UTF-8")]
+    assert record_headers() == [("content-type", b"application/cloudevents+json; charset=UTF-8")]
 
 
 def test_every_service_is_heard() -> None:
