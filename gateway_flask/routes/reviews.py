@@ -1,4 +1,4 @@
-"""What customers think of products."""
+"""Routes of reviews: reading, writing, votes, abuse reports, moderation."""
 
 from typing import Any
 
@@ -26,18 +26,18 @@ from schemas.api.reviews import (
     Votes,
 )
 
-api = Api("reviews", "Reviews", "What customers think of products, votes on it, and moderation.")
+api = Api("reviews", "Reviews", "Product reviews, votes, abuse reports and moderation.")
 
 
 @api.get("/products/<string:id>/reviews", reply=Review, many=True, who=Who.ANYONE)
 def list_reviews(path: ProductPath, query: ReviewQuery) -> Response:
-    """A product's approved reviews."""
+    """List a product's approved reviews."""
     return listing(call("reviews", "list_reviews", product=path.id, query=query.model_dump()), "Reviews")
 
 
 @api.post("/products/<string:id>/reviews", reply=Review, statuses=(201,), who=Who.SIGNED_IN, key="may")
 def submit_review(path: ProductPath, body: ReviewWrite) -> Response:
-    """Review a product, once. Who bought it is marked `verified`; what the shop's rules don't let pass waits."""
+    """Create a review of a product, once per customer. Reviews of buyers are `verified`; others may be pending."""
     review = call(
         "reviews",
         "submit",
@@ -52,68 +52,68 @@ def submit_review(path: ProductPath, body: ReviewWrite) -> Response:
 
 @api.get("/reviews", reply=Review, many=True, who=Who.SIGNED_IN)
 def list_all_reviews(query: ReviewsQuery) -> Response:
-    """The own reviews in every status; everybody's for an administrator."""
+    """List the caller's reviews in every status; administrators get all reviews."""
     return listing(call("reviews", "list_all", query=query.model_dump(), caller=caller()), "Reviews")
 
 
 @api.post("/reviews/import", reply=ReviewImportReport, who=Who.ADMIN)
 def import_reviews(body: ImportReviews) -> Response:
-    """Take reviews over from another shop. Again: nothing changes."""
+    """Import reviews of another shop; idempotent."""
     rows = body.model_dump(mode="json")["reviews"]
     return ok(call("reviews", "import_reviews", reviews=rows, caller=caller(), deadline=30.0), "Reviews imported")
 
 
 @api.get("/reviews/rules", reply=ReviewRules, who=Who.ADMIN)
 def get_review_rules() -> Response:
-    """Which reviews are seen without anybody looking at them first."""
+    """Get the moderation rules."""
     return ok(call("reviews", "rules"), "Rules")
 
 
 @api.put("/reviews/rules", reply=ReviewRules, who=Who.ADMIN)
 def put_review_rules(body: ReviewRules) -> Response:
-    """Set the rules, from now on: what waits already goes on waiting."""
+    """Replace the moderation rules; pending reviews stay pending."""
     return ok(call("reviews", "set_rules", rules=body.model_dump(), caller=caller()), "Rules set")
 
 
 @api.get("/reviews/<string:id>", reply=Review, who=Who.GUEST)
 def get_review(path: IdPath) -> Response:
-    """A review: an approved one, or an own one."""
+    """Get a review: an approved one or the caller's own."""
     return _of("get_review", path, "Review")
 
 
 @api.patch("/reviews/<string:id>", reply=Review, who=Who.SIGNED_IN)
 def edit_review(path: IdPath, body: ReviewPatch) -> Response:
-    """Change the own review; it is judged anew."""
+    """Change the caller's review; its status is determined anew."""
     return _of("edit", path, "Review changed", patch=body.model_dump(exclude_unset=True))
 
 
 @api.delete("/reviews/<string:id>", reply=None, who=Who.SIGNED_IN)
 def delete_review(path: IdPath) -> Response:
-    """Delete the own review; an administrator any."""
+    """Delete the caller's review; administrators delete any."""
     return _of("delete", path, "Review deleted")
 
 
 @api.post("/reviews/<string:id>/vote", reply=Votes, who=Who.SIGNED_IN)
 def vote_on_review(path: IdPath, body: Vote) -> Response:
-    """Say whether a review helped; a second vote replaces the first."""
+    """Vote on whether a review was helpful; a second vote replaces the first."""
     return _of("vote", path, "Vote counted", helpful=body.helpful)
 
 
 @api.post("/reviews/<string:id>/report", reply=None, who=Who.SIGNED_IN)
 def report_review(path: IdPath, body: Report) -> Response:
-    """Say that a review should be looked at."""
+    """Report a review for moderation."""
     return _of("report", path, "Thank you, we will look at it", reason=body.reason)
 
 
 @api.post("/reviews/<string:id>/reply", reply=Review, who=Who.VENDOR)
 def reply_to_review(path: IdPath, body: ReplyWrite) -> Response:
-    """Answer a review of an own product; an administrator any."""
+    """Reply to a review of the caller's product; administrators reply to any."""
     return _of("reply", path, "Reply saved", text=body.text)
 
 
 @api.post("/reviews/<string:id>/moderate", reply=Review, who=Who.ADMIN)
 def moderate_review(path: IdPath, body: Moderation) -> Response:
-    """Approve a review, reject it with a reason, or have it wait."""
+    """Approve a review, reject it with a reason, or set it to pending."""
     return _of("moderate", path, "Review moderated", moderation=body.model_dump())
 
 

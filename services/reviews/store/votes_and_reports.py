@@ -1,4 +1,4 @@
-"""What others make of a review: votes, one for each, which may change; reports."""
+"""Votes on reviews and abuse reports."""
 
 from datetime import datetime
 from typing import Any
@@ -10,18 +10,18 @@ from pymongo.errors import DuplicateKeyError
 from schemas.base import Caller
 from services.chassis.common.errors import Conflict, NotFound, ServiceUnavailable
 from services.chassis.stores.mongo import MongoStore
-from services.reviews.domain import WAITS_FOR, Document, is_author, vote_step
-from services.reviews.store.writing import Writing
+from services.reviews.domain import PENDING_REASONS, Document, is_author, vote_change
+from services.reviews.store.reviews import ReviewWriter
 
-ATTEMPTS = 5
+MAX_ATTEMPTS = 5
 
 
-class Voicing:
-    """The collections `votes` and `reports`: one document for each person and review."""
+class VotesAndReports:
+    """The collections `votes` and `reports`: one document per person and review."""
 
-    def __init__(self, store: MongoStore, writing: Writing) -> None:
+    def __init__(self, store: MongoStore, writer: ReviewWriter) -> None:
         self.store = store
-        self.writing = writing
+        self.writer = writer
         self.reviews = store.db["reviews"]
         self.votes = store.db["votes"]
         self.reports = store.db["reports"]
@@ -31,7 +31,7 @@ class Voicing:
         self.reports.create_index("review_id", name="review")
 
     def vote(self, review_id: str, helpful: bool, caller: Caller) -> Document:
-        """Count a vote, or the change of one. Raises `NotFound`, `Conflict` for the own review."""
+        """Store a vote or its change; returns the counts. Raises `NotFound`, `Conflict` for the author."""
 
         def work(session: ClientSession) -> Document:
             self._check(session, review_id, caller, "vote on")
@@ -42,24 +42,24 @@ class Voicing:
                 return_document=ReturnDocument.BEFORE,
                 session=session,
             )
-            step = vote_step(before["helpful"] if before else None, helpful)
+            step = vote_change(before["helpful"] if before else None, helpful)
             update = {"$inc": step} if step else {"$set": {"_id": review_id}}
-            counted: Any = self.reviews.find_one_and_update(
+            review: Any = self.reviews.find_one_and_update(
                 {"_id": review_id}, update, return_document=ReturnDocument.AFTER, session=session
             )
-            return {"helpful": counted["helpful"], "not_helpful": counted["not_helpful"]}
+            return {"helpful": review["helpful"], "not_helpful": review["not_helpful"]}
 
-        for _ in range(ATTEMPTS):
+        for _ in range(MAX_ATTEMPTS):
             try:
                 return self.store.in_transaction(work)
             except DuplicateKeyError:
-                continue  # the same person, twice at the same moment
-        raise ServiceUnavailable("This review is being voted on by many at the moment")
+                continue  # concurrent requests of the same person
+        raise ServiceUnavailable("Too many concurrent votes on this review")
 
     def report(self, review_id: str, reason: str, caller: Caller, now: datetime) -> None:
-        """Note somebody's report, once; enough of them make the review wait for an administrator.
+        """Store a person's report, once. `hide_after_reports` reports set the review to pending.
 
-        Raises `NotFound`, `Conflict` for the own review.
+        Raises `NotFound`, `Conflict` for the author.
         """
 
         def change(before: Document, session: ClientSession) -> Document:
@@ -70,22 +70,22 @@ class Voicing:
             report = {"_id": key, "review_id": review_id, "reason": reason, "at": now}
             self.reports.insert_one(report, session=session)
             after = before | {"reports": before["reports"] + 1}
-            limit = self.writing.knowing.rules(session).hide_after_reports
+            limit = self.writer.reference_data.rules(session).hide_after_reports
             if limit and after["reports"] >= limit and not after["moderated"] and after["status"] == "approved":
-                after |= {"status": "pending", "reason": WAITS_FOR["reports"]}
+                after |= {"status": "pending", "reason": PENDING_REASONS["reports"]}
             return after
 
-        for _ in range(ATTEMPTS):
+        for _ in range(MAX_ATTEMPTS):
             try:
-                self.writing.change(review_id, change)
+                self.writer.change(review_id, change)
                 return
             except DuplicateKeyError:
                 continue
-        raise ServiceUnavailable("This review is being reported by many at the moment")
+        raise ServiceUnavailable("Too many concurrent reports of this review")
 
-    def _check(self, session: ClientSession, review_id: str, caller: Caller, what: str) -> None:
+    def _check(self, session: ClientSession, review_id: str, caller: Caller, action: str) -> None:
         review = self.reviews.find_one({"_id": review_id}, {"customer_id": 1, "status": 1}, session=session)
         if review is None or (review["status"] != "approved" and not is_author(review, caller)):
             raise NotFound("There is no such review")
         if is_author(review, caller):
-            raise Conflict(f"One can't {what} one's own review")
+            raise Conflict(f"Authors cannot {action} their own review")

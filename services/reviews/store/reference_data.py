@@ -1,6 +1,6 @@
-"""What reviews have heard of others: products and whose they are, who bought what, whose pictures there are; the rules.
+"""Reference data: products, purchases and pictures from other services' events, and the moderation rules.
 
-Each is kept so that an event that comes twice, late or out of order changes nothing that is not so.
+All updates are idempotent and independent of the order of events.
 """
 
 from collections.abc import Iterable, Sequence
@@ -20,7 +20,7 @@ from services.reviews.domain import Document
 RULES = "rules"
 
 
-class Knowing:
+class ReferenceData:
     """The collections `products`, `purchases`, `pictures` and `settings`."""
 
     def __init__(self, store: MongoStore) -> None:
@@ -35,79 +35,85 @@ class Knowing:
 
     # ---- products ------------------------------------------------------------------------------------------------
 
-    def learn_product(self, product_id: str, facts: Document, sequence: int) -> None:
-        """Believe what is said of a product unless we know something newer.
+    def store_product(self, product_id: str, fields: Document, sequence: int) -> None:
+        """Store a product unless a newer version is stored.
 
-        `facts`: slug, title, vendor_id, on_offer.
+        `fields`: slug, title, vendor_id, on_offer.
         """
-        with suppress(DuplicateKeyError):  # a newer one is known
+        with suppress(DuplicateKeyError):  # a newer version is stored
             self.products.update_one(
                 {"_id": product_id, "sequence": {"$lt": sequence}},
-                {"$set": {**facts, "sequence": sequence}},
+                {"$set": {**fields, "sequence": sequence}},
                 upsert=True,
             )
 
     def product(self, id_or_slug: str) -> Document | None:
-        """A product that we have heard of. A slug names the newest on offer: a deleted one's may be taken."""
+        """A stored product. A slug selects the newest one on offer, since slugs of deleted products can be reused."""
         if is_id(id_or_slug):
             return self.products.find_one({"_id": id_or_slug})
         return self.products.find_one({"slug": id_or_slug}, sort=[("on_offer", -1), ("_id", -1)])
 
     # ---- purchases -----------------------------------------------------------------------------------------------
 
-    def bought(self, customer_id: str, order_id: str, products: Iterable[str]) -> list[str]:
-        """Note an order's products; returns those that now count as bought and did not before."""
-        return self._note(customer_id, order_id, products, "orders", now=True)
+    def add_purchases(self, customer_id: str, order_id: str, products: Iterable[str]) -> list[str]:
+        """Add an order's products; returns those that count as bought now."""
+        return self._update_purchases(customer_id, order_id, products, "orders", now=True)
 
-    def undone(self, customer_id: str, order_id: str, products: Iterable[str]) -> list[str]:
-        """Note that an order was cancelled, even before we hear of it; returns what no longer counts as bought."""
-        return self._note(customer_id, order_id, products, "cancelled", now=False)
+    def cancel_purchases(self, customer_id: str, order_id: str, products: Iterable[str]) -> list[str]:
+        """Mark an order as cancelled, even before it is known; returns the products that no longer count as bought."""
+        return self._update_purchases(customer_id, order_id, products, "cancelled", now=False)
 
     def has_bought(self, customer_id: str, product_id: str, session: ClientSession) -> bool:
-        """Whether an order of theirs that stands has the product.
+        """Whether the customer has a valid order with the product.
 
-        The record is touched, so that a purchase which is noted at the same moment finds the review afterwards.
+        Also touches the record, so that a purchase stored at the same time conflicts and finds the review afterwards.
         """
-        found: Any = self.purchases.find_one_and_update(
+        purchase: Any = self.purchases.find_one_and_update(
             {"_id": f"{customer_id}:{product_id}"},
             {"$inc": {"touched": 1}, "$setOnInsert": {"orders": [], "cancelled": []}},
             upsert=True,
             return_document=True,
             session=session,
         )
-        return _stands(found)
+        return _is_valid(purchase)
 
-    def _note(self, customer_id: str, order_id: str, products: Iterable[str], field: str, now: bool) -> list[str]:
+    def _update_purchases(
+        self, customer_id: str, order_id: str, products: Iterable[str], field: str, now: bool
+    ) -> list[str]:
         ids = sorted(set(products))
         keys = {f"{customer_id}:{product_id}": product_id for product_id in ids}
         self.purchases.bulk_write(
             [UpdateOne({"_id": key}, {"$addToSet": {field: order_id}}, upsert=True) for key in keys], ordered=False
         )
-        found = self.purchases.find({"_id": {"$in": list(keys)}})
-        return [keys[purchase["_id"]] for purchase in found if _stands(purchase) is now]
+        purchases = self.purchases.find({"_id": {"$in": list(keys)}})
+        return [keys[purchase["_id"]] for purchase in purchases if _is_valid(purchase) is now]
 
     # ---- pictures ------------------------------------------------------------------------------------------------
 
-    def learn_picture(self, file_id: str, owner_id: str | None) -> None:
+    def store_picture(self, file_id: str, owner_id: str | None) -> None:
+        """Store the owner of a picture."""
         self.pictures.update_one({"_id": file_id}, {"$setOnInsert": {"owner_id": owner_id}}, upsert=True)
 
-    def forget_picture(self, file_id: str) -> None:
-        """What is gone stays gone, even if we hear later that it came."""
+    def delete_picture(self, file_id: str) -> None:
+        """Mark a picture as deleted; a late `file_stored` does not restore it."""
         self.pictures.update_one({"_id": file_id}, {"$set": {"owner_id": None}}, upsert=True)
 
-    def strangers(self, images: Sequence[str], caller: Caller) -> list[str]:
-        """Those of the pictures that are not the caller's."""
+    def foreign_pictures(self, images: Sequence[str], caller: Caller) -> list[str]:
+        """The pictures that do not belong to the caller."""
         own = self.pictures.find({"_id": {"$in": list(images)}, "owner_id": caller.user_id}, {"_id": 1})
-        mine = {picture["_id"] for picture in own}
-        return [image for image in images if image not in mine]
+        own_ids = {picture["_id"] for picture in own}
+        return [image for image in images if image not in own_ids]
 
     # ---- rules ---------------------------------------------------------------------------------------------------
 
     def rules(self, session: ClientSession | None = None) -> ReviewRules:
-        found = self.settings.find_one({"_id": RULES}, {"_id": 0}, session=session)
-        return ReviewRules.model_validate(found or {})
+        """The moderation rules in force."""
+        rules = self.settings.find_one({"_id": RULES}, {"_id": 0}, session=session)
+        return ReviewRules.model_validate(rules or {})
 
     def set_rules(self, rules: ReviewRules) -> None:
+        """Replace the moderation rules."""
+
         def work(session: ClientSession) -> None:
             before = self.rules(session)
             self.settings.replace_one({"_id": RULES}, rules.model_dump(), upsert=True, session=session)
@@ -116,5 +122,5 @@ class Knowing:
         self.store.in_transaction(work)
 
 
-def _stands(purchase: dict[str, Any]) -> bool:
+def _is_valid(purchase: dict[str, Any]) -> bool:
     return bool(set(purchase.get("orders", [])) - set(purchase.get("cancelled", [])))

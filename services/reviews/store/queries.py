@@ -1,4 +1,4 @@
-"""Reading reviews: each list is one indexed query."""
+"""Read queries on reviews; each list is one indexed query."""
 
 from typing import Any, Final
 
@@ -17,8 +17,8 @@ SORTS: Final[dict[str, tuple[str, int]]] = {
 }
 
 
-class Reading:
-    """The collection `reviews`."""
+class ReviewQueries:
+    """Read queries on the collection `reviews`."""
 
     def __init__(self, reviews: Collection[Document]) -> None:
         self.reviews = reviews
@@ -33,8 +33,8 @@ class Reading:
             [("reports", -1), ("_id", -1)], name="reported", partialFilterExpression={"reports": {"$gt": 0}}
         )
 
-    def of_product(self, product_id: str, query: ReviewQuery, rated: Document) -> tuple[list[Document], int]:
-        """A page of a product's approved reviews, and how many there are. `rated` is what its rating says."""
+    def of_product(self, product_id: str, query: ReviewQuery, rating: Document) -> tuple[list[Document], int]:
+        """A page of a product's approved reviews and their total number, taken from `rating` where possible."""
         condition: dict[str, Any] = {"product_id": product_id, "status": "approved"}
         if query.rating is not None:
             condition["rating"] = query.rating
@@ -43,22 +43,22 @@ class Reading:
         if query.with_images is not None:
             condition["images.0"] = {"$exists": query.with_images}
         field, direction = SORTS[query.sort]
-        found = (
+        cursor = (
             self.reviews.find(condition)
             .sort([(field, direction), ("_id", direction)])
             .skip((query.page - 1) * query.limit)
             .limit(query.limit)
         )
-        plain = query.verified is None and query.with_images is None
+        counted_by_rating = query.verified is None and query.with_images is None
         total = (
-            (rated["histogram"][str(query.rating)] if query.rating else rated["count"])
-            if plain
+            (rating["histogram"][str(query.rating)] if query.rating else rating["count"])
+            if counted_by_rating
             else self.reviews.count_documents(condition)
         )
-        return list(found), total
+        return list(cursor), total
 
     def all(self, query: ReviewsQuery, customer_id: str | None) -> Document:
-        """A page of one customer's reviews, or of everybody's, the newest first; `items` are as they are stored."""
+        """A page of one customer's or all reviews, the newest first; `items` are stored documents."""
         condition: dict[str, Any] = {}
         if customer_id is not None:
             condition["customer_id"] = customer_id
@@ -69,12 +69,12 @@ class Reading:
         if query.reported:
             condition["reports"] = {"$gt": 0}
         paging = Paging(query.page, query.limit)
-        found = self.reviews.find(condition).sort("_id", -1).skip(paging.offset).limit(paging.limit)
-        return page(list(found), self.reviews.count_documents(condition), paging)
+        cursor = self.reviews.find(condition).sort("_id", -1).skip(paging.offset).limit(paging.limit)
+        return page(list(cursor), self.reviews.count_documents(condition), paging)
 
     def get(self, review_id: str) -> Document:
-        """One stored review. Raises `NotFound`."""
-        found = self.reviews.find_one({"_id": review_id})
-        if found is None:
+        """A stored review. Raises `NotFound`."""
+        review = self.reviews.find_one({"_id": review_id})
+        if review is None:
             raise NotFound("There is no such review")
-        return found
+        return review

@@ -1,4 +1,4 @@
-"""Writing reviews: the review, its product's rating and what is said of it, in one transaction each."""
+"""Changes of reviews: review, rating and events in one transaction each."""
 
 from collections.abc import Callable, Sequence
 from datetime import datetime
@@ -14,23 +14,31 @@ from schemas.events.reviews import ReviewPublished, ReviewRejected, ReviewSubmit
 from services.chassis.common.errors import Conflict, NotFound, ServiceUnavailable
 from services.chassis.common.ids import new_id
 from services.chassis.stores.mongo import MongoStore
-from services.reviews.domain import WAITS_FOR, Document, is_author, judge, public_name, rating_step, shown
-from services.reviews.store.knowing import Knowing
+from services.reviews.domain import (
+    PENDING_REASONS,
+    Document,
+    initial_status,
+    is_author,
+    public_name,
+    rating_change,
+    to_api,
+)
 from services.reviews.store.ratings import Ratings
+from services.reviews.store.reference_data import ReferenceData
 
-ATTEMPTS = 5
+MAX_ATTEMPTS = 5
 Change = Callable[[Document, ClientSession], Document]
-"""What a review is after a change; what it returns equals what it got when nothing changes."""
+"""Returns the changed review, or the same object if nothing changes."""
 
 
-class Writing:
-    """The collection `reviews`, as its authors and administrators see it."""
+class ReviewWriter:
+    """Write access to the collection `reviews` for authors and administrators."""
 
-    def __init__(self, store: MongoStore, ratings: Ratings, knowing: Knowing) -> None:
+    def __init__(self, store: MongoStore, ratings: Ratings, reference_data: ReferenceData) -> None:
         self.store = store
         self.reviews = store.db["reviews"]
         self.ratings = ratings
-        self.knowing = knowing
+        self.reference_data = reference_data
 
     def submit(
         self,
@@ -41,26 +49,26 @@ class Writing:
         now: datetime,
         idempotency: Idempotency | None,
     ) -> Document:
-        """A customer's one review of a product. Raises `Conflict` for a second one."""
+        """Create a customer's review of a product. Raises `Conflict` if there is one."""
 
         def work(session: ClientSession) -> Document:
             if (replay := self.store.claim(session, idempotency)) is not None:
                 return dict(replay)
-            verified = self.knowing.has_bought(str(caller.user_id), product["_id"], session)
+            verified = self.reference_data.has_bought(str(caller.user_id), product["_id"], session)
             document = _new(product["_id"], str(caller.user_id), public_name(author), now)
             document |= review.model_dump() | {"email": caller.email, "verified": verified}
-            document["status"], document["reason"] = self._judged(document, session)
+            document["status"], document["reason"] = self._status_of(document, session)
             self.reviews.insert_one(document, session=session)
-            self._say_submitted(session, document)
-            self._settle(session, None, document)
-            view = shown(document, caller)
+            self._emit_submitted(session, document)
+            self._apply_effects(session, None, document)
+            view = to_api(document, caller)
             self.store.remember(session, idempotency, view)
             return view
 
-        return self._once(work, "You have reviewed this product: change that review")
+        return self._retry_duplicates(work, "You have already reviewed this product: change that review")
 
     def edit(self, review_id: str, patch: ReviewPatch, caller: Caller, now: datetime) -> Document:
-        """The author's change; the review is judged anew. Raises `NotFound` for somebody else's."""
+        """Change the caller's review; its status is determined anew. Raises `NotFound` for others' reviews."""
 
         def change(before: Document, session: ClientSession) -> Document:
             _check_author(before, caller)
@@ -68,14 +76,14 @@ class Writing:
             if all(after[name] == before[name] for name in ("rating", "title", "text", "images")):
                 return before
             after |= {"moderated": False}
-            after["status"], after["reason"] = self._judged(after, session)
-            self._say_submitted(session, after)
+            after["status"], after["reason"] = self._status_of(after, session)
+            self._emit_submitted(session, after)
             return after
 
-        return shown(self.change(review_id, change), caller)
+        return to_api(self.change(review_id, change), caller)
 
     def delete(self, review_id: str, caller: Caller) -> None:
-        """The author's wish, or an administrator's. Raises `NotFound`."""
+        """Delete the caller's review; administrators delete any. Raises `NotFound`."""
 
         def work(session: ClientSession) -> None:
             before = self.reviews.find_one_and_delete({"_id": review_id}, session=session)
@@ -83,80 +91,82 @@ class Writing:
                 raise NotFound("There is no such review")
             for name in ("votes", "reports"):
                 self.store.db[name].delete_many({"review_id": review_id}, session=session)
-            self._settle(session, before, None)
+            self._apply_effects(session, before, None)
             if not is_author(before, caller):
-                self.store.audit(session, "review.delete", ("review", review_id), before=_told(before))
+                self.store.audit(session, "review.delete", ("review", review_id), before=_audited_fields(before))
 
         self.store.in_transaction(work)
 
-    def moderate(self, review_id: str, word: Moderation, now: datetime) -> Document:
-        """An administrator's word; it stands until the author changes the review. Raises `NotFound`."""
+    def moderate(self, review_id: str, moderation: Moderation, now: datetime) -> Document:
+        """Set the status by an administrator; valid until the author changes the review. Raises `NotFound`."""
 
         def change(before: Document, session: ClientSession) -> Document:
-            after = before | {"status": word.status, "reason": word.reason, "moderated": True}
+            after = before | {"status": moderation.status, "reason": moderation.reason, "moderated": True}
             if after == before:
                 return before
-            self.store.audit(session, "review.moderate", ("review", review_id), _told(before), _told(after))
+            self.store.audit(
+                session, "review.moderate", ("review", review_id), _audited_fields(before), _audited_fields(after)
+            )
             return after | {"updated_at": now}
 
         return self.change(review_id, change)
 
     def reply(self, review_id: str, reply: Document) -> Document:
-        """What the vendor answers; a second answer replaces the first. Raises `NotFound`."""
+        """Store the vendor's reply, replacing an earlier one. Raises `NotFound`."""
 
         def change(before: Document, session: ClientSession) -> Document:
-            told = {"reply": (before.get("reply") or {}).get("text")}
-            self.store.audit(session, "review.reply", ("review", review_id), told, {"reply": reply["text"]})
+            previous = {"reply": (before.get("reply") or {}).get("text")}
+            self.store.audit(session, "review.reply", ("review", review_id), previous, {"reply": reply["text"]})
             return before | {"reply": reply}
 
         return self.change(review_id, change)
 
     def verify(self, customer_id: str, products: Sequence[str], verified: bool) -> None:
-        """Somebody's purchase of these has become known, or was undone: their reviews say so, and are judged anew."""
-        found = self.reviews.find(
+        """Set `verified` of the customer's reviews of these products and determine their status anew."""
+        reviews = self.reviews.find(
             {"customer_id": customer_id, "product_id": {"$in": list(products)}, "verified": not verified}, {"_id": 1}
         )
 
         def change(before: Document, session: ClientSession) -> Document:
             after = before | {"verified": verified}
-            if not before["moderated"] and before["reason"] != WAITS_FOR["reports"]:
-                after["status"], after["reason"] = self._judged(after, session)
+            if not before["moderated"] and before["reason"] != PENDING_REASONS["reports"]:
+                after["status"], after["reason"] = self._status_of(after, session)
             return after
 
-        for review in found:
+        for review in reviews:
             self.change(review["_id"], change, missing_ok=True)
 
-    def bring(self, rows: Sequence[ImportReview], now: datetime) -> dict[str, int]:
-        """Reviews of another shop, approved as they are; those that are here already stay as they are."""
+    def import_reviews(self, rows: Sequence[ImportReview], now: datetime) -> dict[str, int]:
+        """Import approved reviews of another shop; existing ones are left unchanged."""
 
         def work(session: ClientSession) -> dict[str, int]:
-            wanted = {}
+            new_reviews = {}
             for row in rows:
                 customer = str(uuid5(NAMESPACE_URL, f"mailto:{row.author_key.casefold()}"))
                 document = _new(row.product_id, customer, public_name(row.author), now)
                 document |= row.model_dump(include={"rating", "text", "verified"})
                 document |= {"title": row.title or row.text.split(".")[0][:80], "status": "approved", "imported": True}
                 document |= {"created_at": row.created_at, "updated_at": row.created_at}
-                wanted[customer, row.product_id] = document
-            keys = [{"customer_id": customer, "product_id": product} for customer, product in wanted]
-            known = self.reviews.find({"$or": keys}, {"customer_id": 1, "product_id": 1}, session=session)
-            for found in known:
-                wanted.pop((found["customer_id"], found["product_id"]))
-            if wanted:
-                self.reviews.insert_many(list(wanted.values()), session=session)
+                new_reviews[customer, row.product_id] = document
+            keys = [{"customer_id": customer, "product_id": product} for customer, product in new_reviews]
+            existing = self.reviews.find({"$or": keys}, {"customer_id": 1, "product_id": 1}, session=session)
+            for review in existing:
+                new_reviews.pop((review["customer_id"], review["product_id"]))
+            if new_reviews:
+                self.reviews.insert_many(list(new_reviews.values()), session=session)
             steps: dict[str, dict[str, int]] = {}
-            for (_, product_id), document in wanted.items():
+            for (_, product_id), document in new_reviews.items():
                 step = steps.setdefault(product_id, {})
-                for field, amount in rating_step(None, document).items():
+                for field, amount in rating_change(None, document).items():
                     step[field] = step.get(field, 0) + amount
             for product_id, step in steps.items():
                 self.ratings.step(session, product_id, step)
-            return {"created": len(wanted), "unchanged": len(rows) - len(wanted)}
+            return {"created": len(new_reviews), "unchanged": len(rows) - len(new_reviews)}
 
-        return self._once(work, "These reviews are being imported at the moment")
+        return self._retry_duplicates(work, "These reviews are being imported by another request")
 
     def change(self, review_id: str, change: Change, missing_ok: bool = False) -> Document:
-        """Make a review what `change` says, with everything that follows from it. Raises `NotFound`."""
+        """Apply `change` to a review, with its effects on rating and events. Raises `NotFound`."""
 
         def work(session: ClientSession) -> Document:
             before = self.reviews.find_one({"_id": review_id}, session=session)
@@ -167,47 +177,51 @@ class Writing:
             after = change(before, session)
             if after is not before:
                 self.reviews.replace_one({"_id": review_id}, after, session=session)
-                self._settle(session, before, after)
+                self._apply_effects(session, before, after)
             return after
 
         return self.store.in_transaction(work)
 
-    def _judged(self, document: Document, session: ClientSession) -> tuple[str, str | None]:
-        return judge(self.knowing.rules(session), f"{document['title']}\n{document['text']}", document["verified"])
+    def _status_of(self, document: Document, session: ClientSession) -> tuple[str, str | None]:
+        return initial_status(
+            self.reference_data.rules(session), f"{document['title']}\n{document['text']}", document["verified"]
+        )
 
-    def _settle(self, session: ClientSession, before: Document | None, after: Document | None) -> None:
-        """The rating, and what is said of a review that is seen from now on, or won't be."""
+    def _apply_effects(self, session: ClientSession, before: Document | None, after: Document | None) -> None:
+        """Update the rating, and publish `review_published` or `review_rejected` on a change of status."""
         review = after or before or {}
-        self.ratings.step(session, review["product_id"], rating_step(before, after))
+        self.ratings.step(session, review["product_id"], rating_change(before, after))
         if after is None or (before is not None and before["status"] == after["status"]):
             return
         facts = {"review_id": after["_id"], "product_id": after["product_id"], "customer_id": after["customer_id"]}
         if after["status"] == "approved":
-            product = self.knowing.products.find_one({"_id": after["product_id"]}, {"title": 1}, session=session) or {}
-            said = ReviewPublished(
+            product = (
+                self.reference_data.products.find_one({"_id": after["product_id"]}, {"title": 1}, session=session) or {}
+            )
+            event_fields = ReviewPublished(
                 **facts,
                 email=after.get("email"),
                 product_title=product.get("title", ""),
                 rating=after["rating"],
                 verified=after["verified"],
             )
-            self.store.emit(session, said)
+            self.store.emit(session, event_fields)
         elif after["status"] == "rejected":
             self.store.emit(session, ReviewRejected(**facts, reason=after["reason"] or ""))
 
-    def _say_submitted(self, session: ClientSession, review: Document) -> None:
-        said = {name: review[name] for name in ("product_id", "customer_id", "rating", "verified", "status")}
-        self.store.emit(session, ReviewSubmitted(review_id=review["_id"], **said))
+    def _emit_submitted(self, session: ClientSession, review: Document) -> None:
+        event_fields = {name: review[name] for name in ("product_id", "customer_id", "rating", "verified", "status")}
+        self.store.emit(session, ReviewSubmitted(review_id=review["_id"], **event_fields))
 
-    def _once(self, work: Callable[[ClientSession], Any], taken: str) -> Any:
-        """Two at the same moment may both find nothing there: the second looks again, and finds the first."""
-        for _ in range(ATTEMPTS):
+    def _retry_duplicates(self, work: Callable[[ClientSession], Any], conflict_message: str) -> Any:
+        """Retry after duplicate keys of concurrent requests. Raises `Conflict` if the customer's review exists."""
+        for _ in range(MAX_ATTEMPTS):
             try:
                 return self.store.in_transaction(work)
-            except DuplicateKeyError as twin:
-                if "customer_id" in ((twin.details or {}).get("keyPattern") or {}):
-                    raise Conflict(taken) from twin
-        raise ServiceUnavailable("This product is being reviewed by many at the moment")
+            except DuplicateKeyError as duplicate:
+                if "customer_id" in ((duplicate.details or {}).get("keyPattern") or {}):
+                    raise Conflict(conflict_message) from duplicate
+        raise ServiceUnavailable("Too many concurrent reviews of this product")
 
 
 def _new(product_id: str, customer_id: str, author: str, now: datetime) -> Document:
@@ -236,6 +250,6 @@ def _check_author(review: Document, caller: Caller) -> None:
         raise NotFound("There is no such review")
 
 
-def _told(review: Document) -> Document:
-    """What the audit trail is told of a review."""
+def _audited_fields(review: Document) -> Document:
+    """The fields of a review that are recorded in the audit trail."""
     return {name: review[name] for name in ("status", "reason", "rating", "title")}
