@@ -1,4 +1,4 @@
-"""An engine that is down, hangs or is only slow."""
+"""The search engine unreachable, hanging or slow."""
 
 import socket
 import time
@@ -10,20 +10,21 @@ import pytest
 from schemas.api.search import SearchQuery
 from services.chassis.common.errors import ServiceUnavailable
 from services.chassis.stores.elastic import ElasticError, connect, open_store
-from services.search.engine import Engine, degraded, plain
+from services.search.domain.fallback import catalogue_query, degraded_reply
+from services.search.engine.client import SearchEngine
 from services.search.store import SearchStore
-from tests.service.search.conftest import Shelf
+from tests.service.search.conftest import SearchIndex
 
 
-def _engine(url: str) -> Engine:
-    return Engine(open_store(SearchStore, url, "nobodys"), seconds=0.2, rest_seconds=30.0)
+def _engine(url: str) -> SearchEngine:
+    return SearchEngine(open_store(SearchStore, url, "nobodys"), seconds=0.2, rest_seconds=30.0)
 
 
-def _took(engine: Engine, work: Callable[[], object]) -> float:
+def _took(engine: SearchEngine, work: Callable[[], object]) -> float:
     """Seconds until it is given up."""
     begun = time.monotonic()
     with pytest.raises(ServiceUnavailable):
-        engine._ask(work)
+        engine._call(work)
     return time.monotonic() - begun
 
 
@@ -32,7 +33,7 @@ def _hangs() -> None:
     eventlet.sleep(10)
 
 
-def test_an_engine_that_is_down_is_known_at_once() -> None:
+def test_unreachable_engine_fails_at_once() -> None:
     with socket.socket() as nobody:
         nobody.bind(("127.0.0.1", 0))
         engine = _engine(f"http://127.0.0.1:{nobody.getsockname()[1]}")
@@ -40,7 +41,7 @@ def test_an_engine_that_is_down_is_known_at_once() -> None:
     assert _took(engine, lambda: engine.store.request("GET", "/")) < 2
 
 
-def test_one_that_hangs_is_known_after_a_fifth_of_a_second_and_after_twenty_times_at_once() -> None:
+def test_hanging_engine_times_out_and_opens_breaker() -> None:
     engine = _engine("http://127.0.0.1:9")
 
     waiting = [eventlet.spawn(_took, engine, _hangs) for _ in range(19)]
@@ -49,72 +50,74 @@ def test_one_that_hangs_is_known_after_a_fifth_of_a_second_and_after_twenty_time
     assert _took(engine, _hangs) < 0.18
 
 
-def test_one_that_answers_others_is_only_busy() -> None:
+def test_slow_engine_is_waited_for() -> None:
     engine = _engine("http://127.0.0.1:9")
     begun = time.monotonic()
 
     def others() -> None:
         while time.monotonic() - begun < 0.7:
-            engine._ask(lambda: eventlet.sleep(0.02))
+            engine._call(lambda: eventlet.sleep(0.02))
 
     eventlet.spawn(others)
 
-    assert engine._ask(lambda: eventlet.sleep(0.5) or "late") == "late"
+    assert engine._call(lambda: eventlet.sleep(0.5) or "late") == "late"
     assert _took(engine, _hangs) > 0.3
 
 
-def test_suggestions_fail_alike() -> None:
+def test_suggestions_raise_without_engine() -> None:
     with socket.socket() as nobody:
         nobody.bind(("127.0.0.1", 0))
         engine = _engine(f"http://127.0.0.1:{nobody.getsockname()[1]}")
 
     with pytest.raises(ServiceUnavailable):
-        engine.propose("mug", 5, engine.store.facts.known())
+        engine.suggest_products("mug", 5, engine.store.reference_data.current())
 
 
-def test_what_is_known_stays_known_while_it_is_away() -> None:
+def test_reference_data_survives_engine_outage() -> None:
     store = open_store(SearchStore, "http://127.0.0.1:9", "nobodys")
 
-    assert ("couch",) in store.facts.known().rules.synonyms
+    assert ("couch",) in store.reference_data.current().rules.synonyms
 
 
-def test_the_catalogue_is_asked_for_the_words_and_the_price() -> None:
-    asked = plain(SearchQuery(q="Mugs under 20", max_price=5_000, brand="Acme", facets="brand", page=2))
+def test_catalogue_query_has_words_and_price() -> None:
+    query = catalogue_query(SearchQuery(q="Mugs under 20", max_price=5_000, brand="Acme", facets="brand", page=2))
 
-    assert asked == {"q": "mugs", "max_price": 2_000, "brand": "Acme", "page": 2, "sort": "-rating"}
-    page = degraded({"items": [], "page": 1, "limit": 20, "total": 0, "next_cursor": "x"})
+    assert query == {"q": "mugs", "max_price": 2_000, "brand": "Acme", "page": 2, "sort": "-rating"}
+    page = degraded_reply({"items": [], "page": 1, "limit": 20, "total": 0, "next_cursor": "x"})
     assert (page["degraded"], page["relaxed"], page["facets"]) == (True, False, [])
     assert "next_cursor" not in page
 
 
-def test_a_refusal_is_a_bug_and_no_outage(search_store: SearchStore) -> None:
+def test_rejected_request_is_not_an_outage(search_store: SearchStore) -> None:
     with pytest.raises(ElasticError, match="400"):
         search_store.request("POST", f"/{search_store.indexes.live}/_search", {"query": {"nonsense": {}}})
 
 
-def test_a_kept_connection_that_was_closed_is_made_anew(search_store: SearchStore) -> None:
+def test_closed_connection_is_reopened(search_store: SearchStore) -> None:
     transport = connect("http://" + search_store.transport.node_pool.get().base_url.partition("://")[2], size=1)
     ask = lambda: transport.perform_request("GET", "/", headers={"accept": "application/json"}).meta.status  # noqa: E731
     assert ask() == 200
 
     node = transport.node_pool.get()
-    node._free[0].socket.shutdown(socket.SHUT_RDWR)  # type: ignore[attr-defined]
+    connection = node.pool._get_conn()  # type: ignore[attr-defined]
+    connection.sock.shutdown(socket.SHUT_RDWR)
+    node.pool._put_conn(connection)  # type: ignore[attr-defined]
 
     assert ask() == 200
     transport.close()
 
 
-def test_an_engine_is_warmed_up_as_soon_as_it_has_something_to_find(shelf: Shelf) -> None:
+def test_warm_up_waits_for_products(search_index: SearchIndex) -> None:
     def searches() -> int:
-        counted = shelf.store.request("GET", f"/{shelf.store.indexes.live}/_stats/search")
-        return int(counted["_all"]["total"]["search"]["query_total"])
+        stats = search_index.store.request("GET", f"/{search_index.store.indexes.live}/_stats/search")
+        return int(stats["_all"]["total"]["search"]["query_total"])
 
-    known = shelf.store.facts.known()
+    reference_data = search_index.store.reference_data.current()
 
-    assert shelf.engine.warm_up(known) is False
+    assert search_index.engine.warm_up(reference_data) is False
     before = searches()
-    shelf.add("Red dress")
-    shelf.store.indexes.refresh()
+    search_index.add("Red dress")
+    search_index.store.indexes.refresh()
 
-    assert shelf.engine.warm_up(known) is True
+    assert search_index.engine.warm_up(reference_data) is True
     assert searches() - before >= 40

@@ -1,12 +1,12 @@
-"""What is read in a query: words, prices, codes."""
+"""Query parsing: words, prices, codes; suggestions."""
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from services.search.domain.replies import queries_like
-from services.search.domain.tree import plant
-from services.search.domain.words import key, may_be_misspelt, nearly_begins, read
+from services.search.domain.categories import build_tree
+from services.search.domain.query_parsing import allows_typo, key, nearly_starts_with, parse
+from services.search.domain.suggestions import popular_queries_like
 
 
 @pytest.mark.parametrize(
@@ -23,8 +23,8 @@ from services.search.domain.words import key, may_be_misspelt, nearly_begins, re
         ("!!!", ()),
     ],
 )
-def test_words_are_folded_and_small_ones_left_out(text: str, words: tuple[str, ...]) -> None:
-    assert read(text).words == words
+def test_words_are_folded_without_stop_words(text: str, words: tuple[str, ...]) -> None:
+    assert parse(text).words == words
 
 
 @pytest.mark.parametrize(
@@ -41,34 +41,32 @@ def test_words_are_folded_and_small_ones_left_out(text: str, words: tuple[str, .
         ("cheaper than 9.99", (), None, 999),
     ],
 )
-def test_a_price_is_a_filter_and_no_word(
-    text: str, words: tuple[str, ...], lowest: int | None, highest: int | None
-) -> None:
-    asked = read(text)
+def test_price_is_parsed_as_filter(text: str, words: tuple[str, ...], lowest: int | None, highest: int | None) -> None:
+    asked = parse(text)
 
     assert (asked.words, asked.min_price, asked.max_price) == (words, lowest, highest)
 
 
 @pytest.mark.parametrize("word", ["tv", "mug", "s10", "z800", "1tb", "a57"])
-def test_short_words_and_numbers_are_taken_as_they_are(word: str) -> None:
-    assert not may_be_misspelt(word)
-    assert may_be_misspelt("sofa")
+def test_short_words_and_numbers_allow_no_typo(word: str) -> None:
+    assert not allows_typo(word)
+    assert allows_typo("sofa")
 
 
 @pytest.mark.parametrize(
     ("one", "other"), [("Red dresses", "red DRESS"), ("batteries", "battery"), ("watches", "a watch"), ("boxes", "box")]
 )
-def test_two_ways_of_writing_a_query_have_one_key(one: str, other: str) -> None:
+def test_equivalent_queries_have_one_key(one: str, other: str) -> None:
     assert key(one) == key(other)
 
 
 @given(st.text(max_size=200))
-def test_anything_can_be_read(text: str) -> None:
-    asked = read(text)
+def test_any_text_can_be_parsed(text: str) -> None:
+    asked = parse(text)
 
     assert len(asked.words) <= 12
     assert all(word and not word.isspace() for word in asked.words)
-    assert read(" ".join(asked.words)).min_price is None or asked.words
+    assert parse(" ".join(asked.words)).min_price is None or asked.words
 
 
 @pytest.mark.parametrize(
@@ -79,16 +77,16 @@ def test_anything_can_be_read(text: str) -> None:
         ("smrtphn", False), ("phone", False), ("zmart", False), ("smx", False), ("smartphonesxy", False),
     ],
 )  # fmt: skip
-def test_a_word_nearly_begins_as_typed_with_one_error(typed: str, fits: bool) -> None:
-    assert nearly_begins("smartphones", typed) is fits
+def test_word_prefix_allows_one_typo(typed: str, fits: bool) -> None:
+    assert nearly_starts_with("smartphones", typed) is fits
 
 
-def test_categories_and_popular_queries_are_proposed_with_one_error() -> None:
+def test_suggestions_allow_one_typo() -> None:
     names = ("Smartphones", "Mobile accessories", "Phone cases", "Crème & Lotions")
-    tree = plant({"id": name, "slug": name, "name": name, "parent": None, "children": []} for name in names)
+    tree = build_tree({"id": name, "slug": name, "name": name, "parent": None, "children": []} for name in names)
 
     def named(text: str) -> list[str]:
-        return [node.name for node in tree.named_like(text, 5)]
+        return [node.name for node in tree.matching(text, 5)]
 
     assert named("phone") == ["Phone cases", "Smartphones"]
     assert named("smratpho") == ["Smartphones"]
@@ -97,7 +95,7 @@ def test_categories_and_popular_queries_are_proposed_with_one_error() -> None:
     assert named("art") == named("!") == named("") == []
 
     popular = ("red dress", "smartphone", "dress shoes", "café")
-    assert queries_like("dre", popular, 5) == ["dress shoes", "red dress"]
-    assert queries_like("smratp", popular, 5) == ["smartphone"]
-    assert queries_like("CAFE", popular, 5) == ["café"]
-    assert queries_like("!", popular, 5) == []
+    assert popular_queries_like("dre", popular, 5) == ["dress shoes", "red dress"]
+    assert popular_queries_like("smratp", popular, 5) == ["smartphone"]
+    assert popular_queries_like("CAFE", popular, 5) == ["café"]
+    assert popular_queries_like("!", popular, 5) == []

@@ -1,7 +1,7 @@
-"""Facets: how what was found is spread, and the filters that a choice in one of them means.
+"""Facets: their filters, aggregations and values.
 
-A facet's own filter must not count for it, or choosing red would hide that there is blue. So these filters come after
-the query, and each facet is counted under the filters of the others.
+A facet's counts ignore its own filter (selecting red must not hide blue). So facet filters are post filters, and each
+aggregation is filtered by the other facets.
 """
 
 from collections.abc import Iterator, Mapping
@@ -10,65 +10,72 @@ from typing import Any, Final
 
 from schemas.api.search import FACETS, SearchQuery
 from services.chassis.common.text import fold
+from services.search.domain.categories import CategoryTree
 from services.search.domain.documents import attribute_key
-from services.search.domain.tree import Tree
-from services.search.domain.words import Asked
+from services.search.domain.query_parsing import ParsedQuery
 
 Clause = dict[str, Any]
 
-USUAL: Final = FACETS
+DEFAULT_FACETS: Final = FACETS
 PRICES: Final = (0, 1_000, 2_500, 5_000, 10_000, 25_000, 50_000, 100_000, 250_000, 1_000_000, None)
-"""Ends of the ranges, in minor units."""
+"""Bounds of the price ranges, in minor units."""
 STARS: Final = (4, 3, 2, 1)
-MOST_VALUES: Final = 50
-MOST_ATTRIBUTES: Final = 200
+MAX_VALUES: Final = 50
+MAX_ATTRIBUTES: Final = 200
 
 
-def filters(query: SearchQuery, asked: Asked, tree: Tree) -> dict[str, Clause]:
-    """By facet: what was chosen in it."""
-    chosen: dict[str, Clause] = {}
+def filters(query: SearchQuery, parsed: ParsedQuery, tree: CategoryTree) -> dict[str, Clause]:
+    """The selected filters by facet."""
+    selected_filters: dict[str, Clause] = {}
     if query.category:
-        chosen["category"] = {"terms": {"category_id": sorted(tree.below(query.category))}}
+        selected_filters["category"] = {"terms": {"category_id": sorted(tree.descendant_ids(query.category))}}
     if query.brand:
-        chosen["brand"] = {"term": {"brand.folded": query.brand}}
-    bounds = {"gte": _highest(query.min_price, asked.min_price), "lte": _lowest(query.max_price, asked.max_price)}
+        selected_filters["brand"] = {"term": {"brand.folded": query.brand}}
+    bounds = {
+        "gte": _max_given(query.min_price, parsed.min_price),
+        "lte": _min_given(query.max_price, parsed.max_price),
+    }
     if price := {name: value for name, value in bounds.items() if value is not None}:
-        chosen["price"] = {"range": {"price": price}}
+        selected_filters["price"] = {"range": {"price": price}}
     if query.rating is not None:
-        chosen["rating"] = {"range": {"rating": {"gte": query.rating}}}
+        selected_filters["rating"] = {"range": {"rating": {"gte": query.rating}}}
     for name, value in query.attributes.items():
-        chosen[f"attr.{name}"] = {"term": {"attr_keys": attribute_key(name, value)}}
-    return chosen
+        selected_filters[f"attr.{name}"] = {"term": {"attr_keys": attribute_key(name, value)}}
+    return selected_filters
 
 
-def wanted(query: SearchQuery) -> list[str]:
-    """The facets to count."""
+def requested(query: SearchQuery) -> list[str]:
+    """The names of the facets to aggregate."""
     if query.facets is None:
-        names = list(USUAL)
+        names = list(DEFAULT_FACETS)
     else:
-        names = [name for name in dict.fromkeys(query.facets.split(",")) if name in USUAL or name.startswith("attr.")]
+        names = [
+            name
+            for name in dict.fromkeys(query.facets.split(","))
+            if name in DEFAULT_FACETS or name.startswith("attr.")
+        ]
     if "attributes" in names:
         names += [f"attr.{name}" for name in query.attributes if f"attr.{name}" not in names]
     return names
 
 
-def aggregations(query: SearchQuery, chosen: Mapping[str, Clause]) -> Clause:
-    """One for each facet, under the filters of the others."""
-    counted: Clause = {}
-    for name in wanted(query):
+def aggregations(query: SearchQuery, selected_filters: Mapping[str, Clause]) -> Clause:
+    """One aggregation per facet, filtered by the other facets."""
+    aggregations_: Clause = {}
+    for name in requested(query):
         inner = _aggregation(name)
-        others = [clause for other, clause in chosen.items() if other != name]
+        others = [clause for other, clause in selected_filters.items() if other != name]
         if others:
             inner = {"filter": {"bool": {"filter": others}}, "aggs": {"inner": inner}}
-        counted[name] = inner
-    return counted
+        aggregations_[name] = inner
+    return aggregations_
 
 
 def _aggregation(name: str) -> Clause:
     if name == "category":
         return {"terms": {"field": "category_id", "size": 1_000}}
     if name == "brand":
-        return {"terms": {"field": "brand.exact", "size": MOST_VALUES}}
+        return {"terms": {"field": "brand.exact", "size": MAX_VALUES}}
     if name == "price":
         ranges = [_range(low, high) for low, high in _price_ranges()]
         return {"range": {"field": "price", "ranges": ranges, "keyed": True}}
@@ -76,27 +83,27 @@ def _aggregation(name: str) -> Clause:
         ranges = [{"key": str(stars), "from": stars} for stars in STARS]
         return {"range": {"field": "rating", "ranges": ranges, "keyed": True}}
     if name == "attributes":
-        return {"terms": {"field": "attrs", "size": MOST_ATTRIBUTES}}
+        return {"terms": {"field": "attrs", "size": MAX_ATTRIBUTES}}
     attribute = name.removeprefix("attr.")
-    return {"terms": {"field": "attrs", "size": MOST_VALUES, "include": f"{attribute}=.*"}}
+    return {"terms": {"field": "attrs", "size": MAX_VALUES, "include": f"{attribute}=.*"}}
 
 
-def read(query: SearchQuery, asked: Asked, found: Mapping[str, Any], tree: Tree) -> list[Clause]:
-    """The facets of the reply, of the engine's aggregations. What nothing has is left out."""
-    counts = {name: each.get("inner", each)["buckets"] for name, each in found.items()}
+def facets_of(query: SearchQuery, parsed: ParsedQuery, response: Mapping[str, Any], tree: CategoryTree) -> list[Clause]:
+    """The facets of the reply, from the aggregations; empty ones are left out."""
+    counts = {name: each.get("inner", each)["buckets"] for name, each in response.items()}
     facets: list[Clause] = []
-    for name in wanted(query):
+    for name in requested(query):
         if name not in counts:
             continue
         buckets = counts[name]
         if name == "category":
             facets += _facet(name, "tree", _categories(query, buckets, tree))
         elif name == "brand":
-            mine = fold(query.brand) if query.brand else None
-            values = [_value(each["key"], each["doc_count"], fold(each["key"]) == mine) for each in buckets]
+            selected_brand = fold(query.brand) if query.brand else None
+            values = [_value(each["key"], each["doc_count"], fold(each["key"]) == selected_brand) for each in buckets]
             facets += _facet(name, "terms", values)
         elif name == "price":
-            facets += _facet(name, "range", _prices(query, asked, buckets))
+            facets += _facet(name, "range", _prices(query, parsed, buckets))
         elif name == "rating":
             values = [
                 _value(str(stars), buckets[str(stars)]["doc_count"], query.rating == stars, f"{stars} and up")
@@ -120,8 +127,8 @@ def _value(value: str, count: int, selected: bool, label: str | None = None) -> 
     return {"value": value, "label": label or value, "count": count, "selected": selected}
 
 
-def _categories(query: SearchQuery, buckets: list[Clause], tree: Tree) -> list[Clause]:
-    """A category counts what is in it and everything below it."""
+def _categories(query: SearchQuery, buckets: list[Clause], tree: CategoryTree) -> list[Clause]:
+    """Category counts include all descendants."""
     counts: dict[str, int] = {}
     for bucket in buckets:
         node = tree.by_id.get(bucket["key"])
@@ -134,9 +141,9 @@ def _categories(query: SearchQuery, buckets: list[Clause], tree: Tree) -> list[C
     ]
 
 
-def _prices(query: SearchQuery, asked: Asked, buckets: Mapping[str, Clause]) -> list[Clause]:
-    lowest = _highest(query.min_price, asked.min_price)
-    highest = _lowest(query.max_price, asked.max_price)
+def _prices(query: SearchQuery, parsed: ParsedQuery, buckets: Mapping[str, Clause]) -> list[Clause]:
+    lowest = _max_given(query.min_price, parsed.min_price)
+    highest = _min_given(query.max_price, parsed.max_price)
     values = []
     for low, high in _price_ranges():
         key = _key(low, high)
@@ -158,7 +165,7 @@ def _range(low: int, high: int | None) -> Clause:
 
 
 def _key(low: int, high: int | None) -> str:
-    """As `min_price` and `max_price` take it: both ends are in it."""
+    """The range as `min_price` and `max_price` accept it: both bounds inclusive."""
     return f"{low or ''}-{'' if high is None else high - 1}"
 
 
@@ -176,16 +183,16 @@ def _attributes(query: SearchQuery, buckets: list[Clause]) -> Iterator[Clause]:
     by_name: dict[str, list[Clause]] = {}
     for bucket in buckets:
         name, _, value = bucket["key"].partition("=")
-        chosen = query.attributes.get(name)
-        selected = chosen is not None and chosen.casefold() == value.casefold()
+        selected_value = query.attributes.get(name)
+        selected = selected_value is not None and selected_value.casefold() == value.casefold()
         by_name.setdefault(name, []).append(_value(value, bucket["doc_count"], selected))
     for name, values in by_name.items():
-        yield from _facet(f"attr.{name}", "terms", values[:MOST_VALUES])
+        yield from _facet(f"attr.{name}", "terms", values[:MAX_VALUES])
 
 
-def _highest(one: int | None, other: int | None) -> int | None:
+def _max_given(one: int | None, other: int | None) -> int | None:
     return max((each for each in (one, other) if each is not None), default=None)
 
 
-def _lowest(one: int | None, other: int | None) -> int | None:
+def _min_given(one: int | None, other: int | None) -> int | None:
     return min((each for each in (one, other) if each is not None), default=None)

@@ -1,7 +1,7 @@
-"""From a question to the engine's body: which products match, how they are ordered, what else is counted.
+"""Query bodies: matching, ranking, sorting, aggregations and highlighting of a search.
 
-Each word must be found by something: in a field, joined with its neighbour, by a synonym, and, in the second try, with
-a typing error. How much it counts depends on where it is found.
+Every word must match: in a field, joined with an adjacent word, by a synonym, or (mode `fuzzy`) with typing errors. Its
+weight depends on the field.
 """
 
 from collections.abc import Mapping, Sequence
@@ -10,10 +10,10 @@ from typing import Any, Final, Literal
 
 from schemas.api.search import SearchQuery
 from services.chassis.common.text import stem
-from services.search.domain import facets
-from services.search.domain.tree import Tree
+from services.search.domain.categories import CategoryTree
+from services.search.domain.query_parsing import ParsedQuery, allows_typo, key, parse
 from services.search.domain.tuning import Rules
-from services.search.domain.words import Asked, key, may_be_misspelt, read
+from services.search.engine import facets
 
 Clause = dict[str, Any]
 Mode = Literal["exact", "fuzzy", "relaxed"]
@@ -36,7 +36,7 @@ SORTS: Final[dict[str, list[Any]]] = {
     "title": [{"title.exact": "asc"}],
 }
 CARD: Final = ["card", "rating", "rating_count", "in_stock"]
-MARKED: Final = {
+HIGHLIGHT: Final = {
     "encoder": "html",
     "pre_tags": ["<em>"],
     "post_tags": ["</em>"],
@@ -50,17 +50,17 @@ MARKED: Final = {
 def body(
     query: SearchQuery,
     rules: Rules,
-    tree: Tree,
+    tree: CategoryTree,
     mode: Mode = "exact",
     prices: tuple[int | None, int | None] | None = None,
 ) -> Clause:
-    """The whole request. `mode` says how much may be wrong with the words; `prices` were in the words before."""
-    asked = read(query.q)
+    """The body of a search. `mode`: how far words may deviate; `prices`: limits parsed from the original query."""
+    parsed = parse(query.q)
     if prices:
-        asked = replace(asked, min_price=prices[0], max_price=prices[1])
-    chosen = facets.filters(query, asked, tree)
+        parsed = replace(parsed, min_price=prices[0], max_price=prices[1])
+    facet_filters = facets.filters(query, parsed, tree)
     request: Clause = {
-        "query": ranked(asked, rules, tree, mode, _fixed(query)),
+        "query": ranked_query(parsed, rules, tree, mode, _fixed_filters(query)),
         "from": (query.page - 1) * query.limit,
         "size": query.limit,
         "sort": SORTS[query.sort],
@@ -68,18 +68,18 @@ def body(
         "_source": CARD,
     }
     if query.sort == "relevance":
-        del request["sort"]  # the engine's own order, by score: cheaper
-    if chosen:
-        request["post_filter"] = {"bool": {"filter": list(chosen.values())}}
-    if counted := facets.aggregations(query, chosen):
-        request["aggs"] = counted
-    if asked.words:
-        request["highlight"] = MARKED
+        del request["sort"]  # sorting by score is the default, and cheaper
+    if facet_filters:
+        request["post_filter"] = {"bool": {"filter": list(facet_filters.values())}}
+    if aggregations := facets.aggregations(query, facet_filters):
+        request["aggs"] = aggregations
+    if parsed.words:
+        request["highlight"] = HIGHLIGHT
     return request
 
 
-def spelling(asked: Asked) -> Clause:
-    """For each word that the catalogue doesn't have: the one that looks most like it."""
+def spelling(parsed: ParsedQuery) -> Clause:
+    """Term suggester: the most similar indexed word for each unknown word."""
     term = {
         "field": "spelling",
         "analyzer": "plain_word",
@@ -89,15 +89,15 @@ def spelling(asked: Asked) -> Clause:
         "prefix_length": 1,
         "min_word_length": 4,
     }
-    return {"text": " ".join(asked.words), "term": term}
+    return {"text": " ".join(parsed.words), "term": term}
 
 
-def ranked(asked: Asked, rules: Rules, tree: Tree, mode: Mode, fixed: Sequence[Clause]) -> Clause:
-    """What matches, with the shop's weights on it."""
-    matching = words_query(asked, rules, mode)
-    asked_for = key(asked.text)
-    pinned = rules.pinned.get(asked_for, ())
-    weighed: Clause = {
+def ranked_query(parsed: ParsedQuery, rules: Rules, tree: CategoryTree, mode: Mode, fixed: Sequence[Clause]) -> Clause:
+    """The matching products, ranked by score, boosts, pinned and buried products."""
+    matching = words_query(parsed, rules, mode)
+    query_key = key(parsed.text)
+    pinned = rules.pinned.get(query_key, ())
+    weighted: Clause = {
         "function_score": {
             "query": {"bool": {"filter": list(fixed), "must": [matching]}},
             "functions": [{"weight": 1.0}, *_weights(rules, tree)],
@@ -105,25 +105,25 @@ def ranked(asked: Asked, rules: Rules, tree: Tree, mode: Mode, fixed: Sequence[C
             "boost_mode": "multiply",
         }
     }
-    if buried := rules.buried.get(asked_for):
+    if buried := rules.buried.get(query_key):
         negative = {"ids": {"values": list(buried)}}
-        weighed = {"boosting": {"positive": weighed, "negative": negative, "negative_boost": BURIED}}
+        weighted = {"boosting": {"positive": weighted, "negative": negative, "negative_boost": BURIED}}
     if pinned:
-        first = [
+        pinned_first = [
             {"constant_score": {"filter": {"ids": {"values": [product_id]}}, "boost": PINNED * (len(pinned) - place)}}
             for place, product_id in enumerate(pinned)
         ]
-        return {"bool": {"filter": list(fixed), "should": [*first, weighed], "minimum_should_match": 1}}
-    return weighed
+        return {"bool": {"filter": list(fixed), "should": [*pinned_first, weighted], "minimum_should_match": 1}}
+    return weighted
 
 
-def words_query(asked: Asked, rules: Rules, mode: Mode) -> Clause:
-    """All words, each found somehow; for `relaxed`, some of them."""
-    words = asked.words
+def words_query(parsed: ParsedQuery, rules: Rules, mode: Mode) -> Clause:
+    """A query that requires all words; in mode `relaxed`, at least one."""
+    words = parsed.words
     if not words:
         return {"match_all": {}}
-    also = _synonyms(words, rules)
-    clauses = [_word(words, index, also.get(index, ()), mode != "exact") for index in range(len(words))]
+    synonyms = _synonyms_by_position(words, rules)
+    clauses = [_word_query(words, index, synonyms.get(index, ()), mode != "exact") for index in range(len(words))]
     together: Clause = {"bool": {"must": clauses}}
     if mode == "relaxed":
         together = {"bool": {"should": clauses, "minimum_should_match": 1}}
@@ -134,27 +134,27 @@ def words_query(asked: Asked, rules: Rules, mode: Mode) -> Clause:
         if mode != "relaxed":
             together["bool"]["minimum_should_match"] = 0
     exact = [
-        {"term": {"title.exact": {"value": asked.text, "boost": 30.0}}},
-        {"term": {"skus": {"value": asked.code, "boost": 100.0}}},
+        {"term": {"title.exact": {"value": parsed.text, "boost": 30.0}}},
+        {"term": {"skus": {"value": parsed.code, "boost": 100.0}}},
     ]
-    if "-" in asked.code and len(asked.code) >= 5 and " " not in asked.code:
-        exact.append({"prefix": {"skus": {"value": asked.code, "boost": 50.0}}})
+    if "-" in parsed.code and len(parsed.code) >= 5 and " " not in parsed.code:
+        exact.append({"prefix": {"skus": {"value": parsed.code, "boost": 50.0}}})
     return {"dis_max": {"queries": [together, *exact], "tie_breaker": 1.0}}
 
 
-def _word(words: Sequence[str], index: int, synonyms: Sequence[tuple[str, float]], fuzzy: bool) -> Clause:
-    """One word and all that may stand for it; the best place counts, the others a little."""
+def _word_query(words: Sequence[str], index: int, synonyms: Sequence[tuple[str, float]], fuzzy: bool) -> Clause:
+    """A query for one word and its alternatives; the best match counts, others add a little."""
     word = words[index]
-    ways: list[Clause] = [
+    alternatives: list[Clause] = [
         {"multi_match": {"query": word, "fields": list(FIELDS), "type": "best_fields", "tie_breaker": 0.3}}
     ]
     pairs = [words[index - 1] + word] if index else []
     pairs += [word + words[index + 1]] if index + 1 < len(words) else []
-    ways += [_joined(pair) for pair in (word, *pairs)]
+    alternatives += [_joined_query(pair) for pair in (word, *pairs)]
     for phrase, boost in synonyms:
-        ways.append(_synonym(phrase, boost))
-    if fuzzy and may_be_misspelt(word):
-        ways.append(
+        alternatives.append(_synonym_query(phrase, boost))
+    if fuzzy and allows_typo(word):
+        alternatives.append(
             {
                 "match": {
                     "names": {
@@ -167,14 +167,14 @@ def _word(words: Sequence[str], index: int, synonyms: Sequence[tuple[str, float]
                 }
             }
         )
-    return {"dis_max": {"queries": ways, "tie_breaker": 0.1}}
+    return {"dis_max": {"queries": alternatives, "tie_breaker": 0.1}}
 
 
-def _joined(word: str) -> Clause:
+def _joined_query(word: str) -> Clause:
     return {"constant_score": {"filter": {"match": {"joined": word}}, "boost": JOINED}}
 
 
-def _synonym(phrase: str, boost: float) -> Clause:
+def _synonym_query(phrase: str, boost: float) -> Clause:
     fields = ["title^5", "category_text^5", "tags^4.5", "options^2", "description^0.2"]
     if " " not in phrase:
         return {"multi_match": {"query": phrase, "fields": fields, "tie_breaker": 0.3, "boost": boost}}
@@ -182,22 +182,22 @@ def _synonym(phrase: str, boost: float) -> Clause:
     return {"multi_match": {"query": phrase, "fields": fields, "type": "phrase", "boost": boost}}
 
 
-def _synonyms(words: Sequence[str], rules: Rules) -> dict[int, list[tuple[str, float]]]:
-    """By the place of each word: what may stand for it, alone or together with its neighbours."""
+def _synonyms_by_position(words: Sequence[str], rules: Rules) -> dict[int, list[tuple[str, float]]]:
+    """Synonyms by position of the word, for single words and for phrases."""
     stems = tuple(stem(word) for word in words)
-    found: dict[int, list[tuple[str, float]]] = {}
+    by_position: dict[int, list[tuple[str, float]]] = {}
     for start in range(len(words)):
         for length in range(1, min(max(rules.longest, 2), len(words) - start) + 1):
-            also = rules.synonyms.get(stems[start : start + length], ())
-            if length == 2:  # head phones, that are called earphones too
-                also = (*also, *rules.synonyms.get((stem("".join(words[start : start + 2])),), ()))
-            for phrase in also:
+            alternatives = rules.synonyms.get(stems[start : start + length], ())
+            if length == 2:  # "head phones" has the synonyms of "headphones"
+                alternatives = (*alternatives, *rules.synonyms.get((stem("".join(words[start : start + 2])),), ()))
+            for phrase in alternatives:
                 for place in range(start, start + length):
-                    found.setdefault(place, []).append((phrase, SYNONYM))
-    return found
+                    by_position.setdefault(place, []).append((phrase, SYNONYM))
+    return by_position
 
 
-def _weights(rules: Rules, tree: Tree) -> list[Clause]:
+def _weights(rules: Rules, tree: CategoryTree) -> list[Clause]:
     boosts = rules.boosts
     functions: list[Clause] = []
     if boosts.get("in_stock"):
@@ -208,28 +208,28 @@ def _weights(rules: Rules, tree: Tree) -> list[Clause]:
             functions.append({"field_value_factor": factor, "weight": boosts[boost]})
     if boosts.get("margin"):
         for slug, percent in rules.margins.items():
-            if percent and (ids := tree.below(slug)):
+            if percent and (ids := tree.descendant_ids(slug)):
                 weight = boosts["margin"] * percent / 100
                 functions.append({"filter": {"terms": {"category_id": sorted(ids)}}, "weight": weight})
     return functions
 
 
-def _fixed(query: SearchQuery) -> list[Clause]:
-    """What is no facet: it counts for all of them."""
-    found: list[Clause] = [{"term": {"status": "active"}}]
+def _fixed_filters(query: SearchQuery) -> list[Clause]:
+    """Filters that are not facets and apply to all facet counts."""
+    filters: list[Clause] = [{"term": {"status": "active"}}]
     if query.vendor:
-        found.append({"term": {"vendor_id": query.vendor}})
+        filters.append({"term": {"vendor_id": query.vendor}})
     if query.in_stock is not None:
-        found.append({"term": {"in_stock": query.in_stock}})
-    return found
+        filters.append({"term": {"in_stock": query.in_stock}})
+    return filters
 
 
-def proposals(text: str, limit: int) -> Clause | None:
-    """Products by the beginnings of the words typed so far, with one error in the longer ones."""
-    words = read(text).words
+def suggestion_body(text: str, limit: int) -> Clause | None:
+    """The body of product suggestions: word prefixes, with one typing error in longer words."""
+    words = parse(text).words
     if not words:
         return None
-    clauses = [_beginning(word) for word in words]
+    clauses = [_prefix_query(word) for word in words]
     functions: list[Mapping[str, Any]] = [
         {"weight": 1.0},
         {"field_value_factor": {"field": "liked", "missing": 0.5}, "weight": 0.2},
@@ -245,9 +245,9 @@ def proposals(text: str, limit: int) -> Clause | None:
     }
 
 
-def _beginning(word: str) -> Clause:
-    as_typed = {"constant_score": {"filter": {"term": {"title.beginnings": word[:15]}}, "boost": 3.0}}
-    if not may_be_misspelt(word):
-        return as_typed
-    misspelt = {"fuzzy": {"title.beginnings": {"value": word[:15], "fuzziness": 1, "prefix_length": 1}}}
-    return {"dis_max": {"queries": [as_typed, {"constant_score": {"filter": misspelt, "boost": 1.0}}]}}
+def _prefix_query(word: str) -> Clause:
+    prefix = {"constant_score": {"filter": {"term": {"title.beginnings": word[:15]}}, "boost": 3.0}}
+    if not allows_typo(word):
+        return prefix
+    fuzzy_prefix = {"fuzzy": {"title.beginnings": {"value": word[:15], "fuzziness": 1, "prefix_length": 1}}}
+    return {"dis_max": {"queries": [prefix, {"constant_score": {"filter": fuzzy_prefix, "boost": 1.0}}]}}

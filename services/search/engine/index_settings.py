@@ -1,8 +1,8 @@
-"""How the index understands text, and which field answers which question.
+"""Index settings: analyzers, mappings and similarity of the product index.
 
-`names` and `joined` hold every short text of a product: the one as written, for words with typing errors; the other
-with each pair of neighbours written as one word, so that "lap top" finds a laptop and "sunglasses" sun glasses.
-Only what Elasticsearch 7.17 and 8 have in common, without its extra modules.
+`names` and `joined` contain every short text of a product: `names` as written, for fuzzy matching; `joined` with each
+pair of adjacent words as one word, so that "lap top" matches laptop and "sunglasses" sun glasses. Compatible with
+Elasticsearch 7.17 and 8, without plugins.
 """
 
 from typing import Any, Final
@@ -12,7 +12,7 @@ IRREGULAR: Final = [
     *("knives => knife", "shelves => shelf", "wolves => wolf", "loaves => loaf", "leaves => leaf", "scarves => scarf"),
     *("mice => mouse", "feet => foot", "teeth => tooth", "geese => goose", "potatoes => potato", "dice => die"),
 ]
-"""What no stemmer knows."""
+"""Irregular forms that stemmers do not handle."""
 
 ANALYSIS: Final[dict[str, Any]] = {
     "filter": {
@@ -21,7 +21,7 @@ ANALYSIS: Final[dict[str, Any]] = {
             "type": "word_delimiter_graph",
             "preserve_original": True,
             "catenate_all": True,
-            "split_on_case_change": False,  # an iPhone is no "phone": its charger would be one too
+            "split_on_case_change": False,  # otherwise iPhone, and iPhone chargers, would match "phone"
             "stem_english_possessive": True,
         },
         "pairs": {"type": "shingle", "min_shingle_size": 2, "max_shingle_size": 2, "token_separator": ""},
@@ -77,18 +77,18 @@ _KEY: Final = {"type": "keyword", "ignore_above": 512}
 _FOLDED: Final = {"type": "keyword", "ignore_above": 512, "normalizer": "folded"}
 _NOT_INDEXED: Final = {"type": "object", "enabled": False}
 _TEXT: Final = {"type": "text", "analyzer": "text", "search_analyzer": "word"}
-_MARKED: Final = {"index_options": "offsets"}
-"""Where each word stands is kept, so that highlighting it need not read the text again."""
+_WITH_OFFSETS: Final = {"index_options": "offsets"}
+"""Store word offsets, so that highlighting need not analyze the text again."""
 _NAME: Final = {**_TEXT, "copy_to": ["names", "joined", "spelling"]}
 _BOOLEAN_NAME: Final = {**_NAME, "similarity": "boolean"}
 
 MAPPINGS: Final[dict[str, Any]] = {
     "dynamic": False,
     "properties": {
-        # what is searched
+        # searched
         "title": {
             **_NAME,
-            **_MARKED,
+            **_WITH_OFFSETS,
             "similarity": "titles",
             "fields": {
                 "exact": _FOLDED,
@@ -100,12 +100,12 @@ MAPPINGS: Final[dict[str, Any]] = {
         "tags": _BOOLEAN_NAME,
         "options": _BOOLEAN_NAME,
         "attr_text": _TEXT,
-        "description": {**_TEXT, **_MARKED},
+        "description": {**_TEXT, **_WITH_OFFSETS},
         "skus": _FOLDED,
         "names": {"type": "text", "analyzer": "plain", "search_analyzer": "plain_word", "norms": False},
         "joined": {"type": "text", "analyzer": "joined", "search_analyzer": "word", "norms": False},
         "spelling": {"type": "text", "analyzer": "spelling", "norms": False},
-        # what is filtered, counted and sorted
+        # filtered, aggregated and sorted
         "status": _KEY,
         "category_id": _KEY,
         "vendor_id": _KEY,
@@ -119,7 +119,7 @@ MAPPINGS: Final[dict[str, Any]] = {
         "liked": {"type": "double"},
         "sold": {"type": "double"},
         "touched_at": {"type": "long"},
-        # what is replied, and what guards the parts
+        # returned, and versions of the parts
         "card": _NOT_INDEXED,
         "levels": _NOT_INDEXED,
     },
@@ -132,7 +132,7 @@ PRODUCTS: Final[dict[str, Any]] = {
             "auto_expand_replicas": "0-1",
             "refresh_interval": "500ms",
             "max_result_window": 10_000,
-            # a long title is not much worse than a short one
+            # long titles score only slightly lower than short ones
             "similarity": {"titles": {"type": "BM25", "b": 0.3, "k1": 0.4}},
         },
         "analysis": ANALYSIS,
@@ -144,7 +144,7 @@ LEVELS: Final[dict[str, Any]] = {
     "settings": {"index": {"number_of_shards": 1, "auto_expand_replicas": "0-1", "refresh_interval": "30s"}},
     "mappings": {"dynamic": False, "properties": {}},
 }
-"""What inventory said of each SKU, by SKU: read by id only."""
+"""Settings of the index of SKU records, which are read by id only."""
 
-FACTS: Final = LEVELS
-"""Tuning, categories, popular queries: a document each, read by id only."""
+REFERENCE_DATA: Final = LEVELS
+"""Settings of the index of reference data (one document each, read by id)."""

@@ -1,7 +1,7 @@
-"""Writing: each news reaches the part of the document that it is about, unless that part is newer already.
+"""Index writer: merges changes into product documents, part by part, unless the stored part is newer.
 
-News of a SKU can come before its product, and a product before the news of its SKUs. Both write the SKU's own
-document first (`…_levels`), which is one at a time: whoever comes second finds what the first has left there.
+Stock of a SKU can arrive before its product and vice versa. Both write the SKU's record (index `…_levels`) first; since
+its updates are serialized, the second one finds what the first has stored.
 """
 
 import time
@@ -12,61 +12,63 @@ from services.chassis.common.errors import ServiceUnavailable
 from services.chassis.stores.elastic import ElasticError, ElasticStore
 from services.search.domain import documents
 from services.search.domain.documents import Document, Level
+from services.search.engine import scripts
 from services.search.store.indexes import Indexes
 
 RETRIES = 20
-"""Of an update that meets another one of the same document."""
-SECONDS = 10.0
+"""Retries of an update that conflicts with another one of the same document."""
+WRITE_SECONDS = 10.0
 WRITTEN = (200, 201)
 RENAME = "ctx._source.category_text = params.names.get(ctx._source.category_id)"
 
 Updates = Mapping[str, Document]
-"""Bodies of updates by product id."""
+"""Update bodies by product id."""
 
 
-class Indexing:
-    """Updates of the products' documents, in batches."""
+class IndexWriter:
+    """Batched updates of product documents."""
 
     def __init__(self, store: ElasticStore, indexes: Indexes) -> None:
         self.store = store
         self.indexes = indexes
 
     def products(self, snapshots: Iterable[Mapping[str, Any]], gone: Mapping[str, int]) -> None:
-        """Index products as the catalogue has them now; `gone` are those that it has no more, with their versions."""
-        found = list(snapshots)
-        levels = self._record([(each["sku"], None, shot["id"]) for shot in found for each in shot["variants"]])
+        """Index product snapshots; `gone` are archived products with their versions."""
+        snapshots_ = list(snapshots)
+        levels = self._update_sku_records(
+            [(each["sku"], None, shot["id"]) for shot in snapshots_ for each in shot["variants"]]
+        )
         now = _now()
-        updates = {shot["id"]: _whole(shot, levels, now) for shot in found}
+        updates = {shot["id"]: _full_update(shot, levels, now) for shot in snapshots_}
         for product_id, version in gone.items():
-            updates[product_id] = documents.merge(touched_at=now, product=documents.tombstone(version))
+            updates[product_id] = scripts.merge(touched_at=now, product=documents.tombstone(version))
         self._update(updates)
 
-    def stock(self, news: Sequence[tuple[str, int, int]]) -> None:
-        """(SKU, available, sequence) as inventory said them; of a SKU that no product has yet it is kept."""
-        if not news:
+    def stock(self, changes: Sequence[tuple[str, int, int]]) -> None:
+        """Index stock levels (SKU, available, sequence). SKUs without a product only have a record."""
+        if not changes:
             return
-        known = self._record([(sku, [available, sequence], None) for sku, available, sequence in news])
+        records = self._update_sku_records([(sku, [available, sequence], None) for sku, available, sequence in changes])
         by_product: dict[str, dict[str, Level]] = {}
-        for sku, record in known.items():
+        for sku, record in records.items():
             for product_id in record.get("products", ()):
                 by_product.setdefault(product_id, {})[sku] = record["level"]
         now = _now()
-        self._update(
-            {product: documents.merge(touched_at=now, levels=levels) for product, levels in by_product.items()}
-        )
+        self._update({product: scripts.merge(touched_at=now, levels=levels) for product, levels in by_product.items()})
 
     def ratings(self, product_id: str, average: float, count: int, sequence: int) -> None:
+        """Index the rating of a product."""
         part = documents.rating_part(average, count, sequence)
-        self._update({product_id: documents.merge(touched_at=_now(), rating=part)})
+        self._update({product_id: scripts.merge(touched_at=_now(), rating=part)})
 
     def sales(self, units: Mapping[str, int], counted_at_ms: int) -> None:
-        """Units sold in 30 days, by product."""
+        """Index units sold in 30 days, by product id."""
         now = _now()
         parts = {product: documents.sales_part(sold, counted_at_ms) for product, sold in units.items()}
-        self._update({product: documents.merge(touched_at=now, sales=part) for product, part in parts.items()})
+        self._update({product: scripts.merge(touched_at=now, sales=part) for product, part in parts.items()})
 
     def rename(self, names: Mapping[str, Sequence[str]]) -> None:
-        """The words of these categories, by id, in all their products."""
+        """Replace the category names, by category id, in all their products."""
         body = {
             "query": {"terms": {"category_id": sorted(names)}},
             "script": {"source": RENAME, "lang": "painless", "params": {"names": names}},
@@ -78,17 +80,19 @@ class Indexing:
                 if not self.store.request("POST", path, body, seconds=60)["version_conflicts"]:
                     break
 
-    # ---- a new index beside the living one -----------------------------------------------------------------------
+    # ---- rebuild ------------------------------------------------------------------------------------------------
 
     def fill(self, name: str, snapshots: Sequence[Mapping[str, Any]]) -> None:
-        """Write these products into the index that is being filled, with what we know of them beside."""
-        levels = self._record([(each["sku"], None, shot["id"]) for shot in snapshots for each in shot["variants"]])
+        """Write product snapshots into the index being rebuilt, merged with the live documents' other parts."""
+        levels = self._update_sku_records(
+            [(each["sku"], None, shot["id"]) for shot in snapshots for each in shot["variants"]]
+        )
         now = _now()
-        self._update({shot["id"]: _whole(shot, levels, now) for shot in snapshots}, [name])
-        self._carry(name, [shot["id"] for shot in snapshots])
+        self._update({shot["id"]: _full_update(shot, levels, now) for shot in snapshots}, [name])
+        self._copy(name, [shot["id"] for shot in snapshots])
 
     def catch_up(self, name: str, since_ms: int) -> int:
-        """Bring over what changed in the living index since then; how many products that were."""
+        """Copy documents that have changed in the live index since then; returns their number."""
         done, after = 0, None
         self.indexes.refresh()
         while True:
@@ -103,47 +107,49 @@ class Indexing:
             hits = self.store.request("POST", f"/{self.indexes.live}/_search", page)["hits"]["hits"]
             if not hits:
                 return done
-            self._carry(name, [hit["_id"] for hit in hits])
+            self._copy(name, [hit["_id"] for hit in hits])
             done, after = done + len(hits), hits[-1]["sort"]
 
-    def _carry(self, name: str, product_ids: Sequence[str]) -> None:
-        """Merge the living documents of these products, part by part, into another index."""
+    def _copy(self, name: str, product_ids: Sequence[str]) -> None:
+        """Merge the live documents of these products into another index, part by part."""
         if not product_ids:
             return
         body = {"ids": list(product_ids)}
-        found = self.store.request("POST", f"/{self.indexes.live}/_mget", body, seconds=SECONDS)["docs"]
+        documents_ = self.store.request("POST", f"/{self.indexes.live}/_mget", body, seconds=WRITE_SECONDS)["docs"]
         now = _now()
-        self._update({each["_id"]: _carried(each["_source"], now) for each in found if each.get("found")}, [name])
+        self._update(
+            {each["_id"]: _as_update(each["_source"], now) for each in documents_ if each.get("found")}, [name]
+        )
 
     # ---- writing ---------------------------------------------------------------------------------------------------
 
-    def _record(self, news: Iterable[tuple[str, Level | None, str | None]]) -> dict[str, Document]:
-        """Write what is new of each SKU, and read what is known of it then."""
-        facts = list(news)
+    def _update_sku_records(self, changes: Iterable[tuple[str, Level | None, str | None]]) -> dict[str, Document]:
+        """Update the records of SKUs (SKU, level, product id); returns the updated records by SKU."""
+        facts = list(changes)
         if not facts:
             return {}
         lines: list[Any] = []
         for sku, level, product_id in facts:
             lines.append({"update": {"_id": sku, "retry_on_conflict": RETRIES}})
-            lines.append({**documents.record(level, product_id), "_source": True})
-        items = self.store.bulk(lines, f"/{self.indexes.levels}/_bulk", seconds=SECONDS)
+            lines.append({**scripts.sku_record(level, product_id), "_source": True})
+        items = self.store.bulk(lines, f"/{self.indexes.levels}/_bulk", seconds=WRITE_SECONDS)
         _raise_for(items)
         return {item["_id"]: item["get"]["_source"] for item in items}
 
     def _update(self, updates: Updates, names: Sequence[str] | None = None) -> None:
-        """Into the living index and the one that is being filled, unless told which."""
+        """Apply updates to the named indexes, by default to the live one and the one being rebuilt."""
         if not updates:
             return
         if names is not None:
-            _raise_for(self.store.bulk(_lines(names, updates), seconds=SECONDS))
+            _raise_for(self.store.bulk(_lines(names, updates), seconds=WRITE_SECONDS))
             return
         written: set[str] = set()
-        # Again for an index that has begun to be filled meanwhile: a rebuild copies only what was there before it.
-        while missed := set(self.indexes.targets()) - written:
-            _raise_for(self.store.bulk(_lines(sorted(missed), updates), seconds=SECONDS))
-            written |= missed
+        # Repeat for a rebuild that has begun meanwhile: it only copies what was indexed before it.
+        while pending := set(self.indexes.targets()) - written:
+            _raise_for(self.store.bulk(_lines(sorted(pending), updates), seconds=WRITE_SECONDS))
+            written |= pending
         if not written:
-            raise ServiceUnavailable("There is no index yet")
+            raise ServiceUnavailable("The search index does not exist yet")
 
 
 def _lines(targets: Sequence[str], updates: Updates) -> Iterator[Document]:
@@ -153,23 +159,23 @@ def _lines(targets: Sequence[str], updates: Updates) -> Iterator[Document]:
             yield body
 
 
-def _whole(snapshot: Mapping[str, Any], known: Mapping[str, Document], now: int) -> Document:
+def _full_update(snapshot: Mapping[str, Any], records: Mapping[str, Document], now: int) -> Document:
     levels = documents.levels_of(snapshot)
     for each in snapshot["variants"]:
-        level = known.get(each["sku"], {}).get("level")
+        level = records.get(each["sku"], {}).get("level")
         if level and level[1] > levels.get(each["sku"], [0, -1])[1]:
             levels[each["sku"]] = level
     rating = snapshot["rating"]
     part = documents.rating_part(rating["average"], rating["count"], snapshot["rating_sequence"])
-    return documents.merge(touched_at=now, product=documents.product_part(snapshot), levels=levels, rating=part)
+    return scripts.merge(touched_at=now, product=documents.product_part(snapshot), levels=levels, rating=part)
 
 
-def _carried(source: Document, now: int) -> Document:
-    """An indexed document as the update that would make it."""
-    product = {name: source.get(name) for name in (*documents.EMPTY, "version", "status")}
+def _as_update(source: Document, now: int) -> Document:
+    """The update that recreates an indexed document."""
+    product = {name: source.get(name) for name in (*documents.PRODUCT_FIELDS, "version", "status")}
     rating = {name: source.get(name) for name in ("rating", "rating_count", "rating_sequence", "liked")}
     sales = {name: source.get(name) for name in ("units_30d", "sold", "sold_at")}
-    return documents.merge(
+    return scripts.merge(
         touched_at=now,
         product=product if source.get("version") is not None else None,
         levels=source.get("levels"),
@@ -185,7 +191,7 @@ def _kind(item: Document) -> str:
 def _raise_for(items: Iterable[Document]) -> None:
     for item in items:
         if item["status"] not in WRITTEN:
-            # An index that isn't there was replaced meanwhile: whoever tries again finds its successor.
+            # A missing index has been replaced meanwhile: a retry writes to its successor.
             if item["status"] in (404, 409, 429, 503):
                 raise ServiceUnavailable(f"The search engine could not write {item['_id']}: {_kind(item)}")
             raise ElasticError(item["status"], {"error": item.get("error")})
