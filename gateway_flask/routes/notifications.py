@@ -1,4 +1,4 @@
-"""What people are told: their list, what they want to hear, and the templates behind it."""
+"""Routes of in-app messages, notification preferences, push devices, deliveries and templates."""
 
 from typing import Final
 
@@ -36,7 +36,9 @@ from schemas.api.notifications import (
 from services.chassis.common import ids
 from services.chassis.common.errors import ValidationFailed
 
-api = Api("notifications", "Notifications", "What people are told, and how they want to be told.", "/notifications")
+api = Api(
+    "notifications", "Notifications", "In-app messages, preferences, push devices and templates.", "/notifications"
+)
 
 JSON: Final = "application/json"
 PAGE_HEADERS: Final = {
@@ -45,118 +47,118 @@ PAGE_HEADERS: Final = {
     "frame-ancestors 'none'; base-uri 'none'",
     "Referrer-Policy": "no-referrer",
 }
-"""Nobody else shows this page in a frame to have its button pressed, and the link's token goes nowhere."""
+"""Prevents clickjacking of the page's button and leaking of the token by the Referer header."""
 
 
 @api.get("", reply=Notification, many=True, who=Who.SIGNED_IN)
 def list_notifications(query: Page) -> Response:
-    """The own messages in the shop, the newest first."""
+    """List the user's in-app messages, the newest first."""
     return listing(call("notifications", "list_own", user_id=user_id(), page=query.model_dump()), "Notifications")
 
 
 @api.get("/unread-count", reply=UnreadCount, who=Who.SIGNED_IN)
 def unread_count() -> Response:
-    """How many are unread."""
+    """Get the number of unread in-app messages."""
     return ok(call("notifications", "unread_count", user_id=user_id()), "Unread")
 
 
 @api.post("/read-all", reply=MarkedRead, who=Who.SIGNED_IN)
 def read_all() -> Response:
-    """Mark all as read."""
+    """Mark all in-app messages as read."""
     return ok(call("notifications", "mark_read", user_id=user_id()), "Read")
 
 
 @api.post("/<string:id>/read", reply=MarkedRead, who=Who.SIGNED_IN)
 def read_notification(path: MessagePath) -> Response:
-    """Mark one as read."""
+    """Mark an in-app message as read."""
     return ok(call("notifications", "mark_read", user_id=user_id(), message_id=path.id), "Read")
 
 
 @api.get("/preferences", reply=Preferences, who=Who.SIGNED_IN)
 def get_preferences() -> Response:
-    """By which channels each kind of message comes."""
+    """Get the channels of each kind of message."""
     return ok(call("notifications", "get_preferences", user_id=user_id()), "Preferences")
 
 
 @api.put("/preferences", reply=Preferences, who=Who.SIGNED_IN)
 def put_preferences(body: PreferencesWrite) -> Response:
-    """Choose the channels of each kind, and quiet hours. Mails about orders and the account always come."""
-    wanted = body.model_dump(mode="json", by_alias=True, exclude_none=True)
-    return ok(call("notifications", "set_preferences", user_id=user_id(), wanted=wanted), "Preferences saved")
+    """Set the channels of each kind, and quiet hours. Transactional mail is always sent."""
+    preferences = body.model_dump(mode="json", by_alias=True, exclude_none=True)
+    return ok(call("notifications", "set_preferences", user_id=user_id(), chosen=preferences), "Preferences saved")
 
 
 @api.get("/unsubscribe", reply=Unsubscribed, who=Who.ANYONE, downloads="text/html")
 def unsubscribe_page(query: UnsubscribeQuery) -> Response:
-    """Where the link in a mail leads: a page with one button, which switches this kind off. Changes nothing."""
+    """Show the page of an unsubscribe link. Changes nothing."""
     return _page_or(call("notifications", "unsubscribe_page", token=query.token), "This would be switched off")
 
 
 @api.post("/unsubscribe", reply=Unsubscribed, who=Who.ANYONE, takes_bytes=True, downloads="text/html")
 def unsubscribe(query: UnsubscribeQuery) -> Response:
-    """One click in a mail program (RFC 8058), or the page's button: no more mails of this kind."""
+    """Unsubscribe from a kind of mail: one click in a mail program (RFC 8058), or the page's button."""
     return _page_or(call("notifications", "unsubscribe", token=query.token), "You will get no more of these mails")
 
 
-def _page_or(found: dict[str, str], message: str) -> Response:
-    """A page for a browser, the envelope for a program."""
+def _page_or(result: dict[str, str], message: str) -> Response:
+    """The HTML page or the JSON envelope, by the Accept header."""
     if request.accept_mimetypes.best_match([JSON, "text/html"]) == "text/html":
-        return Response(found["page"], content_type="text/html; charset=utf-8", headers=PAGE_HEADERS)
-    return ok({"kind": found["kind"]}, message)
+        return Response(result["page"], content_type="text/html; charset=utf-8", headers=PAGE_HEADERS)
+    return ok({"kind": result["kind"]}, message)
 
 
 @api.get("/push-key", reply=PushKey, who=Who.ANYONE)
 def push_key() -> Response:
-    """The key that a browser subscribes to push messages with."""
+    """Get the public key for push subscriptions."""
     return ok(call("notifications", "push_key"), "Push key")
 
 
 @api.post("/devices", reply=None, statuses=(201,), who=Who.SIGNED_IN)
 def add_device(body: DeviceRequest) -> Response:
-    """Send push messages to this browser, too."""
+    """Register a browser for push messages."""
     call("notifications", "add_device", user_id=user_id(), device=body.model_dump())
     return ok(None, "Device added", 201)
 
 
 @api.post("/devices/remove", reply=None, who=Who.SIGNED_IN)
 def remove_device(body: DeviceGoneRequest) -> Response:
-    """No more push messages to this browser."""
+    """Remove a browser from push messages."""
     call("notifications", "remove_device", user_id=user_id(), endpoint=body.endpoint)
     return ok(None, "Device removed")
 
 
 @api.post("/back-in-stock", reply=None, statuses=(202,), who=Who.GUEST)
 def wait_for_stock(body: WaitRequest) -> Response:
-    """Tell me once when this can be ordered again."""
+    """Request one message when a SKU is back in stock."""
     who = current_request().caller
     email = body.email or who.email
     if email is None:
         raise ValidationFailed.of("email", "is needed without an account")
-    call("notifications", "wait_for", sku=body.sku, email=email, user_id=who.user_id)
+    call("notifications", "subscribe_back_in_stock", sku=body.sku, email=email, user_id=who.user_id)
     return ok(None, "We will tell you", 202)
 
 
 @api.get("/deliveries", reply=Delivery, many=True, who=Who.ADMIN)
 def list_deliveries(query: DeliveryQuery) -> Response:
-    """What was sent to somebody, by any channel, and what became of it."""
+    """List the messages to a recipient by all channels, with their delivery status."""
     page = {"page": query.page, "limit": query.limit}
     return listing(call("notifications", "deliveries", recipient=query.recipient, page=page), "Deliveries")
 
 
 @api.get("/templates", reply=TemplateKind, many=True, who=Who.ADMIN)
 def list_templates() -> Response:
-    """Every kind of message."""
+    """List the kinds of messages."""
     return ok(call("notifications", "templates"), "Templates")
 
 
 @api.get("/templates/<string:kind>", reply=Template, who=Who.ADMIN)
 def get_template(path: KindPath, query: TemplateQuery) -> Response:
-    """A kind's texts in a language, and their versions."""
+    """Get the texts of a kind in a language, with their versions."""
     return ok(call("notifications", "template", kind=path.kind, locale=query.locale), "Template")
 
 
 @api.put("/templates/<string:kind>", reply=Template, who=Who.ADMIN)
 def put_template(path: KindPath, body: TemplateWrite) -> Response:
-    """Change a kind's texts, from the version that was read."""
+    """Store new texts of a kind, based on the version that was read."""
     text = body.text.model_dump(exclude_none=True)
     saved = call(
         "notifications",
@@ -172,13 +174,13 @@ def put_template(path: KindPath, body: TemplateWrite) -> Response:
 
 @api.post("/templates/<string:kind>/preview", reply=MailPreview, who=Who.ADMIN)
 def preview_template(path: KindPath, body: PreviewRequest) -> Response:
-    """A message with made-up facts: as it is, or as it would be."""
+    """Preview a message with example data, with the current or with new texts."""
     text = body.text.model_dump(exclude_none=True) if body.text else None
     return ok(call("notifications", "preview", kind=path.kind, locale=body.locale, text=text), "Preview")
 
 
 @api.post("/templates/<string:kind>/test", reply=None, statuses=(202,), who=Who.ADMIN)
 def test_template(path: KindPath, body: TestSend) -> Response:
-    """Send the preview to an address."""
+    """Send the preview to an e-mail address."""
     call("notifications", "send_test", kind=path.kind, to=body.to, locale=body.locale, test_id=ids.new_id())
     return ok(None, "On its way", 202)

@@ -24,9 +24,9 @@ from services.chassis.common.ids import new_id
 from services.chassis.messaging.envelopes import envelope
 from services.chassis.runtime.settings import Settings
 from services.chassis.testing import connect_mongo
-from services.notifications.carriers import Carriers
+from services.notifications.channels import Channels
 from services.notifications.providers.push import WebPush
-from services.notifications.providers.sms import SandboxTexter
+from services.notifications.providers.sms import SandboxSms
 from services.notifications.providers.smtp import SmtpMailer
 from services.notifications.service import NotificationsService
 from services.notifications.store import MessageStore
@@ -45,9 +45,9 @@ class Post:
 
     def server(self, url: str) -> None:
         settings: Any = SimpleNamespace(shop_name="Shop", shop_url="https://shop.example", link_key=b"k" * 16)
-        texter, push = SandboxTexter(self.store.db), WebPush("", "mailto:a@example.com", 5)
-        carriers = Carriers(settings, SmtpMailer(url, SENDER, 5), texter, push)
-        self.service = worker_factory(NotificationsService, store=self.store, settings=settings, carriers=carriers)
+        sms, push = SandboxSms(self.store.db), WebPush("", "mailto:a@example.com", 5)
+        channels = Channels(settings, SmtpMailer(url, SENDER, 5), sms, push)
+        self.service = worker_factory(NotificationsService, store=self.store, settings=settings, channels=channels)
 
     def message(self, event: UserRegistered) -> dict[str, Any]:
         return self.store.db["messages"].find_one({"_id": f"{event.meta.id}:email"}) or {}
@@ -108,16 +108,16 @@ def strict(request: pytest.FixtureRequest) -> Iterator[str]:
 
 def hear(post: Post, event: UserRegistered) -> str:
     try:
-        post.service.welcome_customer(event)
+        post.service.send_welcome(event)
     except ServiceUnavailable:
         return "again"
     return "done"
 
 
-def test_a_new_customer_is_welcomed(post: Post) -> None:
+def test_welcome_mail(post: Post) -> None:
     event = registered()
 
-    post.service.welcome_customer(event)
+    post.service.send_welcome(event)
 
     (mail,) = mails_to(event.email)
     assert mail["Subject"] == "Welcome to Shop, Ada"
@@ -126,7 +126,7 @@ def test_a_new_customer_is_welcomed(post: Post) -> None:
     assert post.said(event) == [("notification_sent", None)]
 
 
-def test_an_order_is_confirmed_to_a_guest(post: Post) -> None:
+def test_order_confirmation_to_guest(post: Post) -> None:
     guest = f"guest-{new_id()}@example.com"
     item = {"sku": "MUG", "product_id": "p", "title": "Mug", "quantity": 2, "unit_price": 1250, "line_total": 2500}
     address = {"name": "Ada", "line1": "1 Main St", "city": "Springfield", "postal_code": "62704", "country": "US"}
@@ -139,7 +139,7 @@ def test_an_order_is_confirmed_to_a_guest(post: Post) -> None:
         }
     )  # fmt: skip
 
-    post.service.confirm_order(OrderConfirmed.from_envelope(envelope(event)))
+    post.service.send_order_confirmation(OrderConfirmed.from_envelope(envelope(event)))
 
     (mail,) = mails_to(guest)
     assert mail["Subject"] == "Shop: order UM-7 is confirmed"
@@ -147,7 +147,7 @@ def test_an_order_is_confirmed_to_a_guest(post: Post) -> None:
         assert "$27.00" in mail.get_body((kind,)).get_content()  # type: ignore[union-attr]
 
 
-def test_an_event_that_comes_three_times_at_once_is_one_mail(post: Post) -> None:
+def test_concurrent_duplicates_send_one_mail(post: Post) -> None:
     for _ in range(10):
         event = registered()
 
@@ -160,7 +160,7 @@ def test_an_event_that_comes_three_times_at_once_is_one_mail(post: Post) -> None
         assert post.said(event) == [("notification_sent", None)]
 
 
-def test_while_the_mail_server_is_away_the_event_comes_again_and_is_one_mail(post: Post) -> None:
+def test_retry_after_outage_sends_one_mail(post: Post) -> None:
     event = registered()
     post.server(NOWHERE)
     for _ in range(2):
@@ -176,7 +176,7 @@ def test_while_the_mail_server_is_away_the_event_comes_again_and_is_one_mail(pos
 
 
 @pytest.mark.parametrize("strict", ["550 no such user"], indirect=True)
-def test_an_address_that_is_refused_is_told_and_not_tried_again(post: Post, strict: str) -> None:
+def test_rejected_address_is_not_retried(post: Post, strict: str) -> None:
     event = registered()
     post.server(strict)
     assert hear(post, event) == "done"
@@ -189,20 +189,20 @@ def test_an_address_that_is_refused_is_told_and_not_tried_again(post: Post, stri
 
 
 @pytest.mark.parametrize("strict", ["450 come back later"], indirect=True)
-def test_a_server_that_refuses_for_now_is_tried_again(post: Post, strict: str) -> None:
+def test_temporary_rejection_is_retried(post: Post, strict: str) -> None:
     event = registered()
     post.server(strict)
     assert hear(post, event) == "again"
     assert (post.message(event)["status"], post.said(event)) == ("queued", [])
 
 
-def test_what_is_no_address_is_told_and_not_tried_again(post: Post) -> None:
+def test_invalid_address_is_not_retried(post: Post) -> None:
     event = registered(email="a@b\r\nBcc: c@example.com")
     assert hear(post, event) == "done"
     assert post.said(event) == [("notification_failed", "is no mail address")]
 
 
-def test_a_message_whose_worker_died_is_sent_when_its_time_is_over(post: Post) -> None:
+def test_expired_claim_is_taken_over(post: Post) -> None:
     event = registered()
     post.server(NOWHERE)
     assert hear(post, event) == "again"
@@ -222,23 +222,23 @@ def test_a_message_whose_worker_died_is_sent_when_its_time_is_over(post: Post) -
     assert len(mails_to(event.email)) == 1
 
 
-def test_a_name_with_line_ends_is_a_name(post: Post) -> None:
+def test_name_with_line_ends(post: Post) -> None:
     event = registered(first_name="Ada\r\nBcc: all@example.com")
-    post.service.welcome_customer(event)
+    post.service.send_welcome(event)
     (mail,) = mails_to(event.email)
     assert mail["Bcc"] is None
     assert mail["X-Envelope-To"] == event.email
 
 
-def test_mails_one_after_the_other_share_a_connection_that_is_open(post: Post) -> None:
+def test_consecutive_mails_share_a_connection(post: Post) -> None:
     events = [registered() for _ in range(3)]
-    mailer = post.service.carriers.mailer
+    mailer = post.service.channels.mailer
     for event in events[:2]:
-        post.service.welcome_customer(event)
+        post.service.send_welcome(event)
     ((_, kept),) = mailer._kept
 
     kept.sock.shutdown(socket.SHUT_RDWR)  # as a server that has lost patience
-    post.service.welcome_customer(events[2])
+    post.service.send_welcome(events[2])
 
     assert [len(mails_to(event.email)) for event in events] == [1, 1, 1]
     assert [server is kept for _, server in mailer._kept] == [False]
