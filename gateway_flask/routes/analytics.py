@@ -1,9 +1,6 @@
 """Routes of sales figures, session figures and custom reports."""
 
-from typing import Any
-
 from flask import Response
-from pydantic import BaseModel
 
 from gateway_flask.http import event_streams
 from gateway_flask.http.envelope import listing, ok
@@ -11,11 +8,12 @@ from gateway_flask.middleware.authentication import Who
 from gateway_flask.middleware.request_context import caller
 from gateway_flask.openapi.endpoints import Api
 from gateway_flask.routes.paths import IdPath
-from gateway_flask.rpc.calls import call
+from gateway_flask.rpc.calls import call, call_within
 from schemas.api.analytics import CohortQuery, CurrencyQuery, PeriodQuery, SalesQuery, TopQuery
 from schemas.api.reports import Report, ReportQuery, ReportRequest, ReportResult
 from schemas.api.sales_figures import Cohorts, Customers, Delivery, Payments, Sales, StockFigures, TopProduct
 from schemas.api.session_figures import AbandonedCarts, FlagFigures, Funnel, Live, SearchFigures
+from schemas.rpc.analytics import AnalyticsRpc
 
 api = Api("analytics", "Analytics", "Sales, sessions, searches and abandoned carts; custom reports.", "/analytics")
 
@@ -28,19 +26,19 @@ def analytics_sales(query: SalesQuery) -> Response:
 
     Vendors get the figures of their own order lines. Default period: the last 30 days.
     """
-    return ok(call("analytics", "sales", query=_arguments(query), caller=caller()), "Sales")
+    return ok(call(AnalyticsRpc.sales, query=query, caller=caller()), "Sales")
 
 
 @api.get("/top-products", reply=TopProduct, many=True, who=Who.VENDOR)
 def analytics_top_products(query: TopQuery) -> Response:
     """List the top products; vendors get their own."""
-    return ok(call("analytics", "top_products", query=_arguments(query), caller=caller()), "Top products")
+    return ok(call(AnalyticsRpc.top_products, query=query, caller=caller()), "Top products")
 
 
 @api.get("/stock", reply=StockFigures, many=True, who=Who.VENDOR)
 def analytics_stock(query: PeriodQuery) -> Response:
     """Get stock turnover and days of cover, fewest days first; vendors get their own products."""
-    return ok(call("analytics", "stock", query=_arguments(query), caller=caller()), "Stock figures")
+    return ok(call(AnalyticsRpc.stock, query=query, caller=caller()), "Stock figures")
 
 
 @api.get("/funnel", reply=Funnel, who=Who.VENDOR)
@@ -49,7 +47,7 @@ def analytics_funnel(query: PeriodQuery) -> Response:
 
     Vendors get the sessions that reached a stage with one of their own products.
     """
-    return ok(call("analytics", "funnel", query=_arguments(query), caller=caller()), "Funnel")
+    return ok(call(AnalyticsRpc.funnel, query=query, caller=caller()), "Funnel")
 
 
 @api.get("/customers", reply=Customers, who=Who.VENDOR)
@@ -59,37 +57,37 @@ def analytics_customers(query: CurrencyQuery) -> Response:
     Vendors get the customers of their own products, based on their own order lines in one currency, without names
     (`top` is empty).
     """
-    return ok(call("analytics", "customers", query=_arguments(query), caller=caller()), "Customers")
+    return ok(call(AnalyticsRpc.customers, query=query, caller=caller()), "Customers")
 
 
 @api.get("/cohorts", reply=Cohorts, who=Who.ADMIN)
 def analytics_cohorts(query: CohortQuery) -> Response:
     """Get customer retention by month of the first order."""
-    return ok(call("analytics", "cohorts", **_arguments(query)), "Cohorts")
+    return ok(call(AnalyticsRpc.cohorts, query=query, caller=caller()), "Cohorts")
 
 
 @api.get("/payments", reply=Payments, who=Who.ADMIN)
 def analytics_payments(query: CurrencyQuery) -> Response:
     """Get payment success rates and decline codes."""
-    return ok(call("analytics", "payments", **_arguments(query)), "Payments")
+    return ok(call(AnalyticsRpc.payments, query=query, caller=caller()), "Payments")
 
 
 @api.get("/delivery", reply=Delivery, who=Who.ADMIN)
 def analytics_delivery(query: PeriodQuery) -> Response:
     """Get shipping and delivery times."""
-    return ok(call("analytics", "delivery", **_arguments(query)), "Delivery times")
+    return ok(call(AnalyticsRpc.delivery, query=query, caller=caller()), "Delivery times")
 
 
 @api.get("/abandoned-carts", reply=AbandonedCarts, who=Who.ADMIN)
 def analytics_abandoned_carts(query: CurrencyQuery) -> Response:
     """Get abandoned carts and the products in them."""
-    return ok(call("analytics", "abandoned_carts", **_arguments(query)), "Abandoned carts")
+    return ok(call(AnalyticsRpc.abandoned_carts, query=query, caller=caller()), "Abandoned carts")
 
 
 @api.get("/search", reply=SearchFigures, who=Who.ADMIN)
 def analytics_search(query: PeriodQuery) -> Response:
     """Get search queries with their results, clicks and positions."""
-    return ok(call("analytics", "search", **_arguments(query)), "Searches")
+    return ok(call(AnalyticsRpc.search, query=query, caller=caller()), "Searches")
 
 
 @api.get("/flags", reply=FlagFigures, many=True, who=Who.ADMIN)
@@ -98,7 +96,7 @@ def analytics_flags(query: PeriodQuery) -> Response:
 
     Orders on another day, and orders of guests whose flags are evaluated by `subject`, do not count as conversions.
     """
-    return ok(call("analytics", "flags", **_arguments(query)), "Flags")
+    return ok(call(AnalyticsRpc.flags, query=query, caller=caller()), "Flags")
 
 
 @api.get("/live", reply=Live, who=Who.VENDOR, streams=True)
@@ -109,58 +107,54 @@ def analytics_live() -> Response:
     """
     who = caller()
     if event_streams.wanted():
-        return event_streams.streams().open("live", lambda: call("analytics", "live", **who))
-    return ok(call("analytics", "live", **who), "Live")
+        return event_streams.streams().open("live", lambda: call(AnalyticsRpc.live, caller=who).json)
+    return ok(call(AnalyticsRpc.live, caller=who), "Live")
 
 
 @api.get("/reports", reply=Report, many=True, who=Who.VENDOR)
 def list_reports(query: ReportQuery) -> Response:
     """List the caller's reports, the newest first."""
-    return listing(call("analytics", "list_reports", query=_arguments(query), caller=caller()), "Reports")
+    return listing(call(AnalyticsRpc.list_reports, query=query, caller=caller()), "Reports")
 
 
 @api.post("/reports", reply=Report, statuses=(201,), who=Who.VENDOR)
 def create_report(body: ReportRequest) -> Response:
     """Create a report definition: measures, dimensions, filters, period and schedule."""
-    return ok(call("analytics", "create_report", report=_arguments(body), caller=caller()), "Report saved", 201)
+    return ok(call(AnalyticsRpc.create_report, report=body, caller=caller()), "Report saved", 201)
 
 
 @api.get("/reports/<string:id>", reply=Report, who=Who.VENDOR)
 def get_report(path: IdPath) -> Response:
     """Get a report's definition and its last run."""
-    return ok(call("analytics", "get_report", report_id=path.id, caller=caller()), "Report")
+    return ok(call(AnalyticsRpc.get_report, report_id=path.id, caller=caller()), "Report")
 
 
 @api.put("/reports/<string:id>", reply=Report, who=Who.VENDOR)
 def update_report(path: IdPath, body: ReportRequest) -> Response:
     """Replace a report's definition."""
-    report = call("analytics", "update_report", report_id=path.id, report=_arguments(body), caller=caller())
+    report = call(AnalyticsRpc.update_report, report_id=path.id, report=body, caller=caller())
     return ok(report, "Report saved")
 
 
 @api.delete("/reports/<string:id>", reply=None, who=Who.VENDOR)
 def delete_report(path: IdPath) -> Response:
     """Delete a report and its result."""
-    call("analytics", "delete_report", report_id=path.id, caller=caller())
+    call(AnalyticsRpc.delete_report, report_id=path.id, caller=caller())
     return ok(None, "Report deleted")
 
 
 @api.post("/reports/<string:id>/run", reply=Report, who=Who.VENDOR)
 def run_report(path: IdPath) -> Response:
     """Run a report now. The result is available at `/result`; a mail is sent to the owner."""
-    report = call("analytics", "run_report", deadline=RUN_SECONDS, report_id=path.id, caller=caller())
+    report = call_within(RUN_SECONDS, AnalyticsRpc.run_report, report_id=path.id, caller=caller())
     return ok(report, "Report finished")
 
 
 @api.get("/reports/<string:id>/result", reply=ReportResult, who=Who.VENDOR, downloads="text/csv")
 def report_result(path: IdPath) -> Response:
     """Get the last result: in the envelope, or as a file if the report's format is CSV."""
-    result = call("analytics", "report_result", report_id=path.id, caller=caller())
+    result = call(AnalyticsRpc.report_result, report_id=path.id, caller=caller()).json
     if result["format"] == "csv":
         headers = {"Content-Disposition": f'attachment; filename="report-{path.id}.csv"', "Cache-Control": "no-store"}
         return Response(result["csv"], 200, headers, content_type="text/csv; charset=utf-8")
     return ok(result["result"], "Report")
-
-
-def _arguments(query: BaseModel) -> dict[str, Any]:
-    return query.model_dump(mode="json", by_alias=True, exclude_none=True)

@@ -11,9 +11,12 @@ from flask import Response
 from gateway_flask.http import event_streams
 from gateway_flask.http.envelope import listing, ok
 from gateway_flask.middleware.authentication import Who
+from gateway_flask.middleware.request_context import caller
 from gateway_flask.openapi.endpoints import Api
-from gateway_flask.rpc.calls import call
-from schemas.api.audit import AuditEntry, AuditExport, AuditQuery, AuditVerdict
+from gateway_flask.rpc.calls import call, call_within
+from schemas.api.audit import AuditEntry, AuditExport, AuditFilter, AuditQuery, AuditVerdict
+from schemas.base import Caller
+from schemas.rpc.audit import AuditRpc
 
 api = Api("audit", "Audit", "Who did what, when and from where; append-only and chained by hashes.", "/audit")
 
@@ -29,32 +32,33 @@ VERIFY_SECONDS = 55.0
 @api.get("", reply=AuditEntry, many=True, who=Who.ADMIN)
 def list_audit(query: AuditQuery) -> Response:
     """What was done, the newest first."""
-    asked = query.model_dump(mode="json", by_alias=True, exclude_none=True)
-    return listing(call("audit", "entries", **asked), "Audit trail")
+    return listing(call(AuditRpc.entries, query=query, caller=caller()), "Audit trail")
 
 
 @api.get("/export", reply=AuditEntry, many=True, who=Who.ADMIN, downloads="text/csv")
 def export_audit(query: AuditExport) -> Response:
     """Take all entries that fit along, the oldest first, as CSV or as JSON lines. The export is an entry, too."""
-    asked = query.model_dump(mode="json", by_alias=True, exclude_none=True, exclude={"format"})
+    filters = AuditFilter.model_validate(query.model_dump(exclude={"format"}, exclude_unset=True, by_alias=True))
     kind, line = ("text/csv", _csv) if query.format == "csv" else ("application/x-ndjson", _json)
     head = ",".join(COLUMNS).encode() + b"\r\n" if query.format == "csv" else b""
     return event_streams.streams().download(
-        _lines(asked, head, line), f"{kind}; charset=utf-8", f"audit.{query.format}"
+        _lines(filters, caller(), head, line), f"{kind}; charset=utf-8", f"audit.{query.format}"
     )
 
 
 @api.get("/verify", reply=AuditVerdict, who=Who.ADMIN)
 def verify_audit() -> Response:
     """Recompute the whole chain and name its first wrong entry."""
-    verdict = call("audit", "verify", deadline=VERIFY_SECONDS)
+    verdict = call_within(VERIFY_SECONDS, AuditRpc.verify, caller=caller()).json
     return ok(verdict, "The trail is whole" if verdict["valid"] else "The trail was tampered with")
 
 
-def _lines(asked: dict[str, Any], head: bytes, line: Callable[[dict[str, Any]], bytes]) -> Iterator[bytes]:
+def _lines(
+    filters: AuditFilter, administrator: Caller, head: bytes, line: Callable[[dict[str, Any]], bytes]
+) -> Iterator[bytes]:
     """Page by page, as the client takes them."""
     after = 0
-    while entries := call("audit", "export", query=asked, after=after, limit=PAGE):
+    while entries := call(AuditRpc.export, query=filters, caller=administrator, after=after, limit=PAGE).json:
         yield head + b"".join(map(line, entries))
         head, after = b"", entries[-1]["seq"]
     if head:

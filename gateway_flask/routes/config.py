@@ -16,10 +16,14 @@ from schemas.api.config import (
     FlagValues,
     FlagWrite,
     Rollback,
+    RollSettingBack,
+    SetFlag,
+    SetSetting,
     SettingChange,
     SettingState,
     SettingWrite,
 )
+from schemas.rpc.config import ConfigRpc
 from services.chassis.dynamic_config import config
 from services.chassis.dynamic_config.flag_rules import Subject
 
@@ -41,51 +45,45 @@ def get_flags(query: FlagQuery) -> Response:
 @api.get("/flag-definitions", reply=FlagState, many=True, who=Who.ADMIN)
 def list_flags() -> Response:
     """Every flag as it is defined."""
-    return ok(call("config", "flags"), "Flags")
+    return ok(call(ConfigRpc.flags, caller=caller()), "Flags")
 
 
 @api.get("/flags/<string:name>", reply=FlagState, who=Who.ADMIN)
 def get_flag(path: FlagPath) -> Response:
     """A flag as it is defined."""
-    flag = call("config", "flag", name=path.name)
+    flag = call(ConfigRpc.flag, name=path.name, caller=caller()).json
     return etag.tagged(ok(flag, "Flag"), flag)
 
 
 @api.put("/flags/<string:name>", reply=FlagState, who=Who.ADMIN, headers=("If-Match",))
 def put_flag(path: FlagPath, body: FlagWrite) -> Response:
     """Make or replace a flag. With `If-Match`: only the version that was read."""
-    flag = call(
-        "config",
-        "set_flag",
-        name=path.name,
-        flag=body.model_dump(mode="json", by_alias=True),
-        expected_version=etag.expected_version(),
-        caller=caller(),
-    )
+    command = SetFlag(name=path.name, flag=body, expected_version=etag.expected_version(), caller=caller())
+    flag = call(ConfigRpc.set_flag, command).json
     return etag.tagged(ok(flag, "Flag saved"), flag)
 
 
 @api.get("/settings", reply=SettingState, many=True, who=Who.ADMIN)
 def list_settings() -> Response:
     """Every setting with its type, limits, meaning and value."""
-    return ok(call("config", "settings"), "Settings")
+    return ok(call(ConfigRpc.settings, caller=caller()), "Settings")
 
 
 @api.put("/settings/<string:key>", reply=SettingState, who=Who.ADMIN)
 def put_setting(path: SettingPath, body: SettingWrite) -> Response:
     """Change a setting, from the version that was read; every process has it within a second."""
-    saved = call("config", "set_setting", key=path.key, **body.model_dump(), caller=caller())
+    saved = call(ConfigRpc.set_setting, SetSetting(**body.given(), key=path.key, caller=caller()))
     return ok(saved, "Setting saved")
 
 
 @api.get("/settings/<string:key>/history", reply=SettingChange, many=True, who=Who.ADMIN)
 def setting_history(path: SettingPath) -> Response:
     """Every change of a setting, with who and why, the newest first."""
-    return ok(call("config", "history", key=path.key), "History")
+    return ok(call(ConfigRpc.history, key=path.key, caller=caller()), "History")
 
 
 @api.post("/settings/<string:key>/rollback", reply=SettingState, who=Who.ADMIN)
 def roll_setting_back(path: SettingPath, body: Rollback) -> Response:
     """Set again what was in force as an earlier version; that makes a new version."""
-    saved = call("config", "roll_back", key=path.key, **body.model_dump(), caller=caller())
+    saved = call(ConfigRpc.roll_back, RollSettingBack(**body.given(), key=path.key, caller=caller()))
     return ok(saved, "Setting rolled back")

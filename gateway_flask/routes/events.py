@@ -8,6 +8,7 @@ from gateway_flask.middleware.request_context import caller, valid_cart_id
 from gateway_flask.openapi.endpoints import Api
 from gateway_flask.rpc.calls import call
 from schemas.api.tracking import Tracked, TrackRequest
+from schemas.rpc.analytics import AnalyticsRpc
 
 api = Api("events", "Events", "Behaviour tracking: what visitors do, for the figures.", "/events")
 
@@ -19,5 +20,5 @@ def track_events(body: TrackRequest) -> Response:
     With a token the session belongs to the customer. `consent: false`: the events are counted without session and
     identity.
     """
-    tracked = call("analytics", "track_events", request=body.model_dump(), caller=caller(), cart_id=valid_cart_id())
+    tracked = call(AnalyticsRpc.track_events, request=body, caller=caller(), cart_id=valid_cart_id())
     return ok(tracked, "Taken", 202)

@@ -6,7 +6,7 @@ from flask import Response, request
 
 from gateway_flask.http.envelope import listing, ok
 from gateway_flask.middleware.authentication import Who
-from gateway_flask.middleware.request_context import caller, current_request, user_id
+from gateway_flask.middleware.request_context import caller
 from gateway_flask.openapi.endpoints import Api
 from gateway_flask.routes.paths import KindPath, MessagePath
 from gateway_flask.rpc.calls import call
@@ -18,11 +18,12 @@ from schemas.api.notifications import (
     MailPreview,
     MarkedRead,
     Notification,
-    Page,
+    PageQuery,
     Preferences,
     PreferencesWrite,
     PreviewRequest,
     PushKey,
+    SaveTemplate,
     Template,
     TemplateKind,
     TemplateQuery,
@@ -33,8 +34,8 @@ from schemas.api.notifications import (
     UnsubscribeQuery,
     WaitRequest,
 )
+from schemas.rpc.notifications import NotificationsRpc
 from services.chassis.common import ids
-from services.chassis.common.errors import ValidationFailed
 
 api = Api(
     "notifications", "Notifications", "In-app messages, preferences, push devices and templates.", "/notifications"
@@ -51,52 +52,51 @@ PAGE_HEADERS: Final = {
 
 
 @api.get("", reply=Notification, many=True, who=Who.SIGNED_IN)
-def list_notifications(query: Page) -> Response:
+def list_notifications(query: PageQuery) -> Response:
     """List the user's in-app messages, the newest first."""
-    return listing(call("notifications", "list_own", user_id=user_id(), page=query.model_dump()), "Notifications")
+    return listing(call(NotificationsRpc.list_own, caller=caller(), page=query), "Notifications")
 
 
 @api.get("/unread-count", reply=UnreadCount, who=Who.SIGNED_IN)
 def unread_count() -> Response:
     """Get the number of unread in-app messages."""
-    return ok(call("notifications", "unread_count", user_id=user_id()), "Unread")
+    return ok(call(NotificationsRpc.unread_count, caller=caller()), "Unread")
 
 
 @api.post("/read-all", reply=MarkedRead, who=Who.SIGNED_IN)
 def read_all() -> Response:
     """Mark all in-app messages as read."""
-    return ok(call("notifications", "mark_read", user_id=user_id()), "Read")
+    return ok(call(NotificationsRpc.mark_read, caller=caller()), "Read")
 
 
 @api.post("/<string:id>/read", reply=MarkedRead, who=Who.SIGNED_IN)
 def read_notification(path: MessagePath) -> Response:
     """Mark an in-app message as read."""
-    return ok(call("notifications", "mark_read", user_id=user_id(), message_id=path.id), "Read")
+    return ok(call(NotificationsRpc.mark_read, caller=caller(), message_id=path.id), "Read")
 
 
 @api.get("/preferences", reply=Preferences, who=Who.SIGNED_IN)
 def get_preferences() -> Response:
     """Get the channels of each kind of message."""
-    return ok(call("notifications", "get_preferences", user_id=user_id()), "Preferences")
+    return ok(call(NotificationsRpc.get_preferences, caller=caller()), "Preferences")
 
 
 @api.put("/preferences", reply=Preferences, who=Who.SIGNED_IN)
 def put_preferences(body: PreferencesWrite) -> Response:
     """Set the channels of each kind, and quiet hours. Transactional mail is always sent."""
-    preferences = body.model_dump(mode="json", by_alias=True, exclude_none=True)
-    return ok(call("notifications", "set_preferences", user_id=user_id(), chosen=preferences), "Preferences saved")
+    return ok(call(NotificationsRpc.set_preferences, caller=caller(), chosen=body), "Preferences saved")
 
 
 @api.get("/unsubscribe", reply=Unsubscribed, who=Who.ANYONE, downloads="text/html")
 def unsubscribe_page(query: UnsubscribeQuery) -> Response:
     """Show the page of an unsubscribe link. Changes nothing."""
-    return _page_or(call("notifications", "unsubscribe_page", token=query.token), "This would be switched off")
+    return _page_or(call(NotificationsRpc.unsubscribe_page, token=query.token).json, "This would be switched off")
 
 
 @api.post("/unsubscribe", reply=Unsubscribed, who=Who.ANYONE, takes_bytes=True, downloads="text/html")
 def unsubscribe(query: UnsubscribeQuery) -> Response:
     """Unsubscribe from a kind of mail: one click in a mail program (RFC 8058), or the page's button."""
-    return _page_or(call("notifications", "unsubscribe", token=query.token), "You will get no more of these mails")
+    return _page_or(call(NotificationsRpc.unsubscribe, token=query.token).json, "You will get no more of these mails")
 
 
 def _page_or(result: dict[str, str], message: str) -> Response:
@@ -109,78 +109,74 @@ def _page_or(result: dict[str, str], message: str) -> Response:
 @api.get("/push-key", reply=PushKey, who=Who.ANYONE)
 def push_key() -> Response:
     """Get the public key for push subscriptions."""
-    return ok(call("notifications", "push_key"), "Push key")
+    return ok(call(NotificationsRpc.push_key), "Push key")
 
 
 @api.post("/devices", reply=None, statuses=(201,), who=Who.SIGNED_IN)
 def add_device(body: DeviceRequest) -> Response:
     """Register a browser for push messages."""
-    call("notifications", "add_device", user_id=user_id(), device=body.model_dump())
+    call(NotificationsRpc.add_device, caller=caller(), device=body)
     return ok(None, "Device added", 201)
 
 
 @api.post("/devices/remove", reply=None, who=Who.SIGNED_IN)
 def remove_device(body: DeviceGoneRequest) -> Response:
     """Remove a browser from push messages."""
-    call("notifications", "remove_device", user_id=user_id(), endpoint=body.endpoint)
+    call(NotificationsRpc.remove_device, caller=caller(), endpoint=body.endpoint)
     return ok(None, "Device removed")
 
 
 @api.post("/back-in-stock", reply=None, statuses=(202,), who=Who.GUEST)
 def wait_for_stock(body: WaitRequest) -> Response:
     """Request one message when a SKU is back in stock."""
-    who = current_request().caller
-    email = body.email or who.email
-    if email is None:
-        raise ValidationFailed.of("email", "is needed without an account")
-    call("notifications", "subscribe_back_in_stock", sku=body.sku, email=email, user_id=who.user_id)
+    call(NotificationsRpc.subscribe_back_in_stock, sku=body.sku, email=body.email, caller=caller())
     return ok(None, "We will tell you", 202)
 
 
 @api.get("/deliveries", reply=Delivery, many=True, who=Who.ADMIN)
 def list_deliveries(query: DeliveryQuery) -> Response:
     """List the messages to a recipient by all channels, with their delivery status."""
-    page = {"page": query.page, "limit": query.limit}
-    return listing(call("notifications", "deliveries", recipient=query.recipient, page=page), "Deliveries")
+    page = PageQuery(page=query.page, limit=query.limit)
+    return listing(
+        call(NotificationsRpc.deliveries, recipient=query.recipient, page=page, caller=caller()), "Deliveries"
+    )
 
 
 @api.get("/templates", reply=TemplateKind, many=True, who=Who.ADMIN)
 def list_templates() -> Response:
     """List the kinds of messages."""
-    return ok(call("notifications", "templates"), "Templates")
+    return ok(call(NotificationsRpc.templates, caller=caller()), "Templates")
 
 
 @api.get("/templates/<string:kind>", reply=Template, who=Who.ADMIN)
 def get_template(path: KindPath, query: TemplateQuery) -> Response:
     """Get the texts of a kind in a language, with their versions."""
-    return ok(call("notifications", "template", kind=path.kind, locale=query.locale), "Template")
+    return ok(call(NotificationsRpc.template, kind=path.kind, locale=query.locale, caller=caller()), "Template")
 
 
 @api.put("/templates/<string:kind>", reply=Template, who=Who.ADMIN)
 def put_template(path: KindPath, body: TemplateWrite) -> Response:
     """Store new texts of a kind, based on the version that was read."""
-    text = body.text.model_dump(exclude_none=True)
-    saved = call(
-        "notifications",
-        "save_template",
-        kind=path.kind,
-        locale=body.locale,
-        text=text,
-        version=body.version,
-        caller=caller(),
-    )
-    return ok(saved, "Template saved")
+    command = SaveTemplate(**body.given(), kind=path.kind, caller=caller())
+    return ok(call(NotificationsRpc.save_template, command), "Template saved")
 
 
 @api.post("/templates/<string:kind>/preview", reply=MailPreview, who=Who.ADMIN)
 def preview_template(path: KindPath, body: PreviewRequest) -> Response:
     """Preview a message with example data, with the current or with new texts."""
-    text = body.text.model_dump(exclude_none=True) if body.text else None
-    return ok(call("notifications", "preview", kind=path.kind, locale=body.locale, text=text), "Preview")
+    preview = call(NotificationsRpc.preview, kind=path.kind, caller=caller(), locale=body.locale, text=body.text)
+    return ok(preview, "Preview")
 
 
 @api.post("/templates/<string:kind>/test", reply=None, statuses=(202,), who=Who.ADMIN)
 def test_template(path: KindPath, body: TestSend) -> Response:
     """Send the preview to an e-mail address."""
-    call("notifications", "send_test", kind=path.kind, to=body.to, locale=body.locale, test_id=ids.new_id())
+    call(
+        NotificationsRpc.send_test,
+        kind=path.kind,
+        to=body.to,
+        locale=body.locale,
+        test_id=ids.new_id(),
+        caller=caller(),
+    )
     return ok(None, "On its way", 202)

@@ -5,7 +5,7 @@ import time
 from flask import Response, current_app
 
 from gateway_flask.http import envelope
-from gateway_flask.http.envelope import found, ok
+from gateway_flask.http.envelope import ok, page_with_details
 from gateway_flask.middleware.authentication import Who
 from gateway_flask.middleware.request_context import caller
 from gateway_flask.openapi.endpoints import Api
@@ -22,6 +22,7 @@ from schemas.api.search import (
     TuningReply,
     TuningWrite,
 )
+from schemas.rpc.search import SearchRpc
 from services.chassis.dynamic_config import config
 
 KILL_SWITCH = "search_engine"
@@ -36,14 +37,14 @@ def search(query: SearchQuery) -> Response:
     While the search engine is unavailable the catalogue is searched by words of the title; `degraded` is then true.
     """
     started_at = time.perf_counter()
-    reply = call("search", "search", **query.model_dump(exclude_unset=True))
+    reply = call(SearchRpc.search, query)
     if query.page == 1:
         took_ms = 1000 * (time.perf_counter() - started_at)
         filters = query.model_dump(exclude_defaults=True, exclude={"q", "limit", "facets", "session_id"})
         behaviour.record_search(
-            query.session_id, query=query.q, results=reply["total"], filters=filters, took_ms=round(took_ms, 1)
+            query.session_id, query=query.q, results=reply.json["total"], filters=filters, took_ms=round(took_ms, 1)
         )
-    return found(reply, "Found")
+    return page_with_details(reply, "Found")
 
 
 @api.get("/suggest", reply=Suggestions, who=Who.ANYONE)
@@ -59,23 +60,23 @@ def suggest(query: SuggestQuery) -> Response:
 
 def _suggested(prefix: str) -> tuple[bytes, bool]:
     """The reply, and whether it may be cached: empty replies may come from an unavailable engine."""
-    suggestions = call("search", "suggest", q=prefix)
+    suggestions = call(SearchRpc.suggest, SuggestQuery(q=prefix)).json
     return envelope.body(suggestions, "Suggestions"), any(suggestions.values())
 
 
 @api.get("/tuning", reply=TuningReply, who=Who.ADMIN)
 def get_tuning() -> Response:
     """Get the tuning in force: synonyms, pinned and buried products, boosts."""
-    return ok(call("search", "get_tuning"), "Tuning")
+    return ok(call(SearchRpc.get_tuning, caller=caller()), "Tuning")
 
 
 @api.put("/tuning", reply=TuningReply, who=Who.ADMIN)
 def set_tuning(body: TuningWrite) -> Response:
     """Replace the tuning, in force within two seconds. `version` is that of the tuning that was read."""
-    return ok(call("search", "set_tuning", tuning=body.model_dump(mode="json"), caller=caller()), "Tuning saved")
+    return ok(call(SearchRpc.set_tuning, tuning=body, caller=caller()), "Tuning saved")
 
 
 @api.post("/tuning/preview", reply=Preview, who=Who.ADMIN)
 def preview_tuning(body: PreviewRequest) -> Response:
     """Preview a tuning on a query: the current and the changed ranking, with reasons. Changes nothing."""
-    return ok(call("search", "preview_tuning", request=body.model_dump(mode="json"), caller=caller()), "Preview")
+    return ok(call(SearchRpc.preview_tuning, request=body, caller=caller()), "Preview")

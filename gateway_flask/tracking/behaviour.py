@@ -12,6 +12,7 @@ from prometheus_client import Counter
 
 from gateway_flask.rpc.calls import cast
 from schemas.api.tracking import SESSION_ID_PATTERN, ObservedEvent
+from schemas.rpc.analytics import AnalyticsRpc
 from services.chassis.common import clock
 from services.chassis.common.errors import DomainError
 
@@ -40,7 +41,7 @@ def record(events: list[ObservedEvent]) -> None:
     now = clock.now()
     timed = [event.model_copy(update={"at": event.at or now}) for event in events]
     try:
-        cast("analytics", "record_events", events=[event.model_dump(mode="json", exclude_none=True) for event in timed])
+        cast(AnalyticsRpc.record_events, events=timed)
     except DomainError as error:
         DROPPED.inc(len(events))
         log.warning("observed_events_dropped", code=error.code, count=len(events))

@@ -4,7 +4,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field, StringConstraints
 
-from schemas.base import Id, Moment, OneLine, Request, Schema
+from schemas.base import Caller, Id, Moment, OneLine, Request, Schema
 
 Purpose = Literal["product", "review", "avatar", "document"]
 Size = Literal["thumb", "card", "full"]
@@ -74,6 +74,13 @@ class LinkRequest(Request):
     """A link to a private file that whoever has it may use for a while."""
 
     expires_in: Annotated[int, Field(ge=1, le=604_800, description="Seconds, at most a week", examples=[3600])] = 3600
+
+
+class LinkFile(LinkRequest):
+    """The command to create a link to a file."""
+
+    file_id: str
+    caller: Caller
 
 
 class Link(Schema):

@@ -35,7 +35,7 @@ def _time_zone(name: str) -> str:
     return name
 
 
-class Page(Schema):
+class PageQuery(Schema):
     """A page of a list."""
 
     page: Annotated[int, Field(ge=1, le=10_000)] = 1
@@ -81,7 +81,7 @@ class Delivery(Schema):
     sent_at: Moment | None = None
 
 
-class DeliveryQuery(Page):
+class DeliveryQuery(PageQuery):
     """Messages of a recipient: an account id or an e-mail address."""
 
     recipient: Annotated[str, Field(min_length=1, max_length=254)]
@@ -161,6 +161,12 @@ class Unsubscribed(Schema):
     """The kind of message that is turned off."""
 
     kind: str
+
+
+class UnsubscribePage(Unsubscribed):
+    """The kind of an unsubscribe link, and the HTML page for browsers."""
+
+    page: str
 
 
 class Button(Request):

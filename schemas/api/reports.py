@@ -96,3 +96,11 @@ class ReportResult(Schema):
     rows: list[list[str | int | float | None]]
     truncated: bool
     """True if rows beyond 10,000 were cut off."""
+
+
+class ReportOutput(Schema):
+    """The last result of a report, also as CSV if that is the report's format."""
+
+    format: Literal["json", "csv"]
+    csv: str | None
+    result: ReportResult

@@ -151,6 +151,14 @@ class ReviewsQuery(Schema):
     limit: Annotated[int, Field(ge=1, le=100)] = 20
 
 
+class RatingsRebuild(Schema):
+    """Progress of a ratings rebuild: products checked and corrected by this call, and the next cursor."""
+
+    done: int
+    mended: int
+    next: Id | None
+
+
 class ImportReview(Request):
     """A review of another shop."""
 

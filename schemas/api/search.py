@@ -115,6 +115,14 @@ class SearchReply(Schema):
     )
 
 
+class SearchPage(SearchReply):
+    """Search results with their paging, as the service replies them."""
+
+    page: int
+    limit: int
+    total: int
+
+
 class SuggestedProduct(Schema):
     id: Id
     slug: Slug
@@ -230,3 +238,26 @@ class Preview(Schema):
 
     before: list[PreviewItem]
     after: list[PreviewItem]
+
+
+# ---- rebuild of the index ----------------------------------------------------------------------------------------
+
+
+class RebuildStart(Schema):
+    """A rebuild that has begun: the new index, and the number of products to copy."""
+
+    index: str
+    total: int
+
+
+class RebuildPage(Schema):
+    """The number of products copied by this call, and the next cursor; null at the end."""
+
+    done: int
+    next: Id | None
+
+
+class RebuildResult(Schema):
+    """The number of products that had changed during the rebuild."""
+
+    caught_up: int

@@ -7,7 +7,9 @@ from schemas.api.analytics import CohortQuery, CurrencyQuery, PeriodQuery, Sales
 from schemas.api.reports import ReportQuery, ReportRequest
 from schemas.api.tracking import ObservedEvent, Tracked, TrackRequest
 from schemas.base import Caller, Id
+from schemas.rpc.analytics import AnalyticsRpc
 from services.analytics import reports, tracking
+from services.analytics.domain.counters import EVERYBODY
 from services.analytics.figures import customers, live, operations, sales, sessions
 from services.analytics.figures.figure_context import FigureContext
 from services.analytics.providers.behaviour_producer import BehaviourEvents
@@ -16,7 +18,7 @@ from services.analytics.store.analytics_store import AnalyticsStore
 from services.chassis.common import clock
 from services.chassis.common.errors import Forbidden
 from services.chassis.common.paging import Paging
-from services.chassis.messaging.rpc import rpc
+from services.chassis.messaging.rpc import Json, implements
 from services.chassis.runtime.service import Configured, Service
 from services.chassis.runtime.timers import every
 from services.chassis.stores.mongo import Mongo
@@ -35,105 +37,86 @@ class AnalyticsService(Service):
 
     # ---- figures -------------------------------------------------------------------------------------------------
 
-    @rpc
-    def sales(self, query: SalesQuery, caller: Caller) -> Document:
-        """Sales totals, the previous period, a series and groups (`schemas.api.sales_figures.Sales`)."""
+    @implements(AnalyticsRpc.sales)
+    def sales(self, query: SalesQuery, caller: Caller) -> Json:
         vendor = _scope(caller)
         if vendor and query.group_by == "customer":
             raise Forbidden("Vendors cannot group by customer")
         return sales.sales(self._context(), query, vendor)
 
-    @rpc
-    def top_products(self, query: TopQuery, caller: Caller) -> list[Document]:
-        """The top products by net sales, units, orders or views."""
+    @implements(AnalyticsRpc.top_products)
+    def top_products(self, query: TopQuery, caller: Caller) -> Json:
         return sales.top_products(self._context(), query, _scope(caller))
 
-    @rpc
-    def stock(self, query: PeriodQuery, caller: Caller) -> list[Document]:
-        """Stock turnover and days of cover, fewest days first."""
+    @implements(AnalyticsRpc.stock)
+    def stock(self, query: PeriodQuery, caller: Caller) -> Json:
         return sales.stock(self._context(), query, _scope(caller))
 
-    @rpc
-    def funnel(self, query: PeriodQuery, caller: Caller) -> Document:
-        """Sessions by funnel stage."""
+    @implements(AnalyticsRpc.funnel)
+    def funnel(self, query: PeriodQuery, caller: Caller) -> Json:
         return sessions.funnel(self._context(), query, _scope(caller))
 
-    @rpc
-    def customers(self, query: CurrencyQuery, caller: Caller) -> Document:
-        """New and returning customers, segments by recency and frequency, lifetime value."""
+    @implements(AnalyticsRpc.customers)
+    def customers(self, query: CurrencyQuery, caller: Caller) -> Json:
         return customers.customers(self._context(), query, _scope(caller))
 
-    @rpc
-    def cohorts(self, query: CohortQuery) -> Document:
-        """Retention by month of first order. Administrators only."""
+    @implements(AnalyticsRpc.cohorts)
+    def cohorts(self, query: CohortQuery, caller: Caller) -> Json:
         return customers.cohorts(self._context(), query)
 
-    @rpc
-    def payments(self, query: CurrencyQuery) -> Document:
-        """Payment success rates and decline codes. Administrators only."""
+    @implements(AnalyticsRpc.payments)
+    def payments(self, query: CurrencyQuery, caller: Caller) -> Json:
         return operations.payments(self._context(), query)
 
-    @rpc
-    def delivery(self, query: PeriodQuery) -> Document:
-        """Shipping and delivery times. Administrators only."""
+    @implements(AnalyticsRpc.delivery)
+    def delivery(self, query: PeriodQuery, caller: Caller) -> Json:
         return operations.delivery(self._context(), query)
 
-    @rpc
-    def abandoned_carts(self, query: CurrencyQuery) -> Document:
-        """Abandoned carts and their products. Administrators only."""
+    @implements(AnalyticsRpc.abandoned_carts)
+    def abandoned_carts(self, query: CurrencyQuery, caller: Caller) -> Json:
         return sessions.abandoned_carts(self._context(), query)
 
-    @rpc
-    def search(self, query: PeriodQuery) -> Document:
-        """Search queries, results and clicks. Administrators only."""
+    @implements(AnalyticsRpc.search)
+    def search(self, query: PeriodQuery, caller: Caller) -> Json:
         return sessions.search(self._context(), query)
 
-    @rpc
-    def flags(self, query: PeriodQuery) -> list[Document]:
-        """Exposures and conversions by feature-flag value. Administrators only."""
+    @implements(AnalyticsRpc.flags)
+    def flags(self, query: PeriodQuery, caller: Caller) -> Json:
         return sessions.flags(self._context(), query)
 
-    @rpc
-    def live(self, caller: Caller) -> Document:
-        """Orders, revenue and active sessions of the last 60 minutes."""
+    @implements(AnalyticsRpc.live)
+    def live(self, caller: Caller) -> Json:
         return live.live(self._context(), _scope(caller))
 
     # ---- reports -------------------------------------------------------------------------------------------------
 
-    @rpc
-    def create_report(self, report: ReportRequest, caller: Caller) -> Document:
-        """Create a report definition. Raises `ValidationFailed` naming the field."""
+    @implements(AnalyticsRpc.create_report)
+    def create_report(self, report: ReportRequest, caller: Caller) -> Json:
         return reports.create(self.store, report, caller, clock.now())
 
-    @rpc
-    def list_reports(self, query: ReportQuery, caller: Caller) -> Document:
-        """The caller's reports, the newest first."""
+    @implements(AnalyticsRpc.list_reports)
+    def list_reports(self, query: ReportQuery, caller: Caller) -> Json:
         return reports.list_reports(self.store, caller, Paging(query.page, query.limit))
 
-    @rpc
-    def get_report(self, report_id: Id, caller: Caller) -> Document:
-        """A report of the caller. Raises `NotFound`."""
+    @implements(AnalyticsRpc.get_report)
+    def get_report(self, report_id: Id, caller: Caller) -> Json:
         return reports.to_api(self.store.reports.get(report_id, reports.owner_id(caller)))
 
-    @rpc
-    def update_report(self, report_id: Id, report: ReportRequest, caller: Caller) -> Document:
-        """Replace a definition; the last result is kept until the next run."""
+    @implements(AnalyticsRpc.update_report)
+    def update_report(self, report_id: Id, report: ReportRequest, caller: Caller) -> Json:
         return reports.replace(self.store, report_id, report, caller, clock.now())
 
-    @rpc
+    @implements(AnalyticsRpc.delete_report)
     def delete_report(self, report_id: Id, caller: Caller) -> None:
-        """Delete a report and its result. Raises `NotFound`."""
         self.store.reports.remove(report_id, reports.owner_id(caller))
 
-    @rpc
-    def run_report(self, report_id: Id, caller: Caller) -> Document:
-        """Run a report now and store the result."""
+    @implements(AnalyticsRpc.run_report)
+    def run_report(self, report_id: Id, caller: Caller) -> Json:
         report = self.store.reports.get(report_id, reports.owner_id(caller))
         return reports.run(self.store, report, self.settings.report_currency, clock.now())
 
-    @rpc
-    def report_result(self, report_id: Id, caller: Caller) -> Document:
-        """The last result: `{format, csv, result}`; `result` is `schemas.api.reports.ReportResult`."""
+    @implements(AnalyticsRpc.report_result)
+    def report_result(self, report_id: Id, caller: Caller) -> Json:
         report = self.store.reports.get(report_id, reports.owner_id(caller))
         return reports.result(self.store, report)
 
@@ -146,14 +129,12 @@ class AnalyticsService(Service):
 
     # ---- behaviour tracking --------------------------------------------------------------------------------------
 
-    @rpc
+    @implements(AnalyticsRpc.track_events)
     def track_events(self, request: TrackRequest, caller: Caller, cart_id: str | None = None) -> Tracked:
-        """Write the events of a visitor to Kafka. Open to everybody; invalid events are listed in the reply."""
         return tracking.track(self.behaviour, request, caller, cart_id, clock.now())
 
-    @rpc
+    @implements(AnalyticsRpc.record_events)
     def record_events(self, events: list[ObservedEvent]) -> None:
-        """Write events that the gateway has observed to Kafka."""
         tracking.record(self.behaviour, events, clock.now())
 
     # ---- published rankings --------------------------------------------------------------------------------------
@@ -175,9 +156,5 @@ class AnalyticsService(Service):
 
 
 def _scope(caller: Caller) -> str:
-    """The caller's scope: the shop for administrators, own products for vendors. Raises `Forbidden`."""
-    if caller.is_admin:
-        return ""
-    if not caller.is_vendor or not caller.user_id:
-        raise Forbidden
-    return caller.user_id
+    """The caller's scope: the shop for administrators, their own products for vendors."""
+    return EVERYBODY if caller.is_admin else str(caller.user_id)

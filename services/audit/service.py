@@ -1,12 +1,13 @@
 """Audit: keeps what everybody did, so that nobody can change it unnoticed."""
 
 from dataclasses import asdict
-from typing import Annotated, Any, Final
+from typing import Annotated, Final
 
 import structlog
 from pydantic import Field
 
 from schemas.api.audit import AuditFilter, AuditQuery
+from schemas.base import Caller
 from schemas.events.audit import ActionRecorded
 from schemas.events.base import Event
 from schemas.events.orders import (
@@ -16,6 +17,7 @@ from schemas.events.orders import (
     OrderReturned,
     OrderShipped,
 )
+from schemas.rpc.audit import AuditRpc
 from services.audit.domain import body_of, order_step
 from services.audit.settings import AuditSettings
 from services.audit.store import AuditStore
@@ -23,7 +25,7 @@ from services.chassis.common import clock
 from services.chassis.messaging.batches import on_batch
 from services.chassis.messaging.envelopes import envelope
 from services.chassis.messaging.events import on_event
-from services.chassis.messaging.rpc import rpc
+from services.chassis.messaging.rpc import Json, implements
 from services.chassis.observability import audit_records
 from services.chassis.runtime.service import Configured, Service
 from services.chassis.runtime.timers import every
@@ -53,22 +55,18 @@ class AuditService(Service):
         if record is not None:
             self.store.append([(event.meta.id, body_of(event.meta, record))])
 
-    @rpc
-    def entries(self, query: AuditQuery) -> dict[str, Any]:
-        """A page of entries, the newest first."""
+    @implements(AuditRpc.entries)
+    def entries(self, query: AuditQuery, caller: Caller) -> Json:
         return self.store.list(query)
 
-    @rpc
+    @implements(AuditRpc.export)
     def export(
         self,
         query: AuditFilter,
+        caller: Caller,
         after: Annotated[int, Field(ge=0)] = 0,
         limit: Annotated[int, Field(ge=1, le=2000)] = 500,
-    ) -> list[dict[str, Any]]:
-        """The next `limit` entries behind number `after`, the oldest first: for taking all of them along.
-
-        That somebody begins to take them along is an entry itself.
-        """
+    ) -> Json:
         if after == 0:
             asked = query.model_dump(mode="json", by_alias=True, exclude_none=True)
             record = audit_records.record("audit.export", ("audit", "entries"), None, asked)
@@ -76,9 +74,8 @@ class AuditService(Service):
             self.store.append([(told.meta.id, body_of(told.meta, told))])
         return list(self.store.after(query, after, limit))
 
-    @rpc
-    def verify(self) -> dict[str, Any]:
-        """Recompute the whole chain: `{valid, entries, first_broken?, reason?}`. A million takes some seconds."""
+    @implements(AuditRpc.verify)
+    def verify(self, caller: Caller) -> Json:
         verdict = self.store.verify(self.settings.checkpoint_key)
         if not verdict.valid:
             log.error("audit_trail_broken", first_broken=verdict.first_broken, reason=verdict.reason)

@@ -1,16 +1,16 @@
 """Files: pictures in three sizes, documents behind links, each content kept once; bytes go over HTTP (`content`)."""
 
 from datetime import UTC, datetime, timedelta
-from typing import Any
 
-from schemas.api.files import FilesQuery, LinkRequest
+from schemas.api.files import FilesQuery, LinkFile
 from schemas.base import Caller
+from schemas.rpc.files import FilesRpc
 from schemas.signed.file_grants import PUBLIC_PATH, sign_link
 from services.chassis.common import clock
 from services.chassis.common.clock import rfc3339
 from services.chassis.common.errors import NotFound
 from services.chassis.common.ids import is_id
-from services.chassis.messaging.rpc import rpc
+from services.chassis.messaging.rpc import Json, implements
 from services.chassis.runtime.service import Service
 from services.chassis.runtime.settings import load
 from services.chassis.runtime.timers import every
@@ -35,37 +35,27 @@ def make_keeper(store: FileStore, settings: FileSettings | None = None) -> Keepe
     return Keeper(store, object_store(settings), pictures, settings)
 
 
-class LinkTo(LinkRequest):
-    """The command behind a link."""
-
-    file_id: str
-    caller: Caller
-
-
 class FilesService(Service):
     name = "files"
 
     store = Postgres(FileStore)
     keeper = Contents(make_keeper, "store")
 
-    @rpc
-    def get_file(self, file_id: str, caller: Caller) -> dict[str, Any]:
-        """What is known of a file that the caller may read. Raises `NotFound`."""
+    @implements(FilesRpc.get_file)
+    def get_file(self, file_id: str, caller: Caller) -> Json:
         row = self._found(file_id).row
         if not domain.may_read(caller, row["owner_id"], row["private"], linked=False):
             raise NotFound("There is no such file")
         return domain.shown(row, PUBLIC_PATH)
 
-    @rpc
-    def list_files(self, query: FilesQuery, caller: Caller) -> dict[str, Any]:
-        """A page of the caller's own files, the newest first; an administrator may name another owner."""
+    @implements(FilesRpc.list_files)
+    def list_files(self, query: FilesQuery, caller: Caller) -> Json:
         owner = query.owner if caller.is_admin and query.owner else caller.user_id
         found = self.store.page(query, owner)
         return {**found, "items": [domain.shown(row, PUBLIC_PATH) for row in found["items"]]}
 
-    @rpc
-    def link(self, command: LinkTo) -> dict[str, Any]:
-        """A link to the caller's own file that opens it for a while, whoever has it. Raises `NotFound`."""
+    @implements(FilesRpc.link)
+    def link(self, command: LinkFile) -> Json:
         self._own(command.file_id, command.caller)
         until = clock.now() + timedelta(seconds=command.expires_in)
         expires = int(until.timestamp())
@@ -75,9 +65,8 @@ class FilesService(Service):
             "expires_at": rfc3339(datetime.fromtimestamp(expires, UTC)),
         }
 
-    @rpc
+    @implements(FilesRpc.delete_file)
     def delete_file(self, file_id: str, caller: Caller) -> None:
-        """Forget the caller's own file; an administrator's any. Raises `NotFound`."""
         self._own(file_id, caller)
         self.store.remove(file_id, told=caller.is_admin or caller.is_vendor)
 

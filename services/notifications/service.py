@@ -9,12 +9,12 @@ from schemas.api.notifications import (
     KindName,
     Locale,
     MessageId,
-    Page,
+    PageQuery,
     PreferencesWrite,
     SaveTemplate,
     TemplateText,
 )
-from schemas.base import Email, Id, Sku
+from schemas.base import Caller, Email, Id, Sku
 from schemas.events.analytics import ReportFinished
 from schemas.events.auth import EmailVerificationRequested, PasswordResetRequested, UserRegistered
 from schemas.events.inventory import BackInStock, LowStock
@@ -23,10 +23,11 @@ from schemas.events.payments import PaymentRefunded
 from schemas.events.products import ProductArchived, ProductCreated, ProductEvent, ProductUpdated
 from schemas.events.reviews import ReviewPublished
 from schemas.events.users import ProfileUpdated
+from schemas.rpc.notifications import NotificationsRpc
 from services.chassis.common.errors import NotFound, ValidationFailed
 from services.chassis.common.paging import Paging
 from services.chassis.messaging.events import on_event
-from services.chassis.messaging.rpc import rpc
+from services.chassis.messaging.rpc import Json, implements
 from services.chassis.runtime.service import Configured, Service
 from services.chassis.runtime.timers import every
 from services.chassis.stores.mongo import Mongo
@@ -140,85 +141,101 @@ class NotificationsService(Service):
 
     # -- in-app messages and preferences----------------------------------------------------------------------------
 
-    @rpc
-    def list_own(self, user_id: Id, page: Page) -> Reply:
-        """The user's in-app messages, the newest first."""
-        return self.store.messages.list_in_app(user_id, Paging(page.page, page.limit))
+    @implements(NotificationsRpc.list_own)
+    def list_own(self, page: PageQuery, caller: Caller) -> Json:
+        return self.store.messages.list_in_app(str(caller.user_id), Paging(page.page, page.limit))
 
-    @rpc
-    def unread_count(self, user_id: Id) -> Reply:
-        """Number of unread in-app messages."""
-        return {"count": self.store.messages.count_unread(user_id)}
+    @implements(NotificationsRpc.unread_count)
+    def unread_count(self, caller: Caller) -> Json:
+        return {"count": self.store.messages.count_unread(str(caller.user_id))}
 
-    @rpc
-    def mark_read(self, user_id: Id, message_id: MessageId | None = None) -> Reply:
-        """Mark one or all in-app messages as read. Raises `NotFound`."""
-        return {"read": self.store.messages.mark_read(user_id, message_id)}
+    @implements(NotificationsRpc.mark_read)
+    def mark_read(self, caller: Caller, message_id: MessageId | None = None) -> Json:
+        return {"read": self.store.messages.mark_read(str(caller.user_id), message_id)}
 
-    @rpc
-    def get_preferences(self, user_id: Id) -> Reply:
-        """The user's preferences with every kind and channel."""
-        return preferences.with_defaults(self.store.recipients.find(user_id).get("preferences") or {})
+    @implements(NotificationsRpc.get_preferences)
+    def get_preferences(self, caller: Caller) -> Json:
+        return preferences.with_defaults(self.store.recipients.find(str(caller.user_id)).get("preferences") or {})
 
-    @rpc
-    def set_preferences(self, user_id: Id, chosen: PreferencesWrite) -> Reply:
-        """Replace the user's preferences. Raises `ValidationFailed` for a mail that cannot be turned off."""
+    @implements(NotificationsRpc.set_preferences)
+    def set_preferences(self, chosen: PreferencesWrite, caller: Caller) -> Json:
         stored = chosen.model_dump(mode="json", by_alias=True, exclude_none=True)
         preferences.check(stored)
-        self.store.recipients.set_preferences(user_id, stored)
+        self.store.recipients.set_preferences(str(caller.user_id), stored)
         return preferences.with_defaults(stored)
 
-    @rpc
-    def unsubscribe(self, token: str) -> Reply:
-        """Turn off mails of the token's kind for its recipient: `{kind, page}`. Raises `NotFound`."""
+    @implements(NotificationsRpc.unsubscribe)
+    def unsubscribe(self, token: str) -> Json:
         return unsubscribe.unsubscribe(self.store, self.settings, token)
 
-    @rpc
-    def unsubscribe_page(self, token: str) -> Reply:
-        """The page of an unsubscribe link: `{kind, page}`. Changes nothing. Raises `NotFound`."""
+    @implements(NotificationsRpc.unsubscribe_page)
+    def unsubscribe_page(self, token: str) -> Json:
         return unsubscribe.show_page(self.store, self.settings, token)
 
-    @rpc
-    def push_key(self) -> Reply:
-        """The public key for push subscriptions; empty while push is disabled."""
+    @implements(NotificationsRpc.push_key)
+    def push_key(self) -> Json:
         return {"public_key": self.channels.push.public_key()}
 
-    @rpc
-    def add_device(self, user_id: Id, device: DeviceRequest) -> None:
-        """Register a browser for push messages; idempotent."""
-        self.store.recipients.add_device(user_id, device.endpoint, device.keys.model_dump())
+    @implements(NotificationsRpc.add_device)
+    def add_device(self, device: DeviceRequest, caller: Caller) -> None:
+        self.store.recipients.add_device(str(caller.user_id), device.endpoint, device.keys.model_dump())
 
-    @rpc
-    def remove_device(self, user_id: Id, endpoint: str) -> None:
-        """Remove a browser from push messages."""
-        self.store.recipients.remove_device(endpoint, user_id)
+    @implements(NotificationsRpc.remove_device)
+    def remove_device(self, endpoint: str, caller: Caller) -> None:
+        self.store.recipients.remove_device(endpoint, str(caller.user_id))
 
-    @rpc
-    def subscribe_back_in_stock(self, sku: Sku, email: Email, user_id: Id | None = None) -> None:
-        """Request one back-in-stock message for an address. Raises `NotFound`."""
+    @implements(NotificationsRpc.subscribe_back_in_stock)
+    def subscribe_back_in_stock(self, sku: Sku, caller: Caller, email: Email | None = None) -> None:
+        address = email or caller.email
+        if address is None:
+            raise ValidationFailed.of("email", "is required without an account")
         if self.store.recipients.product_of(sku) is None:
             raise NotFound("There is no such product", [{"field": "sku", "sku": sku}])
-        self.store.recipients.add_waiting(sku, user_id, email)
+        self.store.recipients.add_waiting(sku, caller.user_id, address)
 
     # -- administrators --------------------------------------------------------------------------------------------
 
-    @rpc
-    def deliveries(self, recipient: str, page: Page) -> Reply:
-        """Messages to a recipient (account id or address) by all channels."""
+    @implements(NotificationsRpc.deliveries)
+    def deliveries(self, recipient: str, page: PageQuery, caller: Caller) -> Json:
         return self.store.messages.deliveries(recipient, Paging(page.page, page.limit))
 
-    @rpc
-    def templates(self) -> list[Reply]:
-        """Every kind of message with its channels and locales."""
+    @implements(NotificationsRpc.templates)
+    def templates(self, caller: Caller) -> Json:
         locales = localization.locales()
         return [
             {"kind": kind, "transactional": fields.transactional, "channels": list(fields.channels), "locales": locales}
             for kind, fields in KINDS.items()
         ]
 
-    @rpc
-    def template(self, kind: KindName, locale: Locale = "en") -> Reply:
-        """The texts in force, and administrators' versions."""
+    @implements(NotificationsRpc.template)
+    def template(self, kind: KindName, caller: Caller, locale: Locale = "en") -> Json:
+        return self._template(kind, locale)
+
+    @implements(NotificationsRpc.save_template)
+    def save_template(self, command: SaveTemplate) -> Json:
+        text = command.text.model_dump(exclude_none=True)
+        rendering.check(command.kind, text)
+        by = command.caller.user_id
+        self.store.templates.save(command.kind, command.locale, text, command.version, by)
+        return self._template(command.kind, command.locale)
+
+    @implements(NotificationsRpc.preview)
+    def preview(self, kind: KindName, caller: Caller, locale: Locale = "en", text: TemplateText | None = None) -> Json:
+        if custom_texts := text.model_dump(exclude_none=True) if text else None:
+            rendering.check(kind, custom_texts)
+        elif template := self.store.templates.current(kind, locale):
+            custom_texts = template["text"]
+        return rendering.preview(kind, locale, custom_texts, self.settings.shop_name, self.settings.shop_url)
+
+    @implements(NotificationsRpc.send_test)
+    def send_test(self, kind: KindName, to: Email, test_id: Id, caller: Caller, locale: Locale = "en") -> None:
+        message = Message(f"{test_id}:email", kind, "email", to, to, "", rendering.EXAMPLES, locale)
+        try:
+            self.channels.send(message, self.channels.render(message, self.store), self.store)
+        except AddressRefused as error:
+            raise ValidationFailed.of("to", f"is rejected by the mail server: {error}") from error
+
+    def _template(self, kind: KindName, locale: Locale) -> Reply:
         custom_texts = self.store.templates.current(kind, locale)
         text = {**localization.message_texts(kind, locale), **(custom_texts["text"] if custom_texts else {})}
         versions_ = {
@@ -226,36 +243,6 @@ class NotificationsService(Service):
             "versions": self.store.templates.versions(kind, locale),
         }
         return {"kind": kind, "locale": locale, "text": text, **versions_}
-
-    @rpc
-    def save_template(self, command: SaveTemplate) -> Reply:
-        """Store a new version. Raises `ValidationFailed` for an invalid template, `Conflict`."""
-        text = command.text.model_dump(exclude_none=True)
-        rendering.check(command.kind, text)
-        by = command.caller.user_id
-        self.store.templates.save(command.kind, command.locale, text, command.version, by)
-        return self.template(command.kind, command.locale)
-
-    @rpc
-    def preview(self, kind: KindName, locale: Locale = "en", text: TemplateText | None = None) -> Reply:
-        """A message with example facts, with the texts in force or with these texts."""
-        if custom_texts := text.model_dump(exclude_none=True) if text else None:
-            rendering.check(kind, custom_texts)
-        elif template := self.store.templates.current(kind, locale):
-            custom_texts = template["text"]
-        return rendering.preview(kind, locale, custom_texts, self.settings.shop_name, self.settings.shop_url)
-
-    @rpc
-    def send_test(self, kind: KindName, to: Email, test_id: Id, locale: Locale = "en") -> None:
-        """Send the preview as a mail.
-
-        Raises `ValidationFailed` for an address that the mail server rejects, `ServiceUnavailable`.
-        """
-        message = Message(f"{test_id}:email", kind, "email", to, to, "", rendering.EXAMPLES, locale)
-        try:
-            self.channels.send(message, self.channels.render(message, self.store), self.store)
-        except AddressRefused as error:
-            raise ValidationFailed.of("to", f"is rejected by the mail server: {error}") from error
 
     def _dispatch(self, draft: Draft) -> None:
         NotificationDispatcher(self.store, self.channels).dispatch(draft)

@@ -21,13 +21,15 @@ from schemas.base import Caller, Id, Idempotency, IdOrSlug
 from schemas.events.files import FileDeleted, FileStored
 from schemas.events.orders import OrderCancelled, OrderConfirmed, OrderDelivered
 from schemas.events.products import ProductArchived, ProductCreated, ProductEvent, ProductUpdated
+from schemas.rpc.products import ProductsRpc
+from schemas.rpc.reviews import ReviewsRpc
 from services.chassis.common import clock
 from services.chassis.common.clock import rfc3339
 from services.chassis.common.errors import Forbidden, NotFound, ValidationFailed
 from services.chassis.common.paging import Paging, page
 from services.chassis.dynamic_config import config
 from services.chassis.messaging.events import on_event
-from services.chassis.messaging.rpc import Remote, rpc
+from services.chassis.messaging.rpc import Json, Remote, implements
 from services.chassis.runtime.service import Service
 from services.chassis.stores.mongo import Mongo
 from services.reviews import domain
@@ -46,43 +48,39 @@ class ReviewsService(Service):
     name = "reviews"
 
     store = Mongo(ReviewStore)
-    products = Remote("products", deadline=2.0)
+    products = Remote(ProductsRpc, deadline=2.0)
 
     # ---- reading -------------------------------------------------------------------------------------------------
 
-    @rpc
-    def list_reviews(self, product: IdOrSlug, query: ReviewQuery) -> Document:
-        """A page of a product's approved reviews; empty while reviews are switched off. Raises `NotFound`."""
+    @implements(ReviewsRpc.list_reviews)
+    def list_reviews(self, product: IdOrSlug, query: ReviewQuery) -> Json:
         product_id = self._product(product)["_id"]
         if not config.enabled(FLAG):
             return page([], 0, Paging(query.page, query.limit))
         reviews, total = self.store.queries.of_product(product_id, query, self.store.ratings.get(product_id))
         return page([domain.to_api(review) for review in reviews], total, Paging(query.page, query.limit))
 
-    @rpc
-    def get_review(self, review_id: Id, caller: Caller) -> Document:
-        """A review that the caller may see. Raises `NotFound`."""
+    @implements(ReviewsRpc.get_review)
+    def get_review(self, review_id: Id, caller: Caller) -> Json:
         review = self.store.queries.get(review_id)
         if not domain.may_see(review, caller):
             raise NotFound("There is no such review")
         return domain.to_api(review, caller)
 
-    @rpc
-    def list_all(self, query: ReviewsQuery, caller: Caller) -> Document:
-        """Reviews in every status: all for administrators, the caller's own otherwise."""
+    @implements(ReviewsRpc.list_all)
+    def list_all(self, query: ReviewsQuery, caller: Caller) -> Json:
         if query.reported is not None and not caller.is_admin:
             raise Forbidden()
         page_ = self.store.queries.all(query, None if caller.is_admin else caller.user_id)
         return page_ | {"items": [domain.to_api(review, caller) for review in page_["items"]]}
 
-    @rpc
-    def rating(self, product: IdOrSlug) -> Document:
-        """The rating of a product: average, count and histogram. Raises `NotFound`."""
+    @implements(ReviewsRpc.rating)
+    def rating(self, product: IdOrSlug) -> Json:
         return self.store.ratings.get(self._product(product)["_id"])
 
     # ---- writing -------------------------------------------------------------------------------------------------
 
-    @rpc
+    @implements(ReviewsRpc.submit)
     def submit(
         self,
         product: IdOrSlug,
@@ -90,45 +88,35 @@ class ReviewsService(Service):
         author: str | None,
         caller: Caller,
         idempotency: Idempotency | None = None,
-    ) -> Document:
-        """Create a review. Idempotent under `idempotency`.
-
-        Raises `NotFound` for an unknown product, `Conflict` for a second review, `ValidationFailed` for pictures that
-        do not belong to the caller.
-        """
+    ) -> Json:
         _check_enabled()
         product_ = self._product(product)
         self._check_pictures(review.images, caller)
         return self.store.reviews.submit(product_, review, author, caller, _now(), idempotency)
 
-    @rpc
-    def edit(self, review_id: Id, patch: ReviewPatch, caller: Caller) -> Document:
-        """Change the caller's review; its status is determined anew. Raises `NotFound`, `ValidationFailed`."""
+    @implements(ReviewsRpc.edit)
+    def edit(self, review_id: Id, patch: ReviewPatch, caller: Caller) -> Json:
         _check_enabled()
         if "images" in patch.model_fields_set:
             self._check_pictures(patch.images, caller)
         return self.store.reviews.edit(review_id, patch, caller, _now())
 
-    @rpc
+    @implements(ReviewsRpc.delete)
     def delete(self, review_id: Id, caller: Caller) -> None:
-        """Delete the caller's review; administrators delete any. Raises `NotFound`."""
         self.store.reviews.delete(review_id, caller)
 
-    @rpc
-    def vote(self, review_id: Id, helpful: bool, caller: Caller) -> Document:
-        """Vote on a review; a second vote replaces the first. Raises `NotFound`, `Conflict` for the author."""
+    @implements(ReviewsRpc.vote)
+    def vote(self, review_id: Id, helpful: bool, caller: Caller) -> Json:
         _check_enabled()
         return self.store.votes_and_reports.vote(review_id, helpful, caller)
 
-    @rpc
+    @implements(ReviewsRpc.report)
     def report(self, review_id: Id, reason: Reason, caller: Caller) -> None:
-        """Report a review for moderation, once per person. Raises `NotFound`, `Conflict` for the author."""
         _check_enabled()
         self.store.votes_and_reports.report(review_id, reason, caller, _now())
 
-    @rpc
-    def reply(self, review_id: Id, text: ReviewText, caller: Caller) -> Document:
-        """Reply as the product's vendor or an administrator. Raises `NotFound` for others."""
+    @implements(ReviewsRpc.reply)
+    def reply(self, review_id: Id, text: ReviewText, caller: Caller) -> Json:
         review = self.store.queries.get(review_id)
         product = self.store.reference_data.product(review["product_id"]) or {}
         if not domain.may_reply(product.get("vendor_id"), caller):
@@ -136,35 +124,27 @@ class ReviewsService(Service):
         reply = {"text": text, "at": rfc3339(_now())}
         return domain.to_api(self.store.reviews.reply(review_id, reply), caller)
 
-    @rpc
-    def moderate(self, review_id: Id, moderation: Moderation, caller: Caller) -> Document:
-        """Approve, reject or hold a review. Administrators only. Raises `NotFound`."""
-        _check_admin(caller)
+    @implements(ReviewsRpc.moderate)
+    def moderate(self, review_id: Id, moderation: Moderation, caller: Caller) -> Json:
         return domain.to_api(self.store.reviews.moderate(review_id, moderation, _now()), caller)
 
-    @rpc
-    def rules(self) -> Document:
-        """The moderation rules."""
+    @implements(ReviewsRpc.rules)
+    def rules(self, caller: Caller) -> Json:
         return self.store.reference_data.rules().model_dump()
 
-    @rpc
-    def set_rules(self, rules: ReviewRules, caller: Caller) -> Document:
-        """Replace the moderation rules; pending reviews stay pending. Administrators only."""
-        _check_admin(caller)
+    @implements(ReviewsRpc.set_rules)
+    def set_rules(self, rules: ReviewRules, caller: Caller) -> Json:
         self.store.reference_data.set_rules(rules)
         return rules.model_dump()
 
-    @rpc
+    @implements(ReviewsRpc.import_reviews)
     def import_reviews(
         self, reviews: Annotated[list[ImportReview], Field(min_length=1, max_length=500)], caller: Caller
-    ) -> Document:
-        """Import reviews of another shop; idempotent. Administrators only."""
-        _check_admin(caller)
+    ) -> Json:
         return self.store.reviews.import_reviews(reviews, _now())
 
-    @rpc
-    def rebuild_ratings(self, cursor: Id | None = None) -> Document:
-        """Recount the ratings of a hundred products: `{done, mended, next}`; `next` is None at the end."""
+    @implements(ReviewsRpc.rebuild_ratings)
+    def rebuild_ratings(self, cursor: Id | None = None) -> Json:
         done, mended, after = self.store.ratings.rebuild_batch(cursor)
         return {"done": done, "mended": mended, "next": after}
 
@@ -195,8 +175,8 @@ class ReviewsService(Service):
     def cancel_purchase(self, event: OrderCancelled) -> None:
         if event.user_id is not None:
             products = [line.product_id for line in event.items]
-            cancel_purchases = self.store.reference_data.cancel_purchases(event.user_id, event.order_id, products)
-            self.store.reviews.verify(event.user_id, cancel_purchases, verified=False)
+            cancelled = self.store.reference_data.cancel_purchases(event.user_id, event.order_id, products)
+            self.store.reviews.verify(event.user_id, cancelled, verified=False)
 
     @on_event(FileStored)
     def store_picture(self, event: FileStored) -> None:
@@ -216,17 +196,17 @@ class ReviewsService(Service):
     def _add_purchases(self, event: OrderConfirmed | OrderDelivered) -> None:
         if event.user_id is not None:
             products = [line.product_id for line in event.items]
-            add_purchases = self.store.reference_data.add_purchases(event.user_id, event.order_id, products)
-            self.store.reviews.verify(event.user_id, add_purchases, verified=True)
+            purchased = self.store.reference_data.add_purchases(event.user_id, event.order_id, products)
+            self.store.reviews.verify(event.user_id, purchased, verified=True)
 
     def _product(self, id_or_slug: str) -> Document:
         """A stored product, or one requested from products and then stored. Raises `NotFound`."""
         if (stored := self.store.reference_data.product(id_or_slug)) is not None:
             return stored
         product = self.products.get_product(id_or_slug=id_or_slug)
-        fields = {name: product[name] for name in ("slug", "title", "vendor_id")} | {"on_offer": True}
-        self.store.reference_data.store_product(product["id"], fields, product["version"])
-        return {"_id": product["id"], **fields}
+        fields = product.model_dump(include={"slug", "title", "vendor_id"}) | {"on_offer": True}
+        self.store.reference_data.store_product(product.id, fields, product.version)
+        return {"_id": product.id, **fields}
 
     def _check_pictures(self, images: list[str], caller: Caller) -> None:
         """Check that the pictures belong to the caller, waiting for late events. Raises `ValidationFailed`."""
@@ -242,11 +222,6 @@ def _check_enabled() -> None:
     """Raises `Forbidden` while reviews are switched off."""
     if not config.enabled(FLAG):
         raise Forbidden("Reviews are switched off at the moment")
-
-
-def _check_admin(caller: Caller) -> None:
-    if not caller.is_admin:
-        raise Forbidden()
 
 
 def _now() -> datetime:

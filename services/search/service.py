@@ -5,6 +5,7 @@ from collections.abc import Sequence
 
 import structlog
 
+from schemas.api.products import ProductQuery
 from schemas.api.search import PreviewRequest, SearchQuery, SuggestQuery, TuningWrite
 from schemas.base import Caller, Id
 from schemas.events.analytics import PopularQueriesChanged, SalesCounted
@@ -12,12 +13,14 @@ from schemas.events.base import Event
 from schemas.events.inventory import StockChanged
 from schemas.events.products import CategoryChanged, ProductArchived, ProductCreated, ProductEvent, ProductUpdated
 from schemas.events.reviews import RatingChanged
+from schemas.rpc.products import ProductsRpc
+from schemas.rpc.search import SearchRpc
 from services.chassis.common import clock
-from services.chassis.common.errors import Forbidden, ServiceUnavailable
+from services.chassis.common.errors import ServiceUnavailable
 from services.chassis.dynamic_config import config
 from services.chassis.messaging.batches import on_batch
 from services.chassis.messaging.events import on_event
-from services.chassis.messaging.rpc import Remote, rpc
+from services.chassis.messaging.rpc import Json, Remote, implements
 from services.chassis.runtime.service import Service
 from services.search.backend import SearchBackend
 from services.search.domain import suggestions
@@ -41,23 +44,21 @@ class SearchService(Service):
 
     name = "search"
     backend = SearchBackend()
-    catalogue = Remote("products", deadline=5.0)
+    catalogue = Remote(ProductsRpc, deadline=5.0)
 
     # ---- searching -----------------------------------------------------------------------------------------------
 
-    @rpc
-    def search(self, query: SearchQuery) -> Document:
-        """Search products: `SearchReply` with paging. Without the engine `degraded`, by title words."""
+    @implements(SearchRpc.search)
+    def search(self, query: SearchQuery) -> Json:
         if config.enabled(KILL_SWITCH):
             try:
                 return self.backend.engine.search(query, self.backend.store.reference_data.current())
             except ServiceUnavailable as error:
                 log.warning("search_degraded", error=str(error))
-        return degraded_reply(self.catalogue.search_titles(**catalogue_query(query)))
+        return degraded_reply(self._search_titles(query))
 
-    @rpc
-    def suggest(self, query: SuggestQuery) -> Document:
-        """Suggest products, categories and queries; empty while the engine is unavailable."""
+    @implements(SearchRpc.suggest)
+    def suggest(self, query: SuggestQuery) -> Json:
         empty: Document = {"products": [], "categories": [], "queries": []}
         if not config.enabled(KILL_SWITCH):
             return empty
@@ -72,6 +73,9 @@ class SearchService(Service):
             "categories": [{"slug": node.slug, "name": node.name} for node in categories],
             "queries": suggestions.popular_queries_like(query.q, reference_data.popular, MAX_SUGGESTIONS),
         }
+
+    def _search_titles(self, query: SearchQuery) -> Document:
+        return self.catalogue.search_titles(ProductQuery.model_validate(catalogue_query(query))).model_dump(mode="json")
 
     # ---- consumed events ----------------------------------------------------------------------------------------
 
@@ -129,7 +133,7 @@ class SearchService(Service):
         archived: dict[str, int] = {}
         for event in events:
             archived[event.product_id] = max(event.meta.sequence or 0, archived.get(event.product_id, 0))
-        snapshots = self.catalogue.get_snapshots(ids=list(archived))
+        snapshots = [each.model_dump(mode="json") for each in self.catalogue.get_snapshots(ids=list(archived))]
         for snapshot in snapshots:
             archived.pop(snapshot["id"], None)
         self.backend.store.writer.products(self._with_category_names(snapshots), archived)
@@ -150,29 +154,26 @@ class SearchService(Service):
 
     def _load_categories(self) -> CategoryTree:
         read_at = int(time.time() * 1000)
-        roots = self.catalogue.category_tree()
+        roots = [root.model_dump(mode="json") for root in self.catalogue.category_tree()]
         self.backend.store.reference_data.set_categories(roots, read_at)
         return build_tree(roots)
 
     # ---- rebuild ---------------------------------------------------------------------------------------------
 
-    @rpc
-    def rebuild_begin(self) -> Document:
-        """Create a new index beside the live one; changes are written to both from now on."""
+    @implements(SearchRpc.rebuild_begin)
+    def rebuild_begin(self) -> Json:
         self._load_categories()
         return {"index": self.backend.store.indexes.create_next(), "total": self.catalogue.count_products()}
 
-    @rpc
-    def rebuild_page(self, index: str, after: Id | None = None) -> Document:
-        """Index a page of products after this id; `next` is the next cursor, null at the end."""
+    @implements(SearchRpc.rebuild_page)
+    def rebuild_page(self, index: str, after: Id | None = None) -> Json:
         self._check_building(index)
-        page = self.catalogue.page_of_snapshots(after=after, limit=REBUILD_PAGE_SIZE)
+        page = self.catalogue.list_snapshots(after=after, limit=REBUILD_PAGE_SIZE).model_dump(mode="json")
         self.backend.store.writer.fill(index, self._with_category_names(page["items"]))
         return {"done": len(page["items"]), "next": page["next"]}
 
-    @rpc
-    def rebuild_finish(self, index: str) -> Document:
-        """Copy what has changed meanwhile, and replace the live index by the new one."""
+    @implements(SearchRpc.rebuild_finish)
+    def rebuild_finish(self, index: str) -> Json:
         self._check_building(index)
         since = int(index.rpartition("_")[2]) - 60_000
         done = self.backend.store.writer.catch_up(index, since)
@@ -186,15 +187,12 @@ class SearchService(Service):
 
     # ---- tuning --------------------------------------------------------------------------------------------------
 
-    @rpc
-    def get_tuning(self) -> Document:
-        """The tuning in force (`TuningReply`); version 0 for the default."""
+    @implements(SearchRpc.get_tuning)
+    def get_tuning(self, caller: Caller) -> Json:
         return self.backend.store.reference_data.tuning()
 
-    @rpc
-    def set_tuning(self, tuning: TuningWrite, caller: Caller) -> Document:
-        """Replace the tuning; in force within two seconds. Administrators only. Raises `Conflict`."""
-        _check_admin(caller)
+    @implements(SearchRpc.set_tuning)
+    def set_tuning(self, tuning: TuningWrite, caller: Caller) -> Json:
         stored = {
             **tuning.model_dump(exclude={"version"}),
             "updated_at": clock.rfc3339(clock.now()),
@@ -203,10 +201,8 @@ class SearchService(Service):
         self.backend.store.reference_data.set_tuning(stored, tuning.version)
         return {**stored, "version": tuning.version + 1}
 
-    @rpc
-    def preview_tuning(self, request: PreviewRequest, caller: Caller) -> Document:
-        """Preview a tuning on a query: both rankings with reasons. Administrators only."""
-        _check_admin(caller)
+    @implements(SearchRpc.preview_tuning)
+    def preview_tuning(self, request: PreviewRequest, caller: Caller) -> Json:
         return compare(self.backend.engine, self.backend.store.reference_data.current(), request)
 
 
@@ -218,8 +214,3 @@ def _milliseconds(event: Event) -> int:
 def _category_path(tree: CategoryTree, category_id: str) -> list[str]:
     node = tree.by_id.get(category_id)
     return [step.name for step in tree.path(node)] if node else []
-
-
-def _check_admin(caller: Caller) -> None:
-    if not caller.is_admin:
-        raise Forbidden()

@@ -27,8 +27,8 @@ def list_entries(
     as_json: AsJson = False,
 ) -> None:
     """The newest entries of the audit trail."""
-    asked = {"actor": actor, "action": action, "limit": limit}
-    page = _ask(context, "entries", **{name: value for name, value in asked.items() if value is not None})
+    query = {"actor": actor, "action": action, "limit": limit}
+    page = _call(context, "entries", query={name: value for name, value in query.items() if value is not None})
     if as_json:
         print_json(page["items"])
         return
@@ -46,7 +46,7 @@ def list_entries(
 def verify(context: typer.Context, as_json: AsJson = False) -> None:
     """Recompute the whole chain of the audit trail. Exit code 1: somebody has tampered with it."""
     with console.status("following the chain"):
-        verdict = _ask(context, "verify")
+        verdict = _call(context, "verify")
     if as_json:
         print_json(verdict)
     elif verdict["valid"]:
@@ -57,12 +57,13 @@ def verify(context: typer.Context, as_json: AsJson = False) -> None:
         raise typer.Exit(FAILED)
 
 
-def _ask(context: typer.Context, method: str, **arguments: Any) -> Any:
+def _call(context: typer.Context, method: str, **arguments: Any) -> Any:
+    from schemas.base import OPERATOR
     from services.chassis.messaging.rpc_client import RpcClient
 
     with refusals_end_the_command():
         client = RpcClient(chosen(context).url("rabbitmq"), publishers=1)
         try:
-            return client.call("audit", method, deadline=60, **arguments)
+            return client.call("audit", method, deadline=60, caller=OPERATOR.model_dump(), **arguments)
         finally:
             client.close()

@@ -10,7 +10,6 @@ from ultramarket.commands.context import FAILED, USAGE, chosen, console, fail, p
 from ultramarket.commands.data import refusals_end_the_command
 
 AsJson = Annotated[bool, typer.Option("--json", help="For programs.")]
-OPERATOR = {"user_id": "operator", "roles": ["ADMIN"]}
 
 config = typer.Typer(help="Runtime settings and feature flags; and whether all of it is right.", no_args_is_help=True)
 
@@ -27,7 +26,7 @@ def register(app: typer.Typer) -> None:
 
 def list_all(context: typer.Context, as_json: AsJson = False) -> None:
     """Every runtime setting and feature flag with its value."""
-    settings, flags = _ask(context, "settings"), _ask(context, "flags")
+    settings, flags = _call(context, "settings"), _call(context, "flags")
     if as_json:
         print_json({"settings": settings, "flags": flags})
         return
@@ -49,7 +48,7 @@ def set_value(
     reason: Annotated[str, typer.Option(help="Kept in the setting's history.")],
 ) -> None:
     """Change a runtime setting; every process has it within a second. Exit code 1: refused."""
-    known = {one["key"]: one for one in _ask(context, "settings")}
+    known = {one["key"]: one for one in _call(context, "settings")}
     if key not in known:
         fail(f"there is no setting {key}: `ultramarket config list` has them", USAGE)
     try:
@@ -57,7 +56,7 @@ def set_value(
     except orjson.JSONDecodeError:
         wanted = value
     version = known[key]["version"]
-    saved = _ask(context, "set_setting", key=key, value=wanted, version=version, reason=reason, caller=OPERATOR)
+    saved = _call(context, "set_setting", key=key, value=wanted, version=version, reason=reason)
     console.print(f"[green]✓[/] {key} is {saved['value']} (version {saved['version']})")
 
 
@@ -67,11 +66,11 @@ def flag(
     """Switch a flag on or off; its rules and its rollout stay. Exit code 1: refused."""
     if state not in ("on", "off"):
         fail("say on or off", USAGE)
-    now = _ask(context, "flag", name=name)
+    now = _call(context, "flag", name=name)
     fields = ("variants", "default", "rules", "rollout")
     wanted = {field: now[field] for field in fields} | {"enabled": state == "on"}
     version = now["version"]
-    _ask(context, "set_flag", name=name, flag=wanted, expected_version=version, caller=OPERATOR)
+    _call(context, "set_flag", name=name, flag=wanted, expected_version=version)
     console.print(f"[green]✓[/] {name} is {state}")
 
 
@@ -92,12 +91,13 @@ def validate(context: typer.Context, as_json: AsJson = False) -> None:
         raise typer.Exit(FAILED)
 
 
-def _ask(context: typer.Context, method: str, **arguments: Any) -> Any:
+def _call(context: typer.Context, method: str, **arguments: Any) -> Any:
+    from schemas.base import OPERATOR
     from services.chassis.messaging.rpc_client import RpcClient
 
     with refusals_end_the_command():
         client = RpcClient(chosen(context).url("rabbitmq"), publishers=1)
         try:
-            return client.call("config", method, **arguments)
+            return client.call("config", method, caller=OPERATOR.model_dump(), **arguments)
         finally:
             client.close()

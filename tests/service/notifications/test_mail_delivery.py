@@ -199,7 +199,7 @@ def test_temporary_rejection_is_retried(post: Post, strict: str) -> None:
 def test_invalid_address_is_not_retried(post: Post) -> None:
     event = registered(email="a@b\r\nBcc: c@example.com")
     assert hear(post, event) == "done"
-    assert post.said(event) == [("notification_failed", "is no mail address")]
+    assert post.said(event) == [("notification_failed", "is not an e-mail address")]
 
 
 def test_expired_claim_is_taken_over(post: Post) -> None:
@@ -235,11 +235,11 @@ def test_consecutive_mails_share_a_connection(post: Post) -> None:
     mailer = post.service.channels.mailer
     for event in events[:2]:
         post.service.send_welcome(event)
-    ((_, kept),) = mailer._kept
+    ((_, kept),) = mailer._idle
 
     kept.sock.shutdown(socket.SHUT_RDWR)  # as a server that has lost patience
     post.service.send_welcome(events[2])
 
     assert [len(mails_to(event.email)) for event in events] == [1, 1, 1]
-    assert [server is kept for _, server in mailer._kept] == [False]
+    assert [server is kept for _, server in mailer._idle] == [False]
     mailer.close()

@@ -15,6 +15,7 @@ from services.chassis.common.errors import Conflict, DomainError, Forbidden, Not
 from services.chassis.common.ids import new_id
 from services.chassis.dynamic_config import config
 from tests.service.reviews.conftest import ADMIN, ReviewsClient, as_consumed
+from tests.support.catalogue import product_detail
 
 
 def order(event: type[Any], customer: Caller, product: str, order_id: str) -> Any:
@@ -347,7 +348,7 @@ def test_product_lists_use_an_index(reviews: ReviewsClient) -> None:
 
 def test_unknown_product_is_requested_once(reviews: ReviewsClient) -> None:
     old = new_id()
-    reviews.catalogue.products[old] = {"id": old, "slug": f"old-{old}", "title": "Old", "vendor_id": None, "version": 4}
+    reviews.catalogue.products[old] = product_detail(old, slug=f"old-{old}", title="Old", version=4)
     customer = reviews.customer(old)
     assert reviews.review(old, customer)["status"] == "approved"
     assert reviews.list_ids(f"old-{old}")

@@ -9,7 +9,7 @@ import pytest
 
 from schemas.api.search import SearchQuery
 from services.chassis.common.errors import ServiceUnavailable
-from services.chassis.stores.elastic import ElasticError, connect, open_store
+from services.chassis.stores.elastic import ElasticError, open_store
 from services.search.domain.fallback import catalogue_query, degraded_reply
 from services.search.engine.client import SearchEngine
 from services.search.store import SearchStore
@@ -91,20 +91,6 @@ def test_catalogue_query_has_words_and_price() -> None:
 def test_rejected_request_is_not_an_outage(search_store: SearchStore) -> None:
     with pytest.raises(ElasticError, match="400"):
         search_store.request("POST", f"/{search_store.indexes.live}/_search", {"query": {"nonsense": {}}})
-
-
-def test_closed_connection_is_reopened(search_store: SearchStore) -> None:
-    transport = connect("http://" + search_store.transport.node_pool.get().base_url.partition("://")[2], size=1)
-    ask = lambda: transport.perform_request("GET", "/", headers={"accept": "application/json"}).meta.status  # noqa: E731
-    assert ask() == 200
-
-    node = transport.node_pool.get()
-    connection = node.pool._get_conn()  # type: ignore[attr-defined]
-    connection.sock.shutdown(socket.SHUT_RDWR)
-    node.pool._put_conn(connection)  # type: ignore[attr-defined]
-
-    assert ask() == 200
-    transport.close()
 
 
 def test_warm_up_waits_for_products(search_index: SearchIndex) -> None:

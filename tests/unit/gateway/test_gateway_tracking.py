@@ -7,12 +7,11 @@ import pytest
 from flask.testing import FlaskClient
 
 from gateway_flask.app import create_app
-from gateway_flask.testing import USER, FakeServices, Issuer, settings
+from gateway_flask.testing import SIGNED_IN, USER, FakeServices, Issuer, settings
 from services.chassis.common.errors import ServiceUnavailable
 
 EVENT = {"type": "product_view", "product_id": "mug", "at": datetime.now(UTC).isoformat()}
 TRACKED = {"accepted": 1, "rejected": []}
-SIGNED_IN = {"user": {"id": USER}, "access_token": "a", "refresh_token": "r", "token_type": "Bearer", "expires_in": 900}
 
 
 class Gateway:
