@@ -1,1 +1,1 @@
-"""From RabbitMQ to Kafka: every domain event becomes a record on its topic, at least once, in order per aggregate."""
+"""Kafka bridge: forwards every domain event from RabbitMQ to its Kafka topic, at least once, in order per aggregate."""

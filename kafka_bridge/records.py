@@ -1,4 +1,4 @@
-"""An event as a Kafka record: CloudEvents in structured mode, keyed by the aggregate.
+"""Kafka records of events: CloudEvents in structured mode, keyed by the aggregate.
 
 https://github.com/cloudevents/spec/blob/v1.0.2/cloudevents/bindings/kafka-protocol-binding.md
 """
@@ -11,13 +11,13 @@ import orjson
 from schemas.events.base import OTHER_TOPIC, TOPICS
 
 
-class NotAnEvent(ValueError):
-    """The message is not a CloudEvents envelope: no topic can be told for it."""
+class InvalidEvent(ValueError):
+    """The message is not a CloudEvents envelope."""
 
 
 @dataclass(frozen=True)
 class Record:
-    """Where an event goes, and as what. The value is the message as it came, byte for byte."""
+    """A Kafka record. The value is the message's body, byte for byte."""
 
     topic: str
     key: bytes
@@ -25,12 +25,12 @@ class Record:
     time: datetime
 
 
-def record_of(body: bytes) -> Record:
-    """The record for a message. Raises `NotAnEvent`."""
+def to_record(body: bytes) -> Record:
+    """The record of a message. Raises `InvalidEvent`."""
     try:
         wrapped = orjson.loads(body)
         source = wrapped["source"].removeprefix("/")
         time = datetime.fromisoformat(wrapped["time"]).astimezone(UTC)
         return Record(TOPICS.get(source, OTHER_TOPIC), wrapped["subject"].encode(), body, time)
-    except (ValueError, KeyError, TypeError, AttributeError) as malformed:
-        raise NotAnEvent(str(malformed)) from malformed
+    except (ValueError, KeyError, TypeError, AttributeError) as error:
+        raise InvalidEvent(str(error)) from error

@@ -45,7 +45,7 @@ def submit_review(path: ProductPath, body: ReviewWrite) -> Response:
         review=body,
         author=current_request().name,
         caller=caller(),
-        idempotency=key.model_dump() if (key := idempotency()) else None,
+        idempotency=idempotency(),
     )
     return ok(review, "Review taken", 201)
 

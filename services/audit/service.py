@@ -1,4 +1,4 @@
-"""Audit: keeps what everybody did, so that nobody can change it unnoticed."""
+"""Audit service: a tamper-evident trail of who did what, when and from where."""
 
 from dataclasses import asdict
 from typing import Annotated, Final
@@ -31,27 +31,29 @@ from services.chassis.runtime.service import Configured, Service
 from services.chassis.runtime.timers import every
 from services.chassis.stores.postgres import Postgres
 
-TOLD_OF_ORDERS: Final = {"number", "reason", "note", "carrier", "tracking_number"}
+ORDER_FIELDS: Final = {"number", "reason", "note", "carrier", "tracking_number"}
 
 log = structlog.get_logger()
 
 
 class AuditService(Service):
+    """RPC methods, event handlers and checkpoints of the audit trail."""
+
     name = "audit"
 
     store = Postgres(AuditStore)
     settings = Configured(AuditSettings)
 
     @on_batch(ActionRecorded, size=500, seconds=0.05)
-    def keep(self, events: list[ActionRecorded]) -> None:
-        """Add what happened to the trail. What comes twice is there once."""
+    def append_actions(self, events: list[ActionRecorded]) -> None:
+        """Append recorded actions; duplicates are skipped."""
         self.store.append([(meta.id, body_of(meta, event)) for event in events for meta in (event.meta,)])
 
     @on_event(OrderCancellationRequested, OrderProcessing, OrderShipped, OrderDelivered, OrderReturned)
-    def keep_order_step(self, event: Event) -> None:
-        """Add what a vendor or an administrator did to an order."""
-        told = event.model_dump(mode="json", include=TOLD_OF_ORDERS)
-        record = order_step(event.meta, event.subject, told)
+    def append_order_step(self, event: Event) -> None:
+        """Append an order's step that was caused by a vendor or an administrator."""
+        fields = event.model_dump(mode="json", include=ORDER_FIELDS)
+        record = order_step(event.meta, event.subject, fields)
         if record is not None:
             self.store.append([(event.meta.id, body_of(event.meta, record))])
 
@@ -68,10 +70,10 @@ class AuditService(Service):
         limit: Annotated[int, Field(ge=1, le=2000)] = 500,
     ) -> Json:
         if after == 0:
-            asked = query.model_dump(mode="json", by_alias=True, exclude_none=True)
-            record = audit_records.record("audit.export", ("audit", "entries"), None, asked)
-            told = ActionRecorded.from_envelope(envelope(record))
-            self.store.append([(told.meta.id, body_of(told.meta, told))])
+            filters = query.model_dump(mode="json", by_alias=True, exclude_none=True)
+            record = audit_records.record("audit.export", ("audit", "entries"), None, filters)
+            event = ActionRecorded.from_envelope(envelope(record))
+            self.store.append([(event.meta.id, body_of(event.meta, event))])
         return list(self.store.after(query, after, limit))
 
     @implements(AuditRpc.verify)
@@ -83,7 +85,7 @@ class AuditService(Service):
 
     @every(seconds=60)
     def make_checkpoint(self) -> None:
-        """Sign what the chain has come to. The log has it too, which is outside of the database."""
+        """Sign the current end of the chain; also logged, outside of the database."""
         at = clock.rfc3339(clock.now())
         if (seq := self.store.checkpoint(self.settings.checkpoint_key, at)) is not None:
             log.info("audit_checkpoint", seq=seq, at=at)

@@ -1,4 +1,4 @@
-"""Config: what administrators may change while everything runs."""
+"""Config service: runtime settings and feature flags."""
 
 from schemas.api.config import FlagName, RollSettingBack, SetFlag, SetSetting
 from schemas.base import Caller
@@ -6,11 +6,13 @@ from schemas.rpc.config import ConfigRpc
 from services.chassis.messaging.rpc import Json, implements
 from services.chassis.runtime.service import Service
 from services.chassis.stores.postgres import Postgres
-from services.config.domain import check, check_flag, declared
+from services.config.domain import check_flag, checked_value, declared_setting
 from services.config.store import ConfigStore
 
 
 class ConfigService(Service):
+    """RPC methods of runtime settings and feature flags."""
+
     name = "config"
 
     store = Postgres(ConfigStore)
@@ -25,17 +27,19 @@ class ConfigService(Service):
 
     @implements(ConfigRpc.set_setting)
     def set_setting(self, command: SetSetting) -> Json:
-        setting = declared(command.key)
-        value = check(setting, command.value)
-        return self.store.set(setting, value, command.version, command.caller.user_id, command.reason)
+        setting = declared_setting(command.key)
+        value = checked_value(setting, command.value)
+        return self.store.set_setting(setting, value, command.version, command.caller.user_id, command.reason)
 
     @implements(ConfigRpc.history)
     def history(self, key: str, caller: Caller) -> Json:
-        return self.store.history(declared(key).key)
+        return self.store.history(declared_setting(key).key)
 
     @implements(ConfigRpc.roll_back)
     def roll_back(self, command: RollSettingBack) -> Json:
-        return self.store.set_back(declared(command.key), command.version, command.caller.user_id, command.reason)
+        return self.store.roll_back(
+            declared_setting(command.key), command.version, command.caller.user_id, command.reason
+        )
 
     @implements(ConfigRpc.flags)
     def flags(self, caller: Caller) -> Json:

@@ -14,13 +14,14 @@ from py_vapid import Vapid02
 from py_vapid.utils import b64urlencode
 
 from schemas.api.notifications import PreferencesWrite
+from schemas.base import OPERATOR, Caller
 from schemas.events.base import Event
 from schemas.events.inventory import BackInStock, LowStock
 from schemas.events.orders import OrderCancelled, OrderShipped
 from schemas.events.products import ProductCreated
 from schemas.events.reviews import ReviewPublished
 from services.chassis.common import clock
-from services.chassis.common.errors import Conflict, NotFound, ServiceUnavailable
+from services.chassis.common.errors import Conflict, NotFound, ServiceUnavailable, ValidationFailed
 from services.chassis.common.ids import new_id
 from services.chassis.messaging.envelopes import envelope
 from services.chassis.testing import connect_mongo
@@ -84,6 +85,10 @@ def server() -> Iterator[Server]:
     server.close()
 
 
+def caller_of(user_id: str) -> Caller:
+    return Caller(user_id=user_id, roles=["CUSTOMER"])
+
+
 def said(event: Event, sequence: int = 1) -> Any:
     return type(event).from_envelope(envelope(event, sequence))
 
@@ -111,7 +116,7 @@ def product(post: Post, sku: str, vendor_id: str | None = None) -> None:
 
 
 def own(post: Post, person: Any) -> list[dict[str, Any]]:
-    return list(post.service.list_own(person.user_id, _Page())["items"])
+    return list(post.service.list_own(_Page(), caller_of(person.user_id))["items"])
 
 
 class _Page:
@@ -138,19 +143,19 @@ def test_mark_read(post: Post) -> None:
     for _ in range(2):
         post.service.send_shipment(shipped(person))
     newest, _ = own(post, person)
-    assert post.service.unread_count(person.user_id) == {"count": 2}
+    assert post.service.unread_count(caller_of(person.user_id)) == {"count": 2}
 
-    assert post.service.mark_read(person.user_id, newest["id"]) == {"read": 1}
-    assert post.service.unread_count(person.user_id) == {"count": 1}
-    assert post.service.mark_read(person.user_id) == {"read": 1}
+    assert post.service.mark_read(caller_of(person.user_id), newest["id"]) == {"read": 1}
+    assert post.service.unread_count(caller_of(person.user_id)) == {"count": 1}
+    assert post.service.mark_read(caller_of(person.user_id)) == {"read": 1}
     with pytest.raises(NotFound):
-        post.service.mark_read(new_id(), newest["id"])
+        post.service.mark_read(caller_of(new_id()), newest["id"])
 
 
 def test_preferences_do_not_block_transactional_mail(post: Post) -> None:
     person = customer(post)
     unwanted = {"review_published": {"email": False, "in_app": False}, "order_shipped": {"in_app": False}}
-    post.service.set_preferences(person.user_id, PreferencesWrite.model_validate({"kinds": unwanted}))
+    post.service.set_preferences(PreferencesWrite.model_validate({"kinds": unwanted}), caller_of(person.user_id))
     before = len(mails_to(person.email))
 
     post.service.send_review_publication(published(person))
@@ -170,7 +175,7 @@ def test_one_click_unsubscribe(post: Post) -> None:
     token = mail["List-Unsubscribe"].partition("token=")[2].rstrip(">")
 
     looked = post.service.unsubscribe_page(token)
-    assert post.service.get_preferences(person.user_id)["kinds"]["review_published"]["email"]
+    assert post.service.get_preferences(caller_of(person.user_id))["kinds"]["review_published"]["email"]
     done = post.service.unsubscribe(token)
 
     assert (looked["kind"], done["kind"]) == ("review_published", "review_published")
@@ -186,7 +191,7 @@ def test_quiet_hours_delay_optional_messages(post: Post) -> None:
     person = customer(post)
     now = clock.now()
     quiet = {"from": f"{now - timedelta(hours=1):%H:%M}", "to": f"{now + timedelta(hours=1):%H:%M}", "time_zone": "UTC"}
-    post.service.set_preferences(person.user_id, PreferencesWrite.model_validate({"quiet_hours": quiet}))
+    post.service.set_preferences(PreferencesWrite.model_validate({"quiet_hours": quiet}), caller_of(person.user_id))
     event = published(person)
 
     post.service.send_review_publication(event)
@@ -246,7 +251,7 @@ def test_queued_message_is_retried_then_failed(post: Post) -> None:
 def test_back_in_stock_and_low_stock_messages(post: Post) -> None:
     sku, guest, vendor = f"S-{new_id()}", f"guest-{new_id()}@example.com", customer(post)
     product(post, sku, vendor.user_id)
-    post.service.subscribe_back_in_stock(sku, guest)
+    post.service.subscribe_back_in_stock(sku, Caller(), guest)
     back = said(BackInStock(sku=sku, available=3))
 
     for _ in range(2):
@@ -261,7 +266,10 @@ def test_back_in_stock_and_low_stock_messages(post: Post) -> None:
     post.service.send_queued()
     assert len(mails_to(guest)) == 1
     with pytest.raises(NotFound):
-        post.service.subscribe_back_in_stock("S-nowhere", guest)
+        post.service.subscribe_back_in_stock("S-nowhere", Caller(), guest)
+    with pytest.raises(ValidationFailed) as refused:
+        post.service.subscribe_back_in_stock(sku, Caller())
+    assert refused.value.details[0]["field"] == "email"
 
 
 def test_outdated_product_event_is_ignored(post: Post) -> None:
@@ -342,7 +350,7 @@ def test_newest_template_version_is_in_force(post: Post) -> None:
     assert own(post, person)[0]["title"] == "Called off"
     with pytest.raises(Conflict):
         post.store.templates.save("order_cancelled", "en", {"heading": "Twice"}, 0, "bob")
-    template = post.service.template("order_cancelled")
+    template = post.service.template("order_cancelled", OPERATOR)
     assert (template["version"], template["text"]["heading"]) == (1, "Called off")
     assert template["text"]["why"].startswith("You receive this because")
 

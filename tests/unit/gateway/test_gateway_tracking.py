@@ -85,7 +85,7 @@ def test_sign_in_identifies_the_session(gateway: Gateway) -> None:
     assert gateway.login("session-1") == 200
 
     assert gateway.observed == [
-        {"type": "session_identified", "session_id": "session-1", "user_id": USER, "fields": {}},
+        {"type": "session_identified", "session_id": "session-1", "user_id": USER},
     ]  # fmt: skip
 
 

@@ -1,4 +1,4 @@
-"""A form with a file in it, read as it comes in: the file goes to the disk in chunks, never whole into memory."""
+"""Upload form: multipart/form-data parsed as a stream, with the file written to disk in chunks."""
 
 import hashlib
 from collections.abc import Iterator
@@ -19,12 +19,12 @@ FIELDS: Final = ("purpose", "private")
 FIELD_BYTES: Final = 200
 PARTS: Final = 8
 HEAD_BYTES: Final = 8_192
-"""As much of the beginning and of the end as tells what a file is."""
+"""How much of the beginning and the end of a file is kept for type detection."""
 
 
 @dataclass
-class Staged:
-    """A form whose file waits in a folder of its own."""
+class UploadForm:
+    """A parsed form, with its file in a temporary folder."""
 
     folder: Path
     fields: dict[str, str] = field(default_factory=dict)
@@ -40,23 +40,23 @@ class Staged:
 
 
 @contextmanager
-def staged(stream: BinaryIO, content_type: str, max_bytes: int, parent: Path) -> Iterator[Staged]:
-    """Read the form; what was written is removed in the end.
+def read_form(stream: BinaryIO, content_type: str, max_bytes: int, parent: Path) -> Iterator[UploadForm]:
+    """Parse the form; its temporary folder is removed at the end.
 
-    Raises `BadRequest` for what is no form, `PayloadTooLarge` as soon as the file is, `ValidationFailed` for a form
-    with something else in it.
+    Raises `BadRequest` for a malformed form, `PayloadTooLarge` as soon as the file exceeds the limit,
+    `ValidationFailed` for missing or unknown parts.
     """
     mime, options = parse_options_header(content_type)
     if mime != "multipart/form-data" or not options.get("boundary"):
         raise BadRequest("Send multipart/form-data with the parts `file` and `purpose`")
     parent.mkdir(parents=True, exist_ok=True)
     with TemporaryDirectory(dir=parent, prefix="upload-") as folder:
-        form = Staged(Path(folder))
+        form = UploadForm(Path(folder))
         decoder = MultipartDecoder(options["boundary"].encode(), max_form_memory_size=None, max_parts=PARTS)
         try:
             _read(stream, decoder, form, max_bytes)
         except (ValueError, RequestEntityTooLarge):
-            raise BadRequest("The form is not multipart/form-data, or not whole") from None
+            raise BadRequest("The form is not multipart/form-data, or incomplete") from None
         if not form.sha256:
             raise ValidationFailed.of("file", "is missing")
         if not form.size:
@@ -64,7 +64,7 @@ def staged(stream: BinaryIO, content_type: str, max_bytes: int, parent: Path) ->
         yield form
 
 
-def _read(stream: BinaryIO, decoder: MultipartDecoder, form: Staged, max_bytes: int) -> None:
+def _read(stream: BinaryIO, decoder: MultipartDecoder, form: UploadForm, max_bytes: int) -> None:
     digest = hashlib.sha256()
     reading, written = "", None
     try:
@@ -76,7 +76,7 @@ def _read(stream: BinaryIO, decoder: MultipartDecoder, form: Staged, max_bytes: 
                 if event.name != "file":
                     raise ValidationFailed.of(event.name or "file", "is not a file of this form")
                 if written is not None:
-                    raise ValidationFailed.of("file", "was given more than once")
+                    raise ValidationFailed.of("file", "was sent more than once")
                 reading, form.name = "file", Path(event.filename.replace("\\", "/")).name
                 written = form.path.open("wb")
             elif isinstance(event, Field):
@@ -84,13 +84,13 @@ def _read(stream: BinaryIO, decoder: MultipartDecoder, form: Staged, max_bytes: 
                     raise ValidationFailed.of(event.name or "form", "is not a field of this form")
                 reading = event.name
                 if reading in form.fields:
-                    raise ValidationFailed.of(reading, "was given more than once")
+                    raise ValidationFailed.of(reading, "was sent more than once")
                 form.fields[reading] = ""
             elif isinstance(event, Data) and reading == "file":
                 assert written is not None
                 form.size += len(event.data)
                 if form.size > max_bytes:
-                    raise PayloadTooLarge(f"A file may have {max_bytes} bytes at most")
+                    raise PayloadTooLarge(f"A file may have at most {max_bytes} bytes")
                 digest.update(event.data)
                 written.write(event.data)
                 form.head = (form.head + event.data[:HEAD_BYTES])[:HEAD_BYTES]

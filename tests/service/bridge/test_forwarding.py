@@ -31,7 +31,7 @@ def numbers(topic: Topic, subject: str, count: int, seconds: float = 40) -> list
     return [found["sequence"] for found in mine(topic.events)]
 
 
-def test_a_record_is_the_event_byte_for_byte_under_its_aggregates_key(bridging: Bridging, read: Read) -> None:
+def test_record_is_the_event_keyed_by_aggregate(bridging: Bridging, read: Read) -> None:
     subject = new_id()
     bridging.run()
     raw = orjson.dumps(event(subject, source="payments")).replace(b'"data":', b'"odd" :  "\xc3\xa9",\n "data":')
@@ -49,7 +49,7 @@ def test_a_record_is_the_event_byte_for_byte_under_its_aggregates_key(bridging: 
     assert found.headers() == [("content-type", b"application/cloudevents+json; charset=UTF-8")]
 
 
-def test_every_source_is_bound_and_goes_to_its_topic(bridging: Bridging, read: Read) -> None:
+def test_every_source_reaches_its_topic(bridging: Bridging, read: Read) -> None:
     subject = new_id()
     topics_of = {name: read(name) for name in ("order-events", "notification-events", "analytics-events")}
     bridging.run()
@@ -61,7 +61,7 @@ def test_every_source_is_bound_and_goes_to_its_topic(bridging: Bridging, read: R
         assert topic.of(subject, "order_tested")[0]["source"] == f"/{source}"
 
 
-def test_each_aggregates_events_keep_their_order_among_many(bridging: Bridging, read: Read) -> None:
+def test_events_of_an_aggregate_stay_in_order(bridging: Bridging, read: Read) -> None:
     topic, subjects = read("order-events"), [new_id() for _ in range(5)]
     bridging.run()
 
@@ -77,22 +77,18 @@ def test_each_aggregates_events_keep_their_order_among_many(bridging: Bridging, 
     [b"not json", b'{"source": "/orders"}', orjson.dumps(event("big", data={"text": "x" * 1_500_000}))],
     ids=["not-json", "no-event", "too-large-for-kafka"],
 )
-def test_what_can_be_no_record_is_parked_and_the_others_go_on(
-    bridging: Bridging, read: Read, unwritable: bytes
-) -> None:
+def test_invalid_event_is_dead_lettered(bridging: Bridging, read: Read, unwritable: bytes) -> None:
     topic, subject = read("order-events"), new_id()
     bridging.run()
 
     bridging.send(event(subject, 1), unwritable, event(subject, 2))
 
     assert numbers(topic, subject, 2) == [1, 2]
-    assert bridging.rabbit.wait_for(bridging.dead).body in (unwritable, unwritable.decode())
-    assert bridging.rabbit.take(bridging.dead) is None
+    assert bridging.rabbit.wait_for(bridging.rejected).body in (unwritable, unwritable.decode())
+    assert bridging.rabbit.take(bridging.rejected) is None
 
 
-def test_a_topic_that_is_gone_is_made_again_and_nothing_is_parked(
-    bridging: Bridging, read: Read, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_deleted_topic_is_recreated(bridging: Bridging, read: Read, monkeypatch: pytest.MonkeyPatch) -> None:
     """A Kafka that was set up anew has no topics; what came meanwhile must not end among the dead letters."""
     name, subject = f"test-{new_id()}", new_id()
     monkeypatch.setitem(TOPICS, "orders", name)
@@ -111,11 +107,11 @@ def test_a_topic_that_is_gone_is_made_again_and_nothing_is_parked(
     again = Topic(name, from_start=True)
     assert numbers(again, subject, 1) == [2]
     again.close()
-    assert bridging.rabbit.take(bridging.dead) is None
+    assert bridging.rabbit.take(bridging.rejected) is None
     admin.delete_topics([name])[name].result()
 
 
-def test_a_connection_to_rabbitmq_that_breaks_loses_nothing(bridging: Bridging, read: Read) -> None:
+def test_lost_rabbitmq_connection_loses_nothing(bridging: Bridging, read: Read) -> None:
     topic, subject = read("order-events"), new_id()
     with proxy_to(bridging.settings().amqp_url) as proxy:
         bridging.run(amqp_url=proxy.url, in_flight=20)
@@ -127,7 +123,7 @@ def test_a_connection_to_rabbitmq_that_breaks_loses_nothing(bridging: Bridging, 
         assert eventually(lambda: bridging.waiting() == 0)
 
 
-def test_a_bridge_that_is_killed_in_the_middle_loses_nothing(bridging: Bridging, read: Read) -> None:
+def test_killed_bridge_loses_nothing(bridging: Bridging, read: Read) -> None:
     topic, subject = read("order-events"), new_id()
     killed = bridging.start(ULTRAMARKET_IN_FLIGHT="50")
     bridging.send(*(event(subject, number) for number in range(600)))
@@ -142,7 +138,7 @@ def test_a_bridge_that_is_killed_in_the_middle_loses_nothing(bridging: Bridging,
     assert eventually(lambda: bridging.waiting() == 0)
 
 
-def test_a_second_bridge_waits_until_the_first_is_gone(bridging: Bridging, read: Read) -> None:
+def test_second_bridge_is_standby(bridging: Bridging, read: Read) -> None:
     topic, subject = read("order-events"), new_id()
     first = bridging.start()
     bridging.start(FREE_PORT_BASE + 20)
@@ -159,7 +155,7 @@ def test_a_second_bridge_waits_until_the_first_is_gone(bridging: Bridging, read:
     assert records in _metrics(FREE_PORT_BASE + 20)
 
 
-def test_a_kafka_that_is_not_there_at_the_start_is_waited_for(bridging: Bridging, read: Read) -> None:
+def test_kafka_is_waited_for_at_start(bridging: Bridging, read: Read) -> None:
     topic, subject = read("order-events"), new_id()
     with proxy_to("kafka://" + bridging.settings().kafka_bootstrap) as proxy:
         proxy.cut()
@@ -175,7 +171,7 @@ def test_a_kafka_that_is_not_there_at_the_start_is_waited_for(bridging: Bridging
         assert process.poll() is None
 
 
-def test_health_is_what_the_two_servers_say_now(bridging: Bridging) -> None:
+def test_health_reports_both_servers(bridging: Bridging) -> None:
     """Also when no event comes by that would show it."""
     with proxy_to(bridging.settings().amqp_url) as proxy:
         bridge = bridging.run(amqp_url=proxy.url)

@@ -24,7 +24,7 @@ from services.chassis.common.ids import new_id
 from services.chassis.stores.tables import outbox
 from services.files.models import blobs, removals
 from services.files.store import FileStore
-from tests.service.files.conftest import Desk
+from tests.service.files.conftest import Uploader
 from tests.support.pictures import PDF, SVG, bomb, photograph, picture
 
 
@@ -33,10 +33,10 @@ def unlike(*sides: int) -> bytes:
     return picture(*(sides or (40, 30)), colour=tuple(new_id().encode()[-3:]))
 
 
-def read(desk: Desk, file_id: str, name: str) -> bytes:
-    found = desk.keeper.store.find(file_id)
-    kept = next(kept for kept in found.objects if kept.name == name)
-    return b"".join(desk.keeper.objects.read(found.prefix + kept.name, 0, kept.bytes))
+def read(uploader: Uploader, file_id: str, name: str) -> bytes:
+    record = uploader.manager.store.find(file_id)
+    object_ = next(object_ for object_ in record.objects if object_.name == name)
+    return b"".join(uploader.manager.objects.read(record.prefix + object_.name, 0, object_.bytes))
 
 
 def refs(store: FileStore, sha256: str) -> int | None:
@@ -49,12 +49,12 @@ def left_to_remove(store: FileStore) -> int:
         return int(connection.execute(select(func.count()).select_from(removals)).scalar_one())
 
 
-def test_a_photograph_is_turned_upright_and_tells_nothing(desk: Desk) -> None:
-    stored = desk.bring(photograph(orientation=6))
+def test_photo_is_rotated_and_stripped_of_metadata(uploader: Uploader) -> None:
+    stored = uploader.upload(photograph(orientation=6))
 
     assert (stored["width"], stored["height"]) == (200, 400)
     for name, size in (("full.webp", (200, 400)), ("card.jpeg", (200, 400)), ("thumb.webp", (80, 160))):
-        content = read(desk, stored["id"], name)
+        content = read(uploader, stored["id"], name)
         image = Image.open(io.BytesIO(content))
         assert image.size == size
         assert not image.getexif()
@@ -63,11 +63,11 @@ def test_a_photograph_is_turned_upright_and_tells_nothing(desk: Desk) -> None:
         assert blue > 200 > 100 > red  # what was below is on the left
 
 
-def test_a_large_picture_becomes_three_sizes_and_a_small_one_stays_small(desk: Desk) -> None:
-    large, small = desk.bring(unlike(3000, 2000)), desk.bring(unlike(100, 50))
+def test_pictures_get_three_sizes_without_enlarging(uploader: Uploader) -> None:
+    large, small = uploader.upload(unlike(3000, 2000)), uploader.upload(unlike(100, 50))
 
     sizes = {
-        name: [Image.open(io.BytesIO(read(desk, found["id"], f"{name}.webp"))).size for found in (large, small)]
+        name: [Image.open(io.BytesIO(read(uploader, record["id"], f"{name}.webp"))).size for record in (large, small)]
         for name in ("full", "card", "thumb")
     }
     assert sizes == {
@@ -78,22 +78,22 @@ def test_a_large_picture_becomes_three_sizes_and_a_small_one_stays_small(desk: D
     assert (large["width"], large["height"]) == (3000, 2000)
 
 
-def test_sixteen_bits_of_grey_stay_grey(desk: Desk) -> None:
+def test_16_bit_grey_stays_grey(uploader: Uploader) -> None:
     scan = io.BytesIO()
     Image.new("I;16", (40, 30), 0x8000 + int(new_id()[-2:], 16)).save(scan, "PNG")
 
-    stored = desk.bring(scan.getvalue())
+    stored = uploader.upload(scan.getvalue())
 
-    shown = Image.open(io.BytesIO(read(desk, stored["id"], "full.jpeg"))).convert("L")
-    assert 120 < shown.getpixel((20, 15)) < 136  # type: ignore[operator]
+    to_api = Image.open(io.BytesIO(read(uploader, stored["id"], "full.jpeg"))).convert("L")
+    assert 120 < to_api.getpixel((20, 15)) < 136  # type: ignore[operator]
 
 
-def test_what_shines_through_is_white_in_a_jpeg(desk: Desk) -> None:
-    stored = desk.bring(picture(20, 20, "PNG", (1, 2, 3, 0)))
+def test_transparency_becomes_white_in_jpeg(uploader: Uploader) -> None:
+    stored = uploader.upload(picture(20, 20, "PNG", (1, 2, 3, 0)))
 
-    jpeg = Image.open(io.BytesIO(read(desk, stored["id"], "full.jpeg")))
+    jpeg = Image.open(io.BytesIO(read(uploader, stored["id"], "full.jpeg")))
     assert min(jpeg.convert("RGB").getpixel((5, 5))) > 250  # type: ignore[arg-type,type-var]
-    assert Image.open(io.BytesIO(read(desk, stored["id"], "full.webp"))).mode == "RGBA"
+    assert Image.open(io.BytesIO(read(uploader, stored["id"], "full.webp"))).mode == "RGBA"
 
 
 @pytest.mark.parametrize(
@@ -110,83 +110,83 @@ def test_what_shines_through_is_white_in_a_jpeg(desk: Desk) -> None:
     ],
     ids=["svg", "html", "gif that ends", "bomb", "too many pixels", "half", "jpeg in name only", "pdf as a product"],
 )
-def test_what_is_no_good_leaves_nothing(desk: Desk, content: bytes, refusal: type[Exception]) -> None:
+def test_invalid_file_leaves_nothing(uploader: Uploader, content: bytes, refusal: type[Exception]) -> None:
     with pytest.raises(refusal):
-        desk.bring(content)
-    assert desk.objects() == []
-    assert left_to_remove(desk.keeper.store) == 0
+        uploader.upload(content)
+    assert uploader.objects() == []
+    assert left_to_remove(uploader.manager.store) == 0
 
 
-def test_a_document_is_kept_as_it_came(desk: Desk) -> None:
+def test_document_is_stored_unchanged(uploader: Uploader) -> None:
     content = PDF + new_id().encode()
-    stored = desk.bring(content, "document")
+    stored = uploader.upload(content, "document")
 
     assert (stored["private"], stored["variants"], stored["content_type"]) == (True, {}, "application/pdf")
-    assert read(desk, stored["id"], "original.pdf") == content
+    assert read(uploader, stored["id"], "original.pdf") == content
     with pytest.raises(ValidationFailed):
-        desk.bring(PDF.replace(b"%%EOF", b""), "document")
+        uploader.upload(PDF.replace(b"%%EOF", b""), "document")
 
 
-def test_the_same_content_is_stored_once(desk: Desk) -> None:
+def test_same_content_is_stored_once(uploader: Uploader) -> None:
     content = unlike()
     with ThreadPoolExecutor(8) as pool:
-        stored = list(pool.map(lambda _: desk.bring(content), range(8)))
-    desk.keeper.collect()
+        stored = list(pool.map(lambda _: uploader.upload(content), range(8)))
+    uploader.manager.collect()
 
-    assert len({found["id"] for found in stored}) == 8
-    assert refs(desk.keeper.store, stored[0]["sha256"]) == 8
-    assert len(desk.objects()) == 6
-    assert left_to_remove(desk.keeper.store) == 0
+    assert len({record["id"] for record in stored}) == 8
+    assert refs(uploader.manager.store, stored[0]["sha256"]) == 8
+    assert len(uploader.objects()) == 6
+    assert left_to_remove(uploader.manager.store) == 0
 
 
-def test_what_nobody_has_is_removed_after_the_grace(desk: Desk) -> None:
-    first, second = (desk.bring(content) for content in [unlike()] * 2)
-    store = desk.keeper.store
+def test_orphan_is_removed_after_grace_period(uploader: Uploader) -> None:
+    first, second = (uploader.upload(content) for content in [unlike()] * 2)
+    store = uploader.manager.store
 
     store.remove(first["id"])
-    desk.keeper.collect()
+    uploader.manager.collect()
     assert refs(store, first["sha256"]) == 1
     store.remove(second["id"])
-    assert store.give_up_orphans(timedelta(hours=1)) == 0
-    assert len(desk.objects()) == 6
-    desk.keeper.collect()
+    assert store.remove_orphans(timedelta(hours=1)) == 0
+    assert len(uploader.objects()) == 6
+    uploader.manager.collect()
 
     assert refs(store, first["sha256"]) is None
-    assert desk.objects() == []
+    assert uploader.objects() == []
     with pytest.raises(NotFound):
         store.remove(second["id"])
 
 
-def test_who_brings_it_again_within_the_grace_saves_it(desk: Desk) -> None:
+def test_upload_within_grace_period_saves_content(uploader: Uploader) -> None:
     content = unlike()
-    desk.keeper.store.remove(desk.bring(content)["id"])
-    again = desk.bring(content)
-    desk.keeper.collect()
+    uploader.manager.store.remove(uploader.upload(content)["id"])
+    again = uploader.upload(content)
+    uploader.manager.collect()
 
-    assert read(desk, again["id"], "thumb.webp")
+    assert read(uploader, again["id"], "thumb.webp")
 
 
-def test_bringing_and_collecting_at_the_same_time_loses_nothing(desk: Desk) -> None:
-    content, store = unlike(), desk.keeper.store
+def test_concurrent_upload_and_collection_lose_nothing(uploader: Uploader) -> None:
+    content, store = unlike(), uploader.manager.store
 
     def bring_and_drop(_: int) -> None:
         for _turn in range(6):
-            stored = desk.bring(content)
-            assert read(desk, stored["id"], "card.webp")
+            stored = uploader.upload(content)
+            assert read(uploader, stored["id"], "card.webp")
             store.remove(stored["id"])
 
     def collect(_: int) -> None:
         for _turn in range(30):
-            desk.keeper.collect()
+            uploader.manager.collect()
 
     with ThreadPoolExecutor(6) as pool:
         tasks = [pool.submit(work, 0) for work in (bring_and_drop, bring_and_drop, bring_and_drop, collect, collect)]
         for task in tasks:
             task.result()
-    last = desk.bring(content)
-    desk.keeper.collect()
-    assert len(read(desk, last["id"], "full.jpeg")) > 0
-    assert len(desk.objects()) == 6
+    last = uploader.upload(content)
+    uploader.manager.collect()
+    assert len(read(uploader, last["id"], "full.jpeg")) > 0
+    assert len(uploader.objects()) == 6
 
 
 class Killed(BaseException):
@@ -194,11 +194,11 @@ class Killed(BaseException):
 
 
 @pytest.mark.parametrize("moment", ["objects", "commit"])
-def test_an_upload_that_dies_leaves_nothing_for_ever(desk: Desk, moment: str, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_aborted_upload_is_cleaned_up(uploader: Uploader, moment: str, monkeypatch: pytest.MonkeyPatch) -> None:
     def die(*_: Any, **__: Any) -> None:
         raise Killed
 
-    original: Callable[..., None] = desk.keeper.objects.put
+    original: Callable[..., None] = uploader.manager.objects.put
     calls: list[str] = []
 
     def put(key: str, *rest: Any) -> None:
@@ -208,83 +208,81 @@ def test_an_upload_that_dies_leaves_nothing_for_ever(desk: Desk, moment: str, mo
             die()
 
     content = unlike()
-    monkeypatch.setattr(desk.keeper.objects, "put", put)
+    monkeypatch.setattr(uploader.manager.objects, "put", put)
     if moment == "commit":
-        monkeypatch.setattr(desk.keeper.store, "add", die)
+        monkeypatch.setattr(uploader.manager.store, "add", die)
     with pytest.raises(Killed):
-        desk.bring(content)
+        uploader.upload(content)
     monkeypatch.undo()
-    assert len(desk.objects()) == len(calls) > 0
+    assert len(uploader.objects()) == len(calls) > 0
 
-    desk.keeper.collect()
-    assert len(desk.objects()) == len(calls)  # it might still be at work
-    with desk.keeper.store.transaction() as session:
+    uploader.manager.collect()
+    assert len(uploader.objects()) == len(calls)  # it might still be at work
+    with uploader.manager.store.transaction() as session:
         session.execute(text("update removals set due_at = now()"))
-    desk.keeper.collect()
+    uploader.manager.collect()
 
-    assert desk.objects() == []
-    assert read(desk, desk.bring(content)["id"], "full.webp")
+    assert uploader.objects() == []
+    assert read(uploader, uploader.upload(content)["id"], "full.webp")
 
 
-def test_an_upload_whose_objects_are_being_removed_does_not_end_well(
-    desk: Desk, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    store, add = desk.keeper.store, desk.keeper.store.add
+def test_upload_with_claimed_prefix_fails(uploader: Uploader, monkeypatch: pytest.MonkeyPatch) -> None:
+    store, add = uploader.manager.store, uploader.manager.store.add
 
     def late(*arguments: Any) -> Any:
         with store.transaction() as session:
             session.execute(text("update removals set due_at = now()"))
-        desk.keeper.collect()
+        uploader.manager.collect()
         return add(*arguments)
 
     monkeypatch.setattr(store, "add", late)
     with pytest.raises(ServiceUnavailable):
-        desk.bring(unlike())
-    assert desk.objects() == []
+        uploader.upload(unlike())
+    assert uploader.objects() == []
 
 
-def test_a_quota_holds_against_uploads_at_the_same_moment(desk: Desk) -> None:
+def test_quota_holds_for_concurrent_uploads(uploader: Uploader) -> None:
     customer = Caller(user_id=new_id(), roles=["CUSTOMER"])
     contents = [PDF + bytes(300_000) + b"%%EOF" + new_id().encode() for _ in range(8)]
 
-    def bring(content: bytes) -> bool:
+    def upload(content: bytes) -> bool:
         try:
-            desk.bring(content, "document", customer)
+            uploader.upload(content, "document", customer)
         except Conflict:
             return False
         return True
 
     with ThreadPoolExecutor(8) as pool:
-        kept = list(pool.map(bring, contents))
-    assert sum(kept) == 3
-    mine = desk.keeper.store.page(FilesQuery(), customer.user_id)
+        object_ = list(pool.map(upload, contents))
+    assert sum(object_) == 3
+    mine = uploader.manager.store.page(FilesQuery(), customer.user_id)
     assert mine["total"] == 3
-    desk.keeper.store.remove(mine["items"][0]["id"])
-    assert bring(contents[kept.index(False)])
+    uploader.manager.store.remove(mine["items"][0]["id"])
+    assert upload(contents[object_.index(False)])
 
 
-def test_each_file_says_that_it_is_there_and_that_it_is_gone(desk: Desk) -> None:
-    stored = desk.bring(unlike(), "review")
-    desk.keeper.store.remove(stored["id"])
+def test_upload_and_deletion_publish_events(uploader: Uploader) -> None:
+    stored = uploader.upload(unlike(), "review")
+    uploader.manager.store.remove(stored["id"])
 
-    with desk.keeper.store.reading() as connection:
+    with uploader.manager.store.reading() as connection:
         bodies = connection.execute(select(outbox.c.body).order_by(outbox.c.position)).scalars()
         said = [event for event in map(orjson.loads, bodies) if event["subject"] == stored["id"]]
     said = [event for event in said if event["type"] != "action_recorded"]
     assert [event["type"] for event in said] == ["file_stored", "file_deleted"]
     assert said[0]["data"] == said[1]["data"]
     assert said[0]["data"]["purpose"] == "review"
-    assert said[0]["data"]["owner_id"] == desk.caller.user_id
+    assert said[0]["data"]["owner_id"] == uploader.caller.user_id
 
 
-def test_what_staff_bring_and_remove_is_in_the_audit_trail(desk: Desk) -> None:
-    by_customer = desk.bring(unlike(), "review", Caller(user_id=new_id(), roles=["CUSTOMER"]))
-    by_staff = desk.bring(unlike())
-    desk.keeper.store.remove(by_staff["id"], told=True)
+def test_staff_uploads_and_deletions_are_audited(uploader: Uploader) -> None:
+    by_customer = uploader.upload(unlike(), "review", Caller(user_id=new_id(), roles=["CUSTOMER"]))
+    by_staff = uploader.upload(unlike())
+    uploader.manager.store.remove(by_staff["id"], audited=True)
 
-    with desk.keeper.store.reading() as connection:
+    with uploader.manager.store.reading() as connection:
         said = [orjson.loads(body) for body in connection.execute(select(outbox.c.body)).scalars()]
-    told = [event["data"] for event in said if event["type"] == "action_recorded"]
-    done = {(entry["action"], entry["resource"]["id"]) for entry in told}
+    audited = [event["data"] for event in said if event["type"] == "action_recorded"]
+    done = {(entry["action"], entry["resource"]["id"]) for entry in audited}
     assert {("file.create", by_staff["id"]), ("file.delete", by_staff["id"])} <= done
     assert ("file.create", by_customer["id"]) not in done

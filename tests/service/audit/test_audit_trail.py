@@ -59,7 +59,7 @@ def happened(
     return wrapped["id"], body_of(came.meta, came)
 
 
-def test_twenty_writers_make_one_chain_and_what_comes_twice_is_there_once(store: AuditStore) -> None:
+def test_concurrent_writers_make_one_chain(store: AuditStore) -> None:
     batches = [[happened(resource_id=new_id()) for _ in range(25)] for _ in range(20)]
 
     with ThreadPoolExecutor(20) as crowd:
@@ -71,7 +71,7 @@ def test_twenty_writers_make_one_chain_and_what_comes_twice_is_there_once(store:
 
 
 @pytest.mark.parametrize("statement", ["update entries set body = '{}'", "delete from entries", "truncate entries"])
-def test_the_service_may_only_read_and_add(store: AuditStore, statement: str) -> None:
+def test_role_may_only_select_and_insert(store: AuditStore, statement: str) -> None:
     store.append([happened()])
 
     with pytest.raises(ProgrammingError, match="permission denied"), store.transaction() as session:
@@ -81,7 +81,7 @@ def test_the_service_may_only_read_and_add(store: AuditStore, statement: str) ->
 @pytest.mark.parametrize(
     "statement", ["update entries set body = '{}'", "delete from checkpoints", "truncate entries, checkpoints"]
 )
-def test_the_tables_refuse_their_owner_too(store: AuditStore, statement: str) -> None:
+def test_triggers_refuse_the_owner(store: AuditStore, statement: str) -> None:
     url, schema = Settings().postgres_url, str(store.engine.url.query["options"]).split("search_path=")[1].split()[0]
     with psycopg2.connect(url, options=f"-csearch_path={schema}") as connection, connection.cursor() as cursor:
         with pytest.raises(psycopg2.errors.InsufficientPrivilege, match="the audit trail only grows"):
@@ -90,16 +90,16 @@ def test_the_tables_refuse_their_owner_too(store: AuditStore, statement: str) ->
 
 
 @pytest.mark.parametrize(
-    ("tampering", "broken", "why"),
+    ("tampering", "broken", "reason"),
     [
         ("""update entries set body = replace(body, 'Cup', 'Tub') where seq = 7""", 7, "its content was changed"),
         ("delete from entries where seq = 3", 3, "the entry is missing"),
-        ("delete from entries where seq > 8", 9, "entries at the end are missing: a checkpoint had seen more"),
+        ("delete from entries where seq > 8", 9, "entries at the end are missing: there is a later checkpoint"),
         ("update entries set previous_hash = hash where seq = 5", 5, "it does not follow the entry before it"),
         ("update checkpoints set signature = hash", 10, "the checkpoint's signature is wrong"),
     ],
 )
-def test_a_superuser_can_tamper_but_not_unnoticed(store: AuditStore, tampering: str, broken: int, why: str) -> None:
+def test_tampering_by_superuser_is_detected(store: AuditStore, tampering: str, broken: int, reason: str) -> None:
     store.append([happened() for _ in range(10)])
     assert store.checkpoint(KEY, "2026-11-24T12:00:00Z") == 10
     store.append([happened(), happened()])
@@ -108,10 +108,10 @@ def test_a_superuser_can_tamper_but_not_unnoticed(store: AuditStore, tampering: 
 
     verdict = store.verify(KEY)
     assert (verdict.valid, verdict.first_broken) == (False, broken)
-    assert verdict.reason == why
+    assert verdict.reason == reason
 
 
-def test_a_checkpoint_is_made_when_there_is_something_new(store: AuditStore) -> None:
+def test_checkpoint_is_made_for_new_entries(store: AuditStore) -> None:
     assert store.checkpoint(KEY, "2026-11-24T12:00:00Z") is None
     store.append([happened()])
 
@@ -119,7 +119,7 @@ def test_a_checkpoint_is_made_when_there_is_something_new(store: AuditStore) -> 
     assert store.checkpoint(KEY, "2026-11-24T12:01:00Z") is None
 
 
-def test_entries_are_found_by_who_what_which_and_when(store: AuditStore) -> None:
+def test_entries_are_filtered(store: AuditStore) -> None:
     store.append(
         [
             happened("product.update", "p-1", NOON, id="ada"),
@@ -128,20 +128,20 @@ def test_entries_are_found_by_who_what_which_and_when(store: AuditStore) -> None
         ]
     )
 
-    def found(**query: Any) -> list[int]:
+    def statement(**query: Any) -> list[int]:
         page = store.list(AuditQuery.model_validate(query))
         assert page["total"] == len(page["items"])
         return [entry["seq"] for entry in page["items"]]
 
-    assert found() == [3, 2, 1]
-    assert found(actor="ada") == [3, 1]
-    assert found(action="product.delete") == [2]
-    assert found(resource_type="product", resource_id="p-1") == [2, 1]
-    assert found(**{"from": "2026-11-24T14:00:00+01:00", "to": "2026-11-24T14:00:00Z"}) == [2]
+    assert statement() == [3, 2, 1]
+    assert statement(actor="ada") == [3, 1]
+    assert statement(action="product.delete") == [2]
+    assert statement(resource_type="product", resource_id="p-1") == [2, 1]
+    assert statement(**{"from": "2026-11-24T14:00:00+01:00", "to": "2026-11-24T14:00:00Z"}) == [2]
     assert [entry["seq"] for entry in store.after(AuditFilter(actor="ada"), 1, 10)] == [3]
 
 
-def test_an_entry_is_shown_whole(store: AuditStore) -> None:
+def test_entry_fields(store: AuditStore) -> None:
     event_id, body = happened(ip="10.0.0.1", user_agent="curl/8", email="ada@example.com")
     store.append([(event_id, body)])
 
