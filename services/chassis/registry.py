@@ -76,6 +76,31 @@ MONGO_SERVICES: Final = (
 )
 
 
+COMPACT_PROCESSES: Final[dict[str, tuple[str, ...]]] = {
+    "core": ("products", "inventory", "cart", "shipping", "payments", "orders"),
+    "platform": ("auth", "users", "notifications", "analytics", "reviews", "files", "audit", "search", "config"),
+}
+"""The layout `compact`: services that share a process, by its name. Each keeps its own port."""
+
+ENTRY_MODULES: Final = {
+    GATEWAY: "gateway_flask",
+    BRIDGE: "kafka_bridge",
+    ANALYTICS_CONSUMER: "services.analytics.consumer",
+}
+"""What is run with `python -m` for processes that are not Nameko services."""
+
+SERVICE_STORES: Final[dict[str, tuple[str, ...]]] = {
+    "auth": ("redis",),
+    "cart": ("redis",),
+    GATEWAY: ("redis",),
+    BRIDGE: ("kafka",),
+    ANALYTICS_CONSUMER: ("kafka",),
+    "search": ("elasticsearch",),
+    "notifications": ("mail",),
+}
+"""Servers that a service needs besides RabbitMQ, PostgreSQL and MongoDB."""
+
+
 def port_of(name: str, base: int) -> int:
     """The port where `name` serves its health and metrics (the gateway: its routes) when the block starts at `base`."""
     return base + PORT_OFFSETS[name]

@@ -3,17 +3,17 @@
 from xml.etree import ElementTree
 
 from services.chassis.registry import SERVICES
-from ultramarket import servicemap
+from ultramarket import service_docs
 
 
 def test_the_page_and_its_pictures_are_current() -> None:
-    behind = [path.name for path, text in servicemap.files(servicemap.rooms()).items() if path.read_text() != text]
+    behind = [path.name for path, text in service_docs.files(service_docs.rooms()).items() if path.read_text() != text]
 
     assert behind == [], "run `ultramarket services`"
 
 
 def test_every_service_has_what_it_is_known_for() -> None:
-    rooms = {room.name: room for room in servicemap.rooms()}
+    rooms = {room.name: room for room in service_docs.rooms()}
 
     assert list(rooms) == list(SERVICES)
     assert "place_order" in rooms["orders"].methods
@@ -24,5 +24,5 @@ def test_every_service_has_what_it_is_known_for() -> None:
 
 
 def test_the_pictures_are_svg() -> None:
-    for path in (servicemap.CALLS, servicemap.EVENTS):
+    for path in (service_docs.CALLS, service_docs.EVENTS):
         assert ElementTree.fromstring(path.read_text()).tag == "{http://www.w3.org/2000/svg}svg"

@@ -1,6 +1,6 @@
 """A customer's journey over HTTP, narrated: from a misspelt search to the figures, the audit trail and Kafka."""
 
 from ultramarket.demo.journey import Journey
-from ultramarket.demo.stage import WentWrong
+from ultramarket.demo.session import DemoFailed
 
-__all__ = ["Journey", "WentWrong"]
+__all__ = ["Journey", "DemoFailed"]

@@ -4,10 +4,10 @@ import time
 
 from rich.console import Console
 
-from ultramarket.api import as_administrator
+from ultramarket.api_client import administrator_client
 from ultramarket.demo import administering, afterwards, buying, finding
-from ultramarket.demo.records import show_records
-from ultramarket.demo.stage import Stage
+from ultramarket.demo.kafka_records import show_records
+from ultramarket.demo.session import DemoSession
 from ultramarket.instance import Instance
 
 
@@ -15,11 +15,11 @@ class Journey:
     """Clara buys something, says what she thinks of it, and the shop's people see what came of it."""
 
     def __init__(self, instance: Instance, console: Console) -> None:
-        self.stage = Stage(instance, console)
+        self.stage = DemoSession(instance, console)
 
     def run(self) -> None:
-        """Raises `Refused` or `WentWrong` at the step that fails. A changed price goes back in any case."""
-        stage, administrator = self.stage, as_administrator(self.stage.instance)
+        """Raises `ApiError` or `DemoFailed` at the step that fails. A changed price goes back in any case."""
+        stage, administrator = self.stage, administrator_client(self.stage.instance)
         email = buying.register(stage)
         product = finding.look_at(stage, finding.narrow(stage, finding.search(stage)))
         figures = afterwards.figures_of(administrator, product["id"])

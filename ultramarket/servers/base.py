@@ -53,10 +53,10 @@ class Server(ABC):
         return tuple(instance.block.servers[name] for name in self.port_names)
 
 
-def marked(instance: Instance, **environment: str) -> dict[str, str]:
+def process_environment(instance: Instance, **environment: str) -> dict[str, str]:
     """The environment of a server's process, with the mark by which `down` knows it."""
     return {"ULTRAMARKET_HOME": str(instance.folder), **environment}
 
 
-def lacks(executable: str, *apt: str) -> list[Missing]:
+def missing_executable(executable: str, *apt: str) -> list[Missing]:
     return [] if shutil.which(executable) else [Missing(executable, apt)]

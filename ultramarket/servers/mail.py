@@ -6,7 +6,7 @@ from typing import ClassVar
 
 from ultramarket.instance import Instance
 from ultramarket.programs import Program
-from ultramarket.servers.base import Missing, Server, marked
+from ultramarket.servers.base import Missing, Server, process_environment
 
 
 class Mail(Server):
@@ -20,8 +20,8 @@ class Mail(Server):
         instance.mails.mkdir(mode=0o700, exist_ok=True)
 
     def programs(self, instance: Instance) -> list[Program]:
-        command = [sys.executable, "-m", "ultramarket.catcher", str(self.port(instance)), str(instance.mails)]
-        return [Program(self.name, "server", command, marked(instance), self.ports(instance), stop_seconds=5)]
+        command = [sys.executable, "-m", "ultramarket.smtp_sink", str(self.port(instance)), str(instance.mails)]
+        return [Program(self.name, "server", command, process_environment(instance), self.ports(instance), stop_seconds=5)]
 
     def is_ready(self, instance: Instance) -> bool:
         try:

@@ -11,7 +11,7 @@ from typing import ClassVar, Final
 
 from ultramarket.instance import Instance
 from ultramarket.programs import Program
-from ultramarket.servers.base import Missing, Server, marked
+from ultramarket.servers.base import Missing, Server, process_environment
 
 OLDEST: Final = 15
 OUTSIDE: Final = Path("/var/lib/ultramarket")
@@ -96,7 +96,7 @@ class Postgres(Server):
                 name=self.name,
                 kind="server",
                 command=[str((_binaries() or Path()) / "postgres"), "-D", str(data)],
-                environment=marked(instance, LANG="C.UTF-8"),
+                environment=process_environment(instance, LANG="C.UTF-8"),
                 ports=self.ports(instance),
                 directory="/",
                 user=_user(),

@@ -7,7 +7,7 @@ from typing import ClassVar, Final
 from ultramarket.instance import Instance
 from ultramarket.keys import write_private
 from ultramarket.programs import Program
-from ultramarket.servers.base import Missing, Server, lacks, marked
+from ultramarket.servers.base import Missing, Server, missing_executable, process_environment
 
 SCRIPT: Final = Path("/usr/lib/rabbitmq/bin/rabbitmq-server")
 """The script itself: the one on the PATH of a Debian switches to the user `rabbitmq` and to /var/lib/rabbitmq."""
@@ -32,7 +32,7 @@ class RabbitMQ(Server):
 
     def missing(self) -> list[Missing]:
         return [
-            *lacks("erl", "rabbitmq-server"),
+            *missing_executable("erl", "rabbitmq-server"),
             *([] if SCRIPT.exists() else [Missing(str(SCRIPT), ("rabbitmq-server",))]),
         ]
 
@@ -61,7 +61,7 @@ class RabbitMQ(Server):
     def environment(self, instance: Instance) -> dict[str, str]:
         """Also what `rabbitmqctl` needs to talk to this node."""
         home = instance.folder / "rabbitmq"
-        return marked(
+        return process_environment(
             instance,
             HOME=str(home),
             RABBITMQ_NODENAME=f"{instance.name}@localhost",

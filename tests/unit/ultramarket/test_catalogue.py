@@ -16,7 +16,7 @@ def test_every_product_of_the_demo_catalogue_is_a_row_that_the_import_takes() ->
 
     assert len(lines) == 194
     for line in lines:
-        assert line.fault is None
+        assert line.error is None
         ImportRow.model_validate(line.row)
 
 
@@ -91,7 +91,7 @@ def test_a_line_that_is_no_product_says_why_and_stops_nobody(tmp_path: Path, tex
     [line] = catalogue.read(file)
 
     assert line.row is None
-    assert reason in (line.fault or "")
+    assert reason in (line.error or "")
 
 
 def test_jsonl_names_the_line_that_is_no_json(tmp_path: Path) -> None:
@@ -102,8 +102,8 @@ def test_jsonl_names_the_line_that_is_no_json(tmp_path: Path) -> None:
 
     assert [line.number for line in lines] == [1, 3, 4]
     assert lines[0].row == {"title": "A"}
-    assert (lines[1].fault or "").startswith("not JSON")
-    assert lines[2].fault == "not an object"
+    assert (lines[1].error or "").startswith("not JSON")
+    assert lines[2].error == "not an object"
 
 
 @pytest.mark.parametrize(("name", "text"), [("a.json", "{"), ("a.json", '{"a": 1}'), ("a.xlsx", "")])
@@ -121,4 +121,4 @@ def test_a_demo_row_without_what_it_needs_says_what(tmp_path: Path) -> None:
 
     [line] = catalogue.read(file)
 
-    assert line.fault == "price is missing"
+    assert line.error == "price is missing"

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from ultramarket import claims
+from ultramarket import port_registry
 from ultramarket import instance as instances
 from ultramarket.instance import NoSuchInstance
 
@@ -14,7 +14,7 @@ from ultramarket.instance import NoSuchInstance
 @pytest.fixture(autouse=True)
 def elsewhere(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(instances, "INSTANCES", tmp_path / "checkout")
-    monkeypatch.setattr(claims, "CACHE", tmp_path / "cache")
+    monkeypatch.setattr(port_registry, "CACHE", tmp_path / "cache")
 
 
 def test_secrets_are_made_once_and_are_nobody_elses() -> None:

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from ultramarket import mail
-from ultramarket.catcher import Folder
+from ultramarket.smtp_sink import FolderHandler
 
 
 @pytest.fixture
@@ -23,7 +23,7 @@ def deliver(folder: Path, subject: str, text: str = "Hello") -> None:
     message.set_content(text)
     message.add_alternative(f"<p>{text}</p>", subtype="html")
     envelope: Any = SimpleNamespace(content=bytes(message), mail_from="shop@x", rcpt_tos=["clara@example.com"])
-    reply = asyncio.run(Folder(folder).handle_DATA(None, None, envelope))  # type: ignore[arg-type]
+    reply = asyncio.run(FolderHandler(folder).handle_DATA(None, None, envelope))  # type: ignore[arg-type]
     assert reply.startswith("250")
 
 

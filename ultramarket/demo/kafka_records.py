@@ -5,17 +5,17 @@ import secrets
 import time
 from typing import Any, Final
 
-from ultramarket.demo.stage import PATIENCE_SECONDS, Stage, WentWrong
+from ultramarket.demo.session import PATIENCE_SECONDS, DemoSession, DemoFailed
 from ultramarket.instance import Instance
 
 TOPICS: Final = ("order-events", "payment-events", "notification-events", "analytics-events")
 
 
-def show_records(stage: Stage, order: dict[str, Any]) -> None:
+def show_records(stage: DemoSession, order: dict[str, Any]) -> None:
     ids = {order["id"], (order.get("payment") or {}).get("id"), stage.visit}
     records = read_records(stage.instance, ids)
     if not any(record["topic"] == "order-events" for record in records):
-        raise WentWrong("no record of the order is in Kafka: `ultramarket logs bridge`")
+        raise DemoFailed("no record of the order is in Kafka: `ultramarket logs bridge`")
     stage.tell("Kafka", "its events, for whoever wants to read them")
     for record in records:
         place = f"{record['topic']} {record['partition']}@{record['offset']}"

@@ -2,28 +2,28 @@
 
 from typing import Any
 
-from ultramarket.api import Api
-from ultramarket.demo.stage import Stage, WentWrong, money
+from ultramarket.api_client import ApiClient
+from ultramarket.demo.session import DemoSession, DemoFailed, money
 
 WRITABLE = ("sku", "title", "options", "price", "compare_at_price", "weight_g", "barcode")
 
 
-def change_price(stage: Stage, administrator: Api, product: dict[str, Any]) -> None:
+def change_price(stage: DemoSession, administrator: ApiClient, product: dict[str, Any]) -> None:
     """One cent up and down again, whatever happens in between."""
     path = f"/products/{product['id']}"
     before = [{name: one[name] for name in WRITABLE if name in one} for one in administrator.get(path)["variants"]]
     after = [one | {"price": _dearer(one["price"])} if one["sku"] == product["sku"] else one for one in before]
     known = newest_entry(administrator, product["id"])
-    administrator.call("PATCH", path, {"variants": after}, once=True)
+    administrator.call("PATCH", path, {"variants": after}, idempotent=True)
     try:
         stage.tell(f"PATCH {path}", f"an administrator makes {product['sku']} a cent dearer")
         show_trail(stage, administrator, product, known)
     finally:
-        administrator.call("PATCH", path, {"variants": before}, once=True)
+        administrator.call("PATCH", path, {"variants": before}, idempotent=True)
     stage.tell(f"PATCH {path}", "and takes it back")
 
 
-def show_trail(stage: Stage, administrator: Api, product: dict[str, Any], known: int) -> None:
+def show_trail(stage: DemoSession, administrator: ApiClient, product: dict[str, Any], known: int) -> None:
     """Who changed the price, from what to what, behind entry `known`; and whether the trail is whole."""
     path = _trail_of(product["id"])
 
@@ -41,11 +41,11 @@ def show_trail(stage: Stage, administrator: Api, product: dict[str, Any], known:
     stage.detail(f"[dim]request {entry['request_id']}, hash {entry['hash'][:16]}…[/]")
     verdict = administrator.get("/audit/verify")
     if not verdict["valid"]:
-        raise WentWrong(f"the audit trail is broken at entry {verdict.get('first_broken')}")
+        raise DemoFailed(f"the audit trail is broken at entry {verdict.get('first_broken')}")
     stage.tell("GET /audit/verify", f"the chain of {verdict['entries']} entries is whole")
 
 
-def newest_entry(administrator: Api, product_id: str) -> int:
+def newest_entry(administrator: ApiClient, product_id: str) -> int:
     """The number of the last change of this product that the trail knows; 0: none."""
     newest = administrator.get(_trail_of(product_id))
     return int(newest[0]["seq"]) if newest else 0

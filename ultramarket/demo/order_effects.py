@@ -4,15 +4,15 @@ import time
 from typing import Any
 
 from ultramarket import mail
-from ultramarket.api import Api
-from ultramarket.demo.stage import Stage, money
+from ultramarket.api_client import ApiClient
+from ultramarket.demo.session import DemoSession, money
 
 REVIEW = {"rating": 5, "title": "Does what it should", "text": "It came quickly, and I would buy it again."}
 
 
-def review(stage: Stage, product: dict[str, Any]) -> None:
+def review(stage: DemoSession, product: dict[str, Any]) -> None:
     """One that everybody sees at once, because the shop knows that she bought it."""
-    written = stage.api.post(f"/products/{product['id']}/reviews", REVIEW, once=True)
+    written = stage.api.post(f"/products/{product['id']}/reviews", REVIEW, idempotent=True)
 
     def seen() -> dict[str, Any] | None:
         mine: dict[str, Any] = stage.api.get(f"/reviews/{written['id']}")
@@ -31,7 +31,7 @@ def review(stage: Stage, product: dict[str, Any]) -> None:
     stage.detail(f"{before['average']} of {before['count']} → {rating['average']} of {rating['count']} reviews")
 
 
-def show_mail(stage: Stage, email: str, order: dict[str, Any]) -> None:
+def show_mail(stage: DemoSession, email: str, order: dict[str, Any]) -> None:
     if "mail" in stage.instance.external:
         stage.tell("mail", "goes to a server of yours: look there")
         return
@@ -46,13 +46,13 @@ def show_mail(stage: Stage, email: str, order: dict[str, Any]) -> None:
         stage.detail(f"{one['subject']}  [dim]({one['id']})[/]")
 
 
-def figures_of(administrator: Api, product_id: str) -> dict[str, Any]:
+def figures_of(administrator: ApiClient, product_id: str) -> dict[str, Any]:
     """What the product has sold in the last 30 days, as analytics has counted it; empty: nothing."""
     sales = administrator.get("/analytics/sales?group_by=product")
     return next((group for group in sales["groups"] if group["key"] == product_id), {})
 
 
-def show_figures(stage: Stage, administrator: Api, product: dict[str, Any], before: dict[str, Any], at: float) -> None:
+def show_figures(stage: DemoSession, administrator: ApiClient, product: dict[str, Any], before: dict[str, Any], at: float) -> None:
     """Until the order of the moment `at` (monotonic) is counted."""
 
     def counted() -> dict[str, Any] | None:

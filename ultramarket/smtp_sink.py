@@ -1,4 +1,4 @@
-"""`python -m ultramarket.catcher PORT FOLDER`: an SMTP server that puts every mail into a folder, as .eml."""
+"""SMTP server that stores every mail as an .eml file: `python -m ultramarket.smtp_sink PORT FOLDER`."""
 
 import asyncio
 import secrets
@@ -6,12 +6,15 @@ import signal
 import sys
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Final
 
 from aiosmtpd.smtp import SMTP, Envelope, Session
 
+MAX_MAIL_BYTES: Final = 10_000_000
 
-class Folder:
-    """aiosmtpd's handler: one mail, one file, there whole or not at all."""
+
+class FolderHandler:
+    """aiosmtpd handler that writes each mail to a file of its own, atomically."""
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
@@ -28,13 +31,13 @@ class Folder:
 
 
 async def serve(port: int, folder: Path) -> None:
+    """Accept mails on the loopback port until SIGTERM."""
     loop = asyncio.get_running_loop()
     stopped = asyncio.Event()
     loop.add_signal_handler(signal.SIGTERM, stopped.set)
-    # 10 MB: an order's mail with an attached invoice, and no more.
-    handler = Folder(folder)
+    handler = FolderHandler(folder)
     server = await loop.create_server(
-        lambda: SMTP(handler, hostname="ultramarket.example", data_size_limit=10_000_000, enable_SMTPUTF8=True),
+        lambda: SMTP(handler, hostname="ultramarket.example", data_size_limit=MAX_MAIL_BYTES, enable_SMTPUTF8=True),
         host="127.0.0.1",
         port=port,
     )

@@ -9,7 +9,7 @@ from typing import Any, Final, TypeVar
 from rich.console import Console
 from rich.markup import escape
 
-from ultramarket.api import Api
+from ultramarket.api_client import ApiClient
 from ultramarket.instance import Instance
 
 Found = TypeVar("Found")
@@ -17,17 +17,17 @@ PATIENCE_SECONDS: Final = 20
 """For what happens behind the customer's back: the mail, the figures, the records in Kafka."""
 
 
-class WentWrong(Exception):
+class DemoFailed(Exception):
     """A step that was answered, but not with what a customer would expect."""
 
 
-class Stage:
+class DemoSession:
     """One customer's view of the shop. `visit` is the session that her looking around is counted under."""
 
     def __init__(self, instance: Instance, console: Console) -> None:
         self.instance = instance
         self.console = console
-        self.api = Api(instance.gateway_url)
+        self.api = ApiClient(instance.gateway_url)
         self.visit = f"demo-{secrets.token_hex(6)}"
 
     def tell(self, what: str, meaning: str) -> None:
@@ -40,11 +40,11 @@ class Stage:
         return datetime.now(UTC).isoformat()
 
     def until(self, look: Callable[[], Found | None], complaint: str) -> Found:
-        """What `look` finds, asked again until it is something. Raises `WentWrong` when patience is over."""
+        """What `look` finds, asked again until it is something. Raises `DemoFailed` when patience is over."""
         end = time.monotonic() + PATIENCE_SECONDS
         while not (found := look()):
             if time.monotonic() > end:
-                raise WentWrong(complaint)
+                raise DemoFailed(complaint)
             time.sleep(0.2)
         return found
 

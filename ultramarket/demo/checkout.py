@@ -3,7 +3,7 @@
 import secrets
 from typing import Any, Final
 
-from ultramarket.demo.stage import Stage, WentWrong, money
+from ultramarket.demo.session import DemoSession, DemoFailed, money
 
 ADDRESS: Final = {
     "name": "Clara Customer",
@@ -15,7 +15,7 @@ ADDRESS: Final = {
 }
 
 
-def register(stage: Stage) -> str:
+def register(stage: DemoSession) -> str:
     """Her mail address. All that follows is done as she."""
     email = f"clara.{secrets.token_hex(4)}@example.com"
     person = {"email": email, "password": secrets.token_urlsafe(12), "first_name": "Clara", "last_name": "Customer"}
@@ -25,17 +25,17 @@ def register(stage: Stage) -> str:
     return email
 
 
-def fill_cart(stage: Stage, sku: str) -> None:
+def fill_cart(stage: DemoSession, sku: str) -> None:
     cart = stage.api.post("/cart/items", {"sku": sku, "quantity": 1})
     stage.tell("POST /cart/items", f"one goes into the cart: {money(cart['total'])}")
 
 
-def choose_shipping(stage: Stage) -> str:
+def choose_shipping(stage: DemoSession) -> str:
     """The cheapest method."""
     address = {name: ADDRESS[name] for name in ("country", "region", "postal_code")}
     rates = stage.api.post("/shipping/rates", {"address": address})
     if not rates:
-        raise WentWrong("nobody ships to Portland")
+        raise DemoFailed("nobody ships to Portland")
     stage.tell("POST /shipping/rates", "how it could come to her")
     for rate in rates:
         days = f"{rate['days_min']} to {rate['days_max']} days"
@@ -44,14 +44,14 @@ def choose_shipping(stage: Stage) -> str:
     return str(cheapest["method"])
 
 
-def order(stage: Stage, shipping_method: str) -> dict[str, Any]:
-    """The order, confirmed. Raises `WentWrong` when it ended otherwise."""
+def order(stage: DemoSession, shipping_method: str) -> dict[str, Any]:
+    """The order, confirmed. Raises `DemoFailed` when it ended otherwise."""
     wish = {
         "shipping_address": ADDRESS,
         "shipping_method": shipping_method,
         "payment_method": {"provider": "sandbox", "token": "pm_card_visa"},
     }
-    placed: dict[str, Any] = stage.api.post("/orders", wish, once=True)
+    placed: dict[str, Any] = stage.api.post("/orders", wish, idempotent=True)
     stage.tell("POST /orders", f"order {placed['number']} over {money(placed['total'])} is {placed['status']}")
 
     def ended() -> dict[str, Any] | None:
@@ -63,5 +63,5 @@ def order(stage: Stage, shipping_method: str) -> dict[str, Any]:
     for step in now["timeline"]:
         stage.detail(f"{step['at']}  {step['status']}")
     if now["status"] != "confirmed":
-        raise WentWrong(f"the order ended as {now['status']}")
+        raise DemoFailed(f"the order ended as {now['status']}")
     return now

@@ -1,6 +1,6 @@
-"""Make the secrets that docker-compose.yml mounts as files: `python ultramarket/secretfiles.py FOLDER`.
+"""Secret files that docker-compose.yml mounts: `python ultramarket/secret_files.py FOLDER` creates the missing ones.
 
-What is there is kept, so that a second run changes no password. Needs nothing but Python itself.
+Existing files are kept, so a second run changes no password. Uses the standard library only.
 """
 
 import secrets
@@ -8,11 +8,11 @@ import sys
 from pathlib import Path
 
 
-def make(folder: Path) -> list[str]:
-    """Write what is missing, readable by its owner and, through Docker's mounts, by the containers; its names."""
+def create(folder: Path) -> list[str]:
+    """Create the missing files, readable by the owner and (through Docker's mounts) by the containers. All names."""
     folder.mkdir(mode=0o700, exist_ok=True)
-    random = {name: _kept(folder / name) for name in ("secret_key", "admin_password", "postgres_password")}
-    rabbitmq = _kept(folder / "rabbitmq_password")
+    random = {name: _read_or_create(folder / name) for name in ("secret_key", "admin_password", "postgres_password")}
+    rabbitmq = _read_or_create(folder / "rabbitmq_password")
     derived = {
         "postgres_url": f"postgresql://ultramarket:{random['postgres_password']}@postgres:5432/ultramarket",
         "amqp_url": f"amqp://ultramarket:{rabbitmq}@rabbitmq:5672/ultramarket",
@@ -23,7 +23,7 @@ def make(folder: Path) -> list[str]:
     return sorted([*random, "rabbitmq_password", *derived])
 
 
-def _kept(path: Path) -> str:
+def _read_or_create(path: Path) -> str:
     if not path.exists():
         _write(path, secrets.token_hex(24))
     return path.read_text()
@@ -37,6 +37,6 @@ def _write(path: Path, value: str) -> None:
 
 if __name__ == "__main__":
     if len(sys.argv) != 2:
-        sys.stderr.write("usage: secretfiles.py FOLDER\n")
+        sys.stderr.write("usage: secret_files.py FOLDER\n")
         raise SystemExit(64)
-    sys.stdout.write("\n".join(make(Path(sys.argv[1]))) + "\n")
+    sys.stdout.write("\n".join(create(Path(sys.argv[1]))) + "\n")

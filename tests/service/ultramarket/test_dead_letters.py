@@ -11,7 +11,7 @@ import pytest
 
 from services.chassis.ids import new_id
 from services.chassis.wire import connect
-from ultramarket import deadletters
+from ultramarket import dead_letters
 
 
 @pytest.fixture
@@ -23,7 +23,7 @@ def instance() -> Any:
 def service(monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
     """A service that nobody runs, with its two queues."""
     name = f"ghost-{new_id()}"
-    monkeypatch.setattr(deadletters, "_services", lambda: ("nobody-ever", name))
+    monkeypatch.setattr(dead_letters, "_services", lambda: ("nobody-ever", name))
     connection = connect(os.environ["ULTRAMARKET_AMQP_URL"])
     channel = connection.channel()
     queues = (f"evt-{name}", f"evt-{name}.dead")
@@ -55,7 +55,7 @@ def test_listing_shows_why_and_takes_nothing_away(instance: Any, service: str) -
     park(service, "e1")
 
     for _ in range(2):
-        [letter] = deadletters.dead_letters(instance)
+        [letter] = dead_letters.dead_letters(instance)
         assert (letter["service"], letter["id"], letter["attempts"]) == (service, "e1", 8)
         assert letter["error"] == "KeyError: 'sku'"
 
@@ -66,7 +66,7 @@ def test_what_is_no_event_at_all_is_shown_as_it_came(instance: Any, service: str
         connection.channel(1).basic_publish(amqp.Message(body), exchange="", routing_key=f"evt-{service}.dead")
     connection.close()
 
-    letters = deadletters.dead_letters(instance)
+    letters = dead_letters.dead_letters(instance)
 
     assert [letter["event"] for letter in letters] == ["not json", [1]]
     assert len({letter["id"] for letter in letters}) == 2  # so that each can be shown and replayed
@@ -76,9 +76,9 @@ def test_a_replayed_event_is_on_its_own_queue_once_with_fresh_attempts(instance:
     park(service, "e1")
     park(service, "e2")
 
-    assert deadletters.replay(instance, service, "e2") == 1
+    assert dead_letters.replay(instance, service, "e2") == 1
 
-    assert [letter["id"] for letter in deadletters.dead_letters(instance)] == ["e1"]
+    assert [letter["id"] for letter in dead_letters.dead_letters(instance)] == ["e1"]
     connection = connect(os.environ["ULTRAMARKET_AMQP_URL"])
     channel = connection.channel()
     message = channel.basic_get(f"evt-{service}", no_ack=True)

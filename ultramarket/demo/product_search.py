@@ -3,17 +3,17 @@
 from typing import Any, Final
 from urllib.parse import quote
 
-from ultramarket.demo.stage import Stage, WentWrong, money
+from ultramarket.demo.session import DemoSession, DemoFailed, money
 
 MISSPELT: Final = "iphne"
 """The demo catalogue has four iPhones, and as many things that go with them."""
 
 
-def search(stage: Stage) -> dict[str, Any]:
-    """The reply to words that nothing is called by. Raises `WentWrong` when nothing is found."""
+def search(stage: DemoSession) -> dict[str, Any]:
+    """The reply to words that nothing is called by. Raises `DemoFailed` when nothing is found."""
     reply = _ask(stage, "")
     if not reply["items"]:
-        raise WentWrong(f"nothing is found for {MISSPELT!r}: `ultramarket seed` fills the shop")
+        raise DemoFailed(f"nothing is found for {MISSPELT!r}: `ultramarket seed` fills the shop")
     meant = f"; the shop asks: did you mean {reply['did_you_mean']}?" if reply["did_you_mean"] else ""
     stage.tell(f"GET /search?q={MISSPELT}&in_stock=true", f"Clara types fast{meant}")
     for item in reply["items"]:
@@ -21,7 +21,7 @@ def search(stage: Stage) -> dict[str, Any]:
     return reply
 
 
-def narrow(stage: Stage, reply: dict[str, Any]) -> dict[str, Any]:
+def narrow(stage: DemoSession, reply: dict[str, Any]) -> dict[str, Any]:
     """The product on top once the facet that it belongs to is chosen."""
     stage.tell("data.facets", "what was found, counted by category and by brand")
     for name in ("category", "brand"):
@@ -30,13 +30,13 @@ def narrow(stage: Stage, reply: dict[str, Any]) -> dict[str, Any]:
     narrowed = _ask(stage, f"&category={quote(category)}")
     chosen = next((one for one in _values(narrowed, "category") if one["selected"]), None)
     if chosen is None:
-        raise WentWrong(f"the facet {category} isn't selected")
+        raise DemoFailed(f"the facet {category} isn't selected")
     stage.tell(f"GET /search?q={MISSPELT}&in_stock=true&category={category}", f"{chosen['count']} are left")
     found: dict[str, Any] = narrowed["items"][0]
     return found
 
 
-def look_at(stage: Stage, item: dict[str, Any]) -> dict[str, Any]:
+def look_at(stage: DemoSession, item: dict[str, Any]) -> dict[str, Any]:
     """The product in detail, with `sku` of a variant that is there."""
     product: dict[str, Any] = stage.api.get(f"/products/{item['slug']}")
     variant = next(one for one in product["variants"] if one["in_stock"])
@@ -46,7 +46,7 @@ def look_at(stage: Stage, item: dict[str, Any]) -> dict[str, Any]:
     return {**product, "sku": variant["sku"]}
 
 
-def say_so(stage: Stage, product: dict[str, Any]) -> None:
+def say_so(stage: DemoSession, product: dict[str, Any]) -> None:
     """Tell the shop's figures, as its pages would, that she clicked on it and put it into the cart."""
     now = stage.now()
     seen = [
@@ -58,7 +58,7 @@ def say_so(stage: Stage, product: dict[str, Any]) -> None:
     stage.tell("POST /events", f"her browser tells the shop's figures: {counted['accepted']} of {len(seen)} taken")
 
 
-def _ask(stage: Stage, filters: str) -> dict[str, Any]:
+def _ask(stage: DemoSession, filters: str) -> dict[str, Any]:
     """What the engine says, not the catalogue in its place: on a busy machine it may miss its time once."""
 
     def answered() -> dict[str, Any] | None:
