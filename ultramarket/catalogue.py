@@ -1,4 +1,4 @@
-"""Product files (JSON, JSONL, CSV) converted to rows of the public import (`schemas.importing.ImportRow`).
+"""Product files (JSON, JSONL, CSV) converted to rows of the public import (`schemas.api.product_import.ImportRow`).
 
 JSON rows are either import rows or rows of the demo catalogue (DummyJSON).
 """
@@ -14,6 +14,7 @@ from typing import Any
 from ultramarket.dummyjson import from_dummyjson
 from ultramarket.product_csv import from_csv
 from ultramarket.product_rows import Row, Unreadable
+
 
 @dataclass(frozen=True)
 class Line:

@@ -1,4 +1,4 @@
-"""Events that no retry could save: list them, and put them back on the queue of the service that they were for."""
+"""Dead letters: events whose handling failed for good. List them, and put them back on their service's queue."""
 
 import hashlib
 from collections.abc import Iterator
@@ -8,46 +8,47 @@ from typing import Any
 import amqp
 import orjson
 
-from services.chassis.queues import dead_queue, intake_queue
-from services.chassis.registry import BRIDGE, SERVICES
-from services.chassis.wire import connect
+from services.chassis.messaging.queues import dead_queue, intake_queue
+from services.chassis.messaging.transport import connect
+from services.chassis.runtime.registry import BRIDGE, SERVICES
 from ultramarket.instance import Instance
 
 
+def consumers() -> tuple[str, ...]:
+    """Everything that consumes events and so may have dead letters."""
+    return (*SERVICES, BRIDGE)
+
+
 def dead_letters(instance: Instance) -> list[dict[str, Any]]:
-    """Every parked event: which service could not handle it, what it is, why, how often it was tried."""
+    """Every dead letter: its service, the event, the error, and how often it was tried."""
     with _channel(instance) as channel:
-        return [_described(service, message) for service in _services() for message in _messages(channel, service)]
+        return [_described(service, message) for service in consumers() for message in _messages(channel, service)]
 
 
 def replay(instance: Instance, service: str | None = None, event_id: str | None = None) -> int:
-    """Put parked events back (all, those of one service, or one event); how many.
+    """Put dead letters back (all, those of one service, or one event); how many.
 
     Each leaves the dead-letter queue only after the broker has confirmed it on its own queue.
     """
     replayed = 0
     with _channel(instance) as channel:
         channel.confirm_select()
-        for name in [service] if service else _services():
+        for name in [service] if service else consumers():
             for message in list(_messages(channel, name)):
                 if event_id and _described(name, message)["id"] != event_id:
                     continue
                 headers = dict(message.headers or {})
-                kept = {"x-handler": headers["x-handler"]} if "x-handler" in headers else {}
-                copy = amqp.Message(message.body, **{**message.properties, "application_headers": kept})
+                handler = {"x-handler": headers["x-handler"]} if "x-handler" in headers else {}
+                copy = amqp.Message(message.body, **{**message.properties, "application_headers": handler})
                 channel.basic_publish_confirm(copy, exchange="", routing_key=intake_queue(name).name, mandatory=True)
                 channel.basic_ack(message.delivery_tag)
                 replayed += 1
     return replayed
 
 
-def _services() -> tuple[str, ...]:
-    return (*SERVICES, BRIDGE)
-
-
 @contextmanager
 def _channel(instance: Instance) -> Iterator[amqp.Channel]:
-    """What was taken and not acked goes back to its queue when the channel closes."""
+    """A channel; messages that were read and not acknowledged return to their queue when it closes."""
     connection = connect(instance.url("rabbitmq"))
     try:
         yield connection.channel()
@@ -58,15 +59,15 @@ def _channel(instance: Instance) -> Iterator[amqp.Channel]:
 def _messages(channel: amqp.Channel, service: str) -> Iterator[amqp.Message]:
     try:
         channel.queue_declare(dead_queue(service).name, passive=True)
-    except amqp.NotFound:  # the service listens to nothing, or never ran; the broker has closed the channel
+    except amqp.NotFound:  # the service consumes no events, or never ran; the broker has closed the channel
         channel.open()
         return
     while (message := channel.basic_get(dead_queue(service).name)) is not None:
         yield message
 
 
-def _read(body: bytes | str) -> Any:
-    """What was parked; as text when that is the very reason why."""
+def _decoded(body: bytes | str) -> Any:
+    """The JSON of a message; its text where it is not JSON, which may be the error itself."""
     try:
         return orjson.loads(body)
     except orjson.JSONDecodeError:
@@ -74,9 +75,9 @@ def _read(body: bytes | str) -> Any:
 
 
 def _described(service: str, message: amqp.Message) -> dict[str, Any]:
-    """What is known of a letter. One that is no event of ours gets an id made from its bytes, to be named by."""
+    """A dead letter as `dlq list` shows it. A message that is no event of ours gets an id from its bytes."""
     raw = message.body if isinstance(message.body, bytes) else message.body.encode()
-    event = _read(message.body)
+    event = _decoded(message.body)
     body = event if isinstance(event, dict) else {}
     headers = message.headers or {}
     return {

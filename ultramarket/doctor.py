@@ -129,7 +129,7 @@ def _group(instance: Instance, group: dict[str, Any]) -> Iterator[Finding]:
 
 
 def _migrations(instance: Instance) -> Iterator[Finding]:
-    result = run_module(instance, "services.migrate", "--check")
+    result = run_module(instance, "services.chassis.migrations", "--check")
     if result.returncode:
         lines = (result.stdout + result.stderr).strip().splitlines() or ["the check failed without a message"]
         yield bad("migrations", lines[-1], f"`{_command(instance, 'up')}` applies them")

@@ -32,7 +32,9 @@ class ImportResult:
         return {**counts, "refused": len(self.refused), "refusals": sorted(self.refused, key=lambda r: r["line"])}
 
 
-def import_lines(api: ApiClient, lines: Iterable[Line], advance: Callable[[int], None] = lambda _n: None) -> ImportResult:
+def import_lines(
+    api: ApiClient, lines: Iterable[Line], advance: Callable[[int], None] = lambda _n: None
+) -> ImportResult:
     """Idempotent: the same rows again are `unchanged`. Raises `ApiError` if the API refuses a whole batch."""
     result = ImportResult()
     remaining = iter(lines)

@@ -13,8 +13,8 @@ from pathlib import Path
 from typing import Final
 
 from ultramarket import ports
-from ultramarket.port_registry import allocated_ports
 from ultramarket.keys import new_signing_key, write_private
+from ultramarket.port_registry import allocated_ports
 from ultramarket.ports import Block
 
 ROOT: Final = Path(__file__).resolve().parent.parent
@@ -232,8 +232,14 @@ def all_instances() -> list[Instance]:
 
 
 def load_or_make(name: str, environment: Mapping[str, str] = os.environ) -> Instance:
-    """The existing instance, or a new one with free ports and new secrets. Raises `ports.PortTaken`, `UnknownLayout`."""
-    with locked(""), allocated_ports() as bases:  # one lock for all names: two new instances must not choose the same ports
+    """The existing instance, or a new one with free ports and new secrets.
+
+    Raises `ports.PortTaken`, `UnknownLayout`.
+    """
+    with (
+        locked(""),
+        allocated_ports() as bases,
+    ):  # one lock for all names: two new instances must not choose the same ports
         try:
             instance = load(name)
         except NoSuchInstance:

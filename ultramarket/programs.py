@@ -5,7 +5,7 @@ import sys
 from dataclasses import dataclass, field
 from typing import Final, Literal
 
-from services.chassis.registry import (
+from services.chassis.runtime.registry import (
     ANALYTICS_CONSUMER,
     BRIDGE,
     COMPACT_PROCESSES,
@@ -79,8 +79,9 @@ def _quoted(value: str) -> str:
 
 def service_processes(instance: Instance) -> dict[str, tuple[str, ...]]:
     """The services of each process in the instance's layout."""
-    shared = COMPACT_PROCESSES if instance.layout == "compact" else {name: (name,) for name in SERVICES}
-    return shared | {name: (name,) for name in STANDALONE}
+    separate: dict[str, tuple[str, ...]] = {name: (name,) for name in SERVICES}
+    processes = COMPACT_PROCESSES if instance.layout == "compact" else separate
+    return processes | {name: (name,) for name in STANDALONE}
 
 
 def process_of(instance: Instance, name: str) -> str:
@@ -122,8 +123,10 @@ def _program(instance: Instance, name: str, services: tuple[str, ...]) -> Progra
 
 def _module(name: str, services: tuple[str, ...], measured: bool) -> list[str]:
     if name not in ENTRY_MODULES:
-        return ["services.run", *services]
-    return ["ultramarket.gateway_coverage", ENTRY_MODULES[name]] if measured and name == GATEWAY else [ENTRY_MODULES[name]]
+        return ["services.chassis.runtime", *services]
+    return (
+        ["ultramarket.gateway_coverage", ENTRY_MODULES[name]] if measured and name == GATEWAY else [ENTRY_MODULES[name]]
+    )
 
 
 def needs(name: str) -> set[str]:

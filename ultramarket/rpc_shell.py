@@ -7,7 +7,7 @@ import warnings
 from types import FunctionType
 from typing import Any
 
-from services.chassis.registry import SERVICES
+from services.chassis.runtime.registry import SERVICES
 from ultramarket.instance import Instance
 
 BANNER = """\
@@ -63,7 +63,7 @@ class ServiceProxies:
 def documented_proxy(name: str, proxy: Any) -> Any:
     """An RPC proxy of one service whose `help` lists the methods with their signatures."""
     warnings.filterwarnings("ignore", message=r"\s*Eventlet is deprecated")
-    from services.chassis.runner import service_class
+    from services.chassis.runtime.runner import service_class
 
     implementation = service_class(name)
     methods = {

@@ -5,7 +5,7 @@ import inspect
 from collections.abc import Mapping
 from typing import Any
 
-from services.chassis.settings import Settings
+from services.chassis.runtime.settings import Settings
 
 
 def environment_value(key: str, environment: Mapping[str, str]) -> Any:
@@ -25,4 +25,6 @@ def environment_value(key: str, environment: Mapping[str, str]) -> Any:
 def settings_classes(module: str) -> list[type[Settings]]:
     """Subclasses of `Settings` that a module defines or imports."""
     members = vars(importlib.import_module(module)).values()
-    return [value for value in members if inspect.isclass(value) and issubclass(value, Settings) and value is not Settings]
+    return [
+        value for value in members if inspect.isclass(value) and issubclass(value, Settings) and value is not Settings
+    ]

@@ -8,6 +8,7 @@ from typing import Final
 
 from ultramarket import catalogue
 from ultramarket.api_client import ApiClient, ApiError, administrator_client
+from ultramarket.dummyjson import reviews_of
 from ultramarket.importer import ImportResult, import_lines
 from ultramarket.instance import Instance
 from ultramarket.product_images import PlaceholderImages
@@ -39,7 +40,7 @@ def _import_reviews(client: ApiClient, product_ids: dict[int, str]) -> bool:
         review
         for number, row in enumerate(rows, 1)
         if number in product_ids
-        for review in catalogue.reviews_of(row, product_ids[number])
+        for review in reviews_of(row, product_ids[number])
     ]
     batches = [reviews[start : start + REVIEW_BATCH] for start in range(0, len(reviews), REVIEW_BATCH)]
     return all(_import_batch(client, batch) for batch in batches)

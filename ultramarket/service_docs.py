@@ -1,25 +1,30 @@
-"""Who owns, hears, says and calls what: read from the code, written to `docs/services.md` and two pictures."""
+"""Generator of `docs/services.md`: purpose, storage, events, RPC methods, routes and calls of each service."""
 
 import importlib
 import inspect
 import os
 import re
 import warnings
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
-from services.chassis.registry import BRIDGE, GATEWAY, MONGO_SERVICES, POSTGRES_SERVICES, SERVICES, port_of
-from ultramarket.arrows import two_columns
+from services.chassis.runtime.registry import (
+    BRIDGE,
+    GATEWAY,
+    MONGO_SERVICES,
+    POSTGRES_SERVICES,
+    SERVICE_STORES,
+    SERVICES,
+    port_of,
+)
 from ultramarket.instance import ROOT
 
 PAGE: Final = ROOT / "docs" / "services.md"
-CALLS: Final = ROOT / "docs" / "services-calls.svg"
-EVENTS: Final = ROOT / "docs" / "services-events.svg"
-_CALL: Final = re.compile(r'\bRemote\(\s*"([a-z]+)"')
-_GATEWAYS: Final = re.compile(r'\bcall\(\s*"([a-z]+)"|service="([a-z]+)"')
-_ROUTE: Final = re.compile(r"<(?:\w+:)?(\w+)>")
+_REMOTE_CALL: Final = re.compile(r'\bRemote\(\s*"([a-z]+)"')
+_GATEWAY_CALL: Final = re.compile(r'\bcall\(\s*"([a-z]+)"|service="([a-z]+)"')
+_PATH_VARIABLE: Final = re.compile(r"<(?:\w+:)?(\w+)>")
 _SETTINGS: Final = {
     "AMQP_URL": "amqp://localhost",
     "POSTGRES_URL": "postgresql://localhost",
@@ -28,80 +33,67 @@ _SETTINGS: Final = {
     "KAFKA_BOOTSTRAP": "localhost:9092",
 }
 """Some services read their settings when they are imported; nothing is connected to."""
-_OTHER_STORES: Final = {
-    "auth": ("Redis",),
-    "cart": ("Redis",),
-    "search": ("Elasticsearch",),
-    "files": ("S3 or a folder",),
-}
+_STORE_NAMES: Final = {"redis": "Redis", "elasticsearch": "Elasticsearch"}
 
 
 @dataclass(frozen=True)
-class Room:
-    """What one service is to the others."""
+class ServiceInfo:
+    """What the page shows of one service."""
 
     name: str
-    about: str
+    purpose: str
     stores: tuple[str, ...]
-    hears: tuple[tuple[str, str], ...]
+    consumes: tuple[tuple[str, str], ...]
     """(source, type) of events."""
-    says: tuple[str, ...]
+    publishes: tuple[str, ...]
     methods: tuple[str, ...]
     calls: tuple[str, ...]
     routes: tuple[str, ...]
 
 
-def rooms() -> list[Room]:
+def all_services() -> list[ServiceInfo]:
     """Every service, in the order of the registry."""
     for name, value in _SETTINGS.items():
         os.environ.setdefault(f"ULTRAMARKET_{name}", value)
     routes = _routes()
-    return [_room(name, routes.get(name, ())) for name in SERVICES]
+    return [_service(name, routes.get(name, ())) for name in SERVICES]
 
 
-def files(found: list[Room]) -> Mapping[Path, str]:
-    """The page and its pictures, as they should be."""
-    calls = [(GATEWAY, callee) for callee in _gateways_calls()]
-    calls += [(room.name, callee) for room in found for callee in room.calls]
-    heard = {(source, room.name) for room in found for source, _ in room.hears if source != room.name}
-    return {
-        PAGE: _page(found),
-        CALLS: two_columns("Who calls whom", "asks", "answers", calls),
-        EVENTS: two_columns("Who hears whom", "says", "hears", sorted(heard)),
-    }
+def write() -> bool:
+    """Write the page; False: it was current."""
+    text = page(all_services())
+    if PAGE.exists() and PAGE.read_text() == text:
+        return False
+    PAGE.write_text(text)
+    return True
 
 
-def write() -> list[Path]:
-    """Write what isn't current; which files that were."""
-    written = []
-    for path, text in files(rooms()).items():
-        if not path.exists() or path.read_text() != text:
-            path.write_text(text)
-            written.append(path)
-    return written
-
-
-def _room(name: str, routes: tuple[str, ...]) -> Room:
+def _service(name: str, routes: tuple[str, ...]) -> ServiceInfo:
     from schemas.events.audit import ActionRecorded
-    from schemas.export import every_event
+    from schemas.tools.export import every_event
 
     warnings.filterwarnings("ignore", message=r"\s*Eventlet is deprecated")
-    from services.chassis.runner import service_class
+    from services.chassis.runtime.runner import service_class
 
     service = service_class(name)
     module = inspect.getmodule(service)
-    about = (module.__doc__ or "").strip().partition("\n")[0]
-    stores = ("PostgreSQL",) * (name in POSTGRES_SERVICES) + ("MongoDB",) * (name in MONGO_SERVICES)
-    return Room(
+    summary = (module.__doc__ or "").strip().partition("\n")[0]
+    return ServiceInfo(
         name=name,
-        about=about.partition(": ")[2] if about.lower().startswith(f"{name}:") else about,
-        stores=stores + _OTHER_STORES.get(name, ()),
-        hears=tuple(sorted(_heard(service))),
-        says=tuple(event.type for event in every_event() if event.source == name and event is not ActionRecorded),
+        purpose=_capitalised(re.sub(rf"^{name}( service)?: ", "", summary, flags=re.IGNORECASE)),
+        stores=_stores(name),
+        consumes=tuple(sorted(_consumed(service))),
+        publishes=tuple(event.type for event in every_event() if event.source == name and event is not ActionRecorded),
         methods=tuple(sorted(_methods(service))),
-        calls=tuple(sorted(_called(ROOT / "services" / name, _CALL))),
+        calls=tuple(sorted(_called(ROOT / "services" / name, _REMOTE_CALL))),
         routes=routes,
     )
+
+
+def _stores(name: str) -> tuple[str, ...]:
+    databases = ("PostgreSQL",) * (name in POSTGRES_SERVICES) + ("MongoDB",) * (name in MONGO_SERVICES)
+    others = tuple(_STORE_NAMES[store] for store in SERVICE_STORES.get(name, ()) if store in _STORE_NAMES)
+    return databases + others + ("S3 or a folder",) * (name == "files")
 
 
 def _entrypoints(service: type[Any]) -> Iterator[tuple[str, Any]]:
@@ -110,7 +102,7 @@ def _entrypoints(service: type[Any]) -> Iterator[tuple[str, Any]]:
             yield name, entrypoint
 
 
-def _heard(service: type[Any]) -> set[tuple[str, str]]:
+def _consumed(service: type[Any]) -> set[tuple[str, str]]:
     return {
         (entrypoint.event.source, entrypoint.event.type)
         for _, entrypoint in _entrypoints(service)
@@ -123,6 +115,7 @@ def _methods(service: type[Any]) -> set[str]:
 
 
 def _called(folder: Path, pattern: re.Pattern[str]) -> set[str]:
+    """The services that the code in a folder calls."""
     return {
         next(filter(None, groups if isinstance(groups, tuple) else (groups,)))
         for module in folder.rglob("*.py")
@@ -130,26 +123,26 @@ def _called(folder: Path, pattern: re.Pattern[str]) -> set[str]:
     }
 
 
-def _gateways_calls() -> list[str]:
-    return sorted(_called(ROOT / "gateway_flask", _GATEWAYS), key=SERVICES.index)
+def _gateway_calls() -> list[str]:
+    return sorted(_called(ROOT / "gateway_flask", _GATEWAY_CALL), key=SERVICES.index)
 
 
 def _routes() -> dict[str, tuple[str, ...]]:
-    """The routes of each service: those whose handler asks it first."""
-    from gateway_flask.api import ENDPOINTS
+    """The routes of each service: those whose handler calls it first."""
+    from gateway_flask.openapi.endpoints import ENDPOINTS
 
     importlib.import_module("gateway_flask.routes")
     by_service: dict[str, list[str]] = {}
     for module in sorted((ROOT / "gateway_flask" / "routes").glob("*.py")):
         for name, body in _functions(module.read_text()):
-            asked = _GATEWAYS.search(body)
             endpoint = ENDPOINTS.get(name)
             if endpoint is None:
                 continue
-            owner = next(filter(None, asked.groups())) if asked else module.stem
-            path = _ROUTE.sub(r"{\1}", endpoint.rule.removeprefix("/api/v1"))
+            call = _GATEWAY_CALL.search(body)
+            owner = next(filter(None, call.groups())) if call else module.stem
+            path = _PATH_VARIABLE.sub(r"{\1}", endpoint.rule.removeprefix("/api/v1"))
             by_service.setdefault(owner, []).append(f"{endpoint.method} {path}")
-    return {name: tuple(found) for name, found in by_service.items()}
+    return {name: tuple(routes) for name, routes in by_service.items()}
 
 
 def _functions(source: str) -> Iterator[tuple[str, str]]:
@@ -157,38 +150,61 @@ def _functions(source: str) -> Iterator[tuple[str, str]]:
     yield from zip(parts[1::2], parts[2::2], strict=True)
 
 
-def _page(found: list[Room]) -> str:
+def page(services: list[ServiceInfo]) -> str:
+    """The Markdown page."""
+    calls = [(GATEWAY, callee) for callee in _gateway_calls()]
+    calls += [(service.name, callee) for service in services for callee in service.calls]
+    subscriptions = {(source, service.name) for service in services for source, _ in service.consumes}
     lines = [
-        "# The services",
+        "# Services",
         "",
-        "Written from the code by `ultramarket services`; a test holds that it is current.",
+        "Generated from the code by `ultramarket services`; a test checks that it is current.",
+        f"There are {len(services)} services. The {GATEWAY} and the {BRIDGE} are processes of their own, described in",
+        f"their README files. The {BRIDGE} consumes all events except those of the audit trail, and writes them to Kafka.",
         "",
-        f"![Who calls whom]({CALLS.name})",
-        f"![Who hears whom]({EVENTS.name})",
-        "",
-        "The bridge hears every event but the audit trail's, and writes it to Kafka; the",
-        f"{GATEWAY} and the {BRIDGE} are no services: see their own pages.",
-        "",
-        "| service | is there for | owns | says | hears | port |",
+        "| Service | Purpose | Storage | Publishes | Consumes | Port |",
         "|---|---|---|---|---|---|",
+        *map(_row, services),
+        "",
+        "## RPC calls",
+        "",
+        "From the caller to the called service.",
+        "",
+        *mermaid(calls),
+        "",
+        "## Event subscriptions",
+        "",
+        "From the publishing to the consuming service.",
+        "",
+        *mermaid(sorted((source, name) for source, name in subscriptions if source != name)),
     ]
-    for room in found:
-        cells = (
-            f"[{room.name}](../services/{room.name}/README.md)",
-            room.about.rstrip("."),
-            ", ".join(room.stores),
-            _list(room.says),
-            _list(f"{source}: {kind}" for source, kind in room.hears),
-            str(port_of(room.name, 3000)),
-        )
-        lines.append("| " + " | ".join(cells) + " |")
-    for room in found:
-        lines += ["", f"## {room.name}", "", "RPC: " + (_list(room.methods) or "none"), ""]
-        lines += [
-            "Routes: " + (_list(room.routes) or "none") + (f". Asks {', '.join(room.calls)}." if room.calls else "")
-        ]
+    for service in services:
+        lines += ["", f"## {service.name}", "", "RPC methods: " + (_code_list(service.methods) or "none"), ""]
+        calls_text = f". Calls {', '.join(service.calls)}." if service.calls else ""
+        lines += ["Routes: " + (_code_list(service.routes) or "none") + calls_text]
     return "\n".join(lines) + "\n"
 
 
-def _list(names: Any) -> str:
+def _row(service: ServiceInfo) -> str:
+    cells = (
+        f"[{service.name}](../services/{service.name}/README.md)",
+        service.purpose.rstrip("."),
+        ", ".join(service.stores),
+        _code_list(service.publishes),
+        _code_list(f"{source}: {kind}" for source, kind in service.consumes),
+        str(port_of(service.name, 3000)),
+    )
+    return "| " + " | ".join(cells) + " |"
+
+
+def mermaid(arrows: Iterable[tuple[str, str]]) -> list[str]:
+    """A Mermaid flowchart from left to right, as Markdown lines."""
+    return ["```mermaid", "flowchart LR", *(f"    {source} --> {target}" for source, target in arrows), "```"]
+
+
+def _code_list(names: Iterable[str]) -> str:
     return ", ".join(f"`{name}`" for name in names)
+
+
+def _capitalised(text: str) -> str:
+    return text[:1].upper() + text[1:]

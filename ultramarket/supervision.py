@@ -8,7 +8,7 @@ import time
 import xmlrpc.client
 from http.client import HTTPException
 from pathlib import Path
-from typing import Any, Final
+from typing import Any
 
 from ultramarket.instance import Instance
 from ultramarket.keys import write_private

@@ -192,7 +192,7 @@ def taken_ports(instance: Instance, supervisor: Supervisor) -> list[tuple[str, i
 
 def migrate(instance: Instance) -> None:
     """Apply all migrations. Raises `CannotStart`."""
-    result = run_module(instance, "services.migrate")
+    result = run_module(instance, "services.chassis.migrations")
     if result.returncode:
         raise CannotStart(f"the migrations failed:\n{result.stdout[-3000:]}{result.stderr[-3000:]}")
 

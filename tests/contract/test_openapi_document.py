@@ -6,9 +6,9 @@ from typing import Any
 import pytest
 from openapi_spec_validator import validate
 
-from gateway_flask.api import ENDPOINTS
 from gateway_flask.app import create_app
-from gateway_flask.examples import BODIES
+from gateway_flask.openapi.endpoints import ENDPOINTS
+from gateway_flask.openapi.examples import BODIES
 from gateway_flask.testing import FakeServices, settings
 
 app = create_app(settings(), FakeServices())

@@ -4,8 +4,8 @@ from typing import Any
 
 import pytest
 
-from gateway_flask.api import ENDPOINTS, PREFIX
-from gateway_flask.identity import Who
+from gateway_flask.middleware.authentication import Who
+from gateway_flask.openapi.endpoints import ENDPOINTS, PREFIX
 from tests.support.bodies import GOOD, ID, spoiled
 from tests.support.bystander import Bystander
 from tests.support.shop import Client, Shop, new_key

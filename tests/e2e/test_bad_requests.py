@@ -6,8 +6,8 @@ from urllib.parse import urlsplit
 
 import pytest
 
-from gateway_flask.api import ENDPOINTS, PREFIX
-from gateway_flask.identity import Who
+from gateway_flask.middleware.authentication import Who
+from gateway_flask.openapi.endpoints import ENDPOINTS, PREFIX
 from tests.support.bystander import Bystander
 from tests.support.shop import ADDRESS, Client, Shop, new_key
 

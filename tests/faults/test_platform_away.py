@@ -3,7 +3,7 @@
 import pytest
 import requests
 
-from services.chassis.registry import ANALYTICS_CONSUMER, PLATFORM_SERVICES
+from services.chassis.runtime.registry import ANALYTICS_CONSUMER, PLATFORM_SERVICES
 from tests.support.instance import Instance
 from tests.support.shop import Client, Shop, eventually, new_key
 

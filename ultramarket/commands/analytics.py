@@ -41,7 +41,9 @@ def sales(context: typer.Context, days: Days = 30, as_json: AsJson = False) -> N
     if as_json:
         print_json(figures)
         return
-    table = Table(Column("day", no_wrap=True), *(_right(name) for name in ("orders", "units", "gross", "net")), box=None)
+    table = Table(
+        Column("day", no_wrap=True), *(_right(name) for name in ("orders", "units", "gross", "net")), box=None
+    )
     for point in figures["series"]:
         table.add_row(point["start"][:10], *_totals(point))
     table.add_section()
@@ -137,7 +139,7 @@ def rebuild(
     from services.analytics.consumer.rebuild import Incomplete
     from services.analytics.consumer.rebuild import rebuild as recount
     from services.analytics.settings import AnalyticsSettings
-    from services.chassis.settings import load
+    from services.chassis.runtime.settings import load
 
     os.environ.update(selected_instance(context).environment())
     columns = (TextColumn("recounting"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())

@@ -32,15 +32,15 @@ def services(incomplete: str) -> list[str]:
 
 def settings(incomplete: str) -> list[str]:
     """Runtime settings."""
-    from schemas.config import SETTINGS
+    from schemas.api.config import SETTINGS
 
     return _matching(SETTINGS, incomplete)
 
 
 def flags(context: typer.Context, incomplete: str) -> list[str]:
     """Feature flags: those of the running instance, else the predefined ones."""
-    from schemas.config import KILL_SWITCHES
-    from services.chassis.errors import DomainError
+    from schemas.api.config import KILL_SWITCHES
+    from services.chassis.common.errors import DomainError
     from ultramarket.commands.rpc import rpc_client
 
     names = set(KILL_SWITCHES)

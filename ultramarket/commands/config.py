@@ -77,9 +77,7 @@ def _parsed(text: str) -> Any:
 def set_flag(
     context: typer.Context,
     name: Annotated[str, typer.Argument(autocompletion=completion.flags)],
-    state: Annotated[
-        str, typer.Argument(metavar="on|off", help="on or off", autocompletion=lambda: ["on", "off"])
-    ],
+    state: Annotated[str, typer.Argument(metavar="on|off", help="on or off", autocompletion=lambda: ["on", "off"])],
 ) -> None:
     """Enable or disable a feature flag; its rules and rollout stay. Exit code 1: refused."""
     if state not in ("on", "off"):

@@ -69,7 +69,7 @@ def progress_bar(text: str, total: int, hidden: bool = False) -> Iterator[Callab
 @contextmanager
 def exit_on_api_error() -> Iterator[None]:
     """End the command with the message of an `ApiError` or `DomainError`."""
-    from services.chassis.errors import DomainError
+    from services.chassis.common.errors import DomainError
     from ultramarket.api_client import ApiError
 
     try:

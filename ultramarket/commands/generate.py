@@ -16,7 +16,7 @@ def schemas() -> None:
 
     Exit code 1: a published event would change incompatibly; then nothing is written.
     """
-    from schemas.export import BreakingChange, write
+    from schemas.tools.export import BreakingChange, write
 
     try:
         written = write()

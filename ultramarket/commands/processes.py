@@ -77,7 +77,9 @@ def restart(context: typer.Context, names: Names) -> None:
     _stop_processes(supervisor, processes)
     for process in processes:
         supervisor.start(process)
-        _print_process(instance, supervisor, process, *(name for name in names if process_of(instance, name) == process))
+        _print_process(
+            instance, supervisor, process, *(name for name in names if process_of(instance, name) == process)
+        )
 
 
 def _running_instance(context: typer.Context, names: list[str]) -> tuple[Instance, Supervisor]:

@@ -6,7 +6,7 @@ from typing import Annotated, Final
 
 import typer
 
-from services.chassis.client import RpcClient
+from services.chassis.messaging.rpc_client import RpcClient
 from ultramarket.commands.context import (
     USAGE,
     AsJson,

@@ -6,7 +6,7 @@ from typing import Any
 
 import typer
 
-from services.chassis.client import RpcClient
+from services.chassis.messaging.rpc_client import RpcClient
 from ultramarket.commands.context import exit_on_api_error, selected_instance
 from ultramarket.instance import Instance
 

@@ -21,7 +21,10 @@ def register(app: typer.Typer) -> None:
 
 
 def shell(context: typer.Context) -> None:
-    """Open a Python shell on the instance: `n.rpc.SERVICE.METHOD(…)` calls a service, `help(n.rpc.SERVICE)` describes it."""
+    """Open a Python shell on the instance: `n.rpc.SERVICE.METHOD(…)` calls a service.
+
+    `help(n.rpc.SERVICE)` lists its methods with their signatures.
+    """
     from ultramarket.rpc_shell import run
 
     run(selected_instance(context))

@@ -1,9 +1,10 @@
-"""Becoming a customer, filling a cart, ordering, and reading the order again."""
+"""Steps of the checkout: registration, cart, shipping method, order."""
 
 import secrets
 from typing import Any, Final
 
-from ultramarket.demo.session import DemoSession, DemoFailed, money
+from ultramarket.demo.session import DemoFailed, DemoSession
+from ultramarket.money import format_money
 
 ADDRESS: Final = {
     "name": "Clara Customer",
@@ -13,55 +14,56 @@ ADDRESS: Final = {
     "postal_code": "97201",
     "country": "US",
 }
+OPEN_STATUSES: Final = {"pending", "awaiting_payment"}
 
 
-def register(stage: DemoSession) -> str:
-    """Her mail address. All that follows is done as she."""
+def register(session: DemoSession) -> str:
+    """Register a customer and sign in; her mail address."""
     email = f"clara.{secrets.token_hex(4)}@example.com"
     person = {"email": email, "password": secrets.token_urlsafe(12), "first_name": "Clara", "last_name": "Customer"}
-    session = stage.api.post("/auth/register", person)
-    stage.api.session.headers["Authorization"] = f"Bearer {session['access_token']}"
-    stage.tell("POST /auth/register", f"Clara has an account: {email}")
+    tokens = session.client.post("/auth/register", person)
+    session.client.session.headers["Authorization"] = f"Bearer {tokens['access_token']}"
+    session.step("POST /auth/register", f"Clara registers as {email}")
     return email
 
 
-def fill_cart(stage: DemoSession, sku: str) -> None:
-    cart = stage.api.post("/cart/items", {"sku": sku, "quantity": 1})
-    stage.tell("POST /cart/items", f"one goes into the cart: {money(cart['total'])}")
+def fill_cart(session: DemoSession, sku: str) -> None:
+    cart = session.client.post("/cart/items", {"sku": sku, "quantity": 1})
+    session.step("POST /cart/items", f"one unit in the cart, total {format_money(cart['total'])}")
 
 
-def choose_shipping(stage: DemoSession) -> str:
-    """The cheapest method."""
+def choose_shipping(session: DemoSession) -> str:
+    """The cheapest shipping method."""
     address = {name: ADDRESS[name] for name in ("country", "region", "postal_code")}
-    rates = stage.api.post("/shipping/rates", {"address": address})
+    rates = session.client.post("/shipping/rates", {"address": address})
     if not rates:
-        raise DemoFailed("nobody ships to Portland")
-    stage.tell("POST /shipping/rates", "how it could come to her")
+        raise DemoFailed("there is no shipping method to Portland")
+    session.step("POST /shipping/rates", "available shipping methods")
     for rate in rates:
         days = f"{rate['days_min']} to {rate['days_max']} days"
-        stage.detail(f"{rate['name']} by {rate['carrier']}, {money(rate['price'])}, {days}")
+        session.detail(f"{rate['name']} by {rate['carrier']}, {format_money(rate['price'])}, {days}")
     cheapest = min(rates, key=lambda rate: rate["price"]["amount"])
     return str(cheapest["method"])
 
 
-def order(stage: DemoSession, shipping_method: str) -> dict[str, Any]:
-    """The order, confirmed. Raises `DemoFailed` when it ended otherwise."""
-    wish = {
+def place_order(session: DemoSession, shipping_method: str) -> dict[str, Any]:
+    """The confirmed order. Raises `DemoFailed` when it ends otherwise."""
+    body = {
         "shipping_address": ADDRESS,
         "shipping_method": shipping_method,
         "payment_method": {"provider": "sandbox", "token": "pm_card_visa"},
     }
-    placed: dict[str, Any] = stage.api.post("/orders", wish, idempotent=True)
-    stage.tell("POST /orders", f"order {placed['number']} over {money(placed['total'])} is {placed['status']}")
+    placed: dict[str, Any] = session.client.post("/orders", body, idempotent=True)
+    session.step("POST /orders", f"order {placed['number']}, {format_money(placed['total'])}, is {placed['status']}")
 
-    def ended() -> dict[str, Any] | None:
-        now: dict[str, Any] = stage.api.get(f"/orders/{placed['id']}")
-        return None if now["status"] in {"pending", "awaiting_payment"} else now
+    def final_order() -> dict[str, Any] | None:
+        order: dict[str, Any] = session.client.get(f"/orders/{placed['id']}")
+        return None if order["status"] in OPEN_STATUSES else order
 
-    now = stage.until(ended, "the order stays open")
-    stage.tell(f"GET /orders/{now['id']}", f"{now['status']}, payment {now['payment']['status']}")
-    for step in now["timeline"]:
-        stage.detail(f"{step['at']}  {step['status']}")
-    if now["status"] != "confirmed":
-        raise DemoFailed(f"the order ended as {now['status']}")
-    return now
+    order = session.poll(final_order, "the order stays open")
+    session.step(f"GET /orders/{order['id']}", f"{order['status']}, payment {order['payment']['status']}")
+    for entry in order["timeline"]:
+        session.detail(f"{entry['at']}  {entry['status']}")
+    if order["status"] != "confirmed":
+        raise DemoFailed(f"the order ended as {order['status']}")
+    return order

@@ -1,73 +1,76 @@
-"""Looking for something: a search with a typing error, a facet, the product."""
+"""Steps of the search: a misspelt query, a facet, the product, and the tracked behaviour."""
 
 from typing import Any, Final
 from urllib.parse import quote
 
-from ultramarket.demo.session import DemoSession, DemoFailed, money
+from ultramarket.demo.session import DemoFailed, DemoSession
+from ultramarket.money import format_money
 
-MISSPELT: Final = "iphne"
-"""The demo catalogue has four iPhones, and as many things that go with them."""
+MISSPELT_QUERY: Final = "iphne"
+"""The demo catalogue has four iPhones, and as many accessories."""
 
 
-def search(stage: DemoSession) -> dict[str, Any]:
-    """The reply to words that nothing is called by. Raises `DemoFailed` when nothing is found."""
-    reply = _ask(stage, "")
+def search(session: DemoSession) -> dict[str, Any]:
+    """The reply to a query that matches no word exactly. Raises `DemoFailed` without a result."""
+    reply = _search(session, "")
     if not reply["items"]:
-        raise DemoFailed(f"nothing is found for {MISSPELT!r}: `ultramarket seed` fills the shop")
-    meant = f"; the shop asks: did you mean {reply['did_you_mean']}?" if reply["did_you_mean"] else ""
-    stage.tell(f"GET /search?q={MISSPELT}&in_stock=true", f"Clara types fast{meant}")
+        raise DemoFailed(f"no result for {MISSPELT_QUERY!r}: `ultramarket seed` loads the catalogue")
+    suggestion = f"; did_you_mean: {reply['did_you_mean']}" if reply["did_you_mean"] else ""
+    session.step(f"GET /search?q={MISSPELT_QUERY}&in_stock=true", f"results in spite of the misspelt query{suggestion}")
     for item in reply["items"]:
-        stage.detail(f"{item['title']}, {money(item['price'])}, {item['rating']['average']} stars")
+        session.detail(f"{item['title']}, {format_money(item['price'])}, {item['rating']['average']} stars")
     return reply
 
 
-def narrow(stage: DemoSession, reply: dict[str, Any]) -> dict[str, Any]:
-    """The product on top once the facet that it belongs to is chosen."""
-    stage.tell("data.facets", "what was found, counted by category and by brand")
+def narrow(session: DemoSession, reply: dict[str, Any]) -> dict[str, Any]:
+    """The first result within the category of the best result."""
+    session.step("data.facets", "results by category and by brand")
     for name in ("category", "brand"):
-        stage.detail(f"{name}: " + ", ".join(f"{one['label']} ({one['count']})" for one in _values(reply, name)))
+        counts = ", ".join(f"{value['label']} ({value['count']})" for value in _facet(reply, name))
+        session.detail(f"{name}: {counts}")
     category = reply["items"][0]["category"]["slug"]
-    narrowed = _ask(stage, f"&category={quote(category)}")
-    chosen = next((one for one in _values(narrowed, "category") if one["selected"]), None)
-    if chosen is None:
-        raise DemoFailed(f"the facet {category} isn't selected")
-    stage.tell(f"GET /search?q={MISSPELT}&in_stock=true&category={category}", f"{chosen['count']} are left")
-    found: dict[str, Any] = narrowed["items"][0]
-    return found
-
-
-def look_at(stage: DemoSession, item: dict[str, Any]) -> dict[str, Any]:
-    """The product in detail, with `sku` of a variant that is there."""
-    product: dict[str, Any] = stage.api.get(f"/products/{item['slug']}")
-    variant = next(one for one in product["variants"] if one["in_stock"])
-    stage.tell(
-        f"GET /products/{item['slug']}", f"{product['title']}: {variant['available']} of {variant['sku']} are there"
+    narrowed = _search(session, f"&category={quote(category)}")
+    selected = next((value for value in _facet(narrowed, "category") if value["selected"]), None)
+    if selected is None:
+        raise DemoFailed(f"the facet {category} is not selected")
+    session.step(
+        f"GET /search?q={MISSPELT_QUERY}&in_stock=true&category={category}", f"{selected['count']} results remain"
     )
+    first: dict[str, Any] = narrowed["items"][0]
+    return first
+
+
+def view_product(session: DemoSession, item: dict[str, Any]) -> dict[str, Any]:
+    """The product in detail, with the `sku` of a variant that is in stock."""
+    product: dict[str, Any] = session.client.get(f"/products/{item['slug']}")
+    variant = next(variant for variant in product["variants"] if variant["in_stock"])
+    stock = f"{variant['available']} units of {variant['sku']} in stock"
+    session.step(f"GET /products/{item['slug']}", f"{product['title']}: {stock}")
     return {**product, "sku": variant["sku"]}
 
 
-def say_so(stage: DemoSession, product: dict[str, Any]) -> None:
-    """Tell the shop's figures, as its pages would, that she clicked on it and put it into the cart."""
-    now = stage.now()
-    seen = [
-        {"type": "click", "at": now, "query": MISSPELT, "position": 1, "product_id": product["id"]},
+def track_behaviour(session: DemoSession, product: dict[str, Any]) -> None:
+    """Send the behaviour events that a web front end would send: click, product view, addition to the cart."""
+    now = session.now()
+    events = [
+        {"type": "click", "at": now, "query": MISSPELT_QUERY, "position": 1, "product_id": product["id"]},
         {"type": "product_view", "at": now, "product_id": product["id"]},
         {"type": "add_to_cart", "at": now, "product_id": product["id"], "sku": product["sku"]},
     ]
-    counted = stage.api.post("/events", {"session_id": stage.visit, "events": seen})
-    stage.tell("POST /events", f"her browser tells the shop's figures: {counted['accepted']} of {len(seen)} taken")
+    reply = session.client.post("/events", {"session_id": session.session_id, "events": events})
+    session.step("POST /events", f"behaviour tracking: {reply['accepted']} of {len(events)} events accepted")
 
 
-def _ask(stage: DemoSession, filters: str) -> dict[str, Any]:
-    """What the engine says, not the catalogue in its place: on a busy machine it may miss its time once."""
+def _search(session: DemoSession, filters: str) -> dict[str, Any]:
+    """A reply of the search engine: on a busy machine the first one may be the catalogue's fallback."""
 
-    def answered() -> dict[str, Any] | None:
-        path = f"/search?q={MISSPELT}&in_stock=true{filters}&limit=3&session_id={stage.visit}"
-        reply: dict[str, Any] = stage.api.get(path)
+    def full_reply() -> dict[str, Any] | None:
+        path = f"/search?q={MISSPELT_QUERY}&in_stock=true{filters}&limit=3&session_id={session.session_id}"
+        reply: dict[str, Any] = session.client.get(path)
         return None if reply["degraded"] else reply
 
-    return stage.until(answered, "the search engine is away: `ultramarket status`")
+    return session.poll(full_reply, "the search engine is unavailable: `ultramarket status`")
 
 
-def _values(reply: dict[str, Any], field: str) -> list[dict[str, Any]]:
+def _facet(reply: dict[str, Any], field: str) -> list[dict[str, Any]]:
     return next((facet["values"] for facet in reply["facets"] if facet["field"] == field), [])

@@ -1,10 +1,10 @@
-"""What every step stands on: a shop to ask, a console to tell it on, and patience."""
+"""Session of the demonstration: an API client, output of its steps, and polling with a time limit."""
 
 import secrets
 import time
 from collections.abc import Callable
 from datetime import UTC, datetime
-from typing import Any, Final, TypeVar
+from typing import Final, TypeVar
 
 from rich.console import Console
 from rich.markup import escape
@@ -12,43 +12,40 @@ from rich.markup import escape
 from ultramarket.api_client import ApiClient
 from ultramarket.instance import Instance
 
-Found = TypeVar("Found")
+Result = TypeVar("Result")
 PATIENCE_SECONDS: Final = 20
-"""For what happens behind the customer's back: the mail, the figures, the records in Kafka."""
+"""For asynchronous effects: the mail, the figures, the records in Kafka."""
 
 
 class DemoFailed(Exception):
-    """A step that was answered, but not with what a customer would expect."""
+    """A step had another result than a customer expects."""
 
 
 class DemoSession:
-    """One customer's view of the shop. `visit` is the session that her looking around is counted under."""
+    """The customer's client; her behaviour is tracked under `session_id`."""
 
     def __init__(self, instance: Instance, console: Console) -> None:
         self.instance = instance
         self.console = console
-        self.api = ApiClient(instance.gateway_url)
-        self.visit = f"demo-{secrets.token_hex(6)}"
+        self.client = ApiClient(instance.gateway_url)
+        self.session_id = f"demo-{secrets.token_hex(6)}"
 
-    def tell(self, what: str, meaning: str) -> None:
-        self.console.print(f"\n[bold cyan]{escape(what)}[/]\n  {meaning}", soft_wrap=True)
+    def step(self, request: str, result: str) -> None:
+        """Print a step: the request and what it did."""
+        self.console.print(f"\n[bold cyan]{escape(request)}[/]\n  {result}", soft_wrap=True)
 
     def detail(self, text: str) -> None:
+        """Print a detail of the last step."""
         self.console.print(f"    {text}", soft_wrap=True)
 
     def now(self) -> str:
         return datetime.now(UTC).isoformat()
 
-    def until(self, look: Callable[[], Found | None], complaint: str) -> Found:
-        """What `look` finds, asked again until it is something. Raises `DemoFailed` when patience is over."""
+    def poll(self, read: Callable[[], Result | None], error: str) -> Result:
+        """The first result of `read` that is not empty. Raises `DemoFailed` with `error` when the time is over."""
         end = time.monotonic() + PATIENCE_SECONDS
-        while not (found := look()):
+        while not (result := read()):
             if time.monotonic() > end:
-                raise DemoFailed(complaint)
+                raise DemoFailed(error)
             time.sleep(0.2)
-        return found
-
-
-def money(value: dict[str, Any]) -> str:
-    """As people write it; every currency that the demo shop has divides into a hundred."""
-    return f"{value['amount'] / 100:.2f} {value['currency']}"
+        return result

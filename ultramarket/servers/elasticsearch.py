@@ -67,7 +67,10 @@ class Elasticsearch(Server):
     def missing(self) -> list[Missing]:
         found = missing_executable("java", "openjdk-17-jre-headless")
         if not (HOME / "lib").exists():
-            found += [*missing_executable("mvn", "maven"), Missing(f"Elasticsearch {VERSION} (296 MB, from Maven Central)")]
+            found += [
+                *missing_executable("mvn", "maven"),
+                Missing(f"Elasticsearch {VERSION} (296 MB, from Maven Central)"),
+            ]
         return found
 
     def download(self) -> None:
@@ -103,7 +106,9 @@ class Elasticsearch(Server):
         temporary = (f"-Djava.io.tmpdir={folder / 'tmp'}", f"-Djna.tmpdir={folder / 'tmp'}")
         places = (f"-Des.path.home={HOME}", f"-Des.path.conf={folder / 'config'}", "-cp", f"{HOME}/lib/*")
         command = [_java(), *OPTIONS, *temporary, *places, "org.elasticsearch.bootstrap.Elasticsearch"]
-        environment = process_environment(instance, LIBFFI_TMPDIR=str(folder / "tmp"), ES_TMPDIR=str(folder / "tmp"), HOME="/")
+        environment = process_environment(
+            instance, LIBFFI_TMPDIR=str(folder / "tmp"), ES_TMPDIR=str(folder / "tmp"), HOME="/"
+        )
         ports = self.ports(instance)
         return [Program(self.name, "server", command, environment, ports, directory=str(HOME), user=_user())]
 

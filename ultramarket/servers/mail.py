@@ -21,7 +21,9 @@ class Mail(Server):
 
     def programs(self, instance: Instance) -> list[Program]:
         command = [sys.executable, "-m", "ultramarket.smtp_sink", str(self.port(instance)), str(instance.mails)]
-        return [Program(self.name, "server", command, process_environment(instance), self.ports(instance), stop_seconds=5)]
+        return [
+            Program(self.name, "server", command, process_environment(instance), self.ports(instance), stop_seconds=5)
+        ]
 
     def is_ready(self, instance: Instance) -> bool:
         try:

@@ -8,9 +8,9 @@ from typing import Any
 
 import pytest
 
-from services.chassis.ids import new_id
-from services.chassis.queues import intake_queue, make
-from tests.service.chassis.conftest import Actor, DemoSession, stock_released
+from services.chassis.common.ids import new_id
+from services.chassis.messaging.queues import intake_queue, make
+from tests.service.chassis.conftest import Actor, Stage, stock_released
 from tests.support.shop import eventually
 from ultramarket import dead_letters
 
@@ -18,28 +18,28 @@ DELAYS = (0.1, 0.3, 0.6)
 
 
 @pytest.fixture(scope="module")
-def listener(stage: DemoSession) -> Actor:
+def listener(stage: Stage) -> Actor:
     return stage.start("listener", ULTRAMARKET_EVENT_RETRY_SECONDS=str(list(DELAYS)))
 
 
 @pytest.fixture(autouse=True)
-def _fresh(stage: DemoSession, listener: Actor) -> None:
+def _fresh(stage: Stage, listener: Actor) -> None:
     for kind in ("fail:{}:first", "fail:{}:second", "pause:{}:first", "pause:{}:second", "long:{}"):
         stage.redis.delete(kind.format(listener.name))
     stage.rabbit.purge(f"{listener.queue}.dead")
 
 
-def fails(stage: DemoSession, actor: Actor, handler: str, times: int) -> None:
+def fails(stage: Stage, actor: Actor, handler: str, times: int) -> None:
     stage.redis.set(f"fail:{actor.name}:{handler}", times)
 
 
-def tries(stage: DemoSession, actor: Actor, handler: str, subject: str) -> list[float]:
+def tries(stage: Stage, actor: Actor, handler: str, subject: str) -> list[float]:
     """When the handler was called with the events of this subject."""
     found = [mark.split() for mark in stage.marks(actor)]
     return [float(words[3]) for words in found if words[:2] == [handler, subject]]
 
 
-def test_an_event_is_handled_by_each_handler_in_the_context_of_its_request(stage: DemoSession, listener: Actor) -> None:
+def test_an_event_is_handled_by_each_handler_in_the_context_of_its_request(stage: Stage, listener: Actor) -> None:
     subject = new_id()
 
     stage.rabbit.publish(stock_released(subject, 7, requestid="r-1"), "order_stock_released", "orders.events")
@@ -50,7 +50,7 @@ def test_an_event_is_handled_by_each_handler_in_the_context_of_its_request(stage
 
 
 def test_a_handler_that_fails_is_tried_again_after_growing_delays_and_the_other_is_not_disturbed(
-    stage: DemoSession, listener: Actor
+    stage: Stage, listener: Actor
 ) -> None:
     subject = new_id()
     fails(stage, listener, "first", 3)
@@ -66,7 +66,7 @@ def test_a_handler_that_fails_is_tried_again_after_growing_delays_and_the_other_
 
 
 def test_what_fails_again_and_again_is_parked_with_its_reason_and_replayed_when_told_so(
-    stage: DemoSession, listener: Actor, monkeypatch: pytest.MonkeyPatch
+    stage: Stage, listener: Actor, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     instance: Any = SimpleNamespace(url=lambda _server: os.environ["ULTRAMARKET_AMQP_URL"])
     monkeypatch.setattr(dead_letters, "_services", lambda: (listener.name,))
@@ -87,7 +87,7 @@ def test_what_fails_again_and_again_is_parked_with_its_reason_and_replayed_when_
     assert dead_letters.dead_letters(instance) == []
 
 
-def test_a_reason_longer_than_a_header_can_be_is_cut(stage: DemoSession, listener: Actor) -> None:
+def test_a_reason_longer_than_a_header_can_be_is_cut(stage: Stage, listener: Actor) -> None:
     stage.redis.set(f"long:{listener.name}", 300_000)
     fails(stage, listener, "first", 4)
     subject = new_id()
@@ -103,7 +103,7 @@ def test_a_reason_longer_than_a_header_can_be_is_cut(stage: DemoSession, listene
 @pytest.mark.parametrize(
     "body", [b"not json", b"[1]", b'"text"', b'{"source": "/orders", "type": "order_stock_released"}']
 )
-def test_what_is_no_event_is_parked_and_the_next_one_is_heard(stage: DemoSession, listener: Actor, body: bytes) -> None:
+def test_what_is_no_event_is_parked_and_the_next_one_is_heard(stage: Stage, listener: Actor, body: bytes) -> None:
     subject = new_id()
 
     stage.rabbit.publish(body, listener.queue)
@@ -115,7 +115,7 @@ def test_what_is_no_event_is_parked_and_the_next_one_is_heard(stage: DemoSession
     assert listener.process.poll() is None
 
 
-def test_an_event_that_nobody_here_listens_to_any_more_is_let_go(stage: DemoSession, listener: Actor) -> None:
+def test_an_event_that_nobody_here_listens_to_any_more_is_let_go(stage: Stage, listener: Actor) -> None:
     subject = new_id()
 
     stage.rabbit.publish(stock_released(subject, type="order_forgotten"), listener.queue)
@@ -126,7 +126,7 @@ def test_an_event_that_nobody_here_listens_to_any_more_is_let_go(stage: DemoSess
     assert stage.rabbit.take(f"{listener.queue}.dead") is None
 
 
-def test_an_event_whose_handler_is_gone_is_parked_not_lost(stage: DemoSession, listener: Actor) -> None:
+def test_an_event_whose_handler_is_gone_is_parked_not_lost(stage: Stage, listener: Actor) -> None:
     """It waited for another try while a new version of the service, with other names, was installed."""
     headers = {"x-handler": "renamed", "x-attempt": 1}
 
@@ -137,7 +137,7 @@ def test_an_event_whose_handler_is_gone_is_parked_not_lost(stage: DemoSession, l
     assert dead.headers["x-handler"] == "renamed"
 
 
-def test_an_event_whose_process_is_killed_is_handled_by_the_next(stage: DemoSession) -> None:
+def test_an_event_whose_process_is_killed_is_handled_by_the_next(stage: Stage) -> None:
     name, subject = f"listener-{new_id()}", new_id()
     first = stage.start("listener", name)
     stage.redis.set(f"pause:{name}:first", 30)
@@ -153,7 +153,7 @@ def test_an_event_whose_process_is_killed_is_handled_by_the_next(stage: DemoSess
     assert eventually(lambda: stage.rabbit.depth(first.queue) == 0)
 
 
-def test_a_stop_finishes_the_event_in_work_and_leaves_the_others(stage: DemoSession) -> None:
+def test_a_stop_finishes_the_event_in_work_and_leaves_the_others(stage: Stage) -> None:
     name = f"listener-{new_id()}"
     actor = stage.start("listener", name, ULTRAMARKET_WORKERS="1")
     stage.redis.set(f"pause:{name}:first", 0.5)
@@ -173,7 +173,7 @@ def test_a_stop_finishes_the_event_in_work_and_leaves_the_others(stage: DemoSess
         assert stage.wait_for_mark(actor, f"second {subject}")
 
 
-def test_a_message_may_come_back_as_often_as_its_reader_dies(stage: DemoSession) -> None:
+def test_a_message_may_come_back_as_often_as_its_reader_dies(stage: Stage) -> None:
     queue, channel = intake_queue(f"returned-{new_id()[-8:]}"), stage.rabbit.channel
     make(queue, channel)
     stage.rabbit.publish(b"{}", queue.name)
@@ -186,7 +186,7 @@ def test_a_message_may_come_back_as_often_as_its_reader_dies(stage: DemoSession)
     channel.queue_delete(queue.name)
 
 
-def test_a_queue_of_an_earlier_version_is_taken_as_it_is(stage: DemoSession) -> None:
+def test_a_queue_of_an_earlier_version_is_taken_as_it_is(stage: Stage) -> None:
     queue, channel = intake_queue(f"earlier-{new_id()[-8:]}"), stage.rabbit.channel
     channel.queue_declare(queue.name, durable=True, auto_delete=False, arguments={"x-queue-type": "quorum"})
     stage.rabbit.publish(b"{}", queue.name)

@@ -9,8 +9,8 @@ import amqp
 import orjson
 import pytest
 
-from services.chassis.ids import new_id
-from services.chassis.wire import connect
+from services.chassis.common.ids import new_id
+from services.chassis.messaging.transport import connect
 from ultramarket import dead_letters
 
 
@@ -23,7 +23,7 @@ def instance() -> Any:
 def service(monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
     """A service that nobody runs, with its two queues."""
     name = f"ghost-{new_id()}"
-    monkeypatch.setattr(dead_letters, "_services", lambda: ("nobody-ever", name))
+    monkeypatch.setattr(dead_letters, "consumers", lambda: ("nobody-ever", name))
     connection = connect(os.environ["ULTRAMARKET_AMQP_URL"])
     channel = connection.channel()
     queues = (f"evt-{name}", f"evt-{name}.dead")

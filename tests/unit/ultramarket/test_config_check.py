@@ -1,28 +1,28 @@
-"""What `ultramarket config validate` calls weak, and what it says of a setting that no process would start with."""
+"""`ultramarket config validate`: weak secrets, invalid settings of the instance and of the shell."""
 
 import secrets
 
 import pytest
 
-from services.chassis.settings import Settings
-from ultramarket import configcheck
+from services.chassis.runtime.settings import Settings
+from ultramarket import config_check
 
 
 @pytest.mark.parametrize(
     "weak", ["short", "a" * 32, "a-secret-of-one-machine-only", "ultramarket-admin", "1234567890123456"]
 )
-def test_a_weak_secret_is_found(weak: str) -> None:
-    assert configcheck._is_weak(weak, 16)
+def test_weak_secret_is_reported(weak: str) -> None:
+    assert config_check.is_weak(weak, 16)
 
 
-def test_a_random_one_is_strong() -> None:
-    assert not configcheck._is_weak("q7Zf0VwKc3TnXr9LbYhE5mDs", 16)
-    assert sum(configcheck._is_weak(secrets.token_hex(24), 16) for _ in range(50)) <= 2
+def test_random_secret_is_strong() -> None:
+    assert not config_check.is_weak("q7Zf0VwKc3TnXr9LbYhE5mDs", 16)
+    assert sum(config_check.is_weak(secrets.token_hex(24), 16) for _ in range(50)) <= 2
 
 
-def test_a_wrong_setting_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_invalid_setting_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("ULTRAMARKET_EVENT_RETRY_SECONDS", "soon")
 
-    [(field, message)] = configcheck._refusals(Settings)
+    [(field, message)] = config_check.errors_of(Settings)
 
     assert (field, message) == ("event_retry_seconds", "must be JSON")

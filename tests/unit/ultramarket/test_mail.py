@@ -1,4 +1,4 @@
-"""Caught mails, listed and shown."""
+"""Stored mails: summaries, filters, reading one."""
 
 import asyncio
 from email.message import EmailMessage
@@ -27,24 +27,24 @@ def deliver(folder: Path, subject: str, text: str = "Hello") -> None:
     assert reply.startswith("250")
 
 
-def test_mails_are_listed_newest_first(instance: Any) -> None:
+def test_newest_mail_is_listed_first(instance: Any) -> None:
     deliver(instance.mails, "Welcome")
     deliver(instance.mails, "Your order 1001 — thank you")
 
-    found = mail.summaries(instance)
+    summaries = mail.summaries(instance)
 
-    assert [one["subject"] for one in found] == ["Your order 1001 — thank you", "Welcome"]
-    assert set(found[0]) == {"id", "at", "from", "to", "subject"}
-    assert found[0]["to"] == "clara@example.com"
+    assert [summary["subject"] for summary in summaries] == ["Your order 1001 — thank you", "Welcome"]
+    assert set(summaries[0]) == {"id", "at", "from", "to", "subject"}
+    assert summaries[0]["to"] == "clara@example.com"
 
 
-def test_a_mail_is_found_by_the_beginning_of_its_id_or_as_the_last(instance: Any) -> None:
+def test_mail_is_read_by_id_prefix_or_as_last(instance: Any) -> None:
     deliver(instance.mails, "Welcome", text="Grüße")
     [listed] = mail.summaries(instance)
 
     for name in (listed["id"], listed["id"][:18], "last"):
-        one = mail.find(instance, name)
-        assert one is not None
-        assert one["text"].strip() == "Grüße"
-        assert "<p>Grüße</p>" in one["html"]
+        message = mail.find(instance, name)
+        assert message is not None
+        assert message["text"].strip() == "Grüße"
+        assert "<p>Grüße</p>" in message["html"]
     assert mail.find(instance, "20000101") is None

@@ -1,12 +1,12 @@
-"""supervisord's configuration, and the order of the start."""
+"""supervisord sections, layouts, and the servers that each service needs."""
 
 import configparser
 
-from services.chassis.registry import SERVICES
+from services.chassis.runtime.registry import SERVICES
 from ultramarket.programs import SERVICE_NAMES, Program, needs
 
 
-def test_a_section_survives_quotes_blanks_and_percent_signs() -> None:
+def test_section_escapes_quotes_blanks_and_percent_signs() -> None:
     program = Program("x", "server", ["/a b/run", "--rate=5%"], {"A": "50%", "B": 'say "hi"'})
 
     parsed = configparser.RawConfigParser()
@@ -18,11 +18,11 @@ def test_a_section_survives_quotes_blanks_and_percent_signs() -> None:
     assert section["autostart"] == "false"
 
 
-def test_every_service_of_the_journey_is_started_with_the_bridge_and_the_gateway() -> None:
+def test_all_services_are_supervised() -> None:
     assert set(SERVICE_NAMES) == {*SERVICES, "analytics-consumer", "bridge", "gateway"}
 
 
-def test_a_service_waits_for_its_own_stores_only() -> None:
+def test_service_needs_its_own_stores_only() -> None:
     assert needs("cart") == {"rabbitmq", "redis"}
     assert needs("orders") == {"rabbitmq", "postgres", "mongodb", "migrated"}
     assert needs("bridge") == {"rabbitmq", "kafka"}

@@ -1,4 +1,4 @@
-"""The rows of `status`, from what supervisord says."""
+"""Rows of `status` from supervisord's information."""
 
 import os
 import time
@@ -9,10 +9,10 @@ from ultramarket.programs import Program
 from ultramarket.status import describe
 
 ORDERS = Program("orders", "service", ["true"], ports=(3004,))
-FIELDS = {"name", "kind", "pid", "ports", "state", "restarts", "rss_mb", "pss_mb", "uptime_s", "health"}
+FIELDS = {"name", "kind", "process", "pid", "ports", "state", "restarts", "rss_mb", "pss_mb", "uptime_s", "health"}
 
 
-def test_a_running_process_tells_its_memory_and_age() -> None:
+def test_running_process_has_memory_and_uptime() -> None:
     row = describe(ORDERS, {"statename": "RUNNING", "pid": os.getpid(), "start": time.time() - 60}, restarts=2)
 
     assert set(row) == FIELDS
@@ -25,12 +25,12 @@ def test_a_running_process_tells_its_memory_and_age() -> None:
 @pytest.mark.parametrize(
     ("word", "state"), [("STOPPED", "stopped"), ("BACKOFF", "starting"), ("FATAL", "failed"), ("EXITED", "starting")]
 )
-def test_supervisords_words_become_ours(word: str, state: str) -> None:
+def test_supervisord_state_is_mapped(word: str, state: str) -> None:
     row = describe(ORDERS, {"statename": word, "pid": 0, "start": 0}, restarts=0)
 
     assert row["state"] == state
     assert row["pid"] is row["pss_mb"] is row["uptime_s"] is None
 
 
-def test_without_a_supervisor_everything_is_stopped() -> None:
+def test_process_is_stopped_without_supervisord() -> None:
     assert describe(ORDERS, {}, restarts=0)["state"] == "stopped"

@@ -1,0 +1,56 @@
+"""Settings: read from the environment once, at start. A wrong or missing one names itself and nothing starts."""
+
+import os
+import sys
+from typing import Annotated, TypeVar
+
+from pydantic import Field, ValidationError
+from pydantic_settings import BaseSettings, SettingsConfigDict
+from pydantic_settings.exceptions import SettingsError
+
+S = TypeVar("S", bound="Settings")
+SECRETS = "ULTRAMARKET_SECRETS"
+"""Names a folder with files of settings: `ultramarket_secret_key`. The environment counts before a file."""
+
+
+class Settings(BaseSettings):
+    """What every process of ours needs to know. Services add their own in a subclass; the prefix is `ULTRAMARKET_`."""
+
+    model_config = SettingsConfigDict(env_prefix="ULTRAMARKET_", extra="ignore", frozen=True)
+
+    instance: str = Field("dev", description="name of the instance")
+    port_base: int = Field(3000, ge=1, le=65_000, description="first port of the instance's block")
+    bind_host: str = Field("127.0.0.1", description="address that health, metrics and the gateway listen on")
+
+    amqp_url: str = Field(pattern=r"^amqps?://", description="RabbitMQ")
+    postgres_url: str = Field(pattern=r"^postgres(ql)?://", description="PostgreSQL; each service has its own schema")
+    mongo_url: str = Field(pattern=r"^mongodb(\+srv)?://", description="MongoDB replica set")
+    redis_url: str = Field(pattern=r"^rediss?://", description="Redis")
+    kafka_bootstrap: str = Field(min_length=3, description="Kafka brokers, host:port, comma-separated")
+    elasticsearch_url: str = Field("http://127.0.0.1:9200", pattern=r"^https?://", description="Elasticsearch")
+    smtp_url: str = Field("smtp://127.0.0.1:1025", pattern=r"^smtps?://", description="server that mails are sent by")
+
+    workers: int = Field(24, ge=1, le=1000, description="requests and events that one service works on at once")
+    rpc_deadline: float = Field(5.0, gt=0, le=60, description="seconds that a call may take when nobody says less")
+    log_level: str = Field("INFO", pattern="^(DEBUG|INFO|WARNING|ERROR)$", description="DEBUG, INFO, WARNING or ERROR")
+    control_socket: str = Field("", description="Unix socket that services are stopped and started by; empty: none")
+    otlp_endpoint: str = Field("", description="OpenTelemetry collector (OTLP over HTTP); empty: no traces are sent")
+    event_retry_seconds: tuple[Annotated[float, Field(ge=0.001, le=86_400)], ...] = Field(
+        (1, 2, 5, 10, 30, 60, 300), description="delays before an event is tried again; then it is dead-lettered"
+    )
+
+
+def load(settings_class: type[S]) -> S:
+    """Read the settings or end the process (exit code 78, EX_CONFIG) with one line for each that is wrong."""
+    try:
+        return settings_class(_secrets_dir=os.environ.get(SECRETS) or None)  # type: ignore[call-arg]
+    except ValidationError as invalid:
+        for error in invalid.errors():
+            _refuse(str(error["loc"][0]), error["msg"])
+    except SettingsError as unreadable:  # a list that is not JSON: pydantic names the field in its sentence only
+        _refuse(str(unreadable).partition('field "')[2].partition('"')[0], "must be JSON, such as [1, 2, 5]")
+    raise SystemExit(78)
+
+
+def _refuse(field: str, why: str) -> None:
+    sys.stderr.write(f"{Settings.model_config['env_prefix']}{field.upper()}: {why}\n")
