@@ -18,8 +18,8 @@ from ultramarket.programs import MIGRATED, Program, needs, service_programs
 from ultramarket.servers import Server, local
 from ultramarket.supervision import Supervisor, answers
 
-SERVER_SECONDS: Final = 120
-SERVICE_SECONDS: Final = 180
+SERVER_SECONDS: Final = 300
+SERVICE_SECONDS: Final = 300
 POLL_SECONDS: Final = 0.1
 MAX_STARTS: Final = 5
 """A process that ended this often while we waited for it is given up."""

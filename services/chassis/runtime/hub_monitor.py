@@ -81,7 +81,11 @@ def handler_of(frame: FrameType | None) -> dict[str, str]:
     handler: dict[str, str] = {}
     while frame is not None:
         code = frame.f_code
-        if "line" not in handler and "site-packages" not in code.co_filename and "services" in code.co_filename:
+        if (
+            "line" not in handler
+            and "site-packages" not in code.co_filename
+            and ("services" in code.co_filename or "tests" in code.co_filename)
+        ):
             handler["line"] = f"{code.co_filename}:{frame.f_lineno} {code.co_name}"
         if code.co_name == "_run_worker" and (worker := frame.f_locals.get("worker_ctx")) is not None:
             handler |= {"service": worker.service_name, "method": worker.entrypoint.method_name}
