@@ -25,6 +25,8 @@ SERVICE_NAMES: Final = (*SERVICES, *STANDALONE)
 SERVER_PROGRAMS: Final = ("rabbitmq", "epmd", "elasticsearch", "kafka", "postgres", "mongodb", "redis", "mail")
 SERVICE_STOP_SECONDS: Final = 12
 """Services finish what they run within 10 s; then supervisord kills them."""
+OPTIONAL_AT_START: Final = {"elasticsearch", "mail"}
+"""Servers whose services start without them and connect later."""
 MIGRATED: Final = "migrated"
 """Stands for the finished migration among the needs of a service."""
 
@@ -131,7 +133,7 @@ def _module(name: str, services: tuple[str, ...], measured: bool) -> list[str]:
 
 def needs(name: str) -> set[str]:
     """The servers that a service cannot start without, and `migrated` where it has a schema."""
-    servers = set(SERVICE_STORES.get(name, ()))
+    servers = set(SERVICE_STORES.get(name, ())) - OPTIONAL_AT_START
     if name != ANALYTICS_CONSUMER:
         servers.add("rabbitmq")
     if name in POSTGRES_SERVICES:

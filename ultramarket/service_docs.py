@@ -160,7 +160,7 @@ def page(services: list[ServiceInfo]) -> str:
         "",
         "Generated from the code by `ultramarket services`; a test checks that it is current.",
         f"There are {len(services)} services. The {GATEWAY} and the {BRIDGE} are processes of their own, described in",
-        f"their README files. The {BRIDGE} consumes all events except those of the audit trail, and writes them to Kafka.",
+        f"their README files. The {BRIDGE} writes all events except those of the audit trail to Kafka.",
         "",
         "| Service | Purpose | Storage | Publishes | Consumes | Port |",
         "|---|---|---|---|---|---|",

@@ -1,4 +1,4 @@
-"""Dead letters on a real broker: listed without being lost, replayed without being doubled."""
+"""Dead letters on a real broker: listing, replay."""
 
 import os
 from collections.abc import Iterator
@@ -21,7 +21,7 @@ def instance() -> Any:
 
 @pytest.fixture
 def service(monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
-    """A service that nobody runs, with its two queues."""
+    """A service that does not run, with its two queues."""
     name = f"ghost-{new_id()}"
     monkeypatch.setattr(dead_letters, "consumers", lambda: ("nobody-ever", name))
     connection = connect(os.environ["ULTRAMARKET_AMQP_URL"])
@@ -51,7 +51,7 @@ def park(service: str, event_id: str) -> None:
     connection.close()
 
 
-def test_listing_shows_why_and_takes_nothing_away(instance: Any, service: str) -> None:
+def test_listing_shows_the_error_and_keeps_the_letter(instance: Any, service: str) -> None:
     park(service, "e1")
 
     for _ in range(2):
@@ -60,7 +60,7 @@ def test_listing_shows_why_and_takes_nothing_away(instance: Any, service: str) -
         assert letter["error"] == "KeyError: 'sku'"
 
 
-def test_what_is_no_event_at_all_is_shown_as_it_came(instance: Any, service: str) -> None:
+def test_message_that_is_no_event_is_shown_as_received(instance: Any, service: str) -> None:
     connection = connect(os.environ["ULTRAMARKET_AMQP_URL"])
     for body in (b"not json", b"[1]"):
         connection.channel(1).basic_publish(amqp.Message(body), exchange="", routing_key=f"evt-{service}.dead")
@@ -72,7 +72,7 @@ def test_what_is_no_event_at_all_is_shown_as_it_came(instance: Any, service: str
     assert len({letter["id"] for letter in letters}) == 2  # so that each can be shown and replayed
 
 
-def test_a_replayed_event_is_on_its_own_queue_once_with_fresh_attempts(instance: Any, service: str) -> None:
+def test_replayed_event_is_queued_once_without_attempts(instance: Any, service: str) -> None:
     park(service, "e1")
     park(service, "e2")
 

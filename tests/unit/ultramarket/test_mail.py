@@ -48,3 +48,25 @@ def test_mail_is_read_by_id_prefix_or_as_last(instance: Any) -> None:
         assert message["text"].strip() == "Grüße"
         assert "<p>Grüße</p>" in message["html"]
     assert mail.find(instance, "20000101") is None
+
+
+def test_mails_are_selected_by_recipient_and_limited(instance: Any) -> None:
+    for number in range(3):
+        deliver(instance.mails, f"Mail {number}")
+
+    assert [one["subject"] for one in mail.summaries(instance, limit=2)] == ["Mail 2", "Mail 1"]
+    assert len(mail.summaries(instance, to="CLARA@", limit=2)) == 2
+    assert mail.summaries(instance, to="nobody@example.com") == []
+    assert mail.find(instance, "last", to="nobody@example.com") is None
+
+
+def test_listing_reads_the_newest_files_only(instance: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    for number in range(5):
+        deliver(instance.mails, f"Mail {number}")
+    read: list[Path] = []
+    summary = mail._summary
+    monkeypatch.setattr(mail, "_summary", lambda path: read.append(path) or summary(path))
+
+    mail.summaries(instance, limit=2)
+
+    assert len(read) == 2
