@@ -1,8 +1,10 @@
 """Interactive Python shell with RPC to every service: nameko's shell, with documented methods."""
 
 import inspect
+import os
 import re
 import sys
+import typing
 import warnings
 from types import FunctionType
 from typing import Any
@@ -19,6 +21,8 @@ Services: {services}"""
 
 def run(instance: Instance) -> None:
     """Start the shell; returns when the user leaves it."""
+    warnings.filterwarnings("ignore", message=r"\s*Eventlet is deprecated")
+    os.environ.update(instance.environment())  # some services read their settings when `help` imports them
     from nameko.cli.shell import ShellRunner, make_nameko_helper
 
     url = instance.url("rabbitmq")
@@ -82,9 +86,18 @@ def _documented_method(remote_method: Any, function: FunctionType) -> Any:
     def call(*arguments: Any, **keywords: Any) -> Any:
         return remote_method(*arguments, **keywords)
 
-    signature = inspect.signature(function)
     call.__name__, call.__qualname__ = function.__name__, function.__name__
     call.__doc__ = function.__doc__
-    call.__signature__ = signature.replace(parameters=list(signature.parameters.values())[1:])  # type: ignore[attr-defined]
+    call.__signature__ = _readable_signature(function)  # type: ignore[attr-defined]
     call.call_async = remote_method.call_async  # type: ignore[attr-defined]
     return call
+
+
+def _readable_signature(function: FunctionType) -> inspect.Signature:
+    """Without `self`, and with plain types in place of constrained ones."""
+    signature, types = inspect.signature(function), typing.get_type_hints(function)
+    parameters = [
+        parameter.replace(annotation=types.get(parameter.name, parameter.annotation))
+        for parameter in list(signature.parameters.values())[1:]
+    ]
+    return signature.replace(parameters=parameters, return_annotation=types.get("return"))

@@ -1,7 +1,7 @@
 """Commands seed and import: load products into an instance."""
 
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -18,8 +18,10 @@ from ultramarket.commands.context import (
     progress_bar,
     selected_instance,
 )
-from ultramarket.importer import ImportResult
 from ultramarket.product_csv import CSV_COLUMNS
+
+if TYPE_CHECKING:
+    from ultramarket.importer import ImportResult
 
 
 def register(app: typer.Typer) -> None:
@@ -72,7 +74,7 @@ def import_file(
 import_file.__doc__ = (import_file.__doc__ or "") + "\n\n    " + CSV_COLUMNS.replace("\n", "\n    ")
 
 
-def _print_result(result: ImportResult, as_json: bool) -> None:
+def _print_result(result: "ImportResult", as_json: bool) -> None:
     report = result.as_json()
     if as_json:
         print_json(report)

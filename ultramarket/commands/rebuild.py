@@ -2,11 +2,10 @@
 
 import time
 from collections.abc import Callable
-from typing import Annotated, Final
+from typing import TYPE_CHECKING, Annotated, Final
 
 import typer
 
-from services.chassis.messaging.rpc_client import RpcClient
 from ultramarket.commands.context import (
     USAGE,
     AsJson,
@@ -18,6 +17,9 @@ from ultramarket.commands.context import (
     selected_instance,
 )
 from ultramarket.commands.rpc import rpc_client
+
+if TYPE_CHECKING:
+    from services.chassis.messaging.rpc_client import RpcClient
 
 SECONDS_PER_BATCH: Final = 60
 REBUILDS: Final = {"orders": ("rebuild_read_model", "orders"), "reviews": ("rebuild_ratings", "ratings")}
@@ -61,7 +63,7 @@ def rebuild(
         console.print(f"[green]✓[/] {counts['done']} {unit} rebuilt{corrected}")
 
 
-def _rebuild(client: RpcClient, service: str, method: str, show: Callable[[int], None]) -> dict[str, int]:
+def _rebuild(client: "RpcClient", service: str, method: str, show: Callable[[int], None]) -> dict[str, int]:
     counts: dict[str, int] = {}
     cursor = None
     while True:
@@ -92,7 +94,7 @@ def rebuild_index(context: typer.Context, as_json: AsJson = False) -> None:
         console.print(f"[green]✓[/] {products} products indexed, {end['caught_up']} of them again ({seconds} s)")
 
 
-def _index_products(client: RpcClient, index: str, advance: Callable[[int], None]) -> int:
+def _index_products(client: "RpcClient", index: str, advance: Callable[[int], None]) -> int:
     products, after = 0, None
     while True:
         page = client.call("search", "rebuild_page", deadline=SECONDS_PER_BATCH, index=index, after=after)

@@ -2,18 +2,22 @@
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import typer
 
-from services.chassis.messaging.rpc_client import RpcClient
 from ultramarket.commands.context import exit_on_api_error, selected_instance
 from ultramarket.instance import Instance
 
+if TYPE_CHECKING:  # slow to import, and most commands need none
+    from services.chassis.messaging.rpc_client import RpcClient
+
 
 @contextmanager
-def rpc_client(instance: Instance) -> Iterator[RpcClient]:
+def rpc_client(instance: Instance) -> "Iterator[RpcClient]":
     """A client on the instance's broker, closed at the end of the block."""
+    from services.chassis.messaging.rpc_client import RpcClient
+
     client = RpcClient(instance.url("rabbitmq"), publishers=1)
     try:
         yield client

@@ -1,4 +1,4 @@
-"""A service's process: starts right or not at all, ends politely, dies without harm, outlives lost connections."""
+"""A service process: start with invalid settings, stop, kill, lost connections."""
 
 import os
 import signal
