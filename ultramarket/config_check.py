@@ -125,7 +125,7 @@ def _clocks(instance: Instance) -> Iterator[Finding]:
             remote = server_time(instance.url(name))
         except Exception as error:  # each driver has its own: whatever it is, it is the finding
             synchronous = False
-            yield bad("clocks", f"{name} did not tell its time: {error}", "see the finding on the server itself")
+            yield bad("clocks", f"{name} did not return its time: {error}", "see the finding on the server itself")
             continue
         skew = remote - (before + time.time()) / 2
         if abs(skew) > MAX_SKEW_SECONDS:

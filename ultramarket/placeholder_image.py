@@ -1,6 +1,6 @@
-"""A tidy picture for a product that has none: its initials on its category's colour, its title below.
+"""Placeholder image of a product: its initials on its category's colour, its title below.
 
-The same product always gets the same picture, to the byte, so that it is stored once however often it is drawn.
+The same product always gets the same bytes, so that the image is stored once however often it is drawn.
 """
 
 import colorsys
@@ -11,16 +11,16 @@ from functools import cache
 from typing import Any, Final
 
 EDGE: Final = 640
-FINE: Final = 2
-"""The ground is drawn twice as large and shrunk: round edges without steps."""
+OVERSAMPLING: Final = 2
+"""The background is drawn at twice the size and reduced, for smooth edges."""
 MARGIN: Final = 56
 
 
 def draw(title: str, category: str, brand: str = "") -> bytes:
-    """The picture as JPEG."""
+    """The image as JPEG."""
     from PIL import ImageDraw
 
-    picture = _ground(category).copy()
+    picture = _background(category).copy()
     pen = ImageDraw.Draw(picture)
     letters = initials(title, brand)
     pen.text((EDGE // 2, EDGE // 2 - 48), letters, "white", _font(230), anchor="mm")
@@ -36,23 +36,23 @@ def draw(title: str, category: str, brand: str = "") -> bytes:
 
 
 def initials(title: str, brand: str = "") -> str:
-    """Two letters: of the first two words that say something, without the brand if enough is left."""
+    """Two letters, of the first two words; without the brand if two other words remain."""
     words = [word for word in re.findall(r"[^\W_]+", title) if word[0].isalnum()]
     of_brand = {word.casefold() for word in re.findall(r"[^\W_]+", brand)}
-    own = [word for word in words if word.casefold() not in of_brand]
-    chosen = own if len(own) >= 2 else words
+    other_words = [word for word in words if word.casefold() not in of_brand]
+    chosen = other_words if len(other_words) >= 2 else words
     if not chosen:
         return "?"
     return (chosen[0][0] + chosen[1][0] if len(chosen) > 1 else chosen[0][:2].capitalize()).upper()
 
 
 @cache
-def _ground(category: str) -> Any:
-    """A slope between two neighbouring colours with two discs of light, made once a category."""
+def _background(category: str) -> Any:
+    """A gradient of two neighbouring colours with two lighter discs, once per category."""
     from PIL import Image, ImageDraw, ImageOps
 
     hue = int.from_bytes(hashlib.sha256(category.encode()).digest()[:2]) / 65_536
-    edge = EDGE * FINE
+    edge = EDGE * OVERSAMPLING
     slope = Image.linear_gradient("L").rotate(35, resample=Image.Resampling.BICUBIC).crop((40, 40, 216, 216))
     ground = ImageOps.colorize(slope.resize((edge, edge)), _colour(hue, 0.56), _colour(hue + 0.07, 0.34))
     light = Image.new("L", (edge, edge), 0)
@@ -76,7 +76,7 @@ def _font(size: int) -> Any:
 
 
 def _wrapped(title: str, pen: Any) -> list[str]:
-    """The title in two lines at most."""
+    """The title on at most two lines."""
     width, lines = EDGE - 2 * MARGIN, [""]
     for word in title.split():
         longer = f"{lines[-1]} {word}".strip()

@@ -1,4 +1,4 @@
-"""Values of runtime settings that nobody changed: those of the service's own settings."""
+"""Values of unchanged runtime settings: those of the service's own settings."""
 
 import importlib
 import inspect

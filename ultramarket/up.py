@@ -21,6 +21,8 @@ from ultramarket.supervision import Supervisor, answers
 SERVER_SECONDS: Final = 300
 SERVICE_SECONDS: Final = 300
 POLL_SECONDS: Final = 0.1
+STATES_SECONDS: Final = 1.0
+"""Intervals of the readiness check, and of a look at supervisord's states."""
 MAX_STARTS: Final = 5
 """A process that ended this often while we waited for it is given up."""
 
@@ -121,8 +123,11 @@ class Startup:
         """Raises `CannotStart` after the time is over, after repeated ends, or when another step has failed."""
         end = time.monotonic() + seconds
         pids: set[int] = set()
+        states_at = 0.0
         while not ready():
-            pids.add(self.supervisor.states().get(name, {}).get("pid", 0))
+            if time.monotonic() >= states_at:  # costs supervisord and us more than the readiness check
+                pids.add(self.supervisor.states().get(name, {}).get("pid", 0))
+                states_at = time.monotonic() + STATES_SECONDS
             if self.failed.is_set():
                 raise CannotStart(f"{name} was still starting")
             if len(pids) > MAX_STARTS:

