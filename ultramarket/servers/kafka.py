@@ -1,4 +1,4 @@
-"""Apache Kafka, one broker that is its own controller (KRaft), from Maven Central with the versions of a pinned pom.xml."""
+"""Apache Kafka, one broker that is its own controller (KRaft), from Maven Central (versions in kafka-pom.xml)."""
 
 import base64
 import os
