@@ -22,8 +22,8 @@ from services.chassis.runtime.registry import (
 from ultramarket.instance import ROOT
 
 PAGE: Final = ROOT / "docs" / "services.md"
-_REMOTE_CALL: Final = re.compile(r'\bRemote\(\s*"([a-z]+)"')
-_GATEWAY_CALL: Final = re.compile(r'\bcall\(\s*"([a-z]+)"|service="([a-z]+)"')
+_REMOTE_CALL: Final = re.compile(r"\bRemote\(\s*([A-Z][a-z]+)Rpc\b")
+_GATEWAY_CALL: Final = re.compile(r'\bcall\(\s*"([a-z]+)"|\b([A-Z][a-z]+)Rpc\.|service="([a-z]+)"')
 _PATH_VARIABLE: Final = re.compile(r"<(?:\w+:)?(\w+)>")
 _SETTINGS: Final = {
     "AMQP_URL": "amqp://localhost",
@@ -117,7 +117,7 @@ def _methods(service: type[Any]) -> set[str]:
 def _called(folder: Path, pattern: re.Pattern[str]) -> set[str]:
     """The services that the code in a folder calls."""
     return {
-        next(filter(None, groups if isinstance(groups, tuple) else (groups,)))
+        next(filter(None, groups if isinstance(groups, tuple) else (groups,))).lower()
         for module in folder.rglob("*.py")
         for groups in pattern.findall(module.read_text())
     }
@@ -139,7 +139,7 @@ def _routes() -> dict[str, tuple[str, ...]]:
             if endpoint is None:
                 continue
             call = _GATEWAY_CALL.search(body)
-            owner = next(filter(None, call.groups())) if call else module.stem
+            owner = next(filter(None, call.groups())).lower() if call else module.stem
             path = _PATH_VARIABLE.sub(r"{\1}", endpoint.rule.removeprefix("/api/v1"))
             by_service.setdefault(owner, []).append(f"{endpoint.method} {path}")
     return {name: tuple(routes) for name, routes in by_service.items()}

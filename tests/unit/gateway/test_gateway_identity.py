@@ -11,7 +11,7 @@ from flask.testing import FlaskClient
 from flask_openapi3 import OpenAPI
 
 from gateway_flask.middleware import authentication
-from gateway_flask.testing import SESSION, USER, FakeServices, Issuer
+from gateway_flask.testing import SESSION, SIGNED_IN, USER, FakeServices, Issuer
 from services.chassis.common.errors import ServiceUnavailable
 
 ME = "/api/v1/auth/me"
@@ -34,7 +34,7 @@ def test_a_good_token_gets_in(client: FlaskClient, services: FakeServices, issue
     response = client.get(ME, headers=issuer.bearer())
 
     assert response.get_json()["data"] == {"id": USER}
-    assert services.arguments("auth.me") == {"user_id": USER}
+    assert services.arguments("auth.me")["caller"]["user_id"] == USER
     assert services.context is not None
     assert (services.context["user_id"], services.context["session_id"]) == (USER, SESSION)
 
@@ -132,7 +132,7 @@ def test_a_guest_may_come_without_a_token_but_not_with_a_bad_one(
 def test_an_old_token_does_not_get_in_the_way_of_a_login(
     client: FlaskClient, services: FakeServices, issuer: Issuer
 ) -> None:
-    services.answer("auth.login", {"user": {"id": USER}})
+    services.answer("auth.login", SIGNED_IN)
 
     response = client.post(
         "/api/v1/auth/login", json={"email": "a@b.co", "password": "x"}, headers=issuer.bearer(expires_in=-60)
@@ -148,7 +148,7 @@ def test_auth_being_away_is_not_the_clients_fault(client: FlaskClient, services:
 
 def test_sign_ins_are_counted_by_address(make_app: Callable[..., OpenAPI], services: FakeServices) -> None:
     client = make_app(rate_limit_sign_in="2/minute").test_client()
-    services.answer("auth.login", {"user": {"id": USER}})
+    services.answer("auth.login", SIGNED_IN)
 
     def login() -> Any:
         return client.post("/api/v1/auth/login", json={"email": "a@b.co", "password": "x"})
