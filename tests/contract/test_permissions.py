@@ -69,13 +69,10 @@ def _reaches(declared: Any, access: Access, parameter: str, caller: Caller) -> b
 
     method.__signature__ = inspect.signature(declared)  # type: ignore[attr-defined]
     argument = caller if parameter == "caller" else type("Command", (), {"caller": caller})()
-    try:
+    refusal = Forbidden if caller.user_id else Unauthenticated
+    with pytest.raises((Reached, refusal)) as outcome:
         guarded(method, access)(None, **{parameter: argument})
-    except Reached:
-        return True
-    except Forbidden if caller.user_id else Unauthenticated:
-        return False
-    return True
+    return outcome.type is Reached
 
 
 def test_gateway_calls_no_internal_method() -> None:

@@ -13,7 +13,7 @@ def _print(line: str) -> None:
 
 
 def migrate(settings: Settings) -> None:
-    """Idempotent; safe to run from several places at once."""
+    """Run all migrations. Idempotent; safe to run several times at once."""
     for service in POSTGRES_SERVICES:
         steps.upgrade_postgres(service, settings.postgres_url)
         steps.seed_postgres(service, settings.postgres_url)
@@ -24,7 +24,7 @@ def migrate(settings: Settings) -> None:
 
 
 def check(settings: Settings) -> int:
-    """0 when everything is applied, 1 (naming what isn't) otherwise."""
+    """0 when everything is applied, otherwise 1, naming what is pending."""
     behind = [name for name in POSTGRES_SERVICES if not steps.postgres_is_current(name, settings.postgres_url)]
     for name in behind:
         _print(f"{name}: a migration is not applied; run `ultramarket up` or `python -m services.chassis.migrations`")

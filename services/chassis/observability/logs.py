@@ -1,4 +1,4 @@
-"""Logs: one JSON object a line, with the service, the request and the user it is about."""
+"""Logs: one JSON object per line, with service, request id and user id."""
 
 import logging
 import sys
@@ -14,17 +14,17 @@ _SECRETS = ("password", "token", "secret", "authorization", "card", "cookie")
 
 
 def _redact(_logger: object, _method: str, event: structlog.typing.EventDict) -> structlog.typing.EventDict:
-    return {key: _said(key, value) for key, value in event.items()}
+    return {key: _masked(key, value) for key, value in event.items()}
 
 
-def _said(key: object, value: object) -> object:
-    """The value as it may be written: nothing under a name that means a secret, however deep inside."""
+def _masked(key: object, value: object) -> object:
+    """The value without secrets: values under names such as `password` are masked, at any depth."""
     if any(word in str(key).lower() for word in _SECRETS):
         return "***"
     if isinstance(value, dict):
-        return {inner: _said(inner, of_it) for inner, of_it in value.items()}
+        return {inner: _masked(inner, of_it) for inner, of_it in value.items()}
     if isinstance(value, list | tuple):
-        return [_said("", item) for item in value]
+        return [_masked("", item) for item in value]
     return value
 
 

@@ -1,4 +1,4 @@
-"""What operators measure: durations and outcomes of calls and events, pool use, outbox lag, queue depth."""
+"""Prometheus metrics: durations and outcomes of calls and events, pool use, outbox lag, queue depth."""
 
 from prometheus_client import Counter, Gauge, Histogram
 

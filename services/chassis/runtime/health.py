@@ -63,7 +63,7 @@ def _application(service: ServiceHost) -> Callable[..., Iterable[bytes]]:
 
 
 def check(container: ServiceContainer) -> dict[str, str]:
-    """Each server that the service needs, and `up` or what is wrong with it."""
+    """The state of each server that the service needs: `up`, or the error."""
     states: dict[str, str] = {"started": "up" if container.started else "starting"}
     for extension in container.extensions:
         if isinstance(extension, QueueConsumer):

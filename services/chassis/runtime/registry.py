@@ -1,6 +1,6 @@
-"""The names of all processes and the port of each, as an offset from the instance's first port.
+"""Registry of processes: names, and ports as offsets from the instance's first port.
 
-One table for the services, the local stack and the docs: nothing else knows a port.
+The only table of ports: services, the local stack, compose, chart and docs read it.
 """
 
 from typing import Final
@@ -9,7 +9,7 @@ GATEWAY: Final = "gateway"
 BRIDGE: Final = "bridge"
 AUDIT: Final = "audit"
 ANALYTICS_CONSUMER: Final = "analytics-consumer"
-"""Counts the events in Kafka: a process of its own, without Nameko."""
+"""The Kafka consumer of analytics: a process without Nameko."""
 
 PORT_OFFSETS: Final[dict[str, int]] = {
     GATEWAY: 0,
@@ -43,7 +43,7 @@ JOURNEY_SERVICES: Final = (
     "orders",
     "notifications",
 )
-"""Those of the way from a product to a paid order."""
+"""The services that an order needs."""
 PLATFORM_SERVICES: Final = (
     "analytics",
     "reviews",
@@ -52,9 +52,9 @@ PLATFORM_SERVICES: Final = (
     "search",
     "config",
 )
-"""What a shop wants around it. Nothing of the journey waits for one of these: each may be away."""
+"""The other services; orders can be placed while any of these is down."""
 SERVICES: Final = (*JOURNEY_SERVICES, *PLATFORM_SERVICES)
-"""All that exist today; the other ports are kept for those that follow."""
+"""All services."""
 
 POSTGRES_SERVICES: Final = (
     "auth",

@@ -1,4 +1,4 @@
-"""A process that runs services: settings, logs, health, start, graceful stop. Any set of services, one process.
+"""Runs a set of services in one process: settings, logs, health, start, graceful stop.
 
 The entry point (`services.chassis.runtime`) has monkey-patched before anything else was imported.
 """

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from services.chassis.common.ids import new_id
-from services.chassis.messaging.queues import intake_queue, make
+from services.chassis.messaging.queues import event_queue, make
 from tests.service.chassis.conftest import Actor, Stage, stock_released
 from tests.support.shop import eventually
 from ultramarket import dead_letters
@@ -174,7 +174,7 @@ def test_a_stop_finishes_the_event_in_work_and_leaves_the_others(stage: Stage) -
 
 
 def test_a_message_may_come_back_as_often_as_its_reader_dies(stage: Stage) -> None:
-    queue, channel = intake_queue(f"returned-{new_id()[-8:]}"), stage.rabbit.channel
+    queue, channel = event_queue(f"returned-{new_id()[-8:]}"), stage.rabbit.channel
     make(queue, channel)
     stage.rabbit.publish(b"{}", queue.name)
 
@@ -187,7 +187,7 @@ def test_a_message_may_come_back_as_often_as_its_reader_dies(stage: Stage) -> No
 
 
 def test_a_queue_of_an_earlier_version_is_taken_as_it_is(stage: Stage) -> None:
-    queue, channel = intake_queue(f"earlier-{new_id()[-8:]}"), stage.rabbit.channel
+    queue, channel = event_queue(f"earlier-{new_id()[-8:]}"), stage.rabbit.channel
     channel.queue_declare(queue.name, durable=True, auto_delete=False, arguments={"x-queue-type": "quorum"})
     stage.rabbit.publish(b"{}", queue.name)
 
