@@ -2,9 +2,13 @@
 
 import logging
 import sys
+from contextvars import ContextVar
 
 import orjson
 import structlog
+
+service_name: ContextVar[str] = ContextVar("service_name")
+"""The service that the current greenthread works for: a process may run several."""
 
 _SECRETS = ("password", "token", "secret", "authorization", "card", "cookie")
 
@@ -29,6 +33,8 @@ def configure(process: str, level: str = "INFO") -> None:
 
     def name_process(_logger: object, _method: str, event: structlog.typing.EventDict) -> structlog.typing.EventDict:
         event["process"] = process  # not a context variable: workers' greenthreads have contexts of their own
+        if service := service_name.get(None):
+            event.setdefault("service", service)
         return event
 
     shared: list[structlog.typing.Processor] = [
