@@ -9,6 +9,7 @@ import warnings
 from types import FunctionType
 from typing import Any
 
+from schemas.base import OPERATOR
 from services.chassis.runtime.registry import SERVICES
 from ultramarket.instance import Instance
 
@@ -16,6 +17,7 @@ BANNER = """\
 Nameko shell of the instance {instance}, Python {python}
 Broker: {broker}
 n.rpc.SERVICE.METHOD(…) calls a service; help(n.rpc.orders) lists the methods of one.
+Methods with a caller act on its behalf: n.rpc.inventory.list_warehouses(caller=admin).
 Services: {services}"""
 
 
@@ -35,7 +37,7 @@ def run(instance: Instance) -> None:
         services=", ".join(SERVICES),
     )
     try:
-        ShellRunner(banner, {"n": helper}).start_shell(name=None)
+        ShellRunner(banner, {"n": helper, "admin": OPERATOR.model_dump()}).start_shell(name=None)
     finally:
         helper.disconnect()
 
@@ -71,7 +73,7 @@ def documented_proxy(name: str, proxy: Any) -> Any:
 
     implementation = service_class(name)
     methods = {
-        method: staticmethod(_documented_method(getattr(proxy, method), function))
+        method: staticmethod(_documented_method(getattr(proxy, method), getattr(function, "implements", function)))
         for method, function in inspect.getmembers(implementation, inspect.isfunction)
         if any(type(entrypoint).__name__ == "Rpc" for entrypoint in getattr(function, "nameko_entrypoints", ()))
     }
