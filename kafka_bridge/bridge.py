@@ -20,7 +20,7 @@ from kafka_bridge.telemetry import DEAD, IN_FLIGHT, LAG_SECONDS, RECORDS
 from kafka_bridge.topics import ensure_topics
 from schemas.events.kafka import record_headers
 from services.chassis.common import clock
-from services.chassis.messaging.queues import bridge_queue, dead_queue, event_exchange, intake_queue, make
+from services.chassis.messaging.queues import bridge_queue, dead_queue, event_exchange, event_queue, make
 from services.chassis.messaging.transport import BROKER_ERRORS, connect
 from services.chassis.runtime.registry import ANALYTICS_CONSUMER, AUDIT, BRIDGE, GATEWAY, PORT_OFFSETS
 
@@ -103,7 +103,7 @@ class Bridge:
         self._pending.clear()  # unacknowledged messages are redelivered on the new connection
         _declare(channel, self.settings.bridge_name)
         channel.basic_qos(0, self.settings.in_flight, False)
-        channel.basic_consume(intake_queue(self.settings.bridge_name).name, callback=self._produce)
+        channel.basic_consume(event_queue(self.settings.bridge_name).name, callback=self._produce)
         self.states["rabbitmq"] = "up"
         try:
             while not self.stopping.is_set():
@@ -204,4 +204,4 @@ def _declare(channel: amqp.Channel, name: str) -> None:
     for source in EVENT_SOURCES:
         exchange = event_exchange(source)
         channel.exchange_declare(exchange.name, exchange.type, durable=True, auto_delete=exchange.auto_delete)
-        channel.queue_bind(intake_queue(name).name, exchange.name, routing_key="#")
+        channel.queue_bind(event_queue(name).name, exchange.name, routing_key="#")

@@ -53,7 +53,7 @@ def suggest(query: SuggestQuery) -> Response:
     prefix = " ".join(query.q.casefold().split())[:MAX_PREFIX_LENGTH]
     if not config.enabled(KILL_SWITCH):
         return envelope.ready(_suggested(prefix)[0])
-    cached = current_app.extensions["suggestions"].find(prefix, lambda: _suggested(prefix))
+    cached = current_app.extensions["suggestions"].get(prefix, lambda: _suggested(prefix))
     seconds = cached.seconds_left
     return envelope.ready(cached.body, headers={"Cache-Control": f"public, max-age={seconds}"} if seconds else None)
 

@@ -15,7 +15,7 @@ class AuditFilter(Schema):
     """Filters of entries. Times are RFC 3339 with an offset; `from` is inclusive, `to` exclusive."""
 
     actor: Annotated[str, Field(min_length=1, max_length=100)] | None = None
-    """The id of a user."""
+    """A user's id or mail address."""
     action: _Name | None = None
     """For example `product.update`."""
     resource_type: _Name | None = None

@@ -7,12 +7,7 @@ from typing import Any, Final
 
 from babel import Locale
 
-MINOR_UNIT_DIGITS: Final = {
-    **dict.fromkeys(("BIF", "CLP", "DJF", "GNF", "ISK", "JPY", "KMF", "KRW", "PYG", "RWF", "UGX", "VND", "VUV"), 0),
-    **dict.fromkeys(("XAF", "XOF", "XPF"), 0),
-    **dict.fromkeys(("BHD", "IQD", "JOD", "KWD", "LYD", "OMR", "TND"), 3),
-}
-"""ISO 4217: currencies whose minor unit is not a hundredth. CLDR (Babel) has other digits, such as none for HUF."""
+from schemas.codes import minor_unit_digits
 
 CITY_FIRST: Final = frozenset({"US", "CA", "GB", "IE", "AU", "NZ", "IN"})
 """Countries that write the postal code after the city (Universal Postal Union, S42)."""
@@ -23,7 +18,7 @@ _CODE_NEXT_TO_DIGIT: Final = re.compile(r"(?<=[A-Za-z])(?=\d)")
 
 def format_amount(amount: int, currency: str, language: str = "en") -> str:
     """An amount in minor units as text in a language (CLDR): $1,234.50; in German 1.234,50 $."""
-    digits = MINOR_UNIT_DIGITS.get(currency, 2)
+    digits = minor_unit_digits(currency)
     locale = Locale.parse(language, sep="-")
     pattern = copy(locale.currency_formats["standard"])
     pattern.frac_prec = (digits, digits)

@@ -41,7 +41,7 @@ def config() -> Iterator[ConfigClient]:
 def test_unchanged_setting_has_declared_value(config: ConfigClient) -> None:
     states = {each["key"]: SettingState.model_validate(each) for each in config("settings", caller=ADMIN)}
 
-    assert (states[KEY].version, definition[KEY].value) == (0, None)
+    assert (states[KEY].version, states[KEY].value) == (0, None)
     assert states["orders.maximum_units_of_a_line"].value == 10_000
     assert config("snapshot") == {"settings": {}, "flags": {}}
     assert config("flag", name="reviews", caller=ADMIN)["enabled"] is True
