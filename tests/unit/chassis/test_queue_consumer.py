@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from services.chassis.messaging.queue_consumer import Intake
+from services.chassis.messaging.queue_consumer import OrderedQueueConsumer
 
 
 class Channel:
@@ -23,20 +23,20 @@ class Channel:
 
 
 @pytest.fixture
-def intake() -> Intake:
-    made = Intake()
+def intake() -> OrderedQueueConsumer:
+    made = OrderedQueueConsumer()
     made.container = SimpleNamespace(_worker_pool=SimpleNamespace(free=lambda: 1))
     return made
 
 
-def _take(intake: Intake, channel: Channel, *tags: int) -> dict[int, Any]:
+def _take(intake: OrderedQueueConsumer, channel: Channel, *tags: int) -> dict[int, Any]:
     messages = {tag: channel.message(tag) for tag in tags}
     for message in messages.values():
         intake.handle_message(SimpleNamespace(handle_message=lambda *_: None), {}, message)
     return messages
 
 
-def test_a_batch_with_nothing_else_before_it_is_one_acknowledgement(intake: Intake) -> None:
+def test_a_batch_with_nothing_else_before_it_is_one_acknowledgement(intake: OrderedQueueConsumer) -> None:
     channel = Channel()
     taken = _take(intake, channel, 1, 2, 3, 4)
 
@@ -46,7 +46,7 @@ def test_a_batch_with_nothing_else_before_it_is_one_acknowledgement(intake: Inta
     assert channel.acks == [(3, True), (4, True)]
 
 
-def test_what_is_still_worked_on_is_left_out(intake: Intake) -> None:
+def test_what_is_still_worked_on_is_left_out(intake: OrderedQueueConsumer) -> None:
     channel = Channel()
     taken = _take(intake, channel, 1, 2, 3, 4, 5)
 
@@ -56,7 +56,7 @@ def test_what_is_still_worked_on_is_left_out(intake: Intake) -> None:
     assert channel.acks[-1] == (3, False)
 
 
-def test_a_new_connection_begins_anew(intake: Intake) -> None:
+def test_a_new_connection_begins_anew(intake: OrderedQueueConsumer) -> None:
     lost, channel = Channel(), Channel()
     before = _take(intake, lost, 1, 2, 7)
     lost.connection = False
