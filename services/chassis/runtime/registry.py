@@ -1,9 +1,11 @@
-"""Registry of processes: names, and ports as offsets from the instance's first port.
+"""Registry of processes: names, ports, processes and stores of all services.
 
-The only table of ports: services, the local stack, compose, chart and docs read it.
+The only list of services: the local stack, layouts, migrations, health checks and documentation read it. Compose and
+the chart are checked against it by a test; `ultramarket new service` adds a row here and theirs.
 """
 
-from typing import Final
+from dataclasses import dataclass
+from typing import Final, Literal
 
 GATEWAY: Final = "gateway"
 BRIDGE: Final = "bridge"
@@ -11,74 +13,58 @@ AUDIT: Final = "audit"
 ANALYTICS_CONSUMER: Final = "analytics-consumer"
 """The Kafka consumer of analytics: a process without Nameko."""
 
+Store = Literal["postgres", "mongo", "redis", "elasticsearch", "mail", "kafka"]
+
+
+@dataclass(frozen=True)
+class Entry:
+    """A service: its port as an offset from the instance's first port, its process in the layout `compact`, its stores.
+
+    `for_orders`: an order needs it; orders can be placed while any other service is down.
+    """
+
+    name: str
+    port: int
+    process: Literal["core", "platform"]
+    stores: tuple[Store, ...] = ()
+    for_orders: bool = False
+
+
+REGISTRY: Final = (
+    Entry("auth", 2, "platform", ("postgres",), for_orders=True),
+    Entry("users", 1, "platform", ("postgres",), for_orders=True),
+    Entry("products", 3, "core", ("mongo",), for_orders=True),
+    Entry("inventory", 7, "core", ("mongo",), for_orders=True),
+    Entry("cart", 6, "core", ("redis",), for_orders=True),
+    Entry("shipping", 8, "core", ("postgres",), for_orders=True),
+    Entry("payments", 5, "core", ("postgres",), for_orders=True),
+    Entry("orders", 4, "core", ("postgres", "mongo"), for_orders=True),
+    Entry("notifications", 10, "platform", ("mongo", "mail"), for_orders=True),
+    Entry("analytics", 11, "platform", ("mongo", "kafka")),
+    Entry("reviews", 12, "platform", ("mongo",)),
+    Entry("files", 13, "platform", ("postgres",)),
+    Entry("audit", 14, "platform", ("postgres",)),
+    Entry("search", 9, "platform", ("elasticsearch",)),
+    Entry("config", 15, "platform", ("postgres",)),
+)
+
+SERVICES: Final = tuple(entry.name for entry in REGISTRY)
+JOURNEY_SERVICES: Final = tuple(entry.name for entry in REGISTRY if entry.for_orders)
+"""The services that an order needs."""
+PLATFORM_SERVICES: Final = tuple(entry.name for entry in REGISTRY if not entry.for_orders)
+"""The other services; orders can be placed while any of these is down."""
+POSTGRES_SERVICES: Final = tuple(entry.name for entry in REGISTRY if "postgres" in entry.stores)
+MONGO_SERVICES: Final = tuple(entry.name for entry in REGISTRY if "mongo" in entry.stores)
+
 PORT_OFFSETS: Final[dict[str, int]] = {
     GATEWAY: 0,
-    "users": 1,
-    "auth": 2,
-    "products": 3,
-    "orders": 4,
-    "payments": 5,
-    "cart": 6,
-    "inventory": 7,
-    "shipping": 8,
-    "search": 9,
-    "notifications": 10,
-    "analytics": 11,
-    "reviews": 12,
-    "files": 13,
-    "audit": 14,
-    "config": 15,
+    **{entry.name: entry.port for entry in REGISTRY},
     BRIDGE: 16,
     ANALYTICS_CONSUMER: 17,
 }
 
-JOURNEY_SERVICES: Final = (
-    "auth",
-    "users",
-    "products",
-    "inventory",
-    "cart",
-    "shipping",
-    "payments",
-    "orders",
-    "notifications",
-)
-"""The services that an order needs."""
-PLATFORM_SERVICES: Final = (
-    "analytics",
-    "reviews",
-    "files",
-    "audit",
-    "search",
-    "config",
-)
-"""The other services; orders can be placed while any of these is down."""
-SERVICES: Final = (*JOURNEY_SERVICES, *PLATFORM_SERVICES)
-"""All services."""
-
-POSTGRES_SERVICES: Final = (
-    "auth",
-    "users",
-    "shipping",
-    "payments",
-    "orders",
-    "files",
-    "audit",
-    "config",
-)
-MONGO_SERVICES: Final = (
-    "products",
-    "inventory",
-    "orders",
-    "notifications",
-    "analytics",
-    "reviews",
-)
-
-
 COMPACT_PROCESSES: Final[dict[str, tuple[str, ...]]] = {
-    "core": ("products", "inventory", "cart", "shipping", "payments", "orders"),
-    "platform": ("auth", "users", "notifications", "analytics", "reviews", "files", "audit", "search", "config"),
+    process: tuple(entry.name for entry in REGISTRY if entry.process == process) for process in ("core", "platform")
 }
 """The layout `compact`: services that share a process, by its name. Each keeps its own port."""
 
@@ -90,13 +76,10 @@ ENTRY_MODULES: Final = {
 """What is run with `python -m` for processes that are not Nameko services."""
 
 SERVICE_STORES: Final[dict[str, tuple[str, ...]]] = {
-    "auth": ("redis",),
-    "cart": ("redis",),
+    **{entry.name: tuple(store for store in entry.stores if store not in ("postgres", "mongo")) for entry in REGISTRY},
     GATEWAY: ("redis",),
     BRIDGE: ("kafka",),
     ANALYTICS_CONSUMER: ("kafka",),
-    "search": ("elasticsearch",),
-    "notifications": ("mail",),
 }
 """Servers that a service needs besides RabbitMQ, PostgreSQL and MongoDB."""
 
