@@ -1,1 +1,1 @@
-"""Auth: credentials in, tokens out; sessions that end when they should."""
+"""Auth: accounts, sessions, tokens."""

@@ -1,4 +1,4 @@
-"""What may be done with a refresh token."""
+"""Rules of refresh tokens and of comparing mail addresses."""
 
 from dataclasses import dataclass
 from datetime import datetime
@@ -6,7 +6,7 @@ from enum import StrEnum
 
 
 class Verdict(StrEnum):
-    """What a refresh token that was shown is."""
+    """What may be done with a refresh token."""
 
     GOOD = "good"
     REUSED = "reused"
@@ -15,7 +15,7 @@ class Verdict(StrEnum):
 
 @dataclass(frozen=True)
 class RefreshToken:
-    """One link of a session's chain of refresh tokens; each is good once (RFC 9700, 4.14.2)."""
+    """A refresh token in its session's chain; each is valid once (RFC 9700, 4.14.2)."""
 
     session_id: str
     user_id: str
@@ -25,7 +25,7 @@ class RefreshToken:
 
 
 def judge(token: RefreshToken, now: datetime) -> Verdict:
-    """A token that was used before is a sign of theft, whatever else may be said of it."""
+    """Decide about a refresh token. One that was used before is treated as stolen, in any state."""
     if token.session_ended_at is not None:
         return Verdict.OVER
     if token.used_at is not None:
@@ -34,5 +34,5 @@ def judge(token: RefreshToken, now: datetime) -> Verdict:
 
 
 def normalised(email: str) -> str:
-    """The form in which addresses are compared. Mailboxes that differ in case alone are one person's in practice."""
+    """The form in which addresses are compared: mailboxes that differ in case only are the same in practice."""
     return email.strip().lower()

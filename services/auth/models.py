@@ -1,4 +1,4 @@
-"""The tables of auth: accounts, sessions, the refresh tokens of each session, links that were mailed."""
+"""Tables of auth: accounts, sessions, refresh tokens, one-time tokens of mailed links."""
 
 from sqlalchemy import ARRAY, Boolean, Column, DateTime, ForeignKey, MetaData, Table, Text, func
 from sqlalchemy.dialects.postgresql import UUID

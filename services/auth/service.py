@@ -1,4 +1,4 @@
-"""Auth: register, sign in, refresh with rotation, sign out; keys for everybody who checks tokens."""
+"""Auth service: registration, login, refresh with rotation, logout, public keys."""
 
 from typing import Any
 
@@ -35,7 +35,7 @@ from services.chassis.stores.postgres import Postgres
 
 
 class Signing(DependencyProvider):
-    """The signer, with the key read once."""
+    """Provides the token signer, with the key read once."""
 
     def setup(self) -> None:
         settings = load(AuthSettings)

@@ -1,4 +1,4 @@
-"""What the auth service is told at start."""
+"""Settings of the auth service."""
 
 from datetime import timedelta
 from pathlib import Path
@@ -17,5 +17,5 @@ class AuthSettings(Settings):
 
     @property
     def link_key(self) -> bytes:
-        """Makes the links in mails."""
+        """The key of the tokens in mailed links."""
         return self.secret_key.get_secret_value().encode()

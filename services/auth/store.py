@@ -1,4 +1,4 @@
-"""Every query on accounts and sessions."""
+"""All queries of accounts and sessions."""
 
 from datetime import datetime, timedelta
 from typing import Any
@@ -14,7 +14,7 @@ from schemas.events.auth import (
     UserLoggedOut,
     UserRegistered,
 )
-from services.auth import tickets
+from services.auth import one_time_tokens
 from services.auth.domain import RefreshToken, Verdict, judge, normalised
 from services.auth.models import accounts, refresh_tokens, sessions
 from services.chassis.common import clock
@@ -24,7 +24,7 @@ from services.chassis.stores.postgres import PostgresStore, Session
 
 
 class AccountStore(PostgresStore):
-    """Accounts are found by the compared form of their address; refresh tokens by their digest."""
+    """Accounts by their compared address, refresh tokens by their digest."""
 
     def add(
         self,
@@ -35,7 +35,7 @@ class AccountStore(PostgresStore):
         key: Idempotency | None,
         secret: bytes | None = None,
     ) -> dict[str, Any]:
-        """A new account and its event; the same account for a repeated command. Raises `Conflict` on `email`.
+        """Create an account with its event; a repeated command returns the same account. Raises `Conflict` on `email`.
 
         With a secret, a link is asked for that verifies the address.
         """
@@ -64,7 +64,7 @@ class AccountStore(PostgresStore):
             )
             self.emit(session, registered)
             if secret is not None:
-                name = tickets.issue(session, "verify", [user_id], secret, clock.now())[user_id]
+                name = one_time_tokens.issue(session, "verify", [user_id], secret, clock.now())[user_id]
                 self.emit(session, EmailVerificationRequested(user_id=user_id, email=email, ticket=name))
             self.audit(session, "account.create", ("account", user_id), after={"email": email, "roles": roles})
             user = as_user(self._account(session, accounts.c.id == user_id))
@@ -72,21 +72,21 @@ class AccountStore(PostgresStore):
             return user
 
     def rename(self, user_id: str, first_name: str, last_name: str, at: datetime) -> None:
-        """What tokens call somebody from now on. News that come late or twice change nothing."""
+        """Set the name that tokens carry; late or repeated events change nothing."""
         later = or_(accounts.c.named_at.is_(None), accounts.c.named_at < at)
         values = {"first_name": first_name, "last_name": last_name, "named_at": at}
         with self.transaction() as session:
             session.execute(update(accounts).where(accounts.c.id == user_id, later).values(values))
 
     def credentials(self, email: str) -> tuple[dict[str, Any] | None, str | None]:
-        """The account with this address and its password's hash, or (None, None)."""
+        """The account with this address and its password hash, or (None, None)."""
         query = select(accounts).where(accounts.c.email_key == normalised(email))
         with self.reading() as connection:
             row = connection.execute(query).one_or_none()
         return (as_user(row), row.password_hash) if row else (None, None)
 
     def user(self, user_id: str) -> dict[str, Any]:
-        """The account. Raises `NotFound`."""
+        """Read an account. Raises `NotFound`."""
         with self.reading() as connection:
             return as_user(self._account(connection, accounts.c.id == user_id))
 
@@ -99,7 +99,7 @@ class AccountStore(PostgresStore):
         address: str | None,
         password_hash: str | None = None,
     ) -> str:
-        """Begin a session with its first refresh token; its id.
+        """Open a session with its first refresh token; returns the session's id.
 
         Raises `InvalidCredentials` when the password that was checked isn't the account's any more: who changes it
         ends all sessions, those that are just about to begin as well.
@@ -122,12 +122,12 @@ class AccountStore(PostgresStore):
         return session_id
 
     def refuse(self, email: str) -> None:
-        """Record that somebody could not sign in with this address."""
+        """Record a failed login for the audit trail."""
         with self.transaction() as session:
             self.audit(session, "session.refuse", ("account", normalised(email)))
 
     def rotate(self, shown: str, fresh: str, expires_at: datetime, now: datetime) -> tuple[dict[str, Any], str] | None:
-        """Swap a refresh token for the next one: the account and the session's id.
+        """Exchange a refresh token for the next one; returns the account and the session's id.
 
         None when it had been used before: then its session is ended. Raises `Unauthenticated` for one that is unknown
         or over.
@@ -149,20 +149,20 @@ class AccountStore(PostgresStore):
             return as_user(self._account(session, accounts.c.id == token.user_id)), token.session_id
 
     def end_session(self, session_id: str) -> None:
-        """End one session; one that has ended or never was is no error."""
+        """End a session. Idempotent."""
         self._sign_out(sessions.c.id == session_id)
 
     def end_session_of(self, digest: str) -> None:
-        """End the session that a refresh token belongs to."""
+        """End the session of a refresh token. Idempotent."""
         owner = select(refresh_tokens.c.session_id).where(refresh_tokens.c.digest == digest).scalar_subquery()
         self._sign_out(sessions.c.id == owner)
 
     def end_all(self, user_id: str) -> None:
-        """End every session of an account."""
+        """End all sessions of an account."""
         self._sign_out(sessions.c.user_id == user_id)
 
     def forget_old(self) -> None:
-        """Besides what the chassis forgets: sessions whose refresh tokens ran out more than seven days ago."""
+        """Delete sessions whose refresh tokens expired more than seven days ago, and what the chassis deletes."""
         super().forget_old()
         with self.transaction() as session:
             week_ago = func.now() - timedelta(days=7)

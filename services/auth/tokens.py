@@ -1,4 +1,4 @@
-"""Access tokens: JWTs signed with Ed25519 (RFC 8037), the public key as a JWKS; refresh tokens: random, kept hashed."""
+"""Access tokens: JWTs signed with Ed25519 (RFC 8037), public keys as JWKS. Refresh tokens: random, stored hashed."""
 
 import base64
 import hashlib
@@ -18,7 +18,7 @@ ALGORITHM = "EdDSA"
 
 
 class Signer:
-    """Signs access tokens and says with which public key they can be checked."""
+    """Signs access tokens and publishes the public key."""
 
     def __init__(self, key_file: Path, lifetime: timedelta) -> None:
         key = load_pem_private_key(key_file.read_bytes(), password=None)
@@ -35,7 +35,7 @@ class Signer:
         return {"keys": [self._jwk | {"kid": self.key_id, "use": "sig", "alg": ALGORITHM}]}
 
     def access_token(self, user: dict[str, Any], session_id: str, now: datetime) -> str:
-        """A token that says who this is, with which roles, in which session; as flask-jwt-extended reads it."""
+        """A JWT with user, roles and session, in flask-jwt-extended's form."""
         claims = {
             "sub": user["id"],
             "email": user["email"],
@@ -58,12 +58,12 @@ def new_refresh_token() -> str:
 
 
 def digest(token: str) -> str:
-    """What is stored of a refresh token: who reads the table can't use it."""
+    """The stored digest of a refresh token, which can't be used as one."""
     return hashlib.sha256(token.encode()).hexdigest()
 
 
 def _thumbprint(jwk: dict[str, str]) -> str:
-    """RFC 7638: the same key always has the same id."""
+    """The key's id by RFC 7638: the same key always has the same id."""
     canonical = json.dumps(jwk, sort_keys=True, separators=(",", ":")).encode()
     return _base64url(hashlib.sha256(canonical).digest())
 

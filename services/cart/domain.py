@@ -1,4 +1,4 @@
-"""What a cart costs today, and what has changed since its things were put in."""
+"""Prices of carts, and warnings about changes since items were added."""
 
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
@@ -15,13 +15,13 @@ Priced = Mapping[str, PricedSku]
 """The products service's reply by SKU; one that is no longer sold is missing."""
 
 MOST_MONEY = MAX_AMOUNT // 10
-"""Minor units: shipping and taxes come on top, and the total is to stay an amount that we take."""
+"""Maximum subtotal in minor units: with shipping and tax the total must stay a valid amount."""
 MOST_GRAMS = 10**9
 
 
 @dataclass(frozen=True)
 class Line:
-    """So many of a SKU, and how it was when it was put in."""
+    """A quantity of a SKU, with its price and title when it was added."""
 
     sku: str
     quantity: int
@@ -34,7 +34,7 @@ class Line:
 
 @dataclass(frozen=True)
 class Cart:
-    """A cart as it is kept; `currency` is None while nothing was ever in it."""
+    """A stored cart; `currency` is None until something was added."""
 
     id: str
     version: int
@@ -44,7 +44,7 @@ class Cart:
 
 
 def is_guest(cart_id: str) -> bool:
-    """Guests' carts have random ids, customers' carts have the user's."""
+    """Whether the cart id is a guest's: guests' are random, customers' are user ids."""
     return not is_id(cart_id)
 
 
@@ -83,7 +83,7 @@ def refusal(reason: str, fact: PricedSku, quantity: int, limit: str) -> DomainEr
 
 
 def view(cart: Cart | None, priced: Priced, currency: str) -> dict[str, Any]:
-    """The cart as its owner sees it (`schemas.api.cart.Cart`); `currency` is that of an empty one.
+    """The cart as an API resource (`schemas.api.cart.Cart`); `currency` is that of an empty one.
 
     What can't be bought any more is shown, but not counted into the totals.
     """
@@ -104,7 +104,7 @@ def view(cart: Cart | None, priced: Priced, currency: str) -> dict[str, Any]:
 
 
 def checkout(cart: Cart | None, priced: Priced, currency: str) -> dict[str, Any]:
-    """The cart as an order takes it over (`schemas.api.cart.CheckoutView`)."""
+    """The cart for checkout (`schemas.api.cart.CheckoutView`)."""
     currency = (cart and cart.currency) or currency
     lines, unavailable = [], []
     for line in cart.lines if cart else ():
@@ -126,7 +126,7 @@ def checkout(cart: Cart | None, priced: Priced, currency: str) -> dict[str, Any]
 
 
 def check_size(taken: Mapping[str, Any]) -> None:
-    """Raises `ValidationFailed` for a cart that no order can take over."""
+    """Raises `ValidationFailed` for a cart that exceeds an order's limits."""
     if taken["subtotal"] > MOST_MONEY:
         raise ValidationFailed.of("cart", "is worth more than one order may be")
     if taken["weight_g"] > MOST_GRAMS:
@@ -134,7 +134,7 @@ def check_size(taken: Mapping[str, Any]) -> None:
 
 
 def is_sold(fact: PricedSku | None, currency: str) -> bool:
-    """Whether a SKU can be bought in this cart. One whose price has changed its currency can't."""
+    """Whether a SKU can be bought in this cart; not if its currency differs."""
     return fact is not None and fact.active and fact.currency == currency
 
 

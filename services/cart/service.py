@@ -1,4 +1,4 @@
-"""Carts of guests and customers, priced afresh at each look."""
+"""Cart service: carts of guests and customers, priced at each read."""
 
 from typing import Any
 
@@ -23,7 +23,7 @@ SETTINGS = load(CartSettings)
 
 
 class TimedCartStore(CartStore):
-    """With guests' carts kept as long as the settings say."""
+    """The cart store with the configured lifetime of guests' carts."""
 
     def __init__(self, client: Any) -> None:
         super().__init__(client, SETTINGS.guest_cart)
@@ -126,8 +126,8 @@ class CartService(Service):
     def _view(
         self, cart: Cart | None, priced: dict[str, PricedSku] | None = None, before: Cart | None = None, sku: str = ""
     ) -> dict[str, Any]:
-        """The reply. `priced` is what was asked for when the cart was `before`, with `sku`: if others have put in
-        something since, it is asked again.
+        """The reply; `priced` are the prices requested for `before` and `sku`, requested again if lines were added
+        meanwhile.
         """
         asked = {sku, *(line.sku for line in before.lines)} if before else {sku}
         if priced is None or (cart and any(line.sku not in asked for line in cart.lines)):

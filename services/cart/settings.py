@@ -1,4 +1,4 @@
-"""What can be set of carts."""
+"""Settings of the cart service."""
 
 from datetime import timedelta
 
@@ -8,7 +8,7 @@ from services.chassis.runtime.settings import Settings
 
 
 class CartSettings(Settings):
-    """Prefix `ULTRAMARKET_`, as everywhere."""
+    """Settings of carts; the prefix is `ULTRAMARKET_`."""
 
     guest_cart_days: int = Field(30, ge=1, le=365, description="how long a guest's cart is kept after its last use")
     cart_currency: str = Field("USD", pattern=r"^[A-Z]{3}$", description="of a cart that has nothing in it yet")

@@ -21,7 +21,7 @@ from services.chassis.common.clock import rfc3339
 from services.chassis.stores.redis import RedisStore
 
 REMEMBER = timedelta(days=30)
-"""How long an order or a merge that has been done is known; events come again for minutes, not for weeks."""
+"""Time for which a processed order or merge is remembered: repeated events arrive within minutes."""
 
 Mode = Literal["make", "add", "set"]
 
@@ -29,7 +29,7 @@ _SCRIPTS = Path(__file__).parent / "lua"
 
 
 class CartStore(RedisStore):
-    """A cart is named by its id: a guest's random one, or the user's."""
+    """Carts by id: a guest's random one, or the user's."""
 
     def __init__(self, client: "redis.Redis", guest_cart: timedelta = REMEMBER) -> None:
         super().__init__(client)
@@ -40,7 +40,7 @@ class CartStore(RedisStore):
         )
 
     def read(self, cart_id: str) -> Cart | None:
-        """The cart, if there is one; a guest's lives on from now."""
+        """Read a cart; extends the lifetime of a guest's."""
         with self.redis.pipeline(transaction=False) as steps:
             steps.hgetall(_key(cart_id))
             if is_guest(cart_id):
@@ -74,25 +74,25 @@ class CartStore(RedisStore):
         return _known_cart(cart_id, _fields(detail))
 
     def remove(self, cart_id: str, sku: str, now: datetime) -> Cart | None:
-        """Take a line out. Raises `NotFound` when it isn't in."""
+        """Remove a line. Raises `NotFound` when it isn't in the cart."""
         outcome, detail = self._remove(keys=[_key(cart_id)], args=[sku, rfc3339(now), self._seconds(cart_id)])
         if outcome != "ok":
             raise not_in_cart(sku)
         return _cart(cart_id, _fields(detail))
 
     def clear(self, cart_id: str, now: datetime) -> Cart | None:
-        """Take everything out; the cart stays."""
+        """Remove all lines; the cart stays."""
         _, detail = self._remove(keys=[_key(cart_id)], args=["", rfc3339(now), self._seconds(cart_id)])
         return _cart(cart_id, _fields(detail))
 
     def remove_ordered(self, cart_id: str, order_id: str, ordered: Iterable[tuple[str, int]], now: datetime) -> bool:
-        """Take what an order bought out of its cart, once; what was added since stays."""
+        """Remove what an order bought, once; units added since stay."""
         pairs = [text for sku, quantity in ordered for text in (sku, quantity)]
         keys = [_key(cart_id), f"{_key(cart_id)}:ordered:{order_id}"]
         return bool(self._order(keys=keys, args=[rfc3339(now), int(REMEMBER.total_seconds()), *pairs]))
 
     def merge(self, guest_id: str, user_id: str, now: datetime) -> Cart | None:
-        """Move a guest's lines into a customer's cart; again and again changes nothing more."""
+        """Move a guest's lines into a customer's cart. Idempotent."""
         seconds = int(REMEMBER.total_seconds())
         waiting = f"{_key(guest_id)}:merging"
         guest = _cart(guest_id, _fields(self._freeze(keys=[_key(guest_id), waiting], args=[seconds])))
@@ -109,7 +109,7 @@ class CartStore(RedisStore):
 
 
 def new_cart_id() -> str:
-    """192 random bits: a guest's cart id is its only key."""
+    """A new cart id of 192 random bits: it is a guest's only key."""
     return secrets.token_urlsafe(24)
 
 

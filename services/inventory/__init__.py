@@ -1,1 +1,1 @@
-"""Stock by SKU and warehouse, held for orders, sold, counted."""
+"""Stock by SKU and warehouse: levels, reservations, adjustments."""

@@ -1,4 +1,4 @@
-"""The rules of stock: which warehouses an order is taken from, and what may become of a reservation."""
+"""Rules of stock: allocation to warehouses, and transitions of a reservation."""
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
@@ -12,7 +12,7 @@ Reason = Literal["", "released", "expired", "returned", "abandoned"]
 
 @dataclass(frozen=True)
 class Line:
-    """So many units of one SKU."""
+    """A quantity of a SKU."""
 
     sku: str
     quantity: int
@@ -20,7 +20,7 @@ class Line:
 
 @dataclass(frozen=True)
 class Stock:
-    """What one warehouse can give of a SKU."""
+    """The available units of a SKU in one warehouse."""
 
     warehouse: str
     available: int
@@ -28,7 +28,7 @@ class Stock:
 
 @dataclass(frozen=True)
 class Take:
-    """So many units from one warehouse."""
+    """A quantity taken from one warehouse."""
 
     warehouse: str
     quantity: int
@@ -36,14 +36,14 @@ class Take:
 
 @dataclass(frozen=True)
 class Standing:
-    """How a reservation stands, and why if it is over."""
+    """State of a reservation, and the reason if it is over."""
 
     status: Status
     reason: Reason = ""
 
 
 def merged(lines: Iterable[Line]) -> tuple[Line, ...]:
-    """One line per SKU, ordered by SKU, so that two orders for the same things ask for them in the same order."""
+    """Merge lines to one per SKU, ordered by SKU, so that concurrent orders lock SKUs in the same order."""
     wanted: dict[str, int] = {}
     for line in lines:
         wanted[line.sku] = wanted.get(line.sku, 0) + line.quantity
@@ -71,7 +71,7 @@ def allocate(sku: str, wanted: int, stocks: Sequence[Stock]) -> tuple[Take, ...]
 
 
 def check_repeated(standing: Standing, known: Sequence[Line], asked: Sequence[Line]) -> None:
-    """Whether a reserve for an order that has a reservation may be answered with it.
+    """Whether a repeated reserve may be answered with the existing reservation.
 
     Raises `InvalidState` when it is over (what was given back is not taken again by a late repetition), `Conflict`
     when other lines were reserved under this order.
@@ -83,9 +83,7 @@ def check_repeated(standing: Standing, known: Sequence[Line], asked: Sequence[Li
 
 
 def on_commit(standing: Standing) -> Literal["sell", "settle", "retake"]:
-    """What a commit does: sell what is held; make sure of what was sold before; or, when the hold has run out, take
-    the units afresh. Raises `InvalidState` when the reservation was given back.
-    """
+    """The action of a commit: sell the reserved units, confirm an earlier sale, or take expired units again."""
     if standing.status == "held":
         return "sell"
     if standing.status == "committed":
@@ -96,7 +94,7 @@ def on_commit(standing: Standing) -> Literal["sell", "settle", "retake"]:
 
 
 def on_release(standing: Standing) -> Literal["free", "give_back", "nothing"]:
-    """What a release does: free the hold, put sold units back, or nothing when it was done before.
+    """The action of a release: free the reservation, return sold units, or nothing if it was released before.
 
     A hold that has run out is released too, so that no late commit takes its units afresh.
     """

@@ -1,4 +1,4 @@
-"""Stock by SKU and warehouse: held for orders, sold, given back, counted by people."""
+"""Inventory service: stock by SKU and warehouse, reservations for orders, adjustments."""
 
 from datetime import timedelta
 
@@ -39,7 +39,7 @@ def _threshold() -> int:
 
 
 class InventoryService(Service):
-    """Says what there is, holds it for orders, and lets it go."""
+    """Stock levels and reservations."""
 
     name = "inventory"
     stock = Mongo(InventoryStore)

@@ -1,4 +1,4 @@
-"""What can be set of the inventory."""
+"""Settings of the inventory service."""
 
 from datetime import timedelta
 

@@ -1,1 +1,1 @@
-"""Orders: event-sourced, with the checkout saga that no crash leaves half done."""
+"""Orders: event-sourced, with a checkout saga that survives crashes."""

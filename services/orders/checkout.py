@@ -1,4 +1,4 @@
-"""Carries the checkout saga out: one step after the other, each recorded before the next, by whoever is there."""
+"""Executes the checkout saga: one step after the other, each recorded before the next, by any process."""
 
 import time
 from collections.abc import Callable, Sequence
@@ -23,7 +23,7 @@ log = structlog.get_logger()
 
 
 class Checkout:
-    """Moves orders forward, or back, as far as they get.
+    """Drives orders forward, or backward, as far as they get.
 
     Any number of processes may work on the same order: each step is idempotent at the service that carries it out,
     and of two that record its outcome the second one fails on the version, reads again and goes on from there.
@@ -46,7 +46,7 @@ class Checkout:
         }
 
     def drive(self, stored: Stored, until: float) -> Order:
-        """Go on until the order is at rest, waits for somebody, or the monotonic clock says `until`."""
+        """Execute steps until the order is at rest, waits for the customer, or the monotonic clock reaches `until`."""
         while (step := saga.next_step(stored.order)) and time.monotonic() < until:
             try:
                 happened = self._steps[step](stored)
@@ -101,7 +101,7 @@ class Checkout:
         return [_outcome_of(order, authorisation)]
 
     def _check_payment(self, stored: Stored) -> Sequence[Event]:
-        """Ask how a payment stands that the customer has to confirm; nothing happened while it is still open."""
+        """Get the status of a payment that the customer must confirm; no event while it is still open."""
         order = stored.order
         payment = self.payments.status_of(payment_id=order.placed.payment_id)
         if payment.status != "requires_action":
@@ -158,12 +158,12 @@ class Checkout:
 
 
 def is_open(refusal: DomainError) -> bool:
-    """Whether the step may have been carried out, or may yet be: it is tried again, it is idempotent."""
+    """Whether the step may have been, or may yet be, carried out: then it is retried, as it is idempotent."""
     return refusal.retry_after is not None or isinstance(refusal, RemoteFailure)
 
 
 def rejected(stored: Stored, refusal: DomainError) -> events.OrderRejected:
-    """A step was refused for good: the order turns round."""
+    """The event for a step that was refused permanently: the saga turns to compensation."""
     return events.OrderRejected(
         order_id=stored.order.id,
         code=refusal.code,
@@ -174,7 +174,7 @@ def rejected(stored: Stored, refusal: DomainError) -> events.OrderRejected:
 
 
 def refunded(event: PaymentRefunded) -> events.OrderPaymentRefunded:
-    """What a refund by hand means for the order."""
+    """The order's event for a refund made by an administrator."""
     return events.OrderPaymentRefunded(
         order_id=event.order_id,
         payment_id=event.payment_id,

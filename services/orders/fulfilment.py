@@ -1,4 +1,4 @@
-"""An order on its way: packed, shipped with a tracking number, delivered, sent back."""
+"""Fulfilment: the events of processing, shipping, delivery and return."""
 
 from schemas.api.orders import SetStatus
 from schemas.api.shipping import CreateShipment, ShipmentLine
@@ -10,7 +10,7 @@ from services.orders.domain.order import Order
 
 
 def step_taken(order: Order, command: SetStatus, shipping: ShippingRpc) -> Event:
-    """The event of a step that `lifecycle.check_step` allows. Shipping makes the shipment first: once, by its order."""
+    """The event of a step that `lifecycle.check_step` allows; `shipped` creates the shipment first, once per order."""
     if command.status == "processing":
         return events.OrderProcessing(order_id=order.id, note=command.note)
     if command.status == "returned":

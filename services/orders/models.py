@@ -1,4 +1,4 @@
-"""The tables of orders: the events (the truth, and the outbox) and one row per order that is what they add up to."""
+"""Tables of orders: events (the source of truth, and the outbox), and one row per order with the current state."""
 
 from sqlalchemy import BigInteger, Column, DateTime, Identity, Integer, MetaData, Sequence, Table, Text, func
 from sqlalchemy.dialects.postgresql import UUID

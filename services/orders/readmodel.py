@@ -1,4 +1,4 @@
-"""Orders as lists show them, in MongoDB: built from the events, rebuilt from them at any time."""
+"""Read model of orders for lists, in MongoDB; built from the events and rebuildable at any time."""
 
 from collections.abc import Iterable
 from datetime import datetime
@@ -24,7 +24,7 @@ SORTS = {
 
 
 class OrderReadModel(MongoStore):
-    """The collection `orders`: one document an order, at the version of the last event that reached it."""
+    """The collection `orders`: one document per order, with the version of its last event."""
 
     publishes = False
 
@@ -35,7 +35,7 @@ class OrderReadModel(MongoStore):
                 self.db["orders"].create_index(([(owner, 1)] if owner else []) + [(field, -1), ("_id", -1)])
 
     def version(self, order_id: str) -> int:
-        """The version that the document has; 0 when there is none yet."""
+        """The document's version; 0 when there is none."""
         found = self.db["orders"].find_one({"_id": order_id}, {"version": 1})
         return found["version"] if found else 0
 
@@ -63,7 +63,7 @@ class OrderReadModel(MongoStore):
         return []
 
     def list(self, query: OrderQuery, caller: Caller) -> dict[str, Any]:
-        """One page of the orders that the caller may see."""
+        """List a page of the orders that the caller may see."""
         wanted = _filter(query, caller)
         field, direction = SORTS[query.sort]
         paging = Paging(query.page, query.limit)

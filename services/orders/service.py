@@ -1,4 +1,4 @@
-"""Orders: placed once, carried through by a saga, cancelled, fulfilled, listed."""
+"""Orders service: checkout saga, cancellation, fulfilment, lists."""
 
 import time
 from typing import Any
@@ -35,7 +35,7 @@ from services.chassis.runtime.service import Configured, Service
 from services.chassis.runtime.timers import every
 from services.chassis.stores.mongo import Mongo
 from services.chassis.stores.postgres import Postgres
-from services.orders import placing
+from services.orders import placement
 from services.orders.checkout import Checkout, refunded
 from services.orders.domain import lifecycle, parcels, saga
 from services.orders.domain.order import Order
@@ -58,7 +58,7 @@ SHOWN_IN_LISTS = (
     events.OrderDelivered,
     events.OrderReturned,
 )
-"""The events that change what a list shows, beside the placement; the steps in between matter to the order alone."""
+"""Events, beside the placement, that change what lists show."""
 BATCH = 200
 
 
@@ -80,10 +80,10 @@ class OrdersService(Service):
         known = self.store.placed_with(command.idempotency)
         if known is None:
             with within(seconds):
-                stored, by_us = placing.place(command, self.store, self.cart, self.shipping, self.settings)
+                stored, by_us = placement.place(command, self.store, self.cart, self.shipping, self.settings)
                 order = self._checkout().drive(stored, until) if by_us else self._wait_for(stored.order.id, until)
             if by_us and order.status == "confirmed":
-                placing.empty_cart(order, self.cart)
+                placement.empty_cart(order, self.cart)
         else:
             order = self._wait_for(known, until)
         return self._outcome(order, command.caller)
@@ -151,7 +151,7 @@ class OrdersService(Service):
 
     @every(seconds=1)
     def resume_sagas(self) -> None:
-        """Go on with orders that nobody works on: their process died, or a step had to wait."""
+        """Resume sagas whose process died or whose step had to wait."""
         for order_id in self.store.take_over(clock.now()):
             try:
                 self._checkout().drive(self.store.read(order_id), time.monotonic() + saga.RETRY[-1].total_seconds())
@@ -162,29 +162,29 @@ class OrdersService(Service):
 
     @on_event(PaymentAuthorized)
     def payment_was_confirmed(self, event: PaymentAuthorized) -> None:
-        """The customer has confirmed the payment: the order that waited for it goes on."""
+        """Resume an order whose payment the customer has confirmed."""
         self._payment_news(event.order_id)
 
     @on_event(PaymentDeclined)
     def payment_was_declined(self, event: PaymentDeclined) -> None:
-        """The payment that an order waited for came to nothing."""
+        """Resume an order whose payment was declined."""
         self._payment_news(event.order_id)
 
     @on_event(PaymentRefunded)
     def payment_was_refunded(self, event: PaymentRefunded) -> None:
-        """An administrator gave something back: the order shows it. What its own undoing gives back, it knows."""
+        """Record a refund made by an administrator; the saga's own refunds are recorded already."""
         stored = self.store.read(event.order_id)
         while stored.order.refunded < event.refunded and not stored.order.is_undoing:
             stored = self._record(stored, refunded(event))
 
     @on_batch(*SHOWN_IN_LISTS, size=BATCH, seconds=0.2)
     def project(self, news: list[Event]) -> None:
-        """Show in the lists what happened to orders: each as the sum of its events."""
+        """Update the read model of the orders that the events belong to."""
         self.lists.put(self.store.fold_many(sorted({event.subject for event in news})))
 
     @on_batch(events.OrderPlaced, size=BATCH, seconds=0.6)
     def project_placed(self, news: list[events.OrderPlaced]) -> None:
-        """Mostly an order has gone on by the time that its placement is looked at, and what it came to is told next."""
+        """Add placed orders to the read model, unless they have advanced: then their next event does."""
         if pending := self.store.still_pending({event.subject for event in news}):
             self.lists.put(self.store.fold_many(pending))
 
@@ -194,12 +194,12 @@ class OrdersService(Service):
         return Checkout(self.store, self.inventory, self.payments)
 
     def _time_to_answer(self) -> float:
-        """Seconds in which the outcome must be known; otherwise the order is answered as it stands by then."""
+        """Seconds in which the outcome must be known; after that the order is replied in its current state."""
         seconds = config.setting("orders.answer_within_seconds", self.settings.answer_within)
         return min(float(seconds), remaining(60) - 0.5)
 
     def _wait_for(self, order_id: str, until: float) -> Order:
-        """Another process, or another request of this one, has the order: wait for it as its own customer would."""
+        """Wait for an order that another process or request drives."""
         while True:
             order = self.store.read(order_id).order
             if saga.next_step(order) is None or order.status == "awaiting_payment" or time.monotonic() >= until:
@@ -217,7 +217,7 @@ class OrdersService(Service):
             raise PaymentActionRequired(details=details)
         reply = as_reply(order)
         if order.placed.user_id is None:
-            reply["access_key"] = placing.access_key(self.settings.secret_key, order.id)
+            reply["access_key"] = placement.access_key(self.settings.secret_key, order.id)
         return reply
 
     def _read(self, order_id: str) -> Stored:
@@ -227,11 +227,13 @@ class OrdersService(Service):
 
     def _own(self, order_id: str, caller: Caller) -> Stored:
         stored = self._read(order_id)
-        lifecycle.check_owner(stored.order, caller, placing.opens(self.settings.secret_key, order_id, caller.order_key))
+        lifecycle.check_owner(
+            stored.order, caller, placement.opens(self.settings.secret_key, order_id, caller.order_key)
+        )
         return stored
 
     def _record(self, stored: Stored, event: Any) -> Stored:
-        """Append the event; when somebody was quicker, the order as it is now, for the caller to decide anew."""
+        """Append the event; on a conflict return the current order, for a new decision."""
         try:
             return self.store.append(stored, [event], clock.now())
         except VersionConflict:

@@ -1,4 +1,4 @@
-"""What the orders service is told at start."""
+"""Settings of the orders service."""
 
 from pydantic import Field
 

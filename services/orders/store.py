@@ -1,4 +1,4 @@
-"""Every query on the orders' truth in PostgreSQL. The read model is in `readmodel.py`."""
+"""All PostgreSQL queries of orders. The read model is in `readmodel.py`."""
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
@@ -55,7 +55,7 @@ _APPEND = text(
     from moved, unnest(:versions, :bodies) as added (version, body) order by added.version
     """
 )
-"""The order's row and its events in one statement: one round trip, and a transaction by itself."""
+"""Updates the order's row and inserts its events in one statement, which is one round trip and one transaction."""
 _FOLD = (
     select(order_events.c.order_id, order_events.c.body)
     .where(order_events.c.order_id.in_(bindparam("orders", expanding=True)))
@@ -63,18 +63,18 @@ _FOLD = (
 )
 
 LEASE = timedelta(seconds=8)
-"""For how long the process that works on an order's saga has it for itself; recording a step renews it."""
+"""Time for which a process owns the order's saga; recording a step renews it."""
 
 
 class VersionConflict(DomainError):
-    """Somebody else has recorded an event of this order first: read it again and decide anew."""
+    """Another process has recorded an event of this order first: read it again and decide anew."""
 
     code, status = "CONFLICT", 409
 
 
 @dataclass(frozen=True)
 class Stored:
-    """An order with what the saga needs and nobody else may see."""
+    """An order with the internal data of its saga."""
 
     order: Order
     payment_token: str | None
@@ -91,7 +91,7 @@ class OrderStore(PostgresStore):
             return int(session.execute(_NEXT_NUMBER).scalar_one())
 
     def placed_with(self, key: Idempotency | None) -> str | None:
-        """The id of the order that this command has placed already. Raises `IdempotencyKeyReused`."""
+        """The id of the order that this command has placed. Raises `IdempotencyKeyReused`."""
         if key is None:
             return None
         with self.reading() as session:
@@ -99,7 +99,7 @@ class OrderStore(PostgresStore):
         return reply["order_id"] if reply else None
 
     def place(self, placed: OrderPlaced, token: str, key: Idempotency | None, now: datetime) -> Stored:
-        """Record a new order with its command's identity, in one transaction.
+        """Store a new order with its command's idempotency key, in one transaction.
 
         When a twin of the command was quicker, its order is returned and nothing is written. Raises `Conflict` when
         another command has bought this very cart.
@@ -116,7 +116,7 @@ class OrderStore(PostgresStore):
         return Stored(order, token, 0)
 
     def _keep(self, session: Session, row: dict[str, Any], now: datetime) -> None:
-        """Record the order's row, for a cart that nobody else buys."""
+        """Insert the order's row, unless the cart is being bought by another order."""
         while session.execute(_KEEP_ORDER, row).scalar_one_or_none() is None:
             buyer = session.execute(_BUYER, {"cart": row["cart"]}).one_or_none()
             if buyer is not None:
@@ -126,7 +126,7 @@ class OrderStore(PostgresStore):
                 session.execute(update(orders).where(orders.c.id == buyer.id).values(cart=None))
 
     def append(self, stored: Stored, events: Sequence[Event], now: datetime, due: timedelta = LEASE) -> Stored:
-        """Record what happened. Raises `VersionConflict` when the order is no longer at the version it was read at."""
+        """Append events. Raises `VersionConflict` when the order has another version."""
         order = stored.order
         versions, bodies = [], []
         for event in events:
@@ -153,7 +153,7 @@ class OrderStore(PostgresStore):
         return Stored(order, token, 0)
 
     def read(self, order_id: str) -> Stored:
-        """An order as it is now. Raises `NotFound`."""
+        """Read an order. Raises `NotFound`."""
         with self.reading() as session:
             return self._read(session, order_id)
 
@@ -163,17 +163,17 @@ class OrderStore(PostgresStore):
             return _envelopes(session, order_id)
 
     def status_of(self, order_id: str) -> str | None:
-        """How far the order has come; None when there is none."""
+        """The order's status; None when there is no order."""
         with self.reading() as session:
             return session.execute(_STATUS, {"order": order_id}).scalar_one_or_none()
 
     def still_pending(self, order_ids: Iterable[str]) -> list[str]:
-        """Those of these orders that have not come any further yet."""
+        """Those of these orders that are still pending."""
         with self.reading() as session:
             return list(session.execute(_PENDING, {"orders": list(order_ids)}).scalars())
 
     def postpone(self, order_id: str, version: int, wait: timedelta, now: datetime) -> None:
-        """Let the order rest for a while before its step is tried again."""
+        """Schedule the next attempt of the order's step."""
         with self.transaction() as session:
             session.execute(
                 update(orders)
@@ -182,7 +182,7 @@ class OrderStore(PostgresStore):
             )
 
     def take_over(self, now: datetime, limit: int = 20) -> list[str]:
-        """Orders whose saga nobody works on: this process has them now, for the length of a lease.
+        """Take over orders whose saga has no live owner, for the length of a lease.
 
         Counts as an attempt: whoever had them before may have asked for the next step, and it may still be under way.
         """
@@ -203,7 +203,7 @@ class OrderStore(PostgresStore):
             return list(taken.scalars())
 
     def ids_after(self, order_id: str | None, limit: int) -> list[str]:
-        """Order ids in the order of their making, for a rebuild in portions."""
+        """Order ids in order of creation, for a rebuild in batches."""
         query = select(orders.c.id).order_by(orders.c.id).limit(limit)
         if order_id is not None:
             query = query.where(orders.c.id > order_id)
@@ -211,7 +211,7 @@ class OrderStore(PostgresStore):
             return list(session.execute(query).scalars())
 
     def fold_many(self, order_ids: Sequence[str]) -> list[Order]:
-        """Orders made anew of nothing but their events."""
+        """Orders computed from their events."""
         by_order: dict[str, list[dict[str, Any]]] = {}
         with self.reading() as session:
             for order_id, body in session.execute(_FOLD, {"orders": list(order_ids)}):
@@ -226,7 +226,7 @@ class OrderStore(PostgresStore):
         return Stored(order, rows[-1].payment_token, rows[-1].attempts)
 
     def forget_old(self) -> None:
-        """Keys of commands are kept with their orders' ids; only seen events are forgotten."""
+        """Delete old inbox entries; command keys are kept with their orders."""
         with self.transaction() as session:
             session.execute(text("delete from inbox where handled_at < now() - interval '7 days'"))
 

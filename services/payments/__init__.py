@@ -1,1 +1,1 @@
-"""Payments: money promised, taken and given back, exactly once each, through providers outside."""
+"""Payments: authorisation, capture and refund through providers, exactly once."""

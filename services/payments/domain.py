@@ -1,4 +1,4 @@
-"""What a payment may become. The statuses are the public ones; `processing` is ours, while the outcome is not known."""
+"""Rules of a payment. The statuses are the public ones, and `processing` while the outcome is unknown."""
 
 import uuid
 from dataclasses import dataclass
@@ -14,7 +14,7 @@ TAKEN: Final = ("captured", "partially_refunded")
 
 @dataclass(frozen=True)
 class Payment:
-    """One attempt to pay one order. Amounts in minor units."""
+    """A payment of an order. Amounts in minor units."""
 
     id: str
     order_id: str
@@ -28,7 +28,7 @@ class Payment:
     token: str | None = None
     email: str | None = None
     reference: str | None = None
-    """What the provider calls it."""
+    """The provider's id of the charge."""
     decline_code: str | None = None
     client_secret: str | None = None
 
@@ -39,7 +39,7 @@ class Payment:
 
 @dataclass(frozen=True)
 class Refund:
-    """Money on its way back: `pending` from before the provider is asked, then `succeeded` or `failed`."""
+    """A refund: `pending` from before the provider is called, then `succeeded` or `failed`."""
 
     id: str
     payment_id: str
@@ -49,7 +49,7 @@ class Refund:
 
 
 def amount_to_capture(payment: Payment, wanted: int | None) -> int:
-    """How much to take: all, or a part; of an order that costs nothing, nothing.
+    """The amount to capture: all, or a part; 0 for an order that costs nothing.
 
     Raises `InvalidState` for a payment that promises nothing (any more).
     """
@@ -62,7 +62,7 @@ def amount_to_capture(payment: Payment, wanted: int | None) -> int:
 
 
 def amount_to_refund(payment: Payment, wanted: int | None) -> int:
-    """How much to give back: all that is left, or a part of it."""
+    """The amount to refund: all that is left, or a part of it."""
     if payment.status not in TAKEN:
         raise InvalidState(f"A payment that is {payment.status} can't be refunded", [{"status": payment.status}])
     amount = payment.refundable if wanted is None else wanted
@@ -76,19 +76,19 @@ def status_after_refund(captured: int, refunded: int) -> str:
 
 
 def check_currency(payment: Payment, currency: str | None) -> None:
-    """Raises `ValidationFailed` when an amount is said in another currency than the payment's."""
+    """Raises `ValidationFailed` for an amount in another currency than the payment's."""
     if currency is not None and currency != payment.currency:
         raise ValidationFailed.of("amount.currency", f"must be {payment.currency}")
 
 
 def check_owner(payment: Payment, user_id: str | None, is_admin: bool) -> None:
-    """Raises `NotFound` unless it is the caller's own payment."""
+    """Raises `NotFound` unless the payment is the caller's own."""
     if not is_admin and (user_id is None or payment.customer_id != user_id):
         raise NotFound("There is no such payment")
 
 
 def check_same_payment(known: Payment, asked: Payment) -> None:
-    """Raises `IdempotencyKeyReused` when a payment's id comes with another order, sum or provider than before."""
+    """Raises `IdempotencyKeyReused` when a payment's id was used with another order, amount or provider."""
     if (known.order_id, known.amount, known.currency, known.provider) != (
         asked.order_id,
         asked.amount,
@@ -99,13 +99,13 @@ def check_same_payment(known: Payment, asked: Payment) -> None:
 
 
 def check_same_refund(known: Refund, payment_id: str, amount: int | None) -> None:
-    """Raises `IdempotencyKeyReused` when a refund's id comes with another payment or amount than before."""
+    """Raises `IdempotencyKeyReused` when a refund's id was used with another payment or amount."""
     if known.payment_id != payment_id or amount not in (None, known.amount):
         raise IdempotencyKeyReused("This refund was asked for with other values")
 
 
 def refund_id_of(key: Idempotency | None, refund_id: str | None) -> str:
-    """The refund's id: the caller's own, or one that its idempotency key stands for."""
+    """The refund's id: the caller's own, or derived from its idempotency key."""
     if refund_id is not None:
         return refund_id
     if key is None:
@@ -114,5 +114,5 @@ def refund_id_of(key: Idempotency | None, refund_id: str | None) -> str:
 
 
 def reversal_id(payment: Payment) -> str:
-    """The id of the refund that gives back what is left; the same for every try at it."""
+    """The id of the refund that reverses the rest of a payment; the same for every attempt."""
     return str(uuid.uuid5(uuid.UUID(payment.id), f"reversal:{payment.refunded}"))

@@ -1,4 +1,4 @@
-"""The tables of payments, and those of the sandbox, which stand for a bank outside."""
+"""Tables of payments, and of the sandbox provider."""
 
 from sqlalchemy import BigInteger, Boolean, Column, DateTime, Integer, MetaData, Table, Text, func
 from sqlalchemy.dialects.postgresql import JSONB, UUID

@@ -1,4 +1,4 @@
-"""Moving money: each change is asked of the provider and recorded under the payment's row lock.
+"""Payment processor: each change is requested from the provider and recorded under the payment's row lock.
 
 The lock is held while the provider is asked, so two changes of one payment can't cross. When the process dies in
 between, the same request with the same key finds at the provider what was done already. What nobody may ask again
@@ -24,7 +24,7 @@ T = TypeVar("T")
 
 
 class PaymentProcessor:
-    """The operations on a payment, with the providers that this shop has."""
+    """The operations on a payment, with the configured providers."""
 
     def __init__(self, store: PaymentStore, providers: dict[str, Provider], callers: dict[str, Caller]) -> None:
         self.store = store
@@ -32,7 +32,7 @@ class PaymentProcessor:
         self.callers = callers
 
     def authorise(self, command: Authorise) -> Payment:
-        """Promise the money. A payment that was reversed before stays so, and no provider hears of it.
+        """Authorise the amount. A reversed payment stays reversed, and no provider is called.
 
         Raises `IdempotencyKeyReused` when the payment's id came before with other values.
         """
@@ -47,7 +47,7 @@ class PaymentProcessor:
         return payment
 
     def capture(self, payment_id: str, amount: int | None, currency: str | None = None) -> Payment:
-        """Take what was promised. Captured before: nothing happens. Raises `InvalidState`, `ValidationFailed`."""
+        """Capture the authorised amount; a captured payment is unchanged. Raises `InvalidState`, `ValidationFailed`."""
         with self.store.transaction() as session:
             payment = self.store.lock(session, payment_id)
             domain.check_currency(payment, currency)
@@ -68,7 +68,7 @@ class PaymentProcessor:
     def refund(
         self, payment_id: str, amount: int | None, currency: str | None, refund_id: str, reason: str | None
     ) -> None:
-        """Give back, once per `refund_id`. Raises `InvalidState`, `ValidationFailed`, `IdempotencyKeyReused`."""
+        """Refund, once per `refund_id`. Raises `InvalidState`, `ValidationFailed`, `IdempotencyKeyReused`."""
         with self.store.transaction() as session:
             payment = self._lock_settled(session, payment_id)
             known = self.store.find_refund(session, refund_id)
@@ -82,7 +82,7 @@ class PaymentProcessor:
         self._check_given_back(refund_id)
 
     def reverse(self, planned: Payment, reason: str) -> Payment:
-        """Undo the payment whatever it has come to: void a promise, refund what was taken. Idempotent.
+        """Undo the payment in any state: void an authorisation, refund a capture. Idempotent.
 
         One that nobody has tried yet is marked as voided, so that a late try finds it closed.
         """
@@ -105,14 +105,14 @@ class PaymentProcessor:
         return self.store.read(planned.id)
 
     def finish_refunds(self, payment_id: str) -> None:
-        """Carry out what was written down: a refund that was just planned, or one that a dead process left."""
+        """Carry out pending refunds of a payment: newly planned ones, or those of a process that died."""
         with self.store.transaction() as session:
             self._lock_settled(session, payment_id)
 
     def settle_by_notice(
         self, provider: str, message_id: str, payment_id: str, status: str, decline_code: str | None
     ) -> bool:
-        """Take over what the provider says a payment has become. False for a message that came before."""
+        """Apply the status that a provider's webhook reports. False for a repeated message."""
         with self.store.transaction() as session:
             if not self.store.is_new_message(session, provider, message_id):
                 return False
@@ -124,7 +124,7 @@ class PaymentProcessor:
     # -- the steps, each under the payment's lock ----------------------------------------------------------------
 
     def _lock_settled(self, session: Session, payment_id: str) -> Payment:
-        """The payment under lock, with its pending refunds carried out: what is refundable is known exactly."""
+        """Lock the payment and carry out its pending refunds, so that the refundable amount is exact."""
         payment = self.store.lock(session, payment_id)
         for refund in self.store.pending_refunds(session, payment_id):
             payment = self._give_back(session, payment, refund)
@@ -156,7 +156,7 @@ class PaymentProcessor:
         return self.store.change(session, payment, status="captured", captured=taken, client_secret=None)
 
     def _void(self, session: Session, payment: Payment) -> Payment:
-        """Give the promise up; or find that the money was taken and that we died before we could record it."""
+        """Void the authorisation; or find that it was captured by a process that died before recording it."""
         provider = self._provider(payment.provider)
         try:
             self._call(payment, lambda: provider.void(str(payment.reference), f"{payment.id}:void"))

@@ -1,4 +1,4 @@
-"""Payments: promised, taken, given back; through a sandbox or Stripe; told by webhooks as well."""
+"""Payments service: authorise, capture, refund through providers; webhooks."""
 
 import base64
 import binascii
@@ -33,7 +33,7 @@ from services.payments.providers.installed import Providers
 from services.payments.store import PaymentStore
 
 LEFT_BEHIND: Final = timedelta(minutes=1)
-"""A refund that is pending for so long has nobody any more who carries it out."""
+"""Age after which a pending refund counts as abandoned by its process."""
 
 log = structlog.get_logger()
 
@@ -117,7 +117,7 @@ class PaymentsService(Service):
 
     @every(seconds=60)
     def finish_refunds_left_behind(self) -> None:
-        """Give back what was promised to be given back, though the process that was about to do it died."""
+        """Carry out pending refunds of processes that died."""
         for payment_id in self.store.left_pending(clock.now() - LEFT_BEHIND):
             try:
                 self.processor.finish_refunds(payment_id)

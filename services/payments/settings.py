@@ -1,4 +1,4 @@
-"""What the payments service is told at start."""
+"""Settings of the payments service."""
 
 from pydantic import Field, ValidationInfo, field_validator
 
@@ -28,7 +28,7 @@ class PaymentSettings(Settings):
     @field_validator("stripe_api_key", "stripe_webhook_secret")
     @classmethod
     def _needed_by_stripe(cls, value: str, info: ValidationInfo) -> str:
-        """With an empty key, anybody could sign webhooks."""
+        """Require the webhook secret: with an empty one anybody could sign webhooks."""
         if not value and "stripe" in _names(info.data.get("payment_providers", "")):
             raise ValueError("is needed because stripe is among ULTRAMARKET_PAYMENT_PROVIDERS")
         return value

@@ -1,4 +1,4 @@
-"""Every query on payments."""
+"""All queries of payments."""
 
 from dataclasses import replace
 from datetime import datetime, timedelta
@@ -17,7 +17,7 @@ from services.payments.models import payments, refunds, webhooks
 _FIELDS = tuple(Payment.__dataclass_fields__)
 _REFUND = tuple(Refund.__dataclass_fields__)
 _CHANGING = ("status", "captured", "refunded", "token", "reference", "decline_code", "client_secret")
-"""What of a payment may change after it was begun."""
+"""Columns of a payment that may change after its creation."""
 
 _THIS_PAYMENT = payments.c.id == bindparam("of_id")
 _THIS_REFUND = refunds.c.id == bindparam("of_id")
@@ -41,14 +41,14 @@ _END_REFUND = update(refunds).where(_THIS_REFUND).values(status=bindparam("statu
 _SEE_MESSAGE = pg_insert(webhooks).on_conflict_do_nothing()
 
 WEBHOOKS_KEPT = timedelta(days=30)
-"""Providers repeat their messages for some days at most."""
+"""Retention of webhook ids: providers repeat messages for some days at most."""
 
 
 class PaymentStore(PostgresStore):
-    """A payment is changed under its row lock: what happens to it happens one after the other."""
+    """Payments; each is changed under its row lock."""
 
     def begin(self, payment: Payment) -> bool:
-        """Record that a payment is about to be tried, before any provider hears of it. False when it was there."""
+        """Insert a payment before the provider is called. False when it exists."""
         values: dict[str, Any] = {"id": payment.id, "order_id": payment.order_id, "customer_id": payment.customer_id}
         values |= {"provider": payment.provider, "status": payment.status, "amount": payment.amount}
         values |= {"currency": payment.currency, "token": payment.token, "email": payment.email}
@@ -56,55 +56,55 @@ class PaymentStore(PostgresStore):
             return bool(connection.execute(_BEGIN, values).rowcount)
 
     def lock(self, session: Session, payment_id: str) -> Payment:
-        """The payment, with nobody else changing it until the transaction ends. Raises `NotFound`."""
+        """Lock and read the payment. Raises `NotFound`."""
         return _payment(session.execute(_LOCK, {"of_id": payment_id}).one_or_none())
 
     def read(self, payment_id: str) -> Payment:
-        """The payment as it stands. Raises `NotFound`."""
+        """Read the payment. Raises `NotFound`."""
         with self.reading() as connection:
             return _payment(connection.execute(_READ, {"of_id": payment_id}).one_or_none())
 
     def change(self, session: Session, payment: Payment, **values: Any) -> Payment:
-        """Record what has become of a payment that is locked; the payment as it is then."""
+        """Update a locked payment; returns it."""
         changed = replace(payment, **values)
         session.execute(_CHANGE, {"of_id": payment.id, **{name: getattr(changed, name) for name in _CHANGING}})
         return changed
 
     def find_refund(self, session: Session, refund_id: str) -> Refund | None:
-        """The refund with this id, whatever has become of it."""
+        """The refund with this id, in any status."""
         row = session.execute(_FIND_REFUND, {"of_id": refund_id}).one_or_none()
         return Refund(**row._mapping) if row else None
 
     def plan_refund(self, session: Session, refund: Refund) -> None:
-        """Write down what is about to be asked of the provider; what is written already stays as it is."""
+        """Insert a pending refund before the provider is called; an existing one is unchanged."""
         session.execute(_PLAN_REFUND, {name: getattr(refund, name) for name in _REFUND})
 
     def pending_refunds(self, session: Session, payment_id: str) -> list[Refund]:
-        """What was written down for a payment and not ended, oldest first."""
+        """Pending refunds of a payment, oldest first."""
         return [Refund(**row._mapping) for row in session.execute(_PENDING, {"of_payment": payment_id})]
 
     def end_refund(self, session: Session, refund_id: str, status: str, reference: str | None = None) -> None:
         session.execute(_END_REFUND, {"of_id": refund_id, "status": status, "reference": reference})
 
     def left_pending(self, before: datetime) -> list[str]:
-        """Payments with a refund that was written down before that moment and never ended."""
+        """Payments with a refund that has been pending since before that time."""
         query = select(refunds.c.payment_id).where(refunds.c.status == "pending", refunds.c.created_at < before)
         with self.reading() as connection:
             return list(connection.execute(query.distinct().limit(100)).scalars())
 
     def by_reference(self, provider: str, reference: str) -> str | None:
-        """Our id of what the provider calls `reference`."""
+        """The payment's id by the provider's reference."""
         query = select(payments.c.id).where(payments.c.reference == reference, payments.c.provider == provider)
         with self.reading() as connection:
             return connection.execute(query).scalar_one_or_none()
 
     def is_new_message(self, session: Session, provider: str, message_id: str) -> bool:
-        """Record a provider's message; False when it came before."""
+        """Record a webhook's id; False when it was recorded before."""
         row = {"provider": provider, "message_id": message_id}
         return bool(session.execute(_SEE_MESSAGE, row).rowcount)
 
     def resource(self, payment_id: str) -> dict[str, Any]:
-        """The payment with its refunds as the API shows it. Raises `NotFound`."""
+        """The payment with its refunds as an API resource. Raises `NotFound`."""
         with self.reading() as connection:
             row = connection.execute(_RESOURCE, {"of_id": payment_id}).one_or_none()
             if row is None:
@@ -113,7 +113,7 @@ class PaymentStore(PostgresStore):
             return _shown(row, [_refund(refund, row.currency) for refund in given_back])
 
     def forget_old(self) -> None:
-        """Besides what the chassis forgets: that a provider's message has come."""
+        """Delete old webhook ids, inbox entries and idempotency keys."""
         super().forget_old()
         with self.transaction() as session:
             session.execute(delete(webhooks).where(webhooks.c.received_at < func.now() - WEBHOOKS_KEPT))

@@ -1,1 +1,1 @@
-"""What is on offer: products and their variants, categories, tax rates."""
+"""The catalogue: products with variants, categories, tax rates."""

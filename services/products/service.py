@@ -1,4 +1,4 @@
-"""The catalogue: what is on offer, what it costs, and whose it is."""
+"""Products service: the catalogue, categories, tax rates."""
 
 from collections import Counter
 from typing import Any
@@ -27,7 +27,7 @@ from services.products.domain.documents import Document, patched, to_detail
 from services.products.domain.listing import STATUSES
 from services.products.settings import ProductSettings
 from services.products.store import ProductStore
-from services.products.store.importing import Outcome, Row, refusal
+from services.products.store.bulk_import import Outcome, Row, refusal
 
 SETTINGS = load(ProductSettings)
 
@@ -164,7 +164,7 @@ class ProductsService(Service):
 
     @on_batch(StockChanged, size=200, seconds=0.1)
     def bring_stock_to_products(self, news: list[StockChanged]) -> None:
-        """Keep `available` and `in_stock` as inventory says. A sale of what was held changes neither."""
+        """Copy available units to products. A sale of reserved units changes nothing here."""
         levels: dict[str, tuple[int, int]] = {}
         for event in sorted(news, key=lambda event: event.meta.sequence or 0):
             if event.delta or event.reason == "initial":
@@ -174,7 +174,7 @@ class ProductsService(Service):
 
     @on_event(RatingChanged)
     def bring_rating_to_product(self, event: RatingChanged) -> None:
-        """Keep the rating as reviews say."""
+        """Copy the rating to the product."""
         rating = {"average": event.average, "count": event.count, "histogram": event.histogram}
         self.catalogue.ratings.record(event.product_id, rating, event.meta.sequence or 0)
 

@@ -1,1 +1,1 @@
-"""Shipping: where we send things, what it costs, and where a parcel is."""
+"""Shipping: methods, rates, shipments, tracking."""

@@ -1,4 +1,4 @@
-"""What it costs to send a parcel: flat, by weight, free above a total. And the way of a parcel."""
+"""Rules of shipping prices (flat, by weight, free above a total) and of tracking statuses."""
 
 import hashlib
 from collections.abc import Iterable, Sequence
@@ -9,7 +9,7 @@ from services.chassis.common.errors import InvalidState
 
 @dataclass(frozen=True)
 class Zone:
-    """Where a rate holds: some countries, or some regions of them. No country: everywhere that no other covers."""
+    """The area of a rate: countries, or regions of them. No country: all that no other zone covers."""
 
     id: str
     countries: tuple[str, ...]
@@ -18,7 +18,7 @@ class Zone:
 
 @dataclass(frozen=True)
 class Tariff:
-    """The price of one method in one zone. Amounts in minor units, weights in grams."""
+    """The price of a method in a zone. Amounts in minor units, weights in grams."""
 
     method: str
     name: str
@@ -34,19 +34,19 @@ class Tariff:
 
 
 def price(tariff: Tariff, subtotal: int, weight_g: int) -> int:
-    """What the parcel costs: the base and each started kilogram; nothing from `free_above` of goods on."""
+    """The price: the base and each started kilogram; 0 from `free_above` of goods on."""
     if tariff.free_above is not None and subtotal >= tariff.free_above:
         return 0
     return tariff.base + tariff.per_kg * -(-weight_g // 1000)
 
 
 def takes(tariff: Tariff, weight_g: int) -> bool:
-    """Whether the method carries such a weight at all."""
+    """Whether the method carries this weight."""
     return tariff.max_weight_g is None or weight_g <= tariff.max_weight_g
 
 
 def zone_for(zones: Iterable[Zone], country: str, region: str | None) -> Zone | None:
-    """The zone of a place: the one that names its region before the one that names its country before the rest."""
+    """The zone of a place: one that names its region, before one that names its country, before the rest."""
 
     def closeness(zone: Zone) -> int | None:
         if not zone.countries:
@@ -67,11 +67,11 @@ NEXT = {
     "out_for_delivery": {"in_transit", "out_for_delivery", "delivered", "returned", "lost"},
     "delivered": {"returned"},
 }
-"""A parcel may be in transit, or out for delivery, many times; what has arrived can only come back."""
+"""Allowed transitions: in transit and out for delivery may repeat; a delivered shipment can only be returned."""
 
 
 def check_move(status: str, to: str) -> None:
-    """Raises `InvalidState` for a station that can't follow."""
+    """Raises `InvalidState` for a status that can't follow."""
     if to not in NEXT.get(status, set()):
         raise InvalidState(f"A parcel that is {status} can't become {to}", [{"field": "status", "status": status}])
 
@@ -79,7 +79,7 @@ def check_move(status: str, to: str) -> None:
 def offers(
     tariffs: Sequence[Tariff], country: str, region: str | None, subtotal: int, weight_g: int, currency: str
 ) -> list[tuple[Tariff, int]]:
-    """The methods that take such a parcel to such a place, with their prices, cheapest first."""
+    """The methods that deliver this weight to this place, with prices, cheapest first."""
     zone = zone_for({tariff.zone for tariff in tariffs}, country, region)
     priced = [
         (tariff, price(tariff, subtotal, weight_g))
@@ -90,7 +90,7 @@ def offers(
 
 
 def destinations(tariffs: Iterable[Tariff]) -> list[str]:
-    """The countries that a method goes to; none are named when it goes everywhere."""
+    """The countries that a method delivers to; empty for everywhere."""
     zones = [tariff.zone for tariff in tariffs]
     if not all(zone.countries for zone in zones):
         return []
@@ -98,6 +98,8 @@ def destinations(tariffs: Iterable[Tariff]) -> list[str]:
 
 
 def tracking_number(order_id: str, lines: Iterable[tuple[str, int]]) -> str:
-    """A number for a parcel that has none of its carrier: made of what is in it, so that a repetition gets the same."""
+    """A tracking number for a shipment without a carrier's, derived from its contents, so that a repetition gets the
+    same.
+    """
     what = "|".join([order_id, *sorted(f"{sku}x{quantity}" for sku, quantity in lines)])
     return "UP" + hashlib.sha256(what.encode()).hexdigest()[:14].upper()

@@ -1,4 +1,4 @@
-"""The tables of shipping: zones, methods, rates; shipments and their stations."""
+"""Tables of shipping: zones, methods, rates; shipments and tracking events."""
 
 from sqlalchemy import ARRAY, BigInteger, Column, DateTime, ForeignKey, Identity, Integer, MetaData, Table, Text, func
 from sqlalchemy.dialects.postgresql import JSONB, UUID

@@ -1,4 +1,4 @@
-"""What a new shop starts with: four zones, three methods, prices in dollars. Change them as you like; they are rows."""
+"""Initial rates of a new shop: four zones, three methods, prices in US dollars."""
 
 from typing import Any
 

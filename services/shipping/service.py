@@ -1,4 +1,4 @@
-"""Shipping: quotes from the shop's rates, shipments with tracking numbers, and their way."""
+"""Shipping service: rates, shipments, tracking."""
 
 from typing import Any
 
@@ -24,7 +24,7 @@ from services.shipping.domain import Tariff
 from services.shipping.store import ShippingStore
 
 HOUSE_CARRIER = "UltraPost"
-"""Who carries a parcel whose method and carrier nobody has named."""
+"""Carrier of shipments whose method and carrier are not named."""
 
 
 class ShippingService(Service):

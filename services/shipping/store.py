@@ -1,4 +1,4 @@
-"""Every query on rates, shipments and their stations."""
+"""All queries of rates, shipments and tracking events."""
 
 import time
 from typing import Any, Final
@@ -17,18 +17,18 @@ from services.shipping.domain import Tariff, Zone, check_move
 from services.shipping.models import methods, rates, shipments, stations, zones
 
 TARIFFS_SECONDS: Final = 5.0
-"""How old the rates may be: a checkout asks for them twice, people change them twice a year."""
+"""Seconds for which rates are cached: a checkout reads them twice, people change them twice a year."""
 
 
 class ShippingStore(PostgresStore):
-    """Tariffs are few and rarely changed; shipments are looked up by id, number and order."""
+    """Rates are few and rarely changed; shipments are read by id, number and order."""
 
     def __init__(self, engine: Engine) -> None:
         super().__init__(engine)
         self._kept: tuple[float, list[Tariff]] = (0.0, [])
 
     def tariffs(self) -> list[Tariff]:
-        """All rates with their method and zone, as they were at most five seconds ago."""
+        """All rates with method and zone, at most five seconds old."""
         good_until, tariffs = self._kept
         if time.monotonic() >= good_until:
             tariffs = self.read_tariffs()
@@ -36,7 +36,7 @@ class ShippingStore(PostgresStore):
         return tariffs
 
     def read_tariffs(self) -> list[Tariff]:
-        """All rates as they are."""
+        """All rates with method and zone."""
         query = select(rates, methods.c.name, methods.c.carrier, zones.c.countries, zones.c.regions).join_from(
             rates, methods
         ).join(zones).order_by(rates.c.method, rates.c.zone, rates.c.currency)  # fmt: skip
@@ -59,7 +59,7 @@ class ShippingStore(PostgresStore):
             ]
 
     def create(self, command: CreateShipment, carrier: str, tracking_number: str) -> dict[str, Any]:
-        """Record a parcel, its first station and its event; the same number of the same order only once.
+        """Insert a shipment, its first tracking event and its event; once per number of an order.
 
         Raises `Conflict` when another order has the number.
         """
@@ -103,7 +103,7 @@ class ShippingStore(PostgresStore):
             return shown
 
     def move(self, shipment_id: str, status: str, location: str | None, message: str | None) -> dict[str, Any]:
-        """Record a station. Raises `NotFound`, `InvalidState`."""
+        """Add a tracking event. Raises `NotFound`, `InvalidState`."""
         with self.transaction() as session:
             row = session.execute(
                 select(shipments.c.status, shipments.c.order_id).where(shipments.c.id == shipment_id).with_for_update()
@@ -122,12 +122,12 @@ class ShippingStore(PostgresStore):
             return self._shown(session, shipments.c.id == shipment_id)
 
     def read(self, shipment_id: str) -> dict[str, Any]:
-        """A shipment with its stations and its owners. Raises `NotFound`."""
+        """Read a shipment with its tracking events and owners. Raises `NotFound`."""
         with self.transaction() as session:
             return self._shown(session, shipments.c.id == shipment_id)
 
     def owners(self, shipment_id: str) -> tuple[str | None, str | None]:
-        """Whose order it is, and whose parcel: (user id, vendor id). Raises `NotFound`."""
+        """The shipment's owners: (user id, vendor id). Raises `NotFound`."""
         query = select(shipments.c.user_id, shipments.c.vendor_id).where(shipments.c.id == shipment_id)
         with self.reading() as connection:
             row = connection.execute(query).one_or_none()
@@ -136,13 +136,13 @@ class ShippingStore(PostgresStore):
         return row.user_id, row.vendor_id
 
     def track(self, number: str) -> dict[str, Any]:
-        """What anybody may know who has the number. Raises `NotFound`."""
+        """The public tracking data by number. Raises `NotFound`."""
         with self.transaction() as session:
             shown = self._shown(session, shipments.c.tracking_number == number)
         return {key: shown[key] for key in ("tracking_number", "carrier", "status", "events", "updated_at")}
 
     def seed(self) -> None:
-        """Zones, methods and rates of a new shop. What is there already stays as it was made."""
+        """Insert the initial zones, methods and rates; existing ones are unchanged."""
         with self.transaction() as session:
             if session.execute(select(func.count()).select_from(methods)).scalar_one():
                 return
@@ -150,7 +150,7 @@ class ShippingStore(PostgresStore):
                 session.execute(pg_insert(table).on_conflict_do_nothing(), rows)
 
     def _known(self, session: Session, command: CreateShipment, number: str) -> dict[str, Any]:
-        """The order's parcel with this number. A vendor may have made it, who doesn't know whose order it is."""
+        """The order's shipment with this number; a vendor who created it doesn't know the order's customer."""
         shown = self._shown(session, shipments.c.tracking_number == number)
         if shown["order_id"] != command.order_id:
             raise Conflict("Another shipment has this number", [{"field": "tracking_number", "message": "is taken"}])

@@ -1,4 +1,4 @@
-"""The rules of an address book."""
+"""Rules of an address book."""
 
 from typing import Final
 
@@ -8,7 +8,7 @@ MAX_ADDRESSES: Final = 50
 
 
 def check_room(count: int) -> None:
-    """Raises `InvalidState` when the book is full."""
+    """Raises `InvalidState` for a full address book."""
     if count >= MAX_ADDRESSES:
         raise InvalidState(
             f"An address book holds {MAX_ADDRESSES} addresses", [{"field": "addresses", "message": "is full"}]

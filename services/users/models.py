@@ -1,4 +1,4 @@
-"""The tables of users: profiles and addresses."""
+"""Tables of users: profiles and addresses."""
 
 from sqlalchemy import Boolean, Column, DateTime, ForeignKey, MetaData, Table, Text, func
 from sqlalchemy.dialects.postgresql import UUID

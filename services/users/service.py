@@ -1,4 +1,4 @@
-"""Users: profiles, made when an account is, and address books."""
+"""Users service: profiles and address books."""
 
 from collections.abc import Callable
 from typing import TypeVar

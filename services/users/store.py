@@ -1,4 +1,4 @@
-"""Every query on profiles and addresses."""
+"""All queries of profiles and addresses."""
 
 from typing import Any
 
@@ -18,16 +18,16 @@ _FIELDS = tuple(AddressRequest.model_fields)
 
 
 class UserStore(PostgresStore):
-    """A person's addresses are changed under their profile's row lock, so that defaults never meet."""
+    """Profiles and addresses; addresses are changed under the profile's row lock, so that there is one default."""
 
     def create_profile(self, user_id: str, email: str, first_name: str, last_name: str) -> None:
-        """Make the profile of a new account; once, however often it is asked."""
+        """Create the profile of an account. Idempotent."""
         row = {"id": user_id, "email": email, "first_name": first_name, "last_name": last_name}
         with self.transaction() as session:
             session.execute(pg_insert(profiles).values(row).on_conflict_do_nothing())
 
     def profile(self, user_id: str) -> dict[str, Any]:
-        """Raises `NotFound`."""
+        """Read a profile. Raises `NotFound`."""
         with self.reading() as connection:
             return _profile(self._row(connection, user_id))
 
@@ -48,18 +48,18 @@ class UserStore(PostgresStore):
             return _profile(row)
 
     def list_addresses(self, user_id: str) -> list[dict[str, Any]]:
-        """The whole book, oldest entry first."""
+        """List the address book, oldest entry first."""
         query = select(addresses).where(addresses.c.user_id == user_id).order_by(addresses.c.id)
         with self.reading() as connection:
             return [_address(row) for row in connection.execute(query)]
 
     def address(self, user_id: str, address_id: str) -> dict[str, Any]:
-        """Raises `NotFound`."""
+        """Read an address. Raises `NotFound`."""
         with self.reading() as connection:
             return _address(self._entry(connection, user_id, address_id))
 
     def add_address(self, user_id: str, entry: AddressRequest) -> dict[str, Any]:
-        """Raises `NotFound` for an unknown person, `InvalidState` for a full book."""
+        """Add an address. Raises `NotFound` for an unknown account, `InvalidState` for a full address book."""
         address_id = new_id()
         with self.transaction() as session:
             self._row(session, user_id, lock=True)
@@ -71,7 +71,7 @@ class UserStore(PostgresStore):
             return _address(self._entry(session, user_id, address_id))
 
     def update_address(self, user_id: str, address_id: str, entry: AddressRequest) -> dict[str, Any]:
-        """Raises `NotFound`."""
+        """Replace an address. Raises `NotFound`."""
         with self.transaction() as session:
             self._row(session, user_id, lock=True)
             self._entry(session, user_id, address_id)
@@ -83,7 +83,7 @@ class UserStore(PostgresStore):
             return _address(self._entry(session, user_id, address_id))
 
     def delete_address(self, user_id: str, address_id: str) -> None:
-        """Raises `NotFound`."""
+        """Delete an address. Raises `NotFound`."""
         with self.transaction() as session:
             mine = (addresses.c.id == address_id, addresses.c.user_id == user_id)
             if session.execute(delete(addresses).where(*mine).returning(addresses.c.id)).one_or_none() is None:
@@ -91,7 +91,7 @@ class UserStore(PostgresStore):
             self.emit(session, AddressBookChanged(user_id=user_id, address_id=address_id, change="removed"))
 
     def _make_way(self, session: Session, user_id: str, entry: AddressRequest) -> None:
-        """A new default takes the place of the old one."""
+        """Unset the previous default."""
         for name in ("is_default_shipping", "is_default_billing"):
             if getattr(entry, name):
                 column = addresses.c[name]

@@ -1,4 +1,4 @@
-"""Every query of the inventory: `levels` says what there is, `reservations` what was decided for each order.
+"""All queries of inventory: `levels` hold the stock, `reservations` the decision for each order.
 
 Why they agree, whatever happens at the same time or in between, is written in `reservations`.
 """
@@ -40,7 +40,7 @@ class InventoryStore(MongoStore):
     def adjust(
         self, sku: str, delta: int, note: str, warehouse: str | None, threshold: int, idempotency: Idempotency | None
     ) -> Document:
-        """Correct what is on hand, once per key."""
+        """Change the units on hand, once per idempotency key."""
         place = self.warehouses.place(warehouse)
 
         def work(session: ClientSession) -> Document:
@@ -56,7 +56,7 @@ class InventoryStore(MongoStore):
         return self.in_transaction(work)
 
     def set_initial(self, counts: Sequence[Document], threshold: int) -> int:
-        """Make the levels that don't exist yet; how many were made."""
+        """Create missing levels; returns how many were created."""
         places = {code: self.warehouses.place(code) for code in {count.get("warehouse") for count in counts}}
         return self.counts.set_initial(
             [

@@ -1,4 +1,4 @@
-"""Levels as people see and correct them: reading, counting, first counts."""
+"""Reading and manual changes of levels: adjustments, first counts, low stock."""
 
 from collections.abc import Callable, Sequence
 
@@ -19,7 +19,7 @@ _READ = {"on_hand": 1, "reserved": 1, "available": 1, "warehouses": 1, "low_stoc
 
 
 class Counts:
-    """The `levels` collection without its holds."""
+    """The collection `levels`, without its reservations."""
 
     def __init__(self, levels: Levels, pending: Callable[[Event], Document]) -> None:
         self._levels = levels
@@ -35,7 +35,7 @@ class Counts:
         threshold: int,
         session: ClientSession | None = None,
     ) -> Document:
-        """Correct what a warehouse has on hand. Raises `OutOfStock` rather than take away what is held for orders."""
+        """Change the units on hand of a warehouse. Raises `OutOfStock` below what is reserved."""
         stages, moves = pipelines.counting(warehouse, delta, threshold)
         condition: Document = {"_id": sku}
         if delta < 0:
@@ -56,7 +56,7 @@ class Counts:
         return to_level(after)
 
     def set_initial(self, counts: Sequence[Document]) -> int:
-        """Make the levels that don't exist yet (`{sku, on_hand, warehouse, threshold}`); how many were made."""
+        """Create missing levels (`{sku, on_hand, warehouse, threshold}`); returns how many were created."""
         creations = [
             UpdateOne({"_id": count["sku"]}, {"$setOnInsert": self._new_level(**count)}, upsert=True)
             for count in counts
@@ -93,7 +93,7 @@ class Counts:
         }
 
     def reprioritise(self, warehouse: str, priority: int, session: ClientSession) -> None:
-        """Bring a warehouse's entries to their new place in every level."""
+        """Reorder a warehouse's entries in every level after a change of its priority."""
         entry = {
             "$cond": [
                 {"$eq": ["$$this.warehouse", {"$literal": warehouse}]},
@@ -118,7 +118,7 @@ class Counts:
         return {level["_id"]: to_level(level) for level in self.levels.find({"_id": {"$in": list(skus)}}, _READ)}
 
     def list_low(self, paging: Paging, skus: Sequence[str] | None = None) -> Document:
-        """What is at its threshold or below (of `skus`, or of all), the scarcest first."""
+        """SKUs at or below their threshold (of `skus`, or of all), the scarcest first."""
         wanted: Document = {"low": True}
         if skus is not None:
             wanted["_id"] = {"$in": list(skus)}
@@ -139,7 +139,7 @@ class Counts:
 
 
 def to_level(level: Document) -> Document:
-    """A level as the API says it."""
+    """A level as an API resource."""
     return {
         "sku": level["_id"],
         "on_hand": level["on_hand"],

@@ -22,7 +22,7 @@ ALLOCATION_ATTEMPTS = 50
 
 @dataclass(frozen=True)
 class HeldLine:
-    """A line and the warehouses that it is taken from."""
+    """A reserved line and the warehouses that it is taken from."""
 
     line: Line
     takes: Takes
@@ -32,7 +32,7 @@ class HeldLine:
 
 
 class Levels:
-    """What there is of each SKU. `pending` wraps an event for a hot document's outbox."""
+    """The stock of each SKU. `pending` wraps an event for the document's outbox."""
 
     def __init__(self, collection: Collection[Document], pending: Callable[[Event], Document]) -> None:
         self.levels = collection
@@ -48,7 +48,7 @@ class Levels:
         )
 
     def hold(self, line: Line, order_id: str, token: str, until: datetime) -> HeldLine:
-        """Hold a line: one round trip when one warehouse has it all. Raises `OutOfStock`."""
+        """Reserve a line: one round trip when one warehouse has it all. Raises `OutOfStock`."""
         hold = {"token": token, "order_id": order_id, "quantity": line.quantity, "until": until}
         moves, holds = pipelines.holding(hold, None)
         held = self.levels.find_one_and_update(
@@ -62,7 +62,7 @@ class Levels:
         return self._hold_from_several(line, hold)
 
     def _hold_from_several(self, line: Line, hold: Document) -> HeldLine:
-        """Choose by what was read; the update holds only if each chosen warehouse still has its part."""
+        """Reserve from several warehouses, chosen from what was read; conditional on each still having its part."""
         for _ in range(ALLOCATION_ATTEMPTS):
             level = self.levels.find_one({"_id": line.sku}, {"warehouses": 1}) or {"warehouses": []}
             stocks = [Stock(entry["warehouse"], entry["available"]) for entry in level["warehouses"]]
@@ -81,18 +81,18 @@ class Levels:
         raise ServiceUnavailable(f"{line.sku} is in too much demand at the moment")
 
     def is_held(self, sku: str, order_id: str) -> bool:
-        """Whether somebody holds this SKU for this order."""
+        """Whether the SKU is reserved for this order."""
         return self.levels.find_one({"_id": sku, "holds.order_id": order_id}, {"_id": 1}) is not None
 
     def free(self, skus: Iterable[str], order_id: str, token: str, reason: StockReason = "released") -> None:
-        """Free the holds that carry this token."""
+        """Free the reservations with this token."""
         moves, holds = pipelines.ending(order_id, sold=None, freed=token)
         self._each(
             ({"_id": sku, "holds.token": token}, self.change(sku, moves, holds, reason, order_id)) for sku in skus
         )
 
     def free_all(self, order_id: str) -> None:
-        """Free every hold of the order, wherever it is."""
+        """Free all reservations of the order."""
         skus = [level["_id"] for level in self.levels.find({"holds.order_id": order_id}, {"_id": 1})]
         moves, holds = pipelines.ending(order_id, sold=None)
         self._each(
@@ -101,7 +101,7 @@ class Levels:
         )
 
     def sell(self, skus: Iterable[str], order_id: str, token: str) -> None:
-        """Take what the token holds off the shelves; whatever else is held for the order is void and freed."""
+        """Deduct what the token reserves from the stock; other reservations of the order are freed."""
         moves, holds = pipelines.ending(order_id, sold=token)
         self._each(
             ({"_id": sku, "holds.order_id": order_id}, self.change(sku, moves, holds, "committed", order_id))
@@ -109,14 +109,14 @@ class Levels:
         )
 
     def give_back(self, session: ClientSession, line: Document, order_id: str, token: str) -> None:
-        """Put a sold line back on the shelves, or free it where it had not left them yet."""
+        """Return a sold line to stock, or free its reservation if it was not deducted yet."""
         moves, holds = pipelines.giving_back(order_id, token, line["takes"])
         self.levels.update_one(
             {"_id": line["sku"]}, self.change(line["sku"], moves, holds, "released", order_id), session=session
         )
 
     def stale_holds(self, now: datetime, limit: int) -> list[tuple[str, Document]]:
-        """SKU and hold of those whose time is over."""
+        """SKU and reservation of those that have expired."""
         levels = self.levels.find({"holds.until": {"$lte": now}}, {"holds": 1}).limit(limit)
         return [(level["_id"], hold) for level in levels for hold in level["holds"] if hold["until"] <= now]
 
@@ -129,14 +129,14 @@ class Levels:
         order_id: str | None = None,
         note: str | None = None,
     ) -> pipelines.Stages:
-        """An update of a level that says what it did."""
+        """An update of a level that records its events."""
         said = StockChanged(sku=sku, on_hand=0, reserved=0, available=0, reason=reason, order_id=order_id, note=note)
         low = LowStock(sku=sku, available=0, threshold=0)
         back = BackInStock(sku=sku, available=0)
         return pipelines.change(moves, holds, self._pending(said), self._pending(low), self._pending(back))
 
     def _each(self, changes: Iterable[tuple[Document, pipelines.Stages]]) -> None:
-        """All in one round trip; each is atomic and conditional by itself."""
+        """Run updates in one round trip; each is atomic and conditional by itself."""
         updates = [UpdateOne(condition, stages) for condition, stages in changes]
         if updates:
             self.levels.bulk_write(updates, ordered=False)

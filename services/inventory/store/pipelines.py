@@ -1,4 +1,4 @@
-"""Changes of one level document, each an update pipeline: MongoDB decides, computes and tells in one atomic step.
+"""Update pipelines for a level document: MongoDB decides, computes and writes the events in one atomic step.
 
 A level: `{_id: SKU, warehouses: [{warehouse, priority, on_hand, reserved, available}] by priority, on_hand, reserved,
 available, low, low_stock_threshold, holds: [{token, order_id, quantity, takes: [{warehouse, quantity}], until}],
@@ -18,7 +18,7 @@ def change(
     low_stock: dict[str, Any],
     back_in_stock: dict[str, Any],
 ) -> Stages:
-    """Apply `moves` (`[{warehouse, on_hand, reserved}]`: differences), set `holds`, and say so.
+    """Apply `moves` (`[{warehouse, on_hand, reserved}]`: differences), set `holds`, and write the events.
 
     The envelopes come without figures; they are filled from the document as it is after the change. `low_stock` is
     said only when the available units fall from above the threshold to it or below, `back_in_stock` only when there
@@ -53,7 +53,7 @@ def change(
 
 
 def holding(hold: dict[str, Any], takes: list[dict[str, Any]] | None) -> tuple[Expression, Expression]:
-    """Moves and holds for a new hold: from the given warehouses, else from the first that has it all."""
+    """Moves and holds for a new reservation: from the given warehouses, else from the first that has it all."""
     if takes is None:
         enough = {"$filter": {"input": "$warehouses", "cond": {"$gte": ["$$this.available", hold["quantity"]]}}}
         first: Expression = {"$let": {"vars": {"w": {"$first": enough}}, "in": "$$w.warehouse"}}
@@ -82,7 +82,7 @@ def ending(order_id: str, sold: str | None, freed: str | None = None) -> tuple[E
 
 
 def giving_back(order_id: str, token: str, takes: list[dict[str, Any]]) -> tuple[Expression, Expression]:
-    """Moves and holds when a sold line comes back: to where it came from; a hold not yet sold off is only freed."""
+    """Moves and holds for a returned line: to its warehouses; a reservation not yet deducted is only freed."""
     unsold = {"$in": [{"$literal": token}, "$holds.token"]}
     freed, holds = ending(order_id, sold=None)
     back = {"$cond": [unsold, [], _moves({"$literal": takes}, 1, 0)]}
@@ -90,7 +90,7 @@ def giving_back(order_id: str, token: str, takes: list[dict[str, Any]]) -> tuple
 
 
 def counting(warehouse: dict[str, Any], delta: int, threshold: int) -> tuple[Stages, Expression]:
-    """Stages that make level and warehouse where they are missing, and the move of a count."""
+    """Stages that create a missing level and warehouse, and the move of a count."""
     empty = {"warehouse": warehouse["_id"], "priority": warehouse["priority"], "on_hand": 0, "reserved": 0}
     defaults = {
         "warehouses": [],
@@ -124,7 +124,7 @@ def _moves(takes: Expression, on_hand: int, reserved: int) -> Expression:
 
 
 def _takes(condition: Expression) -> Expression:
-    """The takes of all holds that fulfil the condition, in one list."""
+    """The takes of all holds that meet the condition, as one list."""
     chosen = {"$filter": {"input": "$holds", "cond": condition}}
     return {"$reduce": {"input": chosen, "initialValue": [], "in": {"$concatArrays": ["$$value", "$$this.takes"]}}}
 

@@ -1,4 +1,4 @@
-"""Reservations of orders, and why no interleaving of what may happen to them sells what isn't there.
+"""Reservations of orders, and why no interleaving oversells.
 
 Two collections. `levels` (one document per SKU, see `pipelines`) says what there is and carries the holds on it.
 `reservations` (one document per order) says what was decided:
@@ -55,11 +55,11 @@ from services.inventory.store.levels import Document, HeldLine, Levels
 
 DECISION_ATTEMPTS = 20
 SWEEP = 500
-"""How many holds one sweep looks at; the next one comes soon."""
+"""Maximum number of reservations handled by one sweep."""
 
 
 class Reservations:
-    """What orders hold, and what was decided about it."""
+    """Reservations of orders and their decisions."""
 
     def __init__(self, collection: Collection[Document], levels: Levels) -> None:
         self.reservations = collection
@@ -69,7 +69,7 @@ class Reservations:
         self.reservations.create_index("expires_at", partialFilterExpression={"status": "held"}, name="expiring")
 
     def reserve(self, order_id: str, wanted: Sequence[Line], now: datetime, until: datetime) -> Document:
-        """Hold all lines or none. Two round trips for one line. Raises `OutOfStock`."""
+        """Reserve all lines or none. Two round trips for one line. Raises `OutOfStock`."""
         lines = merged(wanted)
         token = new_id()
         placed: list[HeldLine] = []
@@ -115,7 +115,7 @@ class Reservations:
         return _reply(committed)
 
     def release(self, order_id: str, now: datetime) -> Document:
-        """Free what the order holds, put back what was sold to it, or bar a reserve that has not come yet."""
+        """Free what the order reserves, return what was sold to it, or bar a reserve that has not arrived yet."""
         for _ in range(DECISION_ATTEMPTS):
             known = self.reservations.find_one({"_id": order_id})
             done = self._release(order_id, known, now)
@@ -125,7 +125,7 @@ class Reservations:
         raise ServiceUnavailable("This order's reservation keeps changing")
 
     def release_expired(self, now: datetime) -> int:
-        """End the reservations whose time is over, and whatever holds were left by executions that died."""
+        """Release expired reservations, and holds left by executions that died."""
         ended = 0
         while ended < SWEEP:
             expired = self.reservations.find_one_and_update(
@@ -143,7 +143,7 @@ class Reservations:
         return ended
 
     def _end_stale(self, sku: str, hold: Document, now: datetime) -> None:
-        """A hold that outlived its time: follow the decision of its order; without one there never will be."""
+        """End an expired hold according to its order's decision; without a decision it is released."""
         order_id = hold["order_id"]
         known = self.reservations.find_one_and_update(
             {"_id": order_id},
@@ -175,7 +175,7 @@ class Reservations:
         raise ServiceUnavailable("This order's reservation keeps changing")
 
     def _retake(self, expired: Document, now: datetime, until: datetime) -> Document | None:
-        """Take the units of a hold that ran out afresh; None when the reservation changed meanwhile."""
+        """Take the units of an expired reservation again; None when the reservation changed meanwhile."""
         order_id, token = expired["_id"], new_id()
         fenced = self._decide(expired, "released", "expired", now)
         if fenced is None:
@@ -219,7 +219,7 @@ class Reservations:
             return session.with_transaction(work)
 
     def _bar(self, order_id: str, now: datetime) -> Document | None:
-        """Make sure that nothing is reserved late for an order that is over."""
+        """Prevent a later reserve for an order that is over."""
         barred = {"_id": order_id, "revision": 1, **_over("released", now)}
         try:
             self.reservations.insert_one(barred)
@@ -236,7 +236,7 @@ class Reservations:
         values: Document | None = None,
         session: ClientSession | None = None,
     ) -> Document | None:
-        """The reservation's next step from exactly the state that we know; None when somebody was quicker."""
+        """Change the reservation from exactly the known state; None when it has changed."""
         return self.reservations.find_one_and_update(
             {"_id": known["_id"], "revision": known["revision"]},
             {
@@ -256,7 +256,7 @@ class Reservations:
 
 
 def _over(reason: Reason, now: datetime) -> Document:
-    """A reservation that never was, so that none will be."""
+    """A released reservation for an order that never had one, so that a later reserve is refused."""
     return {
         "status": "released",
         "reason": reason,

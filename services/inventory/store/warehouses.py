@@ -1,4 +1,4 @@
-"""Warehouses: the places that stock is taken from, by priority."""
+"""Warehouses by priority: stock is taken from the first one first."""
 
 from typing import Any
 
@@ -13,7 +13,7 @@ BY_PRIORITY = [("priority", 1), ("_id", 1)]
 
 
 class Warehouses:
-    """The `warehouses` collection."""
+    """The collection `warehouses`."""
 
     def __init__(self, store: MongoStore, counts: Counts) -> None:
         self.store = store
@@ -31,7 +31,7 @@ class Warehouses:
         return [to_warehouse(found) for found in self.warehouses.find().sort(BY_PRIORITY)]
 
     def put(self, code: str, values: Document) -> Document:
-        """Make or change a warehouse; its new priority holds for every level at once."""
+        """Create or change a warehouse; a new priority applies to all levels."""
 
         def work(session: ClientSession) -> Document:
             before = self.warehouses.find_one_and_replace({"_id": code}, values, upsert=True, session=session)
@@ -66,5 +66,5 @@ class Warehouses:
 
 
 def to_warehouse(document: Any) -> Document:
-    """A warehouse as the API says it."""
+    """A warehouse as an API resource."""
     return {name: document.get(name) for name in ("name", "priority", "country")} | {"code": document["_id"]}

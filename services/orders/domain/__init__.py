@@ -1,1 +1,1 @@
-"""The rules of an order: what it costs, what happened to it, what comes next, who may do what."""
+"""The rules of an order: pricing, state from events, the saga's next step, permissions."""

@@ -1,4 +1,4 @@
-"""Which steps an order may take by people's hands, and whose order it is."""
+"""Rules for manual steps of an order, and for its ownership."""
 
 from datetime import datetime, timedelta
 
@@ -13,16 +13,19 @@ FULFILMENT = {
     "delivered": {"returned"},
 }
 CANCELLABLE = ("pending", "awaiting_payment", "confirmed", "processing")
-"""Until it has left the house."""
+"""Statuses before shipping, in which an order can be cancelled."""
 LEAVES_CART = ("awaiting_payment", "failed", "cancelled")
-"""Came to nothing, or waits for its customer, who may prefer another card."""
+"""Statuses after which the same cart may be ordered again: failed, or waiting for the customer, who may prefer another
+card.
+"""
 CART_COUNTS_ANEW = timedelta(hours=1)
-"""A confirmed order empties its cart within a second. Later, the same version is that of a cart made anew, should Redis
-have lost the old one."""
+"""Time after which the same cart version may be ordered again: a confirmed order empties its cart within a second, so a
+later one with the same version is a new cart.
+"""
 
 
 def check_step(order: Order, status: str) -> None:
-    """Raises `InvalidState` unless an order as it stands may come to `status`."""
+    """Raises `InvalidState` unless the order may change to `status`."""
     if order.is_undoing or status not in FULFILMENT.get(order.status, set()):
         raise InvalidState(
             f"An order that is {order.status} can't become {status}",
@@ -31,7 +34,7 @@ def check_step(order: Order, status: str) -> None:
 
 
 def check_cancellable(order: Order) -> None:
-    """Raises `InvalidState` for an order that has left the house or has ended."""
+    """Raises `InvalidState` for an order that has been shipped or has ended."""
     if order.status not in CANCELLABLE or order.failure is not None:
         raise InvalidState(
             f"An order that is {order.status} can't be cancelled", [{"field": "status", "status": order.status}]
@@ -39,19 +42,19 @@ def check_cancellable(order: Order) -> None:
 
 
 def leaves_cart(status: str, placed_at: datetime, now: datetime) -> bool:
-    """Whether the very cart that this order was made of may be ordered again."""
+    """Whether the cart version of this order may be ordered again."""
     return status in LEAVES_CART or now - placed_at > CART_COUNTS_ANEW
 
 
 def check_owner(order: Order, caller: Caller, holds_key: bool) -> None:
-    """Raises `NotFound` unless it is the caller's own order: somebody else's doesn't exist for them."""
+    """Raises `NotFound` unless the order is the caller's own."""
     is_own = caller.user_id is not None and caller.user_id == order.placed.user_id
     if not (is_own or caller.is_admin or holds_key or _sells_in(order, caller)):
         raise NotFound("There is no such order")
 
 
 def check_fulfils(order: Order, caller: Caller) -> None:
-    """Administrators move every order, a vendor those in which all items are theirs."""
+    """Raises unless the caller may fulfil the order: an administrator any, a vendor one with own items only."""
     if caller.is_admin:
         return
     if not caller.is_vendor:

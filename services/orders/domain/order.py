@@ -1,4 +1,4 @@
-"""An order as the sum of its events. `fold` is the only way that an order comes to be what it is."""
+"""The order aggregate, computed from its events by `fold`."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
@@ -11,7 +11,7 @@ from schemas.events.base import Event
 
 
 class Stock(StrEnum):
-    """Where the order's units are."""
+    """State of the order's stock."""
 
     NONE = "none"
     HELD = "held"
@@ -21,7 +21,7 @@ class Stock(StrEnum):
 
 @dataclass(frozen=True)
 class Milestone:
-    """When the order came to a status, and why."""
+    """A status of the order with its time and reason."""
 
     status: str
     at: datetime
@@ -30,18 +30,18 @@ class Milestone:
 
 @dataclass(frozen=True)
 class Failure:
-    """Why an order came, or is coming, to nothing: a public error code, a sentence, and what it is about."""
+    """Why an order failed or is failing: a public error code, a sentence, and details."""
 
     code: str
     reason: str
     details: tuple[dict[str, object], ...] = ()
     unsure: bool = False
-    """An earlier try of the step that was refused may still arrive."""
+    """Whether an earlier attempt of the refused step may still take effect."""
 
 
 @dataclass(frozen=True)
 class Order:
-    """One order at one version."""
+    """An order at one version."""
 
     id: str
     number: str
@@ -56,7 +56,7 @@ class Order:
     payment_reversed: bool = False
     failure: Failure | None = None
     cancellation: str | None = None
-    """Who asked to cancel it, when somebody did."""
+    """Who requested the cancellation, if somebody did."""
     cancellation_reason: str | None = None
     carrier: str | None = None
     tracking_number: str | None = None
@@ -76,7 +76,7 @@ class Order:
 
 
 def fold(history: Iterable[tuple[Event, datetime]]) -> Order:
-    """The order that a history of (event, time) makes. Raises `ValueError` when it does not begin with a placement."""
+    """Compute an order from its history of (event, time). Raises `ValueError` when the first is no placement."""
     order: Order | None = None
     for event, at in history:
         order = after(order, event, at)

@@ -1,4 +1,4 @@
-"""What of an order may be sent by whom."""
+"""Rules for the contents of a shipment."""
 
 from collections.abc import Sequence
 
@@ -8,11 +8,11 @@ from services.chassis.common.errors import Forbidden, InvalidState, NotFound, Va
 from services.orders.domain.order import Order
 
 SENDABLE = ("confirmed", "processing", "shipped")
-"""Paid for, and not yet arrived: the rest of an order may follow in a parcel of its own."""
+"""Statuses in which lines can be shipped: paid, and not delivered; further shipments may follow the first."""
 
 
 def contents(order: Order, wanted: Sequence[ShipmentLine], caller: Caller) -> list[ShipmentLine]:
-    """The lines that were named, or all that are the caller's to send: an administrator's all, a vendor's their own.
+    """The lines to ship: those named, or all that the caller may ship (an administrator all, a vendor own ones).
 
     Raises `Forbidden`, `NotFound` for an order that the vendor sells nothing in, `InvalidState` before it is paid,
     `ValidationFailed` on `items.N.sku` or `items.N.quantity` for what isn't in it.

@@ -1,4 +1,4 @@
-"""What an order costs. Prices are without tax; tax is added per line, rounded once per line, half to even."""
+"""Order totals. Prices are without tax; tax is added and rounded once per line, half to even."""
 
 from collections.abc import Sequence
 
@@ -8,7 +8,7 @@ from services.chassis.common.money import percent_of
 
 
 def price_lines(lines: Sequence[CheckoutLine]) -> list[OrderLine]:
-    """The cart's lines (`schemas.api.cart.CheckoutLine`) as the order keeps them, each with its tax."""
+    """The order's lines with tax, from the cart's lines."""
     return [
         OrderLine(
             sku=line.sku,
@@ -27,7 +27,7 @@ def price_lines(lines: Sequence[CheckoutLine]) -> list[OrderLine]:
 
 
 def add_up(lines: Sequence[OrderLine], shipping: int, discount: int = 0) -> Totals:
-    """The totals of the lines and the shipping. Shipping is not taxed: its price is what the customer pays."""
+    """The totals of lines and shipping. Shipping is not taxed: its price is what the customer pays."""
     subtotal = sum(line.line_total for line in lines)
     tax = sum(line.tax for line in lines)
     return Totals(

@@ -1,4 +1,4 @@
-"""The checkout saga: what comes next for an order, decided from its events alone.
+"""The checkout saga: the next step of an order, decided from its events alone.
 
 Forward: reserve stock → authorise payment → commit the stock → capture → confirm. The stock is committed before the
 money is taken, so that a hold which ran out while the payment took long costs a void and not a refund.
@@ -12,14 +12,14 @@ from schemas.events import orders as events
 from services.orders.domain.order import Order, Stock
 
 RETRY = (timedelta(seconds=1), timedelta(seconds=2), timedelta(seconds=5), timedelta(seconds=10))
-"""Delays before a step whose outcome isn't known is tried again; the last one is kept up."""
+"""Delays before a step with an unknown outcome is retried; the last one repeats."""
 
 PAYMENT_CHECK = timedelta(seconds=20)
-"""How often an order that waits for its customer's confirmation asks whether it came."""
+"""Interval at which an order that waits for the customer's confirmation checks its payment."""
 
 
 class Step(StrEnum):
-    """One thing to do outside of the order, idempotent under the order's or the payment's id."""
+    """A step outside of the order, idempotent under the order's or the payment's id."""
 
     RESERVE = "reserve"
     AUTHORISE = "authorise"
@@ -33,7 +33,7 @@ class Step(StrEnum):
 
 
 def next_step(order: Order) -> Step | None:
-    """What is to be done now, or None for an order at rest."""
+    """The next step, or None for an order at rest."""
     if order.status in ("failed", "cancelled"):
         return None
     if order.is_undoing:
@@ -52,8 +52,9 @@ def next_step(order: Order) -> Step | None:
 
 
 def _next_undo(order: Order) -> Step:
-    """Nothing is assumed of a step whose outcome was never recorded: reversing and releasing what isn't there is
-    harmless, and leaves a mark that a late duplicate of the step itself runs into."""
+    """The next compensation. Steps with an unrecorded outcome are compensated as well: reversing and releasing what
+    doesn't exist is harmless, and blocks a late duplicate of the step.
+    """
     failure = order.failure
     if failure is not None and failure.code == "OUT_OF_STOCK" and order.stock is Stock.NONE and not failure.unsure:
         return Step.END  # the only step that was ever tried was refused
@@ -65,12 +66,12 @@ def _next_undo(order: Order) -> Step:
 
 
 def delay(attempts: int) -> timedelta:
-    """How long to wait after the `attempts`-th try of a step that could not be carried out."""
+    """The delay after the `attempts`-th attempt of a step that could not be carried out."""
     return RETRY[min(attempts, len(RETRY)) - 1]
 
 
 def hold_is_over(order: Order, now: datetime) -> bool:
-    """Whether the stock that was held for the order may be somebody else's by now."""
+    """Whether the order's stock reservation may have expired."""
     return order.stock is Stock.HELD and order.hold_until is not None and now >= order.hold_until
 
 
@@ -93,7 +94,7 @@ def confirmed(order: Order) -> events.OrderConfirmed:
 
 
 def ended(order: Order) -> events.OrderFailed | events.OrderCancelled:
-    """The event that closes an order whose steps are undone."""
+    """The event that ends an order whose steps are compensated."""
     placed = order.placed
     if order.failure is not None:
         return events.OrderFailed(

@@ -1,4 +1,4 @@
-"""An order as the API shows it."""
+"""Conversion of orders to API resources."""
 
 from typing import Any
 

@@ -1,1 +1,1 @@
-"""Those who move the money: one interface, the sandbox, and Stripe."""
+"""Payment providers: the interface, the sandbox, Stripe."""

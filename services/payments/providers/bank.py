@@ -1,4 +1,4 @@
-"""The sandbox's bank: books of its own, kept as a bank outside would, in transactions of its own.
+"""The sandbox's bank: records of its own, in transactions of its own, as an external bank has.
 
 Each request is one statement: it changes a charge, if the charge allows it, and records the reply under its key. The
 key is unique, so a twin changes nothing: it waits for the first one, is undone as a whole, and reads the reply.
@@ -22,14 +22,14 @@ _AMOUNT: Any = bindparam("of_amount")
 
 
 def _recorded(change: ReturningInsert[Any] | ReturningUpdate[Any]) -> Any:
-    """The change of a charge and, if it took place, the reply that its key has from now on: one statement."""
+    """A statement that changes a charge and, if it did, stores the reply under the request's key."""
     changed = change.cte("changed")
     reply = select(bindparam("of_key", type_=Text), bindparam("reply", type_=JSONB)).select_from(changed)
     return insert(sandbox_requests).from_select(["key", "reply"], reply).add_cte(changed)
 
 
 def _if(*allowed: ColumnElement[bool], **values: Any) -> Any:
-    """Change a charge that allows it, and record the reply."""
+    """Change a charge in an allowed state, and store the reply."""
     charge = update(sandbox_charges).where(_charges.id == bindparam("charge"), *allowed)
     return _recorded(charge.values(**values).returning(_charges.id))
 
@@ -51,14 +51,14 @@ _TRIES = (
 
 
 class BankRefuses(Exception):
-    """The bank's no to a request that makes no sense to it."""
+    """The bank refuses an invalid request."""
 
 
 class SandboxBank(PostgresStore):
-    """Does each request once per key and answers it the same way ever after."""
+    """Carries out each request once per key, and repeats its reply."""
 
     def tries(self, key: str) -> int:
-        """How often this key came so far, this time included; for cards that fail a few times first."""
+        """How often this key was used, this time included; for cards that fail a few times first."""
         with self.autocommit() as connection:
             return int(connection.execute(_TRIES, {"key": f"try:{key}"}).scalar_one())
 
@@ -80,7 +80,7 @@ class SandboxBank(PostgresStore):
         return self._once(_REFUND, key, {"charge": charge_id, "of_amount": amount}, reply)
 
     def read(self, charge_id: str) -> tuple[str, int]:
-        """A charge's status, and what was taken of it."""
+        """A charge's status and captured amount."""
         query = select(_charges.status, _charges.captured).where(_charges.id == charge_id)
         with self.reading() as connection:
             row = connection.execute(query).one_or_none()
@@ -89,7 +89,7 @@ class SandboxBank(PostgresStore):
         return row.status, row.captured
 
     def settle(self, charge_id: str, status: str) -> bool:
-        """The customer has confirmed (or not): a charge that waits for it comes to `status`."""
+        """Set the status of a charge that waits for the customer."""
         with self.autocommit() as connection:
             changed = connection.execute(
                 update(sandbox_charges)
@@ -99,7 +99,7 @@ class SandboxBank(PostgresStore):
             return bool(changed.rowcount)
 
     def total_captured(self) -> int:
-        """All that the bank has taken and not given back, minor units: what a reconciliation looks at."""
+        """Total captured and not refunded, in minor units; for reconciliation."""
         taken = func.coalesce(func.sum(_charges.captured - _charges.refunded), 0)
         with self.reading() as connection:
             return int(connection.execute(select(taken)).scalar_one())

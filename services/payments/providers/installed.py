@@ -1,4 +1,4 @@
-"""The providers that this shop has, by its settings, with the breaker of each."""
+"""The payment providers of this shop, by setting, each with its circuit breaker."""
 
 from typing import Any
 
@@ -14,7 +14,7 @@ from services.payments.settings import PaymentSettings
 
 
 class Installed:
-    """Providers by name, each with the caller that retries and breaks for it."""
+    """Providers by name, each with the caller that retries and breaks the circuit."""
 
     def __init__(self, providers: dict[str, Provider]) -> None:
         self.providers = providers
@@ -22,7 +22,7 @@ class Installed:
 
 
 class Providers(DependencyProvider):
-    """Makes the providers once per process. The sandbox's bank has a pool of its own, as a bank outside would."""
+    """Creates the providers once per process. The sandbox's bank has a connection pool of its own."""
 
     def setup(self) -> None:
         self.installed = Installed(make_providers(load(PaymentSettings)))
@@ -32,7 +32,7 @@ class Providers(DependencyProvider):
 
 
 def make_providers(settings: PaymentSettings, schema: str = "payments") -> dict[str, Provider]:
-    """What `ULTRAMARKET_PAYMENT_PROVIDERS` names."""
+    """The providers that `ULTRAMARKET_PAYMENT_PROVIDERS` names."""
     providers: dict[str, Provider] = {}
     for name in settings.enabled_providers:
         if name == "sandbox":

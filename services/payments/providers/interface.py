@@ -1,4 +1,4 @@
-"""What a payment provider can be asked. Every request carries a key: asked twice with it, it is done once."""
+"""Interface of payment providers. Every request carries a key: sent twice, it is carried out once."""
 
 from dataclasses import dataclass
 from typing import Protocol
@@ -7,20 +7,20 @@ from services.chassis.common.errors import InvalidState, ServiceUnavailable
 
 
 class ProviderUnavailable(ServiceUnavailable):
-    """The provider failed or did not answer in time: nobody knows what it did, so ask again with the same key."""
+    """The provider failed or timed out: the outcome is unknown, retry with the same key."""
 
     default_message = "The payment provider does not answer"
 
 
 class ProviderRefuses(InvalidState):
-    """The provider's definite no to a request that makes no sense to it: nothing was done, and asking again is idle."""
+    """The provider refused the request permanently: nothing was done."""
 
     default_message = "The payment provider refused"
 
 
 @dataclass(frozen=True)
 class Charge:
-    """What is to be promised. `amount` in minor units; `token` is what the provider calls the card."""
+    """A charge to authorise. `amount` in minor units; `token` is the provider's name of the card."""
 
     payment_id: str
     order_id: str
@@ -32,7 +32,7 @@ class Charge:
 
 @dataclass(frozen=True)
 class Answer:
-    """A provider's answer to a charge: `authorized`, `captured`, `requires_action` or `declined`."""
+    """The outcome of a charge: `authorized`, `captured`, `requires_action` or `declined`."""
 
     status: str
     reference: str | None = None
@@ -42,7 +42,7 @@ class Answer:
 
 @dataclass(frozen=True)
 class Notice:
-    """A provider's own message: what a charge has become."""
+    """A webhook's content: the new status of a charge."""
 
     message_id: str
     reference: str
@@ -52,34 +52,36 @@ class Notice:
 
 @dataclass(frozen=True)
 class Standing:
-    """How a charge stands in the provider's own books: an `Answer`'s status or `voided`, and what was taken of it."""
+    """The state of a charge at the provider: an `Answer`'s status or `voided`, and the captured amount."""
 
     status: str
     captured: int = 0
 
 
 class Provider(Protocol):
-    """Raises `ProviderUnavailable` when the outcome isn't known, `ProviderRefuses`; a decline is an answer."""
+    """A payment provider. Raises `ProviderUnavailable` for an unknown outcome, `ProviderRefuses`; a decline is a
+    result.
+    """
 
     name: str
 
     def authorise(self, charge: Charge, key: str) -> Answer:
-        """Promise the amount, to be captured later."""
+        """Authorise the amount, to be captured later."""
 
     def capture(self, reference: str, amount: int, currency: str, key: str) -> None:
-        """Take what was promised, or a part of it."""
+        """Capture the authorised amount, or a part of it."""
 
     def void(self, reference: str, key: str) -> None:
-        """Give the promise up. What is voided already stays so."""
+        """Void the authorisation. Idempotent."""
 
     def refund(self, reference: str, amount: int, currency: str, key: str) -> str:
-        """Give back; the provider's id of the refund."""
+        """Refund; returns the provider's id of the refund."""
 
     def look_up(self, reference: str) -> Standing:
-        """How the charge stands there."""
+        """The state of the charge at the provider."""
 
     def read_notice(self, body: bytes, headers: dict[str, str]) -> Notice | None:
-        """Check a message's signature and read it; None for one that is none of our business.
+        """Verify a webhook's signature and parse it; None for an irrelevant message.
 
         Raises `Unauthenticated` for a signature that isn't the provider's, `ValidationFailed` for a malformed body.
         """

@@ -1,4 +1,4 @@
-"""How providers are called: again with jitter while the outcome is unknown, and not at all while they are down."""
+"""Retries and circuit breaking of provider calls: jittered retries while the outcome is unknown."""
 
 from collections.abc import Callable
 from typing import TypeVar
@@ -17,7 +17,9 @@ BREAK_SECONDS = 10
 
 
 class Caller:
-    """Calls one provider: three tries, each idempotent by its key; after ten failures in a row it rests for 10 s."""
+    """Calls one provider: up to three attempts, idempotent by key; the circuit opens for 10 s after ten failures in a
+    row.
+    """
 
     def __init__(self, provider: str) -> None:
         self._breaker = CircuitBreaker(
@@ -28,7 +30,7 @@ class Caller:
         )
 
     def __call__(self, request: Callable[[], T]) -> T:
-        """Raises what the request raises, `ProviderUnavailable` at the latest after the third try."""
+        """Call the provider. Raises the request's exception, or `ProviderUnavailable` after the third attempt."""
         retrying = Retrying(
             retry=retry_if_exception_type(ProviderUnavailable),
             stop=stop_after_attempt(ATTEMPTS),

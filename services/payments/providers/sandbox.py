@@ -1,4 +1,4 @@
-"""The provider for development and tests. Its tokens have the names of Stripe's test mode, so calls work there too.
+"""The sandbox provider for development and tests; its tokens are those of Stripe's test mode.
 
 https://docs.stripe.com/testing#cards; those that begin with `pm_sandbox_` are ours.
 """
@@ -29,13 +29,13 @@ SLOW, TIMES_OUT, FAILS_TWICE = "pm_sandbox_slow", "pm_sandbox_timeout", "pm_sand
 SLOW_SECONDS = 2.0
 SIGNATURE_HEADER = "x-sandbox-signature"
 MEANS = {"payment.confirmed": "authorized", "payment.declined": "declined"}
-"""What the types of the sandbox's messages say of a charge that waited for the customer."""
+"""Payment status by type of a sandbox webhook."""
 
 Name = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9._\-]{1,200}$")]
 
 
 class Message(BaseModel):
-    """What the sandbox says by webhook."""
+    """A webhook of the sandbox."""
 
     id: Name
     type: Name
@@ -43,7 +43,7 @@ class Message(BaseModel):
 
 
 class SandboxProvider:
-    """Talks to the sandbox's bank as to one outside."""
+    """Provider on the sandbox's bank."""
 
     name = "sandbox"
 
@@ -100,7 +100,7 @@ class SandboxProvider:
         return Notice(said.id, said.charge, status, "authentication_failed" if status == "declined" else None)
 
     def sign(self, body: bytes) -> str:
-        """The signature that the sandbox puts on a message."""
+        """The signature of a sandbox webhook."""
         return hmac.new(self._secret, body, hashlib.sha256).hexdigest()
 
     def _mark(self, charge_id: str) -> str:

@@ -1,4 +1,4 @@
-"""Stripe, by its own library: PaymentIntents that are confirmed at once and captured by us.
+"""Stripe provider, by the stripe library: PaymentIntents that are confirmed at once and captured manually.
 
 https://docs.stripe.com/payments/place-a-hold-on-a-payment-method
 """
@@ -24,7 +24,7 @@ STATUSES = {
     "requires_action": "requires_action",
     "processing": "requires_action",
 }
-"""A PaymentIntent's status as ours; any other is a decline."""
+"""Payment status by PaymentIntent status; any other is a decline."""
 
 NOTICES = {
     "payment_intent.amount_capturable_updated": "authorized",
@@ -34,7 +34,7 @@ NOTICES = {
 
 
 class StripeProvider:
-    """A charge is a PaymentIntent. The library's own retries are off: one policy for all providers."""
+    """A charge is a PaymentIntent. The library's own retries are off: one policy serves all providers."""
 
     name = "stripe"
 
@@ -123,7 +123,7 @@ def _answer(intent: stripe.PaymentIntent) -> Answer:
 
 
 def _fail(error: stripe.StripeError) -> NoReturn:
-    """Whether it was done is unknown, or our key is no good until somebody mends it, or it can't be done."""
+    """Map a Stripe error: unknown outcome, invalid API key, or refusal."""
     if isinstance(error, (stripe.APIConnectionError, stripe.APIError, stripe.RateLimitError)):
         raise ProviderUnavailable() from error
     if isinstance(error, (stripe.AuthenticationError, stripe.PermissionError)):

@@ -1,4 +1,4 @@
-"""What a product must be beyond the shape of its fields."""
+"""Validation of products beyond the shape of their fields, and of who may change them."""
 
 from collections.abc import Iterator, Sequence
 
@@ -10,7 +10,7 @@ Fault = tuple[str, str]
 
 
 def check(product: ProductWrite) -> None:
-    """Raise `ValidationFailed` naming every fault."""
+    """Raises `ValidationFailed` naming every error."""
     faults = [*_option_faults(product), *_variant_faults(product)]
     if faults:
         field, message = faults[0]
@@ -62,7 +62,7 @@ def _price_faults(place: str, variant: VariantWrite, currency: str) -> Iterator[
 
 
 def vendor_for(caller: Caller, wanted: str | None) -> str | None:
-    """Whose a new product is. Raises `Forbidden` for who may not sell, or for a vendor who names another."""
+    """The owner of a new product. Raises `Forbidden` for callers who may not sell, or a vendor who names another."""
     if caller.is_admin:
         return wanted
     if not caller.is_vendor or caller.user_id is None:
@@ -73,7 +73,7 @@ def vendor_for(caller: Caller, wanted: str | None) -> str | None:
 
 
 def check_own(caller: Caller, vendor_id: str | None) -> None:
-    """Raise `NotFound` for somebody else's product, `Forbidden` for who may change none."""
+    """Raises `NotFound` for somebody else's product, `Forbidden` for callers who may not change products."""
     if caller.is_admin:
         return
     if not caller.is_vendor or caller.user_id is None:
@@ -83,12 +83,12 @@ def check_own(caller: Caller, vendor_id: str | None) -> None:
 
 
 def check_version(expected: int | None, actual: int) -> None:
-    """Raise `PreconditionFailed` when the client saw another version than the present one."""
+    """Raises `PreconditionFailed` for a version that is not the present one."""
     if expected is not None and expected != actual:
         raise PreconditionFailed(details=[{"field": "If-Match", "message": f"the version is {actual}"}])
 
 
 def check_move(slug: str, parent_path: Sequence[str]) -> None:
-    """Raise `ValidationFailed` when a category would come to lie under itself."""
+    """Raises `ValidationFailed` for a category that would be moved below itself."""
     if slug in parent_path:
         raise ValidationFailed.of("parent", "is the category itself or lies below it")

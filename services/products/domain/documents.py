@@ -1,4 +1,4 @@
-"""A product as it is stored: the replies ready made, and beside them what it is found by."""
+"""Product documents: the stored form, with ready-made replies and the fields that queries use."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -14,12 +14,12 @@ Document = dict[str, Any]
 
 NOT_RATED: Document = {"average": 0.0, "count": 0, "histogram": {str(stars): 0 for stars in range(1, 6)}}
 NOT_COUNTED = (0, -1)
-"""Available units and sequence of a SKU of which inventory has said nothing yet."""
+"""Available units and sequence of a SKU without a stock event."""
 
 
 @dataclass(frozen=True)
 class CategoryFacts:
-    """The category that a product is in."""
+    """The category of a product."""
 
     id: str
     slug: str
@@ -36,7 +36,7 @@ class CategoryFacts:
 
 @dataclass(frozen=True)
 class Identity:
-    """What of a product is not its editor's to write."""
+    """The fields of a product that its editor does not write."""
 
     id: str
     slug: str
@@ -47,7 +47,7 @@ class Identity:
     updated_at: datetime
     rating: Document
     rating_sequence: int = 0
-    """Of the last rating that reviews have said; 0: it is an imported one, or none."""
+    """The sequence of the last rating event; 0: imported, or none."""
 
 
 def build(
@@ -56,7 +56,7 @@ def build(
     category: CategoryFacts | None,
     stock: Mapping[str, tuple[int, int]],
 ) -> Document:
-    """The stored document. `stock` is (available, sequence) by SKU."""
+    """Build the stored document. `stock` is (available, sequence) by SKU."""
     variants = [_variant(product, variant, stock.get(variant.sku, NOT_COUNTED)[0]) for variant in product.variants]
     cheapest = min(variants, key=lambda variant: variant["price"]["amount"])
     in_stock = any(variant["in_stock"] for variant in variants)
@@ -134,12 +134,12 @@ def _rfc3339(moment: datetime) -> str:
 
 
 def to_detail(document: Document) -> Document:
-    """The reply of a product, whole."""
+    """The product's API resource."""
     return {**document["listing"], **document["detail"], "variants": document["variants"]}
 
 
 def audited(document: Document) -> Document:
-    """What the audit trail compares: what an editor wrote, without what is counted and rated."""
+    """The fields that the audit trail compares: those that editors write."""
     kept = {name: value for name, value in to_write(document).items() if name != "external_id"}
     kept["variants"] = [
         {name: value for name, value in variant.items() if name not in ("available", "in_stock")}
@@ -177,7 +177,7 @@ def to_write(document: Document) -> Document:
 
 
 def patched(document: Document, patch: ProductPatch) -> ProductWrite:
-    """The product after a patch: each field that the patch names is replaced as a whole."""
+    """Apply a patch: each field that it sets is replaced as a whole."""
     before, changes = to_write(document), patch.model_dump(exclude_unset=True)
     if "images" in changes and "thumbnail" not in changes:
         before["thumbnail"] = None
@@ -189,7 +189,7 @@ def patched(document: Document, patch: ProductPatch) -> ProductWrite:
 
 
 def same_content(one: Document, other: Document) -> bool:
-    """Whether two documents differ in nothing but their version and the time of their last change."""
+    """Whether two documents differ in version and update time only."""
 
     def content(document: Document) -> Document:
         detail = {key: value for key, value in document["detail"].items() if key not in ("version", "updated_at")}
@@ -200,7 +200,7 @@ def same_content(one: Document, other: Document) -> bool:
 
 
 def with_kept_pictures(row: ImportRow, before: Document) -> ImportRow:
-    """The row with the pictures that the shop keeps of this product, drawn or uploaded, unless it brings such itself.
+    """Keep the shop's own pictures of a product in an imported row, unless the row has some.
 
     Files of other shops name addresses there, or none: to import them again must not take our pictures away.
     """
@@ -215,12 +215,12 @@ def _is_kept(address: str) -> bool:
 
 
 def rating_of(rating: ImportRating | None) -> Document:
-    """A product that nobody has rated has an average of 0 from 0 ratings."""
+    """The rating; an unrated product has an average of 0 from 0 ratings."""
     return {"average": rating.average, "count": rating.count} if rating else {**NOT_RATED}
 
 
 def event_fields(document: Document, before: Document | None = None) -> Document:
-    """What an event says of a product."""
+    """The fields of a product's events."""
     old_slug = before["slug"] if before and before["slug"] != document["slug"] else None
     return {
         "product_id": document["_id"],

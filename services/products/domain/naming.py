@@ -1,4 +1,4 @@
-"""Slugs, brands and attributes in the form in which they are compared."""
+"""Normalised forms of slugs, brands and attributes, as they are compared."""
 
 import re
 import unicodedata
@@ -16,29 +16,29 @@ def slugify(text: str) -> str:
 
 
 def slug_with(slug: str, product_id: str) -> str:
-    """A slug that nobody else has, for a title that somebody has."""
+    """A slug that is not taken, for a title whose slug is."""
     tail = product_id.replace("-", "")[-8:]
     return f"{slug[: MAX_SLUG - 9].strip('-')}-{tail}"
 
 
 def brand_key(brand: str | None) -> str | None:
-    """Brands are the same whatever their capitals."""
+    """The compared form of a brand: case-insensitive."""
     return brand.casefold() if brand else None
 
 
 def title_words(title: str, brand: str | None) -> list[str]:
-    """The words that a product is found by without a search engine."""
+    """The words by which a product is found without a search engine."""
     return stems(f"{title} {brand or ''}")
 
 
 def attribute_key(name: str, value: object) -> str:
-    """One entry of the index that attribute filters use: `colour=red`."""
+    """The key of an attribute in the filter index: `colour=red`."""
     text = str(value).lower() if isinstance(value, bool) else str(value)
     return f"{name}={text.casefold()}"
 
 
 def attribute_keys(attributes: Mapping[str, object]) -> list[str]:
-    """The entries of all attributes; a list has one for each of its values."""
+    """The keys of all attributes; a list has one per value."""
     return [
         attribute_key(name, value)
         for name, values in attributes.items()

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 
 Key = tuple[str, str | None, str]
-"""Country, region or None for all of it, tax class."""
+"""Country, region (None for all of the country), tax class."""
 
 SEEDED: tuple[tuple[str, str | None, str, int, str], ...] = (
     ("DE", None, "standard", 1900, "MwSt."),

@@ -1,20 +1,20 @@
-"""Every query of the catalogue, by what it is about."""
+"""All queries of the catalogue, one module per topic."""
 
 from pymongo.database import Database
 
 from services.chassis.stores.mongo import MongoStore
 from services.products.domain.documents import Document
+from services.products.store.bulk_import import Importing
 from services.products.store.categories import Categories
-from services.products.store.importing import Importing
+from services.products.store.commands import Writing
+from services.products.store.queries import Reading
 from services.products.store.ratings import Ratings
-from services.products.store.reading import Reading
 from services.products.store.stock import Stock
 from services.products.store.tax import TaxRates
-from services.products.store.writing import Writing
 
 
 class ProductStore(MongoStore):
-    """Products, categories, what inventory said of each SKU, and tax rates."""
+    """Products, categories, copied stock and ratings, tax rates."""
 
     def __init__(self, database: Database[Document], total_seconds: float = 0.0, tax_seconds: float = 0.0) -> None:
         super().__init__(database)

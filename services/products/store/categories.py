@@ -1,4 +1,4 @@
-"""The category tree: each node knows its ancestors, and each product the whole path of its category."""
+"""The category tree: a node stores its ancestors, a product the path of its category."""
 
 from collections.abc import Callable, Iterable, Sequence
 
@@ -18,7 +18,7 @@ from services.products.domain.naming import slugify
 
 
 class Categories:
-    """The `categories` collection: `{_id, slug, name, parent, ancestors, position, touched}`."""
+    """The collection `categories`: `{_id, slug, name, parent, ancestors, position, touched}`."""
 
     def __init__(self, store: MongoStore) -> None:
         self.store = store
@@ -30,7 +30,7 @@ class Categories:
         self.categories.create_index("ancestors")
 
     def tree(self) -> list[Document]:
-        """The roots, each with its children."""
+        """The root categories, each with its children."""
         nodes = {row["slug"]: {**_to_category(row), "children": []} for row in self._ordered()}
         roots: list[Document] = []
         for node in nodes.values():
@@ -42,8 +42,8 @@ class Categories:
         return _to_category(self._require(slug, None))
 
     def use(self, session: ClientSession, slugs: Iterable[str]) -> dict[str, CategoryFacts]:
-        """The categories that products are written into, by slug. They are touched, so that none of them is deleted,
-        renamed or moved at the same moment without the one noticing the other.
+        """The categories that products are written into, by slug; touched, so that a concurrent move or deletion
+        conflicts.
         """
         wanted = sorted(set(slugs))
         if not wanted:
@@ -54,7 +54,7 @@ class Categories:
         return {row["slug"]: _facts(row) for row in rows}
 
     def ensure(self, session: ClientSession, paths: Iterable[Sequence[tuple[str, str]]]) -> dict[str, CategoryFacts]:
-        """The categories at the ends of these paths of (slug, name), by slug; what is missing of them is created.
+        """The categories at the ends of these paths of (slug, name), by slug; missing ones are created.
 
         A step that exists elsewhere in the tree stays where it is.
         """
@@ -81,7 +81,7 @@ class Categories:
         return {slug: _facts(row) for slug, row in known.items()}
 
     def create(self, category: CategoryWrite) -> Document:
-        """Raises `Conflict` for a slug that exists, `ValidationFailed` for a parent that doesn't."""
+        """Create a category. Raises `Conflict` for a slug that exists, `ValidationFailed` for an unknown parent."""
 
         def work(session: ClientSession) -> Document:
             parent = self._parent(category.parent, session)
@@ -94,7 +94,7 @@ class Categories:
         return self._unique(work)
 
     def replace(self, slug: str, category: CategoryWrite) -> Document:
-        """Rename or move a category; its subtree and the products in it go along, all at once."""
+        """Rename or move a category with its subtree and products, atomically."""
 
         def work(session: ClientSession) -> Document:
             before = self._require(slug, session)
@@ -110,7 +110,7 @@ class Categories:
         return self._unique(work)
 
     def delete(self, slug: str) -> None:
-        """Raises `Conflict` while there is a product or another category in it."""
+        """Delete a category. Raises `Conflict` while it has products or children."""
 
         def work(session: ClientSession) -> None:
             row = self._require(slug, session)
@@ -126,7 +126,7 @@ class Categories:
         self.store.in_transaction(work)
 
     def _move(self, session: ClientSession, before: Document, after: Document) -> None:
-        """Write the category and all below it, and bring the new path to their products."""
+        """Write the category and its subtree, and the new path into their products."""
         old_path, new_path = [*before["ancestors"], before["slug"]], [*after["ancestors"], after["slug"]]
         below = list(self.categories.find({"ancestors": before["slug"]}, session=session))
         moved = [after]

@@ -1,4 +1,4 @@
-"""What reviews say of a product, kept where the product is read."""
+"""Ratings copied from reviews into products."""
 
 from pymongo.collection import Collection
 
@@ -6,13 +6,13 @@ from services.products.domain.documents import Document
 
 
 class Ratings:
-    """The ratings in `products`. They are no edit: the product's version stays."""
+    """The ratings in `products`; they don't change a product's version."""
 
     def __init__(self, products: Collection[Document]) -> None:
         self.products = products
 
     def record(self, product_id: str, rating: Document, sequence: int) -> None:
-        """Believe a rating unless we know a newer one; `rating` is average, count and histogram."""
+        """Store a rating unless a newer one is stored; `rating` is average, count and histogram."""
         self.products.update_one(
             {"_id": product_id, "rating_sequence": {"$not": {"$gte": sequence}}},
             {

@@ -1,4 +1,4 @@
-"""What inventory said of each SKU, and bringing it to the products without losing a word or believing an old one.
+"""Stock copied from inventory into products, without losing or reordering changes.
 
 `stock` has a document per SKU: `{_id, available, sequence, touched}`. Two parties write it: the handler of
 `stock_changed`, which then brings the figure to the product (where a newer sequence wins), and whoever writes a
@@ -20,16 +20,14 @@ from services.products.domain.documents import NOT_COUNTED, Document
 
 
 class Stock:
-    """The `stock` collection and its copies in `products`."""
+    """The collection `stock` and its copies in `products`."""
 
     def __init__(self, stock: Collection[Document], products: Collection[Document]) -> None:
         self.stock = stock
         self.products = products
 
     def record(self, levels: Mapping[str, tuple[int, int]]) -> None:
-        """Believe available units and sequence of each SKU unless we know newer ones: what is doubled or late changes
-        nothing.
-        """
+        """Store available units and sequence by SKU unless newer ones are stored."""
         try:
             self.stock.bulk_write([_believed(sku, *level) for sku, level in levels.items()], ordered=False)
         except BulkWriteError as refused:  # known already; the product may not have heard of it yet
@@ -37,7 +35,7 @@ class Stock:
         self.products.bulk_write([_brought(sku, *level) for sku, level in levels.items()], ordered=False)
 
     def facts(self, session: ClientSession, skus: Iterable[str], new: Iterable[str]) -> dict[str, tuple[int, int]]:
-        """Available units and sequence by SKU; `new` are those that no product had before."""
+        """Available units and sequence by SKU; `new` are SKUs that no product had before."""
         none_yet = {"available": NOT_COUNTED[0], "sequence": NOT_COUNTED[1]}
         touches = [
             UpdateOne({"_id": sku}, {"$inc": {"touched": 1}, "$setOnInsert": none_yet}, upsert=True)
@@ -50,13 +48,13 @@ class Stock:
 
 
 def _believed(sku: str, available: int, sequence: int) -> UpdateOne:
-    """An update that collides with what is there already, when that is not older."""
+    """An upsert that collides with a stored figure that is not older."""
     older = {"_id": sku, "sequence": {"$lt": sequence}}
     return UpdateOne(older, {"$set": {"available": available, "sequence": sequence}}, upsert=True)
 
 
 def _brought(sku: str, available: int, sequence: int) -> UpdateOne:
-    """An update that sets one variant's figure and what follows from it."""
+    """An update of one variant's figure and the fields derived from it."""
     is_it = {"$eq": ["$$this.sku", {"$literal": sku}]}
 
     def changed(array: str, values: Document) -> Document:

@@ -1,4 +1,4 @@
-"""Tax rates: a small table, kept in memory for a while."""
+"""Tax rates: a small collection, cached in memory for some seconds."""
 
 import time
 from collections.abc import Mapping
@@ -12,7 +12,7 @@ from services.products.domain.tax import SEEDED, Key
 
 
 class TaxRates:
-    """The `tax_rates` collection; `_id` is `COUNTRY:REGION:class`."""
+    """The collection `tax_rates`; `_id` is `COUNTRY:REGION:class`."""
 
     def __init__(self, store: MongoStore, seconds: float) -> None:
         self.store = store
@@ -43,7 +43,7 @@ class TaxRates:
         return [_to_rate(row) for row in rows]
 
     def put(self, values: Document) -> Document:
-        """Set the rate of a class in a country or region."""
+        """Set the rate of a tax class in a country or region."""
         key = _id(values["country"], values["region"], values["tax_class"])
 
         def work(session: ClientSession) -> None:

@@ -7,7 +7,7 @@ import os
 import sys
 import time
 from decimal import Decimal
-from typing import Any
+from typing import Any, Protocol
 
 import eventlet
 import redis
@@ -104,11 +104,26 @@ class Both(Worker):
         eventlet.sleep(1)
 
 
+class OtherRpc(Protocol):
+    """The methods that `Front` calls; the interface's module names the service."""
+
+    def echo(self, value: Any = None) -> Any: ...
+    def slow(self, seconds: float) -> Any: ...
+    def where(self) -> Any: ...
+    def refuse(self, sku: str) -> Any: ...
+    def break_down(self) -> Any: ...
+    def shout(self, text: str) -> Any: ...
+    def fail(self) -> Any: ...
+
+
+OtherRpc.__module__ = f"schemas.rpc.{OTHER}"
+
+
 class Front(Service):
     """Asks another service."""
 
     name = NAME
-    other = Remote(OTHER, deadline=3.0)
+    other = Remote(OtherRpc, deadline=3.0)
 
     @rpc
     def ask(self, method: str, arguments: dict[str, Any]) -> Any:

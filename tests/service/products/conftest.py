@@ -14,7 +14,7 @@ from schemas.base import Caller
 from services.chassis.testing import connect_mongo
 from services.products.domain.documents import to_detail
 from services.products.store import ProductStore
-from services.products.store.importing import Outcome, Row
+from services.products.store.bulk_import import Outcome, Row
 
 NOW = datetime(2026, 5, 4, 12, 0, tzinfo=UTC)
 ADMIN = Caller(user_id="0197a000-0000-7000-8000-00000000000b", roles=["ADMIN"])

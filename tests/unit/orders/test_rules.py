@@ -15,7 +15,7 @@ from schemas.events import orders as events
 from schemas.events.orders import OrderLine
 from services.chassis.common.errors import Forbidden, InvalidState, NotFound, ValidationFailed
 from services.chassis.common.ids import new_id
-from services.orders import placing
+from services.orders import placement
 from services.orders.domain import lifecycle, saga
 from services.orders.domain.order import Order, after, fold
 from services.orders.domain.pricing import add_up, price_lines
@@ -153,11 +153,15 @@ def test_an_order_is_shown_as_the_api_describes_it() -> None:
 
 
 def test_a_guests_key_opens_one_order() -> None:
-    key = placing.access_key("secret", "o-1")
+    key = placement.access_key("secret", "o-1")
 
-    assert placing.opens("secret", "o-1", key)
+    assert placement.opens("secret", "o-1", key)
     assert not any(
-        (placing.opens("secret", "o-2", key), placing.opens("other", "o-1", key), placing.opens("secret", "o-1", None))
+        (
+            placement.opens("secret", "o-2", key),
+            placement.opens("other", "o-1", key),
+            placement.opens("secret", "o-1", None),
+        )
     )
 
 
@@ -176,7 +180,7 @@ def test_a_placed_order_has_its_number_its_lines_and_its_bill() -> None:
         currency="USD", cart_id="c", version=3, subtotal=2000, weight_g=600,
     )  # fmt: skip
 
-    event = placing.order_of(command, cart, 500, 42, AT, "UM")
+    event = placement.order_of(command, cart, 500, 42, AT, "UM")
 
     assert (event.number, event.email, event.totals.total) == ("UM-2026-000042", "ada@example.com", 2500)
     assert (event.billing_address["name"], event.shipping_address["name"]) == ("The Office", "Ada")
@@ -194,6 +198,6 @@ def test_guest_order_needs_cart_and_email(missing: str, field: str) -> None:
     }
 
     with pytest.raises(ValidationFailed) as refused:
-        placing.check_guest(PlaceOrder.model_validate(command | {missing: None}, strict=False))
+        placement.check_guest(PlaceOrder.model_validate(command | {missing: None}, strict=False))
 
     assert [detail["field"] for detail in refused.value.details] == [field]

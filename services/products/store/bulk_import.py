@@ -1,4 +1,4 @@
-"""Bulk import: each row judged by itself, all good ones written in one transaction with a handful of round trips."""
+"""Bulk import: rows are validated one by one; all valid ones are written in one transaction."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -29,15 +29,15 @@ from services.products.domain.documents import (
 )
 from services.products.domain.naming import category_path, slug_with, slugify
 from services.products.store.categories import Categories
+from services.products.store.commands import event_of, identity_after, to_milliseconds
 from services.products.store.stock import Stock
-from services.products.store.writing import event_of, identity_after, to_milliseconds
 
 ATTEMPTS = 5
 
 
 @dataclass(frozen=True)
 class Row:
-    """A well-formed row and where it stood."""
+    """A valid row and its index."""
 
     index: int
     product: ImportRow
@@ -45,7 +45,7 @@ class Row:
 
 @dataclass(frozen=True)
 class Outcome:
-    """What became of a row."""
+    """The outcome of a row."""
 
     index: int
     status: str
@@ -56,7 +56,7 @@ class Outcome:
 
 
 class Importing:
-    """Many products at once."""
+    """Import of many products at once."""
 
     def __init__(self, store: MongoStore, categories: Categories, stock: Stock) -> None:
         self.store = store
@@ -65,7 +65,7 @@ class Importing:
         self.stock = stock
 
     def run(self, rows: Sequence[Row], caller: Caller, now: datetime) -> list[Outcome]:
-        """Write what can be written. The same rows again change nothing, and say so."""
+        """Write the rows that can be written. Idempotent: the same rows again are reported as unchanged."""
         vendor_for(caller, None)
         for _ in range(ATTEMPTS):
             try:
@@ -114,7 +114,7 @@ class Importing:
         return sorted(outcomes, key=lambda outcome: outcome.index)
 
     def _known(self, session: ClientSession, rows: Sequence[Row]) -> list[Document]:
-        """Every stored product that has to do with these rows, in one query on three indexes."""
+        """All stored products that these rows concern, in one query on three indexes."""
         slugs = {row.product.slug or slugify(row.product.title) for row in rows}
         external_ids = {row.product.external_id for row in rows if row.product.external_id}
         skus = {variant.sku for row in rows for variant in row.product.variants}
@@ -156,7 +156,7 @@ class Importing:
 
 
 class Known:
-    """What is taken: by stored products, and by the rows before."""
+    """SKUs, slugs and external ids taken by stored products and earlier rows."""
 
     def __init__(self, documents: Sequence[Document]) -> None:
         self.by_external_id = {found["external_id"]: found for found in documents if found.get("external_id")}
@@ -166,7 +166,7 @@ class Known:
         self._claimed: set[tuple[str, str]] = set()
 
     def claim(self, row: Row, caller: Caller) -> Document | None:
-        """The stored product that this row is about. Raises a `DomainError` when it collides with another."""
+        """The stored product that this row is about. Raises a `DomainError` for a collision with another."""
         product = row.product
         before = self._find(product)
         if before is not None:
@@ -204,7 +204,7 @@ class Known:
 
 
 def refusal(index: int, refused: DomainError) -> Outcome:
-    """A refused row with the first fault."""
+    """The outcome of a refused row, with its first error."""
     first = refused.details[0] if refused.details else {}
     reason = "belongs to somebody else" if isinstance(refused, NotFound) else first.get("message", refused.message)
     return Outcome(index, "refused", field=first.get("field"), reason=reason)

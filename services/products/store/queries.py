@@ -1,4 +1,4 @@
-"""Reading products: each question is one indexed query, and what is stored is the reply."""
+"""Queries of products: each is one indexed query, and the stored document is the reply."""
 
 import time
 from collections.abc import Sequence
@@ -37,7 +37,7 @@ _PRICED = {
 
 
 class Reading:
-    """The `products` collection as customers see it."""
+    """The collection `products`, read."""
 
     def __init__(self, products: Collection[Document], tax: TaxRates, total_seconds: float) -> None:
         self.products = products
@@ -54,7 +54,7 @@ class Reading:
         self._find_words()
 
     def _find_words(self) -> None:
-        """Of products that were stored before titles could be searched."""
+        """Add title words to products stored by an earlier version."""
         without = {"status": {"$in": listing.STATUSES}, "words": {"$exists": False}}
         while found := list(self.products.find(without, {"listing.title": 1, "listing.brand": 1}).limit(1_000)):
             self.products.bulk_write(
@@ -71,7 +71,7 @@ class Reading:
     def find(
         self, query: ProductQuery, statuses: list[str], vendor_id: str | None = None, with_sku: bool = False
     ) -> Document:
-        """One page of list items, its total and the cursor of the next."""
+        """List a page of items with its total and the cursor of the next."""
         condition = listing.conditions(query, statuses, vendor_id)
         field, direction = listing.SORTS[query.sort]
         index = listing.index_for(condition, query.sort)
@@ -93,14 +93,14 @@ class Reading:
         }
 
     def get(self, id_or_slug: str) -> Document:
-        """One stored product. Raises `NotFound`."""
+        """Read a product. Raises `NotFound`."""
         found = self.products.find_one(which(id_or_slug), _DETAIL)
         if found is None:
             raise NotFound("There is no such product")
         return found
 
     def get_many(self, ids: Sequence[str]) -> list[Document]:
-        """The list items of those that are active, in the order of `ids`."""
+        """List items of active products, in the order of `ids`."""
         found = self.products.find({"_id": {"$in": list(ids)}, "status": "active"}, {"listing": 1})
         by_id = {document["_id"]: document["listing"] for document in found}
         return [by_id[product_id] for product_id in ids if product_id in by_id]
@@ -110,7 +110,7 @@ class Reading:
         return [to_snapshot(found) for found in self.products.find({"_id": {"$in": list(ids)}}, _SNAPSHOT)]
 
     def list_snapshots(self, after: str | None, limit: int) -> Document:
-        """Those that follow `after` by their ids."""
+        """Snapshots of the products after the id `after`."""
         condition: Document = {} if after is None else {"_id": {"$gt": after}}
         found = list(self.products.find(condition, _SNAPSHOT).sort("_id", 1).limit(limit))
         return {
@@ -122,7 +122,7 @@ class Reading:
         return self.products.estimated_document_count()
 
     def related(self, id_or_slug: str, limit: int) -> list[Document]:
-        """The best rated others of the same category."""
+        """List the best rated other products of the same category."""
         category = (self.get(id_or_slug)["listing"]["category"] or {}).get("slug")
         if category is None:
             return []
@@ -131,7 +131,7 @@ class Reading:
         return [item for item in items if id_or_slug not in (item["id"], item["slug"])][:limit]
 
     def price(self, skus: Sequence[str], country: str | None, region: str | None) -> dict[str, Document]:
-        """What a cart needs to know of each SKU, in one query; unknown ones are missing."""
+        """Prices by SKU, in one query; unknown SKUs are missing."""
         wanted = set(skus)
         rates = self.tax.rates() if country else {}
         return {
@@ -142,7 +142,7 @@ class Reading:
         }
 
     def skus_of(self, vendor_id: str) -> list[str]:
-        """The SKUs of a vendor's products, whatever their status, up to `MAX_SKUS`."""
+        """The SKUs of a vendor's products in any status, up to `MAX_SKUS`."""
         condition = listing.conditions(ProductQuery(), listing.STATUSES, vendor_id)
         index = listing.index_for(condition, "title")
         found = self.products.find(condition, {"_id": 0, "variants.sku": 1}).hint(index)
@@ -150,11 +150,11 @@ class Reading:
         return list(islice(skus, MAX_SKUS))
 
     def forget_totals(self) -> None:
-        """What we have just written ourselves counts at once."""
+        """Drop cached totals after a write of this process."""
         self._totals.clear()
 
     def _total(self, condition: dict[str, Any], index: str) -> int:
-        """How many there are, counted on the index that lists them; remembered for a moment."""
+        """The number of items, counted on the list's index and cached for a moment."""
         key = orjson.dumps(condition)
         remembered = self._totals.get(key)
         now = time.monotonic()
@@ -176,7 +176,7 @@ def _item(document: Document, with_sku: bool) -> Document:
 
 
 def which(id_or_slug: str) -> Document:
-    """The condition that finds one product by its id or its slug."""
+    """The condition for a product by id or slug."""
     return {"_id": id_or_slug.lower()} if is_id(id_or_slug) else {"slug": id_or_slug}
 
 

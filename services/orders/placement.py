@@ -1,4 +1,4 @@
-"""From a cart to a placed order: priced, totalled, checked against what the customer was shown."""
+"""Placement of orders: the cart is priced, totalled, and checked against the expected total."""
 
 import hashlib
 import hmac
@@ -25,7 +25,7 @@ from services.orders.settings import OrderSettings
 from services.orders.store import OrderStore, Stored
 
 CART_SECONDS = 1.0
-"""The longest that a customer's answer waits for the emptied cart."""
+"""Maximum seconds that the reply waits for the cart to be emptied."""
 
 log = structlog.get_logger()
 
@@ -33,7 +33,7 @@ log = structlog.get_logger()
 def place(
     command: PlaceOrder, store: OrderStore, carts: CartRpc, shipping: ShippingRpc, settings: OrderSettings
 ) -> tuple[Stored, bool]:
-    """The placed order, and whether it was placed here or by a twin of the command, which carries it on.
+    """Place the order. Returns it, and whether this call placed it or a concurrent duplicate of the command did.
 
     Raises `ValidationFailed`, `NotFound` or `PriceChanged`: then there is no order.
     """
@@ -62,7 +62,7 @@ def place(
 
 
 def empty_cart(order: Order, carts: CartRpc) -> None:
-    """Whoever looks into the cart after the answer finds what was bought gone. Where this fails, the event does it."""
+    """Remove the bought lines from the cart before the reply; if that fails, `order_confirmed` does it."""
     lines = [StockLine(sku=line.sku, quantity=line.quantity) for line in order.placed.items]
     try:
         with within(CART_SECONDS):
@@ -74,7 +74,7 @@ def empty_cart(order: Order, carts: CartRpc) -> None:
 def order_of(
     command: PlaceOrder, cart: CheckoutView, shipping: int, number: int, now: datetime, prefix: str
 ) -> OrderPlaced:
-    """The event that places the order. Raises `ValidationFailed`, `NotFound` or `PriceChanged`."""
+    """Build the placement event. Raises `ValidationFailed`, `NotFound` or `PriceChanged`."""
     lines = price_lines(cart.lines)
     totals = add_up(lines, shipping)
     expected = command.expected_total
@@ -113,7 +113,7 @@ def check_cart(cart: CheckoutView) -> None:
 
 
 def check_quantities(cart: CheckoutView, most: int) -> None:
-    """Raises `ValidationFailed` naming the SKU of which there are more than one order may have."""
+    """Raises `ValidationFailed` naming a SKU whose quantity exceeds the limit per line."""
     for line in cart.lines:
         if line.quantity > most:
             raise ValidationFailed(
@@ -123,7 +123,7 @@ def check_quantities(cart: CheckoutView, most: int) -> None:
 
 
 def check_switches(command: PlaceOrder) -> None:
-    """Raises `Forbidden` for a guest while guests may not order, `ValidationFailed` for a provider switched off."""
+    """Raises `Forbidden` while guest checkout is off, `ValidationFailed` for a provider that is switched off."""
     user = command.caller.user_id
     subject = Subject(user or command.cart_id, user, frozenset(command.caller.roles), command.shipping_address.country)
     if user is None and not config.enabled("guest_checkout", subject):
@@ -134,7 +134,7 @@ def check_switches(command: PlaceOrder) -> None:
 
 
 def check_provider(command: PlaceOrder, providers: str) -> None:
-    """Raises `ValidationFailed` for a provider that this shop doesn't have (`providers`: names, comma-separated)."""
+    """Raises `ValidationFailed` for a provider that is not in `providers` (names, comma-separated)."""
     wanted = command.payment_method.provider
     if wanted not in (name.strip() for name in providers.split(",")):
         raise ValidationFailed.of("payment_method.provider", f"{wanted} is not a way to pay in this shop")
@@ -154,10 +154,10 @@ def email_of(command: PlaceOrder) -> str:
 
 
 def access_key(secret: str, order_id: str) -> str:
-    """The key with which a guest reads this order again. Derived, so that a repeated command gives the same one."""
+    """The key for reading a guest's order; derived, so that a repeated command gets the same one."""
     return hmac.new(secret.encode(), f"order:{order_id}".encode(), hashlib.sha256).hexdigest()[:40]
 
 
 def opens(secret: str, order_id: str, key: str | None) -> bool:
-    """Whether `key` is this order's."""
+    """Whether `key` is the access key of this order."""
     return key is not None and hmac.compare_digest(access_key(secret, order_id), key)

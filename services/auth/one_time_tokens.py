@@ -1,4 +1,4 @@
-"""Links that are mailed: each good for one purpose, once, for a while; kept as a digest."""
+"""One-time tokens of mailed links: each is valid for one purpose, once, for a limited time; stored as a digest."""
 
 import secrets
 from collections.abc import Iterable
@@ -15,13 +15,13 @@ from services.chassis.stores.postgres import Session
 Purpose = Literal["verify", "reset"]
 LIFETIMES: Final[dict[Purpose, timedelta]] = {"verify": timedelta(hours=24), "reset": timedelta(hours=1)}
 AGAIN_AFTER: Final = timedelta(minutes=1)
-"""Sooner nobody is sent another link for the same."""
+"""Minimum time between two mails for the same purpose."""
 VERIFY_A_DAY: Final = 5
-"""Links that one account may have mailed to an address which may be somebody else's."""
+"""Maximum verification mails per account and day: the address may be somebody else's."""
 
 
 def issue(session: Session, purpose: Purpose, user_ids: Iterable[str], secret: bytes, now: datetime) -> dict[str, str]:
-    """A new ticket for each of these accounts; its name by account."""
+    """Create a token for each of these accounts; returns the tokens' names by account."""
     names = {user_id: secrets.token_urlsafe(24) for user_id in user_ids}
     if names:
         rows = [
@@ -38,7 +38,9 @@ def issue(session: Session, purpose: Purpose, user_ids: Iterable[str], secret: b
 
 
 def redeem(session: Session, purpose: Purpose, shown: str, now: datetime) -> str | None:
-    """Use a ticket: whose it is. None when it is unknown, over, or was used before: of several at once one gets it."""
+    """Use a token; returns its account. None when it is unknown, expired or used: one of several concurrent uses
+    succeeds.
+    """
     used = (
         update(tickets)
         .where(
@@ -55,7 +57,7 @@ def redeem(session: Session, purpose: Purpose, shown: str, now: datetime) -> str
 
 
 def is_open(session: Session, purpose: Purpose, shown: str, now: datetime) -> bool:
-    """Whether a ticket could be used now."""
+    """Whether a token could be used now."""
     query = select(tickets.c.user_id).where(
         tickets.c.digest == digest(shown),
         tickets.c.purpose == purpose,
@@ -66,7 +68,7 @@ def is_open(session: Session, purpose: Purpose, shown: str, now: datetime) -> bo
 
 
 def pause(session: Session, purpose: Purpose, user_id: str, now: datetime) -> timedelta:
-    """How long to wait until another may be mailed: a minute after the last, and so many in its lifetime.
+    """Time until another token may be mailed: a minute after the last, and a limit per lifetime.
 
     Two that ask at the same moment are told apart by a lock on the account, which the caller has.
     """
@@ -80,18 +82,18 @@ def pause(session: Session, purpose: Purpose, user_id: str, now: datetime) -> ti
 
 
 def whose(session: Session, purpose: Purpose, shown: str) -> str | None:
-    """Whose ticket it is, good or not."""
+    """The account of a token, valid or not."""
     query = select(tickets.c.user_id).where(tickets.c.digest == digest(shown), tickets.c.purpose == purpose)
     found: str | None = session.execute(query).scalar_one_or_none()
     return found
 
 
 def void(session: Session, purpose: Purpose, user_id: str, now: datetime) -> None:
-    """The account's other tickets for this are good no more."""
+    """Invalidate the account's other tokens of this purpose."""
     theirs = (tickets.c.user_id == user_id, tickets.c.purpose == purpose, tickets.c.used_at.is_(None))
     session.execute(update(tickets).where(*theirs).values(used_at=now))
 
 
 def forget_old(session: Session) -> None:
-    """Those that were over a week ago."""
+    """Delete tokens that expired more than a week ago."""
     session.execute(delete(tickets).where(tickets.c.expires_at < func.now() - timedelta(days=7)))

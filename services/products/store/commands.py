@@ -1,4 +1,4 @@
-"""Writing products: the product, what it needs of its neighbours and its event, in one transaction."""
+"""Writes of products: the product, its dependants and its event, in one transaction."""
 
 from collections.abc import Callable
 from datetime import datetime
@@ -27,14 +27,14 @@ from services.products.domain.documents import (
 )
 from services.products.domain.naming import slug_with, slugify
 from services.products.store.categories import Categories
-from services.products.store.reading import which
+from services.products.store.queries import which
 from services.products.store.stock import Stock
 
 ATTEMPTS = 5
 
 
 class Writing:
-    """The `products` collection as its editors see it."""
+    """The collection `products`, written."""
 
     def __init__(self, store: MongoStore, categories: Categories, stock: Stock) -> None:
         self.store = store
@@ -43,7 +43,9 @@ class Writing:
         self.stock = stock
 
     def create(self, product: ProductWrite, caller: Caller, now: datetime, idempotency: Idempotency | None) -> Document:
-        """Raises `Conflict` for a SKU or slug that exists, `ValidationFailed` for an unknown category."""
+        """Create a product. Raises `Conflict` for a SKU or slug that exists, `ValidationFailed` for an unknown
+        category.
+        """
         check(product)
         vendor_id = vendor_for(caller, product.vendor_id)
 
@@ -77,7 +79,7 @@ class Writing:
         now: datetime,
         idempotency: Idempotency | None,
     ) -> Document:
-        """Replace or patch: `change` makes the new product of the stored one. What changes nothing stays as it is.
+        """Replace or patch a product: `change` computes the new one from the stored one; no change, no write.
 
         Raises `NotFound` (also for somebody else's), `PreconditionFailed`, `Conflict`, `ValidationFailed`.
         """
@@ -104,7 +106,7 @@ class Writing:
     def delete(
         self, id_or_slug: str, caller: Caller, expected_version: int | None, idempotency: Idempotency | None
     ) -> None:
-        """Take a product out of the catalogue; its SKUs and its slug are free again. Orders keep what they bought."""
+        """Delete a product; its SKUs and slug are free again. Orders keep their copy."""
 
         def work(session: ClientSession) -> Document:
             before = self._mine(session, id_or_slug, caller, expected_version)
@@ -147,7 +149,7 @@ class Writing:
         idempotency: Idempotency | None,
         asked: ProductWrite | list[ProductWrite] | None,
     ) -> Document:
-        """Run a command once per key, again while its neighbours are being made at the same moment."""
+        """Run a command once per idempotency key, retried on conflicts with concurrent writes."""
 
         def claimed(session: ClientSession) -> Document:
             replay = self.store.claim(session, idempotency)
@@ -168,7 +170,7 @@ class Writing:
 
 
 def identity_after(before: Document, product: ProductWrite, now: datetime) -> Identity:
-    """What of a product its editor doesn't write, after a change."""
+    """The fields that editors don't write, after a change."""
     return Identity(
         id=before["_id"],
         slug=product.slug or before["slug"],
@@ -183,14 +185,14 @@ def identity_after(before: Document, product: ProductWrite, now: datetime) -> Id
 
 
 def event_of(before: Document, after: Document) -> ProductEvent:
-    """What a change is called."""
+    """The event of a change."""
     archived = after["status"] == "archived" and before["status"] != "archived"
     said = ProductArchived if archived else ProductUpdated
     return said(**event_fields(after, before))
 
 
 def conflict(taken: DuplicateKeyError, product: ProductWrite | None) -> Conflict | None:
-    """The refusal that a violated unique index means; None for one that the next attempt won't meet."""
+    """The error for a violated unique index; None for one that a retry resolves."""
     details: Any = taken.details or {}
     key = next(iter(details.get("keyPattern") or {}), "")
     value = next(iter((details.get("keyValue") or {}).values()), None)
@@ -204,5 +206,5 @@ def conflict(taken: DuplicateKeyError, product: ProductWrite | None) -> Conflict
 
 
 def to_milliseconds(moment: datetime) -> datetime:
-    """As precise as MongoDB keeps it, so that what is read back is what was written."""
+    """Truncate to MongoDB's precision, so that a value reads as it was written."""
     return moment.replace(microsecond=moment.microsecond // 1000 * 1000)
