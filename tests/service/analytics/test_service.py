@@ -239,9 +239,9 @@ def test_shop_figures_of_one_history(service: Any, store: AnalyticsStore) -> Non
     count_history(store.dataset, history)
 
     customers = service.customers(CurrencyQuery(), ADMIN)
-    paid = service.payments(CurrencyQuery())
-    sent = service.delivery(PeriodQuery())
-    left = service.abandoned_carts(CurrencyQuery())
+    paid = service.payments(CurrencyQuery(), ADMIN)
+    sent = service.delivery(PeriodQuery(), ADMIN)
+    left = service.abandoned_carts(CurrencyQuery(), ADMIN)
     top = service.top_products(TopQuery(by="units"), ADMIN)
 
     assert (customers["active"], customers["new"], customers["returning"], customers["all_time"]) == (2, 1, 1, 2)
