@@ -17,14 +17,14 @@ CALLS = {
     "cart": "n.rpc.cart.get_cart()",
     "shipping": "n.rpc.shipping.methods()",
     "payments": "n.rpc.payments.status_of('nobodys')",
-    "analytics": "n.rpc.analytics.cohorts(months=3)",
-    "audit": "n.rpc.audit.entries()",
+    "analytics": "n.rpc.analytics.cohorts(query={'months': 3}, caller=admin)",
+    "audit": "n.rpc.audit.entries(query={}, caller=admin)",
     "search": "n.rpc.search.suggest(q='pho')",
     "notifications": "n.rpc.notifications.push_key()",
-    "config": "n.rpc.config.settings()",
+    "config": "n.rpc.config.settings(caller=admin)",
     "orders": "n.rpc.orders.list_orders(query={}, caller=admin)",
-    "reviews": "n.rpc.reviews.list_all({}, {'user_id': '0197a000-0000-7000-8000-00000000000f'})",
-    "files": "n.rpc.files.list_files({}, {'user_id': '0197a000-0000-7000-8000-00000000000f'})",
+    "reviews": "n.rpc.reviews.list_all(query={}, caller=admin)",
+    "files": "n.rpc.files.list_files(query={}, caller=admin)",
 }
 ASK = """
 import json

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 import requests
 
-from services.notifications.domain import links
+from services.notifications.domain import unsubscribe_tokens
 from tests.support.instance import Instance
 from tests.support.shop import Client, Shop, eventually, new_key
 
@@ -138,7 +138,7 @@ def test_strangers_see_no_templates_and_forged_links_do_nothing(shop: Shop) -> N
 def test_the_link_in_a_mail_opens_a_page_and_its_button_switches_off(shop: Shop) -> None:
     customer = shop.customer()
     secret = os.environ["ULTRAMARKET_SECRET_KEY"].encode()
-    signed = links.token(customer("GET", "/auth/me").data["id"], "back_in_stock", secret)
+    signed = unsubscribe_tokens.create(customer("GET", "/auth/me").data["id"], "back_in_stock", secret)
     url = f"{shop.url}/api/v1/notifications/unsubscribe?token={signed}"
 
     def wanted() -> bool:

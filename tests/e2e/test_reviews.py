@@ -88,7 +88,7 @@ def test_a_strangers_review_waits_for_an_administrator(shop: Shop, product: str)
     waiting = shop.admin("GET", f"/reviews?status=pending&product={product}").data
     assert [found["id"] for found in waiting] == [review_id]
     no_reason = shop.admin("POST", f"/reviews/{review_id}/moderate", {"status": "rejected"})
-    assert (no_reason.status, no_reason.error["details"]) == (422, [{"field": "reason", "message": "say why"}])
+    assert (no_reason.status, no_reason.error["details"]) == (422, [{"field": "reason", "message": "is required for a rejection"}])
     assert shop.admin("POST", f"/reviews/{review_id}/moderate", {"status": "approved"}).status == 200
     assert [found["id"] for found in shop.guest()("GET", f"/products/{product}/reviews").data] == [review_id]
 
