@@ -32,7 +32,10 @@ class ProductUpdated(ProductEvent, source="products", subject="product_id", vers
 
 
 class ProductArchived(ProductEvent, source="products", subject="product_id", version=1):
-    """A product is no longer on offer; it stays readable for old orders. Sequence: the product's version."""
+    """A product is no longer on offer: archived, or deleted. Sequence: the product's version."""
+
+    deleted: bool = False
+    """Whether it was deleted: its SKUs may be used by another product, and their stock ends."""
 
 
 class CategoryChanged(Event, source="products", subject="category_id", version=1):

@@ -111,7 +111,7 @@ class Writing:
         def work(session: ClientSession) -> Document:
             before = self._mine(session, id_or_slug, caller, expected_version)
             self.products.delete_one({"_id": before["_id"]}, session=session)
-            gone = ProductArchived(**event_fields(before) | {"status": "archived"})
+            gone = ProductArchived(**event_fields(before) | {"status": "archived", "deleted": True})
             self.store.emit(session, gone, sequence=before["version"] + 1)
             self.store.audit(session, "product.delete", ("product", str(before["_id"])), before=audited(before))
             return {}
