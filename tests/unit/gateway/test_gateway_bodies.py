@@ -1,7 +1,7 @@
 """Bodies and paths of every route: each wrong field is named, each id that can't be one of ours is not found.
 
-One parser does it for all routes. What it makes of each kind of bad body is in `test_gateway_bad_input`; here each route
-is shown to be wired to it, with the model that refuses what a store could not take.
+One parser does it for all routes: `test_gateway_bad_input` has each kind of bad body. Here each route is shown to be
+wired to it, with a model that refuses what a store could not take.
 """
 
 from typing import Any
