@@ -1,4 +1,4 @@
-"""Malformed bodies over HTTP: one clear error each, and nothing changes. `test_gateway_bodies` has every route's fields."""
+"""Malformed bodies over HTTP: one clear error each, nothing changes. Fields: see `test_gateway_bodies`."""
 
 import pytest
 
