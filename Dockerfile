@@ -1,4 +1,4 @@
-# One image for all our processes; what it runs is its command: `python -m services.run orders`, `python -m gateway_flask`.
+# One image for all our processes; what it runs is its command: `python -m services.chassis.runtime orders`, `python -m gateway_flask`.
 
 FROM python:3.11-slim-bookworm AS dependencies
 ENV PIP_DISABLE_PIP_VERSION_CHECK=1 PIP_NO_CACHE_DIR=1

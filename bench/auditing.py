@@ -12,8 +12,8 @@ from sqlalchemy import create_engine, text
 from schemas.events.audit import ActionRecorded, Actor, Change, Resource
 from services.audit.domain import body_of
 from services.audit.store import AuditStore
-from services.chassis.envelopes import envelope
-from services.chassis.outbox.publishing import ConfirmingPublisher
+from services.chassis.messaging.envelopes import envelope
+from services.chassis.outbox.publisher import ConfirmingPublisher
 from services.chassis.stores.postgres import service_url
 from services.chassis.testing import connect_postgres
 

@@ -12,7 +12,7 @@ from confluent_kafka import Producer
 from confluent_kafka.admin import AdminClient, NewTopic
 
 from bench import history
-from schemas.analytics import CohortQuery, CurrencyQuery, PeriodQuery, SalesQuery, TopQuery
+from schemas.api.analytics import CohortQuery, CurrencyQuery, PeriodQuery, SalesQuery, TopQuery
 from schemas.events.base import OTHER_TOPIC, TOPICS
 from services.analytics.answers import buyers, live, operations, sales, visits
 from services.analytics.answers.view import View

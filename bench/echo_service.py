@@ -1,13 +1,13 @@
 """The smallest service on the chassis, to measure what that costs: `python -m bench.echo_service PORT`."""
 
-import services.green  # noqa: F401, I001 - before everything else
+import services.chassis.runtime.monkey_patch  # noqa: F401, I001 - before everything else
 
 import sys
 
-from services.chassis.rpc import rpc
-from services.chassis.runner import serve
-from services.chassis.service import Service
-from services.chassis.settings import Settings, load
+from services.chassis.messaging.rpc import rpc
+from services.chassis.runtime.runner import serve
+from services.chassis.runtime.service import Service
+from services.chassis.runtime.settings import Settings, load
 
 
 class EchoService(Service):

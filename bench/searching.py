@@ -14,8 +14,8 @@ from bench.load import Refused, Work
 from bench.search_relevance import CATALOGUE, QUERIES
 from bench.wire import Connection
 from bench.works import connection
-from schemas.search import SearchQuery
-from services.chassis.ids import new_id
+from schemas.api.search import SearchQuery
+from services.chassis.common.ids import new_id
 from services.chassis.stores.elastic import index_prefix, open_store
 from services.search.domain import documents
 from services.search.engine import Engine

@@ -117,7 +117,7 @@ def tracking(url: str) -> Callable[[int], Work]:
 
 def echo(amqp_url: str) -> Callable[[int], Work]:
     """The smallest RPC through the chassis, over one client as the gateway has it."""
-    from services.chassis.client import RpcClient
+    from services.chassis.messaging.rpc_client import RpcClient
 
     client = RpcClient(amqp_url)
 

@@ -1,7 +1,5 @@
 """`python -m gateway_flask`: serve until told to stop, then finish what runs."""
 
-import services.slim  # noqa: F401, I001 - before everything else
-
 import os
 import resource
 from typing import Final
@@ -12,8 +10,8 @@ from granian.http import HTTP1Settings
 from granian.log import LogLevels
 
 from gateway_flask.settings import GatewaySettings
-from services.chassis.registry import GATEWAY, port_of
-from services.chassis.settings import load
+from services.chassis.runtime.registry import GATEWAY, port_of
+from services.chassis.runtime.settings import load
 
 OTHER_FILES: Final = 256
 """What a process has open beside its clients' connections, generously."""

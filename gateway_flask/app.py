@@ -11,26 +11,18 @@ import redis
 from flask_openapi3 import OpenAPI
 from werkzeug.routing import Map
 
-from gateway_flask import (
-    access_log,
-    docs,
-    errors,
-    filehost,
-    identity,
-    kept,
-    ratelimit,
-    replies,
-    routes,
-    rpc,
-    spans,
-    streams,
-    tracking,
-    visit,
-)
+from gateway_flask import routes
+from gateway_flask.caching import single_flight
+from gateway_flask.http import errors, event_streams, file_streaming
+from gateway_flask.middleware import access_log, authentication, rate_limits, reply_store, request_context, tracing
+from gateway_flask.openapi import pages
+from gateway_flask.rpc import calls
 from gateway_flask.settings import GatewaySettings
-from services.chassis import logs, memory
-from services.chassis.live import config
-from services.chassis.settings import load
+from gateway_flask.tracking import producer
+from services.chassis.dynamic_config import config
+from services.chassis.observability import logs
+from services.chassis.runtime import memory
+from services.chassis.runtime.settings import load
 
 MAIN_PID: Final = "ULTRAMARKET_GATEWAY_MAIN_PID"
 """Where granian's main process leaves its pid for its workers."""
@@ -41,32 +33,32 @@ _PR_SET_PDEATHSIG: Final = 1
 
 
 def create_app(
-    settings: GatewaySettings, client: rpc.Client | None = None, store: "redis.Redis | None" = None
+    settings: GatewaySettings, client: calls.Client | None = None, store: "redis.Redis | None" = None
 ) -> OpenAPI:
     """Make the application. Tests bring their own RPC client and Redis; without them it connects at first use."""
-    app = docs.application(__name__)
+    app = pages.application(__name__)
     app.config.update(MAX_CONTENT_LENGTH=settings.max_body_bytes, MAX_FORM_MEMORY_SIZE=settings.max_body_bytes)
     _plain_urls(app.url_map)
     app.ensure_sync = lambda func: func  # type: ignore[method-assign] # nothing here is async; Flask asks four times a request
-    app.before_request(visit.begin)
-    spans.install(app, settings.otlp_endpoint)
+    app.before_request(request_context.begin)
+    tracing.install(app, settings.otlp_endpoint)
     access_log.install(app, enabled=settings.log_level in ("DEBUG", "INFO"))
-    app.after_request(ratelimit.tell)
+    app.after_request(rate_limits.tell)
     errors.install(app)
-    rpc.install(app, settings.amqp_url, settings.rpc_deadline, client)
-    identity.install(app)
-    ratelimit.install(app, settings)
-    filehost.install(app, settings)
-    tracking.install(app, settings.kafka_bootstrap)
-    streams.install(app, settings.gateway_streams)
+    calls.install(app, settings.amqp_url, settings.rpc_deadline, client)
+    authentication.install(app)
+    rate_limits.install(app, settings)
+    file_streaming.install(app, settings)
+    producer.install(app, settings.kafka_bootstrap)
+    event_streams.install(app, settings.gateway_streams)
     keep_ms = settings.idempotency_hours * 3_600_000
     app.extensions["settings"] = settings
-    app.extensions["suggestions"] = kept.Kept(settings.suggest_kept, settings.suggest_seconds)
-    app.extensions["redis"] = store if store is not None else replies.connect(settings.redis_url)
-    app.extensions["replies"] = replies.Replies(app.extensions["redis"], keep_ms, settings.secret)
+    app.extensions["suggestions"] = single_flight.SingleFlightCache(settings.suggest_kept, settings.suggest_seconds)
+    app.extensions["redis"] = store if store is not None else reply_store.connect(settings.redis_url)
+    app.extensions["replies"] = reply_store.Replies(app.extensions["redis"], keep_ms, settings.secret)
     app.extensions["secret"] = settings.secret
     routes.install(app)
-    docs.install(app)
+    pages.install(app)
     return app
 
 
@@ -101,7 +93,7 @@ def whole(app: OpenAPI) -> Any:
 
     def answer(environ: dict[str, Any], start_response: Any) -> Iterable[bytes]:
         chunks = wsgi(environ, start_response)
-        if filehost.STREAMS in environ:
+        if file_streaming.STREAMS in environ:
             return chunks
         try:
             return list(chunks)

@@ -1,17 +1,16 @@
 """Run the bridge: `python -m kafka_bridge`. Ends on SIGTERM when what is on its way has arrived."""
 
-import services.slim  # noqa: F401, I001 - before everything else
-
 import signal
 
 import structlog
 
 from kafka_bridge.bridge import Bridge
 from kafka_bridge.settings import BridgeSettings
-from services.chassis import logs, memory
-from services.chassis.probe import serve
-from services.chassis.registry import BRIDGE, port_of
-from services.chassis.settings import load
+from services.chassis.observability import logs
+from services.chassis.runtime import memory
+from services.chassis.runtime.health_server import serve
+from services.chassis.runtime.registry import BRIDGE, port_of
+from services.chassis.runtime.settings import load
 
 
 def main() -> None:

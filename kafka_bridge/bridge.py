@@ -18,10 +18,10 @@ from kafka_bridge.records import HEADERS, NotAnEvent, record_of
 from kafka_bridge.settings import BridgeSettings
 from kafka_bridge.telemetry import DEAD, IN_FLIGHT, LAG_SECONDS, RECORDS
 from kafka_bridge.topics import ensure_topics
-from services.chassis import clock
-from services.chassis.queues import bridge_queue, dead_queue, event_exchange, intake_queue, make
-from services.chassis.registry import ANALYTICS_CONSUMER, AUDIT, BRIDGE, GATEWAY, PORT_OFFSETS
-from services.chassis.wire import BROKER_ERRORS, connect
+from services.chassis.common import clock
+from services.chassis.messaging.queues import bridge_queue, dead_queue, event_exchange, intake_queue, make
+from services.chassis.messaging.transport import BROKER_ERRORS, connect
+from services.chassis.runtime.registry import ANALYTICS_CONSUMER, AUDIT, BRIDGE, GATEWAY, PORT_OFFSETS
 
 SOURCES = tuple(name for name in PORT_OFFSETS if name not in (ANALYTICS_CONSUMER, AUDIT, BRIDGE, GATEWAY))
 """Whose events go to Kafka: everybody's but the audit trail's, which says who came from where."""

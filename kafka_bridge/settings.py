@@ -2,8 +2,8 @@
 
 from pydantic import Field
 
-from services.chassis.registry import BRIDGE
-from services.chassis.settings import Settings
+from services.chassis.runtime.registry import BRIDGE
+from services.chassis.runtime.settings import Settings
 
 
 class BridgeSettings(Settings):

@@ -8,9 +8,9 @@ from typing import Any, Final
 
 from pydantic import SecretStr
 
-from services.chassis.client import RpcClient
-from services.chassis.errors import Conflict
-from services.chassis.settings import Settings, load
+from services.chassis.common.errors import Conflict
+from services.chassis.messaging.rpc_client import RpcClient
+from services.chassis.runtime.settings import Settings, load
 from ultramarket.instance import ADMIN_EMAIL, Instance
 
 ADMINISTRATOR: Final = {"roles": ["ADMIN"], "first_name": "Ada", "last_name": "Administrator"}

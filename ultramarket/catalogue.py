@@ -1,4 +1,4 @@
-"""Turn files of products into rows of the public import (`schemas.importing.ImportRow`): pure functions.
+"""Turn files of products into rows of the public import (`schemas.api.product_import.ImportRow`): pure functions.
 
 Two shapes of a row are understood: an import row as it is, and a row of the demo catalogue (DummyJSON).
 """

@@ -13,8 +13,8 @@ from typing import Any, Final
 from pydantic import ValidationError
 from pydantic_settings.exceptions import SettingsError
 
-from services.chassis.registry import BRIDGE, GATEWAY, SERVICES
-from services.chassis.settings import Settings
+from services.chassis.runtime.registry import BRIDGE, GATEWAY, SERVICES
+from services.chassis.runtime.settings import Settings
 from ultramarket.doctor import Finding, bad, good
 from ultramarket.instance import ROOT, Instance
 from ultramarket.servers import SERVERS

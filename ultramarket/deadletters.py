@@ -8,9 +8,9 @@ from typing import Any
 import amqp
 import orjson
 
-from services.chassis.queues import dead_queue, intake_queue
-from services.chassis.registry import BRIDGE, SERVICES
-from services.chassis.wire import connect
+from services.chassis.messaging.queues import dead_queue, intake_queue
+from services.chassis.messaging.transport import connect
+from services.chassis.runtime.registry import BRIDGE, SERVICES
 from ultramarket.instance import Instance
 
 

@@ -113,7 +113,7 @@ def _processes(instance: Instance) -> Iterator[Finding]:
 
 
 def _migrations(instance: Instance) -> Iterator[Finding]:
-    done = run_module(instance, "services.migrate", "--check")
+    done = run_module(instance, "services.chassis.migrations", "--check")
     if done.returncode:
         lines = (done.stdout + done.stderr).strip().splitlines() or ["it says nothing"]
         yield bad("migrations", lines[-1], f"`{_command(instance, 'up')}` applies them")

@@ -7,7 +7,7 @@ from typing import Final
 
 import psutil
 
-from services.chassis.registry import PORT_OFFSETS
+from services.chassis.runtime.registry import PORT_OFFSETS
 
 DEV_BASE: Final = 3000
 BLOCK: Final = 100

@@ -5,7 +5,14 @@ import sys
 from dataclasses import dataclass, field
 from typing import Final, Literal
 
-from services.chassis.registry import ANALYTICS_CONSUMER, BRIDGE, GATEWAY, MONGO_SERVICES, POSTGRES_SERVICES, SERVICES
+from services.chassis.runtime.registry import (
+    ANALYTICS_CONSUMER,
+    BRIDGE,
+    GATEWAY,
+    MONGO_SERVICES,
+    POSTGRES_SERVICES,
+    SERVICES,
+)
 from ultramarket.instance import ROOT, Instance
 
 SERVICE_NAMES: Final = (*SERVICES, ANALYTICS_CONSUMER, BRIDGE, GATEWAY)
@@ -78,7 +85,7 @@ def _module(name: str, measured: bool) -> list[str]:
         return ["ultramarket.measured", "gateway_flask"] if measured else ["gateway_flask"]
     if name == ANALYTICS_CONSUMER:
         return ["services.analytics.consumer"]
-    return ["kafka_bridge"] if name == BRIDGE else ["services.run", name]
+    return ["kafka_bridge"] if name == BRIDGE else ["services.chassis.runtime", name]
 
 
 def needs(name: str) -> set[str]:

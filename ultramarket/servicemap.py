@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
-from services.chassis.registry import BRIDGE, GATEWAY, MONGO_SERVICES, POSTGRES_SERVICES, SERVICES, port_of
+from services.chassis.runtime.registry import BRIDGE, GATEWAY, MONGO_SERVICES, POSTGRES_SERVICES, SERVICES, port_of
 from ultramarket.arrows import two_columns
 from ultramarket.instance import ROOT
 
@@ -83,10 +83,10 @@ def write() -> list[Path]:
 
 def _room(name: str, routes: tuple[str, ...]) -> Room:
     from schemas.events.audit import ActionRecorded
-    from schemas.export import every_event
+    from schemas.tools.export import every_event
 
     warnings.filterwarnings("ignore", message=r"\s*Eventlet is deprecated")
-    from services.chassis.runner import service_class
+    from services.chassis.runtime.runner import service_class
 
     service = service_class(name)
     module = inspect.getmodule(service)
@@ -136,7 +136,7 @@ def _gateways_calls() -> list[str]:
 
 def _routes() -> dict[str, tuple[str, ...]]:
     """The routes of each service: those whose handler asks it first."""
-    from gateway_flask.api import ENDPOINTS
+    from gateway_flask.openapi.endpoints import ENDPOINTS
 
     importlib.import_module("gateway_flask.routes")
     by_service: dict[str, list[str]] = {}

@@ -165,7 +165,7 @@ def _check_ports(instance: Instance, supervisor: Supervisor) -> None:
 
 def migrate(instance: Instance) -> None:
     """Bring every store to the newest schema. Raises `CannotStart`."""
-    done = run_module(instance, "services.migrate")
+    done = run_module(instance, "services.chassis.migrations")
     if done.returncode:
         raise CannotStart(f"the migrations failed:\n{done.stdout[-3000:]}{done.stderr[-3000:]}")
 

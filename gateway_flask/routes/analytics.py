@@ -5,17 +5,17 @@ from typing import Any
 from flask import Response
 from pydantic import BaseModel
 
-from gateway_flask import streams
-from gateway_flask.api import Api
-from gateway_flask.envelope import listing, ok
-from gateway_flask.identity import Who
+from gateway_flask.http import event_streams
+from gateway_flask.http.envelope import listing, ok
+from gateway_flask.middleware.authentication import Who
+from gateway_flask.middleware.request_context import caller
+from gateway_flask.openapi.endpoints import Api
 from gateway_flask.routes.paths import IdPath
-from gateway_flask.rpc import call
-from gateway_flask.visit import caller
-from schemas.analytics import CohortQuery, CurrencyQuery, PeriodQuery, SalesQuery, TopQuery
-from schemas.figures import Cohorts, Customers, Delivery, Payments, Sales, StockFigures, TopProduct
-from schemas.reports import Report, ReportQuery, ReportRequest, ReportResult
-from schemas.visits import AbandonedCarts, FlagFigures, Funnel, Live, SearchFigures
+from gateway_flask.rpc.calls import call
+from schemas.api.analytics import CohortQuery, CurrencyQuery, PeriodQuery, SalesQuery, TopQuery
+from schemas.api.reports import Report, ReportQuery, ReportRequest, ReportResult
+from schemas.api.sales_figures import Cohorts, Customers, Delivery, Payments, Sales, StockFigures, TopProduct
+from schemas.api.visit_figures import AbandonedCarts, FlagFigures, Funnel, Live, SearchFigures
 
 api = Api("analytics", "Analytics", "What was sold, seen, looked for and left behind; reports.", "/analytics")
 
@@ -108,8 +108,8 @@ def analytics_live() -> Response:
     A vendor sees orders and revenue of the own lines, and the visits that looked at the own products.
     """
     who = caller()
-    if streams.wanted():
-        return streams.streams().open("live", lambda: call("analytics", "live", **who))
+    if event_streams.wanted():
+        return event_streams.streams().open("live", lambda: call("analytics", "live", **who))
     return ok(call("analytics", "live", **who), "Live")
 
 

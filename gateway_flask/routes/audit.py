@@ -8,12 +8,12 @@ from typing import Any
 import orjson
 from flask import Response
 
-from gateway_flask import streams
-from gateway_flask.api import Api
-from gateway_flask.envelope import listing, ok
-from gateway_flask.identity import Who
-from gateway_flask.rpc import call
-from schemas.audit import AuditEntry, AuditExport, AuditQuery, AuditVerdict
+from gateway_flask.http import event_streams
+from gateway_flask.http.envelope import listing, ok
+from gateway_flask.middleware.authentication import Who
+from gateway_flask.openapi.endpoints import Api
+from gateway_flask.rpc.calls import call
+from schemas.api.audit import AuditEntry, AuditExport, AuditQuery, AuditVerdict
 
 api = Api("audit", "Audit", "Who did what, when and from where; append-only and chained by hashes.", "/audit")
 
@@ -39,7 +39,9 @@ def export_audit(query: AuditExport) -> Response:
     asked = query.model_dump(mode="json", by_alias=True, exclude_none=True, exclude={"format"})
     kind, line = ("text/csv", _csv) if query.format == "csv" else ("application/x-ndjson", _json)
     head = ",".join(COLUMNS).encode() + b"\r\n" if query.format == "csv" else b""
-    return streams.streams().download(_lines(asked, head, line), f"{kind}; charset=utf-8", f"audit.{query.format}")
+    return event_streams.streams().download(
+        _lines(asked, head, line), f"{kind}; charset=utf-8", f"audit.{query.format}"
+    )
 
 
 @api.get("/verify", reply=AuditVerdict, who=Who.ADMIN)

@@ -5,13 +5,13 @@ from typing import Any
 import structlog
 from flask import Response, request
 
-from gateway_flask import tracking
-from gateway_flask.api import Api
-from gateway_flask.envelope import ok
-from gateway_flask.identity import Who
-from gateway_flask.rpc import call
-from gateway_flask.visit import cart_id, idempotency, user_id, visit
-from schemas.auth import (
+from gateway_flask.http.envelope import ok
+from gateway_flask.middleware.authentication import Who
+from gateway_flask.middleware.request_context import cart_id, current_request, idempotency, user_id
+from gateway_flask.openapi.endpoints import Api
+from gateway_flask.rpc.calls import call
+from gateway_flask.tracking import producer
+from schemas.api.auth import (
     ChangePasswordRequest,
     ForgotRequest,
     LoginRequest,
@@ -24,7 +24,7 @@ from schemas.auth import (
     User,
     VerifyRequest,
 )
-from services.chassis.errors import DomainError
+from services.chassis.common.errors import DomainError
 
 log = structlog.get_logger()
 
@@ -70,7 +70,7 @@ def refresh(body: RefreshRequest) -> Response:
 @api.post("/logout", reply=None, who=Who.SIGNED_IN)
 def logout(body: LogoutRequest) -> Response:
     """End this session: the one of the refresh token sent, else the one of the access token."""
-    which = body.model_dump(exclude_none=True) or {"session_id": visit().session_id}
+    which = body.model_dump(exclude_none=True) or {"session_id": current_request().session_id}
     call("auth", "logout", **which)
     return ok(None, "Signed out")
 
@@ -112,7 +112,7 @@ def reset_password(body: ResetRequest) -> Response:
 @api.post("/password/change", reply=None, who=Who.SIGNED_IN, limit="sign_in")
 def change_password(body: ChangePasswordRequest) -> Response:
     """Set another password; all other sessions end."""
-    call("auth", "change_password", **body.model_dump(), user_id=user_id(), session_id=visit().session_id)
+    call("auth", "change_password", **body.model_dump(), user_id=user_id(), session_id=current_request().session_id)
     return ok(None, "Your password is changed")
 
 
@@ -124,7 +124,7 @@ def me() -> Response:
 
 def _take_along(signed_in: dict[str, Any]) -> None:
     """A convenience: that the cart can't be had now keeps nobody from signing in. So for the visit."""
-    tracking.identify_session(signed_in["user"]["id"])
+    producer.identify_session(signed_in["user"]["id"])
     cart = cart_id()
     if cart is None:
         return

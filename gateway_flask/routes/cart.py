@@ -4,13 +4,13 @@ from typing import Any
 
 from flask import Response
 
-from gateway_flask.api import Api
-from gateway_flask.envelope import ok
-from gateway_flask.identity import Who
+from gateway_flask.http.envelope import ok
+from gateway_flask.middleware.authentication import Who
+from gateway_flask.middleware.request_context import cart_id, current_request
+from gateway_flask.openapi.endpoints import Api
 from gateway_flask.routes.paths import SkuPath
-from gateway_flask.rpc import call
-from gateway_flask.visit import cart_id, visit
-from schemas.cart import AddItem, Cart, SetQuantity
+from gateway_flask.rpc.calls import call
+from schemas.api.cart import AddItem, Cart, SetQuantity
 
 api = Api("cart", "Cart", "Carts of guests (header `X-Cart-Id`) and of customers.", "/cart")
 
@@ -49,11 +49,11 @@ def clear_cart() -> Response:
 
 def whose() -> dict[str, Any]:
     """Whose cart: who is signed in has just their own."""
-    if user := visit().caller.user_id:
+    if user := current_request().caller.user_id:
         return {"cart_id": None, "user_id": user}
     return {"cart_id": cart_id(), "user_id": None}
 
 
 def _reply(cart: dict[str, Any], message: str, status: int = 200) -> Response:
-    headers = {"X-Cart-Id": cart["id"]} if cart.get("id") and visit().caller.user_id is None else None
+    headers = {"X-Cart-Id": cart["id"]} if cart.get("id") and current_request().caller.user_id is None else None
     return ok(cart, message, status, headers)

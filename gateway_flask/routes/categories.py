@@ -2,13 +2,13 @@
 
 from flask import Response
 
-from gateway_flask.api import Api
-from gateway_flask.envelope import ok
-from gateway_flask.identity import Who
+from gateway_flask.http.envelope import ok
+from gateway_flask.middleware.authentication import Who
+from gateway_flask.middleware.request_context import caller
+from gateway_flask.openapi.endpoints import Api
 from gateway_flask.routes.paths import SlugPath
-from gateway_flask.rpc import call
-from gateway_flask.visit import caller
-from schemas.categories import Category, CategoryNode, CategoryWrite
+from gateway_flask.rpc.calls import call
+from schemas.api.categories import Category, CategoryNode, CategoryWrite
 
 api = Api("categories", "Categories", "The tree that products hang in.", "/categories")
 

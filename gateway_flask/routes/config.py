@@ -2,15 +2,15 @@
 
 from flask import Response, request
 
-from gateway_flask import etag
-from gateway_flask.api import Api
-from gateway_flask.envelope import ok
-from gateway_flask.exposures import expose
-from gateway_flask.identity import Who
+from gateway_flask.http import etag
+from gateway_flask.http.envelope import ok
+from gateway_flask.middleware.authentication import Who
+from gateway_flask.middleware.request_context import caller, cart_id, current_request
+from gateway_flask.openapi.endpoints import Api
 from gateway_flask.routes.paths import FlagPath, SettingPath
-from gateway_flask.rpc import call
-from gateway_flask.visit import caller, cart_id, visit
-from schemas.config import (
+from gateway_flask.rpc.calls import call
+from gateway_flask.tracking.exposures import expose
+from schemas.api.config import (
     FlagQuery,
     FlagState,
     FlagValues,
@@ -20,8 +20,8 @@ from schemas.config import (
     SettingState,
     SettingWrite,
 )
-from services.chassis.live import config
-from services.chassis.live.rules import Subject
+from services.chassis.dynamic_config import config
+from services.chassis.dynamic_config.flag_rules import Subject
 
 api = Api("config", "Config", "Settings and feature flags that change while everything runs.", "/config")
 
@@ -29,7 +29,7 @@ api = Api("config", "Config", "Settings and feature flags that change while ever
 @api.get("/flags", reply=FlagValues, who=Who.GUEST)
 def get_flags(query: FlagQuery) -> Response:
     """Every flag's value for whoever asks. A guest's rollouts go by `subject`, or by the cart."""
-    who = visit().caller
+    who = current_request().caller
     key = who.user_id or query.subject or cart_id() or request.remote_addr
     vendor = who.user_id if "VENDOR" in who.roles else None
     subject = Subject(key, who.user_id, frozenset(who.roles), query.country, vendor)

@@ -2,12 +2,12 @@
 
 from flask import Response
 
-from gateway_flask import tracking
-from gateway_flask.api import Api
-from gateway_flask.envelope import ok
-from gateway_flask.identity import Who
-from gateway_flask.visit import visit
-from schemas.tracking import Tracked, TrackRequest
+from gateway_flask.http.envelope import ok
+from gateway_flask.middleware.authentication import Who
+from gateway_flask.middleware.request_context import current_request
+from gateway_flask.openapi.endpoints import Api
+from gateway_flask.tracking import producer
+from schemas.api.tracking import Tracked, TrackRequest
 
 api = Api("events", "Events", "What visitors do, for the figures.", "/events")
 
@@ -18,4 +18,4 @@ def track_events(body: TrackRequest) -> Response:
 
     With a token the visit is the customer's. `consent: false`: counted, but nobody's.
     """
-    return ok(tracking.take(body, visit().caller.user_id).model_dump(), "Taken", 202)
+    return ok(producer.take(body, current_request().caller.user_id).model_dump(), "Taken", 202)

@@ -2,14 +2,14 @@
 
 from flask import Response, request
 
-from gateway_flask import filehost
-from gateway_flask.api import Api
-from gateway_flask.envelope import listing, ok
-from gateway_flask.identity import Who
+from gateway_flask.http import file_streaming
+from gateway_flask.http.envelope import listing, ok
+from gateway_flask.middleware.authentication import Who
+from gateway_flask.middleware.request_context import caller
+from gateway_flask.openapi.endpoints import Api
 from gateway_flask.routes.paths import IdPath
-from gateway_flask.rpc import call
-from gateway_flask.visit import caller
-from schemas.files import FileContentQuery, FilesQuery, Link, LinkRequest, StoredFile, Upload
+from gateway_flask.rpc.calls import call
+from schemas.api.files import FileContentQuery, FilesQuery, Link, LinkRequest, StoredFile, Upload
 
 api = Api("files", "Files", "Pictures in three sizes, and documents behind links.", "/files")
 
@@ -21,7 +21,7 @@ def upload_file() -> Response:
     At most 10 MB. What it is is read from its content. Pictures are re-encoded, upright and without metadata.
     """
     body = request.environ["wsgi.input"]  # not Flask's: the limit of other bodies is lower
-    stored = filehost.host().upload(body, request.headers.get("Content-Type", ""), request.content_length)
+    stored = file_streaming.host().upload(body, request.headers.get("Content-Type", ""), request.content_length)
     return ok(stored, "File stored", 201)
 
 
@@ -34,7 +34,7 @@ def list_files(query: FilesQuery) -> Response:
 @api.get("/<string:id>", reply=None, who=Who.GUEST, gives_bytes=True, headers=("If-None-Match", "Range"))
 def get_file(path: IdPath, query: FileContentQuery) -> Response:
     """The content of a file: a public one, an own one, or one whose link one has. Parts of it by `Range`."""
-    return filehost.host().content(path.id, query)
+    return file_streaming.host().content(path.id, query)
 
 
 @api.get("/<string:id>/info", reply=StoredFile, who=Who.GUEST)

@@ -2,14 +2,14 @@
 
 from flask import Response
 
-from gateway_flask.api import Api
-from gateway_flask.envelope import listing, ok
-from gateway_flask.identity import Who
+from gateway_flask.http.envelope import listing, ok
+from gateway_flask.middleware.authentication import Who
+from gateway_flask.middleware.request_context import current_request, idempotency
+from gateway_flask.openapi.endpoints import Api
 from gateway_flask.routes.paths import SkuPath, WarehousePath
-from gateway_flask.rpc import call
-from gateway_flask.visit import idempotency, visit
-from schemas.inventory import AdjustStock, Level, LowLevel, LowStockQuery, Warehouse, WarehouseWrite
-from services.chassis.errors import NotFound
+from gateway_flask.rpc.calls import call
+from schemas.api.inventory import AdjustStock, Level, LowLevel, LowStockQuery, Warehouse, WarehouseWrite
+from services.chassis.common.errors import NotFound
 
 api = Api("inventory", "Inventory", "Stock by SKU and warehouse.", "/inventory")
 
@@ -17,7 +17,7 @@ api = Api("inventory", "Inventory", "Stock by SKU and warehouse.", "/inventory")
 @api.get("/low-stock", reply=LowLevel, many=True, who=Who.VENDOR)
 def low_stock(query: LowStockQuery) -> Response:
     """SKUs that are at or below their threshold, the scarcest first; a vendor's own."""
-    skus = None if _is_admin() else call("products", "vendor_skus", vendor_id=visit().caller.user_id)
+    skus = None if _is_admin() else call("products", "vendor_skus", vendor_id=current_request().caller.user_id)
     return listing(call("inventory", "low_stock", page=query.page, limit=query.limit, skus=skus), "Low stock")
 
 
@@ -57,7 +57,7 @@ def adjust_stock(path: SkuPath, body: AdjustStock) -> Response:
 
 
 def _is_admin() -> bool:
-    return "ADMIN" in visit().caller.roles
+    return "ADMIN" in current_request().caller.roles
 
 
 def _check_own(sku: str) -> None:
@@ -65,5 +65,5 @@ def _check_own(sku: str) -> None:
     if _is_admin():
         return
     known = call("products", "price_skus", skus=[sku])
-    if sku not in known or known[sku]["vendor_id"] != visit().caller.user_id:
+    if sku not in known or known[sku]["vendor_id"] != current_request().caller.user_id:
         raise NotFound(f"There is no stock record of {sku}")

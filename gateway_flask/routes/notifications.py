@@ -4,13 +4,13 @@ from typing import Final
 
 from flask import Response, request
 
-from gateway_flask.api import Api
-from gateway_flask.envelope import listing, ok
-from gateway_flask.identity import Who
+from gateway_flask.http.envelope import listing, ok
+from gateway_flask.middleware.authentication import Who
+from gateway_flask.middleware.request_context import caller, current_request, user_id
+from gateway_flask.openapi.endpoints import Api
 from gateway_flask.routes.paths import KindPath, MessagePath
-from gateway_flask.rpc import call
-from gateway_flask.visit import caller, user_id, visit
-from schemas.notifications import (
+from gateway_flask.rpc.calls import call
+from schemas.api.notifications import (
     Delivery,
     DeliveryQuery,
     DeviceGoneRequest,
@@ -33,8 +33,8 @@ from schemas.notifications import (
     UnsubscribeQuery,
     WaitRequest,
 )
-from services.chassis import ids
-from services.chassis.errors import ValidationFailed
+from services.chassis.common import ids
+from services.chassis.common.errors import ValidationFailed
 
 api = Api("notifications", "Notifications", "What people are told, and how they want to be told.", "/notifications")
 
@@ -127,7 +127,7 @@ def remove_device(body: DeviceGoneRequest) -> Response:
 @api.post("/back-in-stock", reply=None, statuses=(202,), who=Who.GUEST)
 def wait_for_stock(body: WaitRequest) -> Response:
     """Tell me once when this can be ordered again."""
-    who = visit().caller
+    who = current_request().caller
     email = body.email or who.email
     if email is None:
         raise ValidationFailed.of("email", "is needed without an account")

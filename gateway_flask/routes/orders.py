@@ -2,13 +2,13 @@
 
 from flask import Response
 
-from gateway_flask.api import Api
-from gateway_flask.envelope import listing, ok
-from gateway_flask.identity import Who
+from gateway_flask.http.envelope import listing, ok
+from gateway_flask.middleware.authentication import Who
+from gateway_flask.middleware.request_context import caller, cart_id, current_request, idempotency
+from gateway_flask.openapi.endpoints import Api
 from gateway_flask.routes.paths import IdPath
-from gateway_flask.rpc import call
-from gateway_flask.visit import caller, cart_id, idempotency, visit
-from schemas.orders import (
+from gateway_flask.rpc.calls import call
+from schemas.api.orders import (
     CancelRequest,
     Order,
     OrderHistoryEntry,
@@ -17,7 +17,7 @@ from schemas.orders import (
     OrderSummary,
     StatusRequest,
 )
-from services.chassis.errors import ValidationFailed
+from services.chassis.common.errors import ValidationFailed
 
 api = Api("orders", "Orders", "Buying, and what became of it.", "/orders")
 
@@ -29,7 +29,7 @@ PLACE_SECONDS = 8.0
 @api.post("", reply=Order, statuses=(201, 202), who=Who.GUEST, key="must", headers=("X-Cart-Id",))
 def place_order(body: OrderRequest) -> Response:
     """Buy the cart. 202: the outcome isn't known yet, read the order until it has ended."""
-    guest = visit().caller.user_id is None
+    guest = current_request().caller.user_id is None
     if guest and cart_id() is None:
         raise ValidationFailed.of("X-Cart-Id", "is needed to order as a guest")
     if guest and body.email is None:

@@ -4,13 +4,13 @@ from typing import Annotated
 
 from pydantic import Field, StringConstraints
 
+from schemas.api.config import FlagName, SettingKey
+from schemas.api.inventory import WarehouseCode
+from schemas.api.notifications import KindName, MessageId
+from schemas.api.payments import Provider
+from schemas.api.shipping import TrackingNumber
+from schemas.api.taxes import TaxRateId
 from schemas.base import Id, Schema, Sku, Slug
-from schemas.config import FlagName, SettingKey
-from schemas.inventory import WarehouseCode
-from schemas.notifications import KindName, MessageId
-from schemas.payments import Provider
-from schemas.shipping import TrackingNumber
-from schemas.taxes import TaxRateId
 
 
 class IdPath(Schema):

@@ -4,14 +4,14 @@ import base64
 
 from flask import Response, request
 
-from gateway_flask import parse
-from gateway_flask.api import Api
-from gateway_flask.envelope import ok
-from gateway_flask.identity import Who
+from gateway_flask.http import parse
+from gateway_flask.http.envelope import ok
+from gateway_flask.middleware.authentication import Who
+from gateway_flask.middleware.request_context import caller, idempotency
+from gateway_flask.openapi.endpoints import Api
 from gateway_flask.routes.paths import IdPath, ProviderPath
-from gateway_flask.rpc import call
-from gateway_flask.visit import caller, idempotency
-from schemas.payments import CaptureRequest, Payment, RefundRequest, WebhookReply
+from gateway_flask.rpc.calls import call
+from schemas.api.payments import CaptureRequest, Payment, RefundRequest, WebhookReply
 
 api = Api("payments", "Payments", "Payments, captures and refunds.")
 

@@ -4,17 +4,17 @@ from typing import Any
 
 from flask import Response
 
-from gateway_flask import etag
-from gateway_flask.api import Api
-from gateway_flask.envelope import listing, ok
-from gateway_flask.identity import Who
+from gateway_flask.http import etag
+from gateway_flask.http.envelope import listing, ok
+from gateway_flask.middleware.authentication import Who
+from gateway_flask.middleware.request_context import caller, cart_id, current_request, idempotency
+from gateway_flask.openapi.endpoints import Api
 from gateway_flask.routes.paths import ProductPath
-from gateway_flask.rpc import call
-from gateway_flask.visit import caller, cart_id, idempotency, visit
-from schemas.importing import ImportProducts, ImportReport
-from schemas.products import ListItem, ProductDetail, ProductPatch, ProductQuery, ProductWrite, RelatedQuery
-from services.chassis.live import config
-from services.chassis.live.rules import Subject
+from gateway_flask.rpc.calls import call
+from schemas.api.product_import import ImportProducts, ImportReport
+from schemas.api.products import ListItem, ProductDetail, ProductPatch, ProductQuery, ProductWrite, RelatedQuery
+from services.chassis.dynamic_config import config
+from services.chassis.dynamic_config.flag_rules import Subject
 
 api = Api("products", "Products", "The catalogue: products, their variants, and bulk import.", "/products")
 
@@ -25,7 +25,7 @@ def list_products(query: ProductQuery) -> Response:
 
     With `status`: an administrator's look at all of that status, a vendor's at their own.
     """
-    filters, roles = query.model_dump(exclude_defaults=True), visit().caller.roles
+    filters, roles = query.model_dump(exclude_defaults=True), current_request().caller.roles
     if query.status is not None and ("ADMIN" in roles or "VENDOR" in roles):
         return listing(call("products", "list_managed_products", query=filters, caller=caller()), "Products")
     return listing(call("products", "list_products", **filters), "Products")
@@ -57,7 +57,7 @@ def get_product(path: ProductPath) -> Response:
 @api.get("/<string:id>/related", reply=ListItem, many=True, who=Who.GUEST)
 def related_products(path: ProductPath, query: RelatedQuery) -> Response:
     """Products that go with this one, the best first; none while recommendations are switched off."""
-    who = visit().caller
+    who = current_request().caller
     if not config.enabled("recommendations", Subject(who.user_id or cart_id(), who.user_id, frozenset(who.roles))):
         return ok([], "Related products")
     return ok(call("products", "related_products", id_or_slug=path.id, limit=query.limit), "Related products")

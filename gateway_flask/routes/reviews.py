@@ -4,13 +4,13 @@ from typing import Any
 
 from flask import Response
 
-from gateway_flask.api import Api
-from gateway_flask.envelope import listing, ok
-from gateway_flask.identity import Who
+from gateway_flask.http.envelope import listing, ok
+from gateway_flask.middleware.authentication import Who
+from gateway_flask.middleware.request_context import caller, current_request, idempotency
+from gateway_flask.openapi.endpoints import Api
 from gateway_flask.routes.paths import IdPath, ProductPath
-from gateway_flask.rpc import call
-from gateway_flask.visit import caller, idempotency, visit
-from schemas.reviews import (
+from gateway_flask.rpc.calls import call
+from schemas.api.reviews import (
     ImportReviews,
     Moderation,
     ReplyWrite,
@@ -43,7 +43,7 @@ def submit_review(path: ProductPath, body: ReviewWrite) -> Response:
         "submit",
         product=path.id,
         review=body.model_dump(),
-        author=visit().name,
+        author=current_request().name,
         caller=caller(),
         idempotency=idempotency(),
     )

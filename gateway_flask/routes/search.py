@@ -4,14 +4,14 @@ import time
 
 from flask import Response, current_app
 
-from gateway_flask import envelope
-from gateway_flask.api import Api
-from gateway_flask.envelope import found, ok
-from gateway_flask.identity import Who
-from gateway_flask.rpc import call
-from gateway_flask.tracking import track
-from gateway_flask.visit import caller
-from schemas.search import (
+from gateway_flask.http import envelope
+from gateway_flask.http.envelope import found, ok
+from gateway_flask.middleware.authentication import Who
+from gateway_flask.middleware.request_context import caller
+from gateway_flask.openapi.endpoints import Api
+from gateway_flask.rpc.calls import call
+from gateway_flask.tracking.producer import track
+from schemas.api.search import (
     LONGEST_BEGINNING,
     Preview,
     PreviewRequest,
@@ -22,7 +22,7 @@ from schemas.search import (
     TuningReply,
     TuningWrite,
 )
-from services.chassis.live import config
+from services.chassis.dynamic_config import config
 
 KILL_SWITCH = "search_engine"
 

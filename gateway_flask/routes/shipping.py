@@ -4,14 +4,14 @@ from typing import Any
 
 from flask import Response
 
-from gateway_flask.api import Api
-from gateway_flask.envelope import ok
-from gateway_flask.identity import Who
+from gateway_flask.http.envelope import ok
+from gateway_flask.middleware.authentication import Who
+from gateway_flask.middleware.request_context import caller, current_request, idempotency
+from gateway_flask.openapi.endpoints import Api
 from gateway_flask.routes.cart import whose
 from gateway_flask.routes.paths import IdPath, NumberPath
-from gateway_flask.rpc import call
-from gateway_flask.visit import caller, idempotency, visit
-from schemas.shipping import (
+from gateway_flask.rpc.calls import call
+from schemas.api.shipping import (
     Rate,
     RatesRequest,
     Shipment,
@@ -28,7 +28,7 @@ api = Api("shipping", "Shipping", "Rates, shipments and tracking.")
 def shipping_rates(body: RatesRequest) -> Response:
     """What it costs to send a cart there, by each method that goes there: the own one, or the guest's `cart_id`."""
     address = body.address.model_dump()
-    others = body.cart_id is not None and body.cart_id != visit().caller.user_id
+    others = body.cart_id is not None and body.cart_id != current_request().caller.user_id
     cart: dict[str, Any] = {"cart_id": body.cart_id, "user_id": None} if others else whose()
     goods = call("cart", "checkout_view", **cart, country=address["country"], region=address["region"])
     parcel = {key: goods[key] for key in ("subtotal", "weight_g", "currency")}

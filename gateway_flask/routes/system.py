@@ -3,9 +3,9 @@
 from flask import Flask, Response
 from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
 
-from gateway_flask import readiness
-from gateway_flask.envelope import reply
-from gateway_flask.rpc import call
+from gateway_flask.http.envelope import reply
+from gateway_flask.rpc import readiness
+from gateway_flask.rpc.calls import call
 
 
 def live() -> Response:

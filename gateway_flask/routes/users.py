@@ -2,13 +2,13 @@
 
 from flask import Response
 
-from gateway_flask.api import Api
-from gateway_flask.envelope import ok
-from gateway_flask.identity import Who
+from gateway_flask.http.envelope import ok
+from gateway_flask.middleware.authentication import Who
+from gateway_flask.middleware.request_context import user_id
+from gateway_flask.openapi.endpoints import Api
 from gateway_flask.routes.paths import IdPath
-from gateway_flask.rpc import call
-from gateway_flask.visit import user_id
-from schemas.users import AddressEntry, AddressRequest, Profile, ProfileRequest
+from gateway_flask.rpc.calls import call
+from schemas.api.users import AddressEntry, AddressRequest, Profile, ProfileRequest
 
 api = Api("users", "Users", "Profile and address book.", "/users")
 

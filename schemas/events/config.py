@@ -14,7 +14,7 @@ class SettingChanged(Event, source="config", subject="key"):
 
 
 class FlagChanged(Event, source="config", subject="name"):
-    """A feature flag is another one (`schemas.config.FlagWrite`)."""
+    """A feature flag is another one (`schemas.api.config.FlagWrite`)."""
 
     name: str
     flag: dict[str, Any]

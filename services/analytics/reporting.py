@@ -5,15 +5,15 @@ from typing import Any
 
 import structlog
 
+from schemas.api.reports import ReportFilters, ReportRequest
 from schemas.base import Caller
-from schemas.reports import ReportFilters, ReportRequest
 from services.analytics.book.lines import report_rows
 from services.analytics.domain import reports
 from services.analytics.store import AnalyticsStore
-from services.chassis import ids
-from services.chassis.clock import rfc3339
-from services.chassis.errors import Forbidden, ValidationFailed
-from services.chassis.paging import Paging
+from services.chassis.common import ids
+from services.chassis.common.clock import rfc3339
+from services.chassis.common.errors import Forbidden, ValidationFailed
+from services.chassis.common.paging import Paging
 
 Document = dict[str, Any]
 log = structlog.get_logger()

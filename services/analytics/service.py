@@ -3,21 +3,21 @@
 from datetime import timedelta
 from typing import Any, Final
 
-from schemas.analytics import CohortQuery, CurrencyQuery, PeriodQuery, SalesQuery, TopQuery
+from schemas.api.analytics import CohortQuery, CurrencyQuery, PeriodQuery, SalesQuery, TopQuery
+from schemas.api.reports import ReportQuery, ReportRequest
 from schemas.base import Caller, Id
-from schemas.reports import ReportQuery, ReportRequest
 from services.analytics import reporting
 from services.analytics.answers import buyers, live, operations, sales, visits
 from services.analytics.answers.view import View
 from services.analytics.settings import AnalyticsSettings
 from services.analytics.store import AnalyticsStore
-from services.chassis import clock
-from services.chassis.errors import Forbidden
-from services.chassis.paging import Paging
-from services.chassis.rpc import rpc
-from services.chassis.service import Configured, Service
+from services.chassis.common import clock
+from services.chassis.common.errors import Forbidden
+from services.chassis.common.paging import Paging
+from services.chassis.messaging.rpc import rpc
+from services.chassis.runtime.service import Configured, Service
+from services.chassis.runtime.timers import every
 from services.chassis.stores.mongo import Mongo
-from services.chassis.timers import every
 
 Document = dict[str, Any]
 RECENT_DAYS: Final = 30
@@ -34,7 +34,7 @@ class AnalyticsService(Service):
 
     @rpc
     def sales(self, query: SalesQuery, caller: Caller) -> Document:
-        """Totals, the period before, a series, and groups: see `schemas.analytics.Sales`."""
+        """Totals, the period before, a series, and groups: see `schemas.api.analytics.Sales`."""
         vendor = _scope(caller)
         if vendor and query.group_by == "customer":
             raise Forbidden("Customers are the shop's")
@@ -128,7 +128,7 @@ class AnalyticsService(Service):
 
     @rpc
     def report_result(self, report_id: Id, caller: Caller) -> Document:
-        """The last result: `{format, csv?}` and the fields of `schemas.analytics.ReportResult`."""
+        """The last result: `{format, csv?}` and the fields of `schemas.api.analytics.ReportResult`."""
         report = self.store.reports.get(report_id, reporting.owner(caller))
         return reporting.result(self.store, report)
 

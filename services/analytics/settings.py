@@ -4,7 +4,7 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from pydantic import Field, field_validator
 
-from services.chassis.settings import Settings
+from services.chassis.runtime.settings import Settings
 
 
 class AnalyticsSettings(Settings):

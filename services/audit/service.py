@@ -6,7 +6,7 @@ from typing import Annotated, Any, Final
 import structlog
 from pydantic import Field
 
-from schemas.audit import AuditFilter, AuditQuery
+from schemas.api.audit import AuditFilter, AuditQuery
 from schemas.events.audit import ActionRecorded
 from schemas.events.base import Event
 from schemas.events.orders import (
@@ -19,14 +19,15 @@ from schemas.events.orders import (
 from services.audit.domain import body_of, order_step
 from services.audit.settings import AuditSettings
 from services.audit.store import AuditStore
-from services.chassis import audit, clock
-from services.chassis.batches import on_batch
-from services.chassis.envelopes import envelope
-from services.chassis.events import on_event
-from services.chassis.rpc import rpc
-from services.chassis.service import Configured, Service
+from services.chassis.common import clock
+from services.chassis.messaging.batches import on_batch
+from services.chassis.messaging.envelopes import envelope
+from services.chassis.messaging.events import on_event
+from services.chassis.messaging.rpc import rpc
+from services.chassis.observability import audit_records
+from services.chassis.runtime.service import Configured, Service
+from services.chassis.runtime.timers import every
 from services.chassis.stores.postgres import Postgres
-from services.chassis.timers import every
 
 TOLD_OF_ORDERS: Final = {"number", "reason", "note", "carrier", "tracking_number"}
 
@@ -70,7 +71,7 @@ class AuditService(Service):
         """
         if after == 0:
             asked = query.model_dump(mode="json", by_alias=True, exclude_none=True)
-            record = audit.record("audit.export", ("audit", "entries"), None, asked)
+            record = audit_records.record("audit.export", ("audit", "entries"), None, asked)
             told = ActionRecorded.from_envelope(envelope(record))
             self.store.append([(told.meta.id, body_of(told.meta, told))])
         return list(self.store.after(query, after, limit))

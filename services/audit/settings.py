@@ -2,7 +2,7 @@
 
 from pydantic import Field, SecretStr
 
-from services.chassis.settings import Settings
+from services.chassis.runtime.settings import Settings
 
 
 class AuditSettings(Settings):

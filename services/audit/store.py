@@ -6,10 +6,10 @@ from typing import Any, ClassVar, Final
 import eventlet
 from sqlalchemy import Select, func, insert, select, text
 
-from schemas.audit import AuditFilter, AuditQuery
+from schemas.api.audit import AuditFilter, AuditQuery
 from services.audit.domain import GENESIS, Checkpoint, Verdict, Verifier, chained, shown, sign
 from services.audit.models import ROLE, checkpoints, entries
-from services.chassis.paging import Paging, page
+from services.chassis.common.paging import Paging, page
 from services.chassis.stores.postgres import PostgresStore, Session
 
 _LOCK: Final = text("select pg_advisory_xact_lock(hashtext(current_schema() || '.entries'))")

@@ -19,7 +19,7 @@ from services.auth.domain import normalised
 from services.auth.models import accounts, reset_wishes, sessions
 from services.auth.models import tickets as ticket_table
 from services.auth.store import AccountStore, as_user
-from services.chassis.errors import Conflict, InvalidState, NotFound, RateLimited, ValidationFailed
+from services.chassis.common.errors import Conflict, InvalidState, NotFound, RateLimited, ValidationFailed
 from services.chassis.stores.postgres import Session
 
 AT_ONCE: Final = 100

@@ -4,7 +4,7 @@ from typing import Any
 
 from nameko.extensions import DependencyProvider
 
-from schemas.auth import (
+from schemas.api.auth import (
     ChangePassword,
     CreateUser,
     ForgotRequest,
@@ -22,14 +22,15 @@ from services.auth.passwords import Passwords
 from services.auth.recovery import RecoveryStore
 from services.auth.settings import AuthSettings
 from services.auth.tokens import Signer
-from services.chassis import audit, clock
-from services.chassis.errors import InvalidCredentials, Unauthenticated, ValidationFailed
-from services.chassis.events import on_event
-from services.chassis.rpc import rpc
-from services.chassis.service import Configured, Service
-from services.chassis.settings import load
+from services.chassis.common import clock
+from services.chassis.common.errors import InvalidCredentials, Unauthenticated, ValidationFailed
+from services.chassis.messaging.events import on_event
+from services.chassis.messaging.rpc import rpc
+from services.chassis.observability import audit_records
+from services.chassis.runtime.service import Configured, Service
+from services.chassis.runtime.settings import load
+from services.chassis.runtime.timers import every
 from services.chassis.stores.postgres import Postgres
-from services.chassis.timers import every
 
 
 class Signing(DependencyProvider):
@@ -160,7 +161,7 @@ class AuthService(Service):
         fresh = tokens.new_refresh_token()
         expires_at = clock.now() + self.settings.refresh_token_lifetime
         digest = tokens.digest(fresh)
-        with audit.done_by(user["id"], user["email"], user["roles"]):
+        with audit_records.done_by(user["id"], user["email"], user["roles"]):
             session_id = self.store.open_session(user["id"], digest, expires_at, user_agent, address, hashed)
         return {"user": user} | self._pair(user, session_id, fresh)
 

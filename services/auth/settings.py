@@ -5,7 +5,7 @@ from pathlib import Path
 
 from pydantic import Field, SecretStr
 
-from services.chassis.settings import Settings
+from services.chassis.runtime.settings import Settings
 
 
 class AuthSettings(Settings):

@@ -17,9 +17,9 @@ from schemas.events.auth import (
 from services.auth import tickets
 from services.auth.domain import RefreshToken, Verdict, judge, normalised
 from services.auth.models import accounts, refresh_tokens, sessions
-from services.chassis import clock
-from services.chassis.errors import Conflict, InvalidCredentials, NotFound, Unauthenticated
-from services.chassis.ids import new_id
+from services.chassis.common import clock
+from services.chassis.common.errors import Conflict, InvalidCredentials, NotFound, Unauthenticated
+from services.chassis.common.ids import new_id
 from services.chassis.stores.postgres import PostgresStore, Session
 
 

@@ -7,10 +7,10 @@ from typing import Final, Literal
 
 from sqlalchemy import delete, func, insert, select, update
 
+from schemas.signed.mail_links import one_time_token
 from services.auth.models import tickets
 from services.auth.tokens import digest
 from services.chassis.stores.postgres import Session
-from services.chassis.tickets import ticket
 
 Purpose = Literal["verify", "reset"]
 LIFETIMES: Final[dict[Purpose, timedelta]] = {"verify": timedelta(hours=24), "reset": timedelta(hours=1)}
@@ -26,7 +26,7 @@ def issue(session: Session, purpose: Purpose, user_ids: Iterable[str], secret: b
     if names:
         rows = [
             {
-                "digest": digest(ticket(name, secret)),
+                "digest": digest(one_time_token(name, secret)),
                 "user_id": user_id,
                 "purpose": purpose,
                 "expires_at": now + LIFETIMES[purpose],

@@ -12,7 +12,7 @@ import jwt
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat, load_pem_private_key
 
-from services.chassis.ids import new_id
+from services.chassis.common.ids import new_id
 
 ALGORITHM = "EdDSA"
 

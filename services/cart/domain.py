@@ -4,14 +4,14 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from schemas.api.cart import MAX_LINES, MAX_QUANTITY
 from schemas.base import MAX_AMOUNT
-from schemas.cart import MAX_LINES, MAX_QUANTITY
-from services.chassis import money
-from services.chassis.errors import DomainError, NotFound, OutOfStock, ValidationFailed
-from services.chassis.ids import is_id
+from services.chassis.common import money
+from services.chassis.common.errors import DomainError, NotFound, OutOfStock, ValidationFailed
+from services.chassis.common.ids import is_id
 
 Priced = Mapping[str, Mapping[str, Any]]
-"""What products says of each SKU (`schemas.products.PricedSku`); one that is not sold any more is missing."""
+"""What products says of each SKU (`schemas.api.products.PricedSku`); one that is not sold any more is missing."""
 
 MOST_MONEY = MAX_AMOUNT // 10
 """Minor units: shipping and taxes come on top, and the total is to stay an amount that we take."""
@@ -77,7 +77,7 @@ def refusal(reason: str, fact: Mapping[str, Any], quantity: int, limit: str) -> 
 
 
 def view(cart: Cart | None, priced: Priced, currency: str) -> dict[str, Any]:
-    """The cart as its owner sees it (`schemas.cart.Cart`); `currency` is that of an empty one.
+    """The cart as its owner sees it (`schemas.api.cart.Cart`); `currency` is that of an empty one.
 
     What can't be bought any more is shown, but not counted into the totals.
     """
@@ -98,7 +98,7 @@ def view(cart: Cart | None, priced: Priced, currency: str) -> dict[str, Any]:
 
 
 def checkout(cart: Cart | None, priced: Priced, currency: str) -> dict[str, Any]:
-    """The cart as an order takes it over (`schemas.cart.CheckoutView`)."""
+    """The cart as an order takes it over (`schemas.api.cart.CheckoutView`)."""
     currency = (cart and cart.currency) or currency
     lines, unavailable = [], []
     for line in cart.lines if cart else ():

@@ -4,19 +4,19 @@ from typing import Annotated, Any
 
 from pydantic import Field
 
+from schemas.api.cart import MAX_LINES, CartId
+from schemas.api.inventory import StockLine
 from schemas.base import Country, Id, Quantity, Sku
-from schemas.cart import MAX_LINES, CartId
 from schemas.events.orders import OrderConfirmed
-from schemas.inventory import StockLine
 from services.cart.domain import Cart, check_size, checkout, is_guest, sold, view
 from services.cart.settings import CartSettings
 from services.cart.store import CartStore, new_cart_id
-from services.chassis import clock
-from services.chassis.errors import NotFound
-from services.chassis.events import on_event
-from services.chassis.rpc import Remote, rpc
-from services.chassis.service import Service
-from services.chassis.settings import load
+from services.chassis.common import clock
+from services.chassis.common.errors import NotFound
+from services.chassis.messaging.events import on_event
+from services.chassis.messaging.rpc import Remote, rpc
+from services.chassis.runtime.service import Service
+from services.chassis.runtime.settings import load
 from services.chassis.stores.redis import Redis
 
 SETTINGS = load(CartSettings)

@@ -14,9 +14,9 @@ from typing import Any, Literal
 
 import redis
 
-from schemas.cart import MAX_LINES, MAX_QUANTITY
+from schemas.api.cart import MAX_LINES, MAX_QUANTITY
 from services.cart.domain import Cart, Line, is_guest, refusal, snapshot
-from services.chassis.clock import rfc3339
+from services.chassis.common.clock import rfc3339
 from services.chassis.stores.redis import RedisStore
 
 REMEMBER = timedelta(days=30)

@@ -8,7 +8,7 @@ from typing import TypeVar
 from sqlalchemy import create_engine, text
 
 from services.chassis.migrations import steps
-from services.chassis.settings import Settings
+from services.chassis.runtime.settings import Settings
 from services.chassis.stores import elastic, mongo, postgres, redis
 
 P = TypeVar("P", bound=postgres.PostgresStore)

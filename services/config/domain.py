@@ -3,8 +3,8 @@
 from datetime import datetime
 from typing import Any, Final
 
-from schemas.config import KILL_SWITCHES, ON, SETTINGS, Declared, FlagWrite
-from services.chassis.errors import NotFound, ValidationFailed
+from schemas.api.config import KILL_SWITCHES, ON, SETTINGS, Declared, FlagWrite
+from services.chassis.common.errors import NotFound, ValidationFailed
 
 TYPES: Final[dict[str, tuple[type, ...]]] = {
     "integer": (int,),

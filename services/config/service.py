@@ -2,9 +2,9 @@
 
 from typing import Any
 
-from schemas.config import FlagName, RollSettingBack, SetFlag, SetSetting
-from services.chassis.rpc import rpc
-from services.chassis.service import Service
+from schemas.api.config import FlagName, RollSettingBack, SetFlag, SetSetting
+from services.chassis.messaging.rpc import rpc
+from services.chassis.runtime.service import Service
 from services.chassis.stores.postgres import Postgres
 from services.config.domain import check, check_flag, declared
 from services.config.store import ConfigStore

@@ -5,9 +5,9 @@ from typing import Any
 from sqlalchemy import Row, insert, select, update
 from sqlalchemy.dialects.postgresql import insert as pg_insert
 
-from schemas.config import KILL_SWITCHES, SETTINGS, Declared, FlagWrite
+from schemas.api.config import KILL_SWITCHES, SETTINGS, Declared, FlagWrite
 from schemas.events.config import FlagChanged, SettingChanged
-from services.chassis.errors import Conflict, NotFound, PreconditionFailed
+from services.chassis.common.errors import Conflict, NotFound, PreconditionFailed
 from services.chassis.stores.postgres import PostgresStore, Session
 from services.config.domain import first_flag, flag_state, rfc3339, setting_state
 from services.config.models import flags, setting_changes, settings

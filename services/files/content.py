@@ -11,11 +11,11 @@ from nameko.extensions import DependencyProvider
 from werkzeug.wrappers import Request, Response
 
 from schemas.base import Caller
-from services.chassis import context
-from services.chassis.errors import DomainError, NotFound
-from services.chassis.faults import as_domain_error
-from services.chassis.files import CHUNK_BYTES, GRANT_HEADER, PATH, granted
-from services.chassis.ids import is_id
+from schemas.signed.file_grants import CHUNK_BYTES, GRANT_HEADER, PATH, InvalidGrant, verify_grant
+from services.chassis.common import context
+from services.chassis.common.driver_errors import as_domain_error
+from services.chassis.common.errors import DomainError, Forbidden, NotFound
+from services.chassis.common.ids import is_id
 from services.files import domain
 from services.files.domain import PDF, Kept
 from services.files.form import staged
@@ -50,15 +50,18 @@ class ContentServer:
         return response(environ, start_response)
 
     def _answer(self, request: Request) -> Response:
-        said = granted(self.settings.secret, request.headers.get(GRANT_HEADER, ""))
-        context.enter(said["context"])
-        caller = Caller.model_validate(said["caller"])
+        try:
+            claims = verify_grant(self.settings.secret, request.headers.get(GRANT_HEADER, ""))
+        except InvalidGrant as invalid:
+            raise Forbidden("Only the gateway may request file contents here") from invalid
+        context.enter(claims["context"])
+        caller = Caller.model_validate(claims["caller"])
         if request.method == "POST" and request.path == PATH:
             return self._take(request, caller)
         file_id = request.path.removeprefix(f"{PATH}/")
         if request.method not in ("GET", "HEAD") or not is_id(file_id):
             raise NotFound
-        return self._give(request, caller, file_id, said.get("linked", False))
+        return self._give(request, caller, file_id, claims.get("linked", False))
 
     def _take(self, request: Request, caller: Caller) -> Response:
         stream, content_type = request.environ["wsgi.input"], request.headers.get("Content-Type", "")

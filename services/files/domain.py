@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from schemas.base import Caller
-from services.chassis.errors import Conflict, Forbidden, UnsupportedMediaType, ValidationFailed
+from services.chassis.common.errors import Conflict, Forbidden, UnsupportedMediaType, ValidationFailed
 
 PICTURES: Final = ("image/jpeg", "image/png", "image/webp", "image/gif")
 PDF: Final = "application/pdf"

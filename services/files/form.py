@@ -12,8 +12,8 @@ from werkzeug.exceptions import RequestEntityTooLarge
 from werkzeug.http import parse_options_header
 from werkzeug.sansio.multipart import Data, Epilogue, Field, File, MultipartDecoder, NeedData
 
-from services.chassis.errors import BadRequest, PayloadTooLarge, ValidationFailed
-from services.chassis.files import CHUNK_BYTES
+from schemas.signed.file_grants import CHUNK_BYTES
+from services.chassis.common.errors import BadRequest, PayloadTooLarge, ValidationFailed
 
 FIELDS: Final = ("purpose", "private")
 FIELD_BYTES: Final = 200

@@ -9,9 +9,9 @@ from typing import Any
 import filetype
 
 from schemas.base import Caller
-from services.chassis.errors import ValidationFailed
-from services.chassis.files import PUBLIC_PATH
-from services.chassis.ids import new_id
+from schemas.signed.file_grants import PUBLIC_PATH
+from services.chassis.common.errors import ValidationFailed
+from services.chassis.common.ids import new_id
 from services.files import domain
 from services.files.domain import PDF, Kept
 from services.files.form import Staged

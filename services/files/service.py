@@ -3,18 +3,18 @@
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
+from schemas.api.files import FilesQuery, LinkRequest
 from schemas.base import Caller
-from schemas.files import FilesQuery, LinkRequest
-from services.chassis import clock
-from services.chassis.clock import rfc3339
-from services.chassis.errors import NotFound
-from services.chassis.files import PUBLIC_PATH, link_signature
-from services.chassis.ids import is_id
-from services.chassis.rpc import rpc
-from services.chassis.service import Service
-from services.chassis.settings import load
+from schemas.signed.file_grants import PUBLIC_PATH, sign_link
+from services.chassis.common import clock
+from services.chassis.common.clock import rfc3339
+from services.chassis.common.errors import NotFound
+from services.chassis.common.ids import is_id
+from services.chassis.messaging.rpc import rpc
+from services.chassis.runtime.service import Service
+from services.chassis.runtime.settings import load
+from services.chassis.runtime.timers import every
 from services.chassis.stores.postgres import Postgres
-from services.chassis.timers import every
 from services.files import domain
 from services.files.content import Contents
 from services.files.keeper import Keeper
@@ -69,7 +69,7 @@ class FilesService(Service):
         self._own(command.file_id, command.caller)
         until = clock.now() + timedelta(seconds=command.expires_in)
         expires = int(until.timestamp())
-        signature = link_signature(self.keeper.settings.secret, command.file_id, expires)
+        signature = sign_link(self.keeper.settings.secret, command.file_id, expires)
         return {
             "url": f"{PUBLIC_PATH}/{command.file_id}?expires={expires}&signature={signature}",
             "expires_at": rfc3339(datetime.fromtimestamp(expires, UTC)),

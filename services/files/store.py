@@ -8,13 +8,13 @@ from typing import Any, Final
 from sqlalchemy import delete, func, insert, select, update
 from sqlalchemy.dialects.postgresql import insert as pg_insert
 
+from schemas.api.files import FilesQuery
 from schemas.events.files import FileDeleted, FileStored
-from schemas.files import FilesQuery
-from services.chassis.clock import rfc3339
-from services.chassis.errors import NotFound, ServiceUnavailable
-from services.chassis.ids import new_id
-from services.chassis.paging import Paging
-from services.chassis.paging import page as paged
+from services.chassis.common.clock import rfc3339
+from services.chassis.common.errors import NotFound, ServiceUnavailable
+from services.chassis.common.ids import new_id
+from services.chassis.common.paging import Paging
+from services.chassis.common.paging import page as paged
 from services.chassis.stores.postgres import PostgresStore, Session
 from services.files.domain import Kept, quota_exceeded
 from services.files.models import blobs, files, removals, usage

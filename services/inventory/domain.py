@@ -4,7 +4,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
-from services.chassis.errors import Conflict, InvalidState, OutOfStock
+from services.chassis.common.errors import Conflict, InvalidState, OutOfStock
 
 Status = Literal["held", "committed", "released"]
 Reason = Literal["", "released", "expired", "returned", "abandoned"]

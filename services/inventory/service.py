@@ -5,9 +5,7 @@ from typing import Annotated, Any
 
 from pydantic import Field
 
-from schemas.base import Id, Idempotency, Sku
-from schemas.base import Line as TextLine
-from schemas.inventory import (
+from schemas.api.inventory import (
     Delta,
     InitialLevel,
     ReserveStock,
@@ -15,14 +13,16 @@ from schemas.inventory import (
     WarehouseCode,
     WarehouseWrite,
 )
-from services.chassis import clock
-from services.chassis.live import config
-from services.chassis.paging import Paging
-from services.chassis.rpc import rpc
-from services.chassis.service import Service
-from services.chassis.settings import load
+from schemas.base import Id, Idempotency, Sku
+from schemas.base import Line as TextLine
+from services.chassis.common import clock
+from services.chassis.common.paging import Paging
+from services.chassis.dynamic_config import config
+from services.chassis.messaging.rpc import rpc
+from services.chassis.runtime.service import Service
+from services.chassis.runtime.settings import load
+from services.chassis.runtime.timers import every
 from services.chassis.stores.mongo import Mongo
-from services.chassis.timers import every
 from services.inventory.domain import Line
 from services.inventory.settings import InventorySettings
 from services.inventory.store import InventoryStore

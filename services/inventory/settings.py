@@ -4,7 +4,7 @@ from datetime import timedelta
 
 from pydantic import Field
 
-from services.chassis.settings import Settings
+from services.chassis.runtime.settings import Settings
 
 
 class InventorySettings(Settings):

@@ -4,7 +4,7 @@ from typing import Any
 
 from nameko.extensions import DependencyProvider
 
-from services.chassis.settings import load
+from services.chassis.runtime.settings import load
 from services.chassis.stores.mongo import connect, database_name
 from services.notifications.domain import links
 from services.notifications.domain.messages import Message

@@ -16,7 +16,7 @@ import orjson
 from jinja2 import FileSystemLoader, StrictUndefined, TemplateError, select_autoescape
 from markupsafe import Markup, escape
 
-from services.chassis.errors import ValidationFailed
+from services.chassis.common.errors import ValidationFailed
 from services.notifications.domain.formatting import one_line, spoken
 from services.notifications.domain.messages import Message
 from services.notifications.sandbox import Sandbox

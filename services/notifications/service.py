@@ -4,16 +4,7 @@ import hashlib
 from dataclasses import replace
 from typing import Any
 
-from schemas.base import Email, Id, Sku
-from schemas.events.analytics import ReportFinished
-from schemas.events.auth import EmailVerificationRequested, PasswordResetRequested, UserRegistered
-from schemas.events.inventory import BackInStock, LowStock
-from schemas.events.orders import OrderCancelled, OrderConfirmed, OrderDelivered, OrderFailed, OrderShipped
-from schemas.events.payments import PaymentRefunded
-from schemas.events.products import ProductArchived, ProductCreated, ProductEvent, ProductUpdated
-from schemas.events.reviews import ReviewPublished
-from schemas.events.users import ProfileUpdated
-from schemas.notifications import (
+from schemas.api.notifications import (
     DeviceRequest,
     KindName,
     Locale,
@@ -23,13 +14,22 @@ from schemas.notifications import (
     SaveTemplate,
     TemplateText,
 )
-from services.chassis.errors import NotFound, ValidationFailed
-from services.chassis.events import on_event
-from services.chassis.paging import Paging
-from services.chassis.rpc import rpc
-from services.chassis.service import Configured, Service
+from schemas.base import Email, Id, Sku
+from schemas.events.analytics import ReportFinished
+from schemas.events.auth import EmailVerificationRequested, PasswordResetRequested, UserRegistered
+from schemas.events.inventory import BackInStock, LowStock
+from schemas.events.orders import OrderCancelled, OrderConfirmed, OrderDelivered, OrderFailed, OrderShipped
+from schemas.events.payments import PaymentRefunded
+from schemas.events.products import ProductArchived, ProductCreated, ProductEvent, ProductUpdated
+from schemas.events.reviews import ReviewPublished
+from schemas.events.users import ProfileUpdated
+from services.chassis.common.errors import NotFound, ValidationFailed
+from services.chassis.common.paging import Paging
+from services.chassis.messaging.events import on_event
+from services.chassis.messaging.rpc import rpc
+from services.chassis.runtime.service import Configured, Service
+from services.chassis.runtime.timers import every
 from services.chassis.stores.mongo import Mongo
-from services.chassis.timers import every
 from services.notifications import rendering, unsubscribing
 from services.notifications.carriers import Carrying
 from services.notifications.domain import drafts, preferences

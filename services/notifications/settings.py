@@ -4,7 +4,7 @@ from typing import Literal
 
 from pydantic import Field, SecretStr
 
-from services.chassis.settings import Settings
+from services.chassis.runtime.settings import Settings
 
 
 class NotificationSettings(Settings):

@@ -3,8 +3,8 @@
 import hashlib
 from dataclasses import dataclass, replace
 
-from services.chassis import clock
-from services.chassis.errors import ServiceUnavailable
+from services.chassis.common import clock
+from services.chassis.common.errors import ServiceUnavailable
 from services.notifications.carriers import Carriers
 from services.notifications.domain import preferences
 from services.notifications.domain.kinds import KINDS

@@ -1,6 +1,6 @@
 """The link in a mail that isn't transactional: a page that says what it is about, and the click that ends it."""
 
-from services.chassis.errors import NotFound
+from services.chassis.common.errors import NotFound
 from services.notifications import rendering
 from services.notifications.domain import links
 from services.notifications.domain.kinds import KINDS

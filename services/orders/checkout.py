@@ -9,8 +9,8 @@ import structlog
 from schemas.events import orders as events
 from schemas.events.base import Event
 from schemas.events.payments import PaymentRefunded
-from services.chassis import clock
-from services.chassis.errors import DomainError, RemoteFailure
+from services.chassis.common import clock
+from services.chassis.common.errors import DomainError, RemoteFailure
 from services.orders.domain import saga
 from services.orders.domain.order import Order
 from services.orders.domain.saga import Step

@@ -2,9 +2,9 @@
 
 from typing import Any
 
+from schemas.api.orders import SetStatus
 from schemas.events import orders as events
 from schemas.events.base import Event
-from schemas.orders import SetStatus
 from services.orders.domain.order import Order
 
 

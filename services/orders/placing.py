@@ -7,14 +7,14 @@ from typing import Any
 
 import structlog
 
+from schemas.api.orders import PlaceOrder
 from schemas.events.orders import OrderPlaced
-from schemas.orders import PlaceOrder
-from services.chassis import clock, ids
-from services.chassis.context import within
-from services.chassis.errors import DomainError, Forbidden, NotFound, PriceChanged, ValidationFailed
-from services.chassis.live import config
-from services.chassis.live.rules import Subject
-from services.chassis.money import json as money
+from services.chassis.common import clock, ids
+from services.chassis.common.context import within
+from services.chassis.common.errors import DomainError, Forbidden, NotFound, PriceChanged, ValidationFailed
+from services.chassis.common.money import json as money
+from services.chassis.dynamic_config import config
+from services.chassis.dynamic_config.flag_rules import Subject
 from services.orders.domain.order import Order
 from services.orders.domain.pricing import add_up, price_lines
 from services.orders.settings import OrderSettings

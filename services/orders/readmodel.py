@@ -7,10 +7,10 @@ from typing import Any
 from pymongo import ReplaceOne
 from pymongo.errors import BulkWriteError
 
+from schemas.api.orders import OrderQuery
 from schemas.base import MAX_AMOUNT, Caller
-from schemas.orders import OrderQuery
-from services.chassis.errors import ValidationFailed
-from services.chassis.paging import Paging, decode_cursor, encode_cursor, page
+from services.chassis.common.errors import ValidationFailed
+from services.chassis.common.paging import Paging, decode_cursor, encode_cursor, page
 from services.chassis.stores.mongo import MongoStore, only_collisions
 from services.orders.domain.order import Order
 from services.orders.domain.view import as_summary

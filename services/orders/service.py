@@ -6,16 +6,16 @@ from typing import Annotated, Any
 import structlog
 from pydantic import Field
 
+from schemas.api.orders import CancelOrder, OrderQuery, PlaceOrder, SetStatus
+from schemas.api.shipping import ShipmentLine
 from schemas.base import Caller
 from schemas.events import orders as events
 from schemas.events.base import Event
 from schemas.events.payments import PaymentAuthorized, PaymentDeclined, PaymentRefunded
-from schemas.orders import CancelOrder, OrderQuery, PlaceOrder, SetStatus
-from schemas.shipping import ShipmentLine
-from services.chassis import clock
-from services.chassis.batches import on_batch
-from services.chassis.context import remaining, within
-from services.chassis.errors import (
+from services.chassis.common import clock
+from services.chassis.common.context import remaining, within
+from services.chassis.common.driver_errors import as_domain_error
+from services.chassis.common.errors import (
     DOMAIN_ERRORS,
     InvalidState,
     NotFound,
@@ -23,15 +23,15 @@ from services.chassis.errors import (
     ServiceUnavailable,
     Unauthenticated,
 )
-from services.chassis.events import on_event
-from services.chassis.faults import as_domain_error
-from services.chassis.ids import is_id
-from services.chassis.live import config
-from services.chassis.rpc import Remote, rpc
-from services.chassis.service import Configured, Service
+from services.chassis.common.ids import is_id
+from services.chassis.dynamic_config import config
+from services.chassis.messaging.batches import on_batch
+from services.chassis.messaging.events import on_event
+from services.chassis.messaging.rpc import Remote, rpc
+from services.chassis.runtime.service import Configured, Service
+from services.chassis.runtime.timers import every
 from services.chassis.stores.mongo import Mongo
 from services.chassis.stores.postgres import Postgres
-from services.chassis.timers import every
 from services.orders import placing
 from services.orders.checkout import Checkout, refunded
 from services.orders.domain import lifecycle, parcels, saga

@@ -13,11 +13,11 @@ from schemas.base import Idempotency
 from schemas.events import orders as _events  # noqa: F401 - registers the events that `EVENTS` finds by type
 from schemas.events.base import EVENTS, Event
 from schemas.events.orders import OrderPlaced
-from services.chassis.envelopes import envelope
-from services.chassis.errors import Conflict, DomainError, NotFound
+from services.chassis.common.errors import Conflict, DomainError, NotFound
+from services.chassis.messaging.envelopes import envelope
+from services.chassis.messaging.transport import dumps
 from services.chassis.outbox.postgres import OutboxTable
 from services.chassis.stores.postgres import PostgresStore, Session
-from services.chassis.wire import dumps
 from services.orders.domain.lifecycle import leaves_cart
 from services.orders.domain.order import Order, after, fold
 from services.orders.domain.saga import next_step

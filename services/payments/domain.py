@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from schemas.base import Idempotency
-from services.chassis.errors import IdempotencyKeyReused, InvalidState, NotFound, ValidationFailed
+from services.chassis.common.errors import IdempotencyKeyReused, InvalidState, NotFound, ValidationFailed
 
 PROCESSING: Final = "processing"
 OPEN: Final = ("authorized", "requires_action")

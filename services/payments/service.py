@@ -8,15 +8,15 @@ from typing import Annotated, Any, Final
 import structlog
 from pydantic import Field
 
+from schemas.api.payments import Authorisation, Authorise, Capture, Provider, RefundPayment, Webhook, WebhookReply
 from schemas.base import Caller, Currency, Id, ShortText
-from schemas.payments import Authorisation, Authorise, Capture, Provider, RefundPayment, Webhook, WebhookReply
-from services.chassis import clock
-from services.chassis.errors import DomainError, NotFound, ValidationFailed
-from services.chassis.ids import is_id
-from services.chassis.rpc import rpc
-from services.chassis.service import Service
+from services.chassis.common import clock
+from services.chassis.common.errors import DomainError, NotFound, ValidationFailed
+from services.chassis.common.ids import is_id
+from services.chassis.messaging.rpc import rpc
+from services.chassis.runtime.service import Service
+from services.chassis.runtime.timers import every
 from services.chassis.stores.postgres import Postgres
-from services.chassis.timers import every
 from services.payments.domain import PROCESSING, Payment, check_owner, refund_id_of
 from services.payments.providers.installed import Providers
 from services.payments.store import PaymentStore

@@ -2,7 +2,7 @@
 
 from pydantic import Field, ValidationInfo, field_validator
 
-from services.chassis.settings import Settings
+from services.chassis.runtime.settings import Settings
 
 KNOWN = ("sandbox", "stripe")
 

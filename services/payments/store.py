@@ -7,9 +7,9 @@ from typing import Any
 from sqlalchemy import Row, bindparam, delete, func, select, update
 from sqlalchemy.dialects.postgresql import insert as pg_insert
 
-from services.chassis.clock import rfc3339
-from services.chassis.errors import NotFound
-from services.chassis.money import json as money
+from services.chassis.common.clock import rfc3339
+from services.chassis.common.errors import NotFound
+from services.chassis.common.money import json as money
 from services.chassis.stores.postgres import PostgresStore, Session
 from services.payments.domain import PROCESSING, Payment, Refund
 from services.payments.models import payments, refunds, webhooks

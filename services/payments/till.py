@@ -8,11 +8,11 @@ is written down before (refunds), or found by looking at the provider's books (a
 from collections.abc import Callable
 from typing import Any, TypeVar
 
+from schemas.api.payments import Authorise
 from schemas.events import payments as events
 from schemas.events.base import Event
-from schemas.payments import Authorise
-from services.chassis import audit
-from services.chassis.errors import InvalidState, ValidationFailed
+from services.chassis.common.errors import InvalidState, ValidationFailed
+from services.chassis.observability import audit_records
 from services.chassis.stores.postgres import Session
 from services.payments import domain
 from services.payments.domain import PROCESSING, Payment, Refund
@@ -60,7 +60,7 @@ class Till:
             except ProviderRefuses:
                 if self._look_up(payment) != Standing("captured", take):
                     raise
-            if audit.staff():  # what the checkout takes by itself is in the order's own history
+            if audit_records.staff():  # what the checkout takes by itself is in the order's own history
                 told = {"captured": take, "currency": payment.currency}
                 self.store.audit(session, "payment.capture", ("payment", payment.id), {"captured": 0}, told)
             return self._record_capture(session, payment, take)

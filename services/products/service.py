@@ -5,21 +5,21 @@ from typing import Annotated, Any
 
 from pydantic import Field, ValidationError
 
+from schemas.api.categories import CategoryWrite
+from schemas.api.product_import import ImportRow
+from schemas.api.products import ProductPatch, ProductQuery, ProductWrite
+from schemas.api.taxes import TaxRateId, TaxRateWrite
 from schemas.base import Caller, Country, Id, Idempotency, Sku, Slug
-from schemas.categories import CategoryWrite
 from schemas.events.inventory import StockChanged
 from schemas.events.reviews import RatingChanged
-from schemas.importing import ImportRow
-from schemas.products import ProductPatch, ProductQuery, ProductWrite
-from schemas.taxes import TaxRateId, TaxRateWrite
-from services.chassis import clock
-from services.chassis.batches import on_batch
-from services.chassis.contract import refused
-from services.chassis.errors import Forbidden, NotFound
-from services.chassis.events import on_event
-from services.chassis.rpc import rpc
-from services.chassis.service import Service
-from services.chassis.settings import load
+from services.chassis.common import clock
+from services.chassis.common.errors import Forbidden, NotFound
+from services.chassis.messaging.batches import on_batch
+from services.chassis.messaging.events import on_event
+from services.chassis.messaging.rpc import rpc
+from services.chassis.messaging.signatures import refused
+from services.chassis.runtime.service import Service
+from services.chassis.runtime.settings import load
 from services.chassis.stores.mongo import Mongo
 from services.products.domain.checks import check_own, vendor_for
 from services.products.domain.documents import Document, patched, to_detail

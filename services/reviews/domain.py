@@ -4,8 +4,8 @@ import re
 from collections.abc import Mapping
 from typing import Any, Final
 
+from schemas.api.reviews import ReviewRules
 from schemas.base import Caller
-from schemas.reviews import ReviewRules
 
 Document = dict[str, Any]
 

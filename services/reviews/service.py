@@ -6,11 +6,7 @@ from typing import Annotated, Final
 
 from pydantic import Field
 
-from schemas.base import Caller, Id, Idempotency
-from schemas.events.files import FileDeleted, FileStored
-from schemas.events.orders import OrderCancelled, OrderConfirmed, OrderDelivered
-from schemas.events.products import ProductArchived, ProductCreated, ProductEvent, ProductUpdated
-from schemas.reviews import (
+from schemas.api.reviews import (
     ImportReview,
     Moderation,
     Reason,
@@ -21,14 +17,18 @@ from schemas.reviews import (
     ReviewText,
     ReviewWrite,
 )
-from services.chassis import clock
-from services.chassis.clock import rfc3339
-from services.chassis.errors import Forbidden, NotFound, ValidationFailed
-from services.chassis.events import on_event
-from services.chassis.live import config
-from services.chassis.paging import Paging, page
-from services.chassis.rpc import Remote, rpc
-from services.chassis.service import Service
+from schemas.base import Caller, Id, Idempotency
+from schemas.events.files import FileDeleted, FileStored
+from schemas.events.orders import OrderCancelled, OrderConfirmed, OrderDelivered
+from schemas.events.products import ProductArchived, ProductCreated, ProductEvent, ProductUpdated
+from services.chassis.common import clock
+from services.chassis.common.clock import rfc3339
+from services.chassis.common.errors import Forbidden, NotFound, ValidationFailed
+from services.chassis.common.paging import Paging, page
+from services.chassis.dynamic_config import config
+from services.chassis.messaging.events import on_event
+from services.chassis.messaging.rpc import Remote, rpc
+from services.chassis.runtime.service import Service
 from services.chassis.stores.mongo import Mongo
 from services.reviews import domain
 from services.reviews.domain import Document

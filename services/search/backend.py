@@ -6,11 +6,11 @@ from typing import Any
 import eventlet
 import structlog
 
-from services.chassis.faults import as_domain_error
-from services.chassis.outbox.publishing import ConfirmingPublisher
-from services.chassis.settings import load
+from services.chassis.common.driver_errors import as_domain_error
+from services.chassis.messaging.transport import BROKER_ERRORS
+from services.chassis.outbox.publisher import ConfirmingPublisher
+from services.chassis.runtime.settings import load
 from services.chassis.stores.elastic import Document, Elastic
-from services.chassis.wire import BROKER_ERRORS
 from services.search.engine import Engine
 from services.search.settings import SearchSettings
 from services.search.store import SearchStore

@@ -5,20 +5,18 @@ from collections.abc import Callable, Mapping
 from typing import Any, TypeVar, get_args
 
 import eventlet
+import pybreaker
 
-from schemas.search import SearchQuery
-from services.chassis.errors import ServiceUnavailable
-from services.chassis.faults import as_domain_error
-from services.chassis.imports import without
+from schemas.api.search import SearchQuery
+from services.chassis.common.driver_errors import as_domain_error
+from services.chassis.common.errors import ServiceUnavailable
+from services.chassis.runtime.circuit_breaker import CircuitBreaker
 from services.search.domain import query as bodies
 from services.search.domain import replies
 from services.search.domain.documents import Document
 from services.search.domain.words import read
 from services.search.store import SearchStore
 from services.search.store.facts import Known
-
-with without("redis"):
-    import pybreaker
 
 T = TypeVar("T")
 
@@ -32,14 +30,6 @@ WARM_UP = ("phone", "red dress", "lapttop", "shoes under 100") * 3
 WARM_UP_SECONDS = 10.0
 
 
-class Breaker(pybreaker.CircuitBreaker):
-    """The library's, which holds its lock while the request runs: all searches would queue up."""
-
-    def call(self, func: Callable[..., T], *args: Any, **kwargs: Any) -> T:
-        result: T = self.state.call(func, *args, **kwargs)
-        return result
-
-
 class Engine:
     """Searches and proposals. Raises `ServiceUnavailable` when the engine is away, at once while it rests."""
 
@@ -47,7 +37,7 @@ class Engine:
         self.store = store
         self.seconds = seconds
         self._answered_at = 0.0
-        self._breaker = Breaker(
+        self._breaker = CircuitBreaker(
             fail_max=BREAK_AFTER_FAILURES,
             reset_timeout=rest_seconds,
             exclude=[lambda error: as_domain_error(error) is None],

@@ -5,7 +5,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from typing import Any, Final
 
-from schemas.search import PreviewRequest, SearchQuery
+from schemas.api.search import PreviewRequest, SearchQuery
 from services.search.domain import tuning
 from services.search.domain.documents import Document
 from services.search.domain.tuning import Rules

@@ -5,20 +5,20 @@ from collections.abc import Sequence
 
 import structlog
 
+from schemas.api.search import PreviewRequest, SearchQuery, SuggestQuery, TuningWrite
 from schemas.base import Caller, Id
 from schemas.events.analytics import PopularQueriesChanged, SalesCounted
 from schemas.events.base import Event
 from schemas.events.inventory import StockChanged
 from schemas.events.products import CategoryChanged, ProductArchived, ProductCreated, ProductEvent, ProductUpdated
 from schemas.events.reviews import RatingChanged
-from schemas.search import PreviewRequest, SearchQuery, SuggestQuery, TuningWrite
-from services.chassis import clock
-from services.chassis.batches import on_batch
-from services.chassis.errors import Forbidden, ServiceUnavailable
-from services.chassis.events import on_event
-from services.chassis.live import config
-from services.chassis.rpc import Remote, rpc
-from services.chassis.service import Service
+from services.chassis.common import clock
+from services.chassis.common.errors import Forbidden, ServiceUnavailable
+from services.chassis.dynamic_config import config
+from services.chassis.messaging.batches import on_batch
+from services.chassis.messaging.events import on_event
+from services.chassis.messaging.rpc import Remote, rpc
+from services.chassis.runtime.service import Service
 from services.search.backend import Backend
 from services.search.domain import replies
 from services.search.domain.documents import Document

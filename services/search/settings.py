@@ -2,7 +2,7 @@
 
 from pydantic import Field
 
-from services.chassis.settings import Settings
+from services.chassis.runtime.settings import Settings
 
 
 class SearchSettings(Settings):

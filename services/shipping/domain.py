@@ -4,7 +4,7 @@ import hashlib
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
-from services.chassis.errors import InvalidState
+from services.chassis.common.errors import InvalidState
 
 
 @dataclass(frozen=True)

@@ -2,13 +2,13 @@
 
 from typing import Any
 
+from schemas.api.shipping import CreateShipment, PriceOf, Quote, ShipmentEventRequest, TrackingNumber
 from schemas.base import Caller
-from schemas.shipping import CreateShipment, PriceOf, Quote, ShipmentEventRequest, TrackingNumber
-from services.chassis.errors import NotFound, ValidationFailed
-from services.chassis.ids import is_id
-from services.chassis.money import json as money
-from services.chassis.rpc import rpc
-from services.chassis.service import Service
+from services.chassis.common.errors import NotFound, ValidationFailed
+from services.chassis.common.ids import is_id
+from services.chassis.common.money import json as money
+from services.chassis.messaging.rpc import rpc
+from services.chassis.runtime.service import Service
 from services.chassis.stores.postgres import Postgres
 from services.shipping import domain
 from services.shipping.domain import Tariff

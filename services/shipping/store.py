@@ -6,11 +6,11 @@ from typing import Any, Final
 from sqlalchemy import Engine, func, insert, select, update
 from sqlalchemy.dialects.postgresql import insert as pg_insert
 
+from schemas.api.shipping import CreateShipment
 from schemas.events.shipping import ShipmentCreated, ShipmentMoved
-from schemas.shipping import CreateShipment
-from services.chassis.clock import rfc3339
-from services.chassis.errors import Conflict, NotFound
-from services.chassis.ids import new_id
+from services.chassis.common.clock import rfc3339
+from services.chassis.common.errors import Conflict, NotFound
+from services.chassis.common.ids import new_id
 from services.chassis.stores.postgres import PostgresStore, Session
 from services.shipping import seed
 from services.shipping.domain import Tariff, Zone, check_move

@@ -2,7 +2,7 @@
 
 from typing import Final
 
-from services.chassis.errors import InvalidState
+from services.chassis.common.errors import InvalidState
 
 MAX_ADDRESSES: Final = 50
 

@@ -3,14 +3,14 @@
 from collections.abc import Callable
 from typing import Any, TypeVar
 
+from schemas.api.users import AddAddress, UpdateAddress, UpdateProfile
 from schemas.base import Id
 from schemas.events.auth import UserRegistered
-from schemas.users import AddAddress, UpdateAddress, UpdateProfile
-from services.chassis.errors import NotFound
-from services.chassis.events import on_event
-from services.chassis.ids import is_id
-from services.chassis.rpc import Remote, rpc
-from services.chassis.service import Service
+from services.chassis.common.errors import NotFound
+from services.chassis.common.ids import is_id
+from services.chassis.messaging.events import on_event
+from services.chassis.messaging.rpc import Remote, rpc
+from services.chassis.runtime.service import Service
 from services.chassis.stores.postgres import Postgres
 from services.users.store import UserStore
 

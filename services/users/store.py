@@ -5,11 +5,11 @@ from typing import Any
 from sqlalchemy import Connection, Row, delete, func, insert, select, update
 from sqlalchemy.dialects.postgresql import insert as pg_insert
 
+from schemas.api.users import AddressRequest, UpdateProfile
 from schemas.events.users import AddressBookChanged, ProfileUpdated
-from schemas.users import AddressRequest, UpdateProfile
-from services.chassis.clock import rfc3339
-from services.chassis.errors import NotFound
-from services.chassis.ids import new_id
+from services.chassis.common.clock import rfc3339
+from services.chassis.common.errors import NotFound
+from services.chassis.common.ids import new_id
 from services.chassis.stores.postgres import PostgresStore, Session
 from services.users.domain import check_room
 from services.users.models import addresses, profiles

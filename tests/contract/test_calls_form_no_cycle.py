@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from services.chassis.registry import GATEWAY, SERVICES
+from services.chassis.runtime.registry import GATEWAY, SERVICES
 
 ROOT = Path(__file__).resolve().parents[2]
 CALL = re.compile(r'\bRemote\(\s*"([a-z]+)"')

@@ -6,8 +6,8 @@ from typing import Any
 import pytest
 import yaml
 
-from services.chassis.registry import ANALYTICS_CONSUMER, BRIDGE, GATEWAY, PORT_OFFSETS, SERVICES
-from services.chassis.settings import SECRETS, Settings, load
+from services.chassis.runtime.registry import ANALYTICS_CONSUMER, BRIDGE, GATEWAY, PORT_OFFSETS, SERVICES
+from services.chassis.runtime.settings import SECRETS, Settings, load
 from ultramarket import secretfiles
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -20,7 +20,7 @@ def read(path: str) -> Any:
 
 def command_of(name: str) -> str:
     own = {GATEWAY: "gateway_flask", BRIDGE: "kafka_bridge", ANALYTICS_CONSUMER: "services.analytics.consumer"}
-    return f"python -m {own.get(name, f'services.run {name}')}"
+    return f"python -m {own.get(name, f'services.chassis.runtime {name}')}"
 
 
 def test_compose_runs_every_process_with_a_check_and_a_limit() -> None:
@@ -49,7 +49,7 @@ def test_the_chart_has_every_process_on_its_port() -> None:
         name: 3000 + PORT_OFFSETS[name] for name in PORT_OFFSETS
     }
     for name in PROCESSES:
-        command = rows[name].get("command", ["python", "-m", "services.run", name])
+        command = rows[name].get("command", ["python", "-m", "services.chassis.runtime", name])
         assert " ".join(command) == command_of(name)
 
 

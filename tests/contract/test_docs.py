@@ -14,8 +14,8 @@ from pydantic.fields import FieldInfo
 
 from gateway_flask.app import create_app
 from gateway_flask.testing import FakeServices, settings
-from services.chassis.registry import BRIDGE, GATEWAY, PORT_OFFSETS, SERVICES
-from services.chassis.settings import Settings
+from services.chassis.runtime.registry import BRIDGE, GATEWAY, PORT_OFFSETS, SERVICES
+from services.chassis.runtime.settings import Settings
 from ultramarket.cli import app as command
 from ultramarket.ports import DEV_BASE, SERVER_OFFSETS
 
@@ -163,7 +163,11 @@ def _settings_classes() -> Iterator[tuple[str, type[Settings]]]:
     modules = [
         (path.parent.name, f"services.{path.parent.name}.settings") for path in ROOT.glob("services/*/settings.py")
     ]
-    modules += [(GATEWAY, "gateway_flask.settings"), (BRIDGE, "kafka_bridge.settings")]
+    modules += [
+        ("every process", "services.chassis.runtime.settings"),
+        (GATEWAY, "gateway_flask.settings"),
+        (BRIDGE, "kafka_bridge.settings"),
+    ]
     for owner, name in sorted(modules):
         for value in vars(import_module(name)).values():
             if isinstance(value, type) and issubclass(value, Settings) and value.__module__ == name:

@@ -6,9 +6,9 @@ from typing import Any, Literal
 import pytest
 from pydantic import BaseModel
 
-from schemas.compatibility import breaks
 from schemas.events.base import EVENTS
-from schemas.export import FOLDER, BreakingChange, documents, event_file, every_event, published, write
+from schemas.tools.compatibility import breaks
+from schemas.tools.export import FOLDER, BreakingChange, documents, event_file, every_event, published, write
 
 
 def test_every_event_is_published() -> None:

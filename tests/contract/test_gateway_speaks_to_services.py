@@ -6,13 +6,13 @@ from typing import Any
 
 import pytest
 
-from gateway_flask.api import ENDPOINTS
 from gateway_flask.app import create_app
-from gateway_flask.identity import Who
+from gateway_flask.middleware.authentication import Who
+from gateway_flask.openapi.endpoints import ENDPOINTS
 from gateway_flask.testing import USER, FakeServices, Issuer, settings
-from services.chassis.contract import Contract
-from services.chassis.registry import SERVICES
-from services.chassis.runner import service_class
+from services.chassis.messaging.signatures import Contract
+from services.chassis.runtime.registry import SERVICES
+from services.chassis.runtime.runner import service_class
 from tests.support.bodies import GOOD, ID
 
 CART = "c" * 27

@@ -5,9 +5,9 @@ from typing import Any
 
 from openapi_spec_validator import validate
 
-from gateway_flask.api import ENDPOINTS
 from gateway_flask.app import create_app
-from gateway_flask.examples import BODIES
+from gateway_flask.openapi.endpoints import ENDPOINTS
+from gateway_flask.openapi.examples import BODIES
 from gateway_flask.testing import FakeServices, settings
 from tests.support.routes import ACCESS, ANONYMOUS
 

@@ -2,7 +2,7 @@
 
 from xml.etree import ElementTree
 
-from services.chassis.registry import SERVICES
+from services.chassis.runtime.registry import SERVICES
 from ultramarket import servicemap
 
 

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import orjson
 
-from services.chassis.registry import SERVICES
+from services.chassis.runtime.registry import SERVICES
 
 CALLS = {
     "auth": "n.rpc.auth.jwks()",

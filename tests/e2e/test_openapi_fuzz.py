@@ -11,8 +11,8 @@ from hypothesis.errors import Unsatisfiable
 from schemathesis import GenerationMode
 
 from gateway_flask import testing
-from gateway_flask.api import ENDPOINTS
 from gateway_flask.app import create_app
+from gateway_flask.openapi.endpoints import ENDPOINTS
 from tests.support.shop import Client, Shop, new_key
 
 DOCUMENT = create_app(testing.settings(), testing.FakeServices()).test_client().get("/api/v1/openapi.json").get_json()

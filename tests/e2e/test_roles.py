@@ -2,7 +2,7 @@
 
 import pytest
 
-from gateway_flask.api import ENDPOINTS
+from gateway_flask.openapi.endpoints import ENDPOINTS
 from tests.support.routes import ACCESS, ANONYMOUS, ROLES, path_of
 from tests.support.shop import Shop, new_key
 

@@ -12,7 +12,7 @@ from openapi_spec_validator import validate
 
 from gateway_flask.app import create_app
 from gateway_flask.testing import FakeServices, settings
-from services.chassis.registry import SERVICES
+from services.chassis.runtime.registry import SERVICES
 from tests.support.shop import Shop
 
 

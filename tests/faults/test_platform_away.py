@@ -5,7 +5,7 @@ from collections.abc import Callable
 import pytest
 import requests
 
-from services.chassis.registry import ANALYTICS_CONSUMER, PLATFORM_SERVICES
+from services.chassis.runtime.registry import ANALYTICS_CONSUMER, PLATFORM_SERVICES
 from tests.support.files import unlike, upload
 from tests.support.instance import Instance
 from tests.support.mailbox import mails_to

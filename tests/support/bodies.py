@@ -4,7 +4,7 @@ import copy
 from collections.abc import Iterator
 from typing import Any
 
-from gateway_flask.examples import BODIES
+from gateway_flask.openapi.examples import BODIES
 
 ID = "0197b1c8-7a5e-7cc0-9f00-000000000001"
 GOOD: dict[str, Any] = BODIES | {

@@ -8,9 +8,9 @@ from werkzeug.exceptions import HTTPException
 from werkzeug.routing import Map, Rule
 
 from gateway_flask import routes  # noqa: F401 - declares the endpoints
-from gateway_flask.api import ENDPOINTS, PREFIX
-from gateway_flask.openapi import enveloped
-from schemas.envelope import Failure
+from gateway_flask.openapi.document import enveloped
+from gateway_flask.openapi.endpoints import ENDPOINTS, PREFIX
+from schemas.api.envelope import Failure
 from tests.support.shop import Reply
 
 URLS = Map(

@@ -8,7 +8,7 @@ from typing import Any
 
 from schemas.events.base import Event
 from schemas.events.orders import OrderLine, OrderPlaced, Totals
-from services.chassis.ids import new_id
+from services.chassis.common.ids import new_id
 from services.orders.domain.order import Order, Stock, after, fold
 from services.orders.store import LEASE, Stored, VersionConflict
 from tests.support.partners import Inventory, Payments

@@ -4,7 +4,7 @@ from collections.abc import Callable
 from threading import RLock
 from typing import Any
 
-from services.chassis.errors import DeadlineExceeded, InvalidState, NotFound, OutOfStock, ServiceUnavailable
+from services.chassis.common.errors import DeadlineExceeded, InvalidState, NotFound, OutOfStock, ServiceUnavailable
 
 DECLINING = "pm_card_chargeDeclined"
 ASKING = "pm_card_authenticationRequired"

@@ -8,7 +8,7 @@ from typing import Any
 import amqp
 import orjson
 
-from services.chassis.wire import connect
+from services.chassis.messaging.transport import connect
 from tests.support.shop import eventually
 
 

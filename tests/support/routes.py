@@ -3,7 +3,7 @@
 from typing import Final
 
 from gateway_flask import routes  # noqa: F401 - declares the endpoints
-from gateway_flask.api import ENDPOINTS, PREFIX
+from gateway_flask.openapi.endpoints import ENDPOINTS, PREFIX
 
 ID: Final = "0197b1c8-7a5e-7cc0-9f00-000000000001"
 PARTS: Final = {

@@ -11,7 +11,7 @@ from typing import Any, ClassVar
 
 import requests
 
-from services.chassis.client import RpcClient
+from services.chassis.messaging.rpc_client import RpcClient
 
 ADDRESS = {
     "name": "Ada Lovelace",

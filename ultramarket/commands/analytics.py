@@ -41,7 +41,7 @@ def rebuild(
     from services.analytics.consumer.rebuild import Incomplete
     from services.analytics.consumer.rebuild import rebuild as count_again
     from services.analytics.settings import AnalyticsSettings
-    from services.chassis.settings import load
+    from services.chassis.runtime.settings import load
 
     os.environ.update(chosen(context).environment())
     columns = (TextColumn("counting again"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())

@@ -93,7 +93,7 @@ def validate(context: typer.Context, as_json: AsJson = False) -> None:
 
 
 def _ask(context: typer.Context, method: str, **arguments: Any) -> Any:
-    from services.chassis.client import RpcClient
+    from services.chassis.messaging.rpc_client import RpcClient
 
     with refusals_end_the_command():
         client = RpcClient(chosen(context).url("rabbitmq"), publishers=1)

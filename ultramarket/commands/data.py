@@ -84,7 +84,7 @@ def bar(text: str, total: int, hidden: bool = False) -> Iterator[Callable[[int],
 @contextmanager
 def refusals_end_the_command() -> Iterator[None]:
     """An API or RPC that says no, or isn't there, ends the command with its words."""
-    from services.chassis.errors import DomainError
+    from services.chassis.common.errors import DomainError
     from ultramarket.api import Refused
 
     try:
@@ -164,7 +164,7 @@ REBUILT: Final = {"orders": ("rebuild_read_model", "orders"), "reviews": ("rebui
 
 
 def _rebuild(instance: Instance, service: str, method: str, tell: Callable[[int], None]) -> dict[str, int]:
-    from services.chassis.client import RpcClient
+    from services.chassis.messaging.rpc_client import RpcClient
 
     client = RpcClient(instance.url("rabbitmq"), publishers=1)
     counts: dict[str, int] = {}
@@ -187,7 +187,7 @@ def schemas() -> None:
 
     Exit code 1: a published event would change so that its readers break; nothing is written then.
     """
-    from schemas.export import BreakingChange, write
+    from schemas.tools.export import BreakingChange, write
 
     try:
         written = write()

@@ -37,7 +37,7 @@ def rebuild(context: typer.Context, as_json: AsJson = False) -> None:
 
 
 def _rebuild(instance: Instance, hidden: bool) -> tuple[int, int]:
-    from services.chassis.client import RpcClient
+    from services.chassis.messaging.rpc_client import RpcClient
 
     client = RpcClient(instance.url("rabbitmq"), publishers=1)
     try:

@@ -4,13 +4,13 @@ from collections import defaultdict
 from collections.abc import Sequence
 from datetime import timedelta
 
-from schemas.analytics import CohortQuery, CurrencyQuery
+from schemas.api.analytics import CohortQuery, CurrencyQuery
 from services.analytics.answers.view import LISTED, Document, View, best
 from services.analytics.book import people
 from services.analytics.domain import counters, shapes
 from services.analytics.domain.counters import EVERYBODY
-from services.chassis import money
-from services.chassis.clock import rfc3339
+from services.chassis.common import money
+from services.chassis.common.clock import rfc3339
 
 
 def customers(view: View, query: CurrencyQuery, vendor: str = EVERYBODY) -> Document:

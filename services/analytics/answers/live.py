@@ -7,8 +7,8 @@ from typing import Final
 from services.analytics.answers.view import Document, View, best
 from services.analytics.book import things
 from services.analytics.domain.counters import EVERYBODY
-from services.chassis import money
-from services.chassis.clock import rfc3339
+from services.chassis.common import money
+from services.chassis.common.clock import rfc3339
 
 MINUTES: Final = 60
 PRODUCTS: Final = 10

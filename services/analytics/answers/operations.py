@@ -2,11 +2,11 @@
 
 from collections import defaultdict
 
-from schemas.analytics import CurrencyQuery, PeriodQuery
+from schemas.api.analytics import CurrencyQuery, PeriodQuery
 from services.analytics.answers.view import LISTED, Document, View, best
 from services.analytics.domain import counters, shapes
 from services.analytics.domain.counters import EVERYBODY
-from services.chassis import money
+from services.chassis.common import money
 
 
 def payments(view: View, query: CurrencyQuery) -> Document:

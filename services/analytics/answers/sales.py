@@ -4,15 +4,15 @@ from collections import defaultdict
 from collections.abc import Iterator
 from datetime import timedelta
 
-from schemas.analytics import PeriodQuery, SalesQuery, TopQuery
+from schemas.api.analytics import PeriodQuery, SalesQuery, TopQuery
 from services.analytics.answers.view import Document, View, best
 from services.analytics.book import things
 from services.analytics.book.figures import MOST_GROUPS
 from services.analytics.domain import counters, periods, shapes
 from services.analytics.domain.counters import EVERYBODY
 from services.analytics.domain.periods import Period
-from services.chassis import money
-from services.chassis.clock import rfc3339
+from services.chassis.common import money
+from services.chassis.common.clock import rfc3339
 
 
 def sales(view: View, query: SalesQuery, vendor: str = EVERYBODY) -> Document:

@@ -4,7 +4,7 @@ from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
 from typing import Any, Final, TypeVar
 
-from schemas.analytics import PeriodQuery
+from schemas.api.analytics import PeriodQuery
 from services.analytics.book.figures import Figures
 from services.analytics.book.sets import Book
 from services.analytics.domain import periods

@@ -3,12 +3,12 @@
 from collections import defaultdict
 from typing import Final
 
-from schemas.analytics import CurrencyQuery, PeriodQuery
+from schemas.api.analytics import CurrencyQuery, PeriodQuery
 from services.analytics.answers.view import LISTED, Document, View, best
 from services.analytics.book import things
 from services.analytics.domain import counters, periods, shapes
 from services.analytics.domain.counters import EVERYBODY
-from services.chassis import money
+from services.chassis.common import money
 
 POPULAR: Final = 50
 POPULAR_FROM: Final = 3

@@ -11,7 +11,7 @@ from services.analytics.book import makers
 from services.analytics.book.sets import COUNTERS, CUSTOMERS, MAKERS, PARTITIONS, SESSIONS, VISITS, Book, is_current
 from services.analytics.domain.facts import Fact
 from services.analytics.domain.tally import Changes, CustomerChange, Tally
-from services.chassis import clock
+from services.chassis.common import clock
 
 Document = dict[str, Any]
 LONG_AGO: Final = datetime(1970, 1, 1, tzinfo=UTC)

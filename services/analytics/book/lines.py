@@ -2,7 +2,7 @@
 
 from typing import Any, Final
 
-from schemas.reports import ReportFilters, ReportRequest
+from schemas.api.reports import ReportFilters, ReportRequest
 from services.analytics.book.sets import Book
 from services.analytics.domain.periods import Period
 from services.analytics.domain.reports import MOST_ROWS, TIMES, row

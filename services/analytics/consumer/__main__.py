@@ -1,7 +1,5 @@
 """Run the consumer: `python -m services.analytics.consumer`. Ends on SIGTERM when its batch is counted."""
 
-import services.slim  # noqa: F401, I001 - before everything else
-
 import signal
 import sys
 
@@ -11,10 +9,11 @@ from services.analytics.book.sets import DATABASE
 from services.analytics.consumer.reader import Reader
 from services.analytics.consumer.records import ALL_TOPICS
 from services.analytics.settings import AnalyticsSettings
-from services.chassis import logs, memory
-from services.chassis.probe import serve
-from services.chassis.registry import ANALYTICS_CONSUMER, port_of
-from services.chassis.settings import load
+from services.chassis.observability import logs
+from services.chassis.runtime import memory
+from services.chassis.runtime.health_server import serve
+from services.chassis.runtime.registry import ANALYTICS_CONSUMER, port_of
+from services.chassis.runtime.settings import load
 
 
 def main(arguments: list[str]) -> None:

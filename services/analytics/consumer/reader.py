@@ -22,7 +22,8 @@ from services.analytics.book.sets import DATABASE, Book, Document, connect, curr
 from services.analytics.consumer.records import ALL_TOPICS, Batch, Partition, batch_of
 from services.analytics.consumer.telemetry import BATCH_SECONDS, BEHIND_SECONDS, LAG
 from services.analytics.settings import AnalyticsSettings
-from services.chassis import clock, memory
+from services.chassis.common import clock
+from services.chassis.runtime import memory
 
 WAIT_SECONDS: Final = 0.5
 """How long records are gathered for one transaction, unless it is full before."""

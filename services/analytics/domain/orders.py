@@ -7,7 +7,7 @@ from typing import Any, Final
 from services.analytics.domain import counters, vendors
 from services.analytics.domain.counters import EVERYBODY, Counters
 from services.analytics.domain.facts import Fact
-from services.chassis.money import split
+from services.chassis.common.money import split
 
 Order = dict[str, Any]
 MEASURES: Final = ("o", "u", "g", "d", "r", "x", "s")

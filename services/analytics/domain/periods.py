@@ -5,7 +5,7 @@ from datetime import UTC, date, datetime, timedelta
 from typing import Final
 
 from services.analytics.domain.calendar import Calendar
-from services.chassis.errors import ValidationFailed
+from services.chassis.common.errors import ValidationFailed
 
 DEFAULT_DAYS: Final = 30
 LONGEST: Final = timedelta(days=1830)

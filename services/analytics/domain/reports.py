@@ -7,12 +7,12 @@ from datetime import datetime, timedelta
 from fractions import Fraction
 from typing import Any, Final
 
-from schemas.reports import ReportRequest
+from schemas.api.reports import ReportRequest
 from services.analytics.domain import periods
 from services.analytics.domain.calendar import Calendar
 from services.analytics.domain.periods import Period
 from services.analytics.domain.shapes import net
-from services.chassis.errors import ValidationFailed
+from services.chassis.common.errors import ValidationFailed
 
 Document = dict[str, Any]
 MOST_ROWS: Final = 10_000

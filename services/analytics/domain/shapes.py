@@ -7,7 +7,7 @@ from typing import Any, Final
 
 from services.analytics.domain.orders import BIN_HOURS
 from services.analytics.domain.sessions import STEPS
-from services.chassis import money
+from services.chassis.common import money
 
 Sums = Mapping[str, int]
 

@@ -10,7 +10,7 @@ from schemas.events.analytics import PopularQueriesChanged, PopularQuery, SalesC
 from services.analytics.book.sets import Book, current
 from services.analytics.settings import AnalyticsSettings
 from services.analytics.store.reports import Reports
-from services.chassis.settings import load
+from services.chassis.runtime.settings import load
 from services.chassis.stores.mongo import MongoStore
 
 Document = dict[str, Any]

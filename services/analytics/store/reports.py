@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING, Any, Final
 from pymongo.client_session import ClientSession
 
 from schemas.events.analytics import ReportFinished
-from services.chassis.errors import NotFound
-from services.chassis.paging import Paging, page
+from services.chassis.common.errors import NotFound
+from services.chassis.common.paging import Paging, page
 
 if TYPE_CHECKING:
     from services.analytics.store import AnalyticsStore

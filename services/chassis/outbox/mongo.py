@@ -19,10 +19,10 @@ from pymongo import MongoClient, UpdateOne
 from pymongo.database import Database
 from pymongo.errors import DuplicateKeyError, PyMongoError
 
-from services.chassis import clock
-from services.chassis.outbox.publishing import ConfirmingPublisher, Pace
-from services.chassis.telemetry import OUTBOX_LAG, OUTBOX_LEADER
-from services.chassis.wire import BROKER_ERRORS
+from services.chassis.common import clock
+from services.chassis.messaging.transport import BROKER_ERRORS
+from services.chassis.observability.metrics import OUTBOX_LAG, OUTBOX_LEADER
+from services.chassis.outbox.publisher import ConfirmingPublisher, Pace
 
 LEASE = timedelta(seconds=4)
 RENEW_SECONDS = 1.0

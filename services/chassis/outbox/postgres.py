@@ -11,9 +11,9 @@ import psycopg2.extensions
 import structlog
 from sqlalchemy.exc import SQLAlchemyError
 
-from services.chassis.outbox.publishing import ConfirmingPublisher, Pace
-from services.chassis.telemetry import OUTBOX_LAG, OUTBOX_LEADER
-from services.chassis.wire import BROKER_ERRORS
+from services.chassis.messaging.transport import BROKER_ERRORS
+from services.chassis.observability.metrics import OUTBOX_LAG, OUTBOX_LEADER
+from services.chassis.outbox.publisher import ConfirmingPublisher, Pace
 
 BATCH = 500
 RETRY_SECONDS = 1.0

@@ -10,16 +10,11 @@ from typing import Any, Generic, TypeVar
 from urllib.parse import unquote, urlsplit
 
 import orjson
+from elastic_transport import NodeConfig, OrjsonSerializer, Transport, Urllib3HttpNode
+from elastic_transport.client_utils import basic_auth_to_header, url_to_node_config
 from nameko.extensions import DependencyProvider
 
-from services.chassis.errors import ServiceUnavailable
-from services.chassis.imports import without
-
-with without("aiohttp", "requests"):
-    from elastic_transport import NodeConfig, OrjsonSerializer, Transport, Urllib3HttpNode
-    from elastic_transport.client_utils import basic_auth_to_header, url_to_node_config
-
-    from services.chassis.stores.lean_http import LeanHttpNode
+from services.chassis.common.errors import ServiceUnavailable
 
 S = TypeVar("S", bound="ElasticStore")
 
@@ -47,7 +42,7 @@ def connect(urls: str, size: int = 10, seconds: float = SECONDS) -> Transport:
     nodes = [_node(url.strip(), size, seconds) for url in urls.split(",")]
     return Transport(
         nodes,
-        node_class=LeanHttpNode if all(node.scheme == "http" for node in nodes) else Urllib3HttpNode,
+        node_class=Urllib3HttpNode,
         serializers={OrjsonSerializer.mimetype: OrjsonSerializer()},
         max_retries=0,
         meta_header=False,

@@ -13,11 +13,12 @@ from pymongo.errors import BulkWriteError, DuplicateKeyError
 
 from schemas.base import Idempotency
 from schemas.events.base import Event
-from services.chassis import audit, clock
-from services.chassis.envelopes import envelope
-from services.chassis.errors import IdempotencyInProgress, IdempotencyKeyReused
+from services.chassis.common import clock
+from services.chassis.common.errors import IdempotencyInProgress, IdempotencyKeyReused
+from services.chassis.messaging.envelopes import envelope
+from services.chassis.observability import audit_records
+from services.chassis.observability.metrics import POOL_USED
 from services.chassis.outbox.mongo import MongoRelay
-from services.chassis.telemetry import POOL_USED
 
 S = TypeVar("S", bound="MongoStore")
 T = TypeVar("T")
@@ -103,7 +104,7 @@ class MongoStore:
         after: Mapping[str, Any] | None = None,
     ) -> None:
         """Tell the audit trail in this transaction what was done to which (type, id); see `chassis.audit.record`."""
-        self.emit(session, audit.record(action, resource, before, after))
+        self.emit(session, audit_records.record(action, resource, before, after))
 
     def pending(self, event: Event, sequence: int | None = None) -> Document:
         """The event as a hot document carries it: `$push` it to `outbox` in the update that makes it true."""

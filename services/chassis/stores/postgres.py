@@ -4,25 +4,20 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any, ClassVar, Generic, TypeVar
 
-from eventlet.patcher import is_monkey_patched
-from eventlet.support.psycopg2_patcher import make_psycopg_green
+from nameko_sqlalchemy.database import DB_URIS_KEY, Database
 from sqlalchemy import Connection, Engine, and_, bindparam, create_engine, delete, insert, select, text, update
 from sqlalchemy.dialects.postgresql import insert as pg_insert
 from sqlalchemy.engine import make_url
 
 from schemas.base import Idempotency
 from schemas.events.base import Event
-from services.chassis import audit
-from services.chassis.envelopes import envelope
-from services.chassis.errors import IdempotencyInProgress, IdempotencyKeyReused
-from services.chassis.imports import instead
+from services.chassis.common.errors import IdempotencyInProgress, IdempotencyKeyReused
+from services.chassis.messaging.envelopes import envelope
+from services.chassis.messaging.transport import dumps
+from services.chassis.observability import audit_records
+from services.chassis.observability.metrics import POOL_USED
 from services.chassis.outbox.postgres import OutboxTable, PostgresRelay
 from services.chassis.stores.tables import idempotency, inbox, outbox
-from services.chassis.telemetry import POOL_USED
-from services.chassis.wire import dumps
-
-with instead("sqlalchemy.orm", Session=object, sessionmaker=dict):  # of its sessions none is ever opened: 6 MB
-    from nameko_sqlalchemy.database import DB_URIS_KEY, Database
 
 S = TypeVar("S", bound="PostgresStore")
 
@@ -128,7 +123,7 @@ class PostgresStore:
         after: Mapping[str, Any] | None = None,
     ) -> None:
         """Tell the audit trail in this transaction what was done to which (type, id); see `chassis.audit.record`."""
-        self.emit(session, audit.record(action, resource, before, after))
+        self.emit(session, audit_records.record(action, resource, before, after))
 
     def first_time(self, session: Session, event: Event, handler: str = "") -> bool:
         """Record in this transaction that the event was handled; False when it had been already."""
@@ -192,8 +187,6 @@ class Postgres(Database, Generic[S]):
         uris = self.container.config.setdefault(DB_URIS_KEY, {})
         uris[f"{service}:{self.store_class.__name__}"] = url.replace("{", "{{").replace("}", "}}")
         self.engine_options = engine_options(settings.workers)
-        if is_monkey_patched("socket"):  # not done by `services.green`: other services do without psycopg2
-            make_psycopg_green()
         super().setup()
         self.store = self.store_class(self.engine)
         self.relay = PostgresRelay(

@@ -11,7 +11,7 @@ from typing import Any
 
 import structlog
 
-from services.chassis.errors import ServiceUnavailable, ValidationFailed
+from services.chassis.common.errors import ServiceUnavailable, ValidationFailed
 
 log = structlog.get_logger()
 

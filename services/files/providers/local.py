@@ -7,8 +7,8 @@ from contextlib import suppress
 from pathlib import Path
 from typing import BinaryIO
 
-from services.chassis.files import CHUNK_BYTES
-from services.chassis.ids import new_id
+from schemas.signed.file_grants import CHUNK_BYTES
+from services.chassis.common.ids import new_id
 from services.files.providers.interface import ObjectGone
 
 

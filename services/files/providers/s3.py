@@ -5,8 +5,8 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from services.chassis.errors import ServiceUnavailable
-from services.chassis.files import CHUNK_BYTES
+from schemas.signed.file_grants import CHUNK_BYTES
+from services.chassis.common.errors import ServiceUnavailable
 from services.files.providers.interface import ObjectGone
 from services.files.settings import FileSettings
 

@@ -8,9 +8,9 @@ from pymongo.errors import BulkWriteError
 
 from schemas.events.base import Event
 from schemas.events.inventory import StockChanged
-from services.chassis import audit
-from services.chassis.errors import NotFound, OutOfStock
-from services.chassis.paging import Paging, page
+from services.chassis.common.errors import NotFound, OutOfStock
+from services.chassis.common.paging import Paging, page
+from services.chassis.observability import audit_records
 from services.chassis.stores.mongo import only_collisions
 from services.inventory.store import pipelines
 from services.inventory.store.levels import Document, Levels
@@ -88,7 +88,7 @@ class Counts:
             "version": 1,
             "outbox": [
                 self._pending(said) | {"sequence": 1},
-                self._pending(audit.record("stock.set", ("sku", sku), None, {"on_hand": on_hand})),
+                self._pending(audit_records.record("stock.set", ("sku", sku), None, {"on_hand": on_hand})),
             ],
         }
 

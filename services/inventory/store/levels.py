@@ -11,7 +11,7 @@ from pymongo.collection import Collection
 
 from schemas.events.base import Event
 from schemas.events.inventory import BackInStock, LowStock, StockChanged, StockReason
-from services.chassis.errors import ServiceUnavailable
+from services.chassis.common.errors import ServiceUnavailable
 from services.inventory.domain import Line, Stock, allocate
 from services.inventory.store import pipelines
 

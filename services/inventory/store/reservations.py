@@ -47,9 +47,9 @@ from pymongo.client_session import ClientSession
 from pymongo.collection import Collection
 from pymongo.errors import DuplicateKeyError
 
-from services.chassis.clock import rfc3339
-from services.chassis.errors import NotFound, OutOfStock, ServiceUnavailable
-from services.chassis.ids import new_id
+from services.chassis.common.clock import rfc3339
+from services.chassis.common.errors import NotFound, OutOfStock, ServiceUnavailable
+from services.chassis.common.ids import new_id
 from services.inventory.domain import Line, Reason, Standing, check_repeated, merged, on_commit, on_release
 from services.inventory.store.levels import Document, HeldLine, Levels
 

@@ -4,7 +4,7 @@ from typing import Any
 
 from pymongo.client_session import ClientSession
 
-from services.chassis.errors import Conflict, NotFound
+from services.chassis.common.errors import Conflict, NotFound
 from services.chassis.stores.mongo import MongoStore
 from services.inventory.store.counts import Counts
 from services.inventory.store.levels import Document

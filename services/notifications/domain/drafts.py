@@ -11,7 +11,7 @@ from schemas.events.inventory import BackInStock, LowStock
 from schemas.events.orders import OrderCancelled, OrderConfirmed, OrderDelivered, OrderFailed, OrderShipped
 from schemas.events.payments import PaymentRefunded
 from schemas.events.reviews import ReviewPublished
-from services.chassis.tickets import ticket
+from schemas.signed.mail_links import one_time_token
 from services.notifications.domain.formatting import address_lines, one_line
 from services.notifications.domain.messages import Draft
 
@@ -51,7 +51,7 @@ def link(event: EmailVerificationRequested | PasswordResetRequested, shop_url: s
     """What the event names is made here, and is nowhere but in the mail."""
     resets = isinstance(event, PasswordResetRequested)
     kind, page = ("password_reset", "reset-password") if resets else ("verify_mail", "verify-email")
-    facts = {"link": f"{shop_url}/{page}?token={ticket(event.ticket, secret)}", "hours": 24, "minutes": 60}
+    facts = {"link": f"{shop_url}/{page}?token={one_time_token(event.ticket, secret)}", "hours": 24, "minutes": 60}
     return Draft(event.meta.id, kind, event.user_id, event.email, facts)
 
 

@@ -3,7 +3,7 @@
 import base64
 import hmac
 
-from services.chassis.errors import NotFound
+from services.chassis.common.errors import NotFound
 
 
 def token(recipient: str, kind: str, secret: bytes) -> str:

@@ -5,7 +5,7 @@ from datetime import datetime, time, timedelta
 from typing import Any
 from zoneinfo import ZoneInfo
 
-from services.chassis.errors import ValidationFailed
+from services.chassis.common.errors import ValidationFailed
 from services.notifications.domain.kinds import CHANNELS, KINDS
 
 Preferences = Mapping[str, Any]

@@ -13,7 +13,7 @@ from functools import lru_cache
 
 from email_validator import EmailNotValidError, validate_email
 
-from services.chassis import clock
+from services.chassis.common import clock
 from services.notifications.domain.formatting import one_line
 from services.notifications.domain.messages import Message
 from services.notifications.providers.interface import AddressRefused

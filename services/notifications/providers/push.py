@@ -4,7 +4,7 @@ from typing import Any
 
 import orjson
 
-from services.chassis.errors import ServiceUnavailable
+from services.chassis.common.errors import ServiceUnavailable
 
 GONE = (404, 410)
 KEPT_SECONDS = 86_400

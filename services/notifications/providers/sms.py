@@ -5,8 +5,8 @@ from urllib.parse import urlsplit, urlunsplit
 
 from pymongo.database import Database
 
-from services.chassis import clock
-from services.chassis.errors import ServiceUnavailable
+from services.chassis.common import clock
+from services.chassis.common.errors import ServiceUnavailable
 from services.notifications.domain.messages import Message
 from services.notifications.providers.interface import AddressRefused
 

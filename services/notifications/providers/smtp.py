@@ -7,7 +7,7 @@ from contextlib import suppress
 from typing import Final
 from urllib.parse import unquote, urlsplit
 
-from services.chassis.errors import ServiceUnavailable
+from services.chassis.common.errors import ServiceUnavailable
 from services.notifications.domain.messages import Message
 from services.notifications.providers.interface import AddressRefused
 from services.notifications.providers.mime import compose

@@ -10,9 +10,9 @@ from pymongo.errors import BulkWriteError, DuplicateKeyError
 
 from schemas.events.base import Event
 from schemas.events.notifications import NotificationFailed, NotificationSent
-from services.chassis import clock
-from services.chassis.errors import NotFound, ServiceUnavailable
-from services.chassis.paging import Paging, page
+from services.chassis.common import clock
+from services.chassis.common.errors import NotFound, ServiceUnavailable
+from services.chassis.common.paging import Paging, page
 from services.chassis.stores.mongo import only_collisions
 from services.notifications.domain.messages import Message
 from services.notifications.rendering import Rendered

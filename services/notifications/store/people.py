@@ -5,8 +5,8 @@ from typing import Any
 
 from pymongo.database import Database
 
-from services.chassis import clock
-from services.chassis.errors import ServiceUnavailable
+from services.chassis.common import clock
+from services.chassis.common.errors import ServiceUnavailable
 
 Document = dict[str, Any]
 

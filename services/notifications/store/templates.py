@@ -6,8 +6,8 @@ from typing import Any, Final
 from pymongo.client_session import ClientSession
 from pymongo.database import Database
 
-from services.chassis import clock
-from services.chassis.errors import Conflict, NotFound
+from services.chassis.common import clock
+from services.chassis.common.errors import Conflict, NotFound
 from services.chassis.stores.mongo import MongoStore
 
 Document = dict[str, Any]

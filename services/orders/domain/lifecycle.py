@@ -3,7 +3,7 @@
 from datetime import datetime, timedelta
 
 from schemas.base import Caller
-from services.chassis.errors import Forbidden, InvalidState, NotFound
+from services.chassis.common.errors import Forbidden, InvalidState, NotFound
 from services.orders.domain.order import Order
 
 FULFILMENT = {

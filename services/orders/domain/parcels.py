@@ -2,9 +2,9 @@
 
 from collections.abc import Sequence
 
+from schemas.api.shipping import ShipmentLine
 from schemas.base import Caller
-from schemas.shipping import ShipmentLine
-from services.chassis.errors import Forbidden, InvalidState, NotFound, ValidationFailed
+from services.chassis.common.errors import Forbidden, InvalidState, NotFound, ValidationFailed
 from services.orders.domain.order import Order
 
 SENDABLE = ("confirmed", "processing", "shipped")

@@ -4,11 +4,11 @@ from collections.abc import Sequence
 from typing import Any
 
 from schemas.events.orders import OrderLine, Totals
-from services.chassis.money import percent_of
+from services.chassis.common.money import percent_of
 
 
 def price_lines(lines: Sequence[dict[str, Any]]) -> list[OrderLine]:
-    """The cart's lines (`schemas.cart.CheckoutLine`) as the order keeps them, each with its tax."""
+    """The cart's lines (`schemas.api.cart.CheckoutLine`) as the order keeps them, each with its tax."""
     return [
         OrderLine(
             sku=line["sku"],

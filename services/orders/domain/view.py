@@ -2,13 +2,13 @@
 
 from typing import Any
 
-from services.chassis.money import json as money
-from services.chassis.times import rfc3339
+from services.chassis.common.money import json as money
+from services.chassis.common.timestamps import rfc3339
 from services.orders.domain.order import Order
 
 
 def as_reply(order: Order) -> dict[str, Any]:
-    """The resource `schemas.orders.Order`, JSON-able."""
+    """The resource `schemas.api.orders.Order`, JSON-able."""
     placed, totals, currency = order.placed, order.placed.totals, order.placed.currency
     return {
         "id": order.id,
@@ -51,7 +51,7 @@ def as_reply(order: Order) -> dict[str, Any]:
 
 
 def as_summary(order: Order) -> dict[str, Any]:
-    """The resource `schemas.orders.OrderSummary`, JSON-able."""
+    """The resource `schemas.api.orders.OrderSummary`, JSON-able."""
     return {
         "id": order.id,
         "number": order.number,
@@ -65,7 +65,7 @@ def as_summary(order: Order) -> dict[str, Any]:
 
 
 def as_history(wrapped: dict[str, Any]) -> dict[str, Any]:
-    """The resource `schemas.orders.OrderHistoryEntry` of one event's envelope."""
+    """The resource `schemas.api.orders.OrderHistoryEntry` of one event's envelope."""
     return {
         "id": wrapped["id"],
         "sequence": wrapped["sequence"],

@@ -13,7 +13,7 @@ from sqlalchemy.exc import IntegrityError
 from sqlalchemy.sql.dml import ReturningInsert, ReturningUpdate
 from sqlalchemy.sql.elements import ColumnElement
 
-from services.chassis.ids import new_id
+from services.chassis.common.ids import new_id
 from services.chassis.stores.postgres import PostgresStore
 from services.payments.models import sandbox_charges, sandbox_requests
 

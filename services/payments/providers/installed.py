@@ -4,7 +4,7 @@ from typing import Any
 
 from nameko.extensions import DependencyProvider
 
-from services.chassis.settings import load
+from services.chassis.runtime.settings import load
 from services.chassis.stores.postgres import open_store
 from services.payments.providers.bank import SandboxBank
 from services.payments.providers.interface import Provider

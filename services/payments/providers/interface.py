@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from typing import Protocol
 
-from services.chassis.errors import InvalidState, ServiceUnavailable
+from services.chassis.common.errors import InvalidState, ServiceUnavailable
 
 
 class ProviderUnavailable(ServiceUnavailable):

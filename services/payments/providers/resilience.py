@@ -1,15 +1,13 @@
 """How providers are called: again with jitter while the outcome is unknown, and not at all while they are down."""
 
 from collections.abc import Callable
-from typing import Any, TypeVar
+from typing import TypeVar
 
+import pybreaker
 from tenacity import Retrying, retry_if_exception_type, stop_after_attempt, wait_random_exponential
 
-from services.chassis.imports import without
+from services.chassis.runtime.circuit_breaker import CircuitBreaker
 from services.payments.providers.interface import ProviderUnavailable
-
-with without("redis"):
-    import pybreaker
 
 T = TypeVar("T")
 
@@ -18,18 +16,11 @@ BREAK_AFTER_FAILURES = 10
 BREAK_SECONDS = 10
 
 
-class Breaker(pybreaker.CircuitBreaker):
-    """The library's, which holds its lock while the request runs: all of a provider's customers would queue up."""
-
-    def call(self, func: Callable[..., T], *args: Any, **kwargs: Any) -> T:
-        return self.state.call(func, *args, **kwargs)
-
-
 class Caller:
     """Calls one provider: three tries, each idempotent by its key; after ten failures in a row it rests for 10 s."""
 
     def __init__(self, provider: str) -> None:
-        self._breaker = Breaker(
+        self._breaker = CircuitBreaker(
             fail_max=BREAK_AFTER_FAILURES,
             reset_timeout=BREAK_SECONDS,
             exclude=[lambda error: not isinstance(error, ProviderUnavailable)],

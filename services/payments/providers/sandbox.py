@@ -11,7 +11,7 @@ from typing import Annotated, TypeVar
 
 from pydantic import BaseModel, StringConstraints, ValidationError
 
-from services.chassis.errors import Unauthenticated, ValidationFailed
+from services.chassis.common.errors import Unauthenticated, ValidationFailed
 from services.payments.providers.bank import BankRefuses, SandboxBank
 from services.payments.providers.interface import Answer, Charge, Notice, ProviderRefuses, ProviderUnavailable, Standing
 

@@ -7,7 +7,7 @@ from typing import Any, NoReturn
 
 import stripe
 
-from services.chassis.errors import Unauthenticated, ValidationFailed
+from services.chassis.common.errors import Unauthenticated, ValidationFailed
 from services.payments.providers.interface import (
     Answer,
     Charge,

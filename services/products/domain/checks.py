@@ -2,9 +2,9 @@
 
 from collections.abc import Iterator, Sequence
 
+from schemas.api.products import ProductWrite, VariantWrite
 from schemas.base import Caller
-from schemas.products import ProductWrite, VariantWrite
-from services.chassis.errors import Forbidden, NotFound, PreconditionFailed, ValidationFailed
+from services.chassis.common.errors import Forbidden, NotFound, PreconditionFailed, ValidationFailed
 
 Fault = tuple[str, str]
 

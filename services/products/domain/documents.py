@@ -5,9 +5,9 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from schemas.importing import ImportRating, ImportRow
-from schemas.products import ProductPatch, ProductWrite, VariantWrite
-from services.chassis.files import PUBLIC_PATH
+from schemas.api.product_import import ImportRating, ImportRow
+from schemas.api.products import ProductPatch, ProductWrite, VariantWrite
+from schemas.signed.file_grants import PUBLIC_PATH
 from services.products.domain.naming import attribute_keys, brand_key, title_words
 
 Document = dict[str, Any]

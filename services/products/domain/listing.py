@@ -3,11 +3,11 @@
 from datetime import UTC, datetime, timedelta
 from typing import Any, Final
 
-from schemas.products import ProductQuery
-from services.chassis.errors import ValidationFailed
-from services.chassis.ids import is_id
-from services.chassis.paging import decode_cursor, encode_cursor
-from services.chassis.words import stems
+from schemas.api.products import ProductQuery
+from services.chassis.common.errors import ValidationFailed
+from services.chassis.common.ids import is_id
+from services.chassis.common.paging import decode_cursor, encode_cursor
+from services.chassis.common.text import stems
 from services.products.domain.naming import attribute_key, brand_key
 
 Condition = dict[str, Any]

@@ -4,7 +4,7 @@ import re
 import unicodedata
 from collections.abc import Mapping
 
-from services.chassis.words import stems
+from services.chassis.common.text import stems
 
 MAX_SLUG = 120
 

@@ -6,10 +6,10 @@ from pymongo import UpdateOne
 from pymongo.client_session import ClientSession
 from pymongo.errors import DuplicateKeyError
 
-from schemas.categories import CategoryWrite
+from schemas.api.categories import CategoryWrite
 from schemas.events.products import CategoryChanged
-from services.chassis.errors import Conflict, NotFound, ValidationFailed
-from services.chassis.ids import new_id
+from services.chassis.common.errors import Conflict, NotFound, ValidationFailed
+from services.chassis.common.ids import new_id
 from services.chassis.stores.mongo import MongoStore
 from services.products.domain.checks import check_move
 from services.products.domain.documents import CategoryFacts, Document

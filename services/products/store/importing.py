@@ -9,11 +9,11 @@ from pymongo import InsertOne, ReplaceOne
 from pymongo.client_session import ClientSession
 from pymongo.errors import BulkWriteError, DuplicateKeyError
 
+from schemas.api.product_import import ImportRow
 from schemas.base import Caller
 from schemas.events.products import ProductCreated
-from schemas.importing import ImportRow
-from services.chassis.errors import Conflict, DomainError, NotFound, ServiceUnavailable
-from services.chassis.ids import new_id
+from services.chassis.common.errors import Conflict, DomainError, NotFound, ServiceUnavailable
+from services.chassis.common.ids import new_id
 from services.chassis.stores.mongo import MongoStore
 from services.products.domain.checks import check, check_own, vendor_for
 from services.products.domain.documents import (

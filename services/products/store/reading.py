@@ -9,9 +9,9 @@ import orjson
 from pymongo import UpdateOne
 from pymongo.collection import Collection
 
-from schemas.products import ProductQuery
-from services.chassis.errors import NotFound
-from services.chassis.ids import is_id
+from schemas.api.products import ProductQuery
+from services.chassis.common.errors import NotFound
+from services.chassis.common.ids import is_id
 from services.products.domain import listing
 from services.products.domain.documents import Document, to_snapshot
 from services.products.domain.naming import title_words

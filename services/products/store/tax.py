@@ -5,7 +5,7 @@ from collections.abc import Mapping
 
 from pymongo.client_session import ClientSession
 
-from services.chassis.errors import NotFound
+from services.chassis.common.errors import NotFound
 from services.chassis.stores.mongo import MongoStore
 from services.products.domain.documents import Document
 from services.products.domain.tax import SEEDED, Key

@@ -7,11 +7,11 @@ from typing import Any
 from pymongo.client_session import ClientSession
 from pymongo.errors import DuplicateKeyError
 
+from schemas.api.products import ProductWrite
 from schemas.base import Caller, Idempotency
 from schemas.events.products import ProductArchived, ProductCreated, ProductEvent, ProductUpdated
-from schemas.products import ProductWrite
-from services.chassis.errors import Conflict, NotFound, ServiceUnavailable, ValidationFailed
-from services.chassis.ids import new_id
+from services.chassis.common.errors import Conflict, NotFound, ServiceUnavailable, ValidationFailed
+from services.chassis.common.ids import new_id
 from services.chassis.stores.mongo import MongoStore
 from services.products.domain.checks import check, check_own, check_version, vendor_for
 from services.products.domain.documents import (

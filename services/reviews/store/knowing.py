@@ -11,9 +11,9 @@ from pymongo import UpdateOne
 from pymongo.client_session import ClientSession
 from pymongo.errors import DuplicateKeyError
 
+from schemas.api.reviews import ReviewRules
 from schemas.base import Caller
-from schemas.reviews import ReviewRules
-from services.chassis.ids import is_id
+from services.chassis.common.ids import is_id
 from services.chassis.stores.mongo import MongoStore
 from services.reviews.domain import Document
 

@@ -4,9 +4,9 @@ from typing import Any, Final
 
 from pymongo.collection import Collection
 
-from schemas.reviews import ReviewQuery, ReviewsQuery
-from services.chassis.errors import NotFound
-from services.chassis.paging import Paging, page
+from schemas.api.reviews import ReviewQuery, ReviewsQuery
+from services.chassis.common.errors import NotFound
+from services.chassis.common.paging import Paging, page
 from services.reviews.domain import Document
 
 SORTS: Final[dict[str, tuple[str, int]]] = {

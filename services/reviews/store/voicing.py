@@ -8,7 +8,7 @@ from pymongo.client_session import ClientSession
 from pymongo.errors import DuplicateKeyError
 
 from schemas.base import Caller
-from services.chassis.errors import Conflict, NotFound, ServiceUnavailable
+from services.chassis.common.errors import Conflict, NotFound, ServiceUnavailable
 from services.chassis.stores.mongo import MongoStore
 from services.reviews.domain import WAITS_FOR, Document, is_author, vote_step
 from services.reviews.store.writing import Writing

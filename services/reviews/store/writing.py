@@ -8,11 +8,11 @@ from uuid import NAMESPACE_URL, uuid5
 from pymongo.client_session import ClientSession
 from pymongo.errors import DuplicateKeyError
 
+from schemas.api.reviews import ImportReview, Moderation, ReviewPatch, ReviewWrite
 from schemas.base import Caller, Idempotency
 from schemas.events.reviews import ReviewPublished, ReviewRejected, ReviewSubmitted
-from schemas.reviews import ImportReview, Moderation, ReviewPatch, ReviewWrite
-from services.chassis.errors import Conflict, NotFound, ServiceUnavailable
-from services.chassis.ids import new_id
+from services.chassis.common.errors import Conflict, NotFound, ServiceUnavailable
+from services.chassis.common.ids import new_id
 from services.chassis.stores.mongo import MongoStore
 from services.reviews.domain import WAITS_FOR, Document, is_author, judge, public_name, rating_step, shown
 from services.reviews.store.knowing import Knowing

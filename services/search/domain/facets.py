@@ -8,8 +8,8 @@ from collections.abc import Iterator, Mapping
 from itertools import pairwise
 from typing import Any, Final
 
-from schemas.search import FACETS, SearchQuery
-from services.chassis.words import fold
+from schemas.api.search import FACETS, SearchQuery
+from services.chassis.common.text import fold
 from services.search.domain.documents import attribute_key
 from services.search.domain.tree import Tree
 from services.search.domain.words import Asked

@@ -8,8 +8,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any, Final, Literal
 
-from schemas.search import SearchQuery
-from services.chassis.words import stem
+from schemas.api.search import SearchQuery
+from services.chassis.common.text import stem
 from services.search.domain import facets
 from services.search.domain.tree import Tree
 from services.search.domain.tuning import Rules

@@ -3,8 +3,8 @@
 from collections.abc import Mapping
 from typing import Any
 
-from schemas.search import SearchQuery
-from services.chassis.words import fold, split
+from schemas.api.search import SearchQuery
+from services.chassis.common.text import fold, split
 from services.search.domain import facets
 from services.search.domain.documents import Document
 from services.search.domain.tree import Tree

@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from services.chassis.words import fold, split
+from services.chassis.common.text import fold, split
 from services.search.domain.words import nearly_begins
 
 

@@ -4,7 +4,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from services.chassis.words import fold, stem
+from services.chassis.common.text import fold, stem
 from services.search.domain.words import key
 
 Phrase = tuple[str, ...]
@@ -60,7 +60,7 @@ class Rules:
 
 
 def rules(tuning: Mapping[str, Any]) -> Rules:
-    """Of a tuning as `schemas.search.Tuning` has it."""
+    """Of a tuning as `schemas.api.search.Tuning` has it."""
     synonyms = expand(tuning["synonyms"])
     return Rules(
         synonyms=synonyms,

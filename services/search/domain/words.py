@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from functools import lru_cache
 from typing import Final
 
-from services.chassis.words import fold, split, stem
+from services.chassis.common.text import fold, split, stem
 
 MAX_WORDS: Final = 12
 _SMALL: Final = "a an and any at best buy by for from i in me my of on or some the to with"

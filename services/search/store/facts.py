@@ -6,9 +6,9 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-from services.chassis import audit
-from services.chassis.envelopes import envelope
-from services.chassis.errors import Conflict, DomainError
+from services.chassis.common.errors import Conflict, DomainError
+from services.chassis.messaging.envelopes import envelope
+from services.chassis.observability import audit_records
 from services.chassis.stores.elastic import ElasticStore
 from services.search.domain.documents import Document
 from services.search.domain.tree import Tree, plant
@@ -82,8 +82,10 @@ class Facts:
         before, condition = self._stored()
         if before["version"] != version:
             raise changed(before["version"])
-        said = audit.record("search_tuning.update", ("search_tuning", "tuning"), _audited(before), _audited(tuning))
-        pending = [*before.get(OUTBOX, ()), envelope(said)]
+        record = audit_records.record(
+            "search_tuning.update", ("search_tuning", "tuning"), _audited(before), _audited(tuning)
+        )
+        pending = [*before.get(OUTBOX, ()), envelope(record)]
         if not self._write_tuning({**tuning, "version": version + 1, OUTBOX: pending}, condition):
             raise changed(version + 1)
         self.refresh()

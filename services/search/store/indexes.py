@@ -4,8 +4,8 @@ so a new index can be filled beside the living one and take its place at once.
 
 from typing import Any
 
-from services.chassis import clock
-from services.chassis.errors import ServiceUnavailable
+from services.chassis.common import clock
+from services.chassis.common.errors import ServiceUnavailable
 from services.chassis.stores.elastic import ElasticError, ElasticStore
 from services.search.domain import analysis
 

@@ -8,7 +8,7 @@ import time
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
-from services.chassis.errors import ServiceUnavailable
+from services.chassis.common.errors import ServiceUnavailable
 from services.chassis.stores.elastic import ElasticError, ElasticStore
 from services.search.domain import documents
 from services.search.domain.documents import Document, Level

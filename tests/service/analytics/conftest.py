@@ -18,7 +18,7 @@ from pymongo.database import Database
 from services.analytics.book.sets import Book, connect, current
 from services.analytics.consumer.reader import Reader
 from services.analytics.settings import AnalyticsSettings
-from services.chassis.ids import new_id
+from services.chassis.common.ids import new_id
 from tests.support.shop import eventually
 
 PARTITIONS = 3

@@ -9,17 +9,17 @@ from typing import Any
 import pytest
 from nameko.testing.services import worker_factory
 
-from schemas.analytics import CurrencyQuery, PeriodQuery, SalesQuery, TopQuery
+from schemas.api.analytics import CurrencyQuery, PeriodQuery, SalesQuery, TopQuery
+from schemas.api.reports import ReportRequest
 from schemas.base import Caller
-from schemas.reports import ReportRequest
 from services.analytics import reporting
 from services.analytics.book.counting import count
 from services.analytics.book.sets import Book
 from services.analytics.domain.facts import Fact
 from services.analytics.service import AnalyticsService
 from services.analytics.store import AnalyticsStore
-from services.chassis import clock
-from services.chassis.ids import new_id
+from services.chassis.common import clock
+from services.chassis.common.ids import new_id
 from services.chassis.testing import connect_mongo
 from tests.unit.analytics.histories import History, fact_of, line
 

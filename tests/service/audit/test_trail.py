@@ -10,13 +10,13 @@ import pytest
 from sqlalchemy import create_engine, text
 from sqlalchemy.exc import ProgrammingError
 
-from schemas.audit import AuditFilter, AuditQuery
+from schemas.api.audit import AuditFilter, AuditQuery
 from schemas.events.audit import ActionRecorded
 from services.audit.domain import Verdict, body_of
 from services.audit.store import AuditStore
-from services.chassis.envelopes import envelope
-from services.chassis.ids import new_id
-from services.chassis.settings import Settings
+from services.chassis.common.ids import new_id
+from services.chassis.messaging.envelopes import envelope
+from services.chassis.runtime.settings import Settings
 from services.chassis.testing import connect_postgres
 
 KEY = b"a key of the test"

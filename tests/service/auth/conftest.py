@@ -16,8 +16,8 @@ from sqlalchemy import select
 from services.auth.recovery import RecoveryStore
 from services.auth.service import AuthService
 from services.auth.tokens import Signer
-from services.chassis.contract import Contract
-from services.chassis.ids import new_id
+from services.chassis.common.ids import new_id
+from services.chassis.messaging.signatures import Contract
 from services.chassis.stores.tables import outbox
 from services.chassis.testing import connect_postgres
 

@@ -7,12 +7,11 @@ from typing import Any
 import jwt
 import pytest
 
-from schemas.auth import SignedIn, User
+from schemas.api.auth import SignedIn, User
 from schemas.base import Idempotency
 from schemas.events.users import ProfileUpdated
-from services.chassis import clock
-from services.chassis.envelopes import envelope
-from services.chassis.errors import (
+from services.chassis.common import clock
+from services.chassis.common.errors import (
     Conflict,
     DomainError,
     IdempotencyKeyReused,
@@ -20,7 +19,8 @@ from services.chassis.errors import (
     NotFound,
     ValidationFailed,
 )
-from services.chassis.ids import new_id
+from services.chassis.common.ids import new_id
+from services.chassis.messaging.envelopes import envelope
 from tests.service.auth.conftest import PASSWORD, Desk, new_email
 
 REGISTERED = ("user_registered", "email_verification_requested")

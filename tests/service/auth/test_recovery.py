@@ -9,10 +9,11 @@ import orjson
 import pytest
 from sqlalchemy import select, update
 
+from schemas.signed.mail_links import one_time_token
 from services.auth.models import tickets
 from services.auth.recovery import RecoveryStore
-from services.chassis import clock
-from services.chassis.errors import (
+from services.chassis.common import clock
+from services.chassis.common.errors import (
     InvalidCredentials,
     InvalidState,
     NotFound,
@@ -21,7 +22,6 @@ from services.chassis.errors import (
     ValidationFailed,
 )
 from services.chassis.stores.tables import outbox
-from services.chassis.tickets import ticket
 from tests.service.auth.conftest import PASSWORD, SECRET, Desk, new_email
 
 ANOTHER = "another correct horse"
@@ -44,7 +44,7 @@ def audited(desk: Desk) -> set[str]:
 
 def link(desk: Desk, type_: str, user_id: str) -> str:
     """The token in the mail."""
-    return ticket(said(desk, type_, user_id)[-1]["ticket"], SECRET)
+    return one_time_token(said(desk, type_, user_id)[-1]["ticket"], SECRET)
 
 
 def forgotten(desk: Desk, user: dict[str, Any]) -> str:

@@ -7,8 +7,8 @@ from sqlalchemy import func, select, update
 
 from services.auth import tokens
 from services.auth.models import refresh_tokens, sessions
-from services.chassis.errors import Unauthenticated
-from services.chassis.ids import new_id
+from services.chassis.common.errors import Unauthenticated
+from services.chassis.common.ids import new_id
 from tests.service.auth.conftest import PASSWORD, Desk
 
 

@@ -15,8 +15,8 @@ from confluent_kafka import KafkaException
 
 from kafka_bridge.bridge import Bridge
 from kafka_bridge.settings import BridgeSettings
-from services.chassis.ids import new_id
-from services.chassis.registry import port_of
+from services.chassis.common.ids import new_id
+from services.chassis.runtime.registry import port_of
 from tests.support.rabbit import Rabbit, rabbit
 from tests.support.records import Topic
 from tests.support.shop import eventually

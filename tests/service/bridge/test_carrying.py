@@ -12,8 +12,8 @@ from confluent_kafka.admin import AdminClient
 
 from kafka_bridge import topics
 from schemas.events.base import TOPICS
-from services.chassis.ids import new_id
-from services.chassis.registry import port_of
+from services.chassis.common.ids import new_id
+from services.chassis.runtime.registry import port_of
 from tests.service.bridge.conftest import FREE_PORT_BASE, Bridging, event
 from tests.support.proxy import proxy_to
 from tests.support.records import Topic, first_occurrences

@@ -7,8 +7,8 @@ import pytest
 from nameko.testing.services import worker_factory
 
 from services.cart.store import CartStore
-from services.chassis.contract import Contract
-from services.chassis.ids import new_id
+from services.chassis.common.ids import new_id
+from services.chassis.messaging.signatures import Contract
 from services.chassis.testing import connect_redis
 
 

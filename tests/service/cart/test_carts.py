@@ -5,13 +5,13 @@ from typing import Any
 
 import pytest
 
-from schemas.cart import MAX_LINES, CheckoutView
-from schemas.cart import Cart as CartReply
+from schemas.api.cart import MAX_LINES, CheckoutView
+from schemas.api.cart import Cart as CartReply
 from schemas.events.orders import OrderConfirmed
 from services.cart.store import CartStore, new_cart_id
-from services.chassis import clock
-from services.chassis.errors import NotFound, OutOfStock, ValidationFailed
-from services.chassis.ids import new_id
+from services.chassis.common import clock
+from services.chassis.common.errors import NotFound, OutOfStock, ValidationFailed
+from services.chassis.common.ids import new_id
 from tests.service.cart.conftest import Carts, Products
 
 

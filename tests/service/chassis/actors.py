@@ -1,6 +1,6 @@
 """Small services for tests, each in a process of its own: `python -m tests.service.chassis.actors KIND NAME PORT`."""
 
-import services.green  # noqa: F401, I001 - before everything else
+import services.chassis.runtime.monkey_patch  # noqa: F401, I001 - before everything else
 
 import gc
 import os
@@ -16,15 +16,15 @@ from pydantic import BaseModel, Field
 
 from schemas.base import Quantity, Sku
 from schemas.events.orders import OrderShipped, OrderStockReleased
-from services.chassis import context
-from services.chassis.batches import on_batch
-from services.chassis.errors import DomainError, OutOfStock
-from services.chassis.events import on_event
-from services.chassis.rpc import Remote, rpc
-from services.chassis.runner import serve
-from services.chassis.service import Configured, Service
-from services.chassis.settings import Settings, load
-from services.chassis.timers import every
+from services.chassis.common import context
+from services.chassis.messaging.batches import on_batch
+from services.chassis.common.errors import DomainError, OutOfStock
+from services.chassis.messaging.events import on_event
+from services.chassis.messaging.rpc import Remote, rpc
+from services.chassis.runtime.runner import serve
+from services.chassis.runtime.service import Configured, Service
+from services.chassis.runtime.settings import Settings, load
+from services.chassis.runtime.timers import every
 
 NAME = sys.argv[2] if len(sys.argv) > 2 else "actor"
 OTHER = os.environ.get("OTHER", "nobody")

@@ -15,8 +15,8 @@ import pytest
 import redis
 import requests
 
-from services.chassis.client import RpcClient
-from services.chassis.ids import new_id
+from services.chassis.common.ids import new_id
+from services.chassis.messaging.rpc_client import RpcClient
 from tests.support.rabbit import Rabbit, rabbit
 from tests.support.shop import eventually
 

@@ -11,7 +11,7 @@ from sqlalchemy import text
 
 from schemas.base import Idempotency
 from schemas.events.orders import OrderStockReleased
-from services.chassis.ids import new_id
+from services.chassis.common.ids import new_id
 from services.chassis.outbox.mongo import MongoRelay
 from services.chassis.outbox.postgres import OutboxTable, PostgresRelay
 from services.chassis.stores import mongo, postgres, tables

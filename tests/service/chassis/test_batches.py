@@ -2,7 +2,7 @@
 
 import pytest
 
-from services.chassis.ids import new_id
+from services.chassis.common.ids import new_id
 from tests.service.chassis.conftest import Actor, Stage, stock_released
 from tests.support.shop import eventually
 

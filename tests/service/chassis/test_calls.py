@@ -7,9 +7,9 @@ from typing import Any
 
 import pytest
 
-from services.chassis.client import RpcClient
-from services.chassis.errors import DeadlineExceeded, OutOfStock, RemoteFailure, ValidationFailed
-from services.chassis.ids import new_id
+from services.chassis.common.errors import DeadlineExceeded, OutOfStock, RemoteFailure, ValidationFailed
+from services.chassis.common.ids import new_id
+from services.chassis.messaging.rpc_client import RpcClient
 from tests.service.chassis.conftest import Actor, Stage, stock_released
 from tests.support.shop import eventually
 
@@ -192,7 +192,7 @@ def test_calls_are_counted_and_timed_by_outcome(client: RpcClient, worker: Actor
 
 
 def test_a_client_without_a_broker_says_so_at_once() -> None:
-    from services.chassis.errors import ServiceUnavailable
+    from services.chassis.common.errors import ServiceUnavailable
 
     lonely = RpcClient(os.environ["ULTRAMARKET_AMQP_URL"].rpartition("@")[0] + "@127.0.0.1:9/none")
 

@@ -8,8 +8,8 @@ from typing import Any
 
 import pytest
 
-from services.chassis.ids import new_id
-from services.chassis.queues import intake_queue, make
+from services.chassis.common.ids import new_id
+from services.chassis.messaging.queues import intake_queue, make
 from tests.service.chassis.conftest import Actor, Stage, stock_released
 from tests.support.shop import eventually
 from ultramarket import deadletters

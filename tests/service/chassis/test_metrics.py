@@ -2,7 +2,7 @@
 
 import requests
 
-from services.chassis.client import RpcClient
+from services.chassis.messaging.rpc_client import RpcClient
 from tests.service.chassis.conftest import Stage
 
 

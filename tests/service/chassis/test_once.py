@@ -9,9 +9,9 @@ from sqlalchemy import text
 
 from schemas.base import Idempotency
 from schemas.events.orders import OrderStockReleased
-from services.chassis.envelopes import envelope
-from services.chassis.errors import IdempotencyInProgress, IdempotencyKeyReused
-from services.chassis.ids import new_id
+from services.chassis.common.errors import IdempotencyInProgress, IdempotencyKeyReused
+from services.chassis.common.ids import new_id
+from services.chassis.messaging.envelopes import envelope
 from tests.service.chassis.stores import Died, HotStore, NoteStore, command, hot_store, note_store
 
 Step = Callable[..., int]

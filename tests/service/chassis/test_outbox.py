@@ -11,10 +11,10 @@ from typing import Any, NamedTuple
 
 import pytest
 
-from services.chassis.ids import new_id
+from services.chassis.common.ids import new_id
 from services.chassis.outbox import mongo as mongo_outbox
 from services.chassis.outbox import postgres as postgres_outbox
-from services.chassis.outbox import publishing
+from services.chassis.outbox import publisher
 from services.chassis.outbox.postgres import OutboxTable
 from tests.service.chassis.stores import (
     EXCHANGE,
@@ -151,14 +151,14 @@ def test_a_relay_that_dies_between_the_confirm_and_the_removal_publishes_again_a
     subject = new_id()
     for _ in range(5):
         outbox.step(subject)
-    publish = publishing.ConfirmingPublisher.publish
+    publish = publisher.ConfirmingPublisher.publish
 
     def dies(self: Any, envelopes: Any) -> Any:
         publish(self, envelopes)
-        monkeypatch.setattr(publishing.ConfirmingPublisher, "publish", publish)
+        monkeypatch.setattr(publisher.ConfirmingPublisher, "publish", publish)
         raise Died
 
-    monkeypatch.setattr(publishing.ConfirmingPublisher, "publish", dies)
+    monkeypatch.setattr(publisher.ConfirmingPublisher, "publish", dies)
     outbox.relays.start()
     assert ear.numbers(subject, 5) == [1, 2, 3, 4, 5]
 
@@ -176,8 +176,8 @@ def _declare_the_exchange_alone(self: Any, exchange: str) -> None:
 def test_what_nobody_listens_to_waits_until_somebody_does(outbox: Outbox, monkeypatch: pytest.MonkeyPatch) -> None:
     """As when the exchange has lost its queues; the bridge's own is made by whoever publishes."""
     subject, exchange = new_id(), f"deaf-{new_id()}.events"
-    monkeypatch.setattr(publishing, "exchange_of", lambda _wrapped: exchange)
-    monkeypatch.setattr(publishing.ConfirmingPublisher, "_declare", _declare_the_exchange_alone)
+    monkeypatch.setattr(publisher, "exchange_of", lambda _wrapped: exchange)
+    monkeypatch.setattr(publisher.ConfirmingPublisher, "_declare", _declare_the_exchange_alone)
     outbox.relays.start()
     outbox.step(subject)
     time.sleep(1.5)  # long enough for the relay to have tried
@@ -196,7 +196,7 @@ def test_the_bridge_hears_also_what_is_said_before_it_has_ever_run(
     outbox: Outbox, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     subject, name = new_id(), f"bridge-{new_id()}"
-    monkeypatch.setattr(publishing, "BRIDGE", name)
+    monkeypatch.setattr(publisher, "BRIDGE", name)
     outbox.relays.start()
 
     outbox.step(subject)

@@ -8,9 +8,9 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 import requests
 
-from services.chassis.client import RpcClient
-from services.chassis.errors import DomainError, ServiceUnavailable
-from services.chassis.ids import new_id
+from services.chassis.common.errors import DomainError, ServiceUnavailable
+from services.chassis.common.ids import new_id
+from services.chassis.messaging.rpc_client import RpcClient
 from tests.service.chassis.conftest import Stage, stock_released
 from tests.support.proxy import proxy_to
 from tests.support.shop import eventually

@@ -7,9 +7,9 @@ import pytest
 from nameko.exceptions import RemoteError
 from nameko.standalone.rpc import ClusterRpcProxy
 
-from services.chassis.client import RpcClient
-from services.chassis.errors import RemoteFailure
-from services.chassis.ids import new_id
+from services.chassis.common.errors import RemoteFailure
+from services.chassis.common.ids import new_id
+from services.chassis.messaging.rpc_client import RpcClient
 from tests.service.chassis.conftest import Actor, Stage, stock_released
 from tests.service.chassis.stores import Relays, note_store, postgres_relay
 from tests.support.shop import eventually

@@ -11,11 +11,11 @@ from sqlalchemy import text
 from sqlalchemy.exc import SQLAlchemyError
 
 from schemas.events.orders import OrderStockReleased
-from services.chassis import faults
-from services.chassis.errors import ServiceUnavailable
-from services.chassis.ids import new_id
+from services.chassis.common import driver_errors
+from services.chassis.common.errors import ServiceUnavailable
+from services.chassis.common.ids import new_id
 from services.chassis.migrations import steps
-from services.chassis.settings import Settings
+from services.chassis.runtime.settings import Settings
 from services.chassis.stores import mongo, postgres, redis
 from services.chassis.testing import connect_redis
 from tests.service.chassis.stores import Died, HotStore, NoteStore, hot_store, note_store
@@ -54,7 +54,7 @@ def test_a_row_that_somebody_keeps_locked_is_waited_for_only_so_long(notes: Note
         with pytest.raises(SQLAlchemyError) as failed:
             hurry()
 
-    assert isinstance(faults.as_domain_error(failed.value), ServiceUnavailable)
+    assert isinstance(driver_errors.as_domain_error(failed.value), ServiceUnavailable)
 
 
 def test_reading_sees_what_is_committed_and_nothing_else(notes: NoteStore) -> None:

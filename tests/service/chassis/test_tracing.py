@@ -7,7 +7,7 @@ from http.server import BaseHTTPRequestHandler, HTTPServer
 import pytest
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
 
-from services.chassis.client import RpcClient
+from services.chassis.messaging.rpc_client import RpcClient
 from tests.service.chassis.conftest import Stage
 from tests.support.shop import eventually
 

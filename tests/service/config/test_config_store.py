@@ -7,9 +7,9 @@ from typing import Any
 import pytest
 from nameko.testing.services import worker_factory
 
-from schemas.config import SettingChange, SettingState
-from services.chassis.contract import Contract
-from services.chassis.errors import Conflict, DomainError, NotFound, PreconditionFailed, ValidationFailed
+from schemas.api.config import SettingChange, SettingState
+from services.chassis.common.errors import Conflict, DomainError, NotFound, PreconditionFailed, ValidationFailed
+from services.chassis.messaging.signatures import Contract
 from services.chassis.testing import connect_postgres
 from services.config.service import ConfigService
 from services.config.store import ConfigStore

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from schemas.base import Caller
-from services.chassis.ids import new_id
+from services.chassis.common.ids import new_id
 from services.chassis.testing import connect_postgres
 from services.files.form import HEAD_BYTES, Staged
 from services.files.keeper import Keeper

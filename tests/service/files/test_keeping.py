@@ -11,10 +11,16 @@ import pytest
 from PIL import Image
 from sqlalchemy import func, select, text
 
+from schemas.api.files import FilesQuery
 from schemas.base import Caller
-from schemas.files import FilesQuery
-from services.chassis.errors import Conflict, NotFound, ServiceUnavailable, UnsupportedMediaType, ValidationFailed
-from services.chassis.ids import new_id
+from services.chassis.common.errors import (
+    Conflict,
+    NotFound,
+    ServiceUnavailable,
+    UnsupportedMediaType,
+    ValidationFailed,
+)
+from services.chassis.common.ids import new_id
 from services.chassis.stores.tables import outbox
 from services.files.models import blobs, removals
 from services.files.store import FileStore

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from services.chassis.errors import ServiceUnavailable
+from services.chassis.common.errors import ServiceUnavailable
 from services.files.providers.interface import ObjectGone
 from services.files.providers.s3 import S3Store
 from services.files.service import make_keeper

@@ -8,9 +8,9 @@ import redis
 from flask_openapi3 import OpenAPI
 
 from gateway_flask.app import create_app
-from gateway_flask.replies import connect
+from gateway_flask.middleware.reply_store import connect
 from gateway_flask.testing import FakeServices, Issuer, settings
-from services.chassis.settings import Settings
+from services.chassis.runtime.settings import Settings
 
 
 @pytest.fixture

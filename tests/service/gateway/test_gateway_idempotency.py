@@ -11,10 +11,10 @@ import pytest
 import redis
 from flask_openapi3 import OpenAPI
 
-from gateway_flask import idempotency
-from gateway_flask.replies import Replies, Reply, Verdict
+from gateway_flask.middleware import idempotency
+from gateway_flask.middleware.reply_store import Replies, Reply, Verdict
 from gateway_flask.testing import FakeServices, Issuer
-from services.chassis.errors import (
+from services.chassis.common.errors import (
     DeadlineExceeded,
     DomainError,
     IdempotencyInProgress,
@@ -210,7 +210,7 @@ def test_without_redis_the_services_are_asked_each_time(
 
 
 def test_a_killed_gateways_mark_expires(store: "redis.Redis", key: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("gateway_flask.replies.LEASE_MS", 200)
+    monkeypatch.setattr("gateway_flask.middleware.reply_store.LEASE_MS", 200)
     replies, name = Replies(store, 60_000, SECRET), Replies.name("user:1", key)
 
     assert replies.claim(name, "f", "first") == (Verdict.OURS, None)
@@ -221,7 +221,7 @@ def test_a_killed_gateways_mark_expires(store: "redis.Redis", key: str, monkeypa
 
 
 def test_a_late_finisher_overwrites_nothing(store: "redis.Redis", key: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("gateway_flask.replies.LEASE_MS", 100)
+    monkeypatch.setattr("gateway_flask.middleware.reply_store.LEASE_MS", 100)
     replies, name = Replies(store, 60_000, SECRET), Replies.name("user:1", key)
     replies.claim(name, "f", "late")
     time.sleep(0.2)

@@ -6,10 +6,10 @@ from collections.abc import Iterator
 import amqp
 import pytest
 
-from gateway_flask.presence import Presence, consumers
-from services.chassis.errors import ServiceUnavailable
-from services.chassis.settings import Settings
-from services.chassis.wire import connect
+from gateway_flask.rpc.presence import Presence, consumers
+from services.chassis.common.errors import ServiceUnavailable
+from services.chassis.messaging.transport import connect
+from services.chassis.runtime.settings import Settings
 
 
 @pytest.fixture

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from services.chassis.ids import new_id
+from services.chassis.common.ids import new_id
 from services.chassis.testing import connect_mongo
 from services.inventory.domain import Line
 from services.inventory.store import InventoryStore

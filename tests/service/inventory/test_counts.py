@@ -5,9 +5,9 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 
 from schemas.base import Idempotency
-from services.chassis.errors import Conflict, IdempotencyKeyReused, NotFound, OutOfStock
-from services.chassis.ids import new_id
-from services.chassis.paging import Paging
+from services.chassis.common.errors import Conflict, IdempotencyKeyReused, NotFound, OutOfStock
+from services.chassis.common.ids import new_id
+from services.chassis.common.paging import Paging
 from tests.service.inventory.conftest import NOW, Shop
 
 

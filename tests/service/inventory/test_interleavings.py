@@ -15,8 +15,8 @@ from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, rule, run_state_machine_as_test
 
-from services.chassis.errors import DomainError, InvalidState, OutOfStock, ServiceUnavailable
-from services.chassis.ids import new_id
+from services.chassis.common.errors import DomainError, InvalidState, OutOfStock, ServiceUnavailable
+from services.chassis.common.ids import new_id
 from services.inventory.store import InventoryStore
 from services.inventory.store.levels import Levels
 from services.inventory.store.reservations import Reservations

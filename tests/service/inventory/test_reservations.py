@@ -6,8 +6,8 @@ from typing import Any
 
 import pytest
 
-from services.chassis.errors import Conflict, InvalidState, NotFound, OutOfStock
-from services.chassis.ids import new_id
+from services.chassis.common.errors import Conflict, InvalidState, NotFound, OutOfStock
+from services.chassis.common.ids import new_id
 from tests.service.inventory.conftest import LATER, NOW, Shop
 
 ORDER = "0197a000-0000-7000-8000-000000000001"

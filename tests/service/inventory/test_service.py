@@ -6,9 +6,9 @@ from typing import Any
 import pytest
 from nameko.testing.services import worker_factory
 
-from services.chassis.contract import Contract
-from services.chassis.errors import ValidationFailed
-from services.chassis.ids import new_id
+from services.chassis.common.errors import ValidationFailed
+from services.chassis.common.ids import new_id
+from services.chassis.messaging.signatures import Contract
 from services.inventory.store import InventoryStore
 from tests.service.inventory.conftest import Shop
 

@@ -13,16 +13,16 @@ from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 from py_vapid import Vapid02
 from py_vapid.utils import b64urlencode
 
+from schemas.api.notifications import PreferencesWrite
 from schemas.events.base import Event
 from schemas.events.inventory import BackInStock, LowStock
 from schemas.events.orders import OrderCancelled, OrderShipped
 from schemas.events.products import ProductCreated
 from schemas.events.reviews import ReviewPublished
-from schemas.notifications import PreferencesWrite
-from services.chassis import clock
-from services.chassis.envelopes import envelope
-from services.chassis.errors import Conflict, NotFound, ServiceUnavailable
-from services.chassis.ids import new_id
+from services.chassis.common import clock
+from services.chassis.common.errors import Conflict, NotFound, ServiceUnavailable
+from services.chassis.common.ids import new_id
+from services.chassis.messaging.envelopes import envelope
 from services.chassis.testing import connect_mongo
 from services.notifications.carriers import Carriers
 from services.notifications.domain.messages import Message

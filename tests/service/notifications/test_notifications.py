@@ -18,11 +18,11 @@ from nameko.testing.services import worker_factory
 
 from schemas.events.auth import UserRegistered
 from schemas.events.orders import OrderConfirmed
-from services.chassis import clock
-from services.chassis.envelopes import envelope
-from services.chassis.errors import ServiceUnavailable
-from services.chassis.ids import new_id
-from services.chassis.settings import Settings
+from services.chassis.common import clock
+from services.chassis.common.errors import ServiceUnavailable
+from services.chassis.common.ids import new_id
+from services.chassis.messaging.envelopes import envelope
+from services.chassis.runtime.settings import Settings
 from services.chassis.testing import connect_mongo
 from services.notifications.carriers import Carriers
 from services.notifications.providers.push import WebPush

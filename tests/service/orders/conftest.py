@@ -13,9 +13,9 @@ from sqlalchemy import text
 from schemas.base import Caller
 from schemas.events.base import EVENTS, Event
 from schemas.events.orders import OrderPlaced
-from services.chassis.contract import Contract
-from services.chassis.errors import DomainError
-from services.chassis.ids import new_id
+from services.chassis.common.errors import DomainError
+from services.chassis.common.ids import new_id
+from services.chassis.messaging.signatures import Contract
 from services.chassis.testing import connect_mongo, connect_postgres
 from services.orders.domain.order import Order
 from services.orders.readmodel import OrderReadModel

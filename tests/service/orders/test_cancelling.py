@@ -6,9 +6,9 @@ import pytest
 
 from schemas.events import orders as events
 from schemas.events.payments import PaymentRefunded
-from services.chassis import clock
-from services.chassis.errors import DomainError, InvalidState
-from services.chassis.ids import new_id
+from services.chassis.common import clock
+from services.chassis.common.errors import DomainError, InvalidState
+from services.chassis.common.ids import new_id
 from tests.service.orders.conftest import ADMIN, Shop, at_once
 from tests.support.orders import check_settled
 from tests.support.partners import ASKING

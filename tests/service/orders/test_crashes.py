@@ -2,8 +2,8 @@
 
 import pytest
 
-from services.chassis import clock
-from services.chassis.errors import DomainError
+from services.chassis.common import clock
+from services.chassis.common.errors import DomainError
 from services.orders.domain.order import fold
 from services.orders.store import LEASE
 from tests.service.orders.conftest import Shop, at_once

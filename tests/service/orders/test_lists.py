@@ -6,12 +6,12 @@ from threading import Barrier
 
 import pytest
 
+from schemas.api.orders import OrderQuery
 from schemas.base import Caller
 from schemas.events.orders import OrderConfirmed, OrderPlaced
-from schemas.orders import OrderQuery
-from services.chassis.errors import DomainError, Unauthenticated, ValidationFailed
-from services.chassis.ids import new_id
-from services.chassis.paging import encode_cursor
+from services.chassis.common.errors import DomainError, Unauthenticated, ValidationFailed
+from services.chassis.common.ids import new_id
+from services.chassis.common.paging import encode_cursor
 from services.orders.domain.order import Order, after, fold
 from tests.service.orders.conftest import ADMIN, Shop
 from tests.support.orders import line, placed

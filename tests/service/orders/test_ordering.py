@@ -7,8 +7,8 @@ import pytest
 from sqlalchemy import text
 
 from schemas.base import Caller
-from services.chassis import context
-from services.chassis.errors import (
+from services.chassis.common import context
+from services.chassis.common.errors import (
     Conflict,
     DomainError,
     Forbidden,
@@ -21,7 +21,7 @@ from services.chassis.errors import (
     PriceChanged,
     ValidationFailed,
 )
-from services.chassis.ids import new_id
+from services.chassis.common.ids import new_id
 from tests.service.orders.conftest import ADMIN, Shop, at_once
 from tests.support.orders import ADDRESS
 from tests.support.partners import ASKING, DECLINING, cart_line

@@ -7,9 +7,9 @@ from typing import Any
 import pytest
 from sqlalchemy import func, select
 
-from schemas.payments import Authorise
-from services.chassis.errors import DomainError
-from services.chassis.ids import new_id
+from schemas.api.payments import Authorise
+from services.chassis.common.errors import DomainError
+from services.chassis.common.ids import new_id
 from services.chassis.stores.tables import outbox
 from services.chassis.testing import connect_postgres
 from services.payments.domain import Payment

@@ -2,7 +2,7 @@
 
 import pytest
 
-from services.chassis.errors import IdempotencyKeyReused, ValidationFailed
+from services.chassis.common.errors import IdempotencyKeyReused, ValidationFailed
 from services.payments.providers.interface import ProviderUnavailable
 from tests.service.payments.conftest import Shop, at_once
 

@@ -9,8 +9,8 @@ from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import Bundle, RuleBasedStateMachine, initialize, invariant, rule, run_state_machine_as_test
 
-from services.chassis.errors import DomainError
-from services.chassis.ids import new_id
+from services.chassis.common.errors import DomainError
+from services.chassis.common.ids import new_id
 from services.payments.domain import Payment
 from tests.service.payments.conftest import Died, MortalStore, Shop
 

@@ -2,8 +2,8 @@
 
 import pytest
 
-from services.chassis.errors import IdempotencyKeyReused, InvalidState, NotFound, ValidationFailed
-from services.chassis.ids import new_id
+from services.chassis.common.errors import IdempotencyKeyReused, InvalidState, NotFound, ValidationFailed
+from services.chassis.common.ids import new_id
 from services.payments.domain import Payment
 from tests.service.payments.conftest import Shop, at_once
 

@@ -9,11 +9,11 @@ import pytest
 from nameko.testing.services import worker_factory
 from sqlalchemy import text
 
-from schemas.payments import Authorisation
-from schemas.payments import Payment as PaymentReply
-from services.chassis.contract import Contract, jsonable
-from services.chassis.errors import NotFound, Unauthenticated, ValidationFailed
-from services.chassis.ids import new_id
+from schemas.api.payments import Authorisation
+from schemas.api.payments import Payment as PaymentReply
+from services.chassis.common.errors import NotFound, Unauthenticated, ValidationFailed
+from services.chassis.common.ids import new_id
+from services.chassis.messaging.signatures import Contract, jsonable
 from services.payments.providers.installed import Installed
 from services.payments.providers.sandbox import SIGNATURE_HEADER
 from services.payments.service import LEFT_BEHIND, PaymentsService

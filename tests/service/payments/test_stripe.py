@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from services.chassis.errors import Unauthenticated, ValidationFailed
+from services.chassis.common.errors import Unauthenticated, ValidationFailed
 from services.payments.providers.interface import (
     Answer,
     Charge,

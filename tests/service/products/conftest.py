@@ -7,10 +7,10 @@ from typing import Any
 
 import pytest
 
+from schemas.api.categories import CategoryWrite
+from schemas.api.product_import import ImportRow
+from schemas.api.products import ProductQuery, ProductWrite
 from schemas.base import Caller
-from schemas.categories import CategoryWrite
-from schemas.importing import ImportRow
-from schemas.products import ProductQuery, ProductWrite
 from services.chassis.testing import connect_mongo
 from services.products.domain.documents import to_detail
 from services.products.store import ProductStore

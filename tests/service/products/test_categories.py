@@ -2,8 +2,8 @@
 
 import pytest
 
-from schemas.categories import CategoryWrite
-from services.chassis.errors import Conflict, NotFound, ValidationFailed
+from schemas.api.categories import CategoryWrite
+from services.chassis.common.errors import Conflict, NotFound, ValidationFailed
 from tests.service.products.conftest import Catalogue
 
 

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from services.chassis.errors import Forbidden
+from services.chassis.common.errors import Forbidden
 from tests.service.products.conftest import ADMIN, RIVAL, VENDOR, Catalogue
 
 

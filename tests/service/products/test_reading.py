@@ -5,8 +5,8 @@ from typing import Any
 
 import pytest
 
+from schemas.api.products import ProductQuery
 from schemas.base import Caller
-from schemas.products import ProductQuery
 from services.products.domain import listing
 from services.products.domain.listing import LEADS, SORTS
 from tests.service.products.conftest import ADMIN, VENDOR, Catalogue

@@ -5,14 +5,14 @@ from typing import Any
 import pytest
 from nameko.testing.services import worker_factory
 
-from schemas.categories import CategoryNode
+from schemas.api.categories import CategoryNode
+from schemas.api.product_import import ImportReport
+from schemas.api.products import ListItem, PricedSku, ProductDetail
+from schemas.api.taxes import TaxRate
 from schemas.events.inventory import StockChanged
-from schemas.importing import ImportReport
-from schemas.products import ListItem, PricedSku, ProductDetail
-from schemas.taxes import TaxRate
-from services.chassis.contract import Contract
-from services.chassis.envelopes import envelope
-from services.chassis.errors import Forbidden, NotFound, ValidationFailed
+from services.chassis.common.errors import Forbidden, NotFound, ValidationFailed
+from services.chassis.messaging.envelopes import envelope
+from services.chassis.messaging.signatures import Contract
 from services.products.store import ProductStore
 from tests.service.products.conftest import ADMIN, RIVAL, VENDOR, Catalogue, fields
 

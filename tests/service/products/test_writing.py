@@ -5,9 +5,9 @@ from typing import Any
 
 import pytest
 
+from schemas.api.products import ProductPatch, ProductWrite
 from schemas.base import Idempotency
-from schemas.products import ProductPatch, ProductWrite
-from services.chassis.errors import (
+from services.chassis.common.errors import (
     Conflict,
     DomainError,
     Forbidden,

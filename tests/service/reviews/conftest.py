@@ -9,9 +9,9 @@ from nameko.testing.services import worker_factory
 
 from schemas.base import Caller
 from schemas.events.base import Event, EventMeta
-from services.chassis.contract import Contract
-from services.chassis.errors import NotFound
-from services.chassis.ids import new_id
+from services.chassis.common.errors import NotFound
+from services.chassis.common.ids import new_id
+from services.chassis.messaging.signatures import Contract
 from services.chassis.testing import connect_mongo
 from services.reviews.service import ReviewsService
 from services.reviews.store import ReviewStore

@@ -11,9 +11,9 @@ from schemas.base import Caller
 from schemas.events.files import FileDeleted, FileStored
 from schemas.events.orders import OrderCancelled, OrderConfirmed, OrderLine, Totals
 from schemas.events.products import ProductArchived, ProductCreated, ProductEvent, ProductUpdated
-from services.chassis.errors import Conflict, DomainError, Forbidden, NotFound, ValidationFailed
-from services.chassis.ids import new_id
-from services.chassis.live import config
+from services.chassis.common.errors import Conflict, DomainError, Forbidden, NotFound, ValidationFailed
+from services.chassis.common.ids import new_id
+from services.chassis.dynamic_config import config
 from tests.service.reviews.conftest import ADMIN, Desk, published
 
 

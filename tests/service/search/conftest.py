@@ -6,10 +6,10 @@ from typing import Any
 import pytest
 from nameko.testing.services import worker_factory
 
+from schemas.api.search import SearchQuery
 from schemas.events.inventory import StockChanged
-from schemas.search import SearchQuery
-from services.chassis.envelopes import envelope
-from services.chassis.ids import new_id
+from services.chassis.common.ids import new_id
+from services.chassis.messaging.envelopes import envelope
 from services.chassis.testing import connect_elastic
 from services.search.domain.tree import plant
 from services.search.engine import Engine

@@ -7,8 +7,8 @@ from collections.abc import Callable
 import eventlet
 import pytest
 
-from schemas.search import SearchQuery
-from services.chassis.errors import ServiceUnavailable
+from schemas.api.search import SearchQuery
+from services.chassis.common.errors import ServiceUnavailable
 from services.chassis.stores.elastic import ElasticError, connect, open_store
 from services.search.engine import Engine, degraded, plain
 from services.search.store import SearchStore

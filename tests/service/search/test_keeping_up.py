@@ -7,7 +7,7 @@ from collections.abc import Callable
 
 import pytest
 
-from services.chassis.ids import new_id
+from services.chassis.common.ids import new_id
 from tests.service.search.conftest import Shelf
 
 

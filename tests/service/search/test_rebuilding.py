@@ -5,8 +5,8 @@ from collections.abc import Iterator
 
 import pytest
 
-from schemas.search import SearchQuery
-from services.chassis.errors import ServiceUnavailable
+from schemas.api.search import SearchQuery
+from services.chassis.common.errors import ServiceUnavailable
 from services.chassis.testing import connect_elastic
 from services.search.store import SearchStore
 from tests.service.search.conftest import Shelf

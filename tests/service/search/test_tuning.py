@@ -5,8 +5,8 @@ from typing import Any
 
 import pytest
 
-from schemas.search import PreviewRequest, Tuning
-from services.chassis.errors import Conflict
+from schemas.api.search import PreviewRequest, Tuning
+from services.chassis.common.errors import Conflict
 from services.search.domain.documents import Document
 from services.search.preview import compare
 from services.search.store.facts import Facts, default_tuning

@@ -9,9 +9,8 @@ import pytest
 from nameko.testing.services import worker_factory
 from sqlalchemy import func, select, update
 
-from schemas.shipping import Rate, Shipment, ShippingMethod, Tracking
-from services.chassis.contract import Contract
-from services.chassis.errors import (
+from schemas.api.shipping import Rate, Shipment, ShippingMethod, Tracking
+from services.chassis.common.errors import (
     Conflict,
     DomainError,
     IdempotencyKeyReused,
@@ -19,7 +18,8 @@ from services.chassis.errors import (
     NotFound,
     ValidationFailed,
 )
-from services.chassis.ids import new_id
+from services.chassis.common.ids import new_id
+from services.chassis.messaging.signatures import Contract
 from services.chassis.stores.tables import outbox
 from services.chassis.testing import connect_postgres
 from services.shipping.models import methods, rates

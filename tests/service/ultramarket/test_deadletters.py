@@ -9,8 +9,8 @@ import amqp
 import orjson
 import pytest
 
-from services.chassis.ids import new_id
-from services.chassis.wire import connect
+from services.chassis.common.ids import new_id
+from services.chassis.messaging.transport import connect
 from ultramarket import deadletters
 
 

@@ -9,11 +9,11 @@ import pytest
 from nameko.testing.services import worker_factory
 from sqlalchemy import select
 
+from schemas.api.users import AddressEntry, Profile
 from schemas.events.auth import UserRegistered
-from schemas.users import AddressEntry, Profile
-from services.chassis.contract import Contract
-from services.chassis.errors import DomainError, InvalidState, NotFound, ValidationFailed
-from services.chassis.ids import new_id
+from services.chassis.common.errors import DomainError, InvalidState, NotFound, ValidationFailed
+from services.chassis.common.ids import new_id
+from services.chassis.messaging.signatures import Contract
 from services.chassis.stores.tables import outbox
 from services.chassis.testing import connect_postgres
 from services.users.domain import MAX_ADDRESSES

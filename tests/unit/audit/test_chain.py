@@ -8,8 +8,9 @@ from hypothesis import strategies as st
 
 from schemas.events.audit import ActionRecorded
 from services.audit.domain import GENESIS, Checkpoint, Verdict, Verifier, body_of, chained, link, sign
-from services.chassis import audit, context
-from services.chassis.envelopes import envelope
+from services.chassis.common import context
+from services.chassis.messaging.envelopes import envelope
+from services.chassis.observability import audit_records
 
 KEY = b"the key of the checkpoints"
 AT = "2026-11-24T10:00:00.000000Z"
@@ -75,11 +76,11 @@ def test_a_record_says_who_from_where_and_what_differs() -> None:
         {
             "request_id": "r-1",
             "user_id": "u-1",
-            "actor": audit.told("ada@example.com", ["ADMIN"], "127.0.0.1", "curl/8"),
+            "actor": audit_records.told("ada@example.com", ["ADMIN"], "127.0.0.1", "curl/8"),
         }
     )
 
-    record = audit.record(
+    record = audit_records.record(
         "product.update",
         ("product", "p-1"),
         {"title": "Mug", "version": 1, "price": {"amount": 1}},
@@ -102,26 +103,26 @@ def test_a_record_says_who_from_where_and_what_differs() -> None:
 def test_what_nobody_asked_for_was_done_by_the_system() -> None:
     context.enter({})
 
-    assert audit.actor().kind == "system"
+    assert audit_records.actor().kind == "system"
 
 
 @pytest.mark.parametrize("field", ["password", "api_key", "refresh_token", "card_number", "client_secret"])
 def test_secrets_are_masked_wherever_they_stand(field: str) -> None:
-    [flat, nested] = audit.changes({}, {field: "s3cret", "z": {"inner": [{field: "s3cret"}]}})
+    [flat, nested] = audit_records.changes({}, {field: "s3cret", "z": {"inner": [{field: "s3cret"}]}})
 
     assert (flat.before, flat.after) == (None, "***")
     assert nested.after == {"inner": [{field: "***"}]}
 
 
 def test_a_long_value_is_cut() -> None:
-    [change] = audit.changes({}, {"description": "x" * 5000})
+    [change] = audit_records.changes({}, {"description": "x" * 5000})
 
     assert len(change.after) == 1001
     assert change.after.endswith("x…")
 
 
 def test_a_body_is_canonical() -> None:
-    record = ActionRecorded(action="a.b", actor=audit.actor(), resource={"type": "t", "id": "1"})
+    record = ActionRecorded(action="a.b", actor=audit_records.actor(), resource={"type": "t", "id": "1"})
     wrapped = envelope(record, at=datetime(2026, 1, 2, tzinfo=UTC))
 
     came = ActionRecorded.from_envelope(wrapped)

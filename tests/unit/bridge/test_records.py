@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from kafka_bridge.bridge import SOURCES
 from kafka_bridge.records import HEADERS, NotAnEvent, record_of
 from kafka_bridge.topics import ALL_TOPICS
-from services.chassis.registry import SERVICES
+from services.chassis.runtime.registry import SERVICES
 
 
 def event(**changes: object) -> bytes:

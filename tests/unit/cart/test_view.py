@@ -6,10 +6,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from schemas.cart import Cart as CartReply
-from schemas.cart import CheckoutView
+from schemas.api.cart import Cart as CartReply
+from schemas.api.cart import CheckoutView
 from services.cart.domain import MOST_GRAMS, MOST_MONEY, Cart, Line, check_size, checkout, is_guest, sold, view
-from services.chassis.errors import NotFound, ValidationFailed
+from services.chassis.common.errors import NotFound, ValidationFailed
 
 
 def line(sku: str, quantity: int = 1, unit_price: int = 100) -> Line:

@@ -4,7 +4,7 @@ import time
 
 import pytest
 
-from services.chassis import context
+from services.chassis.common import context
 
 
 @pytest.fixture(autouse=True)

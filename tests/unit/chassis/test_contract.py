@@ -7,8 +7,8 @@ import pytest
 from pydantic import BaseModel, field_validator
 
 from schemas.base import Caller, Quantity, Sku
-from services.chassis.contract import Contract, jsonable, refused
-from services.chassis.errors import ValidationFailed
+from services.chassis.common.errors import ValidationFailed
+from services.chassis.messaging.signatures import Contract, jsonable, refused
 
 
 class Line(BaseModel):

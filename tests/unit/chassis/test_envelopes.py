@@ -3,10 +3,10 @@
 from datetime import UTC, datetime, timedelta, timezone
 
 from schemas.events.orders import OrderStockReleased
-from services.chassis import context
-from services.chassis.clock import rfc3339
-from services.chassis.envelopes import envelope, exchange_of
-from services.chassis.ids import is_id
+from services.chassis.common import context
+from services.chassis.common.clock import rfc3339
+from services.chassis.common.ids import is_id
+from services.chassis.messaging.envelopes import envelope, exchange_of
 
 AT = datetime(2026, 1, 31, 12, 0, tzinfo=UTC)
 EVENT = OrderStockReleased(order_id="o-1")

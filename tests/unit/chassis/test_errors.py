@@ -2,8 +2,15 @@
 
 import pytest
 
-from services.chassis import errors, faults
-from services.chassis.errors import DOMAIN_ERRORS, DomainError, OutOfStock, RemoteFailure, ServiceUnavailable, from_wire
+from services.chassis.common import driver_errors, errors
+from services.chassis.common.errors import (
+    DOMAIN_ERRORS,
+    DomainError,
+    OutOfStock,
+    RemoteFailure,
+    ServiceUnavailable,
+    from_wire,
+)
 
 
 @pytest.mark.parametrize("code", sorted(DOMAIN_ERRORS))
@@ -74,7 +81,7 @@ def test_a_server_that_is_away_is_one_error_whatever_its_driver_says() -> None:
         amqp.exceptions.RecoverableConnectionError(),
     ]
 
-    assert {type(faults.as_domain_error(error)) for error in away} == {ServiceUnavailable}
+    assert {type(driver_errors.as_domain_error(error)) for error in away} == {ServiceUnavailable}
 
 
 def test_a_bug_is_no_outage() -> None:
@@ -84,5 +91,5 @@ def test_a_bug_is_no_outage() -> None:
     bugs = [KeyError("sku"), sqlalchemy.exc.ProgrammingError("selct", {}, Exception()),
             pymongo.errors.OperationFailure("bad", 2)]  # fmt: skip
 
-    assert [faults.as_domain_error(bug) for bug in bugs] == [None, None, None]
-    assert faults.as_domain_error(OutOfStock()).__class__ is OutOfStock
+    assert [driver_errors.as_domain_error(bug) for bug in bugs] == [None, None, None]
+    assert driver_errors.as_domain_error(OutOfStock()).__class__ is OutOfStock

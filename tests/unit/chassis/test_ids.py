@@ -1,6 +1,6 @@
 """Ids sort by the time they were made, also within one millisecond."""
 
-from services.chassis.ids import is_id, new_id
+from services.chassis.common.ids import is_id, new_id
 
 
 def test_ids_are_in_the_order_of_their_making() -> None:

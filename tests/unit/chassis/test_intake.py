@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from services.chassis.intake import Intake
+from services.chassis.messaging.queue_consumer import Intake
 
 
 class Channel:

@@ -9,9 +9,10 @@ import orjson
 import pytest
 
 SCRIPT = """
-import services.green
+import services.chassis.runtime.monkey_patch
 import eventlet, logging, structlog
-from services.chassis import context, logs
+from services.chassis.common import context
+from services.chassis.observability import logs
 logs.configure("orders", "INFO")
 log = structlog.get_logger()
 {body}

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from services.chassis import money
+from services.chassis.common import money
 
 amounts = st.integers(-(10**12), 10**12)
 weights = st.lists(st.integers(0, 10**9), min_size=1, max_size=20)

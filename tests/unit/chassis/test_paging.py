@@ -6,8 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from services.chassis.errors import ValidationFailed
-from services.chassis.paging import Paging, decode_cursor, encode_cursor, page
+from services.chassis.common.errors import ValidationFailed
+from services.chassis.common.paging import Paging, decode_cursor, encode_cursor, page
 
 
 def test_a_page_begins_where_the_one_before_ended() -> None:

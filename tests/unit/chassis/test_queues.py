@@ -3,8 +3,9 @@
 from nameko.events import get_event_exchange
 from nameko.rpc import get_rpc_exchange
 
-from services.chassis import queues, registry
-from services.chassis.wire import RPC_EXCHANGE
+from services.chassis.messaging import queues
+from services.chassis.messaging.transport import RPC_EXCHANGE
+from services.chassis.runtime import registry
 
 
 def test_the_exchange_of_a_services_events_is_namekos() -> None:

@@ -2,7 +2,7 @@
 
 import pytest
 
-from services.chassis.settings import Settings, load
+from services.chassis.runtime.settings import Settings, load
 
 RIGHT = {
     "AMQP_URL": "amqp://guest@localhost//",

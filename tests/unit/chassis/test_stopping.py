@@ -7,7 +7,7 @@ from typing import Any
 import eventlet
 import pytest
 
-from services.chassis import runner
+from services.chassis.runtime import runner
 
 
 class Services:

@@ -15,8 +15,8 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 
-from services.chassis.errors import ServiceUnavailable
-from services.chassis.wire import Publisher
+from services.chassis.common.errors import ServiceUnavailable
+from services.chassis.messaging.transport import Publisher
 
 Ends = tuple[socket.socket, socket.socket]
 

@@ -11,12 +11,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import ValidationError
 
-from schemas.config import FlagWrite
-from services.chassis.errors import ValidationFailed
-from services.chassis.live import config
-from services.chassis.live.provider import LiveProvider
-from services.chassis.live.rules import Outcome, Subject, bucket, evaluate
-from services.chassis.live.state import State
+from schemas.api.config import FlagWrite
+from services.chassis.common.errors import ValidationFailed
+from services.chassis.dynamic_config import config
+from services.chassis.dynamic_config.flag_rules import Outcome, Subject, bucket, evaluate
+from services.chassis.dynamic_config.openfeature_provider import LiveProvider
+from services.chassis.dynamic_config.state import State
 from services.config.domain import check_flag
 
 NOON = datetime(2026, 11, 24, 12, tzinfo=UTC)

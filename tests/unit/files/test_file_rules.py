@@ -7,8 +7,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from schemas.base import Caller
-from services.chassis.errors import Forbidden, UnsupportedMediaType, ValidationFailed
-from services.chassis.files import grant, granted, link_is_good, link_signature
+from schemas.signed.file_grants import InvalidGrant, link_is_valid, sign_grant, sign_link, verify_grant
+from services.chassis.common.errors import Forbidden, UnsupportedMediaType, ValidationFailed
 from services.files import domain
 from services.files.domain import Kept
 
@@ -119,21 +119,21 @@ def test_a_part_is_within_the_whole(first: int, last: int, total: int) -> None:
 
 
 def test_a_link_opens_its_file_until_it_is_over() -> None:
-    signature = link_signature(SECRET, "file-1", 1000)
-    assert link_is_good(SECRET, "file-1", 1000, signature, now=999)
-    assert not link_is_good(SECRET, "file-1", 1000, signature, now=1000)
-    assert not link_is_good(SECRET, "file-2", 1000, signature, now=999)
-    assert not link_is_good(SECRET, "file-1", 2000, signature, now=999)
-    assert not link_is_good(b"another secret", "file-1", 1000, signature, now=999)
+    signature = sign_link(SECRET, "file-1", 1000)
+    assert link_is_valid(SECRET, "file-1", 1000, signature, now=999)
+    assert not link_is_valid(SECRET, "file-1", 1000, signature, now=1000)
+    assert not link_is_valid(SECRET, "file-2", 1000, signature, now=999)
+    assert not link_is_valid(SECRET, "file-1", 2000, signature, now=999)
+    assert not link_is_valid(b"another secret", "file-1", 1000, signature, now=999)
 
 
-def test_a_grant_is_the_gateways_word_for_a_while(monkeypatch: pytest.MonkeyPatch) -> None:
-    word = grant(SECRET, {"caller": {"user_id": "c"}})
-    assert granted(SECRET, word)["caller"] == {"user_id": "c"}
-    for forged in ("", "x.y", word[:-2] + "zz", grant(b"another secret", {"caller": {}})):
-        with pytest.raises(Forbidden):
-            granted(SECRET, forged)
+def test_grant_is_refused_when_forged_or_expired(monkeypatch: pytest.MonkeyPatch) -> None:
+    header = sign_grant(SECRET, {"caller": {"user_id": "c"}})
+    assert verify_grant(SECRET, header)["caller"] == {"user_id": "c"}
+    for forged in ("", "x.y", header[:-2] + "zz", sign_grant(b"another secret", {"caller": {}})):
+        with pytest.raises(InvalidGrant):
+            verify_grant(SECRET, forged)
     later = time.time() + 3600
     monkeypatch.setattr(time, "time", lambda: later)
-    with pytest.raises(Forbidden):
-        granted(SECRET, word)
+    with pytest.raises(InvalidGrant):
+        verify_grant(SECRET, header)

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from flask.testing import FlaskClient
 
-from gateway_flask.api import ENDPOINTS, PREFIX
+from gateway_flask.openapi.endpoints import ENDPOINTS, PREFIX
 from gateway_flask.testing import FakeServices, Issuer
 from tests.support.bodies import GOOD, spoiled
 from tests.support.routes import path_of

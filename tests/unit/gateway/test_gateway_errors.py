@@ -6,8 +6,8 @@ import pytest
 from flask.testing import FlaskClient
 
 from gateway_flask.testing import FakeServices
-from services.chassis import errors
-from services.chassis.errors import DOMAIN_ERRORS, DomainError
+from services.chassis.common import errors
+from services.chassis.common.errors import DOMAIN_ERRORS, DomainError
 
 TABLE = {
     "BAD_REQUEST": 400,

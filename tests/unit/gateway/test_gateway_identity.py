@@ -10,9 +10,9 @@ import pytest
 from flask.testing import FlaskClient
 from flask_openapi3 import OpenAPI
 
-from gateway_flask import identity
+from gateway_flask.middleware import authentication
 from gateway_flask.testing import SESSION, USER, FakeServices, Issuer
-from services.chassis.errors import ServiceUnavailable
+from services.chassis.common.errors import ServiceUnavailable
 
 ME = "/api/v1/auth/me"
 
@@ -60,7 +60,7 @@ def test_a_rotated_key_works_at_once_but_strangers_cause_no_storm(
     assert too_soon == [401] * 5
     assert [name for name, _ in services.calls].count("auth.jwks") == 1
 
-    monkeypatch.setattr(identity, "REFRESH_SECONDS", 0.0)
+    monkeypatch.setattr(authentication, "REFRESH_SECONDS", 0.0)
     assert client.get(ME, headers=newer.bearer()).status_code == 200
 
 

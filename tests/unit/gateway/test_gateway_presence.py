@@ -5,9 +5,9 @@ from typing import Any
 import pytest
 from flask.testing import FlaskClient
 
-from gateway_flask import presence
+from gateway_flask.rpc import presence
 from gateway_flask.testing import FakeServices
-from services.chassis.errors import DeadlineExceeded
+from services.chassis.common.errors import DeadlineExceeded
 
 
 class Broker:

@@ -7,7 +7,7 @@ from threading import Lock
 import pytest
 from limits import parse
 
-from gateway_flask.ratelimit import Limits
+from gateway_flask.middleware.rate_limits import Limits
 from gateway_flask.settings import GatewaySettings
 
 

@@ -6,7 +6,7 @@ import pytest
 from flask.testing import FlaskClient
 
 from gateway_flask.testing import SESSION, USER, FakeServices, Issuer
-from services.chassis.errors import PaymentDeclined, ServiceUnavailable
+from services.chassis.common.errors import PaymentDeclined, ServiceUnavailable
 
 ID = "0197b1c8-7a5e-7cc0-9f00-000000000001"
 CART = "c" * 27

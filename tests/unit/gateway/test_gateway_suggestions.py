@@ -9,10 +9,10 @@ import pytest
 from flask.testing import FlaskClient
 from flask_openapi3 import OpenAPI
 
-from gateway_flask.kept import Kept
+from gateway_flask.caching.single_flight import SingleFlightCache
 from gateway_flask.testing import FakeServices
-from services.chassis.errors import ServiceUnavailable
-from services.chassis.live import config
+from services.chassis.common.errors import ServiceUnavailable
+from services.chassis.dynamic_config import config
 
 PATH = "/api/v1/search/suggest"
 SOME = {"products": [], "categories": [{"slug": "mugs", "name": "Mugs"}], "queries": []}
@@ -78,7 +78,7 @@ def test_a_switched_off_engine_is_obeyed_at_once(
 
 
 def test_who_comes_while_one_asks_waits_for_that_answer() -> None:
-    kept, begun, go_on, asked = Kept(10, 60), threading.Event(), threading.Event(), []
+    kept, begun, go_on, asked = SingleFlightCache(10, 60), threading.Event(), threading.Event(), []
 
     def ask() -> tuple[bytes, bool]:
         asked.append(1)
@@ -107,7 +107,7 @@ def test_who_comes_while_one_asks_waits_for_that_answer() -> None:
 
 
 def test_so_many_answers_are_kept_and_no_more() -> None:
-    kept = Kept(2, 60)
+    kept = SingleFlightCache(2, 60)
     for key in "abc":
         kept.find(key, lambda: (b"first", True))
 

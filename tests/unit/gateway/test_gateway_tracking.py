@@ -9,7 +9,7 @@ from flask.testing import FlaskClient
 
 from gateway_flask.app import create_app
 from gateway_flask.testing import USER, FakeServices, Issuer, settings
-from services.chassis.errors import ServiceUnavailable
+from services.chassis.common.errors import ServiceUnavailable
 
 
 class Kafka:

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from services.chassis.errors import Conflict, InvalidState, OutOfStock
+from services.chassis.common.errors import Conflict, InvalidState, OutOfStock
 from services.inventory.domain import (
     Line,
     Standing,

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from services.chassis.errors import NotFound, ValidationFailed
+from services.chassis.common.errors import NotFound, ValidationFailed
 from services.notifications import rendering
 from services.notifications.domain import links, preferences
 from services.notifications.domain.kinds import CHANNELS, KINDS

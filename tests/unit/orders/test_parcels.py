@@ -2,12 +2,12 @@
 
 import pytest
 
+from schemas.api.shipping import ShipmentLine
 from schemas.base import Caller
 from schemas.events import orders as events
 from schemas.events.base import Event
-from schemas.shipping import ShipmentLine
-from services.chassis import clock
-from services.chassis.errors import DomainError, Forbidden, InvalidState, NotFound, ValidationFailed
+from services.chassis.common import clock
+from services.chassis.common.errors import DomainError, Forbidden, InvalidState, NotFound, ValidationFailed
 from services.orders.domain.order import Order, fold
 from services.orders.domain.parcels import contents
 from tests.support.orders import line, placed

@@ -7,13 +7,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from schemas.api.orders import Order as OrderResource
+from schemas.api.orders import OrderSummary, PlaceOrder
 from schemas.base import Caller
 from schemas.events import orders as events
 from schemas.events.orders import OrderLine
-from schemas.orders import Order as OrderResource
-from schemas.orders import OrderSummary, PlaceOrder
-from services.chassis.errors import Forbidden, InvalidState, NotFound
-from services.chassis.ids import new_id
+from services.chassis.common.errors import Forbidden, InvalidState, NotFound
+from services.chassis.common.ids import new_id
 from services.orders import placing
 from services.orders.domain import lifecycle, saga
 from services.orders.domain.order import Order, after, fold

@@ -7,8 +7,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from schemas.events import orders as events
-from services.chassis import clock
-from services.chassis.errors import (
+from services.chassis.common import clock
+from services.chassis.common.errors import (
     DomainError,
     IdempotencyInProgress,
     PaymentDeclined,

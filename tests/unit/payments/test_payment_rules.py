@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from schemas.base import Idempotency
-from services.chassis.errors import IdempotencyKeyReused, InvalidState, NotFound, ValidationFailed
+from services.chassis.common.errors import IdempotencyKeyReused, InvalidState, NotFound, ValidationFailed
 from services.payments import domain
 from services.payments.domain import Payment, Refund
 

@@ -6,9 +6,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from schemas.api.products import ProductPatch, ProductQuery, ProductWrite
 from schemas.base import Caller
-from schemas.products import ProductPatch, ProductQuery, ProductWrite
-from services.chassis.errors import Forbidden, NotFound, PreconditionFailed, ValidationFailed
+from services.chassis.common.errors import Forbidden, NotFound, PreconditionFailed, ValidationFailed
 from services.products.domain import listing
 from services.products.domain.checks import check, check_move, check_own, check_version, vendor_for
 from services.products.domain.naming import attribute_keys, category_path, slug_with, slugify

@@ -6,8 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from schemas.api.reviews import ReviewRules
 from schemas.base import Caller
-from schemas.reviews import ReviewRules
 from services.reviews import domain
 
 RULES = ReviewRules(blocked_words=["casino", "free money"])

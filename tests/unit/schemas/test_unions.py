@@ -5,8 +5,8 @@ from typing import Any
 import pytest
 from pydantic import BaseModel, ValidationError
 
-from schemas.config import FlagWrite, SettingWrite
-from schemas.products import ProductWrite
+from schemas.api.config import FlagWrite, SettingWrite
+from schemas.api.products import ProductWrite
 
 PRODUCT = {"title": "Mug", "status": "draft", "variants": [{"sku": "MUG", "price": {"amount": 1, "currency": "USD"}}]}
 

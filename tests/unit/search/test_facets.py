@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 from pydantic import ValidationError
 
-from schemas.search import SearchQuery
+from schemas.api.search import SearchQuery
 from services.search.domain import facets
 from services.search.domain.tree import Tree, plant
 from services.search.domain.words import read

@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 from pydantic import ValidationError
 
-from schemas.search import SearchQuery, Tuning
+from schemas.api.search import SearchQuery, Tuning
 from services.search.domain.query import body
 from services.search.domain.tree import Tree, plant
 from services.search.domain.tuning import expand, rules

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from services.chassis.errors import InvalidState
+from services.chassis.common.errors import InvalidState
 from services.shipping import domain
 from services.shipping.domain import NEXT, Tariff, Zone
 

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from schemas.importing import ImportRow
+from schemas.api.product_import import ImportRow
 from ultramarket import catalogue
 from ultramarket.seed import PRODUCTS
 

@@ -4,7 +4,7 @@ import secrets
 
 import pytest
 
-from services.chassis.settings import Settings
+from services.chassis.runtime.settings import Settings
 from ultramarket import configcheck
 
 

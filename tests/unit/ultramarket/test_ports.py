@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from services.chassis.registry import PORT_OFFSETS
+from services.chassis.runtime.registry import PORT_OFFSETS
 from ultramarket import ports
 
 

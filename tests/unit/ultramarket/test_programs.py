@@ -2,7 +2,7 @@
 
 import configparser
 
-from services.chassis.registry import SERVICES
+from services.chassis.runtime.registry import SERVICES
 from ultramarket.programs import SERVICE_NAMES, Program, needs
 
 

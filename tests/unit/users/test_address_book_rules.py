@@ -5,8 +5,8 @@ from typing import Any
 import pytest
 from pydantic import ValidationError
 
-from schemas.users import AddressRequest, ProfileRequest
-from services.chassis.errors import InvalidState
+from schemas.api.users import AddressRequest, ProfileRequest
+from services.chassis.common.errors import InvalidState
 from services.users.domain import MAX_ADDRESSES, check_room
 
 HOME = {"name": "Ada", "line1": "1 Main St", "city": "Springfield", "postal_code": "12345", "country": "US"}

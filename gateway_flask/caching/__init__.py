@@ -1,0 +1,1 @@
+"""In-memory caches of one gateway process."""

@@ -1,0 +1,1 @@
+"""HTTP plumbing: parsing, envelopes, errors, conditional requests, streams."""

@@ -1,0 +1,86 @@
+"""Every exception becomes one reply here, by one table."""
+
+from typing import Final
+
+import structlog
+from flask import Flask, Response
+from pydantic import ValidationError
+from werkzeug.exceptions import HTTPException, MethodNotAllowed
+
+from gateway_flask.http import envelope
+from services.chassis.common import errors
+from services.chassis.common.errors import DomainError, ValidationFailed
+
+log = structlog.get_logger()
+
+MOST_DETAILS: Final = 50
+
+OF_HTTP: Final[dict[int, type[DomainError]]] = {
+    400: errors.BadRequest,
+    404: errors.NotFound,
+    405: errors.MethodNotAllowed,
+    413: errors.PayloadTooLarge,
+    415: errors.UnsupportedMediaType,
+    429: errors.RateLimited,
+    503: errors.ServiceUnavailable,
+    504: errors.DeadlineExceeded,
+}
+"""What Flask and Werkzeug refuse by themselves, in our words. Other refusals of theirs are bad requests."""
+
+
+def invalid(error: ValidationError, at: str = "") -> ValidationFailed:
+    """What a model refused, field by field; `at` is where in the request the model stands."""
+    details = []
+    for fault in error.errors(include_url=False, include_context=False, include_input=False)[:MOST_DETAILS]:
+        field = ".".join(str(part) for part in fault["loc"]) or at
+        details.append({"field": field, "message": fault["msg"].removeprefix("Value error, ")})
+    first = details[0]
+    message = f"{first['field']}: {first['message']}" if first["field"] else first["message"]
+    return ValidationFailed(message, details)
+
+
+def reply_to(error: Exception) -> Response:
+    """The reply that `error` stands for. What we didn't foresee is logged, and says nothing of our inside."""
+    if isinstance(error, ValidationError):
+        error = invalid(error)
+    if isinstance(error, DomainError):
+        return _of_domain(error)
+    if isinstance(error, HTTPException):
+        return _of_http(error)
+    return _unforeseen(error)
+
+
+def _of_domain(error: DomainError) -> Response:
+    if error.status == 500:
+        return _unforeseen(error)
+    headers = {}
+    if error.retry_after is not None:
+        headers["Retry-After"] = str(
+            next((d["retry_after"] for d in error.details if "retry_after" in d), error.retry_after)
+        )
+    if error.status == 401:
+        headers["WWW-Authenticate"] = "Bearer"
+    return envelope.failure(error.code, error.message, error.status, error.details, headers)
+
+
+def _unforeseen(error: Exception) -> Response:
+    log.error("request_failed", exc_info=error)
+    return envelope.failure(DomainError.code, DomainError.default_message, 500, [])
+
+
+def _of_http(error: HTTPException) -> Response:
+    status = error.code or 500
+    if status >= 500 and status not in OF_HTTP:
+        return _unforeseen(error)
+    kind = OF_HTTP.get(status, errors.BadRequest)
+    headers = {}
+    if isinstance(error, MethodNotAllowed) and error.valid_methods:
+        headers["Allow"] = ", ".join(sorted(error.valid_methods))
+    if kind.retry_after is not None:
+        headers["Retry-After"] = str(kind.retry_after)
+    return envelope.failure(kind.code, kind.default_message, status, [], headers)
+
+
+def install(app: Flask) -> None:
+    """Take every exception of the app."""
+    app.register_error_handler(Exception, reply_to)

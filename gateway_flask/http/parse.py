@@ -1,0 +1,117 @@
+"""From a request to models. Each refusal names its field; nothing is guessed."""
+
+import json
+import re
+from typing import Any, Final, TypeVar
+
+import orjson
+from flask import request
+from pydantic import BaseModel, ValidationError
+
+from gateway_flask.http.errors import invalid
+from gateway_flask.middleware.request_context import current_request
+from schemas.base import Request
+from services.chassis.common.errors import BadRequest, NotFound, PayloadTooLarge, UnsupportedMediaType, ValidationFailed
+
+M = TypeVar("M", bound=BaseModel)
+
+_LIMIT: Final = 2**63
+_SUSPICIOUS: Final = re.compile(rb"\\u0000|[0-9]{19}|[0-9][eE]\+?[0-9]{2}")
+"""Whether a closer look at the body is worth its time."""
+
+
+class NoBody(Request):
+    """For requests that say everything in their path: the body is left out, or `{}`."""
+
+
+def path(model: type[M], parts: dict[str, Any]) -> M:
+    """The parts of the path. What can't be an id of ours is nowhere."""
+    try:
+        return model.model_validate(parts)
+    except ValidationError:
+        raise NotFound from None
+
+
+def query(model: type[M]) -> M:
+    """The query's parameters, each at most once."""
+    given: dict[str, str] = {}
+    for name, values in request.args.lists():
+        if len(values) > 1:
+            raise ValidationFailed.of(name, "was given more than once")
+        if "\x00" in values[0] or "\x00" in name:
+            raise ValidationFailed.of(name.replace("\x00", ""), "must not contain control characters")
+        given[name] = values[0]
+    try:
+        return model.model_validate(given)
+    except ValidationError as error:
+        raise invalid(error, at="query") from None
+
+
+def no_query() -> None:
+    """For routes that have no parameters."""
+    if request.query_string:
+        names = list(request.args) or ["query"]
+        raise ValidationFailed(
+            f"{names[0]}: is not a parameter of this route",
+            [{"field": name, "message": "is not a parameter of this route"} for name in names],
+        )
+
+
+def raw_body() -> bytes:
+    """The body as it came. Werkzeug cuts one of untold length (chunked) off at the limit without a word: we say it."""
+    raw = request.get_data(cache=False)
+    if request.content_length is None and len(raw) >= (request.max_content_length or len(raw) + 1):
+        raise PayloadTooLarge
+    return raw
+
+
+def body(model: type[M]) -> M:
+    """The JSON body. An empty one counts as `{}` where nothing in it is required."""
+    raw = raw_body()
+    if raw:
+        _check_content_type()
+        try:
+            current_request().json = orjson.loads(raw)
+        except orjson.JSONDecodeError as error:
+            raise BadRequest(f"The body is not JSON: {error}") from None
+    else:
+        if any(field.is_required() for field in model.model_fields.values()):
+            raise BadRequest("This request needs a JSON body")
+        raw, current_request().json = b"{}", {}
+    try:
+        parsed = model.model_validate_json(raw)
+    except ValidationError as error:
+        if error.errors(include_url=False, include_context=False, include_input=False)[0]["type"] == "json_invalid":
+            raise BadRequest("The body is JSON that we don't take: too deep, or with endless numbers") from None
+        raise invalid(error, at="body") from None
+    if _SUSPICIOUS.search(raw) and (found := _unfit(json.loads(raw))) is not None:
+        raise ValidationFailed.of(*found)
+    return parsed
+
+
+def _check_content_type() -> None:
+    kind = request.mimetype
+    if kind and kind != "application/json" and not kind.endswith("+json"):
+        raise BadRequest(f"Send application/json, not {kind}")
+    if request.headers.get("Content-Encoding", "identity").lower() != "identity":
+        raise UnsupportedMediaType("Send the body uncompressed")
+    if request.mimetype_params.get("charset", "utf-8").lower() not in ("utf-8", "utf8", "us-ascii"):
+        raise UnsupportedMediaType("Send JSON in UTF-8")
+
+
+def _unfit(document: Any) -> tuple[str, str] | None:
+    """Where in free-form JSON stands what no store takes well, a NUL or a number beyond 64 bits, and what it is."""
+    pending: list[tuple[Any, str]] = [(document, "")]
+    while pending:
+        value, at = pending.pop()
+        if isinstance(value, str) and "\x00" in value:
+            return at or "body", "must not contain control characters"
+        if isinstance(value, int | float) and not -_LIMIT <= value < _LIMIT:
+            return at or "body", "must be a number of at most 64 bits"
+        if isinstance(value, dict):
+            if any("\x00" in key for key in value):
+                return at or "body", "must not contain control characters"
+            pending.extend((inner, f"{at}.{key}" if at else key) for key, inner in value.items())
+        elif isinstance(value, list):
+            pending.extend((inner, f"{at}.{index}" if at else str(index)) for index, inner in enumerate(value))
+    return None

@@ -1,0 +1,106 @@
+"""Who is asking: access tokens (JWT, EdDSA), checked here with the keys that `auth` publishes. No call per request."""
+
+import threading
+import time
+from enum import Enum
+from typing import Any, Final
+
+from flask import Flask, request
+from flask_jwt_extended import JWTManager, verify_jwt_in_request
+from flask_jwt_extended.exceptions import JWTExtendedException, NoAuthorizationError
+from jwt import ExpiredSignatureError, PyJWK, PyJWTError
+
+from gateway_flask.middleware.request_context import current_request
+from gateway_flask.rpc import calls
+from schemas.base import Caller
+from services.chassis.common.errors import Forbidden, TokenExpired, Unauthenticated
+
+ALGORITHM: Final = "EdDSA"
+REFRESH_SECONDS: Final = 5.0
+"""At most one fetch of the keys in this time, whatever key ids strangers make up."""
+
+
+class Who(Enum):
+    """Who may use a route. Administrators may use what any signed-in person may."""
+
+    ANYONE = ()
+    """Tokens aren't looked at: an expired one doesn't get in the way of a new sign-in."""
+    GUEST = ("?",)
+    """With or without a token; one that is sent must be good."""
+    SIGNED_IN = ("CUSTOMER", "VENDOR", "ADMIN")
+    VENDOR = ("VENDOR", "ADMIN")
+    ADMIN = ("ADMIN",)
+
+
+class Keys:
+    """The public keys by their id. An unknown id fetches them anew, so that a rotated key works at once."""
+
+    def __init__(self) -> None:
+        self._keys: dict[str, Any] = {}
+        self._fetched_at = -REFRESH_SECONDS
+        self._lock = threading.Lock()
+
+    def find(self, header: dict[str, Any]) -> Any:
+        """The key that a token says it is signed with."""
+        kid = header.get("kid")
+        if not isinstance(kid, str):
+            raise Unauthenticated("The token does not say which key it is signed with")
+        if kid not in self._keys:
+            self._refresh()
+        if kid not in self._keys:
+            raise Unauthenticated("The token is signed with a key that we don't know")
+        return self._keys[kid]
+
+    def _refresh(self) -> None:
+        with self._lock:
+            if time.monotonic() - self._fetched_at < REFRESH_SECONDS:
+                return
+            jwks = calls.call("auth", "jwks", deadline=2.0)
+            self._keys = {key["kid"]: PyJWK.from_dict(key).key for key in jwks["keys"]}
+            self._fetched_at = time.monotonic()
+
+
+def install(app: Flask) -> None:
+    """Set flask-jwt-extended up: our algorithm, our keys, the Authorization header and nothing else."""
+    app.config.update(
+        JWT_ALGORITHM=ALGORITHM,
+        JWT_DECODE_ALGORITHMS=[ALGORITHM],
+        JWT_TOKEN_LOCATION=["headers"],
+        JWT_DECODE_LEEWAY=5,
+    )
+    manager = JWTManager(app)
+    keys = Keys()
+
+    @manager.decode_key_loader
+    def key_of(header: dict[str, Any], _claims: dict[str, Any]) -> Any:
+        return keys.find(header)
+
+
+def identify(who: Who) -> None:
+    """Find out who is asking, and refuse whom the route isn't for."""
+    if who is Who.ANYONE:
+        return
+    if "HTTP_AUTHORIZATION" not in request.environ:
+        if who is Who.GUEST:
+            return
+        raise Unauthenticated
+    claims = _claims()
+    roles = claims.get("roles") or []
+    here = current_request()
+    here.session_id, here.name = claims.get("sid"), claims.get("name")
+    here.caller = Caller.model_construct(user_id=claims["sub"], roles=roles, email=claims.get("email"), order_key=None)
+    if who is not Who.GUEST and not any(role in who.value for role in roles):
+        raise Forbidden
+
+
+def _claims() -> dict[str, Any]:
+    try:
+        verified = verify_jwt_in_request()
+    except ExpiredSignatureError:
+        raise TokenExpired from None
+    except NoAuthorizationError:
+        raise Unauthenticated("Send the access token as `Authorization: Bearer …`") from None
+    except (PyJWTError, JWTExtendedException, ValueError) as error:
+        raise Unauthenticated("The access token is not one of ours") from error
+    assert verified is not None
+    return verified[1]

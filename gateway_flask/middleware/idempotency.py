@@ -1,0 +1,124 @@
+"""The client's `Idempotency-Key`: the same request twice does its work once and gets the same reply, byte for byte.
+
+The guarantee is the services': key, owner and fingerprint travel with the command and are recorded in the transaction
+of its effect. What is kept here, for a day, makes the repetition exact and cheap. Without Redis we go on without it.
+"""
+
+import hashlib
+import hmac
+import re
+import secrets
+import time
+from collections.abc import Callable
+from typing import Final
+
+import orjson
+import structlog
+from flask import Response, current_app, request
+
+from gateway_flask.http import errors
+from gateway_flask.middleware.reply_store import Replies, Reply, Verdict
+from gateway_flask.middleware.request_context import cart_id, current_request, order_key
+from services.chassis.common.errors import (
+    IdempotencyInProgress,
+    IdempotencyKeyRequired,
+    IdempotencyKeyReused,
+    ValidationFailed,
+)
+
+log = structlog.get_logger()
+
+HEADER: Final = "Idempotency-Key"
+WAIT_SECONDS: Final = 1.0
+"""How long a concurrent repetition waits for the first one before it is told to come again."""
+POLL_SECONDS: Final = 0.05
+_KEY: Final = re.compile(r"[\x20-\x7e]{1,255}")
+KEPT_HEADERS: Final = ("Content-Type", "ETag", "Location", "X-Cart-Id", "Cache-Control")
+
+
+def require_key() -> None:
+    """Before anything is read of the request: without a key its body doesn't matter."""
+    if request.headers.get(HEADER) is None:
+        raise IdempotencyKeyRequired
+
+
+def once(work: Callable[[], Response]) -> Response:
+    """Do `work`, or replay what it replied when it was done under this key before."""
+    key = request.headers.get(HEADER)
+    if key is None:
+        return work()
+    if not _KEY.fullmatch(key):
+        raise ValidationFailed.of(HEADER, "must be 1 to 255 printable ASCII characters")
+    owner, fingerprint = _owner(), _fingerprint()
+    current_request().idempotency = {"owner": owner, "key": key, "fingerprint": fingerprint}
+    replies: Replies = current_app.extensions["replies"]
+    name, mark = Replies.name(owner, key), secrets.token_hex(8)
+    verdict, stored = _claim(replies, name, fingerprint, mark)
+    if stored is not None:
+        return _replay(stored)
+    response = _settle(work)
+    if verdict is Verdict.OURS:
+        if _is_final(response):
+            kept = {header: response.headers[header] for header in KEPT_HEADERS if header in response.headers}
+            replies.keep(name, mark, Reply(response.status_code, kept, response.get_data()))
+        else:
+            replies.forget(name, mark)
+    return response
+
+
+def _claim(replies: Replies, name: str, fingerprint: str, mark: str) -> tuple[Verdict, Reply | None]:
+    """Ours to do, or the reply of who did it. Raises when another is at it, or the key was used for something else."""
+    until = time.monotonic() + WAIT_SECONDS
+    while True:
+        verdict, stored = replies.claim(name, fingerprint, mark)
+        if verdict is Verdict.REUSED:
+            raise IdempotencyKeyReused
+        if verdict is not Verdict.IN_PROGRESS:
+            return verdict, stored
+        if time.monotonic() >= until:
+            raise IdempotencyInProgress
+        time.sleep(POLL_SECONDS)
+
+
+def _settle(work: Callable[[], Response]) -> Response:
+    """An error is an outcome as well: it is kept and replayed like any other."""
+    try:
+        return work()
+    except Exception as error:
+        return errors.reply_to(error)
+
+
+def _is_final(response: Response) -> bool:
+    """Whether asking again can't find anything else: not if it failed on our side, or is still going on."""
+    status = response.status_code
+    if status >= 500 or status in (202, 429, 401):
+        return False
+    return not (status == 409 and IdempotencyInProgress.code.encode() in response.get_data())
+
+
+def _replay(stored: Reply) -> Response:
+    response = Response(stored.body, stored.status, stored.headers)
+    response.headers["Idempotency-Replayed"] = "true"
+    return response
+
+
+def _owner() -> str:
+    """Whose key it is: nobody meets the keys of somebody else."""
+    if user := current_request().caller.user_id:
+        return f"user:{user}"
+    cart = cart_id()
+    return f"cart:{cart}" if cart else "anonymous"
+
+
+def _fingerprint() -> str:
+    """What was asked, as far as it changes the effect. Keyed, since bodies of registrations have passwords in them."""
+    asked = [
+        request.method,
+        request.path,
+        current_request().json,
+        cart_id(),
+        order_key(),
+        request.headers.get("If-Match"),
+    ]
+    secret: bytes = current_app.extensions["secret"]
+    return hmac.new(secret, orjson.dumps(asked, option=orjson.OPT_SORT_KEYS), hashlib.sha256).hexdigest()

@@ -1,0 +1,105 @@
+"""What is known of the request in work: its id, who sends it, what it may be repeated under."""
+
+import re
+import time
+from typing import Any, Final
+
+from flask import g, request
+
+from schemas.base import Caller
+from services.chassis.common import ids
+from services.chassis.common.context import new_traceparent
+from services.chassis.common.errors import ValidationFailed
+from services.chassis.observability import audit_records
+
+_SANE_ID: Final = re.compile(r"[A-Za-z0-9._:\-]{1,128}")
+_TRACEPARENT: Final = re.compile(r"00-(?!0{32})[0-9a-f]{32}-(?!0{16})[0-9a-f]{16}-[0-9a-f]{2}")
+_CART_ID: Final = re.compile(r"[A-Za-z0-9_\-]{16,64}")
+_ORDER_KEY: Final = re.compile(r"[A-Za-z0-9_\-]{8,200}")
+
+_READING: Final = frozenset({"GET", "HEAD", "OPTIONS"})
+NOBODY: Final = Caller()
+
+
+class RequestContext:
+    """One request, from its first byte to its last."""
+
+    __slots__ = ("caller", "idempotency", "json", "name", "request_id", "session_id", "started", "traceparent")
+
+    def __init__(self) -> None:
+        self.started = time.perf_counter()
+        sent = request.environ.get("HTTP_X_REQUEST_ID", "")
+        self.request_id: str = sent if _SANE_ID.fullmatch(sent) else ids.new_id()
+        trace = request.environ.get("HTTP_TRACEPARENT", "")
+        self.traceparent: str = trace if _TRACEPARENT.fullmatch(trace) else new_traceparent()
+        self.caller: Caller = NOBODY
+        self.session_id: str | None = None
+        self.name: str | None = None
+        """What the token calls whoever is asking."""
+        self.idempotency: dict[str, str] | None = None
+        """The command's identity, as the services take it."""
+        self.json: Any = None
+        """The parsed body."""
+
+    def context(self) -> dict[str, Any]:
+        """What goes along with every call that this request makes."""
+        carried: dict[str, Any] = {
+            "request_id": self.request_id,
+            "user_id": self.caller.user_id,
+            "session_id": self.session_id,
+            "traceparent": self.traceparent,
+        }
+        reading = request.environ["REQUEST_METHOD"] in _READING and not request.path.endswith("/export")
+        if not reading:  # what may change something is audited, and what takes much along
+            agent = request.environ.get("HTTP_USER_AGENT")
+            carried["actor"] = audit_records.told(self.caller.email, self.caller.roles, request.remote_addr, agent)
+        return carried
+
+
+def begin() -> None:
+    """Before anything else of a request."""
+    g.request_context = RequestContext()
+
+
+def current_request() -> RequestContext:
+    """The request in work."""
+    found: RequestContext = g.request_context
+    return found
+
+
+def caller() -> dict[str, Any]:
+    """On whose behalf we ask, as the services take it; a guest's `X-Order-Key` comes along."""
+    who = current_request().caller
+    return {"user_id": who.user_id, "roles": who.roles, "email": who.email, "order_key": order_key()}
+
+
+def user_id() -> str:
+    """Who is signed in. Only for routes that ask for it."""
+    found = current_request().caller.user_id
+    assert found is not None
+    return found
+
+
+def idempotency() -> dict[str, str] | None:
+    """The command's identity, where the client gave it one."""
+    return current_request().idempotency
+
+
+def cart_id() -> str | None:
+    """The guest's cart that the request names, by the header `X-Cart-Id`."""
+    return _header("HTTP_X_CART_ID", "X-Cart-Id", _CART_ID)
+
+
+def order_key() -> str | None:
+    """The guest's key to an order, by the header `X-Order-Key`; one that can't be ours opens nothing."""
+    sent = request.environ.get("HTTP_X_ORDER_KEY")
+    return sent if sent and _ORDER_KEY.fullmatch(sent) else None
+
+
+def _header(key: str, name: str, shape: re.Pattern[str]) -> str | None:
+    sent: str | None = request.environ.get(key)
+    if not sent:
+        return None
+    if not shape.fullmatch(sent):
+        raise ValidationFailed.of(name, "is not an id of ours")
+    return sent

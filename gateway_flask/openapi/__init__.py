@@ -1,0 +1,1 @@
+"""Route declarations and the OpenAPI document made from them."""

@@ -1,0 +1,143 @@
+"""The OpenAPI 3.1 document: flask-openapi3's collection of the routes, with every schema as pydantic writes it.
+
+flask-openapi3 keeps only the keywords of JSON Schema that it knows (no `examples`), and one schema for what is taken
+and what is replied, so bodies, replies and headers are filled in here.
+"""
+
+from typing import Any, Final
+
+from flask_openapi3 import OpenAPI
+from pydantic import BaseModel
+from pydantic.json_schema import JsonSchemaMode, models_json_schema
+
+from gateway_flask.middleware.authentication import Who
+from gateway_flask.openapi.endpoints import ENDPOINTS, Endpoint
+from gateway_flask.openapi.error_replies import REFUSALS, refusals_of
+from gateway_flask.openapi.examples import BODIES
+from schemas.api.envelope import Failure, Found, Listing, Success
+from schemas.api.system import Health, Live
+
+REFERENCE: Final = "#/components/schemas/{model}"
+HEADERS: Final[dict[str, dict[str, Any]]] = {
+    "Idempotency-Key": {
+        "description": "Names this very command: sent again, it gets the first reply again and does nothing twice.",
+        "schema": {"type": "string", "minLength": 1, "maxLength": 255},
+        "example": "5f2b0a3e-2b1d-4a53-9a53-0d9d7a3c6a10",
+    },
+    "X-Cart-Id": {
+        "description": "The guest's cart, as the first `POST /cart/items` replied it.",
+        "schema": {"type": "string", "pattern": "^[A-Za-z0-9_-]{16,64}$"},
+    },
+    "X-Session-Id": {
+        "description": "The visit, as `POST /events` names it: it is the customer's from now on.",
+        "schema": {"type": "string", "pattern": "^[A-Za-z0-9_.:-]{1,128}$"},
+    },
+    "X-Order-Key": {
+        "description": "A guest's key to an order: the `access_key` of the order's 201.",
+        "schema": {"type": "string"},
+    },
+    "If-Match": {"description": "The ETag or version that the change is made against.", "schema": {"type": "string"}},
+    "Range": {"description": "One part of the content: `bytes=0-1023`.", "schema": {"type": "string"}},
+    "If-None-Match": {
+        "description": "The ETag of what the client has: 304 if it is the same.",
+        "schema": {"type": "string"},
+    },
+}
+FILE_TYPES: Final = ("image/webp", "image/jpeg", "application/pdf")
+SYSTEM: Final[dict[str, tuple[str, type[BaseModel]]]] = {
+    "/health": ("The gateway and what it stands on", Health),
+    "/health/live": ("The process answers", Live),
+    "/health/ready": ("Whether a customer can be served", Health),
+}
+
+
+def document(app: OpenAPI) -> dict[str, Any]:
+    """The whole document."""
+    replies = {name: enveloped(endpoint) for name, endpoint in ENDPOINTS.items()}
+    models: dict[tuple[type[BaseModel], JsonSchemaMode], None] = {}
+    for endpoint in ENDPOINTS.values():
+        if "body" in endpoint.models:
+            models[endpoint.models["body"], "validation"] = None
+        if endpoint.form is not None:
+            models[endpoint.form, "validation"] = None
+    replied: list[type[BaseModel]] = [*replies.values(), Failure, Health, Live]
+    for model in replied:
+        models[model, "serialization"] = None
+    references, definitions = models_json_schema(list(models), ref_template=REFERENCE)
+    spec = app.api_doc
+    for path in spec["paths"].values():
+        for operation in path.values():
+            endpoint = ENDPOINTS[operation["operationId"]]
+            _fill(operation, endpoint, references, replies[endpoint.name])
+    for path, (summary, model) in SYSTEM.items():
+        content = {"application/json": {"schema": references[model, "serialization"]}}
+        responses = {"200": {"description": "As it is", "content": content}}
+        if model is Health:
+            responses["503"] = {"description": "Something is missing", "content": content}
+        name = path.strip("/").replace("/", "_")
+        operation = {
+            "summary": summary,
+            "operationId": name,
+            "tags": ["System"],
+            "security": [],
+            "responses": responses,
+        }
+        spec["paths"][path] = {"get": operation}
+    spec["tags"].append({"name": "System", "description": "How the house is."})
+    spec["components"]["schemas"] = definitions["$defs"]
+    spec["components"]["responses"] = {name: refusal.response() for name, refusal in REFUSALS.items()}
+    spec["servers"] = [{"url": "/"}]
+    return spec
+
+
+def enveloped(endpoint: Endpoint) -> type[BaseModel]:
+    """The model of the route's whole reply."""
+    if {"page", "limit"} <= set(getattr(endpoint.models.get("query"), "model_fields", ())):
+        return Listing[endpoint.reply] if endpoint.many else Found[endpoint.reply]  # type: ignore[name-defined]
+    if endpoint.many:
+        return Success[list[endpoint.reply]]  # type: ignore[name-defined]
+    return Success[endpoint.reply]  # type: ignore[name-defined]
+
+
+def _fill(
+    operation: dict[str, Any], endpoint: Endpoint, references: dict[Any, dict[str, Any]], reply: type[BaseModel]
+) -> None:
+    if body := endpoint.models.get("body"):
+        required = any(field.is_required() for field in body.model_fields.values())
+        media: dict[str, Any] = {"schema": references[body, "validation"]}
+        if endpoint.name in BODIES:
+            media["example"] = BODIES[endpoint.name]
+        operation["requestBody"] = {"required": required, "content": {"application/json": media}}
+    elif endpoint.form is not None:
+        parts = {"multipart/form-data": {"schema": references[endpoint.form, "validation"]}}
+        operation["requestBody"] = {"required": True, "content": parts}
+    elif endpoint.takes_bytes:
+        anything = {"schema": {"type": "object"}}
+        operation["requestBody"] = {"required": True, "content": {"application/json": anything}}
+    operation["summary"] = operation["summary"].replace("`", "")  # the page shows a summary as it is
+    parameters = operation.setdefault("parameters", [])
+    parameters[:] = [known for known in parameters if known["name"] != "attributes"]
+    if endpoint.key != "no":
+        parameters.append(_header("Idempotency-Key", endpoint.key == "must"))
+    parameters.extend(_header(name, False) for name in endpoint.headers)
+    content = {"application/json": {"schema": references[reply, "serialization"]}}
+    if endpoint.gives_bytes:
+        content = {kind: {"schema": {"type": "string", "format": "binary"}} for kind in FILE_TYPES}
+    for kind in (*(["text/event-stream"] if endpoint.streams else []), *filter(None, [endpoint.downloads])):
+        content = content | {kind: {"schema": {"type": "string"}}}
+    names = {200: "Done", 201: "Made", 202: "Taken; the outcome isn't known yet"}
+    operation["responses"] = {
+        str(status): {"description": names[status], "content": content} for status in endpoint.statuses
+    }
+    if "If-None-Match" in endpoint.headers:
+        operation["responses"]["304"] = {"description": "The client has it already"}
+    if "Range" in endpoint.headers:
+        operation["responses"]["206"] = {"description": "The part that was asked for", "content": content}
+        failure = {"application/json": {"schema": {"$ref": "#/components/schemas/Failure"}}}
+        operation["responses"]["416"] = {"description": "`RANGE_NOT_SATISFIABLE`", "content": failure}
+    operation["responses"] |= refusals_of(endpoint)
+    operation["security"] = {Who.ANYONE: [], Who.GUEST: [{}, {"bearer": []}]}.get(endpoint.who, [{"bearer": []}])
+
+
+def _header(name: str, required: bool) -> dict[str, Any]:
+    return {"name": name, "in": "header", "required": required, **HEADERS[name]}

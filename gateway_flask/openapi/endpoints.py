@@ -1,0 +1,148 @@
+"""How a route is declared: its path, who may use it, what it takes and replies. The rest follows from that.
+
+flask-openapi3 reads the declaration for the OpenAPI document. Its own checks at run time build the JSON Schema of
+the query anew for each request (1 ms); ours in `parse` are models only.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from functools import wraps
+from typing import Any, Final, Literal, TypeVar
+
+from flask import Response
+from flask_openapi3 import APIBlueprint, Tag
+from pydantic import BaseModel
+
+from gateway_flask.http import parse
+from gateway_flask.middleware import idempotency, rate_limits
+from gateway_flask.middleware.authentication import Who, identify
+
+PREFIX: Final = "/api/v1"
+Model = type[BaseModel]
+Handler = TypeVar("Handler", bound=Callable[..., Response])
+
+
+@dataclass(frozen=True)
+class Endpoint:
+    """One route's declaration."""
+
+    method: str
+    rule: str
+    name: str
+    who: Who
+    reply: Model | None
+    many: bool = False
+    statuses: tuple[int, ...] = (200,)
+    key: Literal["no", "may", "must"] = "no"
+    limit: str | None = None
+    headers: tuple[str, ...] = ()
+    takes_bytes: bool = False
+    """The body is not ours to read: it goes on as it came."""
+    form: Model | None = None
+    """The parts of that body, where it is `multipart/form-data`."""
+    gives_bytes: bool = False
+    """The reply is a file."""
+    streams: bool = False
+    """It can go on as Server-Sent Events."""
+    downloads: str | None = None
+    """The content type of the file that it can be instead."""
+    models: dict[str, Model] = field(default_factory=dict)
+
+
+ENDPOINTS: Final[dict[str, Endpoint]] = {}
+"""Every declared route by its name, which is also its operation id."""
+
+
+class _Blueprint(APIBlueprint):
+    """flask-openapi3's blueprint with views of our making."""
+
+    @staticmethod
+    def create_view_func(  # type: ignore[override]
+        func: Callable[..., Response],
+        header: Model | None,
+        cookie: Model | None,
+        path: Model | None,
+        query: Model | None,
+        form: Model | None,
+        body: Model | None,
+        raw: Any,
+        **_: Any,
+    ) -> Callable[..., Response]:
+        endpoint = ENDPOINTS[func.__name__]
+        given = {"path": path, "query": query, "body": body}
+        endpoint.models.update({kind: model for kind, model in given.items() if model is not None})
+        return _view(func, endpoint, path, query, body)
+
+
+def _view(
+    handler: Callable[..., Response],
+    endpoint: Endpoint,
+    path: Model | None,
+    query: Model | None,
+    body: Model | None,
+) -> Callable[..., Response]:
+    checks_body = endpoint.method in ("POST", "PUT", "PATCH") and not endpoint.takes_bytes
+    must_have_key = endpoint.key == "must"
+
+    @wraps(handler)
+    def view(**parts: Any) -> Response:
+        identify(endpoint.who)
+        if endpoint.limit is not None:
+            rate_limits.hit(endpoint.limit)
+        arguments: dict[str, Any] = {}
+        if path is not None:
+            arguments["path"] = parse.path(path, parts)
+        if must_have_key:
+            idempotency.require_key()
+        if query is not None:
+            arguments["query"] = parse.query(query)
+        else:
+            parse.no_query()
+        if body is not None:
+            arguments["body"] = parse.body(body)
+        elif checks_body:
+            parse.body(parse.NoBody)
+        if endpoint.key == "no":
+            return handler(**arguments)
+        return idempotency.once(lambda: handler(**arguments))
+
+    return view
+
+
+class Api:
+    """A group of routes below `/api/v1`. `declared` are the fields of `Endpoint`."""
+
+    def __init__(self, name: str, title: str, about: str, prefix: str = "") -> None:
+        self.blueprint = _Blueprint(
+            name, __name__, url_prefix=PREFIX + prefix, abp_tags=[Tag(name=title, description=about)]
+        )
+
+    def get(self, rule: str, *, reply: Model | None, **declared: Any) -> Callable[[Handler], Handler]:
+        return self._declare("GET", rule, reply, **declared)
+
+    def post(self, rule: str, *, reply: Model | None, **declared: Any) -> Callable[[Handler], Handler]:
+        return self._declare("POST", rule, reply, **{"limit": "writes", **declared})
+
+    def put(self, rule: str, *, reply: Model, **declared: Any) -> Callable[[Handler], Handler]:
+        return self._declare("PUT", rule, reply, **{"limit": "writes", **declared})
+
+    def patch(self, rule: str, *, reply: Model, **declared: Any) -> Callable[[Handler], Handler]:
+        return self._declare("PATCH", rule, reply, **{"limit": "writes", **declared})
+
+    def delete(self, rule: str, *, reply: Model | None, **declared: Any) -> Callable[[Handler], Handler]:
+        return self._declare("DELETE", rule, reply, **{"limit": "writes", **declared})
+
+    def _declare(
+        self, method: str, rule: str, reply: Model | None, *, who: Who, **declared: Any
+    ) -> Callable[[Handler], Handler]:
+        def declare(handler: Handler) -> Handler:
+            name = handler.__name__
+            if name in ENDPOINTS:
+                raise ValueError(f"two routes are named {name}")
+            full = (self.blueprint.url_prefix or "") + rule
+            ENDPOINTS[name] = Endpoint(method, full, name, who, reply, **declared)
+            register = getattr(self.blueprint, method.lower())
+            register(rule, operation_id=name)(handler)
+            return handler
+
+        return declare

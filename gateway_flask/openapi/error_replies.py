@@ -1,0 +1,85 @@
+"""The refusals of the error table, and which of them a route can answer with."""
+
+from dataclasses import dataclass, field
+from typing import Any, Final
+
+from gateway_flask.middleware.authentication import Who
+from gateway_flask.openapi.endpoints import Endpoint
+
+
+@dataclass(frozen=True)
+class Refusal:
+    """One status of the error table."""
+
+    status: int
+    codes: tuple[str, ...]
+    example: list[dict[str, Any]] = field(default_factory=list)
+    retry: bool = False
+
+    def response(self) -> dict[str, Any]:
+        """As OpenAPI writes it."""
+        error = {"code": self.codes[0], "message": "…", "details": self.example}
+        said: dict[str, Any] = {
+            "description": " · ".join(f"`{code}`" for code in self.codes),
+            "content": {
+                "application/json": {
+                    "schema": {"$ref": "#/components/schemas/Failure"},
+                    "example": {"success": False, "error": error},
+                }
+            },
+        }
+        if self.retry:
+            said["headers"] = {"Retry-After": {"description": "Seconds", "schema": {"type": "integer"}}}
+        return said
+
+
+REFUSALS: Final = {
+    "BadRequest": Refusal(400, ("BAD_REQUEST", "IDEMPOTENCY_KEY_REQUIRED")),
+    "Unauthenticated": Refusal(401, ("UNAUTHENTICATED", "TOKEN_EXPIRED", "INVALID_CREDENTIALS")),
+    "PaymentRefused": Refusal(
+        402,
+        ("PAYMENT_DECLINED", "PAYMENT_ACTION_REQUIRED"),
+        [{"decline_code": "insufficient_funds", "order_id": "0197b1c8-7a5e-7cc0-9f00-3f5b6d0c1a2b"}],
+    ),
+    "Forbidden": Refusal(403, ("FORBIDDEN", "EMAIL_NOT_VERIFIED")),
+    "NotFound": Refusal(404, ("NOT_FOUND",)),
+    "Conflict": Refusal(
+        409,
+        ("OUT_OF_STOCK", "PRICE_CHANGED", "CONFLICT", "IDEMPOTENCY_IN_PROGRESS", "INVALID_STATE"),
+        [{"sku": "MUG-RED", "requested": 3, "available": 1}],
+    ),
+    "PreconditionFailed": Refusal(412, ("PRECONDITION_FAILED",)),
+    "PayloadTooLarge": Refusal(413, ("PAYLOAD_TOO_LARGE",)),
+    "UnsupportedMediaType": Refusal(415, ("UNSUPPORTED_MEDIA_TYPE",)),
+    "Invalid": Refusal(
+        422,
+        ("VALIDATION_ERROR", "IDEMPOTENCY_KEY_REUSED"),
+        [{"field": "items.0.quantity", "message": "Input should be greater than or equal to 1"}],
+    ),
+    "RateLimited": Refusal(429, ("RATE_LIMITED",), retry=True),
+    "Unavailable": Refusal(503, ("SERVICE_UNAVAILABLE",), retry=True),
+    "TooLate": Refusal(504, ("DEADLINE_EXCEEDED",), retry=True),
+}
+
+
+def refusals_of(endpoint: Endpoint) -> dict[str, dict[str, str]]:
+    """Which refusals a route can answer with."""
+    writes = endpoint.method != "GET"
+    possible = {
+        "BadRequest": writes,
+        "Unauthenticated": endpoint.who is not Who.ANYONE or endpoint.name in ("login", "refresh"),
+        "PaymentRefused": endpoint.name == "place_order",
+        "Forbidden": endpoint.who in (Who.SIGNED_IN, Who.VENDOR, Who.ADMIN),
+        "NotFound": bool(endpoint.models.get("path")) or endpoint.name in ("place_order", "shipping_rates", "add_item"),
+        "Conflict": writes,
+        "PreconditionFailed": "If-Match" in endpoint.headers,
+        "PayloadTooLarge": writes,
+        "UnsupportedMediaType": writes,
+        "Invalid": True,
+        "RateLimited": endpoint.limit is not None,
+        "Unavailable": True,
+        "TooLate": True,
+    }
+    return {
+        str(REFUSALS[name].status): {"$ref": f"#/components/responses/{name}"} for name, can in possible.items() if can
+    }

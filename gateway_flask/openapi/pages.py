@@ -1,0 +1,63 @@
+"""The contract for people: `/docs`, an interactive page, and for programs: `/api/v1/openapi.json`."""
+
+from importlib.resources import files
+from typing import Any, Final
+
+import orjson
+from flask import Response, send_from_directory
+from flask_openapi3 import Info, OpenAPI
+
+from gateway_flask.http.envelope import JSON
+from gateway_flask.openapi import document
+
+URL: Final = "/api/v1/openapi.json"
+VERSION: Final = "1.0.0"
+ABOUT: Final = """\
+A shop's whole journey: browse, fill a cart, order, pay.
+
+Replies are `{"success": true, "message", "data", "pagination"?}`; refusals are
+`{"success": false, "error": {"code", "message", "details"}}`, and have changed nothing.
+Money is in minor units, times are UTC, ids are UUIDs. Send an `Idempotency-Key` with what must not happen twice.
+"""
+PAGE: Final = """<!doctype html>
+<html lang="en"><head><meta charset="utf-8"><meta name="viewport" content="width=device-width, initial-scale=1">
+<title>UltraMarket API</title><link rel="stylesheet" href="/docs/assets/css/swagger-ui.css">
+<link rel="icon" href="/docs/assets/images/swagger.svg"></head>
+<body><div id="page"></div><script src="/docs/assets/js/swagger-ui-bundle.js"></script><script>
+SwaggerUIBundle({url: "%s", dom_id: "#page", deepLinking: true, persistAuthorization: true,
+  docExpansion: "list", filter: true, tryItOutEnabled: true, displayRequestDuration: true})
+</script></body></html>
+"""
+
+
+def application(name: str) -> OpenAPI:
+    """An application that collects its routes for the document."""
+    bearer: dict[str, Any] = {
+        "bearer": {
+            "type": "http",
+            "scheme": "bearer",
+            "bearerFormat": "JWT",
+            "description": "`access_token` of a login",
+        }
+    }
+    info = Info(title="UltraMarket", version=VERSION, description=ABOUT)
+    return OpenAPI(name, info=info, security_schemes=bearer, doc_ui=False)
+
+
+def install(app: OpenAPI) -> None:
+    """Add the page, its assets and the document, which is made at the first look."""
+    made: list[bytes] = []
+    assets = str(files("flask_openapi3_swagger") / "templates" / "swagger")
+
+    def openapi_json() -> Response:
+        if not made:
+            made.append(orjson.dumps(document.document(app)))
+        return Response(made[0], content_type=JSON)
+
+    app.add_url_rule(URL, "openapi", openapi_json)
+    app.add_url_rule("/docs", "docs", lambda: Response(PAGE % URL, content_type="text/html; charset=utf-8"))
+    app.add_url_rule(
+        "/docs/assets/<path:filename>",
+        "docs_assets",
+        lambda filename: send_from_directory(assets, filename, max_age=86400),
+    )

@@ -1,0 +1,1 @@
+"""Calls to the services, and whether a service is running."""

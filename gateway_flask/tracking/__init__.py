@@ -1,0 +1,1 @@
+"""Behaviour tracking: events of visitors, written to Kafka."""

@@ -1,0 +1,1 @@
+"""Models of the REST API: requests, replies and resources, one module per area."""

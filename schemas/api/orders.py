@@ -1,0 +1,190 @@
+"""An order: what was bought, for how much, by whom, and how far it has come."""
+
+from typing import Annotated, Any, Literal
+
+from pydantic import Field, StringConstraints
+
+from schemas.api.payments import PaymentMethodRequest, PaymentStatus
+from schemas.api.shipping import MethodCode, TrackingNumber
+from schemas.base import (
+    Address,
+    Caller,
+    Email,
+    Id,
+    Idempotency,
+    Moment,
+    Money,
+    OneLine,
+    Price,
+    Request,
+    Schema,
+    ShortText,
+)
+from schemas.codes import GivenCountry
+
+OrderStatus = Literal[
+    "pending",
+    "awaiting_payment",
+    "confirmed",
+    "processing",
+    "shipped",
+    "delivered",
+    "failed",
+    "cancelled",
+    "returned",
+]
+
+
+class PostalAddress(Address, Request):
+    """Where the parcel or the bill goes."""
+
+    country: GivenCountry
+
+
+class OrderRequest(Request):
+    """Buys the caller's cart. A guest names a mail address, a customer has one."""
+
+    email: Email | None = None
+    shipping_address: PostalAddress
+    billing_address: PostalAddress | None = None
+    """The shipping address if left out."""
+    shipping_method: MethodCode
+    payment_method: PaymentMethodRequest
+    expected_total: Price | None = None
+    """What the customer was shown. If it has changed since: 409 `PRICE_CHANGED`, and nothing is bought."""
+    note: ShortText | None = None
+
+
+class PlaceOrder(OrderRequest):
+    """The command behind it."""
+
+    cart_id: str | None = None
+    """A guest's cart; a customer's is their own."""
+    caller: Caller = Caller()
+    idempotency: Idempotency | None = None
+
+
+class CancelRequest(Request):
+    """Undo an order that has not left the house: money back, goods back."""
+
+    reason: ShortText | None = None
+
+
+class CancelOrder(CancelRequest):
+    """The command behind it."""
+
+    order_id: str
+    caller: Caller
+    idempotency: Idempotency | None = None
+
+
+class StatusRequest(Request):
+    """A step of the fulfilment."""
+
+    status: Literal["processing", "shipped", "delivered", "returned"]
+    carrier: Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=60), OneLine] | None = (
+        None
+    )
+    tracking_number: TrackingNumber | None = None
+    note: ShortText | None = None
+
+
+class SetStatus(StatusRequest):
+    """The command behind it."""
+
+    order_id: str
+    caller: Caller
+
+
+class OrderQuery(Schema):
+    """Which orders to list; a customer sees their own."""
+
+    page: Annotated[int, Field(ge=1, le=10_000)] = 1
+    limit: Annotated[int, Field(ge=1, le=100)] = 20
+    cursor: Annotated[str, Field(min_length=1, max_length=500)] | None = None
+    sort: Literal["created_at", "-created_at", "total", "-total"] = "-created_at"
+    status: OrderStatus | None = None
+    email: Email | None = None
+    user_id: Id | None = None
+    """Administrators only."""
+
+
+class OrderItem(Schema):
+    """A line of an order at the price that it was bought for."""
+
+    sku: str
+    product_id: str
+    title: str
+    quantity: int
+    unit_price: Money
+    line_total: Money
+
+
+class OrderPayment(Schema):
+    """How the order is paid."""
+
+    id: str
+    provider: str
+    status: PaymentStatus
+    amount: Money
+
+
+class TimelineEntry(Schema):
+    """When an order came to a status, and why if it failed or was cancelled."""
+
+    status: OrderStatus
+    at: Moment
+    reason: str | None = None
+
+
+class Order(Schema):
+    """An order in full."""
+
+    id: str
+    number: Annotated[str, Field(examples=["UM-2026-000042"])]
+    status: OrderStatus
+    email: str
+    items: list[OrderItem]
+    subtotal: Money
+    discount_total: Money
+    shipping_total: Money
+    tax_total: Money
+    total: Money
+    currency: str
+    shipping_address: Address
+    billing_address: Address
+    shipping_method: str
+    payment: OrderPayment | None = None
+    """None until the payment was tried."""
+    timeline: list[TimelineEntry]
+    note: str | None = None
+    tracking_number: str | None = None
+    carrier: str | None = None
+    access_key: str | None = None
+    """Said once, to a guest who has just ordered: the key to read the order again, as header `X-Order-Key`."""
+    created_at: Moment
+    updated_at: Moment | None = None
+    version: int | None = None
+
+
+class OrderSummary(Schema):
+    """An order in a list."""
+
+    id: str
+    number: str
+    status: OrderStatus
+    email: str
+    item_count: int
+    total: Money
+    created_at: Moment
+    updated_at: Moment | None = None
+
+
+class OrderHistoryEntry(Schema):
+    """One event of an order's life, as it was recorded."""
+
+    id: str | None = None
+    sequence: int
+    type: Annotated[str, Field(examples=["order_confirmed"])]
+    at: Moment
+    data: dict[str, Any] = Field(default_factory=dict)

@@ -1,0 +1,253 @@
+"""Products and their variants (SKUs): what clients send and what we reply."""
+
+from typing import Annotated, Any, Literal, Self
+
+from pydantic import (
+    Field,
+    StringConstraints,
+    model_validator,
+)
+
+from schemas.api.categories import CategoryRef
+from schemas.api.taxes import TaxClass
+from schemas.base import (
+    Currency,
+    HighestPrice,
+    Id,
+    Line,
+    LongText,
+    Moment,
+    Money,
+    OneLine,
+    Price,
+    PriceBound,
+    Request,
+    Schema,
+    ShortText,
+    Sku,
+    Slug,
+    one_of,
+)
+
+ProductStatus = Literal["draft", "active", "archived"]
+ProductSort = Literal["price", "-price", "-rating", "-created_at", "title"]
+
+Url = Annotated[str, StringConstraints(min_length=1, max_length=2_000, pattern=r"^(https?://|/)[^\s<>\"]+$")]
+"""An absolute web address, or a path on our own host."""
+Tag = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=60), OneLine]
+OptionName = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=60), OneLine]
+OptionValue = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=100), OneLine]
+AttributeName = Annotated[str, StringConstraints(min_length=1, max_length=60, pattern=r"^[a-z][a-z0-9_]*$")]
+AttributeText = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=200), OneLine]
+Number = Annotated[int, Field(ge=-(10**12), le=10**12)]
+Real = Annotated[float, Field(ge=-1e12, le=1e12, allow_inf_nan=False)]
+AttributeValue = Annotated[
+    bool | Number | Real | AttributeText | Annotated[list[AttributeText], Field(min_length=1, max_length=50)],
+    one_of("must be true, false, a number, a short text, or a list of up to 50 short texts"),
+]
+Weight = Annotated[int, Field(ge=0, le=10_000_000, description="Grams, packed")]
+Barcode = Annotated[str, StringConstraints(pattern=r"^[0-9A-Za-z\-]{4,64}$")]
+ExternalId = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=100), OneLine]
+
+
+def _without_default(schema: dict[str, Any]) -> None:
+    schema.pop("default", None)
+
+
+LEFT_OUT: Any = Field(default=None, json_schema_extra=_without_default)
+"""For a field of a patch that may be left out, but not be null."""
+
+
+# ---- what clients send -------------------------------------------------------------------------------------------
+
+
+class Option(Request):
+    """One thing that a customer chooses, and the choices: Size, with S, M, L."""
+
+    name: OptionName
+    values: Annotated[list[OptionValue], Field(min_length=1, max_length=100)]
+
+
+class Seo(Request):
+    """What a search engine shows; empty fields fall back to title and description."""
+
+    title: ShortText = ""
+    description: ShortText = ""
+
+
+class VariantWrite(Request):
+    """One SKU of a product: what is priced, weighed, stocked and sold."""
+
+    sku: Sku = Field(description="Unique over all products")
+    title: Line | None = Field(None, description="The values of its options when left out")
+    options: dict[OptionName, OptionValue] = Field(default={}, description="One value for each option of the product")
+    price: Price = Field(description="Without tax; all variants of a product are in one currency")
+    compare_at_price: Price | None = Field(None, description="The former price, above `price`, in the same currency")
+    weight_g: Weight = 0
+    barcode: Barcode | None = None
+
+
+class ProductWrite(Request):
+    """A whole product, as it is created or replaced."""
+
+    title: Line
+    slug: Slug | None = Field(None, description="Made from the title when left out; unique")
+    description: LongText = ""
+    brand: Line | None = None
+    category: Slug | None = Field(None, description="The slug of an existing category")
+    status: ProductStatus = Field(description="Only active products are listed and sold")
+    options: Annotated[list[Option], Field(max_length=5)] = Field(default=[])
+    variants: Annotated[list[VariantWrite], Field(min_length=1, max_length=100)]
+    tags: Annotated[list[Tag], Field(max_length=50)] = Field(default=[])
+    attributes: Annotated[dict[AttributeName, AttributeValue], Field(max_length=100)] = Field(default={})
+    images: Annotated[list[Url], Field(max_length=50)] = Field(default=[])
+    thumbnail: Url | None = Field(None, description="The first image when left out")
+    seo: Seo = Seo()
+    tax_class: TaxClass = "standard"
+    vendor_id: Id | None = Field(None, description="Whose it is: an administrator may say; a vendor's is their own")
+    external_id: ExternalId | None = Field(None, description="Its name in the system that it is imported from; unique")
+
+
+class ProductPatch(Request):
+    """The fields to change; what is left out stays. A list or object replaces the whole of it."""
+
+    title: Line = LEFT_OUT
+    slug: Slug = LEFT_OUT
+    description: LongText = LEFT_OUT
+    brand: Line | None = None
+    category: Slug | None = None
+    status: ProductStatus = LEFT_OUT
+    options: Annotated[list[Option], Field(max_length=5)] = LEFT_OUT
+    variants: Annotated[list[VariantWrite], Field(min_length=1, max_length=100)] = LEFT_OUT
+    tags: Annotated[list[Tag], Field(max_length=50)] = LEFT_OUT
+    attributes: Annotated[dict[AttributeName, AttributeValue], Field(max_length=100)] = LEFT_OUT
+    images: Annotated[list[Url], Field(max_length=50)] = LEFT_OUT
+    thumbnail: Url | None = None
+    seo: Seo = LEFT_OUT
+    tax_class: TaxClass = LEFT_OUT
+    vendor_id: Id = LEFT_OUT
+
+    @model_validator(mode="after")
+    def _says_something(self) -> Self:
+        if not self.model_fields_set:
+            raise ValueError("name at least one field to change")
+        return self
+
+
+class ProductQuery(Schema):
+    """Filters, order and page of the product list. `attr.NAME=VALUE` filters by an attribute; several must all hold."""
+
+    q: Annotated[str, StringConstraints(strip_whitespace=True, max_length=200), OneLine] | None = Field(
+        None, description="Words that the title or the brand must all have; `/search` knows more"
+    )
+    category: Slug | None = Field(None, description="The category or any below it")
+    brand: Line | None = Field(None, description="Name of the brand, capitals don't matter")
+    vendor: Id | None = None
+    min_price: PriceBound | None = Field(None, description="Minor units, inclusive")
+    max_price: HighestPrice | None = Field(None, description="Minor units, inclusive")
+    in_stock: bool | None = None
+    rating: Annotated[float, Field(ge=0, le=5)] | None = Field(None, description="Average of at least this")
+    attributes: Annotated[dict[AttributeName, AttributeText], Field(max_length=10)] = Field(
+        default={}, description="By name; over HTTP as parameters `attr.NAME`"
+    )
+    status: ProductStatus | None = Field(None, description="Administrators and vendors (own): active when left out")
+    sort: ProductSort = "-created_at"
+    page: Annotated[int, Field(ge=1, le=1_000)] = 1
+    limit: Annotated[int, Field(ge=1, le=100)] = 20
+    cursor: Annotated[str, StringConstraints(min_length=1, max_length=500)] | None = Field(
+        None, description="`nextCursor` of the page before; takes the place of `page`"
+    )
+
+    @model_validator(mode="before")
+    @classmethod
+    def _gather_attributes(cls, values: Any) -> Any:
+        """Take `attr.color=red` as one entry of `attributes`."""
+        if not isinstance(values, dict):
+            return values
+        named = {key[5:]: value for key, value in values.items() if isinstance(key, str) and key.startswith("attr.")}
+        if not named:
+            return values
+        rest = {key: value for key, value in values.items() if not (isinstance(key, str) and key.startswith("attr."))}
+        return {**rest, "attributes": {**(rest.get("attributes") or {}), **named}}
+
+
+# ---- what we reply -----------------------------------------------------------------------------------------------
+
+
+class Rating(Schema):
+    """What customers think: the mean of 1 to 5 stars, how many said so, and how many gave each."""
+
+    average: float
+    count: int
+    histogram: dict[str, int] | None = None
+
+
+class ListItem(Schema):
+    """A product as a list shows it; `price` is that of its cheapest variant."""
+
+    id: Id
+    slug: Slug
+    title: str
+    brand: str | None
+    category: CategoryRef | None
+    price: Money
+    compare_at_price: Money | None = None
+    thumbnail: str | None
+    rating: Rating
+    in_stock: bool
+
+
+class Variant(Schema):
+    """A SKU as it is sold."""
+
+    sku: Sku
+    title: str
+    options: dict[str, str]
+    price: Money
+    compare_at_price: Money | None = None
+    available: int
+    in_stock: bool
+    weight_g: int
+    barcode: str | None = None
+
+
+class ProductDetail(ListItem):
+    """A product, whole."""
+
+    description: str
+    images: list[str]
+    tags: list[str]
+    options: list[Option]
+    variants: list[Variant]
+    attributes: dict[str, AttributeValue]
+    seo: Seo
+    status: ProductStatus
+    tax_class: TaxClass
+    vendor_id: str | None
+    external_id: str | None = None
+    created_at: Moment
+    updated_at: Moment
+    version: int = Field(description="Grows with every edit; send it as `If-Match` to change just this version")
+
+
+class PricedSku(Schema):
+    """All that a cart needs to know of a SKU (RPC only)."""
+
+    sku: Sku
+    product_id: Id
+    title: str
+    thumbnail: str | None
+    unit_price: int
+    currency: Currency
+    weight_g: int
+    available: int
+    active: bool
+    tax_rate_bp: int
+    category: str | None
+    vendor_id: str | None
+
+
+class RelatedQuery(Schema):
+    """How many products that go with one."""
+
+    limit: Annotated[int, Field(ge=1, le=50)] = 8

@@ -1,0 +1,1 @@
+"""Generators and checks for the schemas: JSON Schema export, compatibility of events."""

@@ -1,0 +1,1 @@
+"""Pure helpers: errors, ids, money, time, paging, text, the request context."""

@@ -1,0 +1,1 @@
+"""Runtime settings and feature flags, as each process has them."""

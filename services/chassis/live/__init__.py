@@ -1,1 +1,0 @@
-"""What may change while processes run: runtime settings and feature flags, as each process knows them."""

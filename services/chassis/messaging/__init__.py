@@ -1,0 +1,1 @@
+"""RPC, events and queues over RabbitMQ."""

@@ -1,0 +1,41 @@
+"""CloudEvents 1.0 envelopes (structured JSON) around our events.
+
+https://github.com/cloudevents/spec/blob/v1.0.2/cloudevents/spec.md; `sequence` and `traceparent` are its documented
+extensions, `requestid`, `userid` and `actor` (a vendor or administrator who asked for it, as JSON) ours.
+"""
+
+from datetime import datetime
+from typing import Any
+
+from schemas.events.base import Event
+from services.chassis.common import clock, context, ids
+from services.chassis.observability import audit_records
+
+
+def envelope(event: Event, sequence: int | None = None, at: datetime | None = None) -> dict[str, Any]:
+    """The event as it is stored in an outbox and published: a plain JSON-able dict with a new id."""
+    carried = context.carried()
+    wrapped: dict[str, Any] = {
+        "specversion": "1.0",
+        "id": ids.new_id(),
+        "source": f"/{event.source}",
+        "type": event.type,
+        "subject": event.subject,
+        "time": clock.rfc3339(at or clock.now()),
+        "datacontenttype": "application/json",
+        "dataschema": event.dataschema(),
+        "data": event.model_dump(mode="json"),
+    }
+    extensions = {
+        "sequence": sequence,
+        "requestid": carried.get("request_id"),
+        "userid": carried.get("user_id"),
+        "traceparent": carried.get("traceparent"),
+        "actor": audit_records.staff(),
+    }
+    return wrapped | {key: value for key, value in extensions.items() if value is not None}
+
+
+def exchange_of(wrapped: dict[str, Any]) -> str:
+    """The exchange that Nameko's event handlers of this source listen to."""
+    return f"{wrapped['source'].removeprefix('/')}.events"

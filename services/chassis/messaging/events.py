@@ -1,0 +1,225 @@
+"""Listening to events: a durable queue, bounded retries with growing delays, then the dead-letter queue.
+
+Stock Nameko drops an event whose handler raises, or spins on it. Here a handler that fails is tried again after 1 s,
+2 s, 5 s … (a setting), and what still fails is parked with its error, not lost.
+"""
+
+import time
+from collections.abc import Callable, Sequence
+from functools import partial
+from typing import Any, TypeVar
+
+import structlog
+from kombu import Queue, binding
+from nameko.amqp.publish import get_producer
+from nameko.exceptions import ContainerBeingKilled
+from nameko.extensions import Entrypoint, ProviderCollector, SharedExtension
+
+from schemas.events.base import Event
+from services.chassis.common import clock
+from services.chassis.common.driver_errors import as_domain_error
+from services.chassis.messaging.queue_consumer import Intake
+from services.chassis.messaging.queues import dead_queue, delay_queue, event_exchange, intake_queue
+from services.chassis.observability.metrics import EVENT_SECONDS, EVENTS_DEAD, EVENTS_RETRIED
+
+ATTEMPT = "x-attempt"
+ERROR_LENGTH = 1_000
+
+F = TypeVar("F", bound=Callable[..., Any])
+
+log = structlog.get_logger()
+
+
+class EventConsumer(SharedExtension, ProviderCollector):
+    """Takes all events of one service from its one queue, in order, and hands each to its handlers."""
+
+    queue_consumer = Intake()
+
+    def __init__(self) -> None:
+        self.queue: Any = None
+        self.handlers: dict[tuple[str, str], list[OnEvent]] = {}
+        super().__init__()
+
+    def register_provider(self, provider: "OnEvent") -> None:
+        event = provider.event
+        if self.queue is None:
+            self.queue = intake_queue(self.container.service_name)
+            self.queue_consumer.register_provider(self)
+        self.queue.bindings.add(binding(event_exchange(event.source), routing_key=event.type))
+        self.handlers.setdefault((event.source, event.type), []).append(provider)
+        super().register_provider(provider)
+
+    def unregister_provider(self, provider: "OnEvent") -> None:
+        super().unregister_provider(provider)
+        if not self._providers:
+            self.queue_consumer.unregister_provider(self)
+
+    def declare(self, channel: Any) -> None:
+        """Make the queues that retries need; at each new connection, for the broker may be a new one."""
+        for queue in (dead_queue(self.container.service_name), *map(delay_queue, self.delays)):
+            queue.bind(channel).declare()
+
+    @property
+    def prefetch(self) -> int:
+        """How many messages may be here unsettled: what the workers can take, or whole batches."""
+        batches = [getattr(provider, "prefetch", 0) for provider in self._providers]
+        return max(int(self.queue_consumer.prefetch_count), *batches, 0)
+
+    @property
+    def delays(self) -> Sequence[float]:
+        """Seconds to wait before each further try."""
+        return tuple(self.container.config["EVENT_RETRY_SECONDS"])
+
+    def handle_message(self, body: Any, message: Any) -> None:
+        if not isinstance(body, dict):
+            self.park(message, TypeError("an event is a JSON object"))
+            return
+        source = str(body.get("source", "")).removeprefix("/")
+        handlers = self.handlers.get((source, str(body.get("type"))), [])
+        only = (message.headers or {}).get("x-handler")
+        wanted = [handler for handler in handlers if only in (None, handler.method_name)]
+        if not wanted and only is not None:
+            self.park(message, LookupError(f"{only} does not handle this event any more"))
+            return
+        if not wanted:  # bound by an earlier version of this service
+            self.queue_consumer.ack_message(message)
+            return
+        first, *others = wanted
+        try:
+            for other in others:  # each handler succeeds, fails and is tried again on its own
+                self.send_to(self.queue.name, body, {"x-handler": other.method_name})
+        except Exception as unreachable:
+            self._leave(message, unreachable)
+            return
+        first.handle_message(body, message)
+
+    def handled(self, handler: "OnEvent", body: dict[str, Any], message: Any, error: BaseException | None) -> None:
+        """Take the message off the queue: it is done, or waits for another try, or is dead."""
+        if error is not None:
+            try:
+                self.put_off(handler, body, message, error)
+            except Exception as unreachable:
+                self._leave(message, unreachable)
+                return
+        self.queue_consumer.ack_message(message)
+
+    def _leave(self, message: Any, unreachable: Exception) -> None:
+        """The broker is away: the message stays where it is."""
+        log.warning("event_left", error=str(unreachable))
+        self.queue_consumer.requeue_message(message)
+
+    def on_undecodable(self, message: Any, error: Exception) -> None:
+        """kombu's callback for a message that is no JSON."""
+        self.park(message, error)
+
+    def park(self, message: Any, error: BaseException) -> None:
+        """Put a message that can't be handled, as it is, into the dead-letter queue."""
+        service = self.container.service_name
+        EVENTS_DEAD.labels(service, "unreadable").inc()
+        log.error("event_unreadable", error=str(error))
+        headers = (message.headers or {}) | _reason(error)
+        try:
+            self.send_to(dead_queue(service).name, message.body, headers)
+        except Exception as unreachable:
+            self._leave(message, unreachable)
+            return
+        self.queue_consumer.ack_message(message)
+
+    def put_off(self, handler: "OnEvent", body: dict[str, Any], message: Any, error: BaseException) -> None:
+        attempt = int((message.headers or {}).get(ATTEMPT, 0)) + 1
+        service, event_type = self.container.service_name, handler.event.type
+        headers = {ATTEMPT: attempt, "x-handler": handler.method_name}
+        if attempt > len(self.delays):
+            EVENTS_DEAD.labels(service, event_type).inc()
+            log.error("event_dead", event_type=event_type, event_id=body.get("id"), error=str(error))
+            self.send_to(dead_queue(service).name, body, headers | _reason(error))
+            return
+        EVENTS_RETRIED.labels(service, event_type).inc()
+        seconds = self.delays[attempt - 1]
+        log.warning("event_put_off", event_type=event_type, event_id=body.get("id"), seconds=seconds, error=str(error))
+        self.send_to(self.queue.name, body, headers, delay_queue(seconds))
+
+    def send_to(self, queue: str, body: Any, headers: dict[str, Any], delay: Queue | None = None) -> None:
+        """Put a message on a queue by name, confirmed, at once or after a delay. A body of bytes goes as it is."""
+        raw = {"content_type": "application/json", "content_encoding": "utf-8"} if isinstance(body, bytes | str) else {}
+        with get_producer(self.container.config["AMQP_URI"]) as producer:
+            producer.publish(
+                body,
+                exchange=delay.exchange if delay else "",
+                routing_key=queue,
+                headers=headers,
+                mandatory=True,
+                delivery_mode=2,
+                **raw,
+                retry=True,
+                retry_policy={"max_retries": 2, "interval_start": 0.1, "interval_step": 0.2, "interval_max": 0.5},
+            )
+
+
+def _reason(error: BaseException) -> dict[str, str]:
+    """Why a message was parked, as headers: cut, because a header that fills a frame closes the connection."""
+    return {"x-error": f"{type(error).__name__}: {error}"[:ERROR_LENGTH], "x-died-at": clock.rfc3339(clock.now())}
+
+
+class OnEvent(Entrypoint):
+    """The entrypoint behind `@on_event(OrderConfirmed)`."""
+
+    consumer = EventConsumer()
+
+    def __init__(self, event: type[Event], **kwargs: Any) -> None:
+        self.event = event
+        super().__init__(**kwargs)
+
+    def setup(self) -> None:
+        self.consumer.register_provider(self)
+
+    def stop(self) -> None:
+        self.consumer.unregister_provider(self)
+
+    def handle_message(self, body: dict[str, Any], message: Any) -> None:
+        started = time.perf_counter()
+        try:
+            event = self.event.from_envelope(body)
+        except Exception as unreadable:
+            self.consumer.handled(self, body, message, unreadable)
+            return
+        data = {
+            "request_id": body.get("requestid"),
+            "user_id": body.get("userid"),
+            "traceparent": body.get("traceparent"),
+        }
+        try:
+            self.container.spawn_worker(
+                self,
+                (event,),
+                {},
+                context_data={key: value for key, value in data.items() if value},
+                handle_result=partial(self.handle_result, body, message, started),
+            )
+        except ContainerBeingKilled:
+            self.consumer.queue_consumer.requeue_message(message)
+
+    def handle_result(
+        self, body: dict[str, Any], message: Any, started: float, worker_ctx: Any, result: Any, exc_info: Any
+    ) -> Any:
+        error = exc_info[1] if exc_info else None
+        self.consumer.handled(self, body, message, error)
+        outcome = "ok" if error is None else getattr(as_domain_error(error), "code", "INTERNAL_ERROR")
+        EVENT_SECONDS.labels(self.container.service_name, self.event.type, outcome).observe(
+            time.perf_counter() - started
+        )
+        return result, exc_info
+
+
+def on_event(*events: type[Event]) -> Callable[[F], F]:
+    """Call the method with each of these events. At least once, possibly late, doubled or out of order."""
+
+    def decorate(method: F) -> F:
+        for event in events:
+            method = OnEvent.decorator(event)(method)
+        return method
+
+    return decorate
+
+
+__all__ = ["on_event"]

@@ -1,0 +1,1 @@
+"""Logs, metrics, traces, and records for the audit trail."""

@@ -1,0 +1,98 @@
+"""What the audit trail is told: who did what to which thing, when and from where.
+
+A service writes the record in the transaction of the change itself (`store.audit(…)`), as one more event of its
+outbox: an action whose record could be lost does not happen.
+"""
+
+import re
+from collections.abc import Iterable, Mapping
+from contextlib import AbstractContextManager
+from typing import Any, Final
+
+import orjson
+
+from schemas.events.audit import Action, ActionRecorded, Actor, Change, Resource
+from services.chassis.common import context
+
+MASK: Final = "***"
+LONGEST_VALUE: Final = 1_000
+"""Characters of JSON that a value may have in a record; a longer one is cut."""
+_SECRET: Final = re.compile(r"password|passwd|secret|token|api_?key|private|credential|card|cvc|iban", re.IGNORECASE)
+_STAFF: Final = frozenset({"VENDOR", "ADMIN"})
+_UNSAID: Final[frozenset[str]] = frozenset({"version", "updated_at"})
+"""They change with every change and say nothing."""
+
+
+def record(
+    action: Action, resource: tuple[str, str], before: Mapping[str, Any] | None, after: Mapping[str, Any] | None
+) -> ActionRecorded:
+    """The record of `action` (`product.update`) on `resource` (type, id): its fields that differ, before and after.
+
+    None before: it was made; None after: it is gone. Who and where from come from the request in work.
+    """
+    kind, name = resource
+    return ActionRecorded(
+        action=action,
+        actor=actor(),
+        resource=Resource(type=kind, id=name),
+        changes=changes(before or {}, after or {}),
+        request_id=context.current().get("request_id"),
+    )
+
+
+def actor() -> Actor:
+    """Who asked for what is being done; `system` when nobody did (a timer, a saga that was resumed)."""
+    current = context.current()
+    user_id, told = current.get("user_id"), current.get("actor")
+    known: dict[str, Any] = orjson.loads(told) if told else {}
+    if user_id is None and not known:
+        return Actor(kind="system")
+    return Actor(id=user_id, kind="user" if user_id else "guest", **known)
+
+
+def staff() -> str | None:
+    """The context's `actor` if a vendor or an administrator is asking; customers' addresses stay out of events."""
+    known: str | None = context.current().get("actor")
+    return known if known and _STAFF.intersection(orjson.loads(known)["roles"]) else None
+
+
+def done_by(user_id: str, email: str, roles: Iterable[str]) -> AbstractContextManager[None]:
+    """For what is done in the block: who signs in is nobody to the gateway, and somebody as soon as it is checked."""
+    came = orjson.loads(context.current().get("actor") or "{}")
+    return context.having(user_id=user_id, actor=told(email, roles, came.get("ip"), came.get("user_agent")))
+
+
+def told(email: str | None, roles: Iterable[str], ip: str | None, user_agent: str | None) -> str:
+    """The context's `actor`, as the gateway sends it along."""
+    return orjson.dumps(
+        {"email": email, "roles": list(roles), "ip": ip, "user_agent": user_agent[:300] if user_agent else None}
+    ).decode()
+
+
+def changes(before: Mapping[str, Any], after: Mapping[str, Any]) -> list[Change]:
+    """The fields that differ, in the order of their names; secrets masked, long values cut."""
+    return [
+        Change(field=field, before=_shown(field, before.get(field)), after=_shown(field, after.get(field)))
+        for field in sorted(before.keys() | after.keys())
+        if field not in _UNSAID and before.get(field) != after.get(field)
+    ]
+
+
+def _shown(field: str, value: Any) -> Any:
+    if value is None:
+        return None
+    if _SECRET.search(field):
+        return MASK
+    clean = _masked(value)
+    raw = orjson.dumps(clean, default=str)
+    if len(raw) > LONGEST_VALUE:
+        return raw.decode()[:LONGEST_VALUE] + "…"
+    return orjson.loads(raw)
+
+
+def _masked(value: Any) -> Any:
+    if isinstance(value, Mapping):
+        return {key: MASK if _SECRET.search(str(key)) else _masked(inner) for key, inner in value.items()}
+    if isinstance(value, list | tuple):
+        return [_masked(inner) for inner in value]
+    return value

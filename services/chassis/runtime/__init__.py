@@ -1,0 +1,1 @@
+"""The process: services, settings, registry of names and ports, health, timers, start and stop."""

@@ -1,0 +1,81 @@
+"""`/health/live`, `/health/ready` and `/metrics` on the service's own port.
+
+An extension with a `prefix` and a WSGI application `wsgi` answers below that prefix on the same port.
+"""
+
+import socket
+from collections.abc import Callable, Iterable
+from typing import Any
+
+import eventlet
+import eventlet.wsgi
+import orjson
+from nameko.containers import ServiceContainer
+from nameko.messaging import QueueConsumer
+from prometheus_client import make_wsgi_app
+
+from services.chassis.observability import queue_depth
+
+CHECK_SECONDS = 2
+
+_metrics = make_wsgi_app()
+
+
+def serve_health(container: ServiceContainer, host: str, port: int) -> None:
+    """Listen on the port and answer for as long as the process lives. Raises `OSError` when the port is taken."""
+    listener = eventlet.listen((host, port), reuse_port=False)
+    listener.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)  # head and body are written one after the other
+    eventlet.spawn_n(eventlet.wsgi.server, listener, _application(container), log_output=False, debug=False)
+
+
+def _application(container: ServiceContainer) -> Callable[..., Iterable[bytes]]:
+    def application(environ: dict[str, Any], start_response: Callable[..., Any]) -> Iterable[bytes]:
+        path = environ["PATH_INFO"]
+        for extension in container.extensions:
+            prefix = getattr(extension, "prefix", None)
+            if prefix and (path == prefix or path.startswith(f"{prefix}/")):
+                answered: Iterable[bytes] = extension.wsgi(environ, start_response)
+                return answered
+        if path == "/metrics":
+            queue_depth.measure(container)
+            return list(_metrics(environ, start_response))
+        if path == "/health/live":
+            status, body = "200 OK", {"status": "live", "service": container.service_name}
+        elif path in ("/health", "/health/ready"):
+            dependencies = check(container)
+            ready = all(state == "up" for state in dependencies.values())
+            status = "200 OK" if ready else "503 Service Unavailable"
+            body = {
+                "status": "ready" if ready else "not ready",
+                "service": container.service_name,
+                "dependencies": dependencies,
+            }
+        else:
+            status, body = "404 Not Found", {"status": "not found"}
+        start_response(status, [("Content-Type", "application/json")])
+        return [orjson.dumps(body)]
+
+    return application
+
+
+def check(container: ServiceContainer) -> dict[str, str]:
+    """Each server that the service needs, and `up` or what is wrong with it."""
+    states: dict[str, str] = {"started": "up" if container.started else "starting"}
+    for extension in container.extensions:
+        if isinstance(extension, QueueConsumer):
+            ready = extension._consumers_ready.ready() and extension._gt is not None and not extension._gt.dead
+            states["rabbitmq"] = "up" if ready and getattr(extension, "connected", True) else "down"
+        ping = getattr(extension, "ping", None)
+        if ping is not None:
+            states[extension.kind] = _outcome(ping)
+    return states
+
+
+def _outcome(ping: Callable[[], object]) -> str:
+    with eventlet.Timeout(CHECK_SECONDS, False):
+        try:
+            ping()
+        except Exception as error:  # whatever it is, it is what health is asked for
+            return f"down: {type(error).__name__}"
+        return "up"
+    return "down: no answer"
