@@ -133,6 +133,39 @@ def test_another_body_is_refused(order: Callable[..., Any], services: FakeServic
     assert orders.placed == 1
 
 
+def test_same_key_on_another_path_is_refused(
+    make_app: Callable[..., OpenAPI], services: FakeServices, issuer: Issuer, key: str
+) -> None:
+    services.answer("payments.capture", {"id": "one"})
+    client, headers = make_app().test_client(), issuer.bearer("ADMIN") | {"Idempotency-Key": key}
+
+    first, second = (client.post(f"/api/v1/payments/{uuid.uuid4()}/capture", json={}, headers=headers) for _ in "ab")
+
+    assert (first.status_code, second.status_code) == (200, 422)
+    assert second.get_json()["error"]["code"] == "IDEMPOTENCY_KEY_REUSED"
+    assert [name for name, _ in services.calls].count("payments.capture") == 1
+
+
+def test_same_key_with_another_method_is_refused(
+    make_app: Callable[..., OpenAPI], services: FakeServices, issuer: Issuer, key: str
+) -> None:
+    services.answer("products.update_product", {"id": "one", "version": 1})
+    services.answer("products.patch_product", {"id": "one", "version": 2})
+    product = {
+        "title": "Mug",
+        "status": "active",
+        "variants": [{"sku": "MUG", "price": {"amount": 1, "currency": "USD"}}],
+    }
+    client, headers = make_app().test_client(), issuer.bearer("ADMIN") | {"Idempotency-Key": key}
+    path = f"/api/v1/products/{uuid.uuid4()}"
+
+    replaced = client.put(path, json=product, headers=headers)
+    changed = client.patch(path, json=product, headers=headers)
+
+    assert (replaced.status_code, changed.status_code) == (200, 422)
+    assert changed.get_json()["error"]["code"] == "IDEMPOTENCY_KEY_REUSED"
+
+
 def test_keys_of_others_are_unknown(order: Callable[..., Any], services: FakeServices, issuer: Issuer) -> None:
     orders = Orders()
     services.answer("orders.place_order", orders)

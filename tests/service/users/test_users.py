@@ -179,6 +179,15 @@ def test_a_new_default_takes_the_place_of_the_old_one(desk: Desk) -> None:
     assert desk.defaults(user_id, "billing") == []
 
 
+def test_new_default_leaves_other_customers_defaults(desk: Desk) -> None:
+    ada, mary = desk.person(), desk.person()
+    theirs = desk.add(ada, is_default_shipping=True, is_default_billing=True)["id"]
+
+    desk.add(mary, is_default_shipping=True, is_default_billing=True)
+
+    assert desk.defaults(ada) == desk.defaults(ada, "billing") == [theirs]
+
+
 def test_defaults_set_at_once_leave_one(desk: Desk) -> None:
     user_id = desk.person()
     old = desk.add(user_id)["id"]
