@@ -80,7 +80,7 @@ class Client:
             self.sign_in(self.account)
         sent = dict(headers or {})
         if self.token:
-            sent.setdefault("Authorization", f"Bearer {self.token}")
+            sent.setdefault("Authorization", self.authorization)
         if self.cart:
             sent.setdefault("X-Cart-Id", self.cart)
         if key:
@@ -98,6 +98,11 @@ class Client:
         for look in self.on_reply:
             look(method, path, reply)
         return reply
+
+    @property
+    def authorization(self) -> str:
+        """The header's value."""
+        return f"Bearer {self.token}"
 
     def sign_in(self, account: dict[str, str]) -> None:
         """Sign in, and again whenever the token is about to end."""
