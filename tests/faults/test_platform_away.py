@@ -51,7 +51,7 @@ def test_orders_go_on_without_the_platform_services(shop: Shop, instance: Instan
         "reviews": lambda: review(early, waiting.data["id"]) == ("approved", True),
         "files": lambda: upload(customer, unlike()).status == 201,
     }
-    assert {name: bool(eventually(check, 120, every=0.25)) for name, check in caught_up.items()} == dict.fromkeys(
+    assert {name: bool(eventually(check, every=0.25)) for name, check in caught_up.items()} == dict.fromkeys(
         caught_up, True
     )
 

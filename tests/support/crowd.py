@@ -103,7 +103,7 @@ def check_books(shop: Shop, sku: str, stock: int, bought: list[Bought]) -> None:
 
     Nothing is lost, held or left over.
     """
-    assert eventually(lambda: books.unfinished_sagas() == 0, 120), "an order's saga is still not at its end"
+    assert eventually(lambda: books.unfinished_sagas() == 0), "an order's saga is still not at its end"
     orders = {order_id: status for order_id, status, _ in books.orders_with(sku)}
     assert bought
     assert {order_id: status for order_id, status in orders.items() if status != "confirmed"} == {}
@@ -116,7 +116,7 @@ def check_books(shop: Shop, sku: str, stock: int, bought: list[Bought]) -> None:
     assert books.orphaned_charges() == 0
 
     left = stock - len(orders)
-    assert eventually(lambda: shop.level(sku) == (left, 0, left), 60), (
+    assert eventually(lambda: shop.level(sku) == (left, 0, left)), (
         f"stock {shop.level(sku)} after {len(orders)} of {stock} were sold"
     )
 

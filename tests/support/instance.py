@@ -43,7 +43,7 @@ class Instance:
 
         One that is just being started again is waited for.
         """
-        assert eventually(lambda: self.processes()[name]["state"] == "running", 120, every=0.5), f"{name} does not run"
+        assert eventually(lambda: self.processes()[name]["state"] == "running", every=0.5), f"{name} does not run"
         pid = self.pid(name)
         assert pid is not None
         for victim in (*_children(pid), pid):

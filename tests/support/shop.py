@@ -74,7 +74,7 @@ class Client:
         headers: dict[str, str] | None = None,
         data: bytes | None = None,
         params: dict[str, Any] | None = None,
-        timeout: float = 30,
+        timeout: float = 60,
     ) -> Reply:
         if self.account and time.monotonic() - self._signed_in > TOKEN_SECONDS:
             self.sign_in(self.account)
@@ -158,7 +158,11 @@ def outcome(call: Callable[[], Reply], seconds: float = 150) -> Reply:
     return reply
 
 
-def eventually(check: Callable[[], Any], seconds: float = 30, every: float = 0.05) -> Any:
+PATIENCE = 120.0
+"""How long a condition is waited for: what takes a second here may take a minute on a busy machine."""
+
+
+def eventually(check: Callable[[], Any], seconds: float = PATIENCE, every: float = 0.05) -> Any:
     """The first true value of `check` within `seconds`; its last value otherwise, for the assertion to show."""
     until = time.monotonic() + seconds
     while not (value := check()) and time.monotonic() < until:
