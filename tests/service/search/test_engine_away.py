@@ -9,7 +9,7 @@ import pytest
 
 from schemas.api.search import SearchQuery
 from services.chassis.common.errors import ServiceUnavailable
-from services.chassis.stores.elastic import ElasticError, connect, open_store
+from services.chassis.stores.elastic import ElasticError, open_store
 from services.search.engine import Engine, degraded, plain
 from services.search.store import SearchStore
 from tests.service.search.conftest import Shelf
@@ -97,18 +97,6 @@ def test_the_catalogue_is_asked_for_the_words_and_the_price() -> None:
 def test_a_refusal_is_a_bug_and_no_outage(search_store: SearchStore) -> None:
     with pytest.raises(ElasticError, match="400"):
         search_store.request("POST", f"/{search_store.indexes.live}/_search", {"query": {"nonsense": {}}})
-
-
-def test_a_kept_connection_that_was_closed_is_made_anew(search_store: SearchStore) -> None:
-    transport = connect("http://" + search_store.transport.node_pool.get().base_url.partition("://")[2], size=1)
-    ask = lambda: transport.perform_request("GET", "/", headers={"accept": "application/json"}).meta.status  # noqa: E731
-    assert ask() == 200
-
-    node = transport.node_pool.get()
-    node._free[0].socket.shutdown(socket.SHUT_RDWR)  # type: ignore[attr-defined]
-
-    assert ask() == 200
-    transport.close()
 
 
 def test_an_engine_is_warmed_up_as_soon_as_it_has_something_to_find(shelf: Shelf) -> None:
