@@ -55,7 +55,7 @@ def create_app(
     app.extensions["settings"] = settings
     app.extensions["suggestions"] = single_flight.SingleFlightCache(settings.suggest_kept, settings.suggest_seconds)
     app.extensions["redis"] = store if store is not None else reply_store.connect(settings.redis_url)
-    app.extensions["replies"] = reply_store.Replies(app.extensions["redis"], keep_ms, settings.secret)
+    app.extensions["replies"] = reply_store.ReplyStore(app.extensions["redis"], keep_ms, settings.secret)
     app.extensions["secret"] = settings.secret
     routes.install(app)
     pages.install(app)

@@ -14,6 +14,16 @@ USER = "0197b1c8-7a5e-7cc0-9f00-3f5b6d0c1a2b"
 SESSION = "0197b1c8-7a5e-7cc0-9f00-5e5510000001"
 
 
+SIGNED_IN: dict[str, Any] = {
+    "user": {
+        "id": USER, "email": "ada@example.com", "first_name": "Ada", "last_name": "Lovelace",
+        "roles": ["CUSTOMER"], "email_verified": False,
+    },
+    "access_token": "access", "refresh_token": "refresh", "token_type": "Bearer", "expires_in": 900,
+}  # fmt: skip
+"""The reply of `auth.login` and `auth.register`."""
+
+
 class FakeServices:
     """Keeps `RpcClient`'s contract: what goes over the wire must be JSON, what isn't answered is a bug of the test."""
 

@@ -1,7 +1,7 @@
 """Building blocks of every model: strict objects, clean text, money, codes."""
 
 from datetime import datetime
-from typing import Annotated, Any
+from typing import Annotated, Any, Final, Generic, TypeVar
 from uuid import UUID
 
 from email_validator import SPECIAL_USE_DOMAIN_NAMES, EmailNotValidError, validate_email
@@ -25,6 +25,8 @@ from schemas.codes import GivenCurrency
 # Shops on private networks and people who try us out write to `.test` and `.local`: they know best.
 SPECIAL_USE_DOMAIN_NAMES.clear()
 
+T = TypeVar("T")
+
 MAX_AMOUNT = 10**12
 """The largest amount that we take, in minor units: beyond it sums could leave what a JSON number holds exactly."""
 
@@ -41,7 +43,7 @@ HighestPrice = Annotated[PriceBound, AfterValidator(_not_below_min_price)]
 
 
 class Schema(BaseModel):
-    """A resource or reply: what we say. Unknown fields are refused so that a typing error is never a silent default."""
+    """The base of resources and replies. Unknown fields are refused, so a misspelt one is never a silent default."""
 
     model_config = ConfigDict(
         extra="forbid", populate_by_name=True, ser_json_timedelta="float", use_attribute_docstrings=True
@@ -49,9 +51,13 @@ class Schema(BaseModel):
 
 
 class Request(Schema):
-    """What a client sends. Types are strict: `"3"` is not a number and `1` is not true."""
+    """The base of request bodies and commands. Types are strict: `"3"` is not a number and `1` is not true."""
 
     model_config = ConfigDict(extra="forbid", strict=True)
+
+    def given(self) -> dict[str, Any]:
+        """The fields that were set, as they are: to build a command from a request's body."""
+        return {name: getattr(self, name) for name in self.model_fields_set}
 
 
 def _clean(text: str) -> str:
@@ -114,6 +120,8 @@ LongText = Annotated[str, StringConstraints(strip_whitespace=True, max_length=20
 
 Sku = Annotated[str, StringConstraints(min_length=1, max_length=64, pattern=r"^[A-Za-z0-9][A-Za-z0-9._\-/]*$")]
 Slug = Annotated[str, StringConstraints(min_length=1, max_length=120, pattern=r"^[a-z0-9]+(?:-[a-z0-9]+)*$")]
+IdOrSlug = Annotated[str, StringConstraints(min_length=1, max_length=120, pattern=r"^[A-Za-z0-9\-]+$")]
+"""A product by its id or its slug."""
 Country = Annotated[str, StringConstraints(pattern=r"^[A-Z]{2}$")]
 """ISO 3166-1 alpha-2."""
 Currency = Annotated[str, StringConstraints(pattern=r"^[A-Z]{3}$")]
@@ -191,6 +199,12 @@ class Caller(Schema):
         return "VENDOR" in self.roles
 
 
+ANONYMOUS: Final = Caller()
+"""Nobody is signed in."""
+OPERATOR: Final = Caller(roles=["ADMIN"], user_id="00000000-0000-7000-8000-000000000000")
+"""The command line and other tools on the message broker, which act with all permissions."""
+
+
 class Idempotency(Schema):
     """A command's identity: the client's key, whose it is, and the fingerprint of what was asked with it."""
 
@@ -199,14 +213,21 @@ class Idempotency(Schema):
     fingerprint: str
 
 
-class Page(Schema):
-    """One page of a list and where it stands in the whole."""
+class Page(Schema, Generic[T]):
+    """One page of a list and its place in the whole."""
 
-    items: list[Any]
+    items: list[T]
     page: int
     limit: int
     total: int
     next_cursor: str | None = None
+
+
+class RebuildProgress(Schema):
+    """How far a rebuild in batches is: call again with `next` as the cursor until it is null."""
+
+    done: int = Field(description="Aggregates rebuilt by this call")
+    next: str | None = None
 
 
 class Address(Schema):

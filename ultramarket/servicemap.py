@@ -17,8 +17,8 @@ from ultramarket.instance import ROOT
 PAGE: Final = ROOT / "docs" / "services.md"
 CALLS: Final = ROOT / "docs" / "services-calls.svg"
 EVENTS: Final = ROOT / "docs" / "services-events.svg"
-_CALL: Final = re.compile(r'\bRemote\(\s*"([a-z]+)"')
-_GATEWAYS: Final = re.compile(r'\bcall\(\s*"([a-z]+)"|service="([a-z]+)"')
+_CALL: Final = re.compile(r"\bRemote\(\s*([A-Z][a-z]+)Rpc\b")
+_GATEWAYS: Final = re.compile(r'\bcall\(\s*"([a-z]+)"|\b([A-Z][a-z]+)Rpc\.|service="([a-z]+)"')
 _ROUTE: Final = re.compile(r"<(?:\w+:)?(\w+)>")
 _SETTINGS: Final = {
     "AMQP_URL": "amqp://localhost",
@@ -124,7 +124,7 @@ def _methods(service: type[Any]) -> set[str]:
 
 def _called(folder: Path, pattern: re.Pattern[str]) -> set[str]:
     return {
-        next(filter(None, groups if isinstance(groups, tuple) else (groups,)))
+        next(filter(None, groups if isinstance(groups, tuple) else (groups,))).lower()
         for module in folder.rglob("*.py")
         for groups in pattern.findall(module.read_text())
     }
@@ -146,7 +146,7 @@ def _routes() -> dict[str, tuple[str, ...]]:
             endpoint = ENDPOINTS.get(name)
             if endpoint is None:
                 continue
-            owner = next(filter(None, asked.groups())) if asked else module.stem
+            owner = next(filter(None, asked.groups())).lower() if asked else module.stem
             path = _ROUTE.sub(r"{\1}", endpoint.rule.removeprefix("/api/v1"))
             by_service.setdefault(owner, []).append(f"{endpoint.method} {path}")
     return {name: tuple(found) for name, found in by_service.items()}

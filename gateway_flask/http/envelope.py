@@ -1,9 +1,12 @@
-"""The one shape of every reply."""
+"""The envelope of every JSON reply."""
 
 from typing import Any, Final
 
 import orjson
 from flask import Response
+
+from schemas.base import Page
+from services.chassis.messaging.typed_calls import Reply
 
 JSON: Final = "application/json"
 PRIVATE: Final = "no-store"
@@ -22,9 +25,14 @@ def ready(body: bytes, status: int = 200, headers: dict[str, str] | None = None)
     return response
 
 
-def ok(data: Any, message: str, status: int = 200, headers: dict[str, str] | None = None) -> Response:
-    """What was asked for."""
-    return ready(body(data, message), status, headers)
+def ok(
+    data: Reply[Any] | dict[str, Any] | list[Any] | None,
+    message: str,
+    status: int = 200,
+    headers: dict[str, str] | None = None,
+) -> Response:
+    """A successful reply; an RPC reply goes on as its JSON came."""
+    return ready(body(data.json if isinstance(data, Reply) else data, message), status, headers)
 
 
 def body(data: Any, message: str) -> bytes:
@@ -32,13 +40,15 @@ def body(data: Any, message: str) -> bytes:
     return orjson.dumps({"success": True, "message": message, "data": data})
 
 
-def listing(page: dict[str, Any], message: str) -> Response:
-    """One page of a list, as the services reply it (`chassis.paging`)."""
+def listing(reply_: Reply[Page[Any]] | dict[str, Any], message: str) -> Response:
+    """A page of a list."""
+    page = reply_.json if isinstance(reply_, Reply) else reply_
     return reply({"success": True, "message": message, "data": page["items"], "pagination": _pagination(page)}, 200)
 
 
-def found(page: dict[str, Any], message: str) -> Response:
-    """One page of a list with more to say than its items: all but the place of the page is the data."""
+def page_with_details(reply_: Reply[Any] | dict[str, Any], message: str) -> Response:
+    """A page that has more than its items: everything but the paging fields is the data."""
+    page = reply_.json if isinstance(reply_, Reply) else reply_
     pagination = _pagination(page)
     data = {name: value for name, value in page.items() if name not in ("page", "limit", "total", "next_cursor")}
     return reply({"success": True, "message": message, "data": data, "pagination": pagination}, 200)

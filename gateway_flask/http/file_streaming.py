@@ -85,8 +85,8 @@ class FileHost:
         return response
 
     def _ask(self, method: str, path: str, headers: dict[str, str], *, linked: bool = False, **sent: Any) -> Any:
-        said = {"caller": caller(), "context": current_request().context(), "linked": linked}
-        headers[GRANT_HEADER] = sign_grant(self.secret, said)
+        claims = {"caller": caller().model_dump(), "context": current_request().context(), "linked": linked}
+        headers[GRANT_HEADER] = sign_grant(self.secret, claims)
         try:
             return self._pool.request(method, self.url + path, headers=headers, preload_content=False, **sent)
         except urllib3.exceptions.HTTPError as away:

@@ -13,6 +13,7 @@ from jwt import ExpiredSignatureError, PyJWK, PyJWTError
 from gateway_flask.middleware.request_context import current_request
 from gateway_flask.rpc import calls
 from schemas.base import Caller
+from schemas.rpc.auth import AuthRpc
 from services.chassis.common.errors import Forbidden, TokenExpired, Unauthenticated
 
 ALGORITHM: Final = "EdDSA"
@@ -55,8 +56,8 @@ class Keys:
         with self._lock:
             if time.monotonic() - self._fetched_at < REFRESH_SECONDS:
                 return
-            jwks = calls.call("auth", "jwks", deadline=2.0)
-            self._keys = {key["kid"]: PyJWK.from_dict(key).key for key in jwks["keys"]}
+            jwks = calls.call_within(2.0, AuthRpc.jwks).value
+            self._keys = {key["kid"]: PyJWK.from_dict(key).key for key in jwks.keys}
             self._fetched_at = time.monotonic()
 
 

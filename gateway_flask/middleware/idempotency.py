@@ -17,8 +17,9 @@ import structlog
 from flask import Response, current_app, request
 
 from gateway_flask.http import errors
-from gateway_flask.middleware.reply_store import Replies, Reply, Verdict
+from gateway_flask.middleware.reply_store import ReplyStore, StoredReply, Verdict
 from gateway_flask.middleware.request_context import cart_id, current_request, order_key
+from schemas.base import Idempotency
 from services.chassis.common.errors import (
     IdempotencyInProgress,
     IdempotencyKeyRequired,
@@ -50,9 +51,9 @@ def once(work: Callable[[], Response]) -> Response:
     if not _KEY.fullmatch(key):
         raise ValidationFailed.of(HEADER, "must be 1 to 255 printable ASCII characters")
     owner, fingerprint = _owner(), _fingerprint()
-    current_request().idempotency = {"owner": owner, "key": key, "fingerprint": fingerprint}
-    replies: Replies = current_app.extensions["replies"]
-    name, mark = Replies.name(owner, key), secrets.token_hex(8)
+    current_request().idempotency = Idempotency(owner=owner, key=key, fingerprint=fingerprint)
+    replies: ReplyStore = current_app.extensions["replies"]
+    name, mark = ReplyStore.name(owner, key), secrets.token_hex(8)
     verdict, stored = _claim(replies, name, fingerprint, mark)
     if stored is not None:
         return _replay(stored)
@@ -60,13 +61,13 @@ def once(work: Callable[[], Response]) -> Response:
     if verdict is Verdict.OURS:
         if _is_final(response):
             kept = {header: response.headers[header] for header in KEPT_HEADERS if header in response.headers}
-            replies.keep(name, mark, Reply(response.status_code, kept, response.get_data()))
+            replies.keep(name, mark, StoredReply(response.status_code, kept, response.get_data()))
         else:
             replies.forget(name, mark)
     return response
 
 
-def _claim(replies: Replies, name: str, fingerprint: str, mark: str) -> tuple[Verdict, Reply | None]:
+def _claim(replies: ReplyStore, name: str, fingerprint: str, mark: str) -> tuple[Verdict, StoredReply | None]:
     """Ours to do, or the reply of who did it. Raises when another is at it, or the key was used for something else."""
     until = time.monotonic() + WAIT_SECONDS
     while True:
@@ -96,7 +97,7 @@ def _is_final(response: Response) -> bool:
     return not (status == 409 and IdempotencyInProgress.code.encode() in response.get_data())
 
 
-def _replay(stored: Reply) -> Response:
+def _replay(stored: StoredReply) -> Response:
     response = Response(stored.body, stored.status, stored.headers)
     response.headers["Idempotency-Replayed"] = "true"
     return response

@@ -1,6 +1,6 @@
 """Finished replies and marks of what is being worked on, in Redis. Each step is one script, so one winner.
 
-Replies are kept encrypted: those of sign-ups hold tokens, those of guests' orders the key to them, and all of them
+ReplyStore are kept encrypted: those of sign-ups hold tokens, those of guests' orders the key to them, and all of them
 what nobody who reads Redis needs to know.
 """
 
@@ -60,7 +60,7 @@ class Verdict(Enum):
 
 
 @dataclass(frozen=True)
-class Reply:
+class StoredReply:
     """A reply as it went out."""
 
     status: int
@@ -68,7 +68,7 @@ class Reply:
     body: bytes
 
 
-class Replies:
+class ReplyStore:
     """The store. Its outage is never the request's."""
 
     def __init__(self, client: "redis.Redis", keep_ms: int, secret: bytes) -> None:
@@ -83,7 +83,7 @@ class Replies:
         """Where a key of an owner is kept."""
         return "gateway:idempotency:" + hashlib.sha256(f"{owner}\n{key}".encode()).hexdigest()
 
-    def claim(self, name: str, fingerprint: str, mark: str) -> tuple[Verdict, Reply | None]:
+    def claim(self, name: str, fingerprint: str, mark: str) -> tuple[Verdict, StoredReply | None]:
         """Mark the key as being worked on by `mark`, unless it is known already."""
         answer = self._try(self._claim, name, fingerprint, mark, LEASE_MS)
         if answer is None:
@@ -95,9 +95,9 @@ class Replies:
             body = self._cipher.decrypt(answer[3][:NONCE_BYTES], answer[3][NONCE_BYTES:], name.encode())
         except InvalidTag:  # kept under another secret: the services will know
             return Verdict.UNKNOWN, None
-        return verdict, Reply(int(answer[1]), orjson.loads(answer[2]), body)
+        return verdict, StoredReply(int(answer[1]), orjson.loads(answer[2]), body)
 
-    def keep(self, name: str, mark: str, reply: Reply) -> bool:
+    def keep(self, name: str, mark: str, reply: StoredReply) -> bool:
         """Keep the outcome, if the key is still marked as ours."""
         nonce = secrets.token_bytes(NONCE_BYTES)
         body = nonce + self._cipher.encrypt(nonce, reply.body, name.encode())

@@ -6,7 +6,7 @@ from typing import Any, Final
 
 from flask import g, request
 
-from schemas.base import Caller
+from schemas.base import Caller, Idempotency
 from services.chassis.common import ids
 from services.chassis.common.context import new_traceparent
 from services.chassis.common.errors import ValidationFailed
@@ -36,7 +36,7 @@ class RequestContext:
         self.session_id: str | None = None
         self.name: str | None = None
         """What the token calls whoever is asking."""
-        self.idempotency: dict[str, str] | None = None
+        self.idempotency: Idempotency | None = None
         """The command's identity, as the services take it."""
         self.json: Any = None
         """The parsed body."""
@@ -67,21 +67,14 @@ def current_request() -> RequestContext:
     return found
 
 
-def caller() -> dict[str, Any]:
-    """On whose behalf we ask, as the services take it; a guest's `X-Order-Key` comes along."""
-    who = current_request().caller
-    return {"user_id": who.user_id, "roles": who.roles, "email": who.email, "order_key": order_key()}
+def caller() -> Caller:
+    """Who is asking, with a guest's `X-Order-Key`, as the services take it."""
+    signed_in = current_request().caller
+    return Caller(user_id=signed_in.user_id, roles=signed_in.roles, email=signed_in.email, order_key=order_key())
 
 
-def user_id() -> str:
-    """Who is signed in. Only for routes that ask for it."""
-    found = current_request().caller.user_id
-    assert found is not None
-    return found
-
-
-def idempotency() -> dict[str, str] | None:
-    """The command's identity, where the client gave it one."""
+def idempotency() -> Idempotency | None:
+    """The command's identity, where the client sent an `Idempotency-Key`."""
     return current_request().idempotency
 
 

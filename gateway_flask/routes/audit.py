@@ -12,7 +12,7 @@ from gateway_flask.http import event_streams
 from gateway_flask.http.envelope import listing, ok
 from gateway_flask.middleware.authentication import Who
 from gateway_flask.openapi.endpoints import Api
-from gateway_flask.rpc.calls import call
+from gateway_flask.rpc.calls import call_by_name as call
 from schemas.api.audit import AuditEntry, AuditExport, AuditQuery, AuditVerdict
 
 api = Api("audit", "Audit", "Who did what, when and from where; append-only and chained by hashes.", "/audit")

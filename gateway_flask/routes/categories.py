@@ -1,4 +1,4 @@
-"""The tree that products hang in."""
+"""The category tree."""
 
 from flask import Response
 
@@ -9,38 +9,37 @@ from gateway_flask.openapi.endpoints import Api
 from gateway_flask.routes.paths import SlugPath
 from gateway_flask.rpc.calls import call
 from schemas.api.categories import Category, CategoryNode, CategoryWrite
+from schemas.rpc.products import ProductsRpc
 
-api = Api("categories", "Categories", "The tree that products hang in.", "/categories")
+api = Api("categories", "Categories", "The category tree of the catalogue.", "/categories")
 
 
 @api.get("", reply=CategoryNode, many=True, who=Who.ANYONE)
 def category_tree() -> Response:
-    """The whole tree, from its roots."""
-    return ok(call("products", "category_tree"), "Categories")
+    """List the category tree from its roots."""
+    return ok(call(ProductsRpc.category_tree), "Categories")
 
 
 @api.get("/<string:slug>", reply=Category, who=Who.ANYONE)
 def get_category(path: SlugPath) -> Response:
-    """One category."""
-    return ok(call("products", "get_category", slug=path.slug), "Category")
+    """Get a category."""
+    return ok(call(ProductsRpc.get_category, slug=path.slug), "Category")
 
 
 @api.post("", reply=Category, statuses=(201,), who=Who.ADMIN)
 def create_category(body: CategoryWrite) -> Response:
     """Create a category."""
-    category = body.model_dump(mode="json")
-    return ok(call("products", "create_category", category=category, caller=caller()), "Category created", 201)
+    return ok(call(ProductsRpc.create_category, category=body, caller=caller()), "Category created", 201)
 
 
 @api.put("/<string:slug>", reply=Category, who=Who.ADMIN)
 def update_category(path: SlugPath, body: CategoryWrite) -> Response:
-    """Replace a category; another parent moves everything below it."""
-    category = body.model_dump(mode="json")
-    return ok(call("products", "update_category", slug=path.slug, category=category, caller=caller()), "Category saved")
+    """Replace a category; another parent moves its whole subtree."""
+    return ok(call(ProductsRpc.update_category, slug=path.slug, category=body, caller=caller()), "Category saved")
 
 
 @api.delete("/<string:slug>", reply=None, who=Who.ADMIN)
 def delete_category(path: SlugPath) -> Response:
-    """Remove an empty category."""
-    call("products", "delete_category", slug=path.slug, caller=caller())
+    """Delete an empty category."""
+    call(ProductsRpc.delete_category, slug=path.slug, caller=caller())
     return ok(None, "Category removed")

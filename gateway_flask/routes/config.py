@@ -8,7 +8,7 @@ from gateway_flask.middleware.authentication import Who
 from gateway_flask.middleware.request_context import caller, cart_id, current_request
 from gateway_flask.openapi.endpoints import Api
 from gateway_flask.routes.paths import FlagPath, SettingPath
-from gateway_flask.rpc.calls import call
+from gateway_flask.rpc.calls import call_by_name as call
 from gateway_flask.tracking.exposures import expose
 from schemas.api.config import (
     FlagQuery,
@@ -60,7 +60,7 @@ def put_flag(path: FlagPath, body: FlagWrite) -> Response:
         name=path.name,
         flag=body.model_dump(mode="json", by_alias=True),
         expected_version=etag.expected_version(),
-        caller=caller(),
+        caller=caller().model_dump(),
     )
     return etag.tagged(ok(flag, "Flag saved"), flag)
 
@@ -74,7 +74,7 @@ def list_settings() -> Response:
 @api.put("/settings/<string:key>", reply=SettingState, who=Who.ADMIN)
 def put_setting(path: SettingPath, body: SettingWrite) -> Response:
     """Change a setting, from the version that was read; every process has it within a second."""
-    saved = call("config", "set_setting", key=path.key, **body.model_dump(), caller=caller())
+    saved = call("config", "set_setting", key=path.key, **body.model_dump(), caller=caller().model_dump())
     return ok(saved, "Setting saved")
 
 
@@ -87,5 +87,5 @@ def setting_history(path: SettingPath) -> Response:
 @api.post("/settings/<string:key>/rollback", reply=SettingState, who=Who.ADMIN)
 def roll_setting_back(path: SettingPath, body: Rollback) -> Response:
     """Set again what was in force as an earlier version; that makes a new version."""
-    saved = call("config", "roll_back", key=path.key, **body.model_dump(), caller=caller())
+    saved = call("config", "roll_back", key=path.key, **body.model_dump(), caller=caller().model_dump())
     return ok(saved, "Setting rolled back")

@@ -8,7 +8,7 @@ from gateway_flask.middleware.authentication import Who
 from gateway_flask.middleware.request_context import caller
 from gateway_flask.openapi.endpoints import Api
 from gateway_flask.routes.paths import IdPath
-from gateway_flask.rpc.calls import call
+from gateway_flask.rpc.calls import call_by_name as call
 from schemas.api.files import FileContentQuery, FilesQuery, Link, LinkRequest, StoredFile, Upload
 
 api = Api("files", "Files", "Pictures in three sizes, and documents behind links.", "/files")
@@ -28,7 +28,7 @@ def upload_file() -> Response:
 @api.get("", reply=StoredFile, many=True, who=Who.SIGNED_IN)
 def list_files(query: FilesQuery) -> Response:
     """The own files, the newest first. Administrators may name another owner."""
-    return listing(call("files", "list_files", query=query.model_dump(), caller=caller()), "Files")
+    return listing(call("files", "list_files", query=query.model_dump(), caller=caller().model_dump()), "Files")
 
 
 @api.get("/<string:id>", reply=None, who=Who.GUEST, gives_bytes=True, headers=("If-None-Match", "Range"))
@@ -40,16 +40,18 @@ def get_file(path: IdPath, query: FileContentQuery) -> Response:
 @api.get("/<string:id>/info", reply=StoredFile, who=Who.GUEST)
 def get_file_info(path: IdPath) -> Response:
     """What is known of a file."""
-    return ok(call("files", "get_file", file_id=path.id, caller=caller()), "File")
+    return ok(call("files", "get_file", file_id=path.id, caller=caller().model_dump()), "File")
 
 
 @api.post("/<string:id>/link", reply=Link, statuses=(201,), who=Who.SIGNED_IN)
 def link_file(path: IdPath, body: LinkRequest) -> Response:
     """A link that opens an own file for a while, whoever has it."""
-    return ok(call("files", "link", file_id=path.id, **body.model_dump(), caller=caller()), "Link made", 201)
+    return ok(
+        call("files", "link", file_id=path.id, **body.model_dump(), caller=caller().model_dump()), "Link made", 201
+    )
 
 
 @api.delete("/<string:id>", reply=None, who=Who.SIGNED_IN)
 def delete_file(path: IdPath) -> Response:
     """Delete an own file; an administrator any."""
-    return ok(call("files", "delete_file", file_id=path.id, caller=caller()), "File deleted")
+    return ok(call("files", "delete_file", file_id=path.id, caller=caller().model_dump()), "File deleted")

@@ -1,69 +1,61 @@
-"""Stock, as vendors and administrators see it."""
+"""Stock levels and warehouses, for vendors and administrators."""
 
 from flask import Response
 
 from gateway_flask.http.envelope import listing, ok
 from gateway_flask.middleware.authentication import Who
-from gateway_flask.middleware.request_context import current_request, idempotency
+from gateway_flask.middleware.request_context import caller, idempotency
 from gateway_flask.openapi.endpoints import Api
 from gateway_flask.routes.paths import SkuPath, WarehousePath
 from gateway_flask.rpc.calls import call
 from schemas.api.inventory import AdjustStock, Level, LowLevel, LowStockQuery, Warehouse, WarehouseWrite
-from services.chassis.common.errors import NotFound
+from schemas.rpc.inventory import InventoryRpc
 
 api = Api("inventory", "Inventory", "Stock by SKU and warehouse.", "/inventory")
 
 
 @api.get("/low-stock", reply=LowLevel, many=True, who=Who.VENDOR)
 def low_stock(query: LowStockQuery) -> Response:
-    """SKUs that are at or below their threshold, the scarcest first; a vendor's own."""
-    skus = None if _is_admin() else call("products", "vendor_skus", vendor_id=current_request().caller.user_id)
-    return listing(call("inventory", "low_stock", page=query.page, limit=query.limit, skus=skus), "Low stock")
+    """List SKUs at or below their threshold, the scarcest first; a vendor's own only."""
+    return listing(call(InventoryRpc.low_stock, query=query, caller=caller()), "Low stock")
 
 
 @api.get("/warehouses", reply=Warehouse, many=True, who=Who.ADMIN)
 def list_warehouses() -> Response:
-    """Every warehouse, in the order in which stock is taken from them."""
-    return ok(call("inventory", "list_warehouses"), "Warehouses")
+    """List warehouses in the order in which stock is taken from them."""
+    return ok(call(InventoryRpc.list_warehouses, caller=caller()), "Warehouses")
 
 
 @api.put("/warehouses/<string:code>", reply=Warehouse, who=Who.ADMIN)
 def put_warehouse(path: WarehousePath, body: WarehouseWrite) -> Response:
     """Create or replace a warehouse."""
-    warehouse = body.model_dump(mode="json")
-    return ok(call("inventory", "put_warehouse", code=path.code, warehouse=warehouse), "Warehouse saved")
+    warehouse = call(InventoryRpc.put_warehouse, code=path.code, warehouse=body, caller=caller())
+    return ok(warehouse, "Warehouse saved")
 
 
 @api.delete("/warehouses/<string:code>", reply=None, who=Who.ADMIN)
 def delete_warehouse(path: WarehousePath) -> Response:
-    """Remove an empty warehouse."""
-    call("inventory", "delete_warehouse", code=path.code)
+    """Delete an empty warehouse."""
+    call(InventoryRpc.delete_warehouse, code=path.code, caller=caller())
     return ok(None, "Warehouse removed")
 
 
 @api.get("/<path:sku>", reply=Level, who=Who.VENDOR)
 def get_level(path: SkuPath) -> Response:
-    """What there is of a SKU, over all warehouses and in each; a vendor's own."""
-    _check_own(path.sku)
-    return ok(call("inventory", "get_level", sku=path.sku), "Stock")
+    """Get the stock of a SKU, in total and by warehouse; a vendor's own only."""
+    return ok(call(InventoryRpc.get_level, sku=path.sku, caller=caller()), "Stock")
 
 
 @api.post("/<path:sku>/adjust", reply=Level, who=Who.VENDOR, key="may")
 def adjust_stock(path: SkuPath, body: AdjustStock) -> Response:
-    """Count more or fewer units than we thought. Never below what is reserved. A vendor counts their own."""
-    _check_own(path.sku)
-    level = call("inventory", "adjust", sku=path.sku, **body.model_dump(), idempotency=idempotency())
+    """Change the units on hand of a SKU, never below what is reserved; a vendor's own only."""
+    level = call(
+        InventoryRpc.adjust,
+        sku=path.sku,
+        delta=body.delta,
+        reason=body.reason,
+        warehouse=body.warehouse,
+        caller=caller(),
+        idempotency=idempotency(),
+    )
     return ok(level, "Stock adjusted")
-
-
-def _is_admin() -> bool:
-    return "ADMIN" in current_request().caller.roles
-
-
-def _check_own(sku: str) -> None:
-    """Whose a SKU is, `products` knows; `inventory` counts. Raises `NotFound` for another vendor's."""
-    if _is_admin():
-        return
-    known = call("products", "price_skus", skus=[sku])
-    if sku not in known or known[sku]["vendor_id"] != current_request().caller.user_id:
-        raise NotFound(f"There is no stock record of {sku}")

@@ -6,10 +6,10 @@ from flask import Response, request
 
 from gateway_flask.http.envelope import listing, ok
 from gateway_flask.middleware.authentication import Who
-from gateway_flask.middleware.request_context import caller, current_request, user_id
+from gateway_flask.middleware.request_context import caller, current_request
 from gateway_flask.openapi.endpoints import Api
 from gateway_flask.routes.paths import KindPath, MessagePath
-from gateway_flask.rpc.calls import call
+from gateway_flask.rpc.calls import call_by_name as call
 from schemas.api.notifications import (
     Delivery,
     DeliveryQuery,
@@ -51,38 +51,40 @@ PAGE_HEADERS: Final = {
 @api.get("", reply=Notification, many=True, who=Who.SIGNED_IN)
 def list_notifications(query: Page) -> Response:
     """The own messages in the shop, the newest first."""
-    return listing(call("notifications", "list_own", user_id=user_id(), page=query.model_dump()), "Notifications")
+    return listing(
+        call("notifications", "list_own", user_id=caller().user_id, page=query.model_dump()), "Notifications"
+    )
 
 
 @api.get("/unread-count", reply=UnreadCount, who=Who.SIGNED_IN)
 def unread_count() -> Response:
     """How many are unread."""
-    return ok(call("notifications", "unread_count", user_id=user_id()), "Unread")
+    return ok(call("notifications", "unread_count", user_id=caller().user_id), "Unread")
 
 
 @api.post("/read-all", reply=MarkedRead, who=Who.SIGNED_IN)
 def read_all() -> Response:
     """Mark all as read."""
-    return ok(call("notifications", "mark_read", user_id=user_id()), "Read")
+    return ok(call("notifications", "mark_read", user_id=caller().user_id), "Read")
 
 
 @api.post("/<string:id>/read", reply=MarkedRead, who=Who.SIGNED_IN)
 def read_notification(path: MessagePath) -> Response:
     """Mark one as read."""
-    return ok(call("notifications", "mark_read", user_id=user_id(), message_id=path.id), "Read")
+    return ok(call("notifications", "mark_read", user_id=caller().user_id, message_id=path.id), "Read")
 
 
 @api.get("/preferences", reply=Preferences, who=Who.SIGNED_IN)
 def get_preferences() -> Response:
     """By which channels each kind of message comes."""
-    return ok(call("notifications", "get_preferences", user_id=user_id()), "Preferences")
+    return ok(call("notifications", "get_preferences", user_id=caller().user_id), "Preferences")
 
 
 @api.put("/preferences", reply=Preferences, who=Who.SIGNED_IN)
 def put_preferences(body: PreferencesWrite) -> Response:
     """Choose the channels of each kind, and quiet hours. Mails about orders and the account always come."""
     wanted = body.model_dump(mode="json", by_alias=True, exclude_none=True)
-    return ok(call("notifications", "set_preferences", user_id=user_id(), wanted=wanted), "Preferences saved")
+    return ok(call("notifications", "set_preferences", user_id=caller().user_id, wanted=wanted), "Preferences saved")
 
 
 @api.get("/unsubscribe", reply=Unsubscribed, who=Who.ANYONE, downloads="text/html")
@@ -113,14 +115,14 @@ def push_key() -> Response:
 @api.post("/devices", reply=None, statuses=(201,), who=Who.SIGNED_IN)
 def add_device(body: DeviceRequest) -> Response:
     """Send push messages to this browser, too."""
-    call("notifications", "add_device", user_id=user_id(), device=body.model_dump())
+    call("notifications", "add_device", user_id=caller().user_id, device=body.model_dump())
     return ok(None, "Device added", 201)
 
 
 @api.post("/devices/remove", reply=None, who=Who.SIGNED_IN)
 def remove_device(body: DeviceGoneRequest) -> Response:
     """No more push messages to this browser."""
-    call("notifications", "remove_device", user_id=user_id(), endpoint=body.endpoint)
+    call("notifications", "remove_device", user_id=caller().user_id, endpoint=body.endpoint)
     return ok(None, "Device removed")
 
 
@@ -165,7 +167,7 @@ def put_template(path: KindPath, body: TemplateWrite) -> Response:
         locale=body.locale,
         text=text,
         version=body.version,
-        caller=caller(),
+        caller=caller().model_dump(),
     )
     return ok(saved, "Template saved")
 

@@ -1,4 +1,4 @@
-"""Payments: looking at them, taking, giving back, and what providers tell us."""
+"""Payments, captures, refunds, and webhooks of providers."""
 
 import base64
 
@@ -11,7 +11,16 @@ from gateway_flask.middleware.request_context import caller, idempotency
 from gateway_flask.openapi.endpoints import Api
 from gateway_flask.routes.paths import IdPath, ProviderPath
 from gateway_flask.rpc.calls import call
-from schemas.api.payments import CaptureRequest, Payment, RefundRequest, WebhookReply
+from schemas.api.payments import (
+    CapturePayment,
+    CaptureRequest,
+    Payment,
+    RefundPayment,
+    RefundRequest,
+    Webhook,
+    WebhookReply,
+)
+from schemas.rpc.payments import PaymentsRpc
 
 api = Api("payments", "Payments", "Payments, captures and refunds.")
 
@@ -20,30 +29,28 @@ SIGNATURES = ("stripe-signature", "x-signature", "x-sandbox-signature")
 
 @api.get("/payments/<string:id>", reply=Payment, who=Who.SIGNED_IN)
 def get_payment(path: IdPath) -> Response:
-    """A payment of an own order."""
-    return ok(call("payments", "get", payment_id=path.id, caller=caller()), "Payment")
+    """Get a payment of an own order."""
+    return ok(call(PaymentsRpc.get, payment_id=path.id, caller=caller()), "Payment")
 
 
 @api.post("/payments/<string:id>/capture", reply=Payment, who=Who.ADMIN, key="must")
 def capture_payment(path: IdPath, body: CaptureRequest) -> Response:
-    """Take what was promised, or a part of it."""
-    amount = body.amount.model_dump() if body.amount else None
-    payment = call("payments", "capture", payment_id=path.id, amount=amount, caller=caller(), idempotency=idempotency())
-    return ok(payment, "Payment captured")
+    """Capture an authorised payment, or a part of it."""
+    command = CapturePayment(**body.given(), payment_id=path.id, caller=caller(), idempotency=idempotency())
+    return ok(call(PaymentsRpc.capture_payment, command), "Payment captured")
 
 
 @api.post("/payments/<string:id>/refunds", reply=Payment, statuses=(201,), who=Who.ADMIN, key="must")
 def refund_payment(path: IdPath, body: RefundRequest) -> Response:
-    """Give back what was taken, or a part of it."""
-    payment = call(
-        "payments", "refund", payment_id=path.id, **body.model_dump(), caller=caller(), idempotency=idempotency()
-    )
-    return ok(payment, "Refunded", 201)
+    """Refund a captured payment, or a part of it."""
+    command = RefundPayment(**body.given(), payment_id=path.id, caller=caller(), idempotency=idempotency())
+    return ok(call(PaymentsRpc.refund, command), "Refunded", 201)
 
 
 @api.post("/webhooks/<string:provider>", reply=WebhookReply, who=Who.ANYONE, takes_bytes=True, limit=None)
 def webhook(path: ProviderPath) -> Response:
-    """What a provider has to say. Its signature covers the very bytes, so they go on as they came."""
+    """Receive a payment provider's webhook. The signature covers the raw body, which is passed on unchanged."""
     headers = {name: request.headers[name] for name in SIGNATURES if name in request.headers}
     body = base64.b64encode(parse.raw_body()).decode()
-    return ok(call("payments", "webhook", provider=path.provider, body=body, headers=headers), "Received")
+    message = Webhook(provider=path.provider, body=body, headers=headers)
+    return ok(call(PaymentsRpc.webhook, message), "Received")

@@ -1,6 +1,6 @@
 """The catalogue."""
 
-from typing import Any
+from typing import Final, TypedDict
 
 from flask import Response
 
@@ -10,11 +10,17 @@ from gateway_flask.middleware.authentication import Who
 from gateway_flask.middleware.request_context import caller, cart_id, current_request, idempotency
 from gateway_flask.openapi.endpoints import Api
 from gateway_flask.routes.paths import ProductPath
-from gateway_flask.rpc.calls import call
+from gateway_flask.rpc.calls import call, call_within
+from schemas.api.inventory import InitialLevel
 from schemas.api.product_import import ImportProducts, ImportReport
 from schemas.api.products import ListItem, ProductDetail, ProductPatch, ProductQuery, ProductWrite, RelatedQuery
+from schemas.base import Caller, Idempotency
+from schemas.rpc.inventory import InventoryRpc
+from schemas.rpc.products import ProductsRpc
 from services.chassis.dynamic_config import config
 from services.chassis.dynamic_config.flag_rules import Subject
+
+IMPORT_SECONDS: Final = 30.0
 
 api = Api("products", "Products", "The catalogue: products, their variants, and bulk import.", "/products")
 
@@ -23,44 +29,45 @@ api = Api("products", "Products", "The catalogue: products, their variants, and 
 def list_products(query: ProductQuery) -> Response:
     """List products by filters, a page at a time. `attr.NAME=VALUE` filters by an attribute.
 
-    With `status`: an administrator's look at all of that status, a vendor's at their own.
+    With `status`: an administrator lists all products of that status, a vendor their own.
     """
-    filters, roles = query.model_dump(exclude_defaults=True), current_request().caller.roles
+    roles = current_request().caller.roles
     if query.status is not None and ("ADMIN" in roles or "VENDOR" in roles):
-        return listing(call("products", "list_managed_products", query=filters, caller=caller()), "Products")
-    return listing(call("products", "list_products", **filters), "Products")
+        return listing(call(ProductsRpc.list_managed_products, query=query, caller=caller()), "Products")
+    return listing(call(ProductsRpc.list_products, query), "Products")
 
 
 @api.post("", reply=ProductDetail, statuses=(201,), who=Who.VENDOR, key="may")
 def create_product(body: ProductWrite) -> Response:
-    """Create a product. A vendor's are their own."""
-    product = call("products", "create_product", product=_said(body), caller=caller(), idempotency=idempotency())
-    return etag.tagged(ok(product, "Product created", 201), product)
+    """Create a product; a vendor's is their own."""
+    product = call(ProductsRpc.create_product, product=body, caller=caller(), idempotency=idempotency())
+    return etag.tagged(ok(product, "Product created", 201), product.json)
 
 
 @api.post("/import", reply=ImportReport, who=Who.ADMIN, key="may")
 def import_products(body: ImportProducts) -> Response:
-    """Create or update up to 100 products, each judged by itself; new SKUs get the stock that their row names."""
-    report = call("products", "import_products", products=body.products, caller=caller(), deadline=30.0)
-    if report["stock"]:
-        call("inventory", "set_initial", levels=report["stock"], deadline=15.0)
+    """Create or update up to 100 products, row by row; new SKUs get the stock that their row names."""
+    report = call_within(IMPORT_SECONDS, ProductsRpc.import_products, products=body.products, caller=caller())
+    if report.json["stock"]:
+        levels = [InitialLevel(**level) for level in report.json["stock"]]
+        call_within(IMPORT_SECONDS, InventoryRpc.set_initial, levels=levels, caller=caller())
     return ok(report, "Products imported")
 
 
 @api.get("/<string:id>", reply=ProductDetail, who=Who.GUEST, headers=("If-None-Match",))
 def get_product(path: ProductPath) -> Response:
-    """A product, whole, by its id or slug."""
-    product = call("products", "get_product", id_or_slug=path.id, caller=caller())
-    return etag.unless_known(ok(product, "Product"), product)
+    """Get a product by its id or slug."""
+    product = call(ProductsRpc.get_product, id_or_slug=path.id, caller=caller())
+    return etag.unless_known(ok(product, "Product"), product.json)
 
 
 @api.get("/<string:id>/related", reply=ListItem, many=True, who=Who.GUEST)
 def related_products(path: ProductPath, query: RelatedQuery) -> Response:
-    """Products that go with this one, the best first; none while recommendations are switched off."""
+    """List related products, the best rated first; none while recommendations are switched off."""
     who = current_request().caller
     if not config.enabled("recommendations", Subject(who.user_id or cart_id(), who.user_id, frozenset(who.roles))):
         return ok([], "Related products")
-    return ok(call("products", "related_products", id_or_slug=path.id, limit=query.limit), "Related products")
+    return ok(call(ProductsRpc.related_products, id_or_slug=path.id, limit=query.limit), "Related products")
 
 
 @api.put("/<string:id>", reply=ProductDetail, who=Who.VENDOR, key="may", headers=("If-Match",))
@@ -69,44 +76,35 @@ def update_product(path: ProductPath, body: ProductWrite) -> Response:
 
     A SKU that is left out is no longer sold; its stock record stays.
     """
-    return _changed("update_product", path, product=_said(body))
+    product = call(ProductsRpc.update_product, id_or_slug=path.id, product=body, **_change())
+    return etag.tagged(ok(product, "Product saved"), product.json)
 
 
 @api.patch("/<string:id>", reply=ProductDetail, who=Who.VENDOR, key="may", headers=("If-Match",))
 def patch_product(path: ProductPath, body: ProductPatch) -> Response:
-    """Change some fields of a product: what is left out stays, null empties, a list replaces the whole list.
+    """Change fields of a product: what is left out stays, null empties, a list replaces the whole list.
 
     With `If-Match`: only the version that was read.
     """
-    return _changed("patch_product", path, patch=_said(body))
+    product = call(ProductsRpc.patch_product, id_or_slug=path.id, patch=body, **_change())
+    return etag.tagged(ok(product, "Product saved"), product.json)
 
 
 @api.delete("/<string:id>", reply=None, who=Who.VENDOR, key="may", headers=("If-Match",))
 def delete_product(path: ProductPath) -> Response:
-    """Delete a product: its slug and its SKUs can be used again; orders keep what they know of it.
+    """Delete a product: its slug and SKUs are free again, their stock records end; orders keep their copy.
 
     To take it off the shelves for a while, PATCH its `status` to `archived`.
     """
-    _change("delete_product", path)
+    call(ProductsRpc.delete_product, id_or_slug=path.id, **_change())
     return ok(None, "Product deleted")
 
 
-def _changed(method: str, path: ProductPath, **arguments: Any) -> Response:
-    product = _change(method, path, **arguments)
-    return etag.tagged(ok(product, "Product saved"), product)
+class _Change(TypedDict):
+    caller: Caller
+    expected_version: int | None
+    idempotency: Idempotency | None
 
 
-def _change(method: str, path: ProductPath, **arguments: Any) -> Any:
-    return call(
-        "products",
-        method,
-        id_or_slug=path.id,
-        **arguments,
-        caller=caller(),
-        expected_version=etag.expected_version(),
-        idempotency=idempotency(),
-    )
-
-
-def _said(body: ProductWrite | ProductPatch) -> dict[str, Any]:
-    return body.model_dump(mode="json", exclude_unset=True)
+def _change() -> _Change:
+    return {"caller": caller(), "expected_version": etag.expected_version(), "idempotency": idempotency()}

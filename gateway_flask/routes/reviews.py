@@ -9,7 +9,7 @@ from gateway_flask.middleware.authentication import Who
 from gateway_flask.middleware.request_context import caller, current_request, idempotency
 from gateway_flask.openapi.endpoints import Api
 from gateway_flask.routes.paths import IdPath, ProductPath
-from gateway_flask.rpc.calls import call
+from gateway_flask.rpc.calls import call_by_name as call
 from schemas.api.reviews import (
     ImportReviews,
     Moderation,
@@ -44,8 +44,8 @@ def submit_review(path: ProductPath, body: ReviewWrite) -> Response:
         product=path.id,
         review=body.model_dump(),
         author=current_request().name,
-        caller=caller(),
-        idempotency=idempotency(),
+        caller=caller().model_dump(),
+        idempotency=key.model_dump() if (key := idempotency()) else None,
     )
     return ok(review, "Review taken", 201)
 
@@ -53,14 +53,16 @@ def submit_review(path: ProductPath, body: ReviewWrite) -> Response:
 @api.get("/reviews", reply=Review, many=True, who=Who.SIGNED_IN)
 def list_all_reviews(query: ReviewsQuery) -> Response:
     """The own reviews in every status; everybody's for an administrator."""
-    return listing(call("reviews", "list_all", query=query.model_dump(), caller=caller()), "Reviews")
+    return listing(call("reviews", "list_all", query=query.model_dump(), caller=caller().model_dump()), "Reviews")
 
 
 @api.post("/reviews/import", reply=ReviewImportReport, who=Who.ADMIN)
 def import_reviews(body: ImportReviews) -> Response:
     """Take reviews over from another shop. Again: nothing changes."""
     rows = body.model_dump(mode="json")["reviews"]
-    return ok(call("reviews", "import_reviews", reviews=rows, caller=caller(), deadline=30.0), "Reviews imported")
+    return ok(
+        call("reviews", "import_reviews", reviews=rows, caller=caller().model_dump(), deadline=30.0), "Reviews imported"
+    )
 
 
 @api.get("/reviews/rules", reply=ReviewRules, who=Who.ADMIN)
@@ -72,7 +74,7 @@ def get_review_rules() -> Response:
 @api.put("/reviews/rules", reply=ReviewRules, who=Who.ADMIN)
 def put_review_rules(body: ReviewRules) -> Response:
     """Set the rules, from now on: what waits already goes on waiting."""
-    return ok(call("reviews", "set_rules", rules=body.model_dump(), caller=caller()), "Rules set")
+    return ok(call("reviews", "set_rules", rules=body.model_dump(), caller=caller().model_dump()), "Rules set")
 
 
 @api.get("/reviews/<string:id>", reply=Review, who=Who.GUEST)
@@ -118,4 +120,4 @@ def moderate_review(path: IdPath, body: Moderation) -> Response:
 
 
 def _of(method: str, path: IdPath, message: str, **arguments: Any) -> Response:
-    return ok(call("reviews", method, review_id=path.id, **arguments, caller=caller()), message)
+    return ok(call("reviews", method, review_id=path.id, **arguments, caller=caller().model_dump()), message)

@@ -5,11 +5,11 @@ import time
 from flask import Response, current_app
 
 from gateway_flask.http import envelope
-from gateway_flask.http.envelope import found, ok
+from gateway_flask.http.envelope import ok, page_with_details
 from gateway_flask.middleware.authentication import Who
 from gateway_flask.middleware.request_context import caller
 from gateway_flask.openapi.endpoints import Api
-from gateway_flask.rpc.calls import call
+from gateway_flask.rpc.calls import call_by_name as call
 from gateway_flask.tracking.producer import track
 from schemas.api.search import (
     LONGEST_BEGINNING,
@@ -42,7 +42,7 @@ def search(query: SearchQuery) -> Response:
         filters = query.model_dump(exclude_defaults=True, exclude={"q", "limit", "facets", "session_id"})
         said = {"query": query.q, "results": reply["total"], "session_id": query.session_id, "filters": filters}
         track([{"type": "search_performed", **said, "took_ms": round(took, 1)}])
-    return found(reply, "Found")
+    return page_with_details(reply, "Found")
 
 
 @api.get("/suggest", reply=Suggestions, who=Who.ANYONE)
@@ -71,10 +71,14 @@ def get_tuning() -> Response:
 @api.put("/tuning", reply=TuningReply, who=Who.ADMIN)
 def set_tuning(body: TuningWrite) -> Response:
     """Replace the tuning. In force everywhere within two seconds; `version` is that of the tuning that was read."""
-    return ok(call("search", "set_tuning", tuning=body.model_dump(mode="json"), caller=caller()), "Tuning saved")
+    return ok(
+        call("search", "set_tuning", tuning=body.model_dump(mode="json"), caller=caller().model_dump()), "Tuning saved"
+    )
 
 
 @api.post("/tuning/preview", reply=Preview, who=Who.ADMIN)
 def preview_tuning(body: PreviewRequest) -> Response:
     """Try a tuning on a query: the order today beside the order that it would be, and why. Changes nothing."""
-    return ok(call("search", "preview_tuning", request=body.model_dump(mode="json"), caller=caller()), "Preview")
+    return ok(
+        call("search", "preview_tuning", request=body.model_dump(mode="json"), caller=caller().model_dump()), "Preview"
+    )

@@ -6,6 +6,7 @@ from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
 from gateway_flask.http.envelope import reply
 from gateway_flask.rpc import readiness
 from gateway_flask.rpc.calls import call
+from schemas.rpc.auth import AuthRpc
 
 
 def live() -> Response:
@@ -28,7 +29,7 @@ def metrics() -> Response:
 
 def jwks() -> Response:
     """The public keys of access tokens (RFC 7517)."""
-    return reply(call("auth", "jwks"), 200, {"Cache-Control": "public, max-age=300"})
+    return reply(call(AuthRpc.jwks).json, 200, {"Cache-Control": "public, max-age=300"})
 
 
 def install(app: Flask) -> None:

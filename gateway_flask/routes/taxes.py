@@ -1,4 +1,4 @@
-"""What tax is added where: rates by country, region and class of goods."""
+"""Tax rates by country, region and tax class."""
 
 from flask import Response
 
@@ -9,24 +9,25 @@ from gateway_flask.openapi.endpoints import Api
 from gateway_flask.routes.paths import TaxRatePath
 from gateway_flask.rpc.calls import call
 from schemas.api.taxes import TaxRate, TaxRateQuery, TaxRateWrite
+from schemas.rpc.products import ProductsRpc
 
-api = Api("taxes", "Taxes", "Rates by country, region and class of goods.", "/tax-rates")
+api = Api("taxes", "Taxes", "Tax rates by country, region and tax class.", "/tax-rates")
 
 
 @api.get("", reply=TaxRate, many=True, who=Who.ADMIN)
 def list_tax_rates(query: TaxRateQuery) -> Response:
-    """Every rate in force, or those of one country."""
-    return ok(call("products", "tax_rates", country=query.country), "Tax rates")
+    """List tax rates, all of them or those of a country."""
+    return ok(call(ProductsRpc.tax_rates, country=query.country, caller=caller()), "Tax rates")
 
 
 @api.put("", reply=TaxRate, who=Who.ADMIN)
 def put_tax_rate(body: TaxRateWrite) -> Response:
-    """Set the rate of a class of goods in a country, or in one region of it. Carts know within a minute."""
-    return ok(call("products", "put_tax_rate", rate=body.model_dump(mode="json"), caller=caller()), "Tax rate saved")
+    """Set the rate of a tax class in a country or region. Carts use it within a minute."""
+    return ok(call(ProductsRpc.put_tax_rate, rate=body, caller=caller()), "Tax rate saved")
 
 
 @api.delete("/<string:id>", reply=None, who=Who.ADMIN)
 def delete_tax_rate(path: TaxRatePath) -> Response:
-    """Take a rate out of force."""
-    call("products", "delete_tax_rate", rate_id=path.id, caller=caller())
+    """Delete a tax rate."""
+    call(ProductsRpc.delete_tax_rate, rate_id=path.id, caller=caller())
     return ok(None, "Tax rate removed")

@@ -1,18 +1,22 @@
-"""Calls to the services: one client per process, made at the first call (a connection doesn't survive a fork)."""
+"""Typed calls to the services, by one RPC client per process, made at the first call: it does not survive a fork."""
 
 import threading
 from collections.abc import Callable
-from typing import Any, Protocol
+from typing import Any, Concatenate, ParamSpec, Protocol, TypeVar
 
 from flask import Flask, current_app, g
 
 from gateway_flask.rpc.presence import Presence
 from services.chassis.common.errors import DeadlineExceeded, ServiceUnavailable
 from services.chassis.messaging.rpc_client import RpcClient
+from services.chassis.messaging.typed_calls import Reply, address, request_arguments
+
+P = ParamSpec("P")
+R = TypeVar("R")
 
 
 class Client(Protocol):
-    """What the routes need of an RPC client; tests bring their own."""
+    """The RPC client as the routes use it; tests bring their own."""
 
     def call(
         self,
@@ -27,7 +31,7 @@ class Client(Protocol):
 
 
 class _Lazy:
-    """Makes the client when it is first needed, once."""
+    """Makes the client at its first use, once."""
 
     def __init__(self, make: Callable[[], Client]) -> None:
         self._make = make
@@ -43,30 +47,64 @@ class _Lazy:
 
 
 def install(app: Flask, amqp_url: str, deadline: float, client: Client | None = None) -> None:
-    """Give the app its way to the services."""
+    """Set up the RPC client of the application."""
     app.extensions["rpc"] = _Lazy(lambda: client or RpcClient(amqp_url))
     app.extensions["rpc_deadline"] = deadline
     app.extensions["presence"] = Presence(amqp_url)
 
 
-def call(service: str, method: str, /, *, deadline: float | None = None, **arguments: Any) -> Any:
-    """Ask a service on behalf of the request in work.
+def call(method: Callable[Concatenate[Any, P], R], *args: P.args, **kwargs: P.kwargs) -> Reply[R]:
+    """Call a service on behalf of the current request: `call(OrdersRpc.get_order, order_id=…, caller=caller())`.
 
-    Raises its `DomainError`, `ServiceUnavailable` when it isn't running, `DeadlineExceeded` when it doesn't answer.
+    Raises the service's `DomainError`, `ServiceUnavailable` when it isn't running, `DeadlineExceeded` when it doesn't
+    reply in time.
     """
+    return _send(current_app.extensions["rpc_deadline"], method, args, kwargs)
+
+
+def call_within(
+    seconds: float, method: Callable[Concatenate[Any, P], R], *args: P.args, **kwargs: P.kwargs
+) -> Reply[R]:
+    """`call` with a deadline of its own, in seconds."""
+    return _send(seconds, method, args, kwargs)
+
+
+def call_by_name(service: str, method: str, /, *, deadline: float | None = None, **arguments: Any) -> Any:
+    """The JSON reply of a service without a typed interface yet."""
     extensions = current_app.extensions
     client, presence = extensions["rpc"].get(), extensions["presence"]
-    visit = g.get("request_context")
+    context = g.get("request_context")
     presence.check(service)
     try:
         return client.call(
             service,
             method,
             deadline=deadline or extensions["rpc_deadline"],
-            context=visit.context() if visit else None,
+            context=context.context() if context else None,
             **arguments,
         )
     except DeadlineExceeded:
         if presence.look(service):
             raise
         raise ServiceUnavailable(f"The service {service} is not running at the moment") from None
+
+
+def _send(seconds: float, method: Callable[..., R], args: tuple[Any, ...], kwargs: dict[str, Any]) -> Reply[R]:
+    extensions = current_app.extensions
+    client, presence = extensions["rpc"].get(), extensions["presence"]
+    context = g.get("request_context")
+    service, name = address(method)
+    presence.check(service)
+    try:
+        reply = client.call(
+            service,
+            name,
+            deadline=seconds,
+            context=context.context() if context else None,
+            **request_arguments(method, args, kwargs),
+        )
+    except DeadlineExceeded:
+        if presence.look(service):
+            raise
+        raise ServiceUnavailable(f"The service {service} is not running at the moment") from None
+    return Reply(method, reply)

@@ -1,10 +1,10 @@
-"""Who somebody is: credentials in, tokens out."""
+"""Accounts, credentials and tokens."""
 
 from typing import Annotated, Any, Literal
 
 from pydantic import Field, StringConstraints
 
-from schemas.base import Clean, Email, Id, Idempotency, PersonName, Request, Schema
+from schemas.base import Caller, Clean, Email, Id, Idempotency, PersonName, Request, Schema
 
 Role = Literal["CUSTOMER", "VENDOR", "ADMIN"]
 
@@ -37,7 +37,7 @@ class RegisterRequest(Request):
 
 
 class Register(RegisterRequest):
-    """The command behind it."""
+    """Create a customer's account."""
 
     idempotency: Idempotency | None = None
 
@@ -50,7 +50,7 @@ class LoginRequest(Request):
 
 
 class Login(LoginRequest):
-    """The command behind it: where it came from is shown in the list of sessions."""
+    """Open a session; user agent and address are shown in the list of sessions."""
 
     user_agent: Annotated[str, Field(max_length=500)] | None = None
     address: Annotated[str, Field(max_length=64)] | None = None
@@ -69,40 +69,40 @@ class LogoutRequest(Request):
 
 
 class VerifyRequest(Request):
-    """The token of the link that was mailed."""
+    """The token of a mailed link."""
 
     token: Annotated[Token, Field(repr=False)]
 
 
 class ForgotRequest(Request):
-    """Whose password is forgotten."""
+    """Request a password reset."""
 
     email: Email
 
 
 class ResetRequest(Request):
-    """The token of the link that was mailed, and the new password."""
+    """The token of a mailed link, and the new password."""
 
     token: Annotated[Token, Field(repr=False)]
     password: Annotated[Password, Field(repr=False)]
 
 
 class ChangePasswordRequest(Request):
-    """The password as it is, and as it shall be."""
+    """The present password and the new one."""
 
     current_password: Annotated[AnyPassword, Field(repr=False)]
     new_password: Annotated[Password, Field(repr=False)]
 
 
 class ChangePassword(ChangePasswordRequest):
-    """The command behind it: `session_id` stays signed in."""
+    """Change the caller's password; the session `session_id` stays open."""
 
-    user_id: Id
+    caller: Caller
     session_id: Id | None = None
 
 
 class CreateUser(Request):
-    """An operator's command: an account with roles of its own."""
+    """Create an account with the given roles (operators only)."""
 
     email: Email
     password: Annotated[Password, Field(repr=False)]

@@ -53,12 +53,6 @@ class LowStockQuery(Schema):
 # ---- what services ask of each other -------------------------------------------------------------------------------
 
 
-class RunningLow(LowStockQuery):
-    """The question behind it: about these SKUs, or all."""
-
-    skus: Annotated[list[Sku], Field(max_length=10_000)] | None = None
-
-
 class StockLine(Request):
     """So many of a SKU."""
 
@@ -113,8 +107,15 @@ class LowLevel(Schema):
     low_stock_threshold: int
 
 
+class InitialStockReport(Schema):
+    """How many SKUs got their first count, and how many had a level already."""
+
+    created: int
+    existing: int
+
+
 class Reservation(Schema):
-    """What is held for an order, and until when."""
+    """Stock reserved for an order, and until when."""
 
     order_id: Id
     status: ReservationStatus

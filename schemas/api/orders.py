@@ -1,11 +1,11 @@
-"""An order: what was bought, for how much, by whom, and how far it has come."""
+"""Orders: requests, commands and resources."""
 
 from typing import Annotated, Any, Literal
 
 from pydantic import Field, StringConstraints
 
 from schemas.api.payments import PaymentMethodRequest, PaymentStatus
-from schemas.api.shipping import MethodCode, TrackingNumber
+from schemas.api.shipping import MethodCode, ShipmentRequest, TrackingNumber
 from schemas.base import (
     Address,
     Caller,
@@ -42,7 +42,7 @@ class PostalAddress(Address, Request):
 
 
 class OrderRequest(Request):
-    """Buys the caller's cart. A guest names a mail address, a customer has one."""
+    """Buy the caller's cart. A guest must give `email`; a customer's defaults to the account's."""
 
     email: Email | None = None
     shipping_address: PostalAddress
@@ -56,7 +56,7 @@ class OrderRequest(Request):
 
 
 class PlaceOrder(OrderRequest):
-    """The command behind it."""
+    """Place an order for the caller's cart."""
 
     cart_id: str | None = None
     """A guest's cart; a customer's is their own."""
@@ -64,14 +64,21 @@ class PlaceOrder(OrderRequest):
     idempotency: Idempotency | None = None
 
 
+class CreateOrderShipment(ShipmentRequest):
+    """Ship the caller's lines of an order."""
+
+    caller: Caller
+    idempotency: Idempotency | None = None
+
+
 class CancelRequest(Request):
-    """Undo an order that has not left the house: money back, goods back."""
+    """Cancel an order that has not been shipped: the payment is refunded, the stock released."""
 
     reason: ShortText | None = None
 
 
 class CancelOrder(CancelRequest):
-    """The command behind it."""
+    """Cancel an order."""
 
     order_id: str
     caller: Caller
@@ -90,7 +97,7 @@ class StatusRequest(Request):
 
 
 class SetStatus(StatusRequest):
-    """The command behind it."""
+    """Advance the fulfilment of an order."""
 
     order_id: str
     caller: Caller
@@ -161,7 +168,7 @@ class Order(Schema):
     tracking_number: str | None = None
     carrier: str | None = None
     access_key: str | None = None
-    """Said once, to a guest who has just ordered: the key to read the order again, as header `X-Order-Key`."""
+    """In the reply to a guest's order only: the key for reading the order, sent as header `X-Order-Key`."""
     created_at: Moment
     updated_at: Moment | None = None
     version: int | None = None

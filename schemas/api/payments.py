@@ -1,4 +1,4 @@
-"""Money that is promised, taken and given back."""
+"""Payments: authorisations, captures, refunds, webhooks."""
 
 from typing import Annotated, Any, Literal
 
@@ -27,7 +27,7 @@ class PaymentMethodRequest(Request):
 
 
 class Authorise(Request):
-    """Promise `amount` (minor units). Idempotent under `payment_id`, which the order chooses for each attempt."""
+    """Authorise `amount` (minor units). Idempotent under `payment_id`, which the order chooses for each attempt."""
 
     payment_id: Id
     order_id: Id
@@ -50,37 +50,62 @@ class Authorisation(Schema):
 
 
 class CaptureRequest(Request):
-    """Take what was promised: the whole of it, or a part."""
+    """Capture an authorised payment: the whole amount, or a part."""
 
     amount: Price | None = None
 
 
-class Capture(CaptureRequest):
-    """The command behind it."""
+class Capture(Request):
+    """Capture an order's payment (services only)."""
 
     payment_id: str
-    caller: Caller | None = None
+
+
+class CapturePayment(CaptureRequest):
+    """Capture a payment by hand."""
+
+    payment_id: str
+    caller: Caller
     idempotency: Idempotency | None = None
 
 
+class Reverse(Request):
+    """Undo a payment of an order (services only); `amount` in minor units is that of the order."""
+
+    payment_id: Id
+    order_id: Id
+    amount: Annotated[int, Field(ge=0)]
+    currency: Currency
+    provider: Provider
+    reason: ShortText
+
+
+class PaymentState(Schema):
+    """A payment as its order needs it: status, and what was refunded in minor units."""
+
+    id: str
+    status: PaymentStatus
+    refunded: int = 0
+
+
 class RefundRequest(Request):
-    """Give back: all that is left, or a part."""
+    """Refund: all that is left, or a part."""
 
     amount: Price | None = None
     reason: ShortText | None = None
 
 
 class RefundPayment(RefundRequest):
-    """The command behind it. Idempotent under `refund_id` where one is given."""
+    """Refund a payment. Idempotent under `refund_id` where one is given."""
 
     payment_id: str
     refund_id: Id | None = None
-    caller: Caller | None = None
+    caller: Caller
     idempotency: Idempotency | None = None
 
 
 class Refund(Schema):
-    """Money that was given back."""
+    """A refund of a payment."""
 
     id: str
     amount: Money
@@ -90,7 +115,7 @@ class Refund(Schema):
 
 
 class Payment(Schema):
-    """One attempt to pay one order, and what became of it."""
+    """A payment of an order, with its captures and refunds."""
 
     id: str
     order_id: str
@@ -106,7 +131,7 @@ class Payment(Schema):
 
 
 class Webhook(Request):
-    """A provider's message as it came: its signature covers these very bytes."""
+    """A provider's webhook as received: the signature covers these bytes."""
 
     provider: str
     body: str
@@ -116,7 +141,7 @@ class Webhook(Request):
 
 
 class WebhookReply(Schema):
-    """Taken. A message that came before says so and changes nothing."""
+    """The acknowledgement of a webhook; `duplicate` when it was received before and changed nothing."""
 
     received: Literal[True] = True
     duplicate: bool = False

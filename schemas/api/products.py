@@ -231,7 +231,7 @@ class ProductDetail(ListItem):
 
 
 class PricedSku(Schema):
-    """All that a cart needs to know of a SKU (RPC only)."""
+    """Price, weight, availability and tax rate of a SKU (RPC only); money in minor units, tax in basis points."""
 
     sku: Sku
     product_id: Id
@@ -247,7 +247,35 @@ class PricedSku(Schema):
     vendor_id: str | None
 
 
+class SkuStock(Schema):
+    """Units available of a SKU, with the version of that count (RPC only)."""
+
+    sku: Sku
+    sequence: int
+    available: int
+
+
+class ProductSnapshot(ProductDetail):
+    """A product with the versions of its parts, for copies kept elsewhere (RPC only)."""
+
+    rating_sequence: int
+    stock: list[SkuStock]
+
+
+class SnapshotPage(Schema):
+    """Snapshots in the order of their ids; `next` is the next `after`, null at the end (RPC only)."""
+
+    items: list[ProductSnapshot]
+    next: Id | None
+
+
+class SearchedItem(ListItem):
+    """A list item with the SKU of its cheapest variant (RPC only)."""
+
+    sku: Sku
+
+
 class RelatedQuery(Schema):
-    """How many products that go with one."""
+    """How many related products to list."""
 
     limit: Annotated[int, Field(ge=1, le=50)] = 8

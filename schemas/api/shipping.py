@@ -1,4 +1,4 @@
-"""How a parcel gets there, what that costs, and where it is."""
+"""Shipping: methods, rates, shipments and tracking."""
 
 from typing import Annotated, Literal
 
@@ -6,8 +6,10 @@ from pydantic import Field, StringConstraints
 
 from schemas.api.cart import CartId
 from schemas.base import (
+    ANONYMOUS,
     MAX_AMOUNT,
     Address,
+    Caller,
     Currency,
     Id,
     Idempotency,
@@ -54,6 +56,14 @@ class Quote(Request):
     subtotal: Amount
     weight_g: Grams
     currency: Currency
+
+
+class QuoteCart(RatesRequest):
+    """Prices of every method for the cart named by `cart_id`, else for the caller's own cart."""
+
+    own_cart_id: CartId | None = None
+    """A guest's own cart, by the header `X-Cart-Id`."""
+    caller: Caller = ANONYMOUS
 
 
 class PriceOf(Quote):
@@ -105,7 +115,7 @@ class ShipmentRequest(Request):
 
 
 class CreateShipment(ShipmentRequest):
-    """The command behind it; one number of an order makes one shipment, however often it is sent."""
+    """Create a shipment (services only). One tracking number of an order makes one shipment, however often sent."""
 
     address: Address | None = None
     user_id: str | None = None
@@ -120,6 +130,13 @@ class ShipmentEventRequest(Request):
     status: ShipmentStatus
     location: Annotated[str, StringConstraints(strip_whitespace=True, max_length=200), OneLine] | None = None
     message: ShortText | None = None
+
+
+class AddShipmentEvent(ShipmentEventRequest):
+    """Record a tracking event of a shipment."""
+
+    shipment_id: str
+    caller: Caller
 
 
 class ShipmentEvent(Schema):

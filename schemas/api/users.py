@@ -4,7 +4,7 @@ from typing import Annotated
 
 from pydantic import Field, StringConstraints
 
-from schemas.base import Address, Moment, OneLine, PersonName, Request, Schema
+from schemas.base import Address, Caller, Moment, OneLine, PersonName, Request, Schema
 from schemas.codes import GivenCountry
 
 Phone = Annotated[
@@ -29,9 +29,9 @@ class ProfileRequest(Request):
 
 
 class UpdateProfile(ProfileRequest):
-    """The command behind it."""
+    """Replace the caller's profile."""
 
-    user_id: str
+    caller: Caller
 
 
 class Profile(Schema):
@@ -57,15 +57,15 @@ class AddressRequest(Address, Request):
 
 
 class AddAddress(AddressRequest):
-    """The command behind POST."""
+    """Add an address to the caller's address book."""
 
-    user_id: str
+    caller: Caller
 
 
 class UpdateAddress(AddressRequest):
-    """The command behind PUT."""
+    """Replace an address of the caller's address book."""
 
-    user_id: str
+    caller: Caller
     address_id: str
 
 

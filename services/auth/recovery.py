@@ -43,7 +43,7 @@ class RecoveryStore(AccountStore):
             self.audit(session, "account.verify", ("account", user_id), after={"email_verified": True})
             return as_user(self._account(session, accounts.c.id == user_id))
 
-    def verify_again(self, user_id: str, secret: bytes, now: datetime) -> None:
+    def resend_verification(self, user_id: str, secret: bytes, now: datetime) -> None:
         """Ask for another link; those that were mailed before stay good.
 
         Raises `InvalidState` when the address is verified, `RateLimited` for too many, `NotFound`.
@@ -59,14 +59,14 @@ class RecoveryStore(AccountStore):
                 raise RateLimited("Another mail was sent before; please wait", [{"retry_after": wait}])
             name = tickets.issue(session, "verify", [user_id], secret, now)[user_id]
             self.emit(session, EmailVerificationRequested(user_id=user_id, email=account.email, ticket=name))
-            self.audit(session, "account.verify_again", ("account", user_id))
+            self.audit(session, "account.resend_verification", ("account", user_id))
 
-    def wish_reset(self, email: str) -> None:
+    def request_password_reset(self, email: str) -> None:
         """Keep that a new password is wanted for this address: the same work whether or not there is an account."""
         with self.transaction() as session:
             session.execute(pg_insert(reset_wishes).values(email_key=normalised(email)).on_conflict_do_nothing())
 
-    def grant_resets(self, secret: bytes, now: datetime) -> int:
+    def issue_password_resets(self, secret: bytes, now: datetime) -> int:
         """A link for each account that a new password is wanted for; how many. Each wish is granted by one process."""
         with self.transaction() as session:
             some = select(reset_wishes.c.email_key).limit(AT_ONCE).with_for_update(skip_locked=True)

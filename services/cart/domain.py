@@ -5,13 +5,14 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from schemas.api.cart import MAX_LINES, MAX_QUANTITY
+from schemas.api.products import PricedSku
 from schemas.base import MAX_AMOUNT
 from services.chassis.common import money
 from services.chassis.common.errors import DomainError, NotFound, OutOfStock, ValidationFailed
 from services.chassis.common.ids import is_id
 
-Priced = Mapping[str, Mapping[str, Any]]
-"""What products says of each SKU (`schemas.api.products.PricedSku`); one that is not sold any more is missing."""
+Priced = Mapping[str, PricedSku]
+"""The products service's reply by SKU; one that is no longer sold is missing."""
 
 MOST_MONEY = MAX_AMOUNT // 10
 """Minor units: shipping and taxes come on top, and the total is to stay an amount that we take."""
@@ -47,33 +48,38 @@ def is_guest(cart_id: str) -> bool:
     return not is_id(cart_id)
 
 
-def snapshot(fact: Mapping[str, Any]) -> dict[str, Any]:
-    """What a line remembers of a SKU."""
-    return {name: fact[name] for name in ("unit_price", "product_id", "title", "thumbnail")}
+def snapshot(priced: PricedSku) -> dict[str, Any]:
+    """The part of a SKU that a cart line stores."""
+    return priced.model_dump(include={"unit_price", "product_id", "title", "thumbnail"})
 
 
-def sold(sku: str, priced: Priced) -> Mapping[str, Any]:
-    """What products says of a SKU that somebody wants. Raises `NotFound` for one that is unknown or not sold."""
+def sellable(sku: str, priced: Priced) -> PricedSku:
+    """The SKU's price and availability. Raises `NotFound` for one that is unknown or not sold."""
     fact = priced.get(sku)
-    if fact is None or not fact["active"]:
+    if fact is None or not fact.active:
         raise NotFound(f"There is no SKU {sku} for sale", [{"field": "sku", "message": "is not for sale", "sku": sku}])
     return fact
 
 
-def refusal(reason: str, fact: Mapping[str, Any], quantity: int, limit: str) -> DomainError:
-    """Why the store did not take a line: `limit` is what stood against it."""
-    sku = fact["sku"]
+def not_in_cart(sku: str) -> NotFound:
+    """The error for a SKU that the cart doesn't hold."""
+    return NotFound(f"{sku} is not in the cart", [{"field": "sku", "message": "is not in the cart"}])
+
+
+def refusal(reason: str, fact: PricedSku, quantity: int, limit: str) -> DomainError:
+    """The error for a line that the store refused; `limit` is the limit that it met."""
+    sku = fact.sku
     match reason:
         case "stock":
-            return OutOfStock.of(sku, quantity, fact["available"])
+            return OutOfStock.of(sku, quantity, fact.available)
         case "quantity":
             return ValidationFailed.of("quantity", f"at most {MAX_QUANTITY} of one SKU go into a cart")
         case "lines":
             return ValidationFailed.of("sku", f"at most {MAX_LINES} different SKUs go into a cart")
         case "currency":
-            return ValidationFailed.of("sku", f"is sold in {fact['currency']}, the cart is in {limit}")
+            return ValidationFailed.of("sku", f"is sold in {fact.currency}, the cart is in {limit}")
         case _:
-            return NotFound(f"{sku} is not in the cart", [{"field": "sku", "message": "is not in the cart"}])
+            return not_in_cart(sku)
 
 
 def view(cart: Cart | None, priced: Priced, currency: str) -> dict[str, Any]:
@@ -106,22 +112,8 @@ def checkout(cart: Cart | None, priced: Priced, currency: str) -> dict[str, Any]
         if fact is None or not is_sold(fact, currency):
             unavailable.append(line.sku)
             continue
-        taken = (
-            "sku",
-            "product_id",
-            "title",
-            "thumbnail",
-            "unit_price",
-            "weight_g",
-            "tax_rate_bp",
-            "available",
-            "vendor_id",
-            "category",
-        )
-        lines.append(
-            {name: fact[name] for name in taken}
-            | {"quantity": line.quantity, "line_total": fact["unit_price"] * line.quantity}
-        )
+        taken = {"quantity": line.quantity, "line_total": fact.unit_price * line.quantity}
+        lines.append(fact.model_dump(exclude={"currency", "active"}) | taken)
     return {
         "cart_id": cart.id if cart else None,
         "version": cart.version if cart else 0,
@@ -141,23 +133,23 @@ def check_size(taken: Mapping[str, Any]) -> None:
         raise ValidationFailed.of("cart", "is too heavy for one order")
 
 
-def is_sold(fact: Mapping[str, Any] | None, currency: str) -> bool:
+def is_sold(fact: PricedSku | None, currency: str) -> bool:
     """Whether a SKU can be bought in this cart. One whose price has changed its currency can't."""
-    return fact is not None and fact["active"] and fact["currency"] == currency
+    return fact is not None and fact.active and fact.currency == currency
 
 
-def _item(line: Line, fact: Mapping[str, Any] | None, currency: str) -> dict[str, Any]:
-    if fact is None or not is_sold(fact, currency):
-        fact = {**vars(line), "available": 0}
+def _item(line: Line, fact: PricedSku | None, currency: str) -> dict[str, Any]:
+    sold = fact if is_sold(fact, currency) else None
+    shown = sold or line
     return {
         "sku": line.sku,
-        "product_id": fact["product_id"],
-        "title": fact["title"],
-        "thumbnail": fact["thumbnail"],
+        "product_id": shown.product_id,
+        "title": shown.title,
+        "thumbnail": shown.thumbnail,
         "quantity": line.quantity,
-        "unit_price": money.json(fact["unit_price"], currency),
-        "line_total": money.json(fact["unit_price"] * line.quantity, currency),
-        "available": fact["available"],
+        "unit_price": money.json(shown.unit_price, currency),
+        "line_total": money.json(shown.unit_price * line.quantity, currency),
+        "available": sold.available if sold else 0,
     }
 
 
@@ -167,12 +159,12 @@ def _warnings(lines: Iterable[Line], priced: Priced, currency: str) -> Iterator[
         if fact is None or not is_sold(fact, currency):
             yield _warning("UNAVAILABLE", line, f"{line.title} is no longer for sale")
             continue
-        if fact["unit_price"] != line.unit_price:
-            yield _warning("PRICE_CHANGED", line, f"The price of {fact['title']} has changed")
-        if fact["available"] <= 0:
-            yield _warning("OUT_OF_STOCK", line, f"{fact['title']} is out of stock")
-        elif fact["available"] < line.quantity:
-            yield _warning("LOW_AVAILABILITY", line, f"Only {fact['available']} of {fact['title']} left")
+        if fact.unit_price != line.unit_price:
+            yield _warning("PRICE_CHANGED", line, f"The price of {fact.title} has changed")
+        if fact.available <= 0:
+            yield _warning("OUT_OF_STOCK", line, f"{fact.title} is out of stock")
+        elif fact.available < line.quantity:
+            yield _warning("LOW_AVAILABILITY", line, f"Only {fact.available} of {fact.title} left")
 
 
 def _warning(code: str, line: Line, message: str) -> dict[str, Any]:

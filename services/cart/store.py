@@ -7,7 +7,7 @@ can each be repeated.
 
 import json
 import secrets
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any, Literal
@@ -15,7 +15,8 @@ from typing import Any, Literal
 import redis
 
 from schemas.api.cart import MAX_LINES, MAX_QUANTITY
-from services.cart.domain import Cart, Line, is_guest, refusal, snapshot
+from schemas.api.products import PricedSku
+from services.cart.domain import Cart, Line, is_guest, not_in_cart, refusal, snapshot
 from services.chassis.common.clock import rfc3339
 from services.chassis.stores.redis import RedisStore
 
@@ -46,19 +47,19 @@ class CartStore(RedisStore):
                 steps.expire(_key(cart_id), self._guest_seconds)
             return _cart(cart_id, steps.execute()[0])
 
-    def put(self, mode: Mode, cart_id: str, quantity: int, fact: Mapping[str, Any], now: datetime) -> Cart | None:
+    def put(self, mode: Mode, cart_id: str, quantity: int, sku: PricedSku, now: datetime) -> Cart | None:
         """Set the quantity of a line ("set") or add to it: to a cart that may not exist yet ("make") or to one that
-        must ("add"; None when it has gone). Raises what `domain.refusal` says.
+        must ("add"; None when it has gone). Raises the error of `domain.refusal`.
         """
         outcome, detail = self._put(
             keys=[_key(cart_id)],
             args=[
                 mode,
-                fact["sku"],
+                sku.sku,
                 quantity,
-                json.dumps(snapshot(fact)),
-                fact["currency"],
-                fact["available"],
+                json.dumps(snapshot(sku)),
+                sku.currency,
+                sku.available,
                 MAX_LINES,
                 MAX_QUANTITY,
                 rfc3339(now),
@@ -68,15 +69,15 @@ class CartStore(RedisStore):
         if outcome == "gone":
             return None
         if outcome != "ok":
-            wanted = int(detail) if outcome == "stock" else quantity
-            raise refusal(outcome, fact, wanted, detail)
+            requested = int(detail) if outcome == "stock" else quantity
+            raise refusal(outcome, sku, requested, detail)
         return _known_cart(cart_id, _fields(detail))
 
     def remove(self, cart_id: str, sku: str, now: datetime) -> Cart | None:
         """Take a line out. Raises `NotFound` when it isn't in."""
         outcome, detail = self._remove(keys=[_key(cart_id)], args=[sku, rfc3339(now), self._seconds(cart_id)])
         if outcome != "ok":
-            raise refusal(outcome, {"sku": sku}, 0, "")
+            raise not_in_cart(sku)
         return _cart(cart_id, _fields(detail))
 
     def clear(self, cart_id: str, now: datetime) -> Cart | None:
@@ -84,7 +85,7 @@ class CartStore(RedisStore):
         _, detail = self._remove(keys=[_key(cart_id)], args=["", rfc3339(now), self._seconds(cart_id)])
         return _cart(cart_id, _fields(detail))
 
-    def take_ordered(self, cart_id: str, order_id: str, ordered: Iterable[tuple[str, int]], now: datetime) -> bool:
+    def remove_ordered(self, cart_id: str, order_id: str, ordered: Iterable[tuple[str, int]], now: datetime) -> bool:
         """Take what an order bought out of its cart, once; what was added since stays."""
         pairs = [text for sku, quantity in ordered for text in (sku, quantity)]
         keys = [_key(cart_id), f"{_key(cart_id)}:ordered:{order_id}"]

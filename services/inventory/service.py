@@ -1,24 +1,24 @@
 """Stock by SKU and warehouse: held for orders, sold, given back, counted by people."""
 
 from datetime import timedelta
-from typing import Annotated, Any
-
-from pydantic import Field
 
 from schemas.api.inventory import (
     Delta,
-    InitialLevel,
+    InitialStockReport,
+    LowStockQuery,
     ReserveStock,
-    RunningLow,
     WarehouseCode,
     WarehouseWrite,
 )
-from schemas.base import Id, Idempotency, Sku
+from schemas.base import Caller, Id, Idempotency, Sku
 from schemas.base import Line as TextLine
+from schemas.rpc.inventory import InitialLevels, InventoryRpc, Skus
+from schemas.rpc.products import ProductsRpc
 from services.chassis.common import clock
+from services.chassis.common.errors import NotFound
 from services.chassis.common.paging import Paging
 from services.chassis.dynamic_config import config
-from services.chassis.messaging.rpc import rpc
+from services.chassis.messaging.rpc import Json, Remote, implements
 from services.chassis.runtime.service import Service
 from services.chassis.runtime.settings import load
 from services.chassis.runtime.timers import every
@@ -28,9 +28,6 @@ from services.inventory.settings import InventorySettings
 from services.inventory.store import InventoryStore
 
 SETTINGS = load(InventorySettings)
-
-Skus = Annotated[list[Sku], Field(max_length=500)]
-Reply = dict[str, Any]
 
 
 def _hold() -> timedelta:
@@ -46,85 +43,76 @@ class InventoryService(Service):
 
     name = "inventory"
     stock = Mongo(InventoryStore)
+    products = Remote(ProductsRpc, deadline=2.0)
 
-    @rpc
-    def reserve(self, command: ReserveStock) -> Reply:
-        """Hold every line of an order, or none, until it is committed, released or expires.
-
-        Idempotent under `order_id`. Raises `OutOfStock` naming the line that can't be held, `InvalidState` when the
-        order's reservation is over, `ServiceUnavailable` (try again) when the same order is being reserved just now.
-        """
+    @implements(InventoryRpc.reserve)
+    def reserve(self, command: ReserveStock) -> Json:
         now = clock.now()
         lines = [Line(line.sku, line.quantity) for line in command.lines]
         return self.stock.reservations.reserve(command.order_id, lines, now, now + _hold())
 
-    @rpc
-    def commit(self, order_id: Id) -> Reply:
-        """Sell what is held for the order. Idempotent. If the hold has run out, the units are taken from what is
-        there. Raises `OutOfStock` then, `InvalidState` after a release, `NotFound` without a reservation.
-        """
+    @implements(InventoryRpc.commit)
+    def commit(self, order_id: Id) -> Json:
         now = clock.now()
         return self.stock.reservations.commit(order_id, now, now + _hold())
 
-    @rpc
-    def release(self, order_id: Id) -> Reply:
-        """Undo a reserve or a commit: free the hold, or put the units back on hand. Idempotent, and final: a reserve
-        or commit that comes later is refused.
-        """
+    @implements(InventoryRpc.release)
+    def release(self, order_id: Id) -> Json:
         return self.stock.reservations.release(order_id, clock.now())
 
     @every(seconds=30)
     def release_expired(self) -> None:
         self.stock.reservations.release_expired(clock.now())
 
-    @rpc
+    @implements(InventoryRpc.adjust)
     def adjust(
         self,
         sku: Sku,
         delta: Delta,
         reason: TextLine,
+        caller: Caller,
         warehouse: WarehouseCode | None = None,
         idempotency: Idempotency | None = None,
-    ) -> Reply:
-        """Correct what is on hand by `delta` units; makes the level of a new SKU.
-
-        Raises `OutOfStock` rather than take away what is held for orders, `NotFound` for an unknown warehouse.
-        """
+    ) -> Json:
+        self._check_own(sku, caller)
         return self.stock.adjust(sku, delta, reason, warehouse, _threshold(), idempotency)
 
-    @rpc
-    def set_initial(self, levels: Annotated[list[InitialLevel], Field(max_length=1_000)]) -> Reply:
-        """The first count of many SKUs; those that have a level keep it. Replies `{created, existing}`."""
+    @implements(InventoryRpc.set_initial)
+    def set_initial(self, levels: InitialLevels, caller: Caller) -> InitialStockReport:
         counts = [level.model_dump() for level in {level.sku: level for level in levels}.values()]
         created = self.stock.set_initial(counts, _threshold())
-        return {"created": created, "existing": len(counts) - created}
+        return InitialStockReport(created=created, existing=len(counts) - created)
 
-    @rpc
-    def get_level(self, sku: Sku) -> Reply:
-        """What there is of a SKU. Raises `NotFound` when it was never counted."""
+    @implements(InventoryRpc.get_level)
+    def get_level(self, sku: Sku, caller: Caller) -> Json:
+        self._check_own(sku, caller)
         return self.stock.counts.get(sku)
 
-    @rpc
-    def get_levels(self, skus: Skus) -> dict[str, Reply]:
-        """Levels by SKU; those without one are missing."""
+    @implements(InventoryRpc.get_levels)
+    def get_levels(self, skus: Skus) -> Json:
         return self.stock.counts.get_many(skus)
 
-    @rpc
-    def low_stock(self, query: RunningLow) -> Reply:
-        """What is at its threshold or below, the scarcest first; of `skus` only, if they are given."""
-        return self.stock.counts.running_low(Paging(query.page, query.limit), query.skus)
+    @implements(InventoryRpc.low_stock)
+    def low_stock(self, query: LowStockQuery, caller: Caller) -> Json:
+        skus = None if caller.is_admin else self.products.vendor_skus(vendor_id=str(caller.user_id))
+        return self.stock.counts.list_low(Paging(query.page, query.limit), skus)
 
-    @rpc
-    def list_warehouses(self) -> list[Reply]:
-        """By priority: the first is emptied first."""
+    @implements(InventoryRpc.list_warehouses)
+    def list_warehouses(self, caller: Caller) -> Json:
         return self.stock.warehouses.all()
 
-    @rpc
-    def put_warehouse(self, code: WarehouseCode, warehouse: WarehouseWrite) -> Reply:
-        """Make a warehouse or change it."""
+    @implements(InventoryRpc.put_warehouse)
+    def put_warehouse(self, code: WarehouseCode, warehouse: WarehouseWrite, caller: Caller) -> Json:
         return self.stock.warehouses.put(code, warehouse.model_dump())
 
-    @rpc
-    def delete_warehouse(self, code: WarehouseCode) -> None:
-        """Raises `Conflict` while there is stock in it, or when it is the last."""
+    @implements(InventoryRpc.delete_warehouse)
+    def delete_warehouse(self, code: WarehouseCode, caller: Caller) -> None:
         self.stock.warehouses.delete(code)
+
+    def _check_own(self, sku: str, caller: Caller) -> None:
+        """Raises `NotFound` for a SKU of another vendor, as for one without a stock record."""
+        if caller.is_admin:
+            return
+        priced = self.products.price_skus(skus=[sku]).get(sku)
+        if priced is None or priced.vendor_id != caller.user_id:
+            raise NotFound(f"There is no stock record of {sku}")

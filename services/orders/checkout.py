@@ -2,13 +2,16 @@
 
 import time
 from collections.abc import Callable, Sequence
-from typing import Any
 
 import structlog
 
+from schemas.api.inventory import ReserveStock, StockLine
+from schemas.api.payments import Authorisation, Authorise, Capture, Reverse
 from schemas.events import orders as events
 from schemas.events.base import Event
 from schemas.events.payments import PaymentRefunded
+from schemas.rpc.inventory import InventoryRpc
+from schemas.rpc.payments import PaymentsRpc
 from services.chassis.common import clock
 from services.chassis.common.errors import DomainError, RemoteFailure
 from services.orders.domain import saga
@@ -26,7 +29,7 @@ class Checkout:
     and of two that record its outcome the second one fails on the version, reads again and goes on from there.
     """
 
-    def __init__(self, store: OrderStore, inventory: Any, payments: Any) -> None:
+    def __init__(self, store: OrderStore, inventory: InventoryRpc, payments: PaymentsRpc) -> None:
         self.store = store
         self.inventory = inventory
         self.payments = payments
@@ -75,32 +78,34 @@ class Checkout:
 
     def _reserve(self, stored: Stored) -> Sequence[Event]:
         order = stored.order
-        lines = [{"sku": line.sku, "quantity": line.quantity} for line in order.placed.items]
-        held = self.inventory.reserve(order_id=order.id, lines=lines)
-        return [events.OrderStockReserved(order_id=order.id, expires_at=held["expires_at"])]
+        lines = [StockLine(sku=line.sku, quantity=line.quantity) for line in order.placed.items]
+        reservation = self.inventory.reserve(ReserveStock(order_id=order.id, lines=lines))
+        return [events.OrderStockReserved(order_id=order.id, expires_at=reservation.expires_at)]
 
     def _authorise(self, stored: Stored) -> Sequence[Event]:
         order, placed = stored.order, stored.order.placed
         if saga.hold_is_over(order, clock.now()):
             return [events.OrderRejected(order_id=order.id, code="INVALID_STATE", reason="Payment took too long")]
-        answer = self.payments.authorise(
-            payment_id=placed.payment_id,
-            order_id=order.id,
-            amount=placed.totals.total,
-            currency=placed.currency,
-            provider=placed.payment_provider,
-            token=stored.payment_token,
-            email=placed.email,
-            customer_id=placed.user_id,
+        authorisation = self.payments.authorise(
+            Authorise(
+                payment_id=placed.payment_id,
+                order_id=order.id,
+                amount=placed.totals.total,
+                currency=placed.currency,
+                provider=placed.payment_provider,
+                token=stored.payment_token or "",
+                email=placed.email,
+                customer_id=placed.user_id,
+            )
         )
-        return [_heard(order, answer)]
+        return [_outcome_of(order, authorisation)]
 
     def _check_payment(self, stored: Stored) -> Sequence[Event]:
         """Ask how a payment stands that the customer has to confirm; nothing happened while it is still open."""
         order = stored.order
         payment = self.payments.status_of(payment_id=order.placed.payment_id)
-        if payment["status"] != "requires_action":
-            return [_heard(order, payment)]
+        if payment.status != "requires_action":
+            return [_outcome_of(order, payment)]
         if saga.hold_is_over(order, clock.now()):
             reason = "The payment was not confirmed in time"
             return [events.OrderRejected(order_id=order.id, code="PAYMENT_ACTION_REQUIRED", reason=reason)]
@@ -112,7 +117,7 @@ class Checkout:
 
     def _capture(self, stored: Stored) -> Sequence[Event]:
         order, placed = stored.order, stored.order.placed
-        self.payments.capture(payment_id=placed.payment_id)
+        self.payments.capture(Capture(payment_id=placed.payment_id))
         captured = events.OrderPaymentCaptured(
             order_id=order.id, payment_id=placed.payment_id, amount=placed.totals.total, currency=placed.currency
         )
@@ -124,18 +129,20 @@ class Checkout:
     def _reverse_payment(self, stored: Stored) -> Sequence[Event]:
         order, placed = stored.order, stored.order.placed
         payment = self.payments.reverse(
-            payment_id=placed.payment_id,
-            order_id=order.id,
-            amount=placed.totals.total,
-            currency=placed.currency,
-            provider=placed.payment_provider,
-            reason="order_failed" if order.failure else "order_cancelled",
+            Reverse(
+                payment_id=placed.payment_id,
+                order_id=order.id,
+                amount=placed.totals.total,
+                currency=placed.currency,
+                provider=placed.payment_provider,
+                reason="order_failed" if order.failure else "order_cancelled",
+            )
         )
         reversal = events.OrderPaymentReversed(
             order_id=order.id,
             payment_id=placed.payment_id,
-            status=payment["status"],
-            refunded=payment["refunded"],
+            status=payment.status,
+            refunded=payment.refunded,
             currency=placed.currency,
         )
         return [reversal]
@@ -177,9 +184,9 @@ def refunded(event: PaymentRefunded) -> events.OrderPaymentRefunded:
     )
 
 
-def _heard(order: Order, payment: dict[str, Any]) -> Event:
-    """What the provider's answer means for the order."""
-    payment_id, status = order.placed.payment_id, payment["status"]
+def _outcome_of(order: Order, payment: Authorisation) -> Event:
+    """The order's event for an authorisation: authorised, action required, or rejected by a decline."""
+    payment_id, status = order.placed.payment_id, payment.status
     if status in ("authorized", "captured"):
         return events.OrderPaymentAuthorized(
             order_id=order.id,
@@ -190,7 +197,7 @@ def _heard(order: Order, payment: dict[str, Any]) -> Event:
         )
     if status == "requires_action":
         return events.OrderPaymentActionRequired(order_id=order.id, payment_id=payment_id)
-    decline_code = payment.get("decline_code") or "card_declined"
+    decline_code = payment.decline_code or "card_declined"
     return events.OrderRejected(
         order_id=order.id,
         code="PAYMENT_DECLINED",

@@ -1,14 +1,15 @@
 """An order on its way: packed, shipped with a tracking number, delivered, sent back."""
 
-from typing import Any
-
 from schemas.api.orders import SetStatus
+from schemas.api.shipping import CreateShipment, ShipmentLine
+from schemas.base import Address
 from schemas.events import orders as events
 from schemas.events.base import Event
+from schemas.rpc.shipping import ShippingRpc
 from services.orders.domain.order import Order
 
 
-def step_taken(order: Order, command: SetStatus, shipping: Any) -> Event:
+def step_taken(order: Order, command: SetStatus, shipping: ShippingRpc) -> Event:
     """The event of a step that `lifecycle.check_step` allows. Shipping makes the shipment first: once, by its order."""
     if command.status == "processing":
         return events.OrderProcessing(order_id=order.id, note=command.note)
@@ -19,17 +20,19 @@ def step_taken(order: Order, command: SetStatus, shipping: Any) -> Event:
     if command.status == "delivered":
         return events.OrderDelivered(**whose, items=placed.items)
     shipment = shipping.create_shipment(
-        order_id=order.id,
-        method=placed.shipping_method,
-        address=placed.shipping_address,
-        items=[{"sku": line.sku, "quantity": line.quantity} for line in placed.items],
-        user_id=placed.user_id,
-        carrier=command.carrier,
-        tracking_number=command.tracking_number,
+        CreateShipment(
+            order_id=order.id,
+            method=placed.shipping_method,
+            address=Address.model_validate(placed.shipping_address, strict=False),
+            items=[ShipmentLine(sku=line.sku, quantity=line.quantity) for line in placed.items],
+            user_id=placed.user_id,
+            carrier=command.carrier,
+            tracking_number=command.tracking_number,
+        )
     )
     return events.OrderShipped(
         **whose,
-        shipment_id=shipment["id"],
-        carrier=shipment["carrier"],
-        tracking_number=shipment["tracking_number"],
+        shipment_id=shipment.id,
+        carrier=shipment.carrier,
+        tracking_number=shipment.tracking_number,
     )

@@ -3,12 +3,16 @@
 import hashlib
 import hmac
 from datetime import datetime
-from typing import Any
 
 import structlog
 
+from schemas.api.cart import CheckoutView
+from schemas.api.inventory import StockLine
 from schemas.api.orders import PlaceOrder
+from schemas.api.shipping import Destination, PriceOf
 from schemas.events.orders import OrderPlaced
+from schemas.rpc.cart import CartRpc
+from schemas.rpc.shipping import ShippingRpc
 from services.chassis.common import clock, ids
 from services.chassis.common.context import within
 from services.chassis.common.errors import DomainError, Forbidden, NotFound, PriceChanged, ValidationFailed
@@ -27,7 +31,7 @@ log = structlog.get_logger()
 
 
 def place(
-    command: PlaceOrder, store: OrderStore, carts: Any, shipping: Any, settings: OrderSettings
+    command: PlaceOrder, store: OrderStore, carts: CartRpc, shipping: ShippingRpc, settings: OrderSettings
 ) -> tuple[Stored, bool]:
     """The placed order, and whether it was placed here or by a twin of the command, which carries it on.
 
@@ -36,46 +40,46 @@ def place(
     check_switches(command)
     check_provider(command, settings.payment_providers)
     address = command.shipping_address
+    check_guest(command)
     cart = carts.checkout_view(
-        cart_id=command.cart_id, user_id=command.caller.user_id, country=address.country, region=address.region
+        cart_id=command.cart_id, caller=command.caller, country=address.country, region=address.region
     )
-    email_of(command)
     check_cart(cart)
     check_quantities(cart, config.setting("orders.maximum_units_of_a_line"))
     rate = shipping.price_of(
-        method=command.shipping_method,
-        address={"country": address.country, "region": address.region, "postal_code": address.postal_code},
-        subtotal=cart["subtotal"],
-        weight_g=cart["weight_g"],
-        currency=cart["currency"],
+        PriceOf(
+            method=command.shipping_method,
+            address=Destination(country=address.country, region=address.region, postal_code=address.postal_code),
+            subtotal=cart.subtotal,
+            weight_g=cart.weight_g,
+            currency=cart.currency,
+        )
     )
     now = clock.now()
-    placed = order_of(command, cart, rate["price"]["amount"], store.next_number(), now, settings.number_prefix)
+    placed = order_of(command, cart, rate.price.amount, store.next_number(), now, settings.number_prefix)
     stored = store.place(placed, command.payment_method.token, command.idempotency, now)
     return stored, stored.order.id == placed.order_id
 
 
-def empty_cart(order: Order, carts: Any) -> None:
+def empty_cart(order: Order, carts: CartRpc) -> None:
     """Whoever looks into the cart after the answer finds what was bought gone. Where this fails, the event does it."""
-    lines = [{"sku": line.sku, "quantity": line.quantity} for line in order.placed.items]
+    lines = [StockLine(sku=line.sku, quantity=line.quantity) for line in order.placed.items]
     try:
         with within(CART_SECONDS):
-            carts.take_ordered(cart_id=order.placed.cart_id, order_id=order.id, lines=lines)
+            carts.remove_ordered(cart_id=order.placed.cart_id, order_id=order.id, lines=lines)
     except DomainError as away:
         log.warning("cart_not_emptied_yet", order_id=order.id, error=str(away))
 
 
 def order_of(
-    command: PlaceOrder, cart: dict[str, Any], shipping: int, number: int, now: datetime, prefix: str
+    command: PlaceOrder, cart: CheckoutView, shipping: int, number: int, now: datetime, prefix: str
 ) -> OrderPlaced:
     """The event that places the order. Raises `ValidationFailed`, `NotFound` or `PriceChanged`."""
-    lines = price_lines(cart["lines"])
+    lines = price_lines(cart.lines)
     totals = add_up(lines, shipping)
     expected = command.expected_total
-    if expected is not None and (expected.amount, expected.currency) != (totals.total, cart["currency"]):
-        raise PriceChanged(
-            details=[{"expected": expected.model_dump(), "actual": money(totals.total, cart["currency"])}]
-        )
+    if expected is not None and (expected.amount, expected.currency) != (totals.total, cart.currency):
+        raise PriceChanged(details=[{"expected": expected.model_dump(), "actual": money(totals.total, cart.currency)}])
     shipping_address = command.shipping_address.model_dump(mode="json")
     billing = command.billing_address
     return OrderPlaced(
@@ -83,7 +87,7 @@ def order_of(
         number=f"{prefix}-{now:%Y}-{number:06d}",
         user_id=command.caller.user_id,
         email=email_of(command),
-        currency=cart["currency"],
+        currency=cart.currency,
         items=lines,
         totals=totals,
         shipping_address=shipping_address,
@@ -91,30 +95,30 @@ def order_of(
         shipping_method=command.shipping_method,
         payment_id=ids.new_id(),
         payment_provider=command.payment_method.provider,
-        cart_id=cart["cart_id"],
-        cart_version=cart["version"],
+        cart_id=cart.cart_id,
+        cart_version=cart.version,
         note=command.note,
     )
 
 
-def check_cart(cart: dict[str, Any]) -> None:
+def check_cart(cart: CheckoutView) -> None:
     """Raises `ValidationFailed` for an empty cart, `NotFound` for one with something that is no longer sold."""
-    if gone := cart.get("unavailable"):
+    if gone := cart.unavailable:
         raise NotFound(
             "Something in the cart is no longer sold",
             [{"field": "cart", "sku": sku, "message": "gone"} for sku in gone],
         )
-    if not cart["lines"]:
+    if not cart.lines:
         raise ValidationFailed.of("cart", "is empty")
 
 
-def check_quantities(cart: dict[str, Any], most: int) -> None:
+def check_quantities(cart: CheckoutView, most: int) -> None:
     """Raises `ValidationFailed` naming the SKU of which there are more than one order may have."""
-    for line in cart["lines"]:
-        if line["quantity"] > most:
+    for line in cart.lines:
+        if line.quantity > most:
             raise ValidationFailed(
                 f"An order may have at most {most} of one article",
-                [{"field": "quantity", "message": f"must be at most {most}", "sku": line["sku"]}],
+                [{"field": "quantity", "message": f"must be at most {most}", "sku": line.sku}],
             )
 
 
@@ -136,12 +140,17 @@ def check_provider(command: PlaceOrder, providers: str) -> None:
         raise ValidationFailed.of("payment_method.provider", f"{wanted} is not a way to pay in this shop")
 
 
-def email_of(command: PlaceOrder) -> str:
-    """Where the order's mails go: what was said, or the customer's own address. Raises `ValidationFailed`."""
-    email = command.email or command.caller.email
-    if email is None:
+def check_guest(command: PlaceOrder) -> None:
+    """Raises `ValidationFailed` for a guest who names no cart or no mail address."""
+    if command.caller.user_id is None and command.cart_id is None:
+        raise ValidationFailed.of("X-Cart-Id", "is needed to order as a guest")
+    if command.email is None and command.caller.email is None:
         raise ValidationFailed.of("email", "is needed to order as a guest")
-    return str(email)
+
+
+def email_of(command: PlaceOrder) -> str:
+    """The address of the order's mails: the request's, else the customer's own."""
+    return str(command.email or command.caller.email)
 
 
 def access_key(secret: str, order_id: str) -> str:

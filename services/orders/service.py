@@ -1,17 +1,21 @@
 """Orders: placed once, carried through by a saga, cancelled, fulfilled, listed."""
 
 import time
-from typing import Annotated, Any
+from typing import Any
 
 import structlog
-from pydantic import Field
 
-from schemas.api.orders import CancelOrder, OrderQuery, PlaceOrder, SetStatus
-from schemas.api.shipping import ShipmentLine
-from schemas.base import Caller
+from schemas.api.orders import CancelOrder, CreateOrderShipment, OrderQuery, PlaceOrder, SetStatus
+from schemas.api.shipping import CreateShipment, Shipment
+from schemas.base import Address, Caller, RebuildProgress
 from schemas.events import orders as events
 from schemas.events.base import Event
 from schemas.events.payments import PaymentAuthorized, PaymentDeclined, PaymentRefunded
+from schemas.rpc.cart import CartRpc
+from schemas.rpc.inventory import InventoryRpc
+from schemas.rpc.orders import OrdersRpc
+from schemas.rpc.payments import PaymentsRpc
+from schemas.rpc.shipping import ShippingRpc
 from services.chassis.common import clock
 from services.chassis.common.context import remaining, within
 from services.chassis.common.driver_errors import as_domain_error
@@ -21,13 +25,12 @@ from services.chassis.common.errors import (
     NotFound,
     PaymentActionRequired,
     ServiceUnavailable,
-    Unauthenticated,
 )
 from services.chassis.common.ids import is_id
 from services.chassis.dynamic_config import config
 from services.chassis.messaging.batches import on_batch
 from services.chassis.messaging.events import on_event
-from services.chassis.messaging.rpc import Remote, rpc
+from services.chassis.messaging.rpc import Json, Remote, implements
 from services.chassis.runtime.service import Configured, Service
 from services.chassis.runtime.timers import every
 from services.chassis.stores.mongo import Mongo
@@ -44,7 +47,6 @@ from services.orders.store import OrderStore, Stored, VersionConflict
 
 log = structlog.get_logger()
 
-ShipmentLines = Annotated[list[ShipmentLine], Field(max_length=200)]
 REBUILD_PORTION = 200
 SHOWN_IN_LISTS = (
     events.OrderPaymentActionRequired,
@@ -65,21 +67,14 @@ class OrdersService(Service):
 
     store = Postgres(OrderStore)
     lists = Mongo(OrderReadModel)
-    cart = Remote("cart")
-    shipping = Remote("shipping")
-    inventory = Remote("inventory", deadline=4.0)
-    payments = Remote("payments", deadline=8.0)
+    cart = Remote(CartRpc)
+    shipping = Remote(ShippingRpc)
+    inventory = Remote(InventoryRpc, deadline=4.0)
+    payments = Remote(PaymentsRpc, deadline=8.0)
     settings = Configured(OrderSettings)
 
-    @rpc
-    def place_order(self, command: PlaceOrder) -> dict[str, Any]:
-        """Buy the caller's cart.
-
-        Idempotent under `command.idempotency`: the same command finds the same order, however far it has come.
-        Replies the order: confirmed, or still `pending`/`awaiting_payment` when the outcome is not known within 5 s.
-        Raises `PaymentDeclined`, `PaymentActionRequired` or `OutOfStock` (with `order_id`) for an order that came to
-        nothing; `PriceChanged`, `ValidationFailed` or `NotFound` before there is one.
-        """
+    @implements(OrdersRpc.place_order)
+    def place_order(self, command: PlaceOrder) -> Json:
         seconds = self._time_to_answer()
         until = time.monotonic() + seconds
         known = self.store.placed_with(command.idempotency)
@@ -93,30 +88,21 @@ class OrdersService(Service):
             order = self._wait_for(known, until)
         return self._outcome(order, command.caller)
 
-    @rpc
-    def get_order(self, order_id: str, caller: Caller) -> dict[str, Any]:
-        """The caller's own order as it is now. Raises `NotFound` for one that isn't there or isn't theirs."""
+    @implements(OrdersRpc.get_order)
+    def get_order(self, order_id: str, caller: Caller) -> Json:
         return as_reply(self._own(order_id, caller).order)
 
-    @rpc
-    def list_orders(self, query: OrderQuery, caller: Caller) -> dict[str, Any]:
-        """A page of the caller's orders, an administrator's of all: at most a second behind."""
-        if caller.user_id is None:
-            raise Unauthenticated()
+    @implements(OrdersRpc.list_orders)
+    def list_orders(self, query: OrderQuery, caller: Caller) -> Json:
         return self.lists.list(query, caller)
 
-    @rpc
+    @implements(OrdersRpc.history)
     def history(self, order_id: str, caller: Caller) -> list[dict[str, Any]]:
-        """The order's events, oldest first."""
         self._own(order_id, caller)
         return [as_history(wrapped) for wrapped in self.store.history(order_id)]
 
-    @rpc
-    def cancel(self, command: CancelOrder) -> dict[str, Any]:
-        """Undo an order that has not left the house: the money goes back, then the goods.
-
-        Idempotent: an order that is cancelled already is replied as it is. Raises `InvalidState`, `NotFound`.
-        """
+    @implements(OrdersRpc.cancel)
+    def cancel(self, command: CancelOrder) -> Json:
         seconds = self._time_to_answer()
         until = time.monotonic() + seconds
         stored = self._own(command.order_id, command.caller)
@@ -130,12 +116,8 @@ class OrdersService(Service):
         with within(seconds):
             return as_reply(self._checkout().drive(stored, until))
 
-    @rpc
-    def set_status(self, command: SetStatus) -> dict[str, Any]:
-        """Take an order one step further in its fulfilment; shipping it makes a shipment with a tracking number.
-
-        Raises `InvalidState` for a step that the order can't take, `Forbidden`, `NotFound`.
-        """
+    @implements(OrdersRpc.set_status)
+    def set_status(self, command: SetStatus) -> Json:
         stored = self._read(command.order_id)
         lifecycle.check_fulfils(stored.order, command.caller)
         while stored.order.status != command.status:
@@ -143,27 +125,29 @@ class OrdersService(Service):
             stored = self._record(stored, step_taken(stored.order, command, self.shipping))
         return as_reply(stored.order)
 
-    @rpc
-    def parcel(self, order_id: str, caller: Caller, items: ShipmentLines) -> dict[str, Any]:
-        """What the caller sends of an order (`items`, or all that is theirs to send), where to, and for whom.
+    @implements(OrdersRpc.create_shipment)
+    def create_shipment(self, command: CreateOrderShipment) -> Shipment:
+        order = self._read(command.order_id).order
+        placed, caller = order.placed, command.caller
+        return self.shipping.create_shipment(
+            CreateShipment(
+                order_id=order.id,
+                method=command.method or placed.shipping_method,
+                carrier=command.carrier,
+                tracking_number=command.tracking_number,
+                items=parcels.contents(order, command.items, caller),
+                address=Address.model_validate(placed.shipping_address, strict=False),
+                user_id=placed.user_id,
+                vendor_id=None if caller.is_admin else caller.user_id,
+                idempotency=command.idempotency,
+            )
+        )
 
-        Raises `NotFound`, `Forbidden`, `InvalidState`, `ValidationFailed`: see `domain.parcels`.
-        """
-        order = self._read(order_id).order
-        placed = order.placed
-        return {
-            "items": [line.model_dump() for line in parcels.contents(order, items, caller)],
-            "address": placed.shipping_address,
-            "method": placed.shipping_method,
-            "user_id": placed.user_id,
-        }
-
-    @rpc
-    def rebuild_read_model(self, cursor: str | None = None) -> dict[str, Any]:
-        """Make the next portion of the lists anew from the events; go on with the reply's `next` until it is null."""
+    @implements(OrdersRpc.rebuild_read_model)
+    def rebuild_read_model(self, cursor: str | None = None) -> RebuildProgress:
         order_ids = self.store.ids_after(cursor, REBUILD_PORTION)
         self.lists.put(self.store.fold_many(order_ids), again=True)
-        return {"done": len(order_ids), "next": order_ids[-1] if len(order_ids) == REBUILD_PORTION else None}
+        return RebuildProgress(done=len(order_ids), next=order_ids[-1] if len(order_ids) == REBUILD_PORTION else None)
 
     @every(seconds=1)
     def resume_sagas(self) -> None:
@@ -229,7 +213,7 @@ class OrdersService(Service):
             raise DOMAIN_ERRORS.get(failure.code, InvalidState)(failure.reason, details)
         if order.status == "awaiting_payment" and order.payment_status == "requires_action":
             payment = self.payments.status_of(payment_id=order.placed.payment_id)
-            details = [{"client_secret": payment.get("client_secret"), "order_id": order.id}]
+            details = [{"client_secret": payment.client_secret, "order_id": order.id}]
             raise PaymentActionRequired(details=details)
         reply = as_reply(order)
         if order.placed.user_id is None:

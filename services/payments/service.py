@@ -3,24 +3,34 @@
 import base64
 import binascii
 from datetime import timedelta
-from typing import Annotated, Any, Final
+from typing import Any, Final
 
 import structlog
-from pydantic import Field
 
-from schemas.api.payments import Authorisation, Authorise, Capture, Provider, RefundPayment, Webhook, WebhookReply
-from schemas.base import Caller, Currency, Id, ShortText
+from schemas.api.payments import (
+    Authorisation,
+    Authorise,
+    Capture,
+    CapturePayment,
+    PaymentState,
+    RefundPayment,
+    Reverse,
+    Webhook,
+    WebhookReply,
+)
+from schemas.base import Caller
+from schemas.rpc.payments import PaymentsRpc
 from services.chassis.common import clock
 from services.chassis.common.errors import DomainError, NotFound, ValidationFailed
 from services.chassis.common.ids import is_id
-from services.chassis.messaging.rpc import rpc
+from services.chassis.messaging.rpc import Json, implements
 from services.chassis.runtime.service import Service
 from services.chassis.runtime.timers import every
 from services.chassis.stores.postgres import Postgres
 from services.payments.domain import PROCESSING, Payment, check_owner, refund_id_of
+from services.payments.processor import PaymentProcessor
 from services.payments.providers.installed import Providers
 from services.payments.store import PaymentStore
-from services.payments.till import Till
 
 LEFT_BEHIND: Final = timedelta(minutes=1)
 """A refund that is pending for so long has nobody any more who carries it out."""
@@ -35,44 +45,35 @@ class PaymentsService(Service):
     providers = Providers()
 
     @property
-    def till(self) -> Till:
-        return Till(self.store, self.providers.providers, self.providers.callers)
+    def processor(self) -> PaymentProcessor:
+        return PaymentProcessor(self.store, self.providers.providers, self.providers.callers)
 
-    @rpc
+    @implements(PaymentsRpc.authorise)
     def authorise(self, command: Authorise) -> Authorisation:
-        """Promise the money of an order. A decline is an answer, not an error.
+        return _authorisation(self.processor.authorise(command))
 
-        Idempotent under `payment_id`. Raises `ServiceUnavailable` when the provider's answer isn't known (ask again),
-        `ValidationFailed` for a provider that this shop doesn't have.
-        """
-        return _authorisation(self.till.authorise(command))
-
-    @rpc
+    @implements(PaymentsRpc.status_of)
     def status_of(self, payment_id: str) -> Authorisation:
-        """How a payment stands. Raises `NotFound`."""
         _check_id(payment_id)
         return _authorisation(self.store.read(payment_id))
 
-    @rpc
-    def capture(self, command: Capture) -> dict[str, Any]:
-        """Take what was promised, or a part. A payment that is captured already is replied as it is.
+    @implements(PaymentsRpc.capture)
+    def capture(self, command: Capture) -> PaymentState:
+        _check_id(command.payment_id)
+        return _state(self.processor.capture(command.payment_id, None, None))
 
-        A caller is shown the whole payment; an order that has none hears `{id, status}`, and nothing is read for it.
-        Raises `InvalidState` for one that promises nothing, `ValidationFailed` on `amount`, `NotFound`.
-        """
+    @implements(PaymentsRpc.capture_payment)
+    def capture_payment(self, command: CapturePayment) -> Json:
         _check_id(command.payment_id)
         amount, currency = (command.amount.amount, command.amount.currency) if command.amount else (None, None)
-        payment = self.till.capture(command.payment_id, amount, currency)
-        if command.caller is None:
-            return {"id": payment.id, "status": payment.status}
-        return self.store.resource(payment.id)
+        self.processor.capture(command.payment_id, amount, currency)
+        return self.store.resource(command.payment_id)
 
-    @rpc
-    def refund(self, command: RefundPayment) -> dict[str, Any]:
-        """Give back all that is left, or a part: once per `refund_id` or idempotency key. Raises as `capture`."""
+    @implements(PaymentsRpc.refund)
+    def refund(self, command: RefundPayment) -> Json:
         _check_id(command.payment_id)
         amount = command.amount
-        self.till.refund(
+        self.processor.refund(
             command.payment_id,
             amount.amount if amount else None,
             amount.currency if amount else None,
@@ -81,37 +82,21 @@ class PaymentsService(Service):
         )
         return self.store.resource(command.payment_id)
 
-    @rpc
-    def reverse(
-        self,
-        payment_id: Id,
-        order_id: Id,
-        amount: Annotated[int, Field(ge=0)],
-        currency: Currency,
-        provider: Provider,
-        reason: ShortText,
-    ) -> dict[str, Any]:
-        """Undo a payment, whatever it has come to, or keep it from ever happening. Idempotent.
+    @implements(PaymentsRpc.reverse)
+    def reverse(self, command: Reverse) -> PaymentState:
+        planned = Payment(
+            command.payment_id, command.order_id, None, command.provider, "voided", command.amount, command.currency
+        )
+        return _state(self.processor.reverse(planned, command.reason))
 
-        Replies `{status, refunded}`: `voided`, `refunded`, or `declined` where there is nothing to undo.
-        """
-        planned = Payment(payment_id, order_id, None, provider, "voided", amount, currency)
-        payment = self.till.reverse(planned, reason)
-        return {"status": payment.status, "refunded": payment.refunded}
-
-    @rpc
-    def get(self, payment_id: str, caller: Caller) -> dict[str, Any]:
-        """A payment with its refunds; the caller's own, or any for an administrator. Raises `NotFound`."""
+    @implements(PaymentsRpc.get)
+    def get(self, payment_id: str, caller: Caller) -> Json:
         _check_id(payment_id)
         check_owner(self.store.read(payment_id), caller.user_id, caller.is_admin)
         return self.store.resource(payment_id)
 
-    @rpc
+    @implements(PaymentsRpc.webhook)
     def webhook(self, command: Webhook) -> WebhookReply:
-        """Hear a provider's message; one that came before changes nothing.
-
-        Raises `NotFound` for an unknown provider or charge, `Unauthenticated` for a signature that isn't theirs.
-        """
         provider = self.providers.providers.get(command.provider)
         if provider is None:
             raise NotFound("There is no such provider")
@@ -125,7 +110,7 @@ class PaymentsService(Service):
         payment_id = self.store.by_reference(command.provider, notice.reference)
         if payment_id is None:
             raise NotFound("There is no such charge")
-        new = self.till.settle_by_notice(
+        new = self.processor.settle_by_notice(
             command.provider, notice.message_id, payment_id, notice.status, notice.decline_code
         )
         return WebhookReply(duplicate=not new)
@@ -135,7 +120,7 @@ class PaymentsService(Service):
         """Give back what was promised to be given back, though the process that was about to do it died."""
         for payment_id in self.store.left_pending(clock.now() - LEFT_BEHIND):
             try:
-                self.till.finish_refunds(payment_id)
+                self.processor.finish_refunds(payment_id)
             except DomainError as error:
                 log.warning("refund_put_off", payment_id=payment_id, why=str(error))
 
@@ -145,6 +130,11 @@ def _authorisation(payment: Payment) -> Authorisation:
     return Authorisation(
         id=payment.id, status=status, decline_code=payment.decline_code, client_secret=payment.client_secret
     )
+
+
+def _state(payment: Payment) -> PaymentState:
+    status: Any = payment.status
+    return PaymentState(id=payment.id, status=status, refunded=payment.refunded)
 
 
 def _check_id(payment_id: str) -> None:

@@ -1,22 +1,23 @@
 """The catalogue: what is on offer, what it costs, and whose it is."""
 
 from collections import Counter
-from typing import Annotated, Any
+from typing import Any
 
-from pydantic import Field, ValidationError
+from pydantic import ValidationError
 
 from schemas.api.categories import CategoryWrite
 from schemas.api.product_import import ImportRow
 from schemas.api.products import ProductPatch, ProductQuery, ProductWrite
 from schemas.api.taxes import TaxRateId, TaxRateWrite
-from schemas.base import Caller, Country, Id, Idempotency, Sku, Slug
+from schemas.base import ANONYMOUS, Caller, Country, Id, Idempotency, IdOrSlug, Slug
 from schemas.events.inventory import StockChanged
 from schemas.events.reviews import RatingChanged
+from schemas.rpc.products import AddressRegion, Ids, ImportRows, ProductsRpc, RelatedLimit, Skus, SnapshotLimit, Version
 from services.chassis.common import clock
 from services.chassis.common.errors import Forbidden, NotFound
 from services.chassis.messaging.batches import on_batch
 from services.chassis.messaging.events import on_event
-from services.chassis.messaging.rpc import rpc
+from services.chassis.messaging.rpc import implements
 from services.chassis.messaging.signatures import refused
 from services.chassis.runtime.service import Service
 from services.chassis.runtime.settings import load
@@ -29,12 +30,6 @@ from services.products.store import ProductStore
 from services.products.store.importing import Outcome, Row, refusal
 
 SETTINGS = load(ProductSettings)
-
-IdOrSlug = Annotated[str, Field(min_length=1, max_length=120, pattern=r"^[A-Za-z0-9\-]+$")]
-Ids = Annotated[list[Id], Field(max_length=100)]
-Skus = Annotated[list[Sku], Field(max_length=500)]
-AddressRegion = Annotated[str, Field(max_length=100)]
-Version = Annotated[int, Field(ge=1)]
 
 
 class TimedProductStore(ProductStore):
@@ -52,88 +47,70 @@ class ProductsService(Service):
 
     # ---- reading -------------------------------------------------------------------------------------------------
 
-    @rpc
+    @implements(ProductsRpc.list_products)
     def list_products(self, query: ProductQuery) -> Document:
-        """A page of active products: `{items, page, limit, total, next_cursor}`. The total may be a second old."""
         if query.status not in (None, "active"):
             raise Forbidden("Only active products are public")
         return self.catalogue.reading.find(query, ["active"])
 
-    @rpc
+    @implements(ProductsRpc.list_managed_products)
     def list_managed_products(self, query: ProductQuery, caller: Caller) -> Document:
-        """The same over every status: all products for an administrator, the own ones for a vendor."""
         return self.catalogue.reading.find(
             query, [query.status] if query.status else STATUSES, vendor_for(caller, None)
         )
 
-    @rpc
-    def get_product(self, id_or_slug: IdOrSlug, caller: Caller | None = None) -> Document:
-        """A product, whole. Drafts and archived ones are seen by administrators and by their vendor alone."""
-        found = self.catalogue.reading.get(id_or_slug)
-        if found["detail"]["status"] != "active":
-            if caller is None or not (caller.is_admin or caller.is_vendor):
+    @implements(ProductsRpc.get_product)
+    def get_product(self, id_or_slug: IdOrSlug, caller: Caller = ANONYMOUS) -> Document:
+        product = self.catalogue.reading.get(id_or_slug)
+        if product["detail"]["status"] != "active":
+            if not (caller.is_admin or caller.is_vendor):
                 raise NotFound("There is no such product")
-            check_own(caller, found["detail"]["vendor_id"])
-        return to_detail(found)
+            check_own(caller, product["detail"]["vendor_id"])
+        return to_detail(product)
 
-    @rpc
+    @implements(ProductsRpc.get_many)
     def get_many(self, ids: Ids) -> list[Document]:
-        """List items of active products, in the order of `ids`; others are missing."""
         return self.catalogue.reading.get_many(ids)
 
-    @rpc
+    @implements(ProductsRpc.search_titles)
     def search_titles(self, query: ProductQuery) -> Document:
-        """As `list_products`, each item with its `sku`: what is searched while the search engine is away."""
         return self.catalogue.reading.find(query, ["active"], with_sku=True)
 
-    @rpc
+    @implements(ProductsRpc.get_snapshots)
     def get_snapshots(self, ids: Ids) -> list[Document]:
-        """Products of every status, whole, with the versions of their parts: for copies that are kept elsewhere.
-
-        Beside the detail: `stock` (sku, available, sequence of inventory's news; -1: none yet) and `rating_sequence`.
-        """
         return self.catalogue.reading.snapshots(ids)
 
-    @rpc
-    def page_of_snapshots(self, after: Id | None = None, limit: Annotated[int, Field(ge=1, le=500)] = 100) -> Document:
-        """`{items, next}`: snapshots of all products in the order of their ids; `next` is the next `after`."""
-        return self.catalogue.reading.page_of_snapshots(after, limit)
+    @implements(ProductsRpc.list_snapshots)
+    def list_snapshots(self, after: Id | None = None, limit: SnapshotLimit = 100) -> Document:
+        return self.catalogue.reading.list_snapshots(after, limit)
 
-    @rpc
+    @implements(ProductsRpc.count_products)
     def count_products(self) -> int:
-        """Of every status; an estimate."""
         return self.catalogue.reading.count()
 
-    @rpc
-    def related_products(self, id_or_slug: IdOrSlug, limit: Annotated[int, Field(ge=1, le=50)] = 8) -> list[Document]:
-        """The best rated others of the same category."""
+    @implements(ProductsRpc.related_products)
+    def related_products(self, id_or_slug: IdOrSlug, limit: RelatedLimit = 8) -> list[Document]:
         return self.catalogue.reading.related(id_or_slug, limit)
 
-    @rpc
+    @implements(ProductsRpc.price_skus)
     def price_skus(
         self, skus: Skus, country: Country | None = None, region: AddressRegion | None = None
     ) -> dict[str, Document]:
-        """Price, weight, availability and tax rate by SKU, in one query; unknown SKUs are missing.
-
-        Prices are without tax, in minor units; `tax_rate_bp` is 0 without a country.
-        """
         return self.catalogue.reading.price(skus, country, region)
 
-    @rpc
+    @implements(ProductsRpc.vendor_skus)
     def vendor_skus(self, vendor_id: Id) -> list[str]:
-        """The SKUs of a vendor's products in every status, at most 10,000 of them."""
         return self.catalogue.reading.skus_of(vendor_id)
 
     # ---- writing -------------------------------------------------------------------------------------------------
 
-    @rpc
+    @implements(ProductsRpc.create_product)
     def create_product(self, product: ProductWrite, caller: Caller, idempotency: Idempotency | None = None) -> Document:
-        """Raises `Conflict` naming the SKU or slug that exists, `ValidationFailed`, `Forbidden`."""
         created = self.catalogue.writing.create(product, caller, clock.now(), idempotency)
         self.catalogue.reading.forget_totals()
         return created
 
-    @rpc
+    @implements(ProductsRpc.update_product)
     def update_product(
         self,
         id_or_slug: IdOrSlug,
@@ -142,10 +119,9 @@ class ProductsService(Service):
         expected_version: Version | None = None,
         idempotency: Idempotency | None = None,
     ) -> Document:
-        """Replace a product. Raises `PreconditionFailed` when `expected_version` isn't the present one."""
         return self._change(id_or_slug, lambda _: product, caller, expected_version, idempotency)
 
-    @rpc
+    @implements(ProductsRpc.patch_product)
     def patch_product(
         self,
         id_or_slug: IdOrSlug,
@@ -154,7 +130,6 @@ class ProductsService(Service):
         expected_version: Version | None = None,
         idempotency: Idempotency | None = None,
     ) -> Document:
-        """Change the fields that the patch names (leave out what it doesn't: null is a value)."""
 
         def apply(before: Document) -> ProductWrite:
             try:
@@ -164,7 +139,7 @@ class ProductsService(Service):
 
         return self._change(id_or_slug, apply, caller, expected_version, idempotency)
 
-    @rpc
+    @implements(ProductsRpc.delete_product)
     def delete_product(
         self,
         id_or_slug: IdOrSlug,
@@ -172,18 +147,11 @@ class ProductsService(Service):
         expected_version: Version | None = None,
         idempotency: Idempotency | None = None,
     ) -> None:
-        """Take a product out of the catalogue. Its SKUs can be used again; orders keep what they bought."""
         self.catalogue.writing.delete(id_or_slug, caller, expected_version, idempotency)
         self.catalogue.reading.forget_totals()
 
-    @rpc
-    def import_products(
-        self, products: Annotated[list[dict[str, Any]], Field(min_length=1, max_length=100)], caller: Caller
-    ) -> Document:
-        """Create or update up to 100 rows (`ImportRow`), each judged by itself; the same rows again change nothing.
-
-        Replies `ImportReport`; its `stock` is the argument `levels` of `inventory.set_initial`.
-        """
+    @implements(ProductsRpc.import_products)
+    def import_products(self, products: ImportRows, caller: Caller) -> Document:
         rows, outcomes = [], []
         for index, values in enumerate(products):
             try:
@@ -224,53 +192,37 @@ class ProductsService(Service):
 
     # ---- categories and tax --------------------------------------------------------------------------------------
 
-    @rpc
+    @implements(ProductsRpc.category_tree)
     def category_tree(self) -> list[Document]:
-        """The roots, each with everything below it in `children`."""
         return self.catalogue.categories.tree()
 
-    @rpc
+    @implements(ProductsRpc.get_category)
     def get_category(self, slug: Slug) -> Document:
         return self.catalogue.categories.get(slug)
 
-    @rpc
+    @implements(ProductsRpc.create_category)
     def create_category(self, category: CategoryWrite, caller: Caller) -> Document:
-        """Raises `Conflict` for a slug that exists."""
-        _check_admin(caller)
         return self.catalogue.categories.create(category)
 
-    @rpc
+    @implements(ProductsRpc.update_category)
     def update_category(self, slug: Slug, category: CategoryWrite, caller: Caller) -> Document:
-        """Rename or move; the subtree and its products go along. Raises `ValidationFailed` for a move under itself."""
-        _check_admin(caller)
         return self.catalogue.categories.replace(slug, category)
 
-    @rpc
+    @implements(ProductsRpc.delete_category)
     def delete_category(self, slug: Slug, caller: Caller) -> None:
-        """Raises `Conflict` while there is anything in it."""
-        _check_admin(caller)
         self.catalogue.categories.delete(slug)
 
-    @rpc
-    def tax_rates(self, country: Country | None = None) -> list[Document]:
-        """Every rate in force, in basis points."""
+    @implements(ProductsRpc.tax_rates)
+    def tax_rates(self, caller: Caller, country: Country | None = None) -> list[Document]:
         return self.catalogue.tax.all(country)
 
-    @rpc
+    @implements(ProductsRpc.put_tax_rate)
     def put_tax_rate(self, rate: TaxRateWrite, caller: Caller) -> Document:
-        """Set the rate of a class of goods in a country or region."""
-        _check_admin(caller)
         return self.catalogue.tax.put(rate.model_dump())
 
-    @rpc
+    @implements(ProductsRpc.delete_tax_rate)
     def delete_tax_rate(self, rate_id: TaxRateId, caller: Caller) -> None:
-        _check_admin(caller)
         self.catalogue.tax.delete(rate_id)
-
-
-def _check_admin(caller: Caller) -> None:
-    if not caller.is_admin:
-        raise Forbidden()
 
 
 def _report(outcomes: list[Outcome], rows: list[Row]) -> Document:

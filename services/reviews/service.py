@@ -21,6 +21,7 @@ from schemas.base import Caller, Id, Idempotency
 from schemas.events.files import FileDeleted, FileStored
 from schemas.events.orders import OrderCancelled, OrderConfirmed, OrderDelivered
 from schemas.events.products import ProductArchived, ProductCreated, ProductEvent, ProductUpdated
+from schemas.rpc.products import ProductsRpc
 from services.chassis.common import clock
 from services.chassis.common.clock import rfc3339
 from services.chassis.common.errors import Forbidden, NotFound, ValidationFailed
@@ -45,7 +46,7 @@ class ReviewsService(Service):
     name = "reviews"
 
     store = Mongo(ReviewStore)
-    products = Remote("products", deadline=2.0)
+    products = Remote(ProductsRpc, deadline=2.0)
 
     # ---- reading -------------------------------------------------------------------------------------------------
 
@@ -220,10 +221,10 @@ class ReviewsService(Service):
         """A product that we have heard of, or, where it is older than we are, ask for once. Raises `NotFound`."""
         if (known := self.store.knowing.product(id_or_slug)) is not None:
             return known
-        found = self.products.get_product(id_or_slug=id_or_slug)
-        facts = {name: found[name] for name in ("slug", "title", "vendor_id")} | {"on_offer": True}
-        self.store.knowing.learn_product(found["id"], facts, found["version"])
-        return {"_id": found["id"], **facts}
+        product = self.products.get_product(id_or_slug=id_or_slug)
+        facts = product.model_dump(include={"slug", "title", "vendor_id"}) | {"on_offer": True}
+        self.store.knowing.learn_product(product.id, facts, product.version)
+        return {"_id": product.id, **facts}
 
     def _check_pictures(self, images: list[str], caller: Caller) -> None:
         """The news of a picture takes a moment. Raises `ValidationFailed` for one that isn't the caller's."""

@@ -5,6 +5,7 @@ from collections.abc import Sequence
 
 import structlog
 
+from schemas.api.products import ProductQuery
 from schemas.api.search import PreviewRequest, SearchQuery, SuggestQuery, TuningWrite
 from schemas.base import Caller, Id
 from schemas.events.analytics import PopularQueriesChanged, SalesCounted
@@ -12,6 +13,7 @@ from schemas.events.base import Event
 from schemas.events.inventory import StockChanged
 from schemas.events.products import CategoryChanged, ProductArchived, ProductCreated, ProductEvent, ProductUpdated
 from schemas.events.reviews import RatingChanged
+from schemas.rpc.products import ProductsRpc
 from services.chassis.common import clock
 from services.chassis.common.errors import Forbidden, ServiceUnavailable
 from services.chassis.dynamic_config import config
@@ -41,7 +43,7 @@ class SearchService(Service):
 
     name = "search"
     backend = Backend()
-    catalogue = Remote("products", deadline=5.0)
+    catalogue = Remote(ProductsRpc, deadline=5.0)
 
     # ---- searching -----------------------------------------------------------------------------------------------
 
@@ -53,7 +55,7 @@ class SearchService(Service):
                 return self.backend.engine.search(query, self.backend.store.facts.known())
             except ServiceUnavailable as away:
                 log.warning("search_degraded", error=str(away))
-        return degraded(self.catalogue.search_titles(**plain(query)))
+        return degraded(self.catalogue.search_titles(ProductQuery.model_validate(plain(query))).model_dump(mode="json"))
 
     @rpc
     def suggest(self, query: SuggestQuery) -> Document:
@@ -127,7 +129,7 @@ class SearchService(Service):
         gone: dict[str, int] = {}
         for event in events:
             gone[event.product_id] = max(event.meta.sequence or 0, gone.get(event.product_id, 0))
-        snapshots = self.catalogue.get_snapshots(ids=list(gone))
+        snapshots = [each.model_dump(mode="json") for each in self.catalogue.get_snapshots(ids=list(gone))]
         for snapshot in snapshots:
             gone.pop(snapshot["id"], None)
         self.backend.store.indexing.products(self._named(snapshots), gone)
@@ -145,7 +147,7 @@ class SearchService(Service):
 
     def _learn_tree(self) -> Tree:
         read_at = int(time.time() * 1000)
-        roots = self.catalogue.category_tree()
+        roots = [root.model_dump(mode="json") for root in self.catalogue.category_tree()]
         self.backend.store.facts.set_categories(roots, read_at)
         return plant(roots)
 
@@ -161,7 +163,7 @@ class SearchService(Service):
     def rebuild_page(self, index: str, after: Id | None = None) -> Document:
         """Fill in the products after this one; `next` is where to go on, null at the end."""
         self._check_building(index)
-        page = self.catalogue.page_of_snapshots(after=after, limit=PAGE)
+        page = self.catalogue.list_snapshots(after=after, limit=PAGE).model_dump(mode="json")
         self.backend.store.indexing.fill(index, self._named(page["items"]))
         return {"done": len(page["items"]), "next": page["next"]}
 

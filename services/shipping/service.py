@@ -2,12 +2,21 @@
 
 from typing import Any
 
-from schemas.api.shipping import CreateShipment, PriceOf, Quote, ShipmentEventRequest, TrackingNumber
-from schemas.base import Caller
+from schemas.api.shipping import (
+    AddShipmentEvent,
+    CreateShipment,
+    PriceOf,
+    Quote,
+    QuoteCart,
+    TrackingNumber,
+)
+from schemas.base import ANONYMOUS, Caller
+from schemas.rpc.cart import CartRpc
+from schemas.rpc.shipping import ShippingRpc
 from services.chassis.common.errors import NotFound, ValidationFailed
 from services.chassis.common.ids import is_id
 from services.chassis.common.money import json as money
-from services.chassis.messaging.rpc import rpc
+from services.chassis.messaging.rpc import Json, Remote, implements
 from services.chassis.runtime.service import Service
 from services.chassis.stores.postgres import Postgres
 from services.shipping import domain
@@ -18,40 +27,34 @@ HOUSE_CARRIER = "UltraPost"
 """Who carries a parcel whose method and carrier nobody has named."""
 
 
-class AddEvent(ShipmentEventRequest):
-    """The command behind a parcel's station."""
-
-    shipment_id: str
-    caller: Caller
-
-
-class CreateParcel(CreateShipment):
-    """The command with who gives it; another service gives it in its own name."""
-
-    caller: Caller | None = None
-
-
 class ShippingService(Service):
     name = "shipping"
 
     store = Postgres(ShippingStore)
+    carts = Remote(CartRpc)
 
-    @rpc
+    @implements(ShippingRpc.quote)
     def quote(self, command: Quote) -> list[dict[str, Any]]:
-        """Every method that takes the parcel there, cheapest first. None: an empty list."""
         return [_shown(tariff, price) for tariff, price in self._offers(command)]
 
-    @rpc
-    def price_of(self, command: PriceOf) -> dict[str, Any]:
-        """The price of one method. Raises `ValidationFailed` on `shipping_method` when it doesn't go there."""
+    @implements(ShippingRpc.quote_cart)
+    def quote_cart(self, command: QuoteCart) -> Json:
+        address, caller, own = command.address, command.caller, command.own_cart_id
+        if command.cart_id is not None and command.cart_id != caller.user_id:
+            caller, own = ANONYMOUS, command.cart_id
+        cart = self.carts.checkout_view(cart_id=own, caller=caller, country=address.country, region=address.region)
+        goods = Quote(address=address, subtotal=cart.subtotal, weight_g=cart.weight_g, currency=cart.currency)
+        return [_shown(tariff, price) for tariff, price in self._offers(goods)]
+
+    @implements(ShippingRpc.price_of)
+    def price_of(self, command: PriceOf) -> Json:
         for tariff, price in self._offers(command):
             if tariff.method == command.method:
                 return _shown(tariff, price)
         raise ValidationFailed.of("shipping_method", f"{command.method} does not deliver this order to that address")
 
-    @rpc
+    @implements(ShippingRpc.methods)
     def methods(self) -> list[dict[str, Any]]:
-        """Every method, with the countries that it goes to; none named: everywhere."""
         by_code: dict[str, list[Tariff]] = {}
         for tariff in self.store.tariffs():
             by_code.setdefault(tariff.method, []).append(tariff)
@@ -67,14 +70,8 @@ class ShippingService(Service):
             for code, tariffs in by_code.items()
         ]
 
-    @rpc
-    def create_shipment(self, command: CreateParcel) -> dict[str, Any]:
-        """Make a parcel of an order with its tracking number; asked twice, it is the same parcel.
-
-        Raises `Conflict` for a number that another order has.
-        """
-        if command.caller is not None and not command.caller.is_admin:
-            command = command.model_copy(update={"vendor_id": command.caller.user_id})
+    @implements(ShippingRpc.create_shipment)
+    def create_shipment(self, command: CreateShipment) -> dict[str, Any]:
         carrier = command.carrier or next(
             (tariff.carrier for tariff in self.store.tariffs() if tariff.method == command.method), HOUSE_CARRIER
         )
@@ -82,26 +79,23 @@ class ShippingService(Service):
         number = command.tracking_number or domain.tracking_number(command.order_id, lines)
         return self.store.create(command, carrier, number)
 
-    @rpc
-    def add_event(self, command: AddEvent) -> dict[str, Any]:
-        """Say what happened to a parcel: administrators of any, vendors of their own."""
+    @implements(ShippingRpc.add_event)
+    def add_event(self, command: AddShipmentEvent) -> dict[str, Any]:
         self._check_id(command.shipment_id)
         _, vendor_id = self.store.owners(command.shipment_id)
         if not (command.caller.is_admin or (vendor_id is not None and vendor_id == command.caller.user_id)):
             raise NotFound("There is no such shipment")
         return self.store.move(command.shipment_id, command.status, command.location, command.message)
 
-    @rpc
+    @implements(ShippingRpc.get_shipment)
     def get_shipment(self, shipment_id: str, caller: Caller) -> dict[str, Any]:
-        """A parcel of the caller's own order, or their own parcel. Raises `NotFound`."""
         self._check_id(shipment_id)
         if not caller.is_admin and (caller.user_id is None or caller.user_id not in self.store.owners(shipment_id)):
             raise NotFound("There is no such shipment")
         return self.store.read(shipment_id)
 
-    @rpc
+    @implements(ShippingRpc.track)
     def track(self, number: TrackingNumber) -> dict[str, Any]:
-        """Where the parcel with this number is. Raises `NotFound`."""
         return self.store.track(number)
 
     def _offers(self, command: Quote) -> list[tuple[Tariff, int]]:

@@ -1,15 +1,17 @@
 """Users: profiles, made when an account is, and address books."""
 
 from collections.abc import Callable
-from typing import Any, TypeVar
+from typing import TypeVar
 
 from schemas.api.users import AddAddress, UpdateAddress, UpdateProfile
-from schemas.base import Id
+from schemas.base import Caller
 from schemas.events.auth import UserRegistered
+from schemas.rpc.auth import AuthRpc
+from schemas.rpc.users import UsersRpc
 from services.chassis.common.errors import NotFound
 from services.chassis.common.ids import is_id
 from services.chassis.messaging.events import on_event
-from services.chassis.messaging.rpc import Remote, rpc
+from services.chassis.messaging.rpc import Json, Remote, implements
 from services.chassis.runtime.service import Service
 from services.chassis.stores.postgres import Postgres
 from services.users.store import UserStore
@@ -21,55 +23,51 @@ class UsersService(Service):
     name = "users"
 
     store = Postgres(UserStore)
-    auth = Remote("auth")
+    auth = Remote(AuthRpc)
 
     @on_event(UserRegistered)
-    def make_profile(self, event: UserRegistered) -> None:
-        """A new account has a profile from the start."""
-        self.store.welcome(event.user_id, event.email, event.first_name, event.last_name)
+    def create_profile(self, event: UserRegistered) -> None:
+        """Create the profile of a new account."""
+        self.store.create_profile(event.user_id, event.email, event.first_name, event.last_name)
 
-    @rpc
-    def get_profile(self, user_id: Id) -> dict[str, Any]:
-        """The profile. Raises `NotFound`."""
+    @implements(UsersRpc.get_profile)
+    def get_profile(self, caller: Caller) -> Json:
+        user_id = str(caller.user_id)
         return self._with_profile(user_id, lambda: self.store.profile(user_id))
 
-    @rpc
-    def update_profile(self, command: UpdateProfile) -> dict[str, Any]:
-        """Replace the profile: what is left out is empty afterwards. Raises `NotFound`."""
-        return self._with_profile(command.user_id, lambda: self.store.update_profile(command))
+    @implements(UsersRpc.update_profile)
+    def update_profile(self, command: UpdateProfile) -> Json:
+        user_id = str(command.caller.user_id)
+        return self._with_profile(user_id, lambda: self.store.update_profile(user_id, command))
 
-    @rpc
-    def list_addresses(self, user_id: Id) -> list[dict[str, Any]]:
-        """The address book, oldest entry first."""
-        return self.store.list_addresses(user_id)
+    @implements(UsersRpc.list_addresses)
+    def list_addresses(self, caller: Caller) -> Json:
+        return self.store.list_addresses(str(caller.user_id))
 
-    @rpc
-    def get_address(self, user_id: Id, address_id: str) -> dict[str, Any]:
-        """One entry of the person's own book. Raises `NotFound`."""
-        return self.store.address(user_id, _checked(address_id))
+    @implements(UsersRpc.get_address)
+    def get_address(self, address_id: str, caller: Caller) -> Json:
+        return self.store.address(str(caller.user_id), _checked(address_id))
 
-    @rpc
-    def add_address(self, command: AddAddress) -> dict[str, Any]:
-        """Add an entry; a new default takes the place of the old one. Raises `NotFound`, `InvalidState` when full."""
-        return self._with_profile(command.user_id, lambda: self.store.add_address(command.user_id, command))
+    @implements(UsersRpc.add_address)
+    def add_address(self, command: AddAddress) -> Json:
+        user_id = str(command.caller.user_id)
+        return self._with_profile(user_id, lambda: self.store.add_address(user_id, command))
 
-    @rpc
-    def update_address(self, command: UpdateAddress) -> dict[str, Any]:
-        """Replace an entry. Raises `NotFound`."""
-        return self.store.update_address(command.user_id, _checked(command.address_id), command)
+    @implements(UsersRpc.update_address)
+    def update_address(self, command: UpdateAddress) -> Json:
+        return self.store.update_address(str(command.caller.user_id), _checked(command.address_id), command)
 
-    @rpc
-    def delete_address(self, user_id: Id, address_id: str) -> None:
-        """Remove an entry. Raises `NotFound`."""
-        self.store.delete_address(user_id, _checked(address_id))
+    @implements(UsersRpc.delete_address)
+    def delete_address(self, address_id: str, caller: Caller) -> None:
+        self.store.delete_address(str(caller.user_id), _checked(address_id))
 
     def _with_profile(self, user_id: str, work: Callable[[], T]) -> T:
-        """Who registered a moment ago may be here before the news of it: then auth knows them."""
+        """Do the work; create the profile first where `user_registered` has not arrived yet."""
         try:
             return work()
         except NotFound:
-            account = self.auth.me(user_id=user_id)
-            self.store.welcome(user_id, account["email"], account["first_name"], account["last_name"])
+            account = self.auth.get_account(user_id=user_id)
+            self.store.create_profile(user_id, account.email, account.first_name, account.last_name)
             return work()
 
 

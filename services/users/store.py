@@ -5,7 +5,7 @@ from typing import Any
 from sqlalchemy import Connection, Row, delete, func, insert, select, update
 from sqlalchemy.dialects.postgresql import insert as pg_insert
 
-from schemas.api.users import AddressRequest, UpdateProfile
+from schemas.api.users import AddressRequest, ProfileRequest
 from schemas.events.users import AddressBookChanged, ProfileUpdated
 from services.chassis.common.clock import rfc3339
 from services.chassis.common.errors import NotFound
@@ -20,7 +20,7 @@ _FIELDS = tuple(AddressRequest.model_fields)
 class UserStore(PostgresStore):
     """A person's addresses are changed under their profile's row lock, so that defaults never meet."""
 
-    def welcome(self, user_id: str, email: str, first_name: str, last_name: str) -> None:
+    def create_profile(self, user_id: str, email: str, first_name: str, last_name: str) -> None:
         """Make the profile of a new account; once, however often it is asked."""
         row = {"id": user_id, "email": email, "first_name": first_name, "last_name": last_name}
         with self.transaction() as session:
@@ -31,14 +31,12 @@ class UserStore(PostgresStore):
         with self.reading() as connection:
             return _profile(self._row(connection, user_id))
 
-    def update_profile(self, command: UpdateProfile) -> dict[str, Any]:
+    def update_profile(self, user_id: str, command: ProfileRequest) -> dict[str, Any]:
         """Replace the profile. Raises `NotFound`."""
-        values = command.model_dump(exclude={"user_id"})
+        values = command.model_dump(include=set(ProfileRequest.model_fields))
         with self.transaction() as session:
-            session.execute(
-                update(profiles).where(profiles.c.id == command.user_id).values(**values, updated_at=func.now())
-            )
-            row = self._row(session, command.user_id)
+            session.execute(update(profiles).where(profiles.c.id == user_id).values(**values, updated_at=func.now()))
+            row = self._row(session, user_id)
             changed = ProfileUpdated(
                 user_id=row.id,
                 first_name=row.first_name,

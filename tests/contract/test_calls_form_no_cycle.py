@@ -9,8 +9,8 @@ import pytest
 from services.chassis.runtime.registry import GATEWAY, SERVICES
 
 ROOT = Path(__file__).resolve().parents[2]
-CALL = re.compile(r'\bRemote\(\s*"([a-z]+)"')
-GATEWAYS_CALL = re.compile(r'\bcall\(\s*"([a-z]+)"|service="([a-z]+)"')
+CALL = re.compile(r"\bRemote\(\s*([A-Z][a-z]+)Rpc\b")
+GATEWAYS_CALL = re.compile(r'\bcall\(\s*"([a-z]+)"|\b([A-Z][a-z]+)Rpc\.|service="([a-z]+)"')
 ARROW = re.compile(r"^\s*([a-z]+) --> ([a-z &]+)$", re.MULTILINE)
 
 
@@ -18,7 +18,7 @@ def calls_in_code() -> dict[str, set[str]]:
     """For each service, whom it declares to call."""
     return {
         service: {
-            called
+            called.lower()
             for module in (ROOT / "services" / service).rglob("*.py")
             for called in CALL.findall(module.read_text())
         }
@@ -28,7 +28,7 @@ def calls_in_code() -> dict[str, set[str]]:
 
 def calls_of_gateway() -> set[str]:
     modules = (ROOT / "gateway_flask").rglob("*.py")
-    return {first or second for module in modules for first, second in GATEWAYS_CALL.findall(module.read_text())}
+    return {"".join(called).lower() for module in modules for called in GATEWAYS_CALL.findall(module.read_text())}
 
 
 def calls_in_doc() -> dict[str, set[str]]:

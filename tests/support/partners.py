@@ -1,10 +1,16 @@
 """The services that an order needs, as small fakes that keep their contracts, and the ways in which calls go wrong."""
 
 from collections.abc import Callable
+from functools import partial
 from threading import RLock
 from typing import Any
 
+from schemas.rpc.cart import CartRpc
+from schemas.rpc.inventory import InventoryRpc
+from schemas.rpc.payments import PaymentsRpc
+from schemas.rpc.shipping import ShippingRpc
 from services.chassis.common.errors import DeadlineExceeded, InvalidState, NotFound, OutOfStock, ServiceUnavailable
+from services.chassis.messaging.typed_calls import TypedService
 
 DECLINING = "pm_card_chargeDeclined"
 ASKING = "pm_card_authenticationRequired"
@@ -16,7 +22,9 @@ class Died(Exception):
 
 
 class Inventory:
-    """Stock: held, sold, given back; an order that was released once holds nothing ever after."""
+    """Stock: reserved, sold, released; a released order never reserves again."""
+
+    interface = InventoryRpc
 
     def __init__(self, **stock: int) -> None:
         self.stock = stock
@@ -64,7 +72,9 @@ class Inventory:
 
 
 class Payments:
-    """Payments under the id that the order chose; one that was reversed stays so."""
+    """Payments under the id that the order chose; a reversed one stays reversed."""
+
+    interface = PaymentsRpc
 
     def __init__(self) -> None:
         self.payments: dict[str, dict[str, Any]] = {}
@@ -109,7 +119,7 @@ class Payments:
                 payment |= {"status": "refunded", "refunded": payment["captured"]}
             elif payment["status"] not in OVER:
                 payment["status"] = "voided"
-            return {"status": payment["status"], "refunded": payment["refunded"]}
+            return {"id": payment_id, "status": payment["status"], "refunded": payment["refunded"]}
 
     def customer_confirms(self, payment_id: str) -> None:
         self._settle(payment_id, "authorized")
@@ -128,6 +138,16 @@ class Payments:
     def charged(self, payment_id: str) -> int:
         payment = self.payments.get(payment_id, {"captured": 0, "refunded": 0})
         return int(payment["captured"] - payment["refunded"])
+
+
+def send(fake: Any, method: str, arguments: dict[str, Any]) -> Any:
+    """Call a fake as over the wire."""
+    return getattr(fake, method)(**arguments)
+
+
+def typed(fake: Any) -> Any:
+    """A fake behind its RPC interface, as a service's `Remote` gives it."""
+    return TypedService(fake.interface, partial(send, fake))
 
 
 class Line:
@@ -149,9 +169,9 @@ class Line:
         def call(**kwargs: Any) -> Any:
             self.calls.append(method)
             trouble = self.troubles.pop(0) if self.troubles else "none"
-            return self._carry(trouble, lambda: getattr(self.service, method)(**kwargs))
+            return self._carry(trouble, lambda: send(self.service, method, kwargs))
 
-        return call
+        return getattr(TypedService(self.service.interface, lambda _, kwargs: call(**kwargs)), method)
 
     def _carry(self, trouble: str, work: Callable[[], Any]) -> Any:
         if trouble == "down":
@@ -182,7 +202,9 @@ class Line:
 
 
 class Cart:
-    """A cart with one view at checkout. It is another one at each look, unless it `stays` as it is."""
+    """A cart with one view at checkout; its version grows at each read, unless it `stays`."""
+
+    interface = CartRpc
 
     def __init__(self, *lines: dict[str, Any]) -> None:
         self.lines = list(lines)
@@ -192,7 +214,7 @@ class Cart:
         self.taken: list[tuple[str, list[dict[str, Any]]]] = []
         self.away = False
 
-    def take_ordered(self, *, cart_id: str, order_id: str, lines: list[dict[str, Any]]) -> bool:
+    def remove_ordered(self, *, cart_id: str, order_id: str, lines: list[dict[str, Any]]) -> bool:
         if self.away:
             raise ServiceUnavailable("cart")
         self.taken.append((order_id, lines))
@@ -213,17 +235,37 @@ class Cart:
 
 
 class Shipping:
-    """One price for every parcel, one shipment per order."""
+    """One price for every order, one shipment per order."""
+
+    interface = ShippingRpc
 
     def __init__(self, price: int = 500) -> None:
         self.price = price
         self.shipments: dict[str, dict[str, Any]] = {}
+        self.sent: list[dict[str, Any]] = []
 
     def price_of(self, **_: Any) -> dict[str, Any]:
-        return {"method": "standard", "price": {"amount": self.price, "currency": "USD"}}
+        price = {"amount": self.price, "currency": "USD"}
+        return {
+            "method": "standard",
+            "name": "Standard",
+            "carrier": "UPS",
+            "price": price,
+            "days_min": 2,
+            "days_max": 4,
+        }
 
-    def create_shipment(self, order_id: str, **_: Any) -> dict[str, Any]:
-        new = {"id": f"shipment-{order_id}", "carrier": "UPS", "tracking_number": "UP0000042"}
+    def create_shipment(self, order_id: str, **parcel: Any) -> dict[str, Any]:
+        self.sent.append(parcel)
+        new = {
+            "id": f"shipment-{order_id}",
+            "order_id": order_id,
+            "carrier": "UPS",
+            "tracking_number": "UP0000042",
+            "status": "created",
+            "created_at": "2026-05-04T12:00:00Z",
+            "updated_at": "2026-05-04T12:00:00Z",
+        }
         return self.shipments.setdefault(order_id, new)
 
 
@@ -233,6 +275,7 @@ def cart_line(sku: str = "MUG", quantity: int = 1, unit_price: int = 1000, tax_r
         "sku": sku,
         "product_id": "0197a000-0000-7000-8000-00000000000e",
         "title": f"The {sku}",
+        "thumbnail": None,
         "quantity": quantity,
         "unit_price": unit_price,
         "weight_g": 300,

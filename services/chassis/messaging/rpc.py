@@ -7,8 +7,9 @@ that is lost is missed by its caller's deadline, and every method may be called 
 import json
 import sys
 import time
-from functools import partial
-from typing import Any
+from collections.abc import Callable
+from functools import partial, wraps
+from typing import Any, Concatenate, Generic, ParamSpec, TypeVar, cast, overload
 
 import eventlet
 import structlog
@@ -19,13 +20,16 @@ from nameko.extensions import DependencyProvider, Entrypoint, ProviderCollector,
 from nameko.messaging import HeaderDecoder, HeaderEncoder
 from nameko.rpc import RPC_QUEUE_TEMPLATE, ReplyListener, get_rpc_exchange
 
+from schemas.permissions import access_of
 from services.chassis.common import context
 from services.chassis.common.driver_errors import as_domain_error
 from services.chassis.common.errors import DeadlineExceeded, DomainError, RemoteFailure, from_wire
 from services.chassis.common.ids import new_id
+from services.chassis.messaging.authorization import guarded
 from services.chassis.messaging.queue_consumer import Intake
-from services.chassis.messaging.signatures import Contract, jsonable
+from services.chassis.messaging.signatures import Signature, jsonable
 from services.chassis.messaging.transport import RPC_EXCHANGE, Publisher, dumps
+from services.chassis.messaging.typed_calls import TypedService, address, reply_type, service_of
 from services.chassis.observability.metrics import RPC_SECONDS, WORKERS_BUSY
 
 log = structlog.get_logger()
@@ -119,13 +123,18 @@ def _reply(result: Any, error: BaseException | None) -> bytes:
 
 
 class Rpc(Entrypoint, HeaderDecoder):
-    """`@rpc`: the method's annotations are its contract (see `contract.Contract`)."""
+    """`@rpc`: the method's annotations say what it takes and replies (see `signatures.Signature`)."""
 
     rpc_consumer = RpcConsumer()
-    contract: Contract
+    signature: Signature
+    interface: Callable[..., Any] | None
+    """The method of the RPC interface that this one implements, where it was declared by `implements`."""
 
     def setup(self) -> None:
-        self.contract = Contract(getattr(self.container.service_cls, self.method_name))
+        method = getattr(self.container.service_cls, self.method_name)
+        self.signature = Signature(method)
+        self.interface = getattr(method, "implements", None)
+        self.check_replies = bool(self.container.config["SETTINGS"].check_replies)
         self.rpc_consumer.register_provider(self)
 
     def stop(self) -> None:
@@ -135,7 +144,7 @@ class Rpc(Entrypoint, HeaderDecoder):
         data = self.unpack_message_headers(message)
         if float(data.get("deadline", "inf")) < time.time():
             raise DeadlineExceeded("The caller has stopped waiting")
-        arguments = self.contract.arguments(body.get("args") or [], body.get("kwargs") or {})
+        arguments = self.signature.arguments(body.get("args") or [], body.get("kwargs") or {})
         started = time.perf_counter()
         try:
             self.container.spawn_worker(
@@ -149,6 +158,8 @@ class Rpc(Entrypoint, HeaderDecoder):
         if error is None:
             try:
                 result = jsonable(result)
+                if self.check_replies and self.interface is not None:
+                    reply_type(self.interface).validate_python(result, strict=False)
             except Exception as unserialisable:  # a bug in the method; its caller must still hear of it
                 error = unserialisable
         self.rpc_consumer.answer(message, result, error)
@@ -167,7 +178,39 @@ class Rpc(Entrypoint, HeaderDecoder):
         """Nameko's constructor sets it; business errors are expected everywhere."""
 
 
-rpc = Rpc.decorator
+F = TypeVar("F", bound=Callable[..., Any])
+P = ParamSpec("P")
+R = TypeVar("R")
+T = TypeVar("T")
+Json = dict[str, Any] | list[dict[str, Any]] | dict[str, dict[str, Any]]
+"""A reply that is JSON already, in the shape of the declared model: what hot reads build or find stored."""
+
+
+def rpc(method: F) -> F:
+    """Make a method callable over RPC by any caller, without an interface: for services of tests and examples."""
+    return cast(F, Rpc.decorator(method))
+
+
+def implements(
+    interface: Callable[Concatenate[Any, P], R],
+) -> Callable[[Callable[Concatenate[Any, P], R | Json]], Callable[Concatenate[Any, P], R]]:
+    """Make a method callable over RPC as a method of the service's interface: `@implements(OrdersRpc.get_order)`.
+
+    The type checker holds its arguments and reply to the interface's; callers are checked against the permission
+    table (`schemas.permissions`) before the body runs.
+    """
+    service, name = address(interface)
+
+    def decorate(method: Callable[Concatenate[Any, P], R | Json]) -> Callable[Concatenate[Any, P], R]:
+        if method.__name__ != name:
+            raise TypeError(f"{method.__qualname__} implements {interface.__qualname__}: the names must agree")
+        checked = guarded(method, access_of(service, name))
+        if checked is method:
+            checked = wraps(method)(lambda *args, **kwargs: method(*args, **kwargs))
+        checked.implements = interface  # type: ignore[attr-defined]
+        return cast(Callable[Concatenate[Any, P], R], Rpc.decorator(checked))
+
+    return decorate
 
 
 class Replies(ReplyListener):
@@ -188,8 +231,8 @@ class Replies(ReplyListener):
         return self.get_reply_event(correlation_id)
 
 
-class Remote(DependencyProvider, HeaderEncoder):
-    """Another service, called by name: `self.products.price_skus(skus=[…])` gives its JSON reply.
+class Remote(DependencyProvider, HeaderEncoder, Generic[T]):
+    """Another service behind its RPC interface: `products = Remote(ProductsRpc)`, then `self.products.price_skus(…)`.
 
     Waits for what is left of the caller's own deadline, at most `deadline` seconds. Raises the other side's
     `DomainError`, `DeadlineExceeded`, `ServiceUnavailable` (no broker) or `RemoteFailure` (a bug there).
@@ -198,12 +241,21 @@ class Remote(DependencyProvider, HeaderEncoder):
     replies = Replies()
     rpc_publisher = RpcPublisher()
 
-    def __init__(self, service: str, deadline: float = 5.0) -> None:
-        self.service = service
+    def __init__(self, interface: type[T], deadline: float = 5.0) -> None:
+        self.interface = interface
+        self.service = service_of(interface)
         self.deadline = deadline
 
-    def get_dependency(self, worker_ctx: Any) -> "RemoteService":
-        return RemoteService(self, worker_ctx)
+    @overload
+    def __get__(self, instance: None, owner: type) -> "Remote[T]": ...
+    @overload
+    def __get__(self, instance: object, owner: type) -> T: ...
+    def __get__(self, instance: object | None, owner: type) -> "Remote[T] | T":
+        """For the type checker: in a worker Nameko has put `get_dependency`'s result over this attribute."""
+        return self
+
+    def get_dependency(self, worker_ctx: Any) -> T:
+        return cast(T, TypedService(self.interface, partial(self.call, worker_ctx)))
 
     def call(self, worker_ctx: Any, method: str, kwargs: dict[str, Any]) -> Any:
         seconds = context.remaining(self.deadline)
@@ -228,16 +280,6 @@ class Remote(DependencyProvider, HeaderEncoder):
             self.replies.forget(correlation_id)
 
 
-class RemoteService:
-    """One service as seen from one worker."""
-
-    def __init__(self, remote: Remote, worker_ctx: Any) -> None:
-        self._remote, self._worker_ctx = remote, worker_ctx
-
-    def __getattr__(self, method: str) -> Any:
-        return lambda **kwargs: self._remote.call(self._worker_ctx, method, kwargs)
-
-
 def outcome(body: dict[str, Any]) -> Any:
     """The result that a reply brings, or its error raised."""
     if error := body.get("error"):
@@ -245,4 +287,4 @@ def outcome(body: dict[str, Any]) -> Any:
     return body["result"]
 
 
-__all__ = ["Remote", "RemoteFailure", "outcome", "rpc"]
+__all__ = ["Json", "Remote", "RemoteFailure", "implements", "outcome", "rpc"]

@@ -1,4 +1,4 @@
-"""A method's signature as its contract: keyword arguments become typed values, replies become plain JSON values."""
+"""Method signatures: keyword arguments of a request become typed values, replies become plain JSON values."""
 
 import inspect
 from collections.abc import Callable
@@ -12,14 +12,20 @@ from services.chassis.common.errors import ValidationFailed
 _PLAIN = (dict, list, str, int, float, bool, type(None))
 
 
-class Contract:
-    """What a method takes and gives, read once from its annotations."""
+def command_of(method: Callable[..., Any]) -> type[BaseModel] | None:
+    """The model that is the method's only parameter: its fields are the keywords of a call. A `caller` is none."""
+    names = [name for name in inspect.signature(method).parameters if name != "self"]
+    only = get_type_hints(method).get(names[0]) if len(names) == 1 and names != ["caller"] else None
+    return only if isinstance(only, type) and issubclass(only, BaseModel) else None
+
+
+class Signature:
+    """The parameters of a method, read once from its annotations."""
 
     def __init__(self, method: Callable[..., Any]) -> None:
         parameters = [p for p in inspect.signature(method).parameters.values() if p.name != "self"]
         hints = get_type_hints(method, include_extras=True)
-        only = hints.get(parameters[0].name) if len(parameters) == 1 else None
-        self._command = only if isinstance(only, type) and issubclass(only, BaseModel) else None
+        self._command = command_of(method)
         self._names = [p.name for p in parameters]
         self._model: type[BaseModel] = self._command or create_model(
             f"{method.__name__}_arguments",

@@ -34,6 +34,9 @@ class Settings(BaseSettings):
     rpc_deadline: float = Field(5.0, gt=0, le=60, description="seconds that a call may take when nobody says less")
     log_level: str = Field("INFO", pattern="^(DEBUG|INFO|WARNING|ERROR)$", description="DEBUG, INFO, WARNING or ERROR")
     otlp_endpoint: str = Field("", description="OpenTelemetry collector (OTLP over HTTP); empty: no traces are sent")
+    check_replies: bool = Field(
+        False, description="refuse RPC replies that differ from their declared type; for tests, as it costs CPU"
+    )
     event_retry_seconds: tuple[Annotated[float, Field(ge=0.001, le=86_400)], ...] = Field(
         (1, 2, 5, 10, 30, 60, 300), description="delays before an event is tried again; then it is dead-lettered"
     )

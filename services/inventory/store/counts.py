@@ -117,7 +117,7 @@ class Counts:
     def get_many(self, skus: Sequence[str]) -> dict[str, Document]:
         return {level["_id"]: to_level(level) for level in self.levels.find({"_id": {"$in": list(skus)}}, _READ)}
 
-    def running_low(self, paging: Paging, skus: Sequence[str] | None = None) -> Document:
+    def list_low(self, paging: Paging, skus: Sequence[str] | None = None) -> Document:
         """What is at its threshold or below (of `skus`, or of all), the scarcest first."""
         wanted: Document = {"low": True}
         if skus is not None:

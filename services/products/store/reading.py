@@ -109,7 +109,7 @@ class Reading:
         """Products of every status with the versions of their parts; unknown ones are missing."""
         return [to_snapshot(found) for found in self.products.find({"_id": {"$in": list(ids)}}, _SNAPSHOT)]
 
-    def page_of_snapshots(self, after: str | None, limit: int) -> Document:
+    def list_snapshots(self, after: str | None, limit: int) -> Document:
         """Those that follow `after` by their ids."""
         condition: Document = {} if after is None else {"_id": {"$gt": after}}
         found = list(self.products.find(condition, _SNAPSHOT).sort("_id", 1).limit(limit))

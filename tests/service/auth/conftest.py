@@ -17,7 +17,7 @@ from services.auth.recovery import RecoveryStore
 from services.auth.service import AuthService
 from services.auth.tokens import Signer
 from services.chassis.common.ids import new_id
-from services.chassis.messaging.signatures import Contract
+from services.chassis.messaging.signatures import Signature
 from services.chassis.stores.tables import outbox
 from services.chassis.testing import connect_postgres
 
@@ -32,7 +32,7 @@ class Desk:
         self.service, self.store = service, store
 
     def call(self, method: str, **kwargs: Any) -> Any:
-        contract = Contract(getattr(AuthService, method))
+        contract = Signature(getattr(AuthService, method))
         return getattr(self.service, method)(*contract.arguments([], kwargs))
 
     def register(self, email: str | None = None, **values: Any) -> dict[str, Any]:

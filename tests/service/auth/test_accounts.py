@@ -22,6 +22,7 @@ from services.chassis.common.errors import (
 from services.chassis.common.ids import new_id
 from services.chassis.messaging.envelopes import envelope
 from tests.service.auth.conftest import PASSWORD, Desk, new_email
+from tests.support.callers import customer
 
 REGISTERED = ("user_registered", "email_verification_requested")
 
@@ -40,7 +41,7 @@ def test_who_registers_is_signed_in_and_announced(desk: Desk) -> None:
     )
     assert (signed_in.token_type, signed_in.expires_in) == ("Bearer", 900)
     assert desk.said(signed_in.user.id) == [*REGISTERED, "user_logged_in"]
-    assert desk.call("me", user_id=signed_in.user.id) == signed_in.user.model_dump()
+    assert desk.call("me", caller=customer(signed_in.user.id)) == signed_in.user.model_dump()
 
 
 def test_the_published_keys_prove_the_token_and_its_roles(desk: Desk) -> None:
@@ -150,7 +151,7 @@ def test_tokens_call_somebody_as_the_newest_profile_does(desk: Desk) -> None:
         return ProfileUpdated.from_envelope(envelope(event, at=now + timedelta(seconds=seconds)))
 
     for event in (says("Augusta", 0), says("Adi", 1), says("Augusta", 0)):
-        desk.service.learn_name(event)
+        desk.service.update_name(event)
 
     signed_in = desk.call("login", email=email, password=PASSWORD)
     assert (signed_in["user"]["first_name"], signed_in["user"]["last_name"]) == ("Adi", "King")
@@ -187,8 +188,8 @@ def test_what_is_no_account_is_refused(desk: Desk, wrong: dict[str, Any]) -> Non
 @pytest.mark.parametrize(
     ("method", "arguments", "error"),
     [
-        ("me", {"user_id": new_id()}, NotFound),
-        ("me", {"user_id": "nonsense"}, ValidationFailed),
+        ("me", {"caller": customer(new_id())}, NotFound),
+        ("get_account", {"user_id": "nonsense"}, ValidationFailed),
         ("logout_all", {"user_id": "'"}, ValidationFailed),
         ("logout", {"session_id": "\x00"}, ValidationFailed),
     ],

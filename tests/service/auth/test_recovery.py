@@ -23,6 +23,7 @@ from services.chassis.common.errors import (
 )
 from services.chassis.stores.tables import outbox
 from tests.service.auth.conftest import PASSWORD, SECRET, Desk, new_email
+from tests.support.callers import customer
 
 ANOTHER = "another correct horse"
 
@@ -49,7 +50,7 @@ def link(desk: Desk, type_: str, user_id: str) -> str:
 
 def forgotten(desk: Desk, user: dict[str, Any]) -> str:
     desk.call("forgot_password", email=user["email"].upper())
-    desk.service.grant_resets()
+    desk.service.issue_password_resets()
     return link(desk, "password_reset_requested", user["id"])
 
 
@@ -131,9 +132,9 @@ def test_nobody_learns_whether_there_is_an_account(desk: Desk, account_store: Re
 
     replies = [desk.call("forgot_password", email=email) for email in (new_email(), user["email"], user["email"])]
     with ThreadPoolExecutor(4) as pool:
-        granted = list(pool.map(lambda _: account_store.grant_resets(SECRET, clock.now()), range(4)))
+        granted = list(pool.map(lambda _: account_store.issue_password_resets(SECRET, clock.now()), range(4)))
     desk.call("forgot_password", email=user["email"])
-    too_soon = account_store.grant_resets(SECRET, clock.now())
+    too_soon = account_store.issue_password_resets(SECRET, clock.now())
 
     assert replies == [None] * 3
     assert (sum(granted), too_soon) == (1, 0)
@@ -167,19 +168,19 @@ def test_another_link_for_an_address_is_mailed_a_minute_later_and_the_first_stay
     first = link(desk, "email_verification_requested", user["id"])
 
     with pytest.raises(RateLimited) as early:
-        desk.call("verify_again", user_id=user["id"])
+        desk.call("resend_verification", caller=customer(user["id"]))
     move(desk, user, timedelta(hours=23, minutes=58))
-    desk.call("verify_again", user_id=user["id"])
+    desk.call("resend_verification", caller=customer(user["id"]))
     second = link(desk, "email_verification_requested", user["id"])
 
     assert 0 < early.value.details[0]["retry_after"] <= 60
     assert first != second
     assert desk.call("verify_email", token=first)["email_verified"]
     with pytest.raises(InvalidState):
-        desk.call("verify_again", user_id=user["id"])
+        desk.call("resend_verification", caller=customer(user["id"]))
     with pytest.raises(NotFound):
-        desk.call("verify_again", user_id="0197b1c8-7a5e-7cc0-9f00-000000000001")
-    assert "account.verify_again" in audited(desk)
+        desk.call("resend_verification", caller=customer("0197b1c8-7a5e-7cc0-9f00-000000000001"))
+    assert "account.resend_verification" in audited(desk)
 
 
 def test_of_many_who_ask_for_a_link_at_once_one_gets_it_and_five_a_day(desk: Desk) -> None:
@@ -187,7 +188,7 @@ def test_of_many_who_ask_for_a_link_at_once_one_gets_it_and_five_a_day(desk: Des
 
     def asks(_: int) -> int:
         try:
-            desk.call("verify_again", user_id=user["id"])
+            desk.call("resend_verification", caller=customer(user["id"]))
         except RateLimited as refused:
             return int(refused.details[0]["retry_after"])
         return 0
@@ -208,7 +209,7 @@ def test_a_password_is_changed_by_who_knows_it_and_other_sessions_end(desk: Desk
     user = here["user"]
     there = login(desk, user, PASSWORD)
     session_id = jwt.decode(here["access_token"], options={"verify_signature": False})["sid"]
-    asked = {"user_id": user["id"], "session_id": session_id, "new_password": ANOTHER}
+    asked = {"caller": customer(user["id"]), "session_id": session_id, "new_password": ANOTHER}
 
     with pytest.raises(ValidationFailed) as refused:
         desk.call("change_password", **asked, current_password="not this one")

@@ -10,6 +10,7 @@ from services.auth.models import refresh_tokens, sessions
 from services.chassis.common.errors import Unauthenticated
 from services.chassis.common.ids import new_id
 from tests.service.auth.conftest import PASSWORD, Desk
+from tests.support.callers import customer
 
 
 def refuses(desk: Desk, token: str) -> bool:
@@ -110,7 +111,7 @@ def test_signing_out_everywhere_ends_every_session_and_nobody_elses(desk: Desk) 
     signed_in, stranger = desk.register(), desk.register()
     other = desk.call("login", email=signed_in["user"]["email"], password=PASSWORD)["refresh_token"]
 
-    desk.call("logout_all", user_id=signed_in["user"]["id"])
+    desk.call("logout_all", caller=customer(signed_in["user"]["id"]))
 
     assert refuses(desk, signed_in["refresh_token"])
     assert refuses(desk, other)

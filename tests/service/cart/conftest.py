@@ -6,14 +6,18 @@ from typing import Any
 import pytest
 from nameko.testing.services import worker_factory
 
+from schemas.rpc.products import ProductsRpc
 from services.cart.store import CartStore
 from services.chassis.common.ids import new_id
-from services.chassis.messaging.signatures import Contract
+from services.chassis.messaging.signatures import Signature
 from services.chassis.testing import connect_redis
+from tests.support.partners import typed
 
 
 class Products:
     """What is for sale; counts how often it is asked."""
+
+    interface = ProductsRpc
 
     def __init__(self) -> None:
         self.facts: dict[str, dict[str, Any]] = {}
@@ -49,10 +53,10 @@ class Carts:
         from services.cart.service import CartService
 
         self.service_class = CartService
-        self.service = worker_factory(CartService, carts=store, products=products)
+        self.service = worker_factory(CartService, carts=store, products=typed(products))
 
     def __getattr__(self, method: str) -> Any:
-        contract = Contract(getattr(self.service_class, method))
+        contract = Signature(getattr(self.service_class, method))
         return lambda **kwargs: getattr(self.service, method)(*contract.arguments([], kwargs))
 
 

@@ -13,6 +13,7 @@ from services.chassis.common import clock
 from services.chassis.common.errors import NotFound, OutOfStock, ValidationFailed
 from services.chassis.common.ids import new_id
 from tests.service.cart.conftest import Carts, Products
+from tests.support.callers import customer
 
 
 def quantities(cart: dict[str, Any]) -> dict[str, int]:
@@ -42,7 +43,7 @@ def test_items_are_added_changed_and_removed(carts: Carts) -> None:
 
 
 def test_there_is_no_cart_and_that_is_an_empty_one(carts: Carts, user: str) -> None:
-    for whose in ({}, {"cart_id": new_cart_id()}, {"user_id": user}, {"cart_id": user}):
+    for whose in ({}, {"cart_id": new_cart_id()}, {"caller": customer(user)}, {"cart_id": user}):
         assert carts.get_cart(**whose)["id"] is None
         assert carts.clear(**whose)["id"] is None
         for change in (
@@ -57,10 +58,10 @@ def test_an_id_that_is_not_ours_is_not_taken_over(carts: Carts, user: str) -> No
     invented = new_cart_id()
     assert carts.add_item(sku="MUG", cart_id=invented)["id"] != invented
 
-    carts.add_item(sku="MUG", user_id=user)
+    carts.add_item(sku="MUG", caller=customer(user))
     assert carts.get_cart(cart_id=user)["id"] is None
     assert carts.add_item(sku="MUG", cart_id=user)["id"] != user
-    assert quantities(carts.get_cart(user_id=user)) == {"MUG": 1}
+    assert quantities(carts.get_cart(caller=customer(user))) == {"MUG": 1}
 
 
 @pytest.mark.parametrize("sku", ["GHOST", "OLD"])
@@ -163,7 +164,7 @@ def test_a_guests_cart_lives_on_with_each_use(carts: Carts, cart_store: CartStor
 
 
 def test_a_customers_cart_does_not_end(carts: Carts, cart_store: CartStore, user: str) -> None:
-    carts.add_item(sku="MUG", user_id=user)
+    carts.add_item(sku="MUG", caller=customer(user))
 
     assert cart_store.redis.ttl(f"cart:{{u:{user}}}") == -1
 
@@ -171,12 +172,12 @@ def test_a_customers_cart_does_not_end(carts: Carts, cart_store: CartStore, user
 def test_at_login_the_carts_become_one_once(carts: Carts, user: str) -> None:
     guest = carts.add_item(sku="MUG", quantity=2)["id"]
     carts.add_item(sku="LAMP", cart_id=guest)
-    carts.add_item(sku="MUG", quantity=3, user_id=user)
+    carts.add_item(sku="MUG", quantity=3, caller=customer(user))
 
     for _ in range(2):
-        assert quantities(carts.merge(cart_id=guest, user_id=user)) == {"MUG": 5, "LAMP": 1}
+        assert quantities(carts.merge(cart_id=guest, caller=customer(user))) == {"MUG": 5, "LAMP": 1}
     assert carts.get_cart(cart_id=guest)["id"] is None
-    assert quantities(carts.get_cart(user_id=user)) == {"MUG": 5, "LAMP": 1}
+    assert quantities(carts.get_cart(caller=customer(user))) == {"MUG": 5, "LAMP": 1}
     assert carts.add_item(sku="MUG", cart_id=guest)["id"] not in (guest, user)
 
 
@@ -184,24 +185,24 @@ def test_sixteen_logins_at_once_merge_once(carts: Carts, user: str) -> None:
     guest = carts.add_item(sku="MUG", quantity=2)["id"]
 
     with ThreadPoolExecutor(16) as pool:
-        list(pool.map(lambda _: carts.merge(cart_id=guest, user_id=user), range(16)))
+        list(pool.map(lambda _: carts.merge(cart_id=guest, caller=customer(user)), range(16)))
 
-    assert quantities(carts.get_cart(user_id=user)) == {"MUG": 2}
+    assert quantities(carts.get_cart(caller=customer(user))) == {"MUG": 2}
 
 
 def test_a_merge_that_died_is_finished_by_the_next(carts: Carts, cart_store: CartStore, user: str) -> None:
     first, second = (carts.add_item(sku="MUG", quantity=2)["id"] for _ in range(2))
     key = f"cart:{{g:{first}}}"
     cart_store._freeze(keys=[key, f"{key}:merging"], args=[100])  # died after the first step
-    carts.merge(cart_id=first, user_id=user)
-    assert quantities(carts.get_cart(user_id=user)) == {"MUG": 2}
+    carts.merge(cart_id=first, caller=customer(user))
+    assert quantities(carts.get_cart(caller=customer(user))) == {"MUG": 2}
 
     key = f"cart:{{g:{second}}}"
     saved = cart_store.redis.hgetall(key)
-    carts.merge(cart_id=second, user_id=user)
+    carts.merge(cart_id=second, caller=customer(user))
     cart_store.redis.hset(f"{key}:merging", mapping=saved)  # died before the last step
-    carts.merge(cart_id=second, user_id=user)
-    assert quantities(carts.get_cart(user_id=user)) == {"MUG": 4}
+    carts.merge(cart_id=second, caller=customer(user))
+    assert quantities(carts.get_cart(caller=customer(user))) == {"MUG": 4}
     assert cart_store.redis.keys(f"{key}*") == []
 
 
@@ -209,18 +210,18 @@ def test_a_merge_keeps_to_the_limits_and_to_one_currency(carts: Carts, products:
     products.sells("NUT", available=10**6)
     products.sells("EURO", currency="EUR")
     guest = carts.add_item(sku="NUT", quantity=9_000)["id"]
-    carts.add_item(sku="NUT", quantity=9_000, user_id=user)
-    assert quantities(carts.merge(cart_id=guest, user_id=user)) == {"NUT": 10_000}
+    carts.add_item(sku="NUT", quantity=9_000, caller=customer(user))
+    assert quantities(carts.merge(cart_id=guest, caller=customer(user))) == {"NUT": 10_000}
 
     foreign = carts.add_item(sku="EURO")["id"]
-    assert quantities(carts.merge(cart_id=foreign, user_id=user)) == {"NUT": 10_000}
+    assert quantities(carts.merge(cart_id=foreign, caller=customer(user))) == {"NUT": 10_000}
 
 
 def confirmed(cart_id: str, **bought: int) -> OrderConfirmed:
     return OrderConfirmed(
+        user_id=None,
         order_id=new_id(),
         number="UM-1",
-        user_id=None,
         email="a@example.com",
         currency="USD",
         items=[
@@ -250,22 +251,22 @@ def test_what_was_bought_leaves_the_cart_once_and_the_rest_stays(carts: Carts, c
     carts.add_item(sku="LAMP", cart_id=cart_id)
 
     lines = [{"sku": sku, "quantity": quantity} for sku, quantity in (("MUG", 2), ("GHOST", 1))]
-    assert carts.take_ordered(cart_id=cart_id, order_id=event.order_id, lines=lines) is True
-    assert carts.take_ordered(cart_id=cart_id, order_id=event.order_id, lines=lines) is False
-    carts.service.take_ordered_out(event)
+    assert carts.remove_ordered(cart_id=cart_id, order_id=event.order_id, lines=lines) is True
+    assert carts.remove_ordered(cart_id=cart_id, order_id=event.order_id, lines=lines) is False
+    carts.service.remove_confirmed(event)
 
     assert quantities(carts.get_cart(cart_id=cart_id)) == {"MUG": 1, "LAMP": 1}
-    carts.service.take_ordered_out(confirmed(cart_id, MUG=1, LAMP=1))
+    carts.service.remove_confirmed(confirmed(cart_id, MUG=1, LAMP=1))
     assert quantities(carts.get_cart(cart_id=cart_id)) == {}
-    assert cart_store.take_ordered(new_cart_id(), new_id(), [("MUG", 1)], clock.now()) is False
+    assert cart_store.remove_ordered(new_cart_id(), new_id(), [("MUG", 1)], clock.now()) is False
 
 
 def test_an_order_takes_over_prices_tax_and_weight(carts: Carts, products: Products, user: str) -> None:
-    carts.add_item(sku="MUG", quantity=2, user_id=user)
-    carts.add_item(sku="LAMP", user_id=user)
+    carts.add_item(sku="MUG", quantity=2, caller=customer(user))
+    carts.add_item(sku="LAMP", caller=customer(user))
     del products.facts["LAMP"]
 
-    taken = carts.checkout_view(user_id=user, country="DE", region="BY")
+    taken = carts.checkout_view(caller=customer(user), country="DE", region="BY")
 
     CheckoutView.model_validate(taken)
     assert taken["cart_id"] == user
@@ -275,9 +276,9 @@ def test_an_order_takes_over_prices_tax_and_weight(carts: Carts, products: Produ
 
 
 def test_a_foreign_cart_is_not_found_at_the_checkout(carts: Carts, user: str) -> None:
-    carts.add_item(sku="MUG", user_id=user)
+    carts.add_item(sku="MUG", caller=customer(user))
 
     for foreign in (user, new_cart_id()):
         with pytest.raises(NotFound):
             carts.checkout_view(cart_id=foreign)
-    assert carts.checkout_view(user_id=new_id())["lines"] == []
+    assert carts.checkout_view(caller=customer(new_id()))["lines"] == []

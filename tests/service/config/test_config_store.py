@@ -9,7 +9,7 @@ from nameko.testing.services import worker_factory
 
 from schemas.api.config import SettingChange, SettingState
 from services.chassis.common.errors import Conflict, DomainError, NotFound, PreconditionFailed, ValidationFailed
-from services.chassis.messaging.signatures import Contract
+from services.chassis.messaging.signatures import Signature
 from services.chassis.testing import connect_postgres
 from services.config.service import ConfigService
 from services.config.store import ConfigStore
@@ -23,7 +23,7 @@ class Desk:
         self.service = worker_factory(ConfigService, store=store)
 
     def __call__(self, method: str, /, **arguments: Any) -> Any:
-        contract = Contract(getattr(ConfigService, method))
+        contract = Signature(getattr(ConfigService, method))
         return getattr(self.service, method)(*contract.arguments([], arguments))
 
     def set(self, value: Any, version: int, key: str = KEY) -> Any:

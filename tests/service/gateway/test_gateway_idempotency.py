@@ -12,7 +12,7 @@ import redis
 from flask_openapi3 import OpenAPI
 
 from gateway_flask.middleware import idempotency
-from gateway_flask.middleware.reply_store import LEASE_MS, Replies, Reply, Verdict
+from gateway_flask.middleware.reply_store import LEASE_MS, ReplyStore, StoredReply, Verdict
 from gateway_flask.testing import FakeServices, Issuer
 from services.chassis.common.errors import (
     DeadlineExceeded,
@@ -239,7 +239,7 @@ def test_without_redis_the_services_are_asked_each_time(
     orders = Orders()
     services.answer("orders.place_order", orders)
     client = make_app().test_client()
-    client.application.extensions["replies"] = Replies(redis.Redis(port=1), 1000, SECRET)
+    client.application.extensions["replies"] = ReplyStore(redis.Redis(port=1), 1000, SECRET)
 
     for _ in range(2):
         headers = {"Idempotency-Key": key, "X-Cart-Id": f"cart-{key}"}
@@ -255,7 +255,7 @@ def expire(store: "redis.Redis", name: str) -> None:
 
 
 def test_mark_of_a_killed_gateway_expires(store: "redis.Redis", key: str) -> None:
-    replies, name = Replies(store, 60_000, SECRET), Replies.name("user:1", key)
+    replies, name = ReplyStore(store, 60_000, SECRET), ReplyStore.name("user:1", key)
 
     assert replies.claim(name, "f", "first") == (Verdict.OURS, None)
     assert replies.claim(name, "f", "second") == (Verdict.IN_PROGRESS, None)
@@ -266,13 +266,13 @@ def test_mark_of_a_killed_gateway_expires(store: "redis.Redis", key: str) -> Non
 
 
 def test_a_late_finisher_overwrites_nothing(store: "redis.Redis", key: str) -> None:
-    replies, name = Replies(store, 60_000, SECRET), Replies.name("user:1", key)
+    replies, name = ReplyStore(store, 60_000, SECRET), ReplyStore.name("user:1", key)
     replies.claim(name, "f", "late")
     expire(store, name)
     replies.claim(name, "f", "successor")
-    reply = Reply(201, {"Content-Type": "application/json"}, b'{"a":  1}')
+    reply = StoredReply(201, {"Content-Type": "application/json"}, b'{"a":  1}')
 
-    assert not replies.keep(name, "late", Reply(500, {}, b""))
+    assert not replies.keep(name, "late", StoredReply(500, {}, b""))
     assert not replies.forget(name, "late")
     assert replies.keep(name, "successor", reply)
     assert not replies.forget(name, "successor")
@@ -281,12 +281,12 @@ def test_a_late_finisher_overwrites_nothing(store: "redis.Redis", key: str) -> N
 
 
 def test_kept_replies_are_read_by_nobody_else(store: "redis.Redis", key: str) -> None:
-    replies, name = Replies(store, 60_000, SECRET), Replies.name("user:1", key)
+    replies, name = ReplyStore(store, 60_000, SECRET), ReplyStore.name("user:1", key)
     replies.claim(name, "f", "mark")
-    replies.keep(name, "mark", Reply(201, {}, b'{"access_token": "of the customer"}'))
+    replies.keep(name, "mark", StoredReply(201, {}, b'{"access_token": "of the customer"}'))
 
     kept = store.hgetall(name)
-    another, elsewhere = Replies(store, 60_000, b"another secret altogether"), Replies.name("user:2", key)
+    another, elsewhere = ReplyStore(store, 60_000, b"another secret altogether"), ReplyStore.name("user:2", key)
     store.hset(elsewhere, mapping=kept)
 
     assert b"access_token" not in b"".join(kept.values())

@@ -68,7 +68,7 @@ def test_first_counts_leave_known_skus_alone(shop: Shop) -> None:
     assert shop.said("LAMP") == [("stock_changed", "initial")]
 
 
-def test_running_low_is_said_once_each_time_it_happens(shop: Shop) -> None:
+def test_low_stock_is_published_once_each_time_it_happens(shop: Shop) -> None:
     shop.stock(MUG=8)
     for _ in range(5):
         shop.reserve(new_id(), MUG=1)
@@ -81,7 +81,7 @@ def test_running_low_is_said_once_each_time_it_happens(shop: Shop) -> None:
 def test_what_runs_low_is_listed_the_scarcest_first(shop: Shop) -> None:
     shop.stock(LAMP=2, MUG=5, CUP=1, POT=6)
 
-    low = shop.store.counts.running_low(Paging(1, 2))
+    low = shop.store.counts.list_low(Paging(1, 2))
 
     assert [(item["sku"], item["available"]) for item in low["items"]] == [("CUP", 1), ("LAMP", 2)]
     assert low["total"] == 3

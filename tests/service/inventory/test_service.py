@@ -6,22 +6,48 @@ from typing import Any
 import pytest
 from nameko.testing.services import worker_factory
 
-from services.chassis.common.errors import ValidationFailed
+from schemas.permissions import Access, access_of
+from schemas.rpc.products import ProductsRpc
+from services.chassis.common.errors import NotFound, ValidationFailed
 from services.chassis.common.ids import new_id
-from services.chassis.messaging.signatures import Contract
+from services.chassis.messaging.signatures import Signature, jsonable
 from services.inventory.store import InventoryStore
 from tests.service.inventory.conftest import Shop
+from tests.support.partners import typed
+
+ADMIN = {"user_id": new_id(), "roles": ["ADMIN"]}
+VENDOR = {"user_id": new_id(), "roles": ["VENDOR"]}
+RIVAL = {"user_id": new_id(), "roles": ["VENDOR"]}
+
+
+class Products:
+    """The catalogue: `VENDOR` sells the MUG."""
+
+    interface = ProductsRpc
+
+    def price_skus(self, skus: list[str]) -> dict[str, Any]:
+        facts = {
+            "sku": "MUG", "product_id": new_id(), "title": "Mug", "thumbnail": None, "unit_price": 100,
+            "currency": "USD", "weight_g": 10, "available": 1, "active": True, "tax_rate_bp": 0, "category": None,
+            "vendor_id": VENDOR["user_id"],
+        }  # fmt: skip
+        return {"MUG": facts} if "MUG" in skus else {}
+
+    def vendor_skus(self, vendor_id: str) -> list[str]:
+        return ["MUG"] if vendor_id == VENDOR["user_id"] else []
 
 
 @pytest.fixture
 def call(inventory_store: InventoryStore, shop: Shop) -> Iterator[Any]:
     from services.inventory.service import InventoryService
 
-    service = worker_factory(InventoryService, stock=inventory_store)
+    service = worker_factory(InventoryService, stock=inventory_store, products=typed(Products()))
 
     def rpc(method: str, **kwargs: Any) -> Any:
-        contract = Contract(getattr(InventoryService, method))
-        return getattr(service, method)(*contract.arguments([], kwargs))
+        signature = Signature(getattr(InventoryService, method))
+        if access_of("inventory", method) is not Access.INTERNAL:
+            kwargs.setdefault("caller", ADMIN)
+        return jsonable(getattr(service, method)(*signature.arguments([], kwargs)))
 
     return rpc
 
@@ -32,13 +58,12 @@ def test_an_order_from_first_count_to_return(call: Any) -> None:
     assert call("reserve", order_id=order, lines=[{"sku": "MUG", "quantity": 2}])["status"] == "held"
     assert call("commit", order_id=order)["status"] == "committed"
     assert call("get_level", sku="MUG")["available"] == 1
-    assert call("low_stock")["items"] == [{"sku": "MUG", "available": 1, "low_stock_threshold": 5}]
-    assert call("low_stock", skus=["MUG"])["total"] == 1
-    assert call("low_stock", skus=["LAMP"])["items"] == []
+    assert call("low_stock", query={})["items"] == [{"sku": "MUG", "available": 1, "low_stock_threshold": 5}]
+    assert call("low_stock", query={}, caller=VENDOR)["total"] == 1
+    assert call("low_stock", query={}, caller=RIVAL)["items"] == []
     assert call("release", order_id=order)["status"] == "released"
     assert call("adjust", sku="MUG", delta=-1, reason="broken")["on_hand"] == 2
     assert call("get_levels", skus=["MUG", "GHOST"]).keys() == {"MUG"}
-    call("release_expired")
 
 
 @pytest.mark.parametrize(
@@ -63,5 +88,16 @@ def test_what_does_not_fit_is_refused_by_field(call: Any, method: str, arguments
 def test_warehouses_are_listed_by_priority(call: Any) -> None:
     call("put_warehouse", code="near", warehouse={"name": "Near", "priority": 1})
 
-    assert [found["code"] for found in call("list_warehouses")] == ["near", "main"]
+    assert [warehouse["code"] for warehouse in call("list_warehouses")] == ["near", "main"]
     call("delete_warehouse", code="near")
+
+
+@pytest.mark.parametrize(("method", "arguments"), [("get_level", {}), ("adjust", {"delta": 1, "reason": "found"})])
+@pytest.mark.parametrize(("caller", "sku"), [(RIVAL, "MUG"), (VENDOR, "GHOST")])
+def test_stock_of_another_vendor_is_not_found(call: Any, method: str, arguments: Any, caller: Any, sku: str) -> None:
+    call("set_initial", levels=[{"sku": "MUG", "on_hand": 3}])
+
+    with pytest.raises(NotFound):
+        call(method, sku=sku, caller=caller, **arguments)
+
+    assert call(method, sku="MUG", caller=VENDOR, **arguments)["sku"] == "MUG"

@@ -15,7 +15,7 @@ from schemas.events.base import EVENTS, Event
 from schemas.events.orders import OrderPlaced
 from services.chassis.common.errors import DomainError
 from services.chassis.common.ids import new_id
-from services.chassis.messaging.signatures import Contract
+from services.chassis.messaging.signatures import Signature
 from services.chassis.testing import connect_mongo, connect_postgres
 from services.orders.domain.order import Order
 from services.orders.readmodel import OrderReadModel
@@ -23,7 +23,7 @@ from services.orders.service import SHOWN_IN_LISTS, OrdersService
 from services.orders.settings import OrderSettings
 from services.orders.store import LEASE, OrderStore, Stored
 from tests.support.orders import ADDRESS
-from tests.support.partners import Cart, Died, Inventory, Line, Payments, Shipping, cart_line
+from tests.support.partners import Cart, Died, Inventory, Line, Payments, Shipping, cart_line, typed
 
 ADMIN = Caller(user_id=new_id(), roles=["ADMIN"], email="admin@example.com")
 
@@ -69,10 +69,10 @@ class Shop:
         """One more process of the service."""
         parts = {"store": self.store, "lists": self.lists, "settings": self.settings}
         remotes = {"inventory": self.to_inventory, "payments": self.to_payments}
-        return worker_factory(OrdersService, **parts, **remotes, cart=self.cart, shipping=self.shipping)
+        return worker_factory(OrdersService, **parts, **remotes, cart=typed(self.cart), shipping=typed(self.shipping))
 
     def __getattr__(self, method: str) -> Callable[..., Any]:
-        contract = Contract(getattr(OrdersService, method))
+        contract = Signature(getattr(OrdersService, method))
         return lambda **kwargs: getattr(self.service, method)(*contract.arguments([], kwargs))
 
     def order(self, card: str = "pm_card_visa", key: str | None = None, **values: Any) -> dict[str, Any]:

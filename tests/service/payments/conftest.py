@@ -14,11 +14,11 @@ from services.chassis.stores.tables import outbox
 from services.chassis.testing import connect_postgres
 from services.payments.domain import Payment
 from services.payments.models import payments, sandbox_charges
+from services.payments.processor import PaymentProcessor
 from services.payments.providers.bank import SandboxBank
 from services.payments.providers.resilience import Caller
 from services.payments.providers.sandbox import SandboxProvider
 from services.payments.store import PaymentStore
-from services.payments.till import Till
 
 TIMEOUT = 0.05
 
@@ -53,7 +53,7 @@ class Shop:
         self.store = store
         self.bank = SandboxBank(store.engine)
         self.sandbox = SandboxProvider(self.bank, "secret", TIMEOUT)
-        self.till = Till(store, {"sandbox": self.sandbox}, {"sandbox": Caller("sandbox")})
+        self.till = PaymentProcessor(store, {"sandbox": self.sandbox}, {"sandbox": Caller("sandbox")})
 
     def command(self, token: str = "pm_card_visa", amount: int = 1000, **values: Any) -> Authorise:
         ids = {"payment_id": new_id(), "order_id": new_id()}

@@ -270,8 +270,8 @@ def test_snapshots_are_whole_and_carry_the_versions_of_their_parts(catalogue: Ca
 def test_snapshots_come_page_by_page(catalogue: Catalogue) -> None:
     ids = sorted(catalogue.create(sku=f"P-{number}", title=f"Mug {number}")["id"] for number in range(5))
 
-    first = catalogue.store.reading.page_of_snapshots(None, 3)
-    second = catalogue.store.reading.page_of_snapshots(first["next"], 3)
+    first = catalogue.store.reading.list_snapshots(None, 3)
+    second = catalogue.store.reading.list_snapshots(first["next"], 3)
 
     assert [item["id"] for item in first["items"] + second["items"]] == ids
     assert second["next"] is None

@@ -9,12 +9,14 @@ from nameko.testing.services import worker_factory
 
 from schemas.base import Caller
 from schemas.events.base import Event, EventMeta
+from schemas.rpc.products import ProductsRpc
 from services.chassis.common.errors import NotFound
 from services.chassis.common.ids import new_id
-from services.chassis.messaging.signatures import Contract
+from services.chassis.messaging.signatures import Signature
 from services.chassis.testing import connect_mongo
 from services.reviews.service import ReviewsService
 from services.reviews.store import ReviewStore
+from tests.support.partners import typed
 
 ADMIN = Caller(user_id=new_id(), roles=["ADMIN"])
 
@@ -29,7 +31,9 @@ def published(event: Event, sequence: int | None = None) -> Any:
 
 
 class Catalogue:
-    """The products service, asked about what we have not heard of."""
+    """A fake of the products service."""
+
+    interface = ProductsRpc
 
     def __init__(self) -> None:
         self.known: dict[str, dict[str, Any]] = {}
@@ -48,10 +52,10 @@ class Desk:
     def __init__(self, store: ReviewStore) -> None:
         self.store = store
         self.catalogue = Catalogue()
-        self.service = worker_factory(ReviewsService, store=store, products=self.catalogue)
+        self.service = worker_factory(ReviewsService, store=store, products=typed(self.catalogue))
 
     def call(self, method: str, /, **kwargs: Any) -> Any:
-        contract = Contract(getattr(ReviewsService, method))
+        contract = Signature(getattr(ReviewsService, method))
         return getattr(self.service, method)(*contract.arguments([], kwargs))
 
     def product(self, vendor_id: str | None = None) -> str:

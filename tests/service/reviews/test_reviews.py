@@ -15,6 +15,7 @@ from services.chassis.common.errors import Conflict, DomainError, Forbidden, Not
 from services.chassis.common.ids import new_id
 from services.chassis.dynamic_config import config
 from tests.service.reviews.conftest import ADMIN, Desk, published
+from tests.support.catalogue import product_detail
 
 
 def order(event: type[Any], customer: Caller, product: str, order_id: str) -> Any:
@@ -342,7 +343,7 @@ def test_every_list_of_a_product_is_read_from_its_index(desk: Desk) -> None:
 
 def test_a_product_that_is_older_than_we_are_is_asked_for_once(desk: Desk) -> None:
     old = new_id()
-    desk.catalogue.known[old] = {"id": old, "slug": f"old-{old}", "title": "Old", "vendor_id": None, "version": 4}
+    desk.catalogue.known[old] = product_detail(old, slug=f"old-{old}", title="Old", version=4)
     customer = desk.customer(old)
     assert desk.review(old, customer)["status"] == "approved"
     assert desk.listed(f"old-{old}")

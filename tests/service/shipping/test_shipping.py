@@ -16,10 +16,11 @@ from services.chassis.common.errors import (
     IdempotencyKeyReused,
     InvalidState,
     NotFound,
+    Unauthenticated,
     ValidationFailed,
 )
 from services.chassis.common.ids import new_id
-from services.chassis.messaging.signatures import Contract
+from services.chassis.messaging.signatures import Signature
 from services.chassis.stores.tables import outbox
 from services.chassis.testing import connect_postgres
 from services.shipping.models import methods, rates
@@ -38,7 +39,7 @@ class Desk:
         self.service = worker_factory(ShippingService, store=store)
 
     def call(self, method: str, /, **kwargs: Any) -> Any:
-        contract = Contract(getattr(ShippingService, method))
+        contract = Signature(getattr(ShippingService, method))
         return getattr(self.service, method)(*contract.arguments([], kwargs))
 
     def prices(self, country: str, region: str | None = None, **parcel: Any) -> dict[str, int]:
@@ -195,7 +196,7 @@ def test_a_number_belongs_to_one_order(desk: Desk) -> None:
 
 def test_a_vendors_parcel_is_the_vendors_and_becomes_the_customers_when_the_order_says_whose_it_is(desk: Desk) -> None:
     order_id = new_id()
-    by_vendor = desk.ship(order_id, caller=AS_VENDOR, user_id=None)
+    by_vendor = desk.ship(order_id, vendor_id=AS_VENDOR["user_id"], user_id=None)
     customer = {"user_id": CUSTOMER, "roles": ["CUSTOMER"]}
     with pytest.raises(NotFound):
         desk.call("get_shipment", shipment_id=by_vendor["id"], caller=customer)
@@ -242,12 +243,13 @@ def test_delivered_by_four_at_once_it_is_delivered_once(desk: Desk) -> None:
 
 
 def test_vendors_move_their_own_parcels_only(desk: Desk) -> None:
-    shipment = desk.ship(caller=AS_VENDOR)
+    shipment = desk.ship(vendor_id=AS_VENDOR["user_id"])
     assert desk.move(shipment["id"], "in_transit", AS_VENDOR)["status"] == "in_transit"
-    for stranger in ({"user_id": RIVAL, "roles": ["VENDOR"]}, {"user_id": None, "roles": []}):
-        with pytest.raises(NotFound):
+    rival, nobody = {"user_id": RIVAL, "roles": ["VENDOR"]}, {"user_id": None, "roles": []}
+    for stranger, error in ((rival, NotFound), (nobody, Unauthenticated)):
+        with pytest.raises(error):
             desk.move(shipment["id"], "delivered", stranger)
-        with pytest.raises(NotFound):
+        with pytest.raises(error):
             desk.call("get_shipment", shipment_id=shipment["id"], caller=stranger)
 
 

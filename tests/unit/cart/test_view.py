@@ -8,18 +8,21 @@ from hypothesis import strategies as st
 
 from schemas.api.cart import Cart as CartReply
 from schemas.api.cart import CheckoutView
-from services.cart.domain import MOST_GRAMS, MOST_MONEY, Cart, Line, check_size, checkout, is_guest, sold, view
+from schemas.api.products import PricedSku
+from services.cart.domain import MOST_GRAMS, MOST_MONEY, Cart, Line, check_size, checkout, is_guest, sellable, view
 from services.chassis.common.errors import NotFound, ValidationFailed
+
+PRODUCT = "0197a000-0000-7000-8000-00000000000e"
 
 
 def line(sku: str, quantity: int = 1, unit_price: int = 100) -> Line:
     return Line(sku, quantity, unit_price, "p", f"The {sku}", None, 1)
 
 
-def fact(sku: str, unit_price: int = 100, available: int = 9, **more: Any) -> dict[str, Any]:
-    return {
+def fact(sku: str, unit_price: int = 100, available: int = 9, **more: Any) -> PricedSku:
+    facts = {
         "sku": sku,
-        "product_id": "p",
+        "product_id": PRODUCT,
         "title": f"The {sku}",
         "thumbnail": None,
         "unit_price": unit_price,
@@ -32,6 +35,7 @@ def fact(sku: str, unit_price: int = 100, available: int = 9, **more: Any) -> di
         "vendor_id": None,
         **more,
     }
+    return PricedSku.model_validate(facts)
 
 
 def cart(*lines: Line) -> Cart:
@@ -96,7 +100,7 @@ def test_the_total_is_the_sum_of_its_lines(wanted: list[tuple[int, int]]) -> Non
 def test_what_is_not_for_sale_is_not_put_in() -> None:
     for today in ({}, {"A": fact("A", active=False)}):
         with pytest.raises(NotFound) as refused:
-            sold("A", today)
+            sellable("A", today)
         assert refused.value.details[0]["field"] == "sku"
 
 

@@ -8,7 +8,7 @@ from pydantic import BaseModel, field_validator
 
 from schemas.base import Caller, Quantity, Sku
 from services.chassis.common.errors import ValidationFailed
-from services.chassis.messaging.signatures import Contract, jsonable, refused
+from services.chassis.messaging.signatures import Signature, jsonable, refused
 
 
 class Line(BaseModel):
@@ -41,11 +41,11 @@ class Service:
         ...
 
 
-reserve, adjust = Contract(Service.reserve), Contract(Service.adjust)
+reserve, adjust = Signature(Service.reserve), Signature(Service.adjust)
 LINES = [{"sku": "MUG", "quantity": 2}]
 
 
-def fields(contract: Contract, *args: Any, **kwargs: Any) -> list[str]:
+def fields(contract: Signature, *args: Any, **kwargs: Any) -> list[str]:
     with pytest.raises(ValidationFailed) as error:
         contract.arguments(list(args), kwargs)
     return [detail["field"] for detail in error.value.details]
@@ -73,8 +73,8 @@ def test_each_parameter_is_read_by_its_own_annotation_and_defaults_stay() -> Non
 
 
 def test_a_method_without_annotations_takes_anything() -> None:
-    assert Contract(Service.untyped).arguments([{"a": 1}], {}) == [{"a": 1}, None]
-    assert Contract(Service.ping).arguments([], {}) == []
+    assert Signature(Service.untyped).arguments([{"a": 1}], {}) == [{"a": 1}, None]
+    assert Signature(Service.ping).arguments([], {}) == []
 
 
 @pytest.mark.parametrize(

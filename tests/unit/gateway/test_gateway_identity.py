@@ -9,7 +9,7 @@ import pytest
 from flask.testing import FlaskClient
 
 from gateway_flask.middleware import authentication
-from gateway_flask.testing import SESSION, USER, FakeServices, Issuer
+from gateway_flask.testing import SESSION, SIGNED_IN, USER, FakeServices, Issuer
 from services.chassis.common.errors import ServiceUnavailable
 
 ME = "/api/v1/auth/me"
@@ -32,7 +32,7 @@ def test_a_good_token_gets_in(client: FlaskClient, services: FakeServices, issue
     response = client.get(ME, headers=issuer.bearer())
 
     assert response.get_json()["data"] == {"id": USER}
-    assert services.arguments("auth.me") == {"user_id": USER}
+    assert services.arguments("auth.me")["caller"]["user_id"] == USER
     assert services.context is not None
     assert (services.context["user_id"], services.context["session_id"]) == (USER, SESSION)
 
@@ -130,7 +130,7 @@ def test_a_guest_may_come_without_a_token_but_not_with_a_bad_one(
 def test_an_old_token_does_not_get_in_the_way_of_a_login(
     client: FlaskClient, services: FakeServices, issuer: Issuer
 ) -> None:
-    services.answer("auth.login", {"user": {"id": USER}})
+    services.answer("auth.login", SIGNED_IN)
 
     response = client.post(
         "/api/v1/auth/login", json={"email": "a@b.co", "password": "x"}, headers=issuer.bearer(expires_in=-60)

@@ -6,7 +6,7 @@ import pytest
 from flask_openapi3 import OpenAPI
 
 from gateway_flask.openapi.endpoints import ENDPOINTS, PREFIX
-from gateway_flask.testing import USER, FakeServices, Issuer
+from gateway_flask.testing import SIGNED_IN, FakeServices, Issuer
 from tests.support.routes import ACCESS, ANONYMOUS, path_of
 
 SIGN_IN_ROUTES = {
@@ -58,7 +58,7 @@ def test_customers_writes_are_not_limited(make_app: Callable[..., OpenAPI], issu
 
 def test_refused_client_is_told_how_long_to_wait(make_app: Callable[..., OpenAPI], services: FakeServices) -> None:
     client = make_app(rate_limit_sign_in="1/minute").test_client()
-    services.answer("auth.login", {"user": {"id": USER}})
+    services.answer("auth.login", SIGNED_IN)
 
     allowed, refused = (client.post("/api/v1/auth/login", json={"email": "a@b.co", "password": "x"}) for _ in range(2))
 

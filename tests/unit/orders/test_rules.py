@@ -7,12 +7,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from schemas.api.cart import CheckoutLine, CheckoutView
 from schemas.api.orders import Order as OrderResource
 from schemas.api.orders import OrderSummary, PlaceOrder
 from schemas.base import Caller
 from schemas.events import orders as events
 from schemas.events.orders import OrderLine
-from services.chassis.common.errors import Forbidden, InvalidState, NotFound
+from services.chassis.common.errors import Forbidden, InvalidState, NotFound, ValidationFailed
 from services.chassis.common.ids import new_id
 from services.orders import placing
 from services.orders.domain import lifecycle, saga
@@ -50,7 +51,7 @@ def confirmed(**facts: Any) -> Order:
 
 @given(lines, st.integers(0, 10**6))
 def test_a_total_is_the_sum_of_what_is_shown(cart: list[dict[str, Any]], shipping: int) -> None:
-    priced = price_lines(cart)
+    priced = price_lines([CheckoutLine.model_validate(entry | {"line_total": 0}) for entry in cart])
     totals = add_up(priced, shipping)
 
     assert totals.total == totals.subtotal - totals.discount + totals.shipping + totals.tax
@@ -59,7 +60,8 @@ def test_a_total_is_the_sum_of_what_is_shown(cart: list[dict[str, Any]], shippin
 
 
 def test_tax_is_rounded_once_per_line_half_to_even() -> None:
-    priced = price_lines([cart_line(unit_price=50, tax_rate_bp=100), cart_line(unit_price=150, tax_rate_bp=100)])
+    entries = [cart_line(unit_price=50, tax_rate_bp=100), cart_line(unit_price=150, tax_rate_bp=100)]
+    priced = price_lines([CheckoutLine.model_validate(entry | {"line_total": 0}) for entry in entries])
 
     assert [entry.tax for entry in priced] == [0, 2]
 
@@ -169,10 +171,29 @@ def test_a_placed_order_has_its_number_its_lines_and_its_bill() -> None:
             "payment_method": {"provider": "sandbox", "token": "pm_card_visa"},
         }
     )
-    cart = {"lines": [cart_line(quantity=2)], "currency": "USD", "cart_id": "c", "version": 3}
+    cart = CheckoutView(
+        lines=[CheckoutLine.model_validate(cart_line(quantity=2) | {"line_total": 2000})],
+        currency="USD", cart_id="c", version=3, subtotal=2000, weight_g=600,
+    )  # fmt: skip
 
     event = placing.order_of(command, cart, 500, 42, AT, "UM")
 
     assert (event.number, event.email, event.totals.total) == ("UM-2026-000042", "ada@example.com", 2500)
     assert (event.billing_address["name"], event.shipping_address["name"]) == ("The Office", "Ada")
     assert all(isinstance(entry, OrderLine) for entry in event.items)
+
+
+@pytest.mark.parametrize(("missing", "field"), [("cart_id", "X-Cart-Id"), ("email", "email")])
+def test_guest_order_needs_cart_and_email(missing: str, field: str) -> None:
+    command = {
+        "cart_id": "a-cart",
+        "email": "ada@example.com",
+        "shipping_address": ADDRESS,
+        "shipping_method": "standard",
+        "payment_method": {"provider": "sandbox", "token": "pm_card_visa"},
+    }
+
+    with pytest.raises(ValidationFailed) as refused:
+        placing.check_guest(PlaceOrder.model_validate(command | {missing: None}, strict=False))
+
+    assert [detail["field"] for detail in refused.value.details] == [field]

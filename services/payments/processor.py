@@ -23,7 +23,7 @@ from services.payments.store import PaymentStore
 T = TypeVar("T")
 
 
-class Till:
+class PaymentProcessor:
     """The operations on a payment, with the providers that this shop has."""
 
     def __init__(self, store: PaymentStore, providers: dict[str, Provider], callers: dict[str, Caller]) -> None:

@@ -1,0 +1,146 @@
+"""Who may call which RPC method: one table for all services. The owning service checks it (`chassis…rpc.implements`).
+
+Ownership (an own order, an own product) is decided inside the method, on its `caller`; somebody else's thing is
+`NotFound`. A method that is missing here can't be implemented, so nothing is open by omission.
+"""
+
+from enum import Enum
+from typing import Final
+
+
+class Access(Enum):
+    """Whom a method serves. Administrators may call everything that a signed-in person may."""
+
+    PUBLIC = "anyone"
+    """The reply is the same for everybody, or the arguments carry the proof (a token, a guest's cart id)."""
+    GUEST = "anyone, for their own things"
+    """Takes `caller`, who may be anonymous; the method decides by what the caller owns or has the key to."""
+    CUSTOMER = "signed-in persons, for their own things"
+    VENDOR = "vendors, for their own things, and administrators"
+    ADMIN = "administrators"
+    INTERNAL = "services and operators on the message broker"
+    """Never called by the gateway; whoever reaches the broker is trusted."""
+
+
+ROLES: Final[dict[Access, frozenset[str]]] = {
+    Access.CUSTOMER: frozenset({"CUSTOMER", "VENDOR", "ADMIN"}),
+    Access.VENDOR: frozenset({"VENDOR", "ADMIN"}),
+    Access.ADMIN: frozenset({"ADMIN"}),
+}
+"""The roles of which one is needed, where a role is needed at all."""
+
+RPC: Final[dict[str, dict[str, Access]]] = {
+    "auth": {
+        "register": Access.PUBLIC,
+        "create_user": Access.INTERNAL,
+        "login": Access.PUBLIC,
+        "refresh": Access.PUBLIC,
+        "logout": Access.PUBLIC,
+        "logout_all": Access.CUSTOMER,
+        "me": Access.CUSTOMER,
+        "get_account": Access.INTERNAL,
+        "verify_email": Access.PUBLIC,
+        "resend_verification": Access.CUSTOMER,
+        "forgot_password": Access.PUBLIC,
+        "reset_password": Access.PUBLIC,
+        "change_password": Access.CUSTOMER,
+        "jwks": Access.PUBLIC,
+    },
+    "users": {
+        "get_profile": Access.CUSTOMER,
+        "update_profile": Access.CUSTOMER,
+        "list_addresses": Access.CUSTOMER,
+        "get_address": Access.CUSTOMER,
+        "add_address": Access.CUSTOMER,
+        "update_address": Access.CUSTOMER,
+        "delete_address": Access.CUSTOMER,
+    },
+    "products": {
+        "list_products": Access.PUBLIC,
+        "list_managed_products": Access.VENDOR,
+        "get_product": Access.GUEST,
+        "get_many": Access.PUBLIC,
+        "search_titles": Access.PUBLIC,
+        "get_snapshots": Access.INTERNAL,
+        "list_snapshots": Access.INTERNAL,
+        "count_products": Access.INTERNAL,
+        "related_products": Access.PUBLIC,
+        "price_skus": Access.INTERNAL,
+        "vendor_skus": Access.INTERNAL,
+        "create_product": Access.VENDOR,
+        "update_product": Access.VENDOR,
+        "patch_product": Access.VENDOR,
+        "delete_product": Access.VENDOR,
+        "import_products": Access.ADMIN,
+        "category_tree": Access.PUBLIC,
+        "get_category": Access.PUBLIC,
+        "create_category": Access.ADMIN,
+        "update_category": Access.ADMIN,
+        "delete_category": Access.ADMIN,
+        "tax_rates": Access.ADMIN,
+        "put_tax_rate": Access.ADMIN,
+        "delete_tax_rate": Access.ADMIN,
+    },
+    "inventory": {
+        "reserve": Access.INTERNAL,
+        "commit": Access.INTERNAL,
+        "release": Access.INTERNAL,
+        "adjust": Access.VENDOR,
+        "set_initial": Access.ADMIN,
+        "get_level": Access.VENDOR,
+        "get_levels": Access.INTERNAL,
+        "low_stock": Access.VENDOR,
+        "list_warehouses": Access.ADMIN,
+        "put_warehouse": Access.ADMIN,
+        "delete_warehouse": Access.ADMIN,
+    },
+    "cart": {
+        "get_cart": Access.GUEST,
+        "add_item": Access.GUEST,
+        "set_quantity": Access.GUEST,
+        "remove_item": Access.GUEST,
+        "clear": Access.GUEST,
+        "merge": Access.CUSTOMER,
+        "checkout_view": Access.INTERNAL,
+        "remove_ordered": Access.INTERNAL,
+    },
+    "orders": {
+        "place_order": Access.GUEST,
+        "get_order": Access.GUEST,
+        "list_orders": Access.CUSTOMER,
+        "history": Access.GUEST,
+        "cancel": Access.GUEST,
+        "set_status": Access.VENDOR,
+        "create_shipment": Access.VENDOR,
+        "rebuild_read_model": Access.INTERNAL,
+    },
+    "payments": {
+        "authorise": Access.INTERNAL,
+        "status_of": Access.INTERNAL,
+        "capture": Access.INTERNAL,
+        "capture_payment": Access.ADMIN,
+        "refund": Access.ADMIN,
+        "reverse": Access.INTERNAL,
+        "get": Access.CUSTOMER,
+        "webhook": Access.PUBLIC,
+    },
+    "shipping": {
+        "quote": Access.INTERNAL,
+        "quote_cart": Access.GUEST,
+        "price_of": Access.INTERNAL,
+        "methods": Access.PUBLIC,
+        "create_shipment": Access.INTERNAL,
+        "add_event": Access.VENDOR,
+        "get_shipment": Access.CUSTOMER,
+        "track": Access.PUBLIC,
+    },
+}
+"""Service → method → who may call it."""
+
+
+def access_of(service: str, method: str) -> Access:
+    """Who may call `service.method`. Raises `LookupError` for a method that the table lacks."""
+    try:
+        return RPC[service][method]
+    except KeyError:
+        raise LookupError(f"{service}.{method} is missing in schemas/permissions.py") from None

@@ -1,0 +1,91 @@
+"""RPC interface of the inventory service."""
+
+from typing import Annotated, Protocol
+
+from pydantic import Field
+
+from schemas.api.inventory import (
+    Delta,
+    InitialLevel,
+    InitialStockReport,
+    Level,
+    LowLevel,
+    LowStockQuery,
+    Reservation,
+    ReserveStock,
+    Warehouse,
+    WarehouseCode,
+    WarehouseWrite,
+)
+from schemas.base import Caller, Id, Idempotency, Line, Page, Sku
+
+Skus = Annotated[list[Sku], Field(max_length=500)]
+InitialLevels = Annotated[list[InitialLevel], Field(max_length=1_000)]
+
+
+class InventoryRpc(Protocol):
+    """Stock levels by SKU and warehouse; reservations for orders."""
+
+    def reserve(self, command: ReserveStock) -> Reservation:
+        """Reserve stock for every line of an order, or for none, until commit, release or expiry.
+
+        Idempotent under `order_id`. Raises `OutOfStock` naming the first line that can't be reserved,
+        `InvalidState` after a release.
+        """
+        ...
+
+    def commit(self, order_id: Id) -> Reservation:
+        """Sell what is reserved for the order. Idempotent. An expired reservation takes the units from what is left.
+
+        Raises `OutOfStock` then, `InvalidState` after a release, `NotFound` without a reservation.
+        """
+        ...
+
+    def release(self, order_id: Id) -> Reservation:
+        """Undo a reservation or a commit: units become available again. Idempotent, and final: a later reserve or
+        commit is refused.
+        """
+        ...
+
+    def adjust(
+        self,
+        sku: Sku,
+        delta: Delta,
+        reason: Line,
+        caller: Caller,
+        warehouse: WarehouseCode | None = None,
+        idempotency: Idempotency | None = None,
+    ) -> Level:
+        """Change the units on hand by `delta`; a vendor's own SKUs only. Creates the record of a new SKU.
+
+        Raises `InvalidState` below what is reserved, `NotFound` for another vendor's SKU or an unknown warehouse.
+        """
+        ...
+
+    def set_initial(self, levels: InitialLevels, caller: Caller) -> InitialStockReport:
+        """Set the first count of SKUs; those that have a level keep it."""
+        ...
+
+    def get_level(self, sku: Sku, caller: Caller) -> Level:
+        """Get the stock of a SKU; a vendor's own only. Raises `NotFound` where there is no record."""
+        ...
+
+    def get_levels(self, skus: Skus) -> dict[str, Level]:
+        """Get levels by SKU; SKUs without a record are missing."""
+        ...
+
+    def low_stock(self, query: LowStockQuery, caller: Caller) -> Page[LowLevel]:
+        """List SKUs at or below their threshold, the scarcest first; a vendor's own only."""
+        ...
+
+    def list_warehouses(self, caller: Caller) -> list[Warehouse]:
+        """List warehouses by priority: stock is taken from the first one first."""
+        ...
+
+    def put_warehouse(self, code: WarehouseCode, warehouse: WarehouseWrite, caller: Caller) -> Warehouse:
+        """Create or replace a warehouse."""
+        ...
+
+    def delete_warehouse(self, code: WarehouseCode, caller: Caller) -> None:
+        """Delete an empty warehouse. Raises `InvalidState` while it holds stock, `NotFound`."""
+        ...

@@ -1,0 +1,70 @@
+"""RPC interface of the payments service."""
+
+from typing import Protocol
+
+from schemas.api.payments import (
+    Authorisation,
+    Authorise,
+    Capture,
+    CapturePayment,
+    Payment,
+    PaymentState,
+    RefundPayment,
+    Reverse,
+    Webhook,
+    WebhookReply,
+)
+from schemas.base import Caller
+
+
+class PaymentsRpc(Protocol):
+    """Payments: authorise, capture, refund, void; provider webhooks. Amounts in minor units."""
+
+    def authorise(self, command: Authorise) -> Authorisation:
+        """Authorise the amount of an order. A decline is a reply, not an error.
+
+        Idempotent under `payment_id`. Raises `ServiceUnavailable` when the provider's answer isn't known (retry),
+        `ValidationFailed` for a provider that this shop doesn't have.
+        """
+        ...
+
+    def status_of(self, payment_id: str) -> Authorisation:
+        """Get the status of a payment. Raises `NotFound`."""
+        ...
+
+    def capture(self, command: Capture) -> PaymentState:
+        """Capture the whole of an order's authorised payment. Idempotent. Raises `InvalidState`, `NotFound`."""
+        ...
+
+    def capture_payment(self, command: CapturePayment) -> Payment:
+        """Capture an authorised payment, or a part of it, by hand.
+
+        A captured payment is replied as it is. Raises `InvalidState` when nothing is authorised, `ValidationFailed` on
+        `amount`, `NotFound`.
+        """
+        ...
+
+    def refund(self, command: RefundPayment) -> Payment:
+        """Refund a captured payment, or a part of it. Idempotent under `command.idempotency` or `refund_id`.
+
+        Raises `InvalidState` when nothing is left to refund, `ValidationFailed` on `amount`, `NotFound`.
+        """
+        ...
+
+    def reverse(self, command: Reverse) -> PaymentState:
+        """Undo a payment of an order: void what is authorised, refund what is captured, block what was never made.
+
+        Idempotent, and final: a later authorisation under the same id is voided.
+        """
+        ...
+
+    def get(self, payment_id: str, caller: Caller) -> Payment:
+        """Get a payment of an own order; an administrator any. Raises `NotFound`."""
+        ...
+
+    def webhook(self, command: Webhook) -> WebhookReply:
+        """Process a provider's webhook. A repeated message changes nothing.
+
+        Raises `NotFound` for an unknown provider or charge, `Forbidden` for a wrong signature.
+        """
+        ...
