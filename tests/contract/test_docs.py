@@ -20,7 +20,7 @@ from ultramarket.cli import app as command
 from ultramarket.ports import DEV_BASE, SERVER_OFFSETS
 
 ROOT = Path(__file__).resolve().parents[2]
-SKIPPED = {".venv", ".ultramarket", "node_modules", ".git", ".pytest_cache", ".hypothesis"}
+SKIPPED = {".venv", ".ultramarket", "node_modules", ".git", ".pytest_cache", ".hypothesis", "mutants"}
 PAGES = sorted(
     path for path in ROOT.rglob("*.md") if not SKIPPED.intersection(path.relative_to(ROOT).parts) and path.is_file()
 )

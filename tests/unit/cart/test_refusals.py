@@ -4,12 +4,14 @@ from typing import Any
 
 import pytest
 
-from services.cart.domain import Cart, Line, checkout, refusal, snapshot, sold, view
+from schemas.api.products import PricedSku
+from services.cart.domain import Cart, Line, checkout, not_in_cart, refusal, sellable, snapshot, view
 from services.chassis.common.errors import NotFound, OutOfStock, ValidationFailed
 
-FACT: dict[str, Any] = {
+PRODUCT = "0197a000-0000-7000-8000-00000000000e"
+FACTS: dict[str, Any] = {
     "sku": "MUG",
-    "product_id": "p-1",
+    "product_id": PRODUCT,
     "title": "Mug",
     "thumbnail": "/mug.jpg",
     "unit_price": 700,
@@ -21,6 +23,10 @@ FACT: dict[str, Any] = {
     "category": "kitchen",
     "vendor_id": "v-1",
 }
+
+
+def fact(**changes: Any) -> PricedSku:
+    return PricedSku.model_validate(FACTS | changes)
 
 
 def cart(*lines: Line, currency: str = "EUR") -> Cart:
@@ -38,32 +44,36 @@ def line(sku: str = "MUG", quantity: int = 1, unit_price: int = 700) -> Line:
         ("quantity", ValidationFailed, [{"field": "quantity", "message": "at most 10000 of one SKU go into a cart"}]),
         ("lines", ValidationFailed, [{"field": "sku", "message": "at most 100 different SKUs go into a cart"}]),
         ("currency", ValidationFailed, [{"field": "sku", "message": "is sold in EUR, the cart is in USD"}]),
-        ("missing", NotFound, [{"field": "sku", "message": "is not in the cart"}]),
     ],
 )
 def test_refusal_names_the_field_and_the_limit(reason: str, error: type[Exception], details: list[Any]) -> None:
-    refused = refusal(reason, FACT, 5, "USD")
+    refused = refusal(reason, fact(), 5, "USD")
 
     assert type(refused) is error
     assert refused.details == details
 
 
+def test_sku_that_is_not_in_the_cart_is_named() -> None:
+    assert not_in_cart("MUG").details == [{"field": "sku", "message": "is not in the cart"}]
+    assert "MUG" in str(not_in_cart("MUG"))
+
+
 def test_line_keeps_what_the_product_was_called_and_cost() -> None:
-    assert snapshot(FACT) == {"unit_price": 700, "product_id": "p-1", "title": "Mug", "thumbnail": "/mug.jpg"}
+    assert snapshot(fact()) == {"unit_price": 700, "product_id": PRODUCT, "title": "Mug", "thumbnail": "/mug.jpg"}
 
 
 def test_only_active_products_are_sold() -> None:
-    assert sold("MUG", {"MUG": FACT}) == FACT
-    for priced in ({}, {"MUG": FACT | {"active": False}}):
+    assert sellable("MUG", {"MUG": fact()}) == fact()
+    for priced in ({}, {"MUG": fact(active=False)}):
         with pytest.raises(NotFound) as refused:
-            sold("MUG", priced)
-        assert refused.value.details[0]["sku"] == "MUG"
+            sellable("MUG", priced)
+        assert refused.value.details == [{"field": "sku", "message": "is not for sale", "sku": "MUG"}]
 
 
 def test_checkout_takes_over_all_facts_of_a_line() -> None:
-    taken = checkout(cart(line(quantity=3)), {"MUG": FACT}, "USD")
+    taken = checkout(cart(line(quantity=3)), {"MUG": fact()}, "USD")
 
-    facts = {name: FACT[name] for name in FACT if name not in ("active", "currency")}
+    facts = {name: FACTS[name] for name in FACTS if name not in ("active", "currency")}
     assert taken == {
         "cart_id": "c" * 32,
         "version": 3,
@@ -86,7 +96,7 @@ def test_checkout_takes_over_all_facts_of_a_line() -> None:
 
 @pytest.mark.parametrize("change", [{"active": False}, {"currency": "USD"}])
 def test_checkout_goes_on_after_a_line_that_is_not_sold(change: dict[str, Any]) -> None:
-    priced = {"OLD": FACT | {"sku": "OLD"} | change, "MUG": FACT}
+    priced = {"OLD": fact(sku="OLD", **change), "MUG": fact()}
 
     taken = checkout(cart(line("OLD"), line("GONE"), line()), priced, "EUR")
 
@@ -96,9 +106,9 @@ def test_checkout_goes_on_after_a_line_that_is_not_sold(change: dict[str, Any]) 
 
 def test_view_warns_of_each_line_in_words() -> None:
     priced = {
-        "OUT": FACT | {"sku": "OUT", "title": "Out", "available": 0},
-        "DEAR": FACT | {"sku": "DEAR", "title": "Dear", "unit_price": 900},
-        "FEW": FACT | {"sku": "FEW", "title": "Few", "available": 1},
+        "OUT": fact(sku="OUT", title="Out", available=0),
+        "DEAR": fact(sku="DEAR", title="Dear", unit_price=900),
+        "FEW": fact(sku="FEW", title="Few", available=1),
     }
 
     shown = view(cart(line("GONE"), line("OUT"), line("DEAR"), line("FEW", 2)), priced, "EUR")

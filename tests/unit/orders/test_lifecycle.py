@@ -4,14 +4,17 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
+from schemas.api.cart import CheckoutLine
 from schemas.base import Caller
 from schemas.events import orders as events
 from services.chassis.common.errors import InvalidState, ValidationFailed
 from services.orders.domain import lifecycle, saga
 from services.orders.domain.order import Order, after, fold
 from services.orders.domain.parcels import contents
+from services.orders.domain.pricing import price_lines
 from services.orders.domain.view import as_history, as_reply, as_summary
 from tests.support.orders import line, placed
+from tests.support.partners import cart_line
 
 AT = datetime(2026, 1, 31, 12, 0, tzinfo=UTC)
 ADMIN = Caller(user_id="boss", roles=["ADMIN"])
@@ -114,3 +117,37 @@ def test_order_shows_its_payment_and_when_it_changed() -> None:
     }
     assert shown["updated_at"] == as_summary(order)["updated_at"] == "2026-01-31T12:01:00Z"
     assert as_reply(new)["payment"] is None
+
+
+def test_closing_events_carry_whose_order_it_was() -> None:
+    new = fold([(placed(user_id="ada"), AT)])
+    rejected = events.OrderRejected(order_id=new.id, code="PAYMENT_DECLINED", reason="Declined")
+    requested = events.OrderCancellationRequested(order_id=new.id, requested_by="ada", reason="Ordered twice")
+
+    confirmed, failed, cancelled = (
+        saga.confirmed(new),
+        saga.ended(after(new, rejected, AT)),
+        saga.ended(after(new, requested, AT)),
+    )
+
+    assert (confirmed.type, failed.type, cancelled.type) == ("order_confirmed", "order_failed", "order_cancelled")
+    for event in (confirmed, failed, cancelled):
+        assert (event.user_id, event.email, event.number) == ("ada", "ada@example.com", new.number)
+
+
+def test_hold_is_over_at_its_last_moment() -> None:
+    new = fold([(placed(), AT)])
+    held = after(new, events.OrderStockReserved(order_id=new.id, expires_at=AT), AT)
+
+    assert saga.hold_is_over(held, AT)
+    assert not saga.hold_is_over(held, AT - timedelta(microseconds=1))
+
+
+def test_priced_line_keeps_its_vendor_and_category() -> None:
+    line = cart_line("MUG") | {"line_total": 1000}
+    mug, lamp = price_lines(
+        [CheckoutLine.model_validate(line | known) for known in ({"vendor_id": "v-1", "category": "kitchen"}, {})]
+    )
+
+    assert (mug.vendor_id, mug.category) == ("v-1", "kitchen")
+    assert (lamp.vendor_id, lamp.category) == (None, None)
