@@ -54,7 +54,7 @@ charts: venv ## render the Helm chart and check it (needs helm, or Go to build i
 	@charts/check
 
 compose-secrets: ## make the secrets that docker-compose.yml reads, in ./secrets (once; they are kept)
-	@$(PYTHON) ultramarket/secretfiles.py secrets
+	@$(PYTHON) ultramarket/secret_files.py secrets
 
 lock: venv ## resolve requirements/*.in again and write the locks with hashes
 	@for name in base dev; do \

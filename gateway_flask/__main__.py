@@ -14,7 +14,7 @@ from services.chassis.runtime.registry import GATEWAY, port_of
 from services.chassis.runtime.settings import load
 
 OTHER_FILES: Final = 256
-"""What a process has open beside its clients' connections, generously."""
+"""Upper bound of files that a process opens beside its clients' connections."""
 
 
 def main() -> None:
@@ -42,7 +42,7 @@ def main() -> None:
 
 
 def _allow_open_files(wanted: int) -> None:
-    """As many as we are allowed to have; a shell's 1024 are soon used up."""
+    """Raise the limit of open files as far as allowed: a shell's 1024 are not enough."""
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     if soft != resource.RLIM_INFINITY and soft < wanted:
         most = wanted if hard == resource.RLIM_INFINITY else min(wanted, hard)

@@ -25,9 +25,9 @@ from services.chassis.runtime import memory
 from services.chassis.runtime.settings import load
 
 MAIN_PID: Final = "ULTRAMARKET_GATEWAY_MAIN_PID"
-"""Where granian's main process leaves its pid for its workers."""
+"""Environment variable with the pid of granian's main process, for its workers."""
 CONFIG_SECONDS: Final = 1.0
-"""How long a start waits for the flags in force; without config it goes by the last known ones."""
+"""Seconds to wait at start for the current flags; without config the last snapshot is used."""
 _PR_SET_PDEATHSIG: Final = 1
 """prctl(2)."""
 
@@ -63,7 +63,7 @@ def create_app(
 
 
 def _plain_urls(urls: Map) -> None:
-    """A path is what it is: no redirects to guesses."""
+    """Match paths exactly: no redirects for slashes."""
     urls.strict_slashes = False
     urls.merge_slashes = False
 

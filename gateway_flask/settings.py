@@ -1,4 +1,4 @@
-"""What the gateway needs to know beside what every process knows."""
+"""Settings of the gateway."""
 
 from pydantic import Field, SecretStr
 
@@ -46,5 +46,5 @@ class GatewaySettings(Settings):
 
     @property
     def secret(self) -> bytes:
-        """What kept fingerprints and replies are keyed with: they come from passwords, and hold tokens."""
+        """The key for fingerprints and stored replies, which may be derived from passwords and hold tokens."""
         return (self.idempotency_secret.get_secret_value() or self.secret_key.get_secret_value()).encode()

@@ -1,4 +1,4 @@
-"""For tests: the gateway in front of services that answer what a test tells them to."""
+"""Test doubles: the gateway in front of fake services, and an issuer of access tokens."""
 
 import time
 from typing import Any
@@ -25,7 +25,7 @@ SIGNED_IN: dict[str, Any] = {
 
 
 class FakeServices:
-    """Keeps `RpcClient`'s contract: what goes over the wire must be JSON, what isn't answered is a bug of the test."""
+    """Fake services with `RpcClient`'s interface: arguments must be JSON, an unexpected call is an error."""
 
     def __init__(self) -> None:
         self.answers: dict[str, Any] = {}
@@ -34,7 +34,7 @@ class FakeServices:
         self.deadline = 0.0
 
     def answer(self, method: str, answer: Any) -> None:
-        """What `service.method` replies, raises, or computes from its arguments."""
+        """Set what `service.method` replies, raises, or computes from its arguments."""
         self.answers[method] = answer
 
     def call(
@@ -57,12 +57,12 @@ class FakeServices:
         return answer(**arguments) if callable(answer) else answer
 
     def arguments(self, method: str) -> dict[str, Any]:
-        """What `method` was last called with."""
+        """The arguments of the last call of `method`."""
         return next(arguments for name, arguments in reversed(self.calls) if name == method)
 
 
 class Issuer:
-    """Signs tokens as `auth` does."""
+    """Issues access tokens as auth does."""
 
     def __init__(self, kid: str = "key-1") -> None:
         self.kid = kid
@@ -74,7 +74,7 @@ class Issuer:
 
     def token(self, *roles: str, expires_in: int = 900, **claims: Any) -> str:
         now = int(time.time())
-        said = {
+        claims_ = {
             "sub": USER,
             "email": "ada@example.com",
             "name": "Ada Lovelace",
@@ -85,14 +85,14 @@ class Issuer:
             "iat": now,
             "exp": now + expires_in,
         }
-        return jwt.encode(said | claims, self.private, algorithm="EdDSA", headers={"kid": self.kid})
+        return jwt.encode(claims_ | claims, self.private, algorithm="EdDSA", headers={"kid": self.kid})
 
     def bearer(self, *roles: str, **claims: Any) -> dict[str, str]:
         return {"Authorization": f"Bearer {self.token(*roles, **claims)}"}
 
 
 def settings(**changed: Any) -> GatewaySettings:
-    """Settings in which nothing is reachable unless the test says where."""
+    """Gateway settings in which no server is reachable unless a test sets its URL."""
     nowhere: dict[str, Any] = {
         "amqp_url": "amqp://127.0.0.1:1",
         "postgres_url": "postgresql://127.0.0.1:1/x",

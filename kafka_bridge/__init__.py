@@ -1,1 +1,1 @@
-"""From RabbitMQ to Kafka: every domain event becomes a record on its topic, at least once, in order per aggregate."""
+"""The bridge from RabbitMQ to Kafka: every domain event as a record, at least once, in order per aggregate."""

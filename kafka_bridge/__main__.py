@@ -1,4 +1,4 @@
-"""Run the bridge: `python -m kafka_bridge`. Ends on SIGTERM when what is on its way has arrived."""
+"""Run the bridge: `python -m kafka_bridge`. Ends on SIGTERM after pending records are confirmed."""
 
 import signal
 

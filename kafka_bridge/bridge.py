@@ -1,4 +1,4 @@
-"""The bridge itself: one thread that takes events from RabbitMQ, hands them to Kafka, and acknowledges in order.
+"""The bridge: one thread consumes events from RabbitMQ, produces them to Kafka, and acknowledges in order.
 
 RabbitMQ keeps an event until Kafka has it: a message is acknowledged when its record, and all before it, are
 confirmed. While Kafka is away the producer retries for ever, at most `in_flight` events are out, and the rest waits
@@ -19,28 +19,28 @@ from kafka_bridge.settings import BridgeSettings
 from kafka_bridge.telemetry import DEAD, IN_FLIGHT, LAG_SECONDS, RECORDS
 from kafka_bridge.topics import ensure_topics
 from services.chassis.common import clock
-from services.chassis.messaging.queues import bridge_queue, dead_queue, event_exchange, intake_queue, make
+from services.chassis.messaging.queues import bridge_queue, dead_queue, event_exchange, event_queue, make
 from services.chassis.messaging.transport import BROKER_ERRORS, connect
 from services.chassis.runtime.registry import ANALYTICS_CONSUMER, AUDIT, BRIDGE, GATEWAY, PORT_OFFSETS
 
 SOURCES = tuple(name for name in PORT_OFFSETS if name not in (ANALYTICS_CONSUMER, AUDIT, BRIDGE, GATEWAY))
-"""Whose events go to Kafka: everybody's but the audit trail's, which says who came from where."""
+"""Sources of the events on Kafka: all but the audit trail, which holds addresses of persons."""
 HEARTBEAT_SECONDS = 20
 RECONNECT_SECONDS = 0.5
 ASK_SECONDS = 1.0
 UNWRITABLE = frozenset(
     {KafkaError.MSG_SIZE_TOO_LARGE, KafkaError.INVALID_MSG, KafkaError.INVALID_RECORD, KafkaError.INVALID_TIMESTAMP}
 )
-"""Kafka's no to this record, whoever brings it and whenever: it is parked. Any other no is not the record's fault."""
+"""Kafka's permanent refusals of a record, which is then dead-lettered; other errors are retried."""
 IDLE_SECONDS, BUSY_SECONDS = 0.25, 0.02
-"""How long to wait for the next event while none, or some, are on their way to Kafka."""
+"""Seconds to wait for the next event while no record, or some records, await confirmation."""
 
 log = structlog.get_logger()
 
 
 class Bridge:
-    """Runs until it is stopped. Raises `KafkaException` when the producer can't go on, or a topic is gone: a new
-    process makes both.
+    """Runs until it is stopped. Raises `KafkaException` when the producer fails or a topic is missing: a new process
+    creates both.
     """
 
     def __init__(self, settings: BridgeSettings) -> None:
@@ -64,7 +64,7 @@ class Bridge:
         self._fatal: KafkaError | None = None
 
     def run(self) -> None:
-        """Make the topics, then carry events until `stopping` is set; reconnects by itself."""
+        """Create the topics, then forward events until `stopping` is set; reconnects by itself."""
         try:
             while not self.stopping.is_set() and not self._topics_are_there():
                 self.stopping.wait(RECONNECT_SECONDS)
@@ -81,7 +81,7 @@ class Bridge:
             self._producer.purge(blocking=False)
 
     def health(self) -> dict[str, str]:
-        """How both servers are at this moment."""
+        """The state of both servers."""
         try:
             self._producer.list_topics(timeout=ASK_SECONDS)
         except KafkaException:
@@ -102,7 +102,7 @@ class Bridge:
         self._open.clear()  # what was out on the old connection comes again on this one
         _declare(channel, self.settings.bridge_name)
         channel.basic_qos(0, self.settings.in_flight, False)
-        channel.basic_consume(intake_queue(self.settings.bridge_name).name, callback=self._produce)
+        channel.basic_consume(event_queue(self.settings.bridge_name).name, callback=self._produce)
         self.states["rabbitmq"] = "up"
         try:
             while not self.stopping.is_set():
@@ -157,7 +157,7 @@ class Bridge:
                 self._producer.poll(0.05)
 
     def _refuse(self, flight: "_InFlight", topic: str, error: KafkaError) -> None:
-        """Park what can't be written; with anything else give up, so that it all comes again to a new producer."""
+        """Dead-letter a record that can't be written; raise for other errors, so that all is redelivered."""
         log.error("record_refused", topic=topic, error=str(error))
         if error.code() in UNWRITABLE:
             flight.dead = flight.done = True
@@ -165,7 +165,7 @@ class Bridge:
             self._fatal = error
 
     def _acknowledge(self, channel: amqp.Channel) -> None:
-        """Acknowledge all that is done from the oldest on, with one frame; park what can't become a record."""
+        """Acknowledge all confirmed messages from the oldest on, with one frame."""
         last: int | None = None
         while self._open and self._open[0].done:
             flight = self._open.popleft()
@@ -188,7 +188,7 @@ class Bridge:
 
 
 class _InFlight:
-    """One event between the two brokers."""
+    """An event that awaits Kafka's confirmation."""
 
     __slots__ = ("dead", "done", "tag")
 
@@ -197,10 +197,10 @@ class _InFlight:
 
 
 def _declare(channel: amqp.Channel, name: str) -> None:
-    """The bridge's queue, bound to everything that every service says, and where the unreadable ends."""
+    """Declare the bridge's queue, bound to all events, and its dead-letter queue."""
     for queue in (dead_queue(name), bridge_queue(name)):
         make(queue, channel)
     for source in SOURCES:
         exchange = event_exchange(source)
         channel.exchange_declare(exchange.name, exchange.type, durable=True, auto_delete=exchange.auto_delete)
-        channel.queue_bind(intake_queue(name).name, exchange.name, routing_key="#")
+        channel.queue_bind(event_queue(name).name, exchange.name, routing_key="#")

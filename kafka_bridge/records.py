@@ -14,12 +14,12 @@ HEADERS: list[tuple[str, str | bytes | None]] = [("content-type", b"application/
 
 
 class NotAnEvent(ValueError):
-    """The message is not a CloudEvents envelope: no topic can be told for it."""
+    """The message is not a CloudEvents envelope, so it has no topic."""
 
 
 @dataclass(frozen=True)
 class Record:
-    """Where an event goes, and as what. The value is the message as it came, byte for byte."""
+    """A Kafka record of an event: topic, key, and the message's bytes as the value."""
 
     topic: str
     key: bytes
@@ -28,7 +28,7 @@ class Record:
 
 
 def record_of(body: bytes) -> Record:
-    """The record for a message. Raises `NotAnEvent`."""
+    """Build the record of a message. Raises `NotAnEvent`."""
     try:
         wrapped = orjson.loads(body)
         source = wrapped["source"].removeprefix("/")

@@ -1,4 +1,4 @@
-"""What the bridge is told at start."""
+"""Settings of the bridge."""
 
 from pydantic import Field
 

@@ -1,4 +1,4 @@
-"""What operators measure of the bridge."""
+"""Metrics of the bridge."""
 
 from prometheus_client import Counter, Gauge, Histogram
 

@@ -1,4 +1,4 @@
-"""The four topics: made with their partitions and retention when they don't exist."""
+"""The Kafka topics: created with their partitions and retention when they don't exist."""
 
 from collections.abc import Iterable
 from concurrent.futures import Future
@@ -18,7 +18,7 @@ log = structlog.get_logger()
 
 
 def ensure_topics(settings: BridgeSettings) -> None:
-    """Create what is missing. Raises `KafkaException` when no broker answers; what exists is left as it is."""
+    """Create missing topics; existing ones are left unchanged. Raises `KafkaException` without a broker."""
     admin = AdminClient({"bootstrap.servers": settings.kafka_bootstrap, "socket.timeout.ms": REQUEST_SECONDS * 1000})
     there = set(admin.list_topics(timeout=REQUEST_SECONDS).topics)
     missing = [_new_topic(name, settings) for name in ALL_TOPICS if name not in there]

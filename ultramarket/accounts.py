@@ -1,6 +1,6 @@
-"""Make accounts directly in the auth service: the only way to the first administrator.
+"""Accounts created through the auth service's RPC, the first administrator among them.
 
-`python -m ultramarket.accounts` makes the administrator that the environment names (containers do so once).
+`python -m ultramarket.accounts` creates the administrator that the environment names (once, in containers).
 """
 
 from contextlib import suppress
@@ -17,7 +17,7 @@ ADMINISTRATOR: Final = {"roles": ["ADMIN"], "first_name": "Ada", "last_name": "A
 
 
 def create(amqp_url: str, **account: Any) -> dict[str, Any]:
-    """The account as auth replies it, of email, password, first_name, last_name, roles.
+    """Create an account from email, password, first_name, last_name and roles.
 
     Raises the service's `DomainError`.
     """
@@ -30,17 +30,17 @@ def create(amqp_url: str, **account: Any) -> dict[str, Any]:
 
 
 def ensure_administrator(instance: Instance) -> None:
-    """Idempotent. Raises `DomainError` when auth can't be asked."""
-    if not instance.admin_made:
-        with suppress(Conflict):  # an earlier `up` made it and was killed before it could note so
+    """Create the administrator once. Raises `DomainError` when auth is unavailable."""
+    if not instance.admin_created:
+        with suppress(Conflict):  # an earlier `up` created it and was killed before it saved so
             password = instance.secrets["admin_password"]
             create(instance.url("rabbitmq"), email=ADMIN_EMAIL, password=password, **ADMINISTRATOR)
-        instance.admin_made = True
+        instance.admin_created = True
         instance.save()
 
 
 class AdministratorSettings(Settings):
-    """Whom to make the administrator."""
+    """The administrator's account."""
 
     admin_email: str = ADMIN_EMAIL
     admin_password: SecretStr

@@ -1,4 +1,4 @@
-"""Downloads, kept once per user for every checkout."""
+"""Download cache of the user, shared by all checkouts."""
 
 import os
 import shutil
@@ -12,15 +12,15 @@ CACHE: Final = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") 
 
 
 @contextmanager
-def installed_whole(target: Path) -> Iterator[Path]:
-    """Fill the folder that this gives; it becomes `target` when all went well, and is gone when it didn't."""
+def atomic_directory(target: Path) -> Iterator[Path]:
+    """Yield a temporary folder that becomes `target` if the block succeeds and is removed if it raises."""
     target.parent.mkdir(parents=True, exist_ok=True)
     work = Path(tempfile.mkdtemp(prefix=f".{target.name}-", dir=target.parent))
     try:
         yield work
         # mkdtemp makes it for the owner alone; a non-root server must be able to read it.
         work.chmod(0o755)
-        # Somebody else may have been quicker: theirs is as good as ours.
+        # Another process may have installed the same version meanwhile: keep that one.
         with suppress(FileExistsError, OSError):
             work.rename(target)
     finally:

@@ -1,20 +1,44 @@
-"""The command `ultramarket`. This module only puts the commands together; what they do is in the modules they name."""
+"""The command `ultramarket`: its groups and global options."""
 
 from typing import Annotated
 
 import typer
 
-from ultramarket.commands import analytics, audit, config, data, look, search, stack, tools
-from ultramarket.commands.context import choose_instance
+from ultramarket.commands import (
+    analytics,
+    audit,
+    catalogue,
+    completion,
+    config,
+    dead_letters,
+    generate,
+    logs,
+    mail,
+    processes,
+    rebuild,
+    status,
+    tools,
+    up,
+    users,
+)
+from ultramarket.commands.context import select_instance
 
 app = typer.Typer(
     name="ultramarket",
-    help="Run UltraMarket on this machine: real servers, our services, and what one does with them.",
+    help="Run UltraMarket on this machine: real servers, our services, and tools to operate them.",
     no_args_is_help=True,
     rich_markup_mode="rich",
     pretty_exceptions_show_locals=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
+
+
+def _print_version(requested: bool) -> None:
+    if requested:
+        from importlib.metadata import version
+
+        typer.echo(f"ultramarket {version('ultramarket')}")
+        raise typer.Exit
 
 
 @app.callback()
@@ -23,15 +47,26 @@ def main(
     instance: Annotated[
         str,
         typer.Option(
-            "--instance", "-i", envvar="ULTRAMARKET_INSTANCE", help="Which instance: its own folder, ports and data."
+            "--instance",
+            "-i",
+            envvar="ULTRAMARKET_INSTANCE",
+            help="Name of the instance; each has its own folder, ports and data.",
+            autocompletion=completion.instances,
         ),
     ] = "dev",
+    _version: Annotated[
+        bool, typer.Option("--version", help="Print the version.", callback=_print_version, is_eager=True)
+    ] = False,
 ) -> None:
-    choose_instance(context, instance)
+    select_instance(context, instance)
 
 
-for group in (stack, look, data, audit, config, search, analytics, tools):
-    group.register(app)
+COMMANDS = (
+    *(up, processes, status, logs, catalogue, rebuild, users, mail, dead_letters),
+    *(audit, config, analytics, tools, generate),
+)
+for commands in COMMANDS:
+    commands.register(app)
 
 if __name__ == "__main__":
     app()

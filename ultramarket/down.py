@@ -1,36 +1,34 @@
-"""Bring an instance down: services first, then servers, then supervisord; afterwards nothing of it runs."""
+"""Shutdown of an instance: services first, then servers, then supervisord; afterwards none of its processes runs."""
 
 import shutil
 
 from ultramarket import processes
 from ultramarket.instance import Instance
-from ultramarket.programs import SERVICE_NAMES
+from ultramarket.programs import SERVER_PROGRAMS
 from ultramarket.servers import SERVERS
 from ultramarket.supervision import Supervisor
 
 
 def down(instance: Instance) -> int:
-    """End exactly what this instance started; how many supervised processes that were."""
+    """End exactly what this instance started; the number of supervised processes that were ended."""
     supervisor = Supervisor(instance)
     ended = 0
     if supervisor.is_running():
         states = supervisor.states()
         ended = sum(1 for info in states.values() if info["pid"])
-        # By name: a configuration of an earlier version may hold programs that today's doesn't.
-        services = [name for name in states if name in SERVICE_NAMES]
-        last = [name for name in states if name == "epmd"]
+        services = [name for name in states if name not in SERVER_PROGRAMS]  # of any layout and earlier version
         supervisor.stop(services)
-        supervisor.stop([name for name in states if name not in (*services, *last)])
-        supervisor.stop(last)
+        supervisor.stop([name for name in states if name in SERVER_PROGRAMS and name != "epmd"])
+        supervisor.stop([name for name in states if name == "epmd"])  # RabbitMQ needs it to the end
         supervisor.shutdown()
-    left = processes.end_leftovers(instance, supervisor_runs=False)
+    leftovers = processes.end_leftovers(instance, supervisor_runs=False)
     for file in (supervisor.pid_file, supervisor.socket):
         file.unlink(missing_ok=True)
-    return ended + len(left)
+    return ended + len(leftovers)
 
 
 def wipe(instance: Instance) -> None:
-    """Remove everything that the instance kept; `down` comes first."""
+    """Remove all data of the instance; `down` comes first."""
     for server in SERVERS:
         server.remove(instance)
     shutil.rmtree(instance.folder)

@@ -1,4 +1,4 @@
-"""Ask a process of ours how it is: GET /health/ready on its loopback port."""
+"""Readiness probe of a process: GET /health/ready on its loopback port."""
 
 import http.client
 import json
@@ -6,7 +6,7 @@ from typing import Any
 
 
 def ready(port: int, seconds: float = 2) -> dict[str, Any] | None:
-    """The reply's body with `ok` added; None while nobody answers."""
+    """The reply's body with `ok` added; None when nothing answers."""
     connection = http.client.HTTPConnection("127.0.0.1", port, timeout=seconds)
     try:
         connection.request("GET", "/health/ready")

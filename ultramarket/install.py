@@ -1,4 +1,4 @@
-"""Fetch the servers that this machine lacks: apt's where there is a package, our own downloads where there is none."""
+"""Installation of missing servers: apt packages, and downloads where there is no package."""
 
 import os
 import shutil
@@ -11,34 +11,34 @@ from ultramarket.servers.base import Missing
 
 
 class CannotInstall(Exception):
-    """What is missing and what the user can do about it."""
+    """What could not be installed, and what the user can do."""
 
 
 def missing(servers: Iterable[Server]) -> list[Missing]:
     return [item for server in servers for item in server.missing()]
 
 
-def install(instance: Instance, tell: Callable[[str], None]) -> None:
-    """Idempotent; says nothing and costs a few `stat`s when all is there. Raises `CannotInstall`."""
+def install(instance: Instance, show: Callable[[str], None]) -> None:
+    """Install what is missing; does nothing when all is installed. Raises `CannotInstall`."""
     servers = local(instance)
     packages = sorted({package for item in missing(servers) for package in item.apt})
     if packages:
-        tell("installing " + ", ".join(packages) + " (apt)")
+        show("installing " + ", ".join(packages) + " (apt)")
         _apt_install(packages)
     for server in servers:
         if server.missing():
-            tell("fetching " + ", ".join(item.what for item in server.missing()))
+            show("downloading " + ", ".join(item.what for item in server.missing()))
             server.download()
-    still = missing(servers)
-    if still:
-        raise CannotInstall("still missing after the installation: " + ", ".join(item.what for item in still))
+    remaining = missing(servers)
+    if remaining:
+        raise CannotInstall("still missing after the installation: " + ", ".join(item.what for item in remaining))
 
 
 def _apt_install(packages: list[str]) -> None:
     apt = shutil.which("apt-get")
     become = [] if os.getuid() == 0 else [shutil.which("sudo") or ""]
     if not apt or become == [""]:
-        raise CannotInstall(f"please install {', '.join(packages)}: there is no apt-get here that I may use")
+        raise CannotInstall(f"please install {', '.join(packages)}: apt-get is not available, or needs sudo")
     # RUNLEVEL=1 keeps the packages' own servers from being started; those of an instance are private ones.
     command = [*become, "env", "DEBIAN_FRONTEND=noninteractive", "RUNLEVEL=1", apt]
     for step in (["update", "--quiet=2"], ["install", "--quiet=2", "--yes", "--no-install-recommends", *packages]):

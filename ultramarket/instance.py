@@ -1,4 +1,4 @@
-"""An instance: its folder, its ports, its secrets, and the environment that its processes get."""
+"""An instance: its folder, ports, secrets and settings, and the environment of its processes."""
 
 import fcntl
 import hashlib
@@ -13,13 +13,16 @@ from pathlib import Path
 from typing import Final
 
 from ultramarket import ports
-from ultramarket.claims import claims
 from ultramarket.keys import new_signing_key, write_private
+from ultramarket.port_registry import allocated_ports
 from ultramarket.ports import Block
 
 ROOT: Final = Path(__file__).resolve().parent.parent
 INSTANCES: Final = ROOT / ".ultramarket"
 ADMIN_EMAIL: Final = "admin@ultramarket.example"
+LAYOUTS: Final = ("compact", "separate")
+LAYOUT_SETTING: Final = "ULTRAMARKET_LAYOUT"
+"""Read by `up` alone, not by the processes."""
 URL_SETTINGS: Final[dict[str, str]] = {
     "postgres": "ULTRAMARKET_POSTGRES_URL",
     "redis": "ULTRAMARKET_REDIS_URL",
@@ -54,26 +57,38 @@ COMPUTED: Final = {
 
 
 class NoSuchInstance(Exception):
-    """Nobody has made this instance yet."""
+    """The instance does not exist yet."""
 
     def __init__(self, name: str) -> None:
-        super().__init__(f"there is no instance {name!r} yet: `ultramarket --instance {name} up` makes it")
+        super().__init__(f"there is no instance {name!r} yet: `ultramarket --instance {name} up` creates it")
+
+
+class UnknownLayout(Exception):
+    """`ULTRAMARKET_LAYOUT` is neither compact nor separate."""
+
+    def __init__(self, layout: str) -> None:
+        super().__init__(f"{LAYOUT_SETTING}: {layout!r} is none of {', '.join(LAYOUTS)}")
 
 
 @dataclass
 class Instance:
-    """One private stack. What is written here is remembered in `instance.json` and `secrets.json`, mode 0600."""
+    """One private stack; saved in `instance.json` and `secrets.json`, mode 0600."""
 
     name: str
     folder: Path
     block: Block
     secrets: dict[str, str]
     external: dict[str, str] = field(default_factory=dict)
-    """Servers that somebody else runs: name → URL."""
+    """Servers that are not run by the instance: URL by name."""
     settings: dict[str, str] = field(default_factory=dict)
     """Further ULTRAMARKET_… settings, taken from the environment of the `up` that named them."""
-    admin_made: bool = False
+    admin_created: bool = False
     seeded: bool = False
+
+    @property
+    def layout(self) -> str:
+        """`compact`: services share processes; `separate`: one process each."""
+        return self.settings.get(LAYOUT_SETTING, LAYOUTS[0])
 
     @property
     def logs(self) -> Path:
@@ -89,7 +104,7 @@ class Instance:
 
     @property
     def short_id(self) -> str:
-        """A name for places outside the folder, unique on this machine."""
+        """Unique on this machine: names folders outside the instance's own."""
         return f"{self.name}-{hashlib.sha256(str(self.folder).encode()).hexdigest()[:8]}"
 
     def url(self, server: str) -> str:
@@ -100,8 +115,9 @@ class Instance:
         return f"http://127.0.0.1:{self.block.base}"
 
     def environment(self) -> dict[str, str]:
-        """What every process of ours finds in its environment."""
-        env = {"ULTRAMARKET_FILE_FOLDER": str(self.folder / "files")} | self.settings
+        """Environment variables of every process of ours."""
+        settings = {name: value for name, value in self.settings.items() if name != LAYOUT_SETTING}
+        env = {"ULTRAMARKET_FILE_FOLDER": str(self.folder / "files")} | settings
         env.update({setting: self.url(server) for server, setting in URL_SETTINGS.items()})
         env.update(
             ULTRAMARKET_INSTANCE=self.name,
@@ -121,12 +137,15 @@ class Instance:
         env = self.environment()
         return {name: env[name] for name in PRINTED}
 
-    def adopt(self, environment: Mapping[str, str]) -> None:
-        """Remember servers and settings that the caller's environment names; an empty value forgets one again.
+    def apply_environment(self, environment: Mapping[str, str]) -> None:
+        """Take over servers and settings from the caller's environment; an empty value removes one again.
 
-        URLs of an instance of this checkout are no servers of somebody else: they come from `ultramarket env`.
+        URLs of an instance of this checkout are ignored: they come from `ultramarket env`.
+        Raises `UnknownLayout`.
         """
-        ours = {url for other in known() for url in _local_urls(other)}
+        if (layout := environment.get(LAYOUT_SETTING)) and layout not in LAYOUTS:
+            raise UnknownLayout(layout)
+        ours = {url for other in all_instances() for url in _local_urls(other)}
         for server, setting in URL_SETTINGS.items():
             value = environment.get(setting)
             if value is None or value in ours:
@@ -142,22 +161,22 @@ class Instance:
 
     def save(self) -> None:
         self.folder.mkdir(parents=True, exist_ok=True)
-        # Others may pass through (PostgreSQL's user must reach its data), but not look in.
+        # PostgreSQL's user must be able to pass through to its data, but not to list the folder.
         self.folder.chmod(0o711)
         self.logs.mkdir(mode=0o700, exist_ok=True)
-        facts = {
+        saved = {
             "name": self.name,
             "base": self.block.base,
             "servers": self.block.servers,
             "external": self.external,
             "settings": self.settings,
-            "admin_made": self.admin_made,
+            "admin_created": self.admin_created,
             "seeded": self.seeded,
         }
         write_private(self.folder / "secrets.json", json.dumps(self.secrets, indent=2))
         if not self.jwt_key.exists():
             write_private(self.jwt_key, new_signing_key())
-        write_private(self.folder / "instance.json", json.dumps(facts, indent=2))
+        write_private(self.folder / "instance.json", json.dumps(saved, indent=2))
 
 
 def local_url(server: str, block: Block, secret: Mapping[str, str]) -> str:
@@ -192,36 +211,42 @@ def load(name: str) -> Instance:
     """Raises `NoSuchInstance`."""
     folder = INSTANCES / name
     try:
-        facts = json.loads((folder / "instance.json").read_text())
+        saved = json.loads((folder / "instance.json").read_text())
         secret = json.loads((folder / "secrets.json").read_text())
     except FileNotFoundError as missing:
         raise NoSuchInstance(name) from missing
     return Instance(
         name=name,
         folder=folder,
-        block=ports.grown(Block(facts["base"], facts["servers"])),
+        block=ports.with_missing_ports(Block(saved["base"], saved["servers"])),
         secrets=secret,
-        external=facts["external"],
-        settings=facts["settings"],
-        admin_made=facts.get("admin_made", False),
-        seeded=facts["seeded"],
+        external=saved["external"],
+        settings=saved["settings"],
+        admin_created=saved.get("admin_created", False),
+        seeded=saved["seeded"],
     )
 
 
-def known() -> list[Instance]:
+def all_instances() -> list[Instance]:
     return [load(path.parent.name) for path in sorted(INSTANCES.glob("*/instance.json"))]
 
 
 def load_or_make(name: str, environment: Mapping[str, str] = os.environ) -> Instance:
-    """The instance as it stands, or a new one with free ports and fresh secrets. Raises `ports.PortTaken`."""
-    with locked(""), claims() as bases:  # all names: two instances made at once must not choose the same ports
+    """The existing instance, or a new one with free ports and new secrets.
+
+    Raises `ports.PortTaken`, `UnknownLayout`.
+    """
+    with (
+        locked(""),
+        allocated_ports() as bases,
+    ):  # one lock for all names: two new instances must not choose the same ports
         try:
             instance = load(name)
         except NoSuchInstance:
-            bases |= {str(each.folder): each.block.base for each in known()}
+            bases |= {str(each.folder): each.block.base for each in all_instances()}
             block = ports.choose_dev() if name == "dev" else ports.choose_other(bases.values())
             instance = Instance(name, INSTANCES / name, block, _new_secrets())
-        instance.adopt(environment)
+        instance.apply_environment(environment)
         instance.save()
         bases[str(instance.folder)] = instance.block.base
     return instance
@@ -229,7 +254,7 @@ def load_or_make(name: str, environment: Mapping[str, str] = os.environ) -> Inst
 
 @contextmanager
 def locked(name: str) -> Iterator[None]:
-    """One `up` or `down` of an instance at a time: a second one waits, then finds the work done."""
+    """Lock for one `up` or `down` of an instance at a time; a second one waits."""
     INSTANCES.mkdir(parents=True, exist_ok=True)
     with (INSTANCES / f".{name}.lock").open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)

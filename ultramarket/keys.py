@@ -1,4 +1,4 @@
-"""The key that signs access tokens: `python -m ultramarket.keys FILE` makes one where there is none."""
+"""Signing key of access tokens: `python -m ultramarket.keys FILE` creates the file if it does not exist."""
 
 import os
 import sys
@@ -17,7 +17,7 @@ def new_signing_key() -> str:
 
 
 def write_private(path: Path, text: str) -> None:
-    """Replace a file as a whole; nobody else may read it, not even for a moment."""
+    """Replace a file atomically; it is never readable by other users."""
     new = path.with_name(path.name + ".new")
     with os.fdopen(os.open(new, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w") as file:
         file.write(text)

@@ -1,4 +1,4 @@
-"""Which port belongs to whom: an instance is a block of a hundred, the servers stand behind the services."""
+"""Ports of an instance: a block of a hundred, services first, servers from offset 50."""
 
 import socket
 from collections.abc import Iterable
@@ -12,7 +12,7 @@ from services.chassis.runtime.registry import PORT_OFFSETS
 DEV_BASE: Final = 3000
 BLOCK: Final = 100
 LAST_BASE: Final = 32000
-"""Above it the kernel hands out ports by itself."""
+"""The kernel's ephemeral ports begin above it."""
 
 SERVER_OFFSETS: Final[dict[str, int]] = {
     "postgres": 50,
@@ -28,11 +28,11 @@ SERVER_OFFSETS: Final[dict[str, int]] = {
     "elasticsearch_transport": 61,
 }
 SPARE_OFFSETS: Final = range(70, BLOCK)
-"""Where a server goes whose own port was taken by somebody else when the instance was made."""
+"""For a server whose usual port was taken when the instance was created."""
 
 
 class PortTaken(Exception):
-    """A port that we need belongs to a process that isn't ours."""
+    """A port that we need is used by a process that is not ours."""
 
     def __init__(self, what: str, port: int) -> None:
         self.what, self.port, self.pid = what, port, owner_of(port)
@@ -51,14 +51,14 @@ class Block:
         return self.base + PORT_OFFSETS[name]
 
 
-def grown(block: Block) -> Block:
-    """A block that was chosen before some server existed, with that server's usual port."""
-    usual = {name: block.base + offset for name, offset in SERVER_OFFSETS.items()}
-    return Block(block.base, usual | block.servers)
+def with_missing_ports(block: Block) -> Block:
+    """A saved block, with the usual ports of servers that were added since."""
+    usual_ports = {name: block.base + offset for name, offset in SERVER_OFFSETS.items()}
+    return Block(block.base, usual_ports | block.servers)
 
 
 def is_free(port: int) -> bool:
-    """Whether a server of ours could listen here. SO_REUSEADDR, since sockets in TIME_WAIT are no obstacle."""
+    """Whether a server could listen on the port. SO_REUSEADDR, since sockets in TIME_WAIT do not prevent that."""
     for host in ("127.0.0.1", "0.0.0.0"):
         with socket.socket(socket.AF_INET, socket.SOCK_STREAM) as probe:
             probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
@@ -70,7 +70,7 @@ def is_free(port: int) -> bool:
 
 
 def owner_of(port: int) -> int | None:
-    """The pid that listens on `port`; None where the kernel doesn't tell us (another user's process)."""
+    """The pid that listens on `port`; None for another user's process."""
     for connection in psutil.net_connections(kind="tcp"):
         if connection.status == psutil.CONN_LISTEN and connection.laddr and connection.laddr.port == port:
             return connection.pid
@@ -78,7 +78,7 @@ def owner_of(port: int) -> int | None:
 
 
 def choose_dev() -> Block:
-    """The block that the docs name: the services' ports are fixed, a server steps aside.
+    """The block from 3000 as documented: services have fixed ports, a server whose port is taken gets a spare one.
 
     Raises `PortTaken` for a service's port.
     """
@@ -94,7 +94,7 @@ def choose_dev() -> Block:
 
 
 def choose_other(taken_bases: Iterable[int]) -> Block:
-    """The first block that is free as a whole and that no other instance has."""
+    """The first block whose ports are all free and that no other instance has."""
     avoid = {DEV_BASE, *taken_bases}
     for base in range(DEV_BASE + BLOCK, LAST_BASE, BLOCK):
         if base in avoid:
@@ -109,4 +109,4 @@ def _command(pid: int) -> str:
     try:
         return psutil.Process(pid).name()
     except psutil.Error:
-        return "gone meanwhile"
+        return "ended meanwhile"

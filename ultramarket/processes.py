@@ -1,6 +1,6 @@
-"""Processes by their mark: everything that an instance started carries its folder in the environment.
+"""Operating system processes of an instance, recognised by its folder in their environment.
 
-So `up`, `down` and `doctor` find what a killed supervisord left behind, and end exactly that.
+`up`, `down` and `doctor` find with it what a killed supervisord left behind, and end exactly those processes.
 """
 
 import os
@@ -13,14 +13,14 @@ import psutil
 from ultramarket.instance import Instance
 
 SUPERVISED: Final = b"SUPERVISOR_ENABLED=1"
-"""supervisord sets it in its children: a shell that only exported our settings doesn't have it."""
+"""supervisord sets it in its children; a shell that exported our settings does not have it."""
 
 
 def of(instance: Instance) -> list[psutil.Process]:
-    """Every living process of the instance: supervisord itself and what it or its like started."""
+    """All running processes of the instance: supervisord and its children, also of an earlier supervisord."""
     mark = f"ULTRAMARKET_HOME={instance.folder}".encode()
     config = str(instance.folder / "supervisord.conf")
-    found = []
+    matching = []
     for process in psutil.process_iter():
         with suppress(OSError, psutil.Error):
             if process.pid == os.getpid() or process.status() == psutil.STATUS_ZOMBIE:
@@ -28,38 +28,38 @@ def of(instance: Instance) -> list[psutil.Process]:
             with open(f"/proc/{process.pid}/environ", "rb") as file:  # noqa: PTH123 - one open per process of the machine
                 variables = file.read().split(b"\0")
             if mark in variables and (SUPERVISED in variables or config in process.cmdline()):
-                found.append(process)
-    return found
+                matching.append(process)
+    return matching
 
 
 def end(processes: list[psutil.Process], seconds: float = 15) -> None:
-    """Ask them to end, then make them."""
+    """Send SIGTERM, then SIGKILL to those that have not ended in time."""
     for process in processes:
         with suppress(psutil.NoSuchProcess):
             process.terminate()
-    _, stubborn = psutil.wait_procs(processes, timeout=seconds)
-    for process in stubborn:
+    _, remaining = psutil.wait_procs(processes, timeout=seconds)
+    for process in remaining:
         with suppress(psutil.NoSuchProcess):
             process.kill()
-    psutil.wait_procs(stubborn, timeout=5)
+    psutil.wait_procs(remaining, timeout=5)
 
 
 def orphans(instance: Instance, supervisor_runs: bool) -> list[psutil.Process]:
-    """Processes of the instance that no living supervisord of it looks after."""
+    """Processes of the instance that no running supervisord supervises."""
     processes = of(instance)
     if not supervisor_runs:
         return processes
     config = str(instance.folder / "supervisord.conf")
-    kept: set[int] = set()
+    supervised: set[int] = set()
     for process in processes:
         with suppress(psutil.Error):
             if config in process.cmdline():
-                kept |= {process.pid, *(child.pid for child in process.children(recursive=True))}
-    return [process for process in processes if process.pid not in kept]
+                supervised |= {process.pid, *(child.pid for child in process.children(recursive=True))}
+    return [process for process in processes if process.pid not in supervised]
 
 
 def end_leftovers(instance: Instance, supervisor_runs: bool) -> list[int]:
-    """End the orphans; children that lose their mark (PostgreSQL's) follow their parents. The pids that were ended."""
+    """End the orphans and return their pids. Children without our environment (PostgreSQL's) end with their parents."""
     left = orphans(instance, supervisor_runs)
     if left:
         end(left)

@@ -1,4 +1,4 @@
-"""The processes of an instance as supervisord knows them, and what each one waits for."""
+"""Supervised programs of an instance: their commands, their layout, and the servers that each one needs."""
 
 import shlex
 import sys
@@ -8,20 +8,33 @@ from typing import Final, Literal
 from services.chassis.runtime.registry import (
     ANALYTICS_CONSUMER,
     BRIDGE,
+    COMPACT_PROCESSES,
+    ENTRY_MODULES,
     GATEWAY,
     MONGO_SERVICES,
     POSTGRES_SERVICES,
+    SERVICE_STORES,
     SERVICES,
 )
 from ultramarket.instance import ROOT, Instance
+from ultramarket.sockets import control_socket
 
-SERVICE_NAMES: Final = (*SERVICES, ANALYTICS_CONSUMER, BRIDGE, GATEWAY)
+STANDALONE: Final = (ANALYTICS_CONSUMER, BRIDGE, GATEWAY)
+"""Processes of ours that share no process with others in any layout."""
+SERVICE_NAMES: Final = (*SERVICES, *STANDALONE)
+SERVER_PROGRAMS: Final = ("rabbitmq", "epmd", "elasticsearch", "kafka", "postgres", "mongodb", "redis", "mail")
 SERVICE_STOP_SECONDS: Final = 12
-"""Services finish what they run within 10 s; then there is no more waiting."""
+"""Services finish what they run within 10 s; then supervisord kills them."""
+OPTIONAL_AT_START: Final = {"elasticsearch", "mail"}
+"""Servers whose services start without them and connect later."""
+MIGRATED: Final = "migrated"
+"""Stands for the finished migration among the needs of a service."""
 
 
 @dataclass(frozen=True)
 class Program:
+    """A process as supervisord runs it."""
+
     name: str
     kind: Literal["server", "service"]
     command: list[str]
@@ -32,10 +45,12 @@ class Program:
     stop_signal: str = "TERM"
     stop_seconds: int = 30
     stop_group: bool = True
-    """Whether the stop signal goes to the whole process group (a server that stops its own children: no)."""
+    """Whether the stop signal goes to the whole process group (no: a server that stops its own children)."""
+    services: tuple[str, ...] = ()
+    """The services that run in it."""
 
     def section(self) -> str:
-        """Its part of supervisord.conf."""
+        """Its section of supervisord.conf."""
         values = {
             "command": shlex.join(self.command),
             "directory": self.directory,
@@ -43,7 +58,7 @@ class Program:
             "autostart": "false",
             "autorestart": "true",
             "startsecs": "1",
-            # A service that loses a server dies and must come back however long the server stays away.
+            # A service that loses a server ends and must be restarted however long the server is unavailable.
             "startretries": "100000",
             "stopsignal": self.stop_signal,
             "stopwaitsecs": str(self.stop_seconds),
@@ -60,49 +75,69 @@ class Program:
 
 
 def _quoted(value: str) -> str:
-    """supervisord knows no escape inside quotes, but both kinds of them."""
+    """supervisord has no escape inside quotes, but accepts both kinds of them."""
     return f"'{value}'" if '"' in value else f'"{value}"'
 
 
+def service_processes(instance: Instance) -> dict[str, tuple[str, ...]]:
+    """The services of each process in the instance's layout."""
+    separate: dict[str, tuple[str, ...]] = {name: (name,) for name in SERVICES}
+    processes = COMPACT_PROCESSES if instance.layout == "compact" else separate
+    return processes | {name: (name,) for name in STANDALONE}
+
+
+def process_of(instance: Instance, name: str) -> str:
+    """The process that runs a service; servers and processes are their own."""
+    for process, services in service_processes(instance).items():
+        if name in services:
+            return process
+    return name
+
+
+def process_names(instance: Instance) -> list[str]:
+    """Everything that can be started and stopped by name."""
+    shared = [name for name, services in service_processes(instance).items() if services != (name,)]
+    return [*SERVER_PROGRAMS, *shared, *SERVICE_NAMES]
+
+
 def service_programs(instance: Instance) -> list[Program]:
+    """The processes of ours."""
+    return [_program(instance, name, services) for name, services in service_processes(instance).items()]
+
+
+def _program(instance: Instance, name: str, services: tuple[str, ...]) -> Program:
     environment = instance.environment()
     measured = "COVERAGE_PROCESS_START" in environment
-    return [
-        Program(
-            name=name,
-            kind="service",
-            command=[sys.executable, "-m", *_module(name, measured)],
-            environment=environment | ({"COVERAGE_SWITCHES": "greenlet"} if measured and name in SERVICES else {}),
-            ports=(instance.block.service(name),),
-            stop_seconds=SERVICE_STOP_SECONDS,
-        )
-        for name in SERVICE_NAMES
-    ]
+    if name not in ENTRY_MODULES:
+        environment["ULTRAMARKET_CONTROL_SOCKET"] = str(control_socket(instance, name))
+        if measured:
+            environment["COVERAGE_SWITCHES"] = "greenlet"
+    return Program(
+        name=name,
+        kind="service",
+        command=[sys.executable, "-m", *_module(name, services, measured)],
+        environment=environment,
+        ports=tuple(instance.block.service(service) for service in services),
+        stop_seconds=SERVICE_STOP_SECONDS,
+        services=services,
+    )
 
 
-def _module(name: str, measured: bool) -> list[str]:
-    if name == GATEWAY:
-        return ["ultramarket.measured", "gateway_flask"] if measured else ["gateway_flask"]
-    if name == ANALYTICS_CONSUMER:
-        return ["services.analytics.consumer"]
-    return ["kafka_bridge"] if name == BRIDGE else ["services.chassis.runtime", name]
+def _module(name: str, services: tuple[str, ...], measured: bool) -> list[str]:
+    if name not in ENTRY_MODULES:
+        return ["services.chassis.runtime", *services]
+    return (
+        ["ultramarket.gateway_coverage", ENTRY_MODULES[name]] if measured and name == GATEWAY else [ENTRY_MODULES[name]]
+    )
 
 
 def needs(name: str) -> set[str]:
-    """The servers without which this service need not be started; `migrated` stands for the finished migration."""
-    if name == ANALYTICS_CONSUMER:
-        return {"kafka", "mongodb", "migrated"}
-    wanted = {"rabbitmq"}
+    """The servers that a service cannot start without, and `migrated` where it has a schema."""
+    servers = set(SERVICE_STORES.get(name, ())) - OPTIONAL_AT_START
+    if name != ANALYTICS_CONSUMER:
+        servers.add("rabbitmq")
     if name in POSTGRES_SERVICES:
-        wanted |= {"postgres", "migrated"}
-    if name in MONGO_SERVICES:
-        wanted |= {"mongodb", "migrated"}
-    if name in {"auth", "cart", GATEWAY}:
-        wanted.add("redis")
-    if name == BRIDGE:
-        wanted.add("kafka")
-    if name == "search":
-        wanted.add("elasticsearch")
-    if name == "notifications":
-        wanted.add("mail")
-    return wanted
+        servers |= {"postgres", MIGRATED}
+    if name in MONGO_SERVICES or name == ANALYTICS_CONSUMER:
+        servers |= {"mongodb", MIGRATED}
+    return servers

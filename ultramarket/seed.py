@@ -1,4 +1,4 @@
-"""Load the demo catalogue, with stock, pictures and reviews, through the public interface."""
+"""Seed data: the demo catalogue with stock, images and reviews, loaded through the public API."""
 
 import json
 import time
@@ -7,51 +7,53 @@ from pathlib import Path
 from typing import Final
 
 from ultramarket import catalogue
-from ultramarket.api import Api, Refused, as_administrator
-from ultramarket.illustrating import Illustrator
-from ultramarket.importer import Outcome, import_lines
+from ultramarket.api_client import ApiClient, ApiError, administrator_client
+from ultramarket.dummyjson import reviews_of
+from ultramarket.importer import ImportResult, import_lines
 from ultramarket.instance import Instance
+from ultramarket.product_images import PlaceholderImages
 
 PRODUCTS: Final = Path(__file__).with_name("data") / "products.json"
+REVIEW_BATCH: Final = 300
+ATTEMPTS: Final = 3
 
 
-def seed(instance: Instance, advance: Callable[[int], None] = lambda _n: None) -> Outcome:
-    """Idempotent; stock that was sold meanwhile is not put back. Raises `Refused`.
+def seed(instance: Instance, advance: Callable[[int], None] = lambda _n: None) -> ImportResult:
+    """Idempotent; does not restore stock that was sold. Raises `ApiError`.
 
-    Without the services for files and reviews the products come without; loading again brings what is missing.
+    Products come without images or reviews while those services are unavailable; a second run adds them.
     """
-    api = as_administrator(instance)
-    illustrator = Illustrator(api)
-    outcome = import_lines(api, illustrator.illustrated(catalogue.read(PRODUCTS)), advance)
-    reviewed = _bring_reviews(api, outcome.ids)
-    if not outcome.refused and not illustrator.missing and reviewed:
+    client = administrator_client(instance)
+    images = PlaceholderImages(client)
+    result = import_lines(client, images.add_to(catalogue.read(PRODUCTS)), advance)
+    reviews_loaded = _import_reviews(client, result.ids)
+    if not result.refused and not images.missing and reviews_loaded:
         instance.seeded = True
         instance.save()
-    return outcome
+    return result
 
 
-REVIEWS_AT_ONCE: Final = 300
-TRIES: Final = 3
-
-
-def _bring_reviews(api: Api, products: dict[int, str]) -> bool:
-    """The reviews of the loaded products, by the line of each. False: the reviews service was away."""
+def _import_reviews(client: ApiClient, product_ids: dict[int, str]) -> bool:
+    """Import the reviews of the loaded products, given by line. False: the reviews service is unavailable."""
     rows = json.loads(PRODUCTS.read_text(encoding="utf-8"))
     reviews = [
         review
         for number, row in enumerate(rows, 1)
-        if number in products
-        for review in catalogue.reviews_of(row, products[number])
+        if number in product_ids
+        for review in reviews_of(row, product_ids[number])
     ]
-    for start in range(0, len(reviews), REVIEWS_AT_ONCE):
-        for attempt in range(TRIES):
-            try:
-                api.post("/reviews/import", {"reviews": reviews[start : start + REVIEWS_AT_ONCE]})
-                break
-            except Refused as refused:
-                if refused.status not in (0, 503, 504):
-                    raise
-                time.sleep(0.3 * attempt)
+    batches = [reviews[start : start + REVIEW_BATCH] for start in range(0, len(reviews), REVIEW_BATCH)]
+    return all(_import_batch(client, batch) for batch in batches)
+
+
+def _import_batch(client: ApiClient, reviews: list[catalogue.Row]) -> bool:
+    for attempt in range(ATTEMPTS):
+        try:
+            client.post("/reviews/import", {"reviews": reviews})
+        except ApiError as error:
+            if not error.is_temporary:
+                raise
+            time.sleep(0.3 * attempt)
         else:
-            return False
-    return True
+            return True
+    return False

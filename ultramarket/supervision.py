@@ -1,39 +1,38 @@
-"""supervisord keeps the processes; this is how we write its configuration and talk to it."""
+"""supervisord of an instance: its configuration, its daemon, and its XML-RPC interface."""
 
 import os
 import socket
 import subprocess
 import sys
-import tempfile
 import time
 import xmlrpc.client
 from http.client import HTTPException
 from pathlib import Path
-from typing import Any, Final
+from typing import Any
 
 from ultramarket.instance import Instance
 from ultramarket.keys import write_private
 from ultramarket.programs import Program
+from ultramarket.sockets import supervisor_socket
 
-LONGEST_SOCKET_PATH: Final = 100
 ALREADY_STARTED, NOT_RUNNING = 60, 70
-"""supervisor.xmlrpc.Faults; not imported, since only two of them mean something to us."""
+"""Fault codes of `supervisor.xmlrpc.Faults`, which is slow to import."""
 
 
 class Supervisor:
-    """The supervisord of one instance, running or not."""
+    """supervisord of one instance, running or not."""
 
     def __init__(self, instance: Instance) -> None:
         self.instance = instance
         self.config = instance.folder / "supervisord.conf"
         self.pid_file = instance.folder / "supervisord.pid"
         self.log = instance.logs / "supervisord.log"
-        self.socket = _socket_path(instance)
+        self.socket = supervisor_socket(instance)
 
     # -- its configuration -------------------------------------------------------------------------------------------
 
     def write_config(self, programs: list[Program]) -> bool:
-        """Whether the configuration changed."""
+        """Write supervisord.conf; whether it changed."""
         text = "\n".join([self._head(), *(program.section() for program in programs)])
         if self.config.exists() and self.config.read_text() == text:
             return False
@@ -53,7 +52,7 @@ class Supervisor:
     # -- the daemon --------------------------------------------------------------------------------------------------
 
     def launch(self) -> None:
-        """Start the daemon; raises `RuntimeError` if it doesn't answer within 15 s."""
+        """Start the daemon; raises `RuntimeError` if it does not answer within 15 s."""
         self.socket.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
         self.socket.unlink(missing_ok=True)
         subprocess.run(
@@ -63,7 +62,7 @@ class Supervisor:
             stdin=subprocess.DEVNULL,
             check=True,
         )
-        _wait(self.is_running, 15, "supervisord doesn't answer: see " + str(self.log))
+        _wait(self.is_running, 15, "supervisord does not answer: see " + str(self.log))
 
     def is_running(self) -> bool:
         try:
@@ -75,31 +74,36 @@ class Supervisor:
     def shutdown(self, seconds: float = 60) -> None:
         pid = self._api.supervisor.getPID()
         self._api.supervisor.shutdown()
-        _wait(lambda: not Path(f"/proc/{pid}").exists(), seconds, f"supervisord ({pid}) doesn't end")
+        _wait(lambda: not Path(f"/proc/{pid}").exists(), seconds, f"supervisord ({pid}) does not end")
 
     def apply_config(self) -> None:
-        """Let a running daemon take over the written configuration; what changed in it is restarted if it ran."""
+        """Apply the written configuration to the running daemon; changed programs are restarted if they ran."""
         added, changed, removed = self._api.supervisor.reloadConfig()[0]
-        ran = [name for name in changed if self.states()[name]["statename"] in {"RUNNING", "STARTING", "BACKOFF"}]
+        states = self.states()
+        were_running = [name for name in changed if states[name]["statename"] in {"RUNNING", "STARTING", "BACKOFF"}]
         self.stop([*changed, *removed])
         for name in [*changed, *removed]:
             self._api.supervisor.removeProcessGroup(name)
         for name in [*changed, *added]:
             self._api.supervisor.addProcessGroup(name)
-        for name in ran:
+        for name in were_running:
             self.start(name)
 
     # -- its processes -----------------------------------------------------------------------------------------------
 
     def states(self) -> dict[str, dict[str, Any]]:
-        """supervisord's own words on each program; empty while it doesn't run."""
+        """supervisord's information on each program; empty while it does not run."""
         try:
             return {info["name"]: info for info in self._api.supervisor.getAllProcessInfo()}
         except (OSError, HTTPException, xmlrpc.client.Error):
             return {}
 
+    def is_up(self, name: str) -> bool:
+        """Whether the program has a process."""
+        return bool(self.states().get(name, {}).get("pid"))
+
     def start(self, name: str) -> bool:
-        """Whether it had to be started."""
+        """Start a program; False: it runs already."""
         try:
             self._api.supervisor.startProcess(name, False)
         except xmlrpc.client.Fault as fault:
@@ -109,7 +113,7 @@ class Supervisor:
         return True
 
     def stop(self, names: list[str], seconds: float = 60) -> None:
-        """Stop them side by side and wait until all have ended."""
+        """Stop programs concurrently and wait until all have ended."""
         for name in names:
             try:
                 self._api.supervisor.stopProcess(name, False)
@@ -120,11 +124,11 @@ class Supervisor:
         _wait(
             lambda: all(info["statename"] in ended for name, info in self.states().items() if name in names),
             seconds,
-            "some don't end: " + ", ".join(names),
+            "these processes do not end: " + ", ".join(names),
         )
 
     def restarts(self) -> dict[str, int]:
-        """How often each program ended by itself and was started again, since this supervisord runs (from its log)."""
+        """How often each program ended unexpectedly since this supervisord was started (from its log)."""
         counts: dict[str, int] = {}
         for line in self.log.read_text(errors="replace").splitlines() if self.log.exists() else ():
             if "supervisord started with pid" in line:
@@ -143,16 +147,8 @@ class Supervisor:
         return xmlrpc.client.ServerProxy("http://127.0.0.1", transport=transport)
 
 
-def _socket_path(instance: Instance) -> Path:
-    """In the instance's folder, or, where that path is too long for a Unix socket, in a private one of the user's."""
-    path = instance.folder / "supervisor.sock"
-    if len(str(path)) <= LONGEST_SOCKET_PATH:
-        return path
-    return Path(tempfile.gettempdir()) / f"ultramarket-{os.getuid()}" / f"{instance.short_id}.sock"
-
-
 def _clean_environment(instance: Instance) -> dict[str, str]:
-    """The caller's environment without its settings of ours and without what makes Python slow to start."""
+    """The caller's environment without our settings and without what makes Python slow to start."""
     inherited = {
         name: value
         for name, value in os.environ.items()
@@ -163,16 +159,16 @@ def _clean_environment(instance: Instance) -> dict[str, str]:
     return inherited | {"ULTRAMARKET_HOME": str(instance.folder), "MALLOC_ARENA_MAX": "2"}
 
 
-def _wait(ready: Any, seconds: float, complaint: str) -> None:
+def _wait(ready: Any, seconds: float, message: str) -> None:
     end = time.monotonic() + seconds
     while not ready():
         if time.monotonic() > end:
-            raise RuntimeError(complaint)
+            raise RuntimeError(message)
         time.sleep(0.05)
 
 
 def answers(port: int, seconds: float = 0.5) -> bool:
-    """Whether somebody accepts connections on this loopback port."""
+    """Whether this loopback port accepts connections."""
     try:
         with socket.create_connection(("127.0.0.1", port), timeout=seconds):
             return True

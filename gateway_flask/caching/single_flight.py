@@ -1,4 +1,4 @@
-"""Answers kept for a moment, where many ask the same thing: one of them asks, the others wait for what it hears."""
+"""Single-flight cache: of concurrent requests for a key one computes the value, the others wait for it."""
 
 import threading
 import time
@@ -11,54 +11,54 @@ from cachetools import TTLCache
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """A body, and until when it is kept (monotonic seconds); one that isn't kept was made just now."""
+    """A body, and until when it is cached (monotonic seconds); 0: not cached."""
 
     body: bytes
     until: float = 0.0
 
     @property
     def seconds_left(self) -> int:
-        """Whole seconds that it may still be used for, by a browser too."""
+        """Whole seconds for which it may still be used, by a browser too."""
         return max(0, int(self.until - time.monotonic()))
 
 
 class SingleFlightCache:
-    """The answers of one process, at most so many, each for so many seconds."""
+    """A cache of one process with a maximum size and a lifetime in seconds."""
 
     def __init__(self, most: int, seconds: float) -> None:
         self._seconds = seconds
         self._lock = threading.Lock()
         self._answers: TTLCache[Hashable, Answer] = TTLCache(most, seconds)
-        self._asked: dict[Hashable, Future[Answer]] = {}
-        """What somebody is asking for at this moment."""
+        self._in_flight: dict[Hashable, Future[Answer]] = {}
+        """Computations in progress."""
 
-    def find(self, key: Hashable, ask: Callable[[], tuple[bytes, bool]]) -> Answer:
-        """What is kept under the key, or what `ask` gives: the body, and whether it is worth keeping.
+    def get(self, key: Hashable, compute: Callable[[], tuple[bytes, bool]]) -> Answer:
+        """The cached value of the key, or that of `compute`: the body, and whether to cache it.
 
-        Whatever `ask` raises is raised to all who wait for it, and not kept.
+        An exception of `compute` is raised to all waiting requests, and not cached.
         """
         with self._lock:
-            kept = self._answers.get(key)
-            if kept is not None:
-                return kept
-            waiting = self._asked.get(key)
+            cached = self._answers.get(key)
+            if cached is not None:
+                return cached
+            waiting = self._in_flight.get(key)
             if waiting is None:
-                mine = self._asked[key] = Future[Answer]()
+                mine = self._in_flight[key] = Future[Answer]()
         if waiting is not None:
             return waiting.result()
         try:
-            body, worth_keeping = ask()
-            answer = Answer(body, time.monotonic() + self._seconds if worth_keeping else 0.0)
+            body, cacheable = compute()
+            answer = Answer(body, time.monotonic() + self._seconds if cacheable else 0.0)
         except BaseException as failed:
             self._settle(key)
             mine.set_exception(failed)
             raise
-        self._settle(key, answer if worth_keeping else None)
+        self._settle(key, answer if cacheable else None)
         mine.set_result(answer)
         return answer
 
     def _settle(self, key: Hashable, answer: Answer | None = None) -> None:
         with self._lock:
-            del self._asked[key]
+            del self._in_flight[key]
             if answer is not None:
                 self._answers[key] = answer

@@ -1,4 +1,4 @@
-"""Small public pictures, kept for a minute in memory: every list of products asks for the same twenty thumbs."""
+"""Thumbnail cache: small public pictures in memory, for a minute; every product list requests the same twenty."""
 
 import threading
 import time
@@ -12,21 +12,21 @@ from schemas.api.files import FileContentQuery
 
 SMALL_BYTES: Final = 65_536
 SMALL_SECONDS: Final = 60.0
-"""How long a deleted picture may still be seen here; browsers keep it for longer."""
+"""Seconds for which a deleted picture may still be served; browsers cache it for longer."""
 
 Key = tuple[str, str, str]
 
 
 @dataclass(frozen=True)
-class Small:
-    """A whole reply."""
+class CachedPicture:
+    """A complete reply with a picture."""
 
     headers: dict[str, str]
     body: bytes
     until: float
 
     def reply(self) -> Response:
-        """As the files service would have replied: 304 for who has it already."""
+        """The reply, as the files service would give it: 304 if the client has it."""
         if request.if_none_match.contains_weak(self.headers["ETag"].strip('"')) or request.if_none_match.star_tag:
             headers = {name: value for name, value in self.headers.items() if not name.startswith("Content-")}
             return Response(status=304, headers=headers)
@@ -34,23 +34,23 @@ class Small:
 
 
 class ThumbnailCache:
-    """The most recently used ones, up to so many bytes."""
+    """Least-recently-used cache of pictures, bounded by bytes."""
 
     def __init__(self, max_bytes: int) -> None:
         self.max_bytes = max_bytes
         self._bytes = 0
-        self._kept: OrderedDict[Key, Small] = OrderedDict()
+        self._kept: OrderedDict[Key, CachedPicture] = OrderedDict()
         self._lock = threading.Lock()
 
     @staticmethod
     def key(file_id: str, query: FileContentQuery) -> Key | None:
-        """None for what is not to be looked for here: parts, heads, links."""
+        """The cache key; None for requests that are not cached: ranges, HEAD, signed links."""
         if request.method != "GET" or "Range" in request.headers or query.signature is not None:
             return None
         accepted = "webp" if "image/webp" in request.headers.get("Accept", "") else "jpeg"
         return file_id, query.size, query.format or f"accepts {accepted}"
 
-    def get(self, key: Key) -> Small | None:
+    def get(self, key: Key) -> CachedPicture | None:
         with self._lock:
             found = self._kept.get(key)
             if found is None:
@@ -62,12 +62,12 @@ class ThumbnailCache:
             return found
 
     def fits(self, status: int, headers: dict[str, str]) -> bool:
-        """Whether a reply is public, whole and small."""
+        """Whether a reply may be cached: public, complete and small."""
         public = headers.get("Cache-Control", "").startswith("public")
         return status == 200 and public and int(headers.get("Content-Length", SMALL_BYTES + 1)) <= SMALL_BYTES
 
-    def keep(self, key: Key, headers: dict[str, str], body: bytes) -> Small:
-        small = Small(headers, body, time.monotonic() + SMALL_SECONDS)
+    def keep(self, key: Key, headers: dict[str, str], body: bytes) -> CachedPicture:
+        small = CachedPicture(headers, body, time.monotonic() + SMALL_SECONDS)
         with self._lock:
             if key in self._kept:
                 self._drop(key)

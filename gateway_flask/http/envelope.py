@@ -10,16 +10,16 @@ from services.chassis.messaging.typed_calls import Reply
 
 JSON: Final = "application/json"
 PRIVATE: Final = "no-store"
-"""Replies belong to whoever asked; a route that may be cached says so itself."""
+"""The default `Cache-Control`: replies are personal unless a route says otherwise."""
 
 
 def reply(body: dict[str, Any], status: int, headers: dict[str, str] | None = None) -> Response:
-    """A JSON reply; everything else here ends in it."""
+    """A JSON reply from a dict."""
     return ready(orjson.dumps(body), status, headers)
 
 
 def ready(body: bytes, status: int = 200, headers: dict[str, str] | None = None) -> Response:
-    """A reply whose JSON is there already."""
+    """A JSON reply from encoded JSON."""
     response = Response(body, status, headers, content_type=JSON)
     response.headers.setdefault("Cache-Control", PRIVATE)
     return response
@@ -36,7 +36,7 @@ def ok(
 
 
 def body(data: Any, message: str) -> bytes:
-    """The body of a reply that brings what was asked for."""
+    """The encoded body of a successful reply."""
     return orjson.dumps({"success": True, "message": message, "data": data})
 
 
@@ -65,6 +65,6 @@ def _pagination(page: dict[str, Any]) -> dict[str, Any]:
 def failure(
     code: str, message: str, status: int, details: list[dict[str, Any]], headers: dict[str, str] | None = None
 ) -> Response:
-    """Why not."""
+    """An error reply."""
     error = {"code": code, "message": message, "details": details}
     return reply({"success": False, "error": error}, status, headers)

@@ -1,4 +1,4 @@
-"""Every exception becomes one reply here, by one table."""
+"""Error handling: every exception becomes an error reply, by one table."""
 
 from typing import Final
 
@@ -25,11 +25,11 @@ OF_HTTP: Final[dict[int, type[DomainError]]] = {
     503: errors.ServiceUnavailable,
     504: errors.DeadlineExceeded,
 }
-"""What Flask and Werkzeug refuse by themselves, in our words. Other refusals of theirs are bad requests."""
+"""Errors of Flask and Werkzeug by status; others become `BAD_REQUEST`."""
 
 
 def invalid(error: ValidationError, at: str = "") -> ValidationFailed:
-    """What a model refused, field by field; `at` is where in the request the model stands."""
+    """A pydantic error as `ValidationFailed`, field by field; `at` is the part of the request."""
     details = []
     for fault in error.errors(include_url=False, include_context=False, include_input=False)[:MOST_DETAILS]:
         field = ".".join(str(part) for part in fault["loc"]) or at
@@ -40,7 +40,7 @@ def invalid(error: ValidationError, at: str = "") -> ValidationFailed:
 
 
 def reply_to(error: Exception) -> Response:
-    """The reply that `error` stands for. What we didn't foresee is logged, and says nothing of our inside."""
+    """The error reply for an exception. An unexpected one is logged, and its reply discloses nothing."""
     if isinstance(error, ValidationError):
         error = invalid(error)
     if isinstance(error, DomainError):
@@ -82,5 +82,5 @@ def _of_http(error: HTTPException) -> Response:
 
 
 def install(app: Flask) -> None:
-    """Take every exception of the app."""
+    """Register the handler for all exceptions of the app."""
     app.register_error_handler(Exception, reply_to)

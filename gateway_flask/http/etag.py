@@ -1,4 +1,4 @@
-"""Versions over HTTP (RFC 9110, 8.8 and 13): `ETag`, `If-None-Match`, `If-Match`.
+"""Conditional requests (RFC 9110, 8.8 and 13): `ETag`, `If-None-Match`, `If-Match`.
 
 An ETag is `"VERSION-HASH"`: the hash tells whether what we'd send differs in anything, stock included; the version
 is what a change is made against.
@@ -16,14 +16,14 @@ _OURS: Final = re.compile(r'"?(\d{1,18})(?:-[0-9a-f]+)?"?')
 
 
 def tagged(response: Response, resource: dict[str, Any]) -> Response:
-    """Give the reply its ETag."""
+    """Set the reply's ETag."""
     digest = hashlib.blake2b(response.get_data(), digest_size=8).hexdigest()
     response.headers["ETag"] = f'"{resource["version"]}-{digest}"'
     return response
 
 
 def unless_known(response: Response, resource: dict[str, Any]) -> Response:
-    """Give the reply its ETag; what the client has already is not sent again (304)."""
+    """Set the reply's ETag; reply 304 if the client has this version."""
     tagged(response, resource)
     response.headers["Cache-Control"] = "no-cache"
     if request.if_none_match.contains_weak(response.headers["ETag"].strip('"')) or request.if_none_match.star_tag:
@@ -34,7 +34,7 @@ def unless_known(response: Response, resource: dict[str, Any]) -> Response:
 
 
 def expected_version() -> int | None:
-    """The version that `If-Match` names; None when any will do. Raises `PreconditionFailed` if it can't be ours."""
+    """The version of `If-Match`; None for any. Raises `PreconditionFailed` for a malformed one."""
     sent = request.headers.get("If-Match")
     if sent is None or sent.strip() == "*":
         return None

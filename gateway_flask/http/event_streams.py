@@ -1,4 +1,4 @@
-"""Server-Sent Events: a reply that goes on. Each holds a thread, so there are only so many at once.
+"""Server-Sent Events. Each stream holds a thread, so their number is limited.
 
 https://html.spec.whatwg.org/multipage/server-sent-events.html
 """
@@ -18,21 +18,21 @@ from services.chassis.common.errors import DomainError, ServiceUnavailable
 
 EVERY_SECONDS: Final = 5.0
 LASTS_SECONDS: Final = 600.0
-"""Then it ends, and the browser connects anew with a fresh token."""
+"""Seconds after which a stream ends; the browser reconnects with a fresh token."""
 KIND: Final = "text/event-stream"
 
 log = structlog.get_logger()
 
 
 class Streams:
-    """How many replies go on at the moment."""
+    """The open streams of this process."""
 
     def __init__(self, most: int) -> None:
         self.most = most
         self._free = threading.BoundedSemaphore(most)
 
     def open(self, event: str, look: Callable[[], Any], every: float = EVERY_SECONDS) -> Response:
-        """A reply that says what `look` sees, now and again. Raises `ServiceUnavailable` when there are too many."""
+        """A stream of what `look` returns, at intervals. Raises `ServiceUnavailable` when there are too many."""
         first = look()
         if not self._free.acquire(blocking=False):
             raise ServiceUnavailable(f"At most {self.most} streams at once")
@@ -46,7 +46,7 @@ class Streams:
         return response
 
     def download(self, chunks: Iterator[bytes], content_type: str, name: str) -> Response:
-        """A file that is made while it is sent. Raises `ServiceUnavailable` when there are too many."""
+        """A file that is generated while it is sent. Raises `ServiceUnavailable` when there are too many."""
         first = next(chunks, b"")  # what can go wrong mostly does so here, while there is a status to say it with
         if not self._free.acquire(blocking=False):
             raise ServiceUnavailable(f"At most {self.most} streams at once")
@@ -76,12 +76,12 @@ def _events(event: str, seen: Any, look: Callable[[], Any], every: float) -> Ite
 
 
 def wanted() -> bool:
-    """Whether the client asks for a stream."""
+    """Whether the client accepts `text/event-stream`."""
     return KIND in request.headers.get("Accept", "")
 
 
 def install(app: Flask, most: int) -> None:
-    """Allow so many streams in this process."""
+    """Set the limit of streams in this process."""
     app.extensions["streams"] = Streams(most)
 
 

@@ -1,4 +1,4 @@
-"""The way of bytes: streams between the client and the files service, over HTTP. RPC never sees them (ADR 0017)."""
+"""Streams file contents between the client and the files service over HTTP, not RPC (ADR 0017)."""
 
 import threading
 import time
@@ -19,9 +19,9 @@ from services.chassis.common.errors import PayloadTooLarge, ServiceUnavailable, 
 from services.chassis.runtime.registry import port_of
 
 STREAMS: Final = "ultramarket.streams"
-"""In the WSGI environment of a reply that goes on chunk by chunk."""
+"""Key in the WSGI environment that marks a streamed reply."""
 FORM_BYTES: Final = 65_536
-"""What a form may have around its file."""
+"""Bytes of a form allowed beside its file."""
 ASKED: Final = ("Accept", "If-None-Match", "Range", "If-Range")
 REPLIED: Final = (
     "Content-Type", "Content-Length", "Content-Range", "Content-Disposition", "Accept-Ranges", "ETag", "Cache-Control",
@@ -29,8 +29,8 @@ REPLIED: Final = (
 )  # fmt: skip
 
 
-class FileHost:
-    """A pool of connections to the files service. Uploads are few at a time: a slow one holds a thread."""
+class FilesClient:
+    """Connections to the files service. Uploads are limited: a slow one holds a thread."""
 
     def __init__(self, settings: GatewaySettings) -> None:
         self.url = (settings.files_url or f"http://127.0.0.1:{port_of('files', settings.port_base)}").rstrip("/")
@@ -42,7 +42,7 @@ class FileHost:
         self._pool = urllib3.PoolManager(maxsize=settings.gateway_threads, block=False, retries=False, timeout=timeout)
 
     def upload(self, stream: BinaryIO, content_type: str, length: int | None) -> Any:
-        """Send a form on as it comes. Returns what the service replied, or raises its error.
+        """Forward a form while it is received. Returns the service's reply, or raises its error.
 
         Raises `PayloadTooLarge` as soon as it is, `ServiceUnavailable` when too many are at it already.
         """
@@ -60,7 +60,7 @@ class FileHost:
             self._uploads.release()
 
     def content(self, file_id: str, query: FileContentQuery) -> Response:
-        """A file's content, or the part of it that the client asks for, in a stream."""
+        """Stream a file's content, or the requested range of it."""
         key = self._small.key(file_id, query)
         if key is not None and (kept := self._small.get(key)) is not None:
             return kept.reply()
@@ -102,17 +102,17 @@ class FileHost:
 
 
 def install(app: Flask, settings: GatewaySettings) -> None:
-    """Give the app its way to the files."""
-    app.extensions["files"] = FileHost(settings)
+    """Set up the connection to the files service."""
+    app.extensions["files"] = FilesClient(settings)
 
 
-def host() -> FileHost:
-    found: FileHost = current_app.extensions["files"]
-    return found
+def host() -> FilesClient:
+    client: FilesClient = current_app.extensions["files"]
+    return client
 
 
 def _read(reply: Any) -> Any:
-    """What the service answered, or its error. Raises `ServiceUnavailable` when it died before its answer was whole."""
+    """The service's reply; raises its error, or `ServiceUnavailable` for an incomplete reply."""
     try:
         body = orjson.loads(reply.data)
     except (urllib3.exceptions.HTTPError, orjson.JSONDecodeError) as broken:

@@ -1,4 +1,4 @@
-"""From a request to models. Each refusal names its field; nothing is guessed."""
+"""Parsing of requests into models; each error names its field."""
 
 import json
 import re
@@ -17,15 +17,15 @@ M = TypeVar("M", bound=BaseModel)
 
 _LIMIT: Final = 2**63
 _SUSPICIOUS: Final = re.compile(rb"\\u0000|[0-9]{19}|[0-9][eE]\+?[0-9]{2}")
-"""Whether a closer look at the body is worth its time."""
+"""Bytes that call for the full check of a body: NUL, or numbers that may exceed 64 bits."""
 
 
 class NoBody(Request):
-    """For requests that say everything in their path: the body is left out, or `{}`."""
+    """The body of requests without one: absent, or `{}`."""
 
 
 def path(model: type[M], parts: dict[str, Any]) -> M:
-    """The parts of the path. What can't be an id of ours is nowhere."""
+    """The path parameters. Raises `NotFound` for what can't be an id."""
     try:
         return model.model_validate(parts)
     except ValidationError:
@@ -33,7 +33,7 @@ def path(model: type[M], parts: dict[str, Any]) -> M:
 
 
 def query(model: type[M]) -> M:
-    """The query's parameters, each at most once."""
+    """The query parameters, each at most once."""
     given: dict[str, str] = {}
     for name, values in request.args.lists():
         if len(values) > 1:
@@ -48,7 +48,7 @@ def query(model: type[M]) -> M:
 
 
 def no_query() -> None:
-    """For routes that have no parameters."""
+    """Refuse query parameters on routes that have none."""
     if request.query_string:
         names = list(request.args) or ["query"]
         raise ValidationFailed(
@@ -58,7 +58,7 @@ def no_query() -> None:
 
 
 def raw_body() -> bytes:
-    """The body as it came. Werkzeug cuts one of untold length (chunked) off at the limit without a word: we say it."""
+    """The raw body. Raises `PayloadTooLarge` also for a chunked body, which Werkzeug would truncate silently."""
     raw = request.get_data(cache=False)
     if request.content_length is None and len(raw) >= (request.max_content_length or len(raw) + 1):
         raise PayloadTooLarge
@@ -100,7 +100,7 @@ def _check_content_type() -> None:
 
 
 def _unfit(document: Any) -> tuple[str, str] | None:
-    """Where in free-form JSON stands what no store takes well, a NUL or a number beyond 64 bits, and what it is."""
+    """The path and message of a value in free-form JSON that stores can't hold: a NUL, a number beyond 64 bits."""
     pending: list[tuple[Any, str]] = [(document, "")]
     while pending:
         value, at = pending.pop()

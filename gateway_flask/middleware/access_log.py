@@ -1,4 +1,4 @@
-"""One line and one measurement for each request."""
+"""Access log and request metrics."""
 
 import sys
 import time
@@ -21,11 +21,11 @@ SECONDS: Final = Histogram(
 )
 
 _observer: Final = lru_cache(maxsize=2048)(SECONDS.labels)
-"""The library makes texts of all labels and takes a lock to look them up."""
+"""Cached label lookup: the library formats all labels and takes a lock at each."""
 
 
 def _logger() -> Callable[..., None]:
-    """A short way to the log: what is said of a request is known to hold no secret, so nothing looks for one."""
+    """A logger without the search for secrets: access log fields hold none."""
     write = structlog.BytesLogger(sys.stdout.buffer).msg
 
     def say(event: str, **fields: Any) -> None:
@@ -36,11 +36,11 @@ def _logger() -> Callable[..., None]:
 
 
 def _nothing(*_: Any, **__: Any) -> None:
-    """What is said of a request when the log level is above it."""
+    """The logger while the log level is above INFO."""
 
 
 def install(app: Flask, enabled: bool = True) -> None:
-    """Record every request of the app, and give each reply its request id."""
+    """Log and measure every request, and set `X-Request-Id` on every reply."""
     say = _logger() if enabled else _nothing
 
     def record(response: Response) -> Response:

@@ -1,4 +1,4 @@
-"""Who is asking: access tokens (JWT, EdDSA), checked here with the keys that `auth` publishes. No call per request."""
+"""Authentication: access tokens (JWT, EdDSA) are checked with the public keys of auth, without a call per request."""
 
 import threading
 import time
@@ -18,23 +18,23 @@ from services.chassis.common.errors import Forbidden, TokenExpired, Unauthentica
 
 ALGORITHM: Final = "EdDSA"
 REFRESH_SECONDS: Final = 5.0
-"""At most one fetch of the keys in this time, whatever key ids strangers make up."""
+"""Seconds between fetches of the keys, whatever key ids clients invent."""
 
 
 class Who(Enum):
     """Who may use a route. Administrators may use what any signed-in person may."""
 
     ANYONE = ()
-    """Tokens aren't looked at: an expired one doesn't get in the way of a new sign-in."""
+    """Tokens are ignored: an expired one doesn't block a new login."""
     GUEST = ("?",)
-    """With or without a token; one that is sent must be good."""
+    """With or without a token; one that is sent must be valid."""
     SIGNED_IN = ("CUSTOMER", "VENDOR", "ADMIN")
     VENDOR = ("VENDOR", "ADMIN")
     ADMIN = ("ADMIN",)
 
 
 class Keys:
-    """The public keys by their id. An unknown id fetches them anew, so that a rotated key works at once."""
+    """Public keys by id. An unknown id triggers a fetch, so that a rotated key works at once."""
 
     def __init__(self) -> None:
         self._keys: dict[str, Any] = {}
@@ -42,14 +42,14 @@ class Keys:
         self._lock = threading.Lock()
 
     def find(self, header: dict[str, Any]) -> Any:
-        """The key that a token says it is signed with."""
+        """The key that a token names in its header."""
         kid = header.get("kid")
         if not isinstance(kid, str):
             raise Unauthenticated("The token does not say which key it is signed with")
         if kid not in self._keys:
             self._refresh()
         if kid not in self._keys:
-            raise Unauthenticated("The token is signed with a key that we don't know")
+            raise Unauthenticated("The token is signed with an unknown key")
         return self._keys[kid]
 
     def _refresh(self) -> None:
@@ -62,7 +62,7 @@ class Keys:
 
 
 def install(app: Flask) -> None:
-    """Set flask-jwt-extended up: our algorithm, our keys, the Authorization header and nothing else."""
+    """Set up flask-jwt-extended: EdDSA, auth's keys, the Authorization header only."""
     app.config.update(
         JWT_ALGORITHM=ALGORITHM,
         JWT_DECODE_ALGORITHMS=[ALGORITHM],
@@ -78,7 +78,7 @@ def install(app: Flask) -> None:
 
 
 def identify(who: Who) -> None:
-    """Find out who is asking, and refuse whom the route isn't for."""
+    """Set the request's caller. Raises `Unauthenticated` or `Forbidden` for one who may not use the route."""
     if who is Who.ANYONE:
         return
     if "HTTP_AUTHORIZATION" not in request.environ:

@@ -1,4 +1,4 @@
-"""The client's `Idempotency-Key`: the same request twice does its work once and gets the same reply, byte for byte.
+"""`Idempotency-Key`: a repeated request is carried out once and gets the same reply, byte for byte.
 
 The guarantee is the services': key, owner and fingerprint travel with the command and are recorded in the transaction
 of its effect. What is kept here, for a day, makes the repetition exact and cheap. Without Redis we go on without it.
@@ -31,20 +31,20 @@ log = structlog.get_logger()
 
 HEADER: Final = "Idempotency-Key"
 WAIT_SECONDS: Final = 1.0
-"""How long a concurrent repetition waits for the first one before it is told to come again."""
+"""Seconds that a concurrent repetition waits for the first request before it is refused."""
 POLL_SECONDS: Final = 0.05
 _KEY: Final = re.compile(r"[\x20-\x7e]{1,255}")
 KEPT_HEADERS: Final = ("Content-Type", "ETag", "Location", "X-Cart-Id", "Cache-Control")
 
 
 def require_key() -> None:
-    """Before anything is read of the request: without a key its body doesn't matter."""
+    """Raise `IdempotencyKeyRequired` before the body is read."""
     if request.headers.get(HEADER) is None:
         raise IdempotencyKeyRequired
 
 
 def once(work: Callable[[], Response]) -> Response:
-    """Do `work`, or replay what it replied when it was done under this key before."""
+    """Do `work`, or replay the reply that was stored under this key."""
     key = request.headers.get(HEADER)
     if key is None:
         return work()
@@ -68,7 +68,7 @@ def once(work: Callable[[], Response]) -> Response:
 
 
 def _claim(replies: ReplyStore, name: str, fingerprint: str, mark: str) -> tuple[Verdict, StoredReply | None]:
-    """Ours to do, or the reply of who did it. Raises when another is at it, or the key was used for something else."""
+    """Claim the key, or get the stored reply. Raises when the first request is in progress, or the key was reused."""
     until = time.monotonic() + WAIT_SECONDS
     while True:
         verdict, stored = replies.claim(name, fingerprint, mark)
@@ -82,7 +82,7 @@ def _claim(replies: ReplyStore, name: str, fingerprint: str, mark: str) -> tuple
 
 
 def _settle(work: Callable[[], Response]) -> Response:
-    """An error is an outcome as well: it is kept and replayed like any other."""
+    """The reply of `work`; errors are stored and replayed as well."""
     try:
         return work()
     except Exception as error:
@@ -90,7 +90,7 @@ def _settle(work: Callable[[], Response]) -> Response:
 
 
 def _is_final(response: Response) -> bool:
-    """Whether asking again can't find anything else: not if it failed on our side, or is still going on."""
+    """Whether the outcome is final: not after a failure on the server's side, or while it is undecided."""
     status = response.status_code
     if status >= 500 or status in (202, 429, 401):
         return False
@@ -104,7 +104,7 @@ def _replay(stored: StoredReply) -> Response:
 
 
 def _owner() -> str:
-    """Whose key it is: nobody meets the keys of somebody else."""
+    """The owner of a key: keys of different owners are independent."""
     if user := current_request().caller.user_id:
         return f"user:{user}"
     cart = cart_id()
@@ -112,7 +112,7 @@ def _owner() -> str:
 
 
 def _fingerprint() -> str:
-    """What was asked, as far as it changes the effect. Keyed, since bodies of registrations have passwords in them."""
+    """Digest of the request's method, path and body. Keyed, since bodies may hold passwords."""
     asked = [
         request.method,
         request.path,

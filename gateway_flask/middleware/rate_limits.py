@@ -1,4 +1,4 @@
-"""How often one address may sign in or write without signing in. Wide by default: a setting, not a rule of the shop."""
+"""Rate limits by address for sign-ins and anonymous writes; wide by default, by setting."""
 
 import threading
 import time
@@ -19,7 +19,7 @@ WRITES: Final = "writes"
 
 
 class Limits:
-    """The limits in force and where their hits are counted."""
+    """The limits and the storage of their counters."""
 
     def __init__(self, settings: GatewaySettings) -> None:
         self.counter = FixedWindowRateLimiter(storage_from_string(settings.rate_limit_storage))
@@ -32,18 +32,18 @@ class Limits:
         self._alone: AbstractContextManager[object] = threading.Lock() if in_memory else nullcontext()
 
     def hit(self, item: RateLimitItem, name: str, address: str) -> bool:
-        """Count; False when it was one too many."""
+        """Count a hit; False when it exceeds the limit."""
         with self._alone:
             return self.counter.hit(item, name, address)
 
 
 def install(app: Flask, settings: GatewaySettings) -> None:
-    """Count from now on."""
+    """Set up the limits."""
     app.extensions["limits"] = Limits(settings)
 
 
 def hit(name: str) -> None:
-    """Count a request against the limit `name`. Raises `RateLimited` beyond it. Who signed in may write freely."""
+    """Count a request against the limit `name`. Raises `RateLimited` beyond it. Signed-in callers are not limited."""
     limits: Limits = current_app.extensions["limits"]
     item = limits.items.get(name)
     if item is None or (name == WRITES and current_request().caller.user_id is not None):
@@ -55,7 +55,7 @@ def hit(name: str) -> None:
 
 
 def tell(response: Response) -> Response:
-    """Say in the reply how long to wait (`RateLimit-*`, draft-ietf-httpapi-ratelimit-headers-03)."""
+    """Set the reply's rate limit headers (`RateLimit-*`, draft-ietf-httpapi-ratelimit-headers-03)."""
     refused = g.get("rate_limit")
     if refused is not None:
         amount, (reset_at, remaining) = refused

@@ -1,7 +1,6 @@
-"""Finished replies and marks of what is being worked on, in Redis. Each step is one script, so one winner.
+"""Store of replies by idempotency key, in Redis. Each step is one atomic script.
 
-ReplyStore are kept encrypted: those of sign-ups hold tokens, those of guests' orders the key to them, and all of them
-what nobody who reads Redis needs to know.
+Replies are encrypted: those of sign-ins hold tokens, those of guests' orders their access key.
 """
 
 import hashlib
@@ -20,7 +19,7 @@ from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 log = structlog.get_logger()
 
 LEASE_MS: Final = 30_000
-"""How long a mark holds: a gateway that was killed blocks its keys no longer than this."""
+"""Milliseconds that a claim lasts: a killed gateway blocks its keys no longer."""
 NONCE_BYTES: Final = 12
 """NIST SP 800-38D, 5.2.1.1."""
 
@@ -49,19 +48,19 @@ return 0
 
 
 class Verdict(Enum):
-    """What a key is to the one who brings it."""
+    """The outcome of claiming a key."""
 
     OURS = b"ours"
     DONE = b"done"
     IN_PROGRESS = b"in_progress"
     REUSED = b"reused"
     UNKNOWN = b"unknown"
-    """Redis is away: the services will know."""
+    """Redis can't be reached: the services decide."""
 
 
 @dataclass(frozen=True)
 class StoredReply:
-    """A reply as it went out."""
+    """A reply as it was sent."""
 
     status: int
     headers: dict[str, str]
@@ -69,7 +68,7 @@ class StoredReply:
 
 
 class ReplyStore:
-    """The store. Its outage is never the request's."""
+    """The store; an outage of Redis fails no request."""
 
     def __init__(self, client: "redis.Redis", keep_ms: int, secret: bytes) -> None:
         self._keep_ms = keep_ms
@@ -80,11 +79,11 @@ class ReplyStore:
 
     @staticmethod
     def name(owner: str, key: str) -> str:
-        """Where a key of an owner is kept."""
+        """The Redis key for an owner's idempotency key."""
         return "gateway:idempotency:" + hashlib.sha256(f"{owner}\n{key}".encode()).hexdigest()
 
     def claim(self, name: str, fingerprint: str, mark: str) -> tuple[Verdict, StoredReply | None]:
-        """Mark the key as being worked on by `mark`, unless it is known already."""
+        """Claim the key with `mark`, unless it is claimed or has a reply."""
         answer = self._try(self._claim, name, fingerprint, mark, LEASE_MS)
         if answer is None:
             return Verdict.UNKNOWN, None
@@ -93,18 +92,18 @@ class ReplyStore:
             return verdict, None
         try:
             body = self._cipher.decrypt(answer[3][:NONCE_BYTES], answer[3][NONCE_BYTES:], name.encode())
-        except InvalidTag:  # kept under another secret: the services will know
+        except InvalidTag:  # stored under another secret: the services decide
             return Verdict.UNKNOWN, None
         return verdict, StoredReply(int(answer[1]), orjson.loads(answer[2]), body)
 
     def keep(self, name: str, mark: str, reply: StoredReply) -> bool:
-        """Keep the outcome, if the key is still marked as ours."""
+        """Store the reply, if the key is still claimed by `mark`."""
         nonce = secrets.token_bytes(NONCE_BYTES)
         body = nonce + self._cipher.encrypt(nonce, reply.body, name.encode())
         return bool(self._try(self._keep, name, mark, reply.status, orjson.dumps(reply.headers), body, self._keep_ms))
 
     def forget(self, name: str, mark: str) -> bool:
-        """Free the key for another try."""
+        """Release the claim."""
         return bool(self._try(self._forget, name, mark))
 
     def _try(self, script: Callable[..., Any], name: str, *arguments: Any) -> Any:
@@ -116,7 +115,7 @@ class ReplyStore:
 
 
 def connect(url: str) -> "redis.Redis":
-    """A client for threads that would rather do without than wait."""
+    """A Redis client with short time-outs."""
     pool = redis.BlockingConnectionPool.from_url(
         url, max_connections=32, timeout=0.5, socket_timeout=0.5, socket_connect_timeout=0.5, decode_responses=False
     )

@@ -1,4 +1,4 @@
-"""What is known of the request in work: its id, who sends it, what it may be repeated under."""
+"""The request context: request id, caller, session, idempotency key."""
 
 import re
 import time
@@ -22,7 +22,7 @@ NOBODY: Final = Caller()
 
 
 class RequestContext:
-    """One request, from its first byte to its last."""
+    """The context of one request."""
 
     __slots__ = ("caller", "idempotency", "json", "name", "request_id", "session_id", "started", "traceparent")
 
@@ -35,14 +35,14 @@ class RequestContext:
         self.caller: Caller = NOBODY
         self.session_id: str | None = None
         self.name: str | None = None
-        """What the token calls whoever is asking."""
+        """The caller's name, from the token."""
         self.idempotency: Idempotency | None = None
         """The command's identity, as the services take it."""
         self.json: Any = None
         """The parsed body."""
 
     def context(self) -> dict[str, Any]:
-        """What goes along with every call that this request makes."""
+        """The values passed on with every RPC of the request."""
         carried: dict[str, Any] = {
             "request_id": self.request_id,
             "user_id": self.caller.user_id,
@@ -52,17 +52,19 @@ class RequestContext:
         reading = request.environ["REQUEST_METHOD"] in _READING and not request.path.endswith("/export")
         if not reading:  # what may change something is audited, and what takes much along
             agent = request.environ.get("HTTP_USER_AGENT")
-            carried["actor"] = audit_records.told(self.caller.email, self.caller.roles, request.remote_addr, agent)
+            carried["actor"] = audit_records.actor_context(
+                self.caller.email, self.caller.roles, request.remote_addr, agent
+            )
         return carried
 
 
 def begin() -> None:
-    """Before anything else of a request."""
+    """Start the context of a request; runs first."""
     g.request_context = RequestContext()
 
 
 def current_request() -> RequestContext:
-    """The request in work."""
+    """The context of the current request."""
     found: RequestContext = g.request_context
     return found
 
@@ -79,12 +81,12 @@ def idempotency() -> Idempotency | None:
 
 
 def cart_id() -> str | None:
-    """The guest's cart that the request names, by the header `X-Cart-Id`."""
+    """The guest's cart id, from the header `X-Cart-Id`."""
     return _header("HTTP_X_CART_ID", "X-Cart-Id", _CART_ID)
 
 
 def order_key() -> str | None:
-    """The guest's key to an order, by the header `X-Order-Key`; one that can't be ours opens nothing."""
+    """The guest's access key to an order, from the header `X-Order-Key`; a malformed one is ignored."""
     sent = request.environ.get("HTTP_X_ORDER_KEY")
     return sent if sent and _ORDER_KEY.fullmatch(sent) else None
 

@@ -1,4 +1,4 @@
-"""A span for each request, where traces are wanted (`ULTRAMARKET_OTLP_ENDPOINT`)."""
+"""OpenTelemetry span for each request, when `ULTRAMARKET_OTLP_ENDPOINT` is set."""
 
 from flask import Flask, Response, g, request
 

@@ -52,7 +52,7 @@ SYSTEM: Final[dict[str, tuple[str, type[BaseModel]]]] = {
 
 
 def document(app: OpenAPI) -> dict[str, Any]:
-    """The whole document."""
+    """The OpenAPI document."""
     replies = {name: enveloped(endpoint) for name, endpoint in ENDPOINTS.items()}
     models: dict[tuple[type[BaseModel], JsonSchemaMode], None] = {}
     for endpoint in ENDPOINTS.values():
@@ -91,7 +91,7 @@ def document(app: OpenAPI) -> dict[str, Any]:
 
 
 def enveloped(endpoint: Endpoint) -> type[BaseModel]:
-    """The model of the route's whole reply."""
+    """The model of the route's reply with its envelope."""
     if {"page", "limit"} <= set(getattr(endpoint.models.get("query"), "model_fields", ())):
         return Listing[endpoint.reply] if endpoint.many else Found[endpoint.reply]  # type: ignore[name-defined]
     if endpoint.many:

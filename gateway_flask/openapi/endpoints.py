@@ -1,4 +1,4 @@
-"""How a route is declared: its path, who may use it, what it takes and replies. The rest follows from that.
+"""Route declarations: path, who may use it, models of request and reply. Views and documentation follow from them.
 
 flask-openapi3 reads the declaration for the OpenAPI document. Its own checks at run time build the JSON Schema of
 the query anew for each request (1 ms); ours in `parse` are models only.
@@ -24,7 +24,7 @@ Handler = TypeVar("Handler", bound=Callable[..., Response])
 
 @dataclass(frozen=True)
 class Endpoint:
-    """One route's declaration."""
+    """The declaration of a route."""
 
     method: str
     rule: str
@@ -37,15 +37,15 @@ class Endpoint:
     limit: str | None = None
     headers: tuple[str, ...] = ()
     takes_bytes: bool = False
-    """The body is not ours to read: it goes on as it came."""
+    """The body is passed on unparsed."""
     form: Model | None = None
     """The parts of that body, where it is `multipart/form-data`."""
     gives_bytes: bool = False
     """The reply is a file."""
     streams: bool = False
-    """It can go on as Server-Sent Events."""
+    """It can reply a stream of Server-Sent Events."""
     downloads: str | None = None
-    """The content type of the file that it can be instead."""
+    """The content type of the file that it can reply instead."""
     models: dict[str, Model] = field(default_factory=dict)
 
 
@@ -54,7 +54,7 @@ ENDPOINTS: Final[dict[str, Endpoint]] = {}
 
 
 class _Blueprint(APIBlueprint):
-    """flask-openapi3's blueprint with views of our making."""
+    """flask-openapi3's blueprint with our own view functions."""
 
     @staticmethod
     def create_view_func(  # type: ignore[override]

@@ -1,4 +1,4 @@
-"""The refusals of the error table, and which of them a route can answer with."""
+"""Error replies of the error table, and which of them a route can give."""
 
 from dataclasses import dataclass, field
 from typing import Any, Final
@@ -17,7 +17,7 @@ class Refusal:
     retry: bool = False
 
     def response(self) -> dict[str, Any]:
-        """As OpenAPI writes it."""
+        """The OpenAPI response object."""
         error = {"code": self.codes[0], "message": "…", "details": self.example}
         said: dict[str, Any] = {
             "description": " · ".join(f"`{code}`" for code in self.codes),
@@ -63,7 +63,7 @@ REFUSALS: Final = {
 
 
 def refusals_of(endpoint: Endpoint) -> dict[str, dict[str, str]]:
-    """Which refusals a route can answer with."""
+    """The error replies that a route can give."""
     writes = endpoint.method != "GET"
     possible = {
         "BadRequest": writes,

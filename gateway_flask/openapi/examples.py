@@ -1,4 +1,4 @@
-"""One good body for each route that people try first, with the demo catalogue's and the sandbox's own names."""
+"""Example request bodies, with SKUs of the demo catalogue and tokens of the payment sandbox."""
 
 from typing import Any, Final
 

@@ -1,4 +1,4 @@
-"""The contract for people: `/docs`, an interactive page, and for programs: `/api/v1/openapi.json`."""
+"""The API documentation: the interactive page `/docs` and `/api/v1/openapi.json`."""
 
 from importlib.resources import files
 from typing import Any, Final
@@ -13,11 +13,12 @@ from gateway_flask.openapi import document
 URL: Final = "/api/v1/openapi.json"
 VERSION: Final = "1.0.0"
 ABOUT: Final = """\
-A shop's whole journey: browse, fill a cart, order, pay.
+The REST API of UltraMarket: catalogue, carts, orders, payments, and administration.
 
-Replies are `{"success": true, "message", "data", "pagination"?}`; refusals are
-`{"success": false, "error": {"code", "message", "details"}}`, and have changed nothing.
-Money is in minor units, times are UTC, ids are UUIDs. Send an `Idempotency-Key` with what must not happen twice.
+Replies are `{"success": true, "message", "data", "pagination"?}`; errors are
+`{"success": false, "error": {"code", "message", "details"}}`; a refused request changes nothing.
+Money is in minor units, times are UTC, ids are UUIDs.
+Send an `Idempotency-Key` with requests that must not be carried out twice.
 """
 PAGE: Final = """<!doctype html>
 <html lang="en"><head><meta charset="utf-8"><meta name="viewport" content="width=device-width, initial-scale=1">
@@ -45,7 +46,7 @@ def application(name: str) -> OpenAPI:
 
 
 def install(app: OpenAPI) -> None:
-    """Add the page, its assets and the document, which is made at the first look."""
+    """Add the routes of the page, its assets and the document, which is built at its first request."""
     made: list[bytes] = []
     assets = str(files("flask_openapi3_swagger") / "templates" / "swagger")
 

@@ -1,4 +1,4 @@
-"""What can stand in a path."""
+"""Path parameters."""
 
 from typing import Annotated
 
@@ -14,7 +14,7 @@ from schemas.base import Id, Schema, Sku, Slug
 
 
 class IdPath(Schema):
-    """One thing by its id."""
+    """A resource by its id."""
 
     id: Id = Field(description="UUID")
 
@@ -46,7 +46,7 @@ class WarehousePath(Schema):
 
 
 class NumberPath(Schema):
-    """A parcel by the number that the carrier gave it."""
+    """A shipment by its tracking number."""
 
     number: TrackingNumber
 

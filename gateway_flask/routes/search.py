@@ -51,7 +51,7 @@ def suggest(query: SuggestQuery) -> Response:
     typed = " ".join(query.q.casefold().split())[:LONGEST_BEGINNING]
     if not config.enabled(KILL_SWITCH):
         return envelope.ready(_suggested(typed)[0])
-    answer = current_app.extensions["suggestions"].find(typed, lambda: _suggested(typed))
+    answer = current_app.extensions["suggestions"].get(typed, lambda: _suggested(typed))
     seconds = answer.seconds_left
     return envelope.ready(answer.body, headers={"Cache-Control": f"public, max-age={seconds}"} if seconds else None)
 

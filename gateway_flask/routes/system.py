@@ -1,4 +1,4 @@
-"""How the gateway is, and the keys that tokens are signed with: outside of `/api/v1`, for machines."""
+"""Health, metrics and public keys, outside of `/api/v1`."""
 
 from flask import Flask, Response
 from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
@@ -10,12 +10,12 @@ from schemas.rpc.auth import AuthRpc
 
 
 def live() -> Response:
-    """The process answers."""
+    """Get the liveness of the gateway process."""
     return reply({"status": "live", "service": "gateway"}, 200)
 
 
 def ready() -> Response:
-    """Whether a customer can be served: each dependency by name."""
+    """Get the health of the system, with the state of each dependency."""
     states = readiness.check()
     fine = all(state == "up" for name, state in states.items() if name not in readiness.OPTIONAL)
     body = {"status": "ready" if fine else "not ready", "service": "gateway", "dependencies": states}
@@ -23,12 +23,12 @@ def ready() -> Response:
 
 
 def metrics() -> Response:
-    """What Prometheus reads."""
+    """Get the metrics in Prometheus' text format."""
     return Response(generate_latest(), content_type=CONTENT_TYPE_LATEST)
 
 
 def jwks() -> Response:
-    """The public keys of access tokens (RFC 7517)."""
+    """Get the public keys of access tokens (RFC 7517)."""
     return reply(call(AuthRpc.jwks).json, 200, {"Cache-Control": "public, max-age=300"})
 
 

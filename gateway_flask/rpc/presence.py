@@ -1,4 +1,4 @@
-"""Whether anybody takes what a service is asked, by the consumers of its request queue.
+"""Service presence: whether a service is running, by the number of consumers of its request queue.
 
 A service's queue outlives its processes, so that a restart loses no request: whoever asks meanwhile waits a moment.
 But when nobody comes back, everybody would wait for the whole deadline. So the first one who waited in vain looks
@@ -21,7 +21,7 @@ log = structlog.get_logger()
 
 
 def consumers(connection: amqp.Connection, service: str, kind: Literal["rpc", "evt"] = "rpc") -> int | None:
-    """How many take from the service's queue of requests, or of events; None: there is no such queue, it never ran.
+    """The number of consumers of a service's RPC queue, or of its event queue; None when there is no such queue.
 
     A passive declaration tells.
     """
@@ -35,7 +35,7 @@ def consumers(connection: amqp.Connection, service: str, kind: Literal["rpc", "e
 
 
 class Presence:
-    """Who is known to be away. Costs nothing while everybody is there."""
+    """The services known to be down; checks cost nothing while all are up."""
 
     def __init__(self, amqp_url: str) -> None:
         self._url = amqp_url
@@ -44,13 +44,13 @@ class Presence:
         """Services that nobody listens for, and when to look again."""
 
     def check(self, service: str) -> None:
-        """Raises `ServiceUnavailable` when nobody listens."""
+        """Raises `ServiceUnavailable` for a service known to be down."""
         look_at = self._look_at.get(service)
         if look_at is not None and (time.monotonic() < look_at or not self.look(service)):
             raise ServiceUnavailable(f"The service {service} is not running at the moment")
 
     def look(self, service: str) -> bool:
-        """Ask the broker whether somebody listens. When it can't tell, we say so: asking the service will show."""
+        """Check at the broker whether the service is running; True when the broker can't be reached."""
         with self._lock:
             look_at = self._look_at.get(service)
             if look_at is not None and time.monotonic() < look_at:

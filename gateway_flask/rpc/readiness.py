@@ -1,4 +1,4 @@
-"""Which of the things that we stand on are there: Redis, the broker, and each service by the consumers of its queue."""
+"""Readiness: the state of Redis, the broker, and each service by the consumers of its queue."""
 
 import threading
 import time
@@ -13,22 +13,22 @@ from services.chassis.messaging.transport import BROKER_ERRORS, connect
 from services.chassis.runtime.registry import PLATFORM_SERVICES, SERVICES
 
 OPTIONAL: Final = {"notifications", *PLATFORM_SERVICES}
-"""One can buy without them."""
-ONLY_HEARS: Final[frozenset[str]] = frozenset()
-"""They have no methods, and so no queue of requests: they are there when somebody takes their events."""
-KEPT_SECONDS: Final = 2.0
-"""How long an answer is good: probes may come from everywhere at once, and looking is not free."""
+"""Dependencies that are not needed for placing an order."""
+ONLY_CONSUMES: Final[frozenset[str]] = frozenset()
+"""Services without RPC methods, and so without an RPC queue: their event queue is checked."""
+CACHE_SECONDS: Final = 2.0
+"""Seconds for which a result is cached: probes may come from several places at once."""
 
 _lock = threading.Lock()
-_last: tuple[float, dict[str, str]] = (-KEPT_SECONDS, {})
+_last: tuple[float, dict[str, str]] = (-CACHE_SECONDS, {})
 
 
 def check() -> dict[str, str]:
-    """Each dependency, and `up` or what is wrong with it."""
+    """The state of each dependency: `up`, or the error."""
     global _last
     with _lock:
         looked_at, states = _last
-        if time.monotonic() - looked_at >= KEPT_SECONDS:
+        if time.monotonic() - looked_at >= CACHE_SECONDS:
             states = {"redis": _redis(), **_broker()}
             _last = (time.monotonic(), states)
         return states
@@ -43,14 +43,14 @@ def _redis() -> str:
 
 
 def _broker() -> dict[str, str]:
-    """A service is there when somebody takes from its request queue."""
+    """The broker's state, and that of each service by the consumers of its RPC queue."""
     settings: GatewaySettings = current_app.extensions["settings"]
     states = dict.fromkeys(SERVICES, "unknown")
     try:
         connection = connect(settings.amqp_url)
         try:
             for service in SERVICES:
-                kind: Literal["rpc", "evt"] = "evt" if service in ONLY_HEARS else "rpc"
+                kind: Literal["rpc", "evt"] = "evt" if service in ONLY_CONSUMES else "rpc"
                 states[service] = _state(consumers(connection, service, kind))
         finally:
             connection.close()

@@ -15,7 +15,7 @@ class AuditFilter(Schema):
     """Which entries; times are RFC 3339 with an offset, `from` included, `to` not."""
 
     actor: Annotated[str, Field(min_length=1, max_length=100)] | None = None
-    """A user's id."""
+    """A user's id or mail address."""
     action: _Name | None = None
     """Such as `product.update`."""
     resource_type: _Name | None = None

@@ -112,8 +112,9 @@ def _all_shown(rows: Sequence[Any]) -> Iterator[dict[str, Any]]:
 
 
 def _filtered(statement: Select[Any], query: AuditFilter) -> Select[Any]:
+    actor_field = "email" if "@" in (query.actor or "") else "id"
     conditions = {
-        "actor": _DOC[("actor", "id")].astext,
+        "actor": _DOC[("actor", actor_field)].astext,
         "action": _DOC["action"].astext,
         "resource_type": _DOC[("resource", "type")].astext,
         "resource_id": _DOC[("resource", "id")].astext,

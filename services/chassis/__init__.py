@@ -1,1 +1,1 @@
-"""What every service stands on: settings, RPC, events, stores, telemetry, errors, money, ids, paging."""
+"""The framework of all services: processes, RPC, events, stores, observability, common helpers."""

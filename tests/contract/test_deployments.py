@@ -8,7 +8,7 @@ import yaml
 
 from services.chassis.runtime.registry import ANALYTICS_CONSUMER, BRIDGE, GATEWAY, PORT_OFFSETS, SERVICES
 from services.chassis.runtime.settings import SECRETS, Settings, load
-from ultramarket import secretfiles
+from ultramarket import secret_files
 
 ROOT = Path(__file__).resolve().parents[2]
 PROCESSES = {*SERVICES, GATEWAY, BRIDGE, ANALYTICS_CONSUMER}
@@ -54,9 +54,9 @@ def test_the_chart_has_every_process_on_its_port() -> None:
 
 
 def test_secrets_are_made_once_and_read_as_settings(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    made = secretfiles.make(tmp_path / "secrets")
+    made = secret_files.create(tmp_path / "secrets")
     first = {name: (tmp_path / "secrets" / name).read_text() for name in made}
-    assert secretfiles.make(tmp_path / "secrets") == made
+    assert secret_files.create(tmp_path / "secrets") == made
     assert {name: (tmp_path / "secrets" / name).read_text() for name in made} == first
     assert first["postgres_password"] in first["postgres_url"]
     assert len(first["secret_key"]) >= 32

@@ -24,6 +24,8 @@ SKIPPED = {".venv", ".ultramarket", "node_modules", ".git", ".pytest_cache", ".h
 PAGES = sorted(
     path for path in ROOT.rglob("*.md") if not SKIPPED.intersection(path.relative_to(ROOT).parts) and path.is_file()
 )
+PLACEHOLDER = re.compile(r"\b(SERVICE|AREA|NAME|NNNN)")
+"""What a recipe leaves to be filled in."""
 A_FEW_PAGES = 5
 """At least as many pages have links, or name files and commands: or else the search for them finds nothing any more."""
 TOURS = [ROOT / "README.md", ROOT / "docs" / "tour.md"]
@@ -56,7 +58,8 @@ def _links(text: str) -> Iterator[str]:
 
 def _files(text: str) -> list[str]:
     folders = "services|tests|docs|bench|schemas|gateway_flask|kafka_bridge|ultramarket|charts"
-    return re.findall(rf"`((?:{folders})/[\w./-]+\.\w+)`", text)
+    files = re.findall(rf"`((?:{folders})/[\w./-]+\.\w+)`", text)
+    return [path for path in files if not PLACEHOLDER.search(path)]
 
 
 def test_relative_links_lead_somewhere() -> None:

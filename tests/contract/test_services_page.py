@@ -1,28 +1,28 @@
-"""`docs/services.md` and its pictures say what the code says."""
-
-from xml.etree import ElementTree
+"""`docs/services.md` is generated from the code."""
 
 from services.chassis.runtime.registry import SERVICES
-from ultramarket import servicemap
+from ultramarket import service_docs
 
 
-def test_the_page_and_its_pictures_are_current() -> None:
-    behind = [path.name for path, text in servicemap.files(servicemap.rooms()).items() if path.read_text() != text]
+def test_services_page_is_current() -> None:
+    expected = service_docs.page(service_docs.all_services())
 
-    assert behind == [], "run `ultramarket services`"
-
-
-def test_every_service_has_what_it_is_known_for() -> None:
-    rooms = {room.name: room for room in servicemap.rooms()}
-
-    assert list(rooms) == list(SERVICES)
-    assert "place_order" in rooms["orders"].methods
-    assert "POST /orders" in rooms["orders"].routes
-    assert "order_confirmed" in rooms["orders"].says
-    assert ("orders", "order_confirmed") in rooms["cart"].hears
-    assert rooms["cart"].calls == ("products",)
+    assert service_docs.PAGE.read_text() == expected, "run `ultramarket services`"
 
 
-def test_the_pictures_are_svg() -> None:
-    for path in (servicemap.CALLS, servicemap.EVENTS):
-        assert ElementTree.fromstring(path.read_text()).tag == "{http://www.w3.org/2000/svg}svg"
+def test_service_info_is_read_from_the_code() -> None:
+    services = {service.name: service for service in service_docs.all_services()}
+
+    assert list(services) == list(SERVICES)
+    assert "place_order" in services["orders"].methods
+    assert "POST /orders" in services["orders"].routes
+    assert "order_confirmed" in services["orders"].publishes
+    assert ("orders", "order_confirmed") in services["cart"].consumes
+    assert services["cart"].calls == ("products",)
+    assert services["orders"].stores == ("PostgreSQL", "MongoDB")
+
+
+def test_diagram_is_a_mermaid_flowchart() -> None:
+    lines = service_docs.mermaid([("cart", "products")])
+
+    assert lines == ["```mermaid", "flowchart LR", "    cart --> products", "```"]

@@ -11,10 +11,10 @@ from services.chassis.runtime.registry import SERVICES
 
 CALLS = {
     "auth": "n.rpc.auth.jwks()",
-    "users": "n.rpc.users.list_addresses(user_id='0197a000-0000-7000-8000-00000000000f')",
+    "users": "n.rpc.users.list_addresses(caller=admin)",
     "products": "n.rpc.products.category_tree()",
-    "inventory": "n.rpc.inventory.list_warehouses()",
-    "cart": "n.rpc.cart.get_cart(user_id='0197a000-0000-7000-8000-00000000000f')",
+    "inventory": "n.rpc.inventory.list_warehouses(caller=admin)",
+    "cart": "n.rpc.cart.get_cart()",
     "shipping": "n.rpc.shipping.methods()",
     "payments": "n.rpc.payments.status_of('nobodys')",
     "analytics": "n.rpc.analytics.cohorts(months=3)",
@@ -22,7 +22,7 @@ CALLS = {
     "search": "n.rpc.search.suggest(q='pho')",
     "notifications": "n.rpc.notifications.push_key()",
     "config": "n.rpc.config.settings()",
-    "orders": "n.rpc.orders.list_orders({}, {'user_id': '0197a000-0000-7000-8000-00000000000f'})",
+    "orders": "n.rpc.orders.list_orders(query={}, caller=admin)",
     "reviews": "n.rpc.reviews.list_all({}, {'user_id': '0197a000-0000-7000-8000-00000000000f'})",
     "files": "n.rpc.files.list_files({}, {'user_id': '0197a000-0000-7000-8000-00000000000f'})",
 }

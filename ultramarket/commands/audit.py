@@ -1,16 +1,17 @@
-"""audit: look at the trail, and see whether anybody has changed it."""
+"""Command group audit: list the audit trail and verify its hash chain."""
 
-from typing import Annotated, Any
+from typing import Annotated
 
 import typer
+from rich.markup import escape
 from rich.table import Column, Table
 
-from ultramarket.commands.context import FAILED, chosen, console, print_json
-from ultramarket.commands.data import refusals_end_the_command
+from ultramarket.commands.context import FAILED, AsJson, console, print_json
+from ultramarket.commands.rpc import call
 
-AsJson = Annotated[bool, typer.Option("--json", help="For programs.")]
+DEADLINE_SECONDS = 60
 
-audit = typer.Typer(help="Who did what, when and from where: look, and verify.", no_args_is_help=True)
+audit = typer.Typer(help="Audit trail: who did what, when and from where.", no_args_is_help=True)
 
 
 def register(app: typer.Typer) -> None:
@@ -21,48 +22,41 @@ def register(app: typer.Typer) -> None:
 
 def list_entries(
     context: typer.Context,
-    actor: Annotated[str | None, typer.Option(help="A user's id.")] = None,
+    actor: Annotated[str | None, typer.Option(help="A user's id or mail address.")] = None,
     action: Annotated[str | None, typer.Option(help="Such as product.update.")] = None,
     limit: Annotated[int, typer.Option(min=1, max=100)] = 20,
     as_json: AsJson = False,
 ) -> None:
-    """The newest entries of the audit trail."""
-    asked = {"actor": actor, "action": action, "limit": limit}
-    page = _ask(context, "entries", **{name: value for name, value in asked.items() if value is not None})
+    """List the latest entries of the audit trail."""
+    filters = {name: value for name, value in {"actor": actor, "action": action}.items() if value is not None}
+    page = call(context, "audit", "entries", deadline=DEADLINE_SECONDS, limit=limit, **filters)
     if as_json:
         print_json(page["items"])
         return
-    table = Table("#", Column("at", no_wrap=True), "who", "did", "to", "changed", box=None)
+    table = Table("#", Column("time", no_wrap=True), "actor", "action", "resource", "changed fields", box=None)
     for entry in reversed(page["items"]):
-        who, thing = entry["actor"], entry["resource"]
-        changed = ", ".join(change["field"] for change in entry["changes"])
-        name = who.get("email") or who["id"] or who["kind"]
-        table.add_row(
-            str(entry["seq"]), entry["at"][:19], name, entry["action"], f"{thing['type']} {thing['id']}", changed
+        user, resource = entry["actor"], entry["resource"]
+        cells = (
+            str(entry["seq"]),
+            entry["at"][:19],
+            user.get("email") or user["id"] or user["kind"],
+            entry["action"],
+            f"{resource['type']} {resource['id']}",
+            ", ".join(change["field"] for change in entry["changes"]),
         )
-    console.print(table if page["items"] else "[dim]nothing yet[/]")
+        table.add_row(*map(escape, cells))
+    console.print(table if page["items"] else "[dim]no entries[/]")
 
 
 def verify(context: typer.Context, as_json: AsJson = False) -> None:
-    """Recompute the whole chain of the audit trail. Exit code 1: somebody has tampered with it."""
-    with console.status("following the chain"):
-        verdict = _ask(context, "verify")
+    """Recompute the hash chain of the audit trail. Exit code 1: the trail was tampered with."""
+    with console.status("verifying the chain"):
+        verdict = call(context, "audit", "verify", deadline=DEADLINE_SECONDS)
     if as_json:
         print_json(verdict)
     elif verdict["valid"]:
-        console.print(f"[green]✓[/] {verdict['entries']} entries, and the chain holds")
+        console.print(f"[green]✓[/] {verdict['entries']} entries, the chain is intact")
     else:
         console.print(f"[red]✗[/] broken at entry {verdict['first_broken']}: {verdict['reason']}")
     if not verdict["valid"]:
         raise typer.Exit(FAILED)
-
-
-def _ask(context: typer.Context, method: str, **arguments: Any) -> Any:
-    from services.chassis.messaging.rpc_client import RpcClient
-
-    with refusals_end_the_command():
-        client = RpcClient(chosen(context).url("rabbitmq"), publishers=1)
-        try:
-            return client.call("audit", method, deadline=60, **arguments)
-        finally:
-            client.close()

@@ -1,18 +1,22 @@
-"""config: what may be changed while everything runs, and whether the whole configuration is right."""
+"""Command group config: runtime settings, feature flags, and validation of the whole configuration."""
 
-from typing import Annotated, Any
+from typing import Annotated, Any, Final
 
 import orjson
 import typer
+from rich.markup import escape
 from rich.table import Column, Table
 
-from ultramarket.commands.context import FAILED, USAGE, chosen, console, fail, print_json
-from ultramarket.commands.data import refusals_end_the_command
+from ultramarket.commands import completion
+from ultramarket.commands.context import FAILED, USAGE, AsJson, console, fail, print_json, selected_instance
+from ultramarket.commands.rpc import call
+from ultramarket.commands.tools import print_findings
 
-AsJson = Annotated[bool, typer.Option("--json", help="For programs.")]
-OPERATOR = {"user_id": "operator", "roles": ["ADMIN"]}
+OPERATOR: Final = {"user_id": "operator", "roles": ["ADMIN"]}
+"""The caller that changes are recorded under."""
+EDITABLE_FLAG_FIELDS: Final = ("variants", "default", "rules", "rollout")
 
-config = typer.Typer(help="Runtime settings and feature flags; and whether all of it is right.", no_args_is_help=True)
+config = typer.Typer(help="Runtime settings, feature flags, and validation.", no_args_is_help=True)
 
 
 def register(app: typer.Typer) -> None:
@@ -20,84 +24,82 @@ def register(app: typer.Typer) -> None:
     config.command(
         "set", epilog="Example: ultramarket config set inventory.low_stock_threshold 10 --reason 'Christmas'"
     )(set_value)
-    config.command("flag", epilog="Example: ultramarket config flag reviews off")(flag)
+    config.command("flag", epilog="Example: ultramarket config flag reviews off")(set_flag)
     config.command("validate", epilog="Example: ultramarket config validate --json")(validate)
     app.add_typer(config, name="config")
 
 
 def list_all(context: typer.Context, as_json: AsJson = False) -> None:
-    """Every runtime setting and feature flag with its value."""
-    settings, flags = _ask(context, "settings"), _ask(context, "flags")
+    """List every runtime setting and feature flag with its value."""
+    from ultramarket.runtime_settings import environment_value
+
+    settings, flags = call(context, "config", "settings"), call(context, "config", "flags")
     if as_json:
         print_json({"settings": settings, "flags": flags})
         return
-    table = Table(Column("setting", no_wrap=True), "value", "meaning", box=None)
-    for one in settings:
-        table.add_row(
-            one["key"], "from the environment" if one["value"] is None else str(one["value"]), one["description"]
-        )
-    for one in flags:
-        state = "off" if not one["enabled"] else "on" if one["rollout"] is None else f"{one['rollout']} %"
-        table.add_row(f"flag {one['name']}", state, one["description"] or "")
+    environment = selected_instance(context).environment()
+    table = Table(Column("setting", no_wrap=True), "value", "description", box=None)
+    for setting in settings:
+        value = str(setting["value"])
+        if setting["value"] is None:
+            value = f"{environment_value(setting['key'], environment)} [dim](environment)[/]"
+        table.add_row(setting["key"], value, escape(setting["description"]))
+    for flag in flags:
+        state = "off" if not flag["enabled"] else "on" if flag["rollout"] is None else f"{flag['rollout']} %"
+        table.add_row(f"flag {flag['name']}", state, escape(flag["description"] or ""))
     console.print(table)
 
 
 def set_value(
     context: typer.Context,
-    key: str,
+    key: Annotated[str, typer.Argument(autocompletion=completion.settings)],
     value: str,
-    reason: Annotated[str, typer.Option(help="Kept in the setting's history.")],
+    reason: Annotated[str, typer.Option(help="Recorded in the setting's history.")],
 ) -> None:
-    """Change a runtime setting; every process has it within a second. Exit code 1: refused."""
-    known = {one["key"]: one for one in _ask(context, "settings")}
-    if key not in known:
-        fail(f"there is no setting {key}: `ultramarket config list` has them", USAGE)
-    try:
-        wanted = orjson.loads(value)
-    except orjson.JSONDecodeError:
-        wanted = value
-    version = known[key]["version"]
-    saved = _ask(context, "set_setting", key=key, value=wanted, version=version, reason=reason, caller=OPERATOR)
+    """Change a runtime setting; every process applies it within a second. Exit code 1: refused."""
+    settings = {setting["key"]: setting for setting in call(context, "config", "settings")}
+    if key not in settings:
+        fail(f"there is no setting {key}: `ultramarket config list` shows all", USAGE)
+    version = settings[key]["version"]
+    change = {"key": key, "value": _parsed(value), "version": version, "reason": reason}
+    saved = call(context, "config", "set_setting", **change, caller=OPERATOR)
     console.print(f"[green]✓[/] {key} is {saved['value']} (version {saved['version']})")
 
 
-def flag(
-    context: typer.Context, name: str, state: Annotated[str, typer.Argument(metavar="on|off", help="on or off")]
+def _parsed(text: str) -> Any:
+    """A number or boolean where the text is one in JSON, else the text itself."""
+    try:
+        return orjson.loads(text)
+    except orjson.JSONDecodeError:
+        return text
+
+
+def set_flag(
+    context: typer.Context,
+    name: Annotated[str, typer.Argument(autocompletion=completion.flags)],
+    state: Annotated[str, typer.Argument(metavar="on|off", help="on or off", autocompletion=lambda: ["on", "off"])],
 ) -> None:
-    """Switch a flag on or off; its rules and its rollout stay. Exit code 1: refused."""
+    """Enable or disable a feature flag; its rules and rollout stay. Exit code 1: refused."""
     if state not in ("on", "off"):
-        fail("say on or off", USAGE)
-    now = _ask(context, "flag", name=name)
-    fields = ("variants", "default", "rules", "rollout")
-    wanted = {field: now[field] for field in fields} | {"enabled": state == "on"}
-    version = now["version"]
-    _ask(context, "set_flag", name=name, flag=wanted, expected_version=version, caller=OPERATOR)
+        fail("the state must be on or off", USAGE)
+    current = call(context, "config", "flag", name=name)
+    flag = {field: current[field] for field in EDITABLE_FLAG_FIELDS} | {"enabled": state == "on"}
+    call(context, "config", "set_flag", name=name, flag=flag, expected_version=current["version"], caller=OPERATOR)
     console.print(f"[green]✓[/] {name} is {state}")
 
 
 def validate(context: typer.Context, as_json: AsJson = False) -> None:
-    """Check the settings of every process, the servers, secrets and clocks. Exit code 1: something is wrong."""
-    from ultramarket.configcheck import check
+    """Validate the settings of every process, the servers, secrets and clocks. Exit code 1: a problem was found.
 
-    with console.status("looking"):
-        findings = check(chosen(context))
+    ULTRAMARKET_… variables of this shell are validated as well: the next `up` would apply them.
+    """
+    from ultramarket.config_check import check
+
+    with console.status("validating"):
+        findings = check(selected_instance(context))
     if as_json:
         print_json(findings)
     else:
-        for finding in findings:
-            mark = "[green]✓[/]" if finding["ok"] else "[red]✗[/]"
-            advice = f"\n    [dim]{finding['advice']}[/]" if finding["advice"] else ""
-            console.print(f"{mark} {finding['check']}: {finding['message']}{advice}", soft_wrap=True)
+        print_findings(findings)
     if not all(finding["ok"] for finding in findings):
         raise typer.Exit(FAILED)
-
-
-def _ask(context: typer.Context, method: str, **arguments: Any) -> Any:
-    from services.chassis.messaging.rpc_client import RpcClient
-
-    with refusals_end_the_command():
-        client = RpcClient(chosen(context).url("rabbitmq"), publishers=1)
-        try:
-            return client.call("config", method, **arguments)
-        finally:
-            client.close()

@@ -1,6 +1,6 @@
-"""A customer's journey over HTTP, narrated: from a misspelt search to the figures, the audit trail and Kafka."""
+"""Demonstration of a customer's journey over HTTP: search, order, review, and their effects in every system."""
 
 from ultramarket.demo.journey import Journey
-from ultramarket.demo.stage import WentWrong
+from ultramarket.demo.session import DemoFailed
 
-__all__ = ["Journey", "WentWrong"]
+__all__ = ["DemoFailed", "Journey"]

@@ -1,36 +1,37 @@
-"""The steps in their order; each is in the module of its area."""
+"""Order of the demonstration's steps; each is in the module of its area."""
 
 import time
 
 from rich.console import Console
 
-from ultramarket.api import as_administrator
-from ultramarket.demo import administering, afterwards, buying, finding
-from ultramarket.demo.records import show_records
-from ultramarket.demo.stage import Stage
+from ultramarket.api_client import administrator_client
+from ultramarket.demo import checkout, order_effects, price_change, product_search
+from ultramarket.demo.kafka_records import show_records
+from ultramarket.demo.session import DemoSession
 from ultramarket.instance import Instance
 
 
 class Journey:
-    """Clara buys something, says what she thinks of it, and the shop's people see what came of it."""
+    """A customer searches, orders and reviews; then come the mail, the figures, the audit trail and Kafka."""
 
     def __init__(self, instance: Instance, console: Console) -> None:
-        self.stage = Stage(instance, console)
+        self.session = DemoSession(instance, console)
 
     def run(self) -> None:
-        """Raises `Refused` or `WentWrong` at the step that fails. A changed price goes back in any case."""
-        stage, administrator = self.stage, as_administrator(self.stage.instance)
-        email = buying.register(stage)
-        product = finding.look_at(stage, finding.narrow(stage, finding.search(stage)))
-        figures = afterwards.figures_of(administrator, product["id"])
-        buying.fill_cart(stage, product["sku"])
-        finding.say_so(stage, product)
-        order = buying.order(stage, buying.choose_shipping(stage))
+        """Raises `ApiError` or `DemoFailed` at the step that fails. A changed price is restored in any case."""
+        session, administrator = self.session, administrator_client(self.session.instance)
+        email = checkout.register(session)
+        item = product_search.narrow(session, product_search.search(session))
+        product = product_search.view_product(session, item)
+        sales_before = order_effects.sales_of(administrator, product["id"])
+        checkout.fill_cart(session, product["sku"])
+        product_search.track_behaviour(session, product)
+        order = checkout.place_order(session, checkout.choose_shipping(session))
         ordered_at = time.monotonic()
-        afterwards.review(stage, product)
-        afterwards.show_mail(stage, email, order)
-        afterwards.show_figures(stage, administrator, product, figures, ordered_at)
-        administering.change_price(stage, administrator, product)
-        show_records(stage, order)
+        order_effects.review(session, product)
+        order_effects.show_mail(session, email, order)
+        order_effects.show_figures(session, administrator, product, sales_before, ordered_at)
+        price_change.change_price(session, administrator, product)
+        show_records(session, order)
         number = order["number"]
-        stage.console.print(f"\n[bold green]✓[/] order {number}, from a misspelt word to its records in Kafka")
+        session.console.print(f"\n[bold green]✓[/] order {number}, from a misspelt query to its records in Kafka")

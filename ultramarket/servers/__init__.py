@@ -1,4 +1,4 @@
-"""The real servers that the services stand on, each in a room of its own."""
+"""Servers of the local stack, one module each."""
 
 from typing import Final
 
@@ -13,9 +13,9 @@ from ultramarket.servers.rabbitmq import RabbitMQ
 from ultramarket.servers.redis import Redis
 
 SERVERS: Final[tuple[Server, ...]] = (RabbitMQ(), Elasticsearch(), Kafka(), Postgres(), MongoDB(), Redis(), Mail())
-"""Slowest first: `up` starts them in this order, side by side."""
+"""Slowest first: `up` starts them in this order, concurrently."""
 
 
 def local(instance: Instance) -> list[Server]:
-    """Those that this instance runs by itself."""
+    """The servers that the instance runs itself."""
     return [server for server in SERVERS if server.name not in instance.external]

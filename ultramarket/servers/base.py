@@ -1,4 +1,4 @@
-"""What the local stack wants to know of a server."""
+"""Interface of a server in the local stack."""
 
 import shutil
 from abc import ABC, abstractmethod
@@ -11,7 +11,7 @@ from ultramarket.programs import Program
 
 @dataclass(frozen=True)
 class Missing:
-    """Something that has to be installed first: an apt package, or a download of ours."""
+    """A requirement that is not installed: an apt package, or a download of ours."""
 
     what: str
     apt: tuple[str, ...] = ()
@@ -20,17 +20,17 @@ class Missing:
 class Server(ABC):
     name: ClassVar[str]
     port_names: ClassVar[tuple[str, ...]]
-    """Its ports in the instance's block; the first one is where clients connect."""
+    """Names of its ports; clients connect to the first one."""
 
     @abstractmethod
     def missing(self) -> list[Missing]:
-        """What this machine lacks to run it."""
+        """Requirements that this machine lacks."""
 
-    def download(self) -> None:  # noqa: B027 - most servers have nothing to do here, nor in the next ones
-        """Fetch what no package manager of the system has, into the user's cache. Nothing to do for most."""
+    def download(self) -> None:  # noqa: B027 - nothing to do for most servers, here and in the following
+        """Download what the system's packages lack into the user's cache. Most servers have nothing to download."""
 
     def prepare(self, instance: Instance) -> None:  # noqa: B027
-        """Make its folders and write its configuration; done before every start, so it must be idempotent."""
+        """Create its folders and write its configuration, idempotently: called before every start."""
 
     @abstractmethod
     def programs(self, instance: Instance) -> list[Program]:
@@ -38,13 +38,13 @@ class Server(ABC):
 
     @abstractmethod
     def is_ready(self, instance: Instance) -> bool:
-        """Whether a client would be served now; never raises, never waits longer than a second."""
+        """Whether it serves clients; never raises, never waits longer than a second."""
 
     def initialise(self, instance: Instance) -> None:  # noqa: B027
-        """What is done once it answers: make the database, the replica set. Idempotent."""
+        """First setup once it is ready, such as the database or the replica set. Idempotent."""
 
     def remove(self, instance: Instance) -> None:  # noqa: B027
-        """Remove what it keeps outside the instance's folder."""
+        """Remove its data outside of the instance's folder."""
 
     def port(self, instance: Instance) -> int:
         return instance.block.servers[self.port_names[0]]
@@ -53,10 +53,10 @@ class Server(ABC):
         return tuple(instance.block.servers[name] for name in self.port_names)
 
 
-def marked(instance: Instance, **environment: str) -> dict[str, str]:
-    """The environment of a server's process, with the mark by which `down` knows it."""
+def process_environment(instance: Instance, **environment: str) -> dict[str, str]:
+    """Environment of a server's process; `down` recognises the process by ULTRAMARKET_HOME."""
     return {"ULTRAMARKET_HOME": str(instance.folder), **environment}
 
 
-def lacks(executable: str, *apt: str) -> list[Missing]:
+def missing_executable(executable: str, *apt: str) -> list[Missing]:
     return [] if shutil.which(executable) else [Missing(executable, apt)]

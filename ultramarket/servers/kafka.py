@@ -1,4 +1,4 @@
-"""Apache Kafka, one broker that is its own controller (KRaft), from Maven Central by a pinned pom.xml."""
+"""Apache Kafka, one broker that is its own controller (KRaft), from Maven Central (versions in kafka-pom.xml)."""
 
 import base64
 import os
@@ -8,10 +8,10 @@ import uuid
 from pathlib import Path
 from typing import ClassVar
 
-from ultramarket.cache import CACHE, installed_whole
+from ultramarket.cache import CACHE, atomic_directory
 from ultramarket.instance import Instance
 from ultramarket.programs import Program
-from ultramarket.servers.base import Missing, Server, lacks, marked
+from ultramarket.servers.base import Missing, Server, missing_executable, process_environment
 
 HOME = CACHE / "kafka-4.3.1"
 POM = Path(__file__).with_name("kafka-pom.xml")
@@ -52,13 +52,13 @@ class Kafka(Server):
     port_names: ClassVar[tuple[str, ...]] = ("kafka", "kafka_controller")
 
     def missing(self) -> list[Missing]:
-        found = lacks("java", "openjdk-17-jre-headless")
+        missing = missing_executable("java", "openjdk-17-jre-headless")
         if not (HOME / "libs").exists():
-            found += [*lacks("mvn", "maven"), Missing("Apache Kafka 4.3.1 (44 MB, from Maven Central)")]
-        return found
+            missing += [*missing_executable("mvn", "maven"), Missing("Apache Kafka 4.3.1 (44 MB, from Maven Central)")]
+        return missing
 
     def download(self) -> None:
-        with installed_whole(HOME) as folder:
+        with atomic_directory(HOME) as folder:
             shutil.copy(POM, folder / "pom.xml")
             command = ["mvn", "--batch-mode", "--quiet", "-Dstyle.color=never", "--file", str(folder / "pom.xml")]
             command += ["org.apache.maven.plugins:maven-dependency-plugin:3.6.0:copy-dependencies"]
@@ -82,15 +82,15 @@ class Kafka(Server):
         subprocess.run([*tool, "--config", str(folder / "server.properties")], check=True, stdout=subprocess.DEVNULL)
 
     def programs(self, instance: Instance) -> list[Program]:
-        # Only the quick compiler: a third less CPU for the start, thirty megabytes less, fast enough for one user.
+        # Only the quick compiler: a third less CPU for the start, 30 MB less, fast enough for one machine.
         command = [*_java("-Xms128m", "-Xmx384m", "-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1"), "kafka.Kafka"]
         command.append(str(instance.folder / "kafka" / "server.properties"))
-        return [Program(self.name, "server", command, marked(instance), self.ports(instance))]
+        return [Program(self.name, "server", command, process_environment(instance), self.ports(instance))]
 
     def is_ready(self, instance: Instance) -> bool:
         from ultramarket.supervision import answers
 
-        # The library logs loudly while nobody listens, so ask the socket first.
+        # The library logs each failed connection, so check the port first.
         if not answers(self.port(instance)):
             return False
         from confluent_kafka import KafkaException

@@ -1,4 +1,4 @@
-"""The mail catcher: every mail that leaves the instance ends in its folder (`ultramarket mail` shows them)."""
+"""SMTP server that stores every mail of the instance in its folder (`ultramarket mail` shows them)."""
 
 import socket
 import sys
@@ -6,7 +6,7 @@ from typing import ClassVar
 
 from ultramarket.instance import Instance
 from ultramarket.programs import Program
-from ultramarket.servers.base import Missing, Server, marked
+from ultramarket.servers.base import Missing, Server, process_environment
 
 
 class Mail(Server):
@@ -20,8 +20,10 @@ class Mail(Server):
         instance.mails.mkdir(mode=0o700, exist_ok=True)
 
     def programs(self, instance: Instance) -> list[Program]:
-        command = [sys.executable, "-m", "ultramarket.catcher", str(self.port(instance)), str(instance.mails)]
-        return [Program(self.name, "server", command, marked(instance), self.ports(instance), stop_seconds=5)]
+        command = [sys.executable, "-m", "ultramarket.smtp_sink", str(self.port(instance)), str(instance.mails)]
+        return [
+            Program(self.name, "server", command, process_environment(instance), self.ports(instance), stop_seconds=5)
+        ]
 
     def is_ready(self, instance: Instance) -> bool:
         try:

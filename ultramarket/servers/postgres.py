@@ -11,7 +11,7 @@ from typing import ClassVar, Final
 
 from ultramarket.instance import Instance
 from ultramarket.programs import Program
-from ultramarket.servers.base import Missing, Server, marked
+from ultramarket.servers.base import Missing, Server, process_environment
 
 OLDEST: Final = 15
 OUTSIDE: Final = Path("/var/lib/ultramarket")
@@ -48,18 +48,18 @@ class Postgres(Server):
         (data / "pg_hba.conf").write_text(ACCESS)
 
     def _data(self, instance: Instance) -> Path:
-        """In the instance's folder, or, where PostgreSQL's user can't get there, outside with a link to it."""
-        inside = instance.folder / "postgres"
+        """In the instance's folder, or, where PostgreSQL's user cannot reach it, outside with a link to it."""
+        folder = instance.folder / "postgres"
         if _reachable(instance.folder):
-            return inside
+            return folder
         outside = OUTSIDE / instance.short_id
-        if not inside.is_symlink():
-            inside.symlink_to(outside)
+        if not folder.is_symlink():
+            folder.symlink_to(outside)
         return outside
 
     def _initdb(self, instance: Instance, data: Path) -> None:
         data.parent.mkdir(mode=0o755, parents=True, exist_ok=True)
-        # Made beside and renamed: a half made cluster must not be taken for one.
+        # Created beside and renamed: an incomplete cluster must not be taken for a complete one.
         new = data.with_name(data.name + ".new")
         shutil.rmtree(new, ignore_errors=True)
         new.mkdir(mode=0o700)
@@ -96,7 +96,7 @@ class Postgres(Server):
                 name=self.name,
                 kind="server",
                 command=[str((_binaries() or Path()) / "postgres"), "-D", str(data)],
-                environment=marked(instance, LANG="C.UTF-8"),
+                environment=process_environment(instance, LANG="C.UTF-8"),
                 ports=self.ports(instance),
                 directory="/",
                 user=_user(),
@@ -141,20 +141,20 @@ class Postgres(Server):
 
 def _binaries() -> Path | None:
     """The newest installed version that is new enough; Debian keeps them off the PATH."""
-    found = {
+    versions = {
         int(path.parent.name): path
         for path in Path("/usr/lib/postgresql").glob("[0-9]*/bin")
         if (path / "postgres").exists()
     }
-    newest = max(found, default=0)
+    newest = max(versions, default=0)
     if newest >= OLDEST:
-        return found[newest]
+        return versions[newest]
     on_path = shutil.which("postgres")
     return Path(on_path).resolve().parent if on_path else None
 
 
 def _user() -> str | None:
-    """PostgreSQL refuses to run as root: then it runs as the user that its package made."""
+    """PostgreSQL refuses to run as root: then it runs as the user that its package created."""
     return "postgres" if os.getuid() == 0 else None
 
 
@@ -165,14 +165,14 @@ def _reachable(folder: Path) -> bool:
         return True
     entry = pwd.getpwnam(user)
     for path in (folder, *folder.parents):
-        facts = path.stat()
+        status = path.stat()
         bit = (
             stat.S_IXUSR
-            if facts.st_uid == entry.pw_uid
+            if status.st_uid == entry.pw_uid
             else stat.S_IXGRP
-            if facts.st_gid == entry.pw_gid
+            if status.st_gid == entry.pw_gid
             else stat.S_IXOTH
         )
-        if not facts.st_mode & bit:
+        if not status.st_mode & bit:
             return False
     return True

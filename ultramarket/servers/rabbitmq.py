@@ -1,4 +1,4 @@
-"""RabbitMQ with a home, a cookie and an epmd of its own, so that no other one is touched."""
+"""RabbitMQ with its own home, cookie and epmd, independent of any other RabbitMQ on the machine."""
 
 import socket
 from pathlib import Path
@@ -7,7 +7,7 @@ from typing import ClassVar, Final
 from ultramarket.instance import Instance
 from ultramarket.keys import write_private
 from ultramarket.programs import Program
-from ultramarket.servers.base import Missing, Server, lacks, marked
+from ultramarket.servers.base import Missing, Server, missing_executable, process_environment
 
 SCRIPT: Final = Path("/usr/lib/rabbitmq/bin/rabbitmq-server")
 """The script itself: the one on the PATH of a Debian switches to the user `rabbitmq` and to /var/lib/rabbitmq."""
@@ -32,7 +32,7 @@ class RabbitMQ(Server):
 
     def missing(self) -> list[Missing]:
         return [
-            *lacks("erl", "rabbitmq-server"),
+            *missing_executable("erl", "rabbitmq-server"),
             *([] if SCRIPT.exists() else [Missing(str(SCRIPT), ("rabbitmq-server",))]),
         ]
 
@@ -61,7 +61,7 @@ class RabbitMQ(Server):
     def environment(self, instance: Instance) -> dict[str, str]:
         """Also what `rabbitmqctl` needs to talk to this node."""
         home = instance.folder / "rabbitmq"
-        return marked(
+        return process_environment(
             instance,
             HOME=str(home),
             RABBITMQ_NODENAME=f"{instance.name}@localhost",
@@ -84,7 +84,7 @@ class RabbitMQ(Server):
         )
 
     def is_ready(self, instance: Instance) -> bool:
-        """A broker that greets has finished its boot: its listeners open last."""
+        """Whether it answers the AMQP header: its listeners open at the end of the boot."""
         try:
             with socket.create_connection(("127.0.0.1", self.port(instance)), timeout=1) as connection:
                 connection.sendall(b"AMQP\x00\x00\x09\x01")
@@ -95,5 +95,5 @@ class RabbitMQ(Server):
 
 def _epmd() -> str:
     """Beside the Erlang runtime: not every distribution puts it on the PATH."""
-    found = sorted(Path("/usr/lib/erlang").glob("erts-*/bin/epmd"))
-    return str(found[-1]) if found else "epmd"
+    paths = sorted(Path("/usr/lib/erlang").glob("erts-*/bin/epmd"))
+    return str(paths[-1]) if paths else "epmd"

@@ -1,4 +1,4 @@
-"""Redis with its append-only file: carts survive a crash, at most a second of them is lost."""
+"""Redis with an append-only file: after a crash at most the last second is lost."""
 
 import shutil
 import socket
@@ -6,7 +6,7 @@ from typing import ClassVar
 
 from ultramarket.instance import Instance
 from ultramarket.programs import Program
-from ultramarket.servers.base import Missing, Server, lacks, marked
+from ultramarket.servers.base import Missing, Server, missing_executable, process_environment
 
 CONFIG = """\
 bind 127.0.0.1
@@ -17,7 +17,7 @@ appendonly yes
 appendfsync everysec
 save ""
 maxclients 2000
-# The title would overwrite the environment by which `ultramarket down` knows its processes.
+# A process title would overwrite the environment by which `ultramarket down` recognises the process.
 set-proc-title no
 """
 
@@ -27,7 +27,7 @@ class Redis(Server):
     port_names: ClassVar[tuple[str, ...]] = ("redis",)
 
     def missing(self) -> list[Missing]:
-        return lacks("redis-server", "redis-server")
+        return missing_executable("redis-server", "redis-server")
 
     def prepare(self, instance: Instance) -> None:
         folder = instance.folder / "redis"
@@ -37,7 +37,7 @@ class Redis(Server):
     def programs(self, instance: Instance) -> list[Program]:
         binary = shutil.which("redis-server") or "redis-server"
         command = [binary, str(instance.folder / "redis" / "redis.conf")]
-        return [Program(self.name, "server", command, marked(instance), self.ports(instance))]
+        return [Program(self.name, "server", command, process_environment(instance), self.ports(instance))]
 
     def is_ready(self, instance: Instance) -> bool:
         try:

@@ -1,4 +1,4 @@
-"""The time, in UTC. Domain rules take a moment as an argument; this is where it comes from."""
+"""The current time in UTC. Domain rules take the time as an argument."""
 
 from datetime import UTC, datetime
 
@@ -8,5 +8,5 @@ __all__ = ["now", "rfc3339"]
 
 
 def now() -> datetime:
-    """This moment, aware, UTC."""
+    """The current time, timezone-aware, in UTC."""
     return datetime.now(UTC)

@@ -1,4 +1,4 @@
-"""The request that is being worked on: its id, its user, its trace and its deadline, carried from call to event.
+"""The request context: request id, user, trace and deadline, carried from call to call and into events.
 
 Nameko carries a worker's context in message headers; inside a worker the same values are in a context variable
 (each greenthread has its own), where logs and the outbox find them.
@@ -14,15 +14,15 @@ from typing import Any
 import structlog
 
 CARRIED = ("request_id", "user_id", "session_id", "traceparent", "actor")
-"""What travels along the whole way, from the gateway to the last service; `actor` only with requests that may change
-something: who is asking and from where, as JSON, for the audit trail."""
+"""The values passed on from the gateway to the last service. `actor` (who is asking and from where, as JSON, for the
+audit trail) only with requests that may change something."""
 
 _current: ContextVar[dict[str, Any]] = ContextVar("request_context")
 _EMPTY: dict[str, Any] = {}
 
 
 def current() -> dict[str, Any]:
-    """The context of the request or event in work; empty outside of one."""
+    """The context of the current request or event; empty outside of one."""
     return _current.get(_EMPTY)
 
 
@@ -34,7 +34,7 @@ def enter(data: dict[str, Any]) -> None:
 
 
 def carried() -> dict[str, Any]:
-    """The part of the current context that goes along with an event."""
+    """The part of the current context that an event carries."""
     context = current()
     return {key: context[key] for key in CARRIED if context.get(key)}
 
@@ -47,7 +47,7 @@ def remaining(limit: float) -> float:
 
 @contextmanager
 def having(**values: Any) -> Iterator[None]:
-    """For what is done in the block these are so as well."""
+    """Override values of the context within the block."""
     token = _current.set(current() | values)
     try:
         yield
@@ -56,7 +56,7 @@ def having(**values: Any) -> Iterator[None]:
 
 
 def within(seconds: float) -> AbstractContextManager[None]:
-    """For what is done in the block the deadline is at most `seconds` from now."""
+    """Limit the deadline to `seconds` from now within the block."""
     return having(deadline=time.time() + remaining(seconds))
 
 

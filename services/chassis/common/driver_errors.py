@@ -1,4 +1,4 @@
-"""A driver's complaint that a server is away, as the one business error for it: `ServiceUnavailable`.
+"""Maps drivers' connection errors to `ServiceUnavailable`.
 
 Drivers are looked up only where they are loaded, so that a service without MongoDB does not carry its driver.
 """
@@ -21,7 +21,7 @@ _MONGO_TRANSIENT: Final = {11600, 11602, 91, 189, 10107, 13435, 112}
 
 
 def as_domain_error(error: BaseException) -> DomainError | None:
-    """The business error that `error` stands for, or None when it is a bug."""
+    """The business error for an exception, or None when it is a bug."""
     if isinstance(error, DomainError):
         return error
     for module, names in _OUTAGES.items():

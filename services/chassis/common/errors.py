@@ -10,12 +10,12 @@ DOMAIN_ERRORS: dict[str, type["DomainError"]] = {}
 
 
 class DomainError(Exception):
-    """Something that the caller may want to know and act on. `details` name what it is about, one dict each."""
+    """The base of business errors that a caller can act on; `details` has one dict per affected thing."""
 
     code: ClassVar[str] = "INTERNAL_ERROR"
     status: ClassVar[int] = 500
     retry_after: ClassVar[int | None] = None
-    """Seconds after which trying again makes sense."""
+    """Seconds after which a retry makes sense; None: don't retry."""
     default_message: ClassVar[str] = "Something went wrong on our side"
 
     def __init__(self, message: str | None = None, details: list[dict[str, Any]] | None = None) -> None:
@@ -28,12 +28,12 @@ class DomainError(Exception):
         DOMAIN_ERRORS.setdefault(cls.code, cls)
 
     def to_wire(self) -> dict[str, Any]:
-        """What crosses RPC beside Nameko's own fields."""
+        """The fields that an RPC reply adds to Nameko's own."""
         return {"code": self.code, "message": self.message, "details": self.details}
 
 
 def from_wire(error: dict[str, Any]) -> Exception:
-    """The exception that a reply's `error` stands for; one that we don't know becomes `RemoteFailure`."""
+    """The exception for a reply's `error`; an unknown one becomes `RemoteFailure`."""
     code = error.get("code")
     if code in DOMAIN_ERRORS:
         return DOMAIN_ERRORS[code](error.get("message"), error.get("details"))
@@ -43,7 +43,7 @@ def from_wire(error: dict[str, Any]) -> Exception:
 
 
 class RemoteFailure(DomainError):
-    """The other side failed in a way that nobody foresaw: a bug there."""
+    """The called service failed with an unexpected exception: a bug there."""
 
     code = "INTERNAL_ERROR"
 
@@ -86,7 +86,7 @@ class Forbidden(DomainError):
 
 
 class NotFound(DomainError):
-    """Also said of what belongs to somebody else, so that nobody learns that it exists."""
+    """Also raised for somebody else's thing, so that its existence is not disclosed."""
 
     code, status, default_message = "NOT_FOUND", 404, "There is no such thing"
 
@@ -96,7 +96,7 @@ class MethodNotAllowed(DomainError):
 
 
 class OutOfStock(DomainError):
-    """Details: `sku`, `requested`, `available`, one per line that can't be had."""
+    """Details: `sku`, `requested`, `available`, one per line."""
 
     code, status, default_message = "OUT_OF_STOCK", 409, "Not enough in stock"
 

@@ -7,7 +7,7 @@ BASIS_POINTS = 10_000
 
 
 def json(amount: int, currency: str) -> dict[str, object]:
-    """An amount as the API says it."""
+    """An amount in the API's form: `{amount, currency}`."""
     return {"amount": amount, "currency": currency}
 
 

@@ -15,7 +15,7 @@ DEFAULT_LIMIT = 20
 
 @dataclass(frozen=True)
 class Paging:
-    """Which part of a list is asked for."""
+    """The page of a list that a query requests."""
 
     page: int = 1
     limit: int = DEFAULT_LIMIT
@@ -26,7 +26,7 @@ class Paging:
 
 
 def page(items: list[Any], total: int, paging: Paging, next_cursor: str | None = None) -> dict[str, Any]:
-    """The shape in which every service replies a list."""
+    """A page in the shape of `schemas.base.Page`."""
     return {
         "items": items,
         "page": paging.page,

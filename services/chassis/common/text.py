@@ -1,4 +1,4 @@
-"""Words as they are compared where no search engine is at hand: folded, one and many the same."""
+"""Text normalisation for comparing words without a search engine: folding and light stemming."""
 
 import re
 import unicodedata
@@ -21,7 +21,7 @@ def split(folded: str) -> list[str]:
 
 
 def stem(word: str) -> str:
-    """A light hand: dresses → dress, batteries → battery, shoes → shoe; what it doesn't know stays."""
+    """Light English stemming: dresses → dress, batteries → battery, shoes → shoe; other words stay."""
     if len(word) <= 3 or word.endswith(("ss", "us", "is")):
         return word
     if word.endswith("ies") and len(word) > 4:

@@ -1,4 +1,4 @@
-"""How moments are written. Pure: what time it is, `clock` says."""
+"""Formatting of times. Pure; the current time comes from `clock`."""
 
 from datetime import UTC, datetime
 

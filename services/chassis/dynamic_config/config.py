@@ -1,6 +1,6 @@
-"""What code asks: `setting("inventory.low_stock_threshold", …)`, `enabled("guest_checkout", subject)`.
+"""Access to settings and flags: `setting("inventory.low_stock_threshold", …)`, `enabled("guest_checkout", subject)`.
 
-Before `follow` was called (tests, tools) everything is as it is declared: kill switches on, settings at their default.
+Before `follow` is called (tests, tools), kill switches are on and settings have their defaults.
 """
 
 import threading
@@ -15,18 +15,18 @@ from schemas.api.config import KILL_SWITCHES
 from services.chassis.dynamic_config.flag_rules import Subject
 from services.chassis.dynamic_config.openfeature_provider import LiveProvider
 from services.chassis.dynamic_config.state import State
-from services.chassis.dynamic_config.subscriber import Listener
+from services.chassis.dynamic_config.subscriber import ConfigSubscriber
 
 DOMAIN = "ultramarket"
 _NOBODY = Subject()
 
 
 class _Process:
-    """What this process follows: one for all services in it."""
+    """The state of this process, shared by all services in it."""
 
     def __init__(self) -> None:
         self.state = State()
-        self.listener: Listener | None = None
+        self.listener: ConfigSubscriber | None = None
         self.client: OpenFeatureClient | None = None
         self.making = threading.Lock()
 
@@ -34,13 +34,13 @@ class _Process:
 _process = _Process()
 
 
-def follow(amqp_url: str, home: str | None) -> Listener:
+def follow(amqp_url: str, home: str | None) -> ConfigSubscriber:
     """Keep this process's settings and flags current from now on. `home`: the instance's folder, if there is one."""
     if _process.listener is None:
         _process.state = State(Path(home) / "config.json" if home else None)
-        _process.state.recall()
+        _process.state.load_snapshot()
         _process.client = None
-        _process.listener = Listener(_process.state, amqp_url)
+        _process.listener = ConfigSubscriber(_process.state, amqp_url)
         _process.listener.start()
     return _process.listener
 
@@ -50,7 +50,7 @@ def state() -> State:
 
 
 def setting(key: str, otherwise: Any = None) -> Any:
-    """A declared runtime setting; `otherwise` where neither an administrator nor its declaration says a value."""
+    """The value of a runtime setting; `otherwise` where it has neither a value nor a default."""
     return _process.state.value(key, otherwise)
 
 
@@ -60,12 +60,12 @@ def enabled(name: str, subject: Subject = _NOBODY) -> bool:
 
 
 def variant(name: str, otherwise: str, subject: Subject = _NOBODY) -> str:
-    """Which variant of a flag the subject gets; `otherwise` for a flag that doesn't exist."""
+    """The variant of a flag for the subject; `otherwise` for a flag that doesn't exist."""
     return str(_client().get_string_value(name, otherwise, _context(subject)))
 
 
 def all_flags(subject: Subject) -> dict[str, bool | str]:
-    """Every flag's value for somebody."""
+    """The values of all flags for a subject."""
     flags = _process.state.flags
     return {
         name: variant(name, str(flag.default), subject) if flag.variants else enabled(name, subject)

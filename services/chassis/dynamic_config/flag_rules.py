@@ -1,4 +1,4 @@
-"""What a flag is for somebody: a function of the flag, the subject and the time, the same in every process."""
+"""Evaluation of feature flags: a pure function of flag, subject and time, the same in every process."""
 
 import hashlib
 from collections.abc import Mapping
@@ -13,7 +13,7 @@ BUCKETS = 10_000
 
 @dataclass(frozen=True, slots=True)
 class Subject:
-    """For whom a flag is evaluated. `key` is what a rollout goes by: a user's id, a visitor's, a cart's."""
+    """The subject that a flag is evaluated for. Rollouts go by `key`: the id of a user, visitor or cart."""
 
     key: str | None = None
     user: str | None = None
@@ -31,7 +31,7 @@ class Outcome:
 
 
 def evaluate(name: str, flag: FlagWrite, subject: Subject, at: datetime) -> Outcome:
-    """See `FlagWrite` for what counts first."""
+    """Evaluate a flag; `FlagWrite` has the order of precedence."""
     if not flag.enabled:
         return Outcome(flag.default if flag.variants else False, "disabled")
     for rule in flag.rules:
@@ -45,7 +45,7 @@ def evaluate(name: str, flag: FlagWrite, subject: Subject, at: datetime) -> Outc
 
 
 def bucket(name: str, key: str | None) -> int:
-    """Where a subject stands in a flag's rollout, from 0 to 9,999: stable, and another place for each flag."""
+    """The rollout bucket of a subject, 0 to 9,999: stable, and independent for each flag."""
     digest = hashlib.sha256(f"{name}:{key or ''}".encode()).digest()
     return int.from_bytes(digest[:8], "big") % BUCKETS
 
@@ -71,5 +71,5 @@ def _by_weight(variants: Mapping[str, int], place: int) -> str:
 
 
 def parsed(definition: Mapping[str, Any]) -> FlagWrite:
-    """A stored flag; what was valid when it was written is not looked at as strictly again."""
+    """Parse a stored flag, without the strict checks made when it was written."""
     return FlagWrite.model_validate(definition, strict=False)

@@ -1,4 +1,4 @@
-"""Our provider for OpenFeature (https://openfeature.dev/specification): evaluates in the process, asks nobody."""
+"""OpenFeature provider (https://openfeature.dev/specification) that evaluates flags in the process."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any

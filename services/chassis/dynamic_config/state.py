@@ -21,24 +21,24 @@ Known = dict[str, tuple[Any, int]]
 
 
 class State:
-    """Changed by one thread, read by all: each change puts new dicts in place of the old ones."""
+    """Settings and flags of the process. Written by one thread, read by all: a change replaces the dicts."""
 
-    def __init__(self, kept: Path | None = None) -> None:
+    def __init__(self, file: Path | None = None) -> None:
         self._lock = threading.Lock()
-        self._kept = kept
+        self._file = file
         self._settings: dict[str, tuple[Any, int]] = {}
         self._definitions: dict[str, tuple[dict[str, Any], int]] = {}
         self.flags: dict[str, FlagWrite] = dict.fromkeys(KILL_SWITCHES, ON)
 
     def value(self, key: str, otherwise: Any = None) -> Any:
-        """A declared setting: what an administrator has set, else its default, else `otherwise`."""
+        """A setting's value: set by an administrator, else its default, else `otherwise`."""
         value, _ = self._settings.get(key, (None, 0))
         if value is None:
             value = SETTINGS[key].default
         return otherwise if value is None else value
 
-    def take(self, settings: dict[str, Any], flags: dict[str, Any]) -> None:
-        """Take over (value, version) by name where the version is newer than what is known."""
+    def apply(self, settings: dict[str, Any], flags: dict[str, Any]) -> None:
+        """Apply (value, version) by name where the version is newer than the present one."""
         with self._lock:
             changed = self._newer(self._settings, settings)
             self._settings = {**self._settings, **changed}
@@ -48,11 +48,11 @@ class State:
             if changed or renewed:
                 self._keep(changed, renewed)
 
-    def recall(self) -> None:
-        """Begin with what the instance's processes knew last: config may be away at the moment."""
-        if self._kept is not None:
-            known = _read(self._kept)
-            self.take(known["settings"], known["flags"])
+    def load_snapshot(self) -> None:
+        """Load the last snapshot of the instance, for a start while config is not running."""
+        if self._file is not None:
+            snapshot = _read(self._file)
+            self.apply(snapshot["settings"], snapshot["flags"])
 
     @staticmethod
     def _newer(known: dict[str, tuple[Any, int]], news: dict[str, Any]) -> dict[str, tuple[Any, int]]:
@@ -61,22 +61,22 @@ class State:
         }
 
     def _keep(self, settings: Known, flags: Known) -> None:
-        """Put the news into the file. All processes of the instance write it: each adds what is newer, under a lock."""
-        if self._kept is None:
+        """Write the changes to the snapshot file, which all processes of the instance share, under a lock."""
+        if self._file is None:
             return
         # A convenience: a read-only disk is no reason to stop.
-        with contextlib.suppress(OSError), self._kept.with_suffix(".lock").open("w") as lock:
+        with contextlib.suppress(OSError), self._file.with_suffix(".lock").open("w") as lock:
             fcntl.flock(lock, fcntl.LOCK_EX)
-            kept = _read(self._kept)
+            kept = _read(self._file)
             for part, news in (("settings", settings), ("flags", flags)):
                 kept[part] = {**kept[part], **self._newer(kept[part], news)}
-            beside = self._kept.with_suffix(f".{os.getpid()}")
+            beside = self._file.with_suffix(f".{os.getpid()}")
             beside.write_bytes(orjson.dumps(kept))
-            beside.replace(self._kept)
+            beside.replace(self._file)
 
 
 def _read(path: Path) -> dict[str, Any]:
-    """What is in the file; nothing, if it isn't there or can't be read."""
+    """The contents of the file; empty if it doesn't exist or can't be read."""
     with contextlib.suppress(OSError, ValueError, TypeError, KeyError):
         known = orjson.loads(path.read_bytes())
         return {"settings": dict(known["settings"]), "flags": dict(known["flags"])}
@@ -84,7 +84,7 @@ def _read(path: Path) -> dict[str, Any]:
 
 
 def _readable(definitions: dict[str, tuple[dict[str, Any], int]]) -> dict[str, FlagWrite]:
-    """The flags that this version of ours understands; another one stays what it was."""
+    """The flags that this version of the code can parse; others keep their previous definition."""
     understood = {}
     for name, (definition, version) in definitions.items():
         try:

@@ -1,4 +1,4 @@
-"""Hears of changed settings and flags: a queue of this process's own at `config.events`, gone with its connection."""
+"""Subscribes to changes of settings and flags by a queue of this process, which ends with its connection."""
 
 import threading
 import time
@@ -20,20 +20,20 @@ HEARTBEAT_SECONDS = 20
 log = structlog.get_logger()
 
 
-class Listener:
-    """Keeps a `State` current from a thread (in a service: a greenthread) of its own, as long as the process lives."""
+class ConfigSubscriber:
+    """Keeps a `State` current from a thread of its own (in a service: a greenthread) until the process ends."""
 
     def __init__(self, state: State, amqp_url: str) -> None:
         self.state, self._url = state, amqp_url
         self.current = threading.Event()
-        """Set once the whole of it was read from the config service."""
+        """Set after the first complete read from the config service."""
         self._ending = False
 
     def start(self) -> None:
         threading.Thread(target=self._run, name="live-config", daemon=True).start()
 
     def wait(self, seconds: float) -> bool:
-        """Until everything was read, so that a process begins with what is in force; False when config is away."""
+        """Wait for the first complete read; False when config doesn't reply in time."""
         return self.current.wait(seconds)
 
     def stop(self) -> None:
@@ -53,7 +53,7 @@ class Listener:
             channel.exchange_declare(EXCHANGE, "topic", durable=True, auto_delete=False)
             queue = channel.queue_declare("", exclusive=True, auto_delete=True).queue
             channel.queue_bind(queue, EXCHANGE, "#")
-            channel.basic_consume(queue, no_ack=True, callback=self._hear)
+            channel.basic_consume(queue, no_ack=True, callback=self._on_message)
             read = False  # after the queue is bound: what changes from here on is heard
             while not self._ending:
                 read = read or self._read_all()
@@ -67,22 +67,22 @@ class Listener:
     def _read_all(self) -> bool:
         client = RpcClient(self._url, publishers=1)
         try:
-            known = client.call("config", "snapshot", deadline=3.0)
+            snapshot = client.call("config", "snapshot", deadline=3.0)
         except DomainError:
-            return False  # config is away: what is known stays, and is asked for again
+            return False  # config is not running: the present values stay, and the read is tried again
         finally:
             client.close()
-        self.state.take(known["settings"], known["flags"])
+        self.state.apply(snapshot["settings"], snapshot["flags"])
         self.current.set()
         return True
 
-    def _hear(self, message: amqp.Message) -> None:
+    def _on_message(self, message: amqp.Message) -> None:
         try:
             event: dict[str, Any] = orjson.loads(message.body)
             data = event["data"]
             if event["type"] == "setting_changed":
-                self.state.take({data["key"]: (data["value"], data["revision"])}, {})
+                self.state.apply({data["key"]: (data["value"], data["revision"])}, {})
             elif event["type"] == "flag_changed":
-                self.state.take({}, {data["name"]: (data["flag"], data["revision"])})
+                self.state.apply({}, {data["name"]: (data["flag"], data["revision"])})
         except (ValueError, KeyError, TypeError) as unreadable:
             log.warning("live_config_unreadable", error=str(unreadable))

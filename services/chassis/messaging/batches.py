@@ -1,4 +1,4 @@
-"""Listening to events by the batch: for a reader whose work costs little a piece and much a transaction."""
+"""Event handlers that take batches: for work that is cheap per event and expensive per transaction."""
 
 from collections.abc import Callable
 from functools import partial
@@ -20,8 +20,8 @@ log = structlog.get_logger()
 class OnBatch(OnEvent):
     """The entrypoint behind `@on_batch(ActionRecorded, size=500, seconds=0.05)`.
 
-    A batch that fails is handled again one by one, so that one bad event holds up no other; that one is put off and
-    parked like any event.
+    A batch that fails is handled again one by one, so that one bad event blocks no other; that one is retried and
+    dead-lettered like any event.
     """
 
     def __init__(self, event: type[Event], size: int, seconds: float, **kwargs: Any) -> None:
@@ -32,7 +32,7 @@ class OnBatch(OnEvent):
 
     @property
     def prefetch(self) -> int:
-        """One batch in work while the next one gathers."""
+        """Two batches: one in work while the next one fills."""
         return 2 * self.size
 
     def handle_message(self, body: dict[str, Any], message: Any) -> None:

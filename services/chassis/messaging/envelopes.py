@@ -13,7 +13,7 @@ from services.chassis.observability import audit_records
 
 
 def envelope(event: Event, sequence: int | None = None, at: datetime | None = None) -> dict[str, Any]:
-    """The event as it is stored in an outbox and published: a plain JSON-able dict with a new id."""
+    """The event's envelope, as stored in an outbox and published: a JSON-able dict with a new id."""
     carried = context.carried()
     wrapped: dict[str, Any] = {
         "specversion": "1.0",

@@ -1,4 +1,4 @@
-"""Listening to events: a durable queue, bounded retries with growing delays, then the dead-letter queue.
+"""Event handlers: a durable queue per service, bounded retries with growing delays, then the dead-letter queue.
 
 Stock Nameko drops an event whose handler raises, or spins on it. Here a handler that fails is tried again after 1 s,
 2 s, 5 s … (a setting), and what still fails is parked with its error, not lost.
@@ -18,8 +18,8 @@ from nameko.extensions import Entrypoint, ProviderCollector, SharedExtension
 from schemas.events.base import Event
 from services.chassis.common import clock
 from services.chassis.common.driver_errors import as_domain_error
-from services.chassis.messaging.queue_consumer import Intake
-from services.chassis.messaging.queues import dead_queue, delay_queue, event_exchange, intake_queue
+from services.chassis.messaging.queue_consumer import OrderedQueueConsumer
+from services.chassis.messaging.queues import dead_queue, delay_queue, event_exchange, event_queue
 from services.chassis.observability.metrics import EVENT_SECONDS, EVENTS_DEAD, EVENTS_RETRIED
 
 ATTEMPT = "x-attempt"
@@ -31,9 +31,9 @@ log = structlog.get_logger()
 
 
 class EventConsumer(SharedExtension, ProviderCollector):
-    """Takes all events of one service from its one queue, in order, and hands each to its handlers."""
+    """Consumes the event queue of a service, in order, and dispatches each event to its handlers."""
 
-    queue_consumer = Intake()
+    queue_consumer = OrderedQueueConsumer()
 
     def __init__(self) -> None:
         self.queue: Any = None
@@ -43,7 +43,7 @@ class EventConsumer(SharedExtension, ProviderCollector):
     def register_provider(self, provider: "OnEvent") -> None:
         event = provider.event
         if self.queue is None:
-            self.queue = intake_queue(self.container.service_name)
+            self.queue = event_queue(self.container.service_name)
             self.queue_consumer.register_provider(self)
         self.queue.bindings.add(binding(event_exchange(event.source), routing_key=event.type))
         self.handlers.setdefault((event.source, event.type), []).append(provider)
@@ -55,65 +55,65 @@ class EventConsumer(SharedExtension, ProviderCollector):
             self.queue_consumer.unregister_provider(self)
 
     def declare(self, channel: Any) -> None:
-        """Make the queues that retries need; at each new connection, for the broker may be a new one."""
+        """Declare the queues for retries at each new connection: the broker may be a new one."""
         for queue in (dead_queue(self.container.service_name), *map(delay_queue, self.delays)):
             queue.bind(channel).declare()
 
     @property
     def prefetch(self) -> int:
-        """How many messages may be here unsettled: what the workers can take, or whole batches."""
+        """The number of unacknowledged messages: what the workers can take, or whole batches."""
         batches = [getattr(provider, "prefetch", 0) for provider in self._providers]
         return max(int(self.queue_consumer.prefetch_count), *batches, 0)
 
     @property
     def delays(self) -> Sequence[float]:
-        """Seconds to wait before each further try."""
+        """Seconds before each retry."""
         return tuple(self.container.config["EVENT_RETRY_SECONDS"])
 
     def handle_message(self, body: Any, message: Any) -> None:
         if not isinstance(body, dict):
-            self.park(message, TypeError("an event is a JSON object"))
+            self.dead_letter(message, TypeError("an event is a JSON object"))
             return
         source = str(body.get("source", "")).removeprefix("/")
         handlers = self.handlers.get((source, str(body.get("type"))), [])
         only = (message.headers or {}).get("x-handler")
-        wanted = [handler for handler in handlers if only in (None, handler.method_name)]
-        if not wanted and only is not None:
-            self.park(message, LookupError(f"{only} does not handle this event any more"))
+        selected = [handler for handler in handlers if only in (None, handler.method_name)]
+        if not selected and only is not None:
+            self.dead_letter(message, LookupError(f"{only} does not handle this event any more"))
             return
-        if not wanted:  # bound by an earlier version of this service
+        if not selected:  # bound by an earlier version of this service
             self.queue_consumer.ack_message(message)
             return
-        first, *others = wanted
+        first, *others = selected
         try:
             for other in others:  # each handler succeeds, fails and is tried again on its own
                 self.send_to(self.queue.name, body, {"x-handler": other.method_name})
         except Exception as unreachable:
-            self._leave(message, unreachable)
+            self._requeue(message, unreachable)
             return
         first.handle_message(body, message)
 
     def handled(self, handler: "OnEvent", body: dict[str, Any], message: Any, error: BaseException | None) -> None:
-        """Take the message off the queue: it is done, or waits for another try, or is dead."""
+        """Acknowledge the message after it was handled, scheduled for a retry, or dead-lettered."""
         if error is not None:
             try:
-                self.put_off(handler, body, message, error)
+                self.retry_later(handler, body, message, error)
             except Exception as unreachable:
-                self._leave(message, unreachable)
+                self._requeue(message, unreachable)
                 return
         self.queue_consumer.ack_message(message)
 
-    def _leave(self, message: Any, unreachable: Exception) -> None:
-        """The broker is away: the message stays where it is."""
-        log.warning("event_left", error=str(unreachable))
+    def _requeue(self, message: Any, unreachable: Exception) -> None:
+        """Requeue the message: the broker can't be reached."""
+        log.warning("event_requeued", error=str(unreachable))
         self.queue_consumer.requeue_message(message)
 
     def on_undecodable(self, message: Any, error: Exception) -> None:
         """kombu's callback for a message that is no JSON."""
-        self.park(message, error)
+        self.dead_letter(message, error)
 
-    def park(self, message: Any, error: BaseException) -> None:
-        """Put a message that can't be handled, as it is, into the dead-letter queue."""
+    def dead_letter(self, message: Any, error: BaseException) -> None:
+        """Move an unreadable message, unchanged, to the dead-letter queue."""
         service = self.container.service_name
         EVENTS_DEAD.labels(service, "unreadable").inc()
         log.error("event_unreadable", error=str(error))
@@ -121,11 +121,11 @@ class EventConsumer(SharedExtension, ProviderCollector):
         try:
             self.send_to(dead_queue(service).name, message.body, headers)
         except Exception as unreachable:
-            self._leave(message, unreachable)
+            self._requeue(message, unreachable)
             return
         self.queue_consumer.ack_message(message)
 
-    def put_off(self, handler: "OnEvent", body: dict[str, Any], message: Any, error: BaseException) -> None:
+    def retry_later(self, handler: "OnEvent", body: dict[str, Any], message: Any, error: BaseException) -> None:
         attempt = int((message.headers or {}).get(ATTEMPT, 0)) + 1
         service, event_type = self.container.service_name, handler.event.type
         headers = {ATTEMPT: attempt, "x-handler": handler.method_name}
@@ -136,11 +136,13 @@ class EventConsumer(SharedExtension, ProviderCollector):
             return
         EVENTS_RETRIED.labels(service, event_type).inc()
         seconds = self.delays[attempt - 1]
-        log.warning("event_put_off", event_type=event_type, event_id=body.get("id"), seconds=seconds, error=str(error))
+        log.warning(
+            "event_retry_scheduled", event_type=event_type, event_id=body.get("id"), seconds=seconds, error=str(error)
+        )
         self.send_to(self.queue.name, body, headers, delay_queue(seconds))
 
     def send_to(self, queue: str, body: Any, headers: dict[str, Any], delay: Queue | None = None) -> None:
-        """Put a message on a queue by name, confirmed, at once or after a delay. A body of bytes goes as it is."""
+        """Publish a message to a queue by name, confirmed, at once or after a delay. Bytes are sent unchanged."""
         raw = {"content_type": "application/json", "content_encoding": "utf-8"} if isinstance(body, bytes | str) else {}
         with get_producer(self.container.config["AMQP_URI"]) as producer:
             producer.publish(
@@ -157,7 +159,7 @@ class EventConsumer(SharedExtension, ProviderCollector):
 
 
 def _reason(error: BaseException) -> dict[str, str]:
-    """Why a message was parked, as headers: cut, because a header that fills a frame closes the connection."""
+    """Headers with the error, truncated: a header that fills a frame closes the connection."""
     return {"x-error": f"{type(error).__name__}: {error}"[:ERROR_LENGTH], "x-died-at": clock.rfc3339(clock.now())}
 
 

@@ -1,4 +1,4 @@
-"""Where a container's messages come in: Nameko's queue consumer without a greenthread more than needed."""
+"""Nameko's queue consumer with fewer greenthreads, ordered dispatch, and safe acknowledgement on lost connections."""
 
 import contextlib
 from collections.abc import Sequence
@@ -11,7 +11,7 @@ from nameko.messaging import QueueConsumer
 from services.chassis.messaging.transport import BROKER_ERRORS
 
 
-class Intake(QueueConsumer):
+class OrderedQueueConsumer(QueueConsumer):
     """Nameko's `QueueConsumer`, with three differences that matter for speed and order.
 
     A provider with `inline = True` (replies) is called at once and its messages need no acknowledgement; other
@@ -20,9 +20,9 @@ class Intake(QueueConsumer):
     """
 
     connected = False
-    """Whether messages can come in at this moment."""
+    """Whether the consumer is connected."""
     _unsettled: tuple[Any, set[int]] = (None, set())
-    """The channel, and the messages of it that are here and neither acknowledged nor given back."""
+    """The channel, and the delivery tags of its messages that are neither acknowledged nor requeued."""
 
     def handle_message(self, provider: Any, body: Any, message: Any) -> None:
         if not getattr(provider, "inline", False):
@@ -34,19 +34,19 @@ class Intake(QueueConsumer):
             self.container.spawn_managed_thread(waiting, identifier="waits-for-a-worker")
 
     def _handle_when_free(self, provider: Any, body: Any, message: Any) -> None:
-        """Wait first and look at the message then: its deadline may be over."""
+        """Wait for a free worker, then handle the message: its deadline may have passed."""
         with self.container._worker_pool.sem:
             pass
         provider.handle_message(body, message)
 
     def ack_message(self, message: Any) -> None:
-        """On a connection that is lost the broker has the message back already; Nameko's own would end the process."""
+        """Acknowledge a message; on a lost connection, where Nameko's own would fail, the broker has requeued it."""
         self._settled(message)
         with contextlib.suppress(*BROKER_ERRORS):
             super().ack_message(message)
 
     def ack_messages(self, messages: Sequence[Any]) -> None:
-        """Acknowledge many: in one go up to the first one that somebody else still works on, the others singly."""
+        """Acknowledge many: together up to the first one that another worker still handles, the others singly."""
         for message in messages:
             self._settled(message)
         channel, others = self._unsettled

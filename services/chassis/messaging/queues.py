@@ -1,4 +1,4 @@
-"""The queues of the events: one durable quorum queue per listening service, delays, and a dead-letter queue.
+"""Event queues: one durable quorum queue per consuming service, delay queues, and a dead-letter queue.
 
 A message that must wait goes to a delay queue with its target's name as routing key; when its time is over the
 broker sends it on by the default exchange, which knows queues by name. Levels are shared by all services.
@@ -13,14 +13,14 @@ from services.chassis.runtime.registry import BRIDGE
 
 NO_LIMIT = 2**31 - 1
 QUORUM = {"x-queue-type": "quorum", "x-delivery-limit": NO_LIMIT}
-"""RabbitMQ 4 drops what came back twenty times, and a message comes back whenever its reader dies: a service whose
-database is away for a minute. It says "never" as -1, which RabbitMQ 3 refuses.
+"""RabbitMQ 4 drops a message after 20 redeliveries by default, and each crash of a consumer is one. Its value for
+"unlimited" is -1, which RabbitMQ 3 refuses.
 """
 DELAY_PREFIX = "delay."
 
 
-class KeptQueue(Queue):
-    """A queue that stays as it was made: one of an earlier version may have other arguments, and messages in it."""
+class ExistingQueue(Queue):
+    """A queue that is not redeclared with other arguments if it exists: an earlier version's may hold messages."""
 
     def queue_declare(self, nowait: bool = False, passive: bool = False, channel: Any = None) -> Any:
         there = is_there(self.name, channel or self.channel)
@@ -28,7 +28,7 @@ class KeptQueue(Queue):
 
 
 def is_there(name: str, channel: Any) -> bool:
-    """Whether the broker has this queue. Asked on a channel of its own: the broker closes it for a "no"."""
+    """Whether the queue exists. Checked on a channel of its own, which the broker closes when it doesn't."""
     with channel.connection.channel() as asking:
         try:
             asking.queue_declare(name, passive=True)
@@ -45,20 +45,20 @@ def event_exchange(source: str) -> Exchange:
     return Exchange(f"{source}.events", type="topic", durable=True, auto_delete=False, delivery_mode=2)
 
 
-def intake_queue(service: str) -> Queue:
-    """Where a service's events wait for it. Bound to each (source, type) that it listens to."""
-    return KeptQueue(f"evt-{service}", bindings=set(), durable=True, queue_arguments=QUORUM)  # type: ignore[no-untyped-call]
+def event_queue(service: str) -> Queue:
+    """The event queue of a service, bound to each (source, type) that it consumes."""
+    return ExistingQueue(f"evt-{service}", bindings=set(), durable=True, queue_arguments=QUORUM)  # type: ignore[no-untyped-call]
 
 
 def dead_queue(service: str) -> Queue:
-    """Where events end that could not be handled; `ultramarket dlq` lists, shows and replays them."""
-    return KeptQueue(f"evt-{service}.dead", durable=True, queue_arguments=QUORUM)  # type: ignore[no-untyped-call]
+    """The dead-letter queue of a service; `ultramarket dlq` lists, shows and replays its messages."""
+    return ExistingQueue(f"evt-{service}.dead", durable=True, queue_arguments=QUORUM)  # type: ignore[no-untyped-call]
 
 
 def bridge_queue(name: str = BRIDGE) -> Queue:
-    """Where the bridge finds the events of all services, one bridge at a time, in order.
+    """The queue with the events of all services for the bridge; one active consumer, in order.
 
-    Whoever publishes makes it, so that nothing is said before the bridge has an ear for it; so does the bridge.
+    Declared by publishers as well as by the bridge, so that no event is published before the queue exists.
     """
     arguments = {
         **QUORUM,
@@ -66,11 +66,11 @@ def bridge_queue(name: str = BRIDGE) -> Queue:
         "x-dead-letter-exchange": "",
         "x-dead-letter-routing-key": dead_queue(name).name,
     }
-    return KeptQueue(intake_queue(name).name, durable=True, queue_arguments=arguments)  # type: ignore[no-untyped-call]
+    return ExistingQueue(event_queue(name).name, durable=True, queue_arguments=arguments)  # type: ignore[no-untyped-call]
 
 
 def make(queue: Queue, channel: Any) -> None:
-    """Declare a queue on an amqp channel. One that is there stays as it was made."""
+    """Declare a queue on an amqp channel; an existing one is left unchanged."""
     if not is_there(queue.name, channel):
         arguments = queue.queue_arguments  # type: ignore[attr-defined]
         channel.queue_declare(queue.name, durable=True, auto_delete=False, arguments=arguments)

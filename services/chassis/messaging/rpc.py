@@ -1,4 +1,4 @@
-"""RPC over Nameko's protocol, with deadlines, typed errors and replies that cost little.
+"""RPC over Nameko's protocol, with deadlines, typed errors and transient replies.
 
 Stock Nameko persists and confirms every reply on a pooled producer; that is two thirds of a service's CPU. A reply
 that is lost is missed by its caller's deadline, and every method may be called again, so ours are transient.
@@ -26,7 +26,7 @@ from services.chassis.common.driver_errors import as_domain_error
 from services.chassis.common.errors import DeadlineExceeded, DomainError, RemoteFailure, from_wire
 from services.chassis.common.ids import new_id
 from services.chassis.messaging.authorization import guarded
-from services.chassis.messaging.queue_consumer import Intake
+from services.chassis.messaging.queue_consumer import OrderedQueueConsumer
 from services.chassis.messaging.signatures import Signature, jsonable
 from services.chassis.messaging.transport import RPC_EXCHANGE, Publisher, dumps
 from services.chassis.messaging.typed_calls import TypedService, address, reply_type, service_of
@@ -36,7 +36,7 @@ log = structlog.get_logger()
 
 
 class RpcPublisher(SharedExtension):
-    """The container's one connection for requests and replies."""
+    """The container's connection for publishing requests and replies."""
 
     publisher: Publisher
 
@@ -51,9 +51,9 @@ class RpcPublisher(SharedExtension):
 
 
 class RpcConsumer(SharedExtension, ProviderCollector):
-    """Takes the service's requests from its queue and hands each to its method."""
+    """Consumes the RPC queue of a service and dispatches each request to its method."""
 
-    queue_consumer = Intake()
+    queue_consumer = OrderedQueueConsumer()
     rpc_publisher = RpcPublisher()
 
     def __init__(self) -> None:
@@ -87,11 +87,11 @@ class RpcConsumer(SharedExtension, ProviderCollector):
             if method not in self.methods:
                 raise MethodNotFound(method)
             self.methods[method].handle_message(body, message)
-        except Exception:  # whatever is wrong with the request, the caller hears it
+        except Exception:  # whatever is wrong with the request, the caller gets an error reply
             self.answer(message, None, sys.exc_info()[1])
 
     def answer(self, message: Any, result: Any, error: BaseException | None) -> None:
-        """Send the reply and take the request off the queue. A caller that can't be reached misses its deadline."""
+        """Send the reply and acknowledge the request. An unreachable caller runs into its deadline."""
         body = _reply(result, error)
         properties = message.properties
         if properties.get("reply_to"):
@@ -108,18 +108,18 @@ class RpcConsumer(SharedExtension, ProviderCollector):
 
 
 def _reply(result: Any, error: BaseException | None) -> bytes:
-    """The reply's body. There is always one: what JSON has no word for is an error, or said as well as it can be."""
+    """The reply's body. Values that JSON can't express become an error; details that it can't express become text."""
     if error is None:
         try:
             return dumps({"result": result, "error": None})
         except TypeError as unserialisable:
             error = unserialisable
     domain = as_domain_error(error)
-    said = {"result": None, "error": serialize(domain or error) | (domain.to_wire() if domain else {})}
+    body = {"result": None, "error": serialize(domain or error) | (domain.to_wire() if domain else {})}
     try:
-        return dumps(said)
+        return dumps(body)
     except TypeError:
-        return json.dumps(said, default=str, ensure_ascii=False, skipkeys=True).encode("utf-8", "replace")
+        return json.dumps(body, default=str, ensure_ascii=False, skipkeys=True).encode("utf-8", "replace")
 
 
 class Rpc(Entrypoint, HeaderDecoder):
@@ -160,7 +160,7 @@ class Rpc(Entrypoint, HeaderDecoder):
                 result = jsonable(result)
                 if self.check_replies and self.interface is not None:
                     reply_type(self.interface).validate_python(result, strict=False)
-            except Exception as unserialisable:  # a bug in the method; its caller must still hear of it
+            except Exception as unserialisable:  # a bug in the method; its caller must still get a reply
                 error = unserialisable
         self.rpc_consumer.answer(message, result, error)
         outcome = "ok" if error is None else getattr(as_domain_error(error), "code", "INTERNAL_ERROR")
@@ -214,9 +214,9 @@ def implements(
 
 
 class Replies(ReplyListener):
-    """Nameko's reply queue of this container, read without acknowledgements and without a thread per reply."""
+    """Nameko's reply queue of the container, consumed without acknowledgements and without a thread per reply."""
 
-    queue_consumer = Intake()
+    queue_consumer = OrderedQueueConsumer()
     inline = True
 
     def handle_message(self, body: Any, message: Any) -> None:
@@ -281,7 +281,7 @@ class Remote(DependencyProvider, HeaderEncoder, Generic[T]):
 
 
 def outcome(body: dict[str, Any]) -> Any:
-    """The result that a reply brings, or its error raised."""
+    """The result of a reply; raises its error."""
     if error := body.get("error"):
         raise from_wire(error)
     return body["result"]

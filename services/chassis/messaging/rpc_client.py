@@ -25,7 +25,7 @@ log = structlog.get_logger()
 
 
 class _Reply:
-    """One awaited reply; a plain lock is the cheapest way for a thread to wait for another."""
+    """An awaited reply; a plain lock is the cheapest way for a thread to wait."""
 
     __slots__ = ("arrived", "body", "settled")
 
@@ -36,7 +36,7 @@ class _Reply:
         self.settled = False
 
     def settle(self, body: bytes | None) -> None:
-        """Hand over the answer, or None when it can't come any more. The first word counts."""
+        """Deliver the reply, or None when it can't come any more; only the first call counts."""
         if not self.settled:
             self.settled, self.body = True, body
             self.arrived.release()
@@ -72,7 +72,7 @@ class RpcClient:
     ) -> Any:
         """Call `service.method(**kwargs)` and wait at most `deadline` seconds for its reply.
 
-        `context` (request_id, user_id, session_id, traceparent) goes along to everything that the call leads to.
+        `context` (request_id, user_id, session_id, traceparent) is passed on to the calls and events that follow.
         """
         until = time.time() + deadline
         if not self._listening.wait(min(deadline, 1.5)):
@@ -159,14 +159,14 @@ class RpcClient:
             reply.settle(message.body if isinstance(message.body, bytes) else message.body.encode())
 
     def _give_up(self) -> None:
-        """Nothing that is awaited can come any more: this connection's queue is gone with it."""
+        """Fail all pending calls: the reply queue is gone with its connection."""
         self._listening.clear()
         for reply in list(self._pending.values()):
             reply.settle(None)
 
 
 def _read_ahead(connection: amqp.Connection) -> None:
-    """Take what has arrived in one go and set the time-out once.
+    """Read all that has arrived at once, with one time-out.
 
     py-amqp asks the kernel nine times for each reply, and each time lets go of the interpreter lock: among many
     threads that costs more than all the rest of a call.

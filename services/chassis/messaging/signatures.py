@@ -52,7 +52,7 @@ class Signature:
 
 
 def refused(invalid: ValidationError) -> ValidationFailed:
-    """A pydantic refusal as ours: each wrong field by its path, without repeating the value."""
+    """A pydantic error as `ValidationFailed`: each wrong field by its path, without its value."""
     details = [
         {"field": ".".join(str(part) for part in error["loc"]) or "body", "message": _sentence(error)}
         for error in invalid.errors(include_url=False, include_context=False, include_input=False)
@@ -65,7 +65,7 @@ def _sentence(error: Any) -> str:
 
 
 def jsonable(reply: Any) -> Any:
-    """A reply as plain JSON values. Plain dicts and lists pass as they are: hot reads build them ready."""
+    """A reply as plain JSON values. Plain dicts and lists pass unchecked: hot reads build them as JSON."""
     if isinstance(reply, BaseModel):
         return reply.model_dump(mode="json")
     if isinstance(reply, list) and reply and isinstance(reply[0], BaseModel):

@@ -1,6 +1,6 @@
-"""How bytes go to RabbitMQ: JSON by orjson in Nameko's own frame, and connections that one side only writes to.
+"""AMQP transport: JSON by orjson in Nameko's message format, and write-only connections.
 
-Nameko says `application/json`; so do we, so stock services understand ours. Only the library that reads and writes
+The content type is Nameko's `application/json`, so stock services understand it. Only the library that reads and writes
 it is another (kombu's own is several times slower).
 """
 
@@ -21,7 +21,7 @@ TRANSIENT, PERSISTENT = 1, 2
 CONNECT_SECONDS = 3
 
 BROKER_ERRORS: tuple[type[Exception], ...] = (amqp.exceptions.AMQPError, OSError, EOFError)
-"""What a lost or refused connection looks like."""
+"""The exceptions of a lost or refused connection."""
 
 
 def dumps(value: Any) -> bytes:
@@ -56,7 +56,7 @@ class Publisher:
         self._channel: amqp.Channel | None = None
 
     def publish(self, body: bytes, *, exchange: str, routing_key: str, **properties: Any) -> None:
-        """Hand a message to the broker. Raises `ServiceUnavailable` when there is none, after one new connection."""
+        """Publish a message. Raises `ServiceUnavailable` when the broker can't be reached, after one reconnect."""
         message = amqp.Message(
             body, content_type="application/json", content_encoding="utf-8", delivery_mode=TRANSIENT, **properties
         )
@@ -77,15 +77,15 @@ class Publisher:
 
     def _open(self) -> amqp.Channel:
         if self._connection is not None:
-            self._hear_broker(self._connection)
+            self._read_close(self._connection)
         if self._channel is None:
             self._connection = connect(self._url)
             self._channel = self._connection.channel()
         return self._channel
 
     @staticmethod
-    def _hear_broker(connection: amqp.Connection) -> None:
-        """Take in what the broker sent; a close raises here, instead of swallowing what we'd write after it."""
+    def _read_close(connection: amqp.Connection) -> None:
+        """Read what the broker sent: a close raises here, before a message is written into a closed connection."""
         sock = connection.transport.sock
         plain = getattr(sock, "fd", sock)  # eventlet's green socket keeps the real one in `fd`
         try:

@@ -1,1 +1,1 @@
-"""Bringing every store to the shape that the code expects."""
+"""Migrations of all stores."""

@@ -7,27 +7,27 @@ from services.chassis.runtime.registry import MONGO_SERVICES, POSTGRES_SERVICES
 from services.chassis.runtime.settings import Settings, load
 
 
-def _say(line: str) -> None:
+def _print(line: str) -> None:
     sys.stdout.write(line + "\n")
     sys.stdout.flush()
 
 
 def migrate(settings: Settings) -> None:
-    """Idempotent; safe to run from several places at once."""
+    """Run all migrations. Idempotent; safe to run several times at once."""
     for service in POSTGRES_SERVICES:
         steps.upgrade_postgres(service, settings.postgres_url)
         steps.seed_postgres(service, settings.postgres_url)
-        _say(f"{service}: PostgreSQL schema is current")
+        _print(f"{service}: PostgreSQL schema is current")
     for service in MONGO_SERVICES:
         steps.prepare_mongo(service, settings.mongo_url)
-        _say(f"{service}: MongoDB indexes are there")
+        _print(f"{service}: MongoDB indexes are there")
 
 
 def check(settings: Settings) -> int:
-    """0 when everything is applied, 1 (naming what isn't) otherwise."""
+    """0 when everything is applied, otherwise 1, naming what is pending."""
     behind = [name for name in POSTGRES_SERVICES if not steps.postgres_is_current(name, settings.postgres_url)]
     for name in behind:
-        _say(f"{name}: a migration is not applied; run `ultramarket up` or `python -m services.chassis.migrations`")
+        _print(f"{name}: a migration is not applied; run `ultramarket up` or `python -m services.chassis.migrations`")
     return 1 if behind else 0
 
 

@@ -1,4 +1,4 @@
-"""Alembic's environment, one for all services: the caller hands in the connection, the search path is its schema."""
+"""Alembic's environment for all services: the caller passes the connection, whose search path is the schema."""
 
 from alembic import context
 

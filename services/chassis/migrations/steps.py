@@ -1,4 +1,4 @@
-"""The steps of a migration: a PostgreSQL schema per service with Alembic's revisions, MongoDB's indexes, first rows."""
+"""Migration steps: a PostgreSQL schema per service with Alembic revisions, MongoDB indexes, initial rows."""
 
 import importlib
 import inspect
@@ -26,7 +26,7 @@ def _alembic(service: str) -> Config:
 
 
 def upgrade_postgres(service: str, url: str, schema: str | None = None) -> None:
-    """Make the schema, the chassis's tables in it, and run the service's revisions. Safe to run twice and at once."""
+    """Create the schema and the chassis's tables, and run the service's revisions. Idempotent, safe to run at once."""
     schema = schema or service
     engine = create_engine(postgres.service_url(url, schema))
     try:

@@ -1,4 +1,4 @@
-"""What the audit trail is told: who did what to which thing, when and from where.
+"""Audit records: who did what to which resource, when and from where.
 
 A service writes the record in the transaction of the change itself (`store.audit(…)`), as one more event of its
 outbox: an action whose record could be lost does not happen.
@@ -19,8 +19,8 @@ LONGEST_VALUE: Final = 1_000
 """Characters of JSON that a value may have in a record; a longer one is cut."""
 _SECRET: Final = re.compile(r"password|passwd|secret|token|api_?key|private|credential|card|cvc|iban", re.IGNORECASE)
 _STAFF: Final = frozenset({"VENDOR", "ADMIN"})
-_UNSAID: Final[frozenset[str]] = frozenset({"version", "updated_at"})
-"""They change with every change and say nothing."""
+_IGNORED: Final[frozenset[str]] = frozenset({"version", "updated_at"})
+"""Fields that change with every write and are left out."""
 
 
 def record(
@@ -28,7 +28,7 @@ def record(
 ) -> ActionRecorded:
     """The record of `action` (`product.update`) on `resource` (type, id): its fields that differ, before and after.
 
-    None before: it was made; None after: it is gone. Who and where from come from the request in work.
+    `before` is None for a creation, `after` for a deletion. The actor is taken from the request context.
     """
     kind, name = resource
     return ActionRecorded(
@@ -41,29 +41,29 @@ def record(
 
 
 def actor() -> Actor:
-    """Who asked for what is being done; `system` when nobody did (a timer, a saga that was resumed)."""
+    """The actor of the current request; `system` outside of one (a timer, a resumed saga)."""
     current = context.current()
-    user_id, told = current.get("user_id"), current.get("actor")
-    known: dict[str, Any] = orjson.loads(told) if told else {}
-    if user_id is None and not known:
+    user_id, raw = current.get("user_id"), current.get("actor")
+    details: dict[str, Any] = orjson.loads(raw) if raw else {}
+    if user_id is None and not details:
         return Actor(kind="system")
-    return Actor(id=user_id, kind="user" if user_id else "guest", **known)
+    return Actor(id=user_id, kind="user" if user_id else "guest", **details)
 
 
 def staff() -> str | None:
-    """The context's `actor` if a vendor or an administrator is asking; customers' addresses stay out of events."""
-    known: str | None = context.current().get("actor")
-    return known if known and _STAFF.intersection(orjson.loads(known)["roles"]) else None
+    """The context's `actor` for vendors and administrators only: customers' addresses stay out of events."""
+    raw: str | None = context.current().get("actor")
+    return raw if raw and _STAFF.intersection(orjson.loads(raw)["roles"]) else None
 
 
 def done_by(user_id: str, email: str, roles: Iterable[str]) -> AbstractContextManager[None]:
-    """For what is done in the block: who signs in is nobody to the gateway, and somebody as soon as it is checked."""
-    came = orjson.loads(context.current().get("actor") or "{}")
-    return context.having(user_id=user_id, actor=told(email, roles, came.get("ip"), came.get("user_agent")))
+    """Set the actor within the block: at sign-in the gateway does not know the user yet."""
+    sent = orjson.loads(context.current().get("actor") or "{}")
+    return context.having(user_id=user_id, actor=actor_context(email, roles, sent.get("ip"), sent.get("user_agent")))
 
 
-def told(email: str | None, roles: Iterable[str], ip: str | None, user_agent: str | None) -> str:
-    """The context's `actor`, as the gateway sends it along."""
+def actor_context(email: str | None, roles: Iterable[str], ip: str | None, user_agent: str | None) -> str:
+    """The value of the context's `actor`, as the gateway sends it."""
     return orjson.dumps(
         {"email": email, "roles": list(roles), "ip": ip, "user_agent": user_agent[:300] if user_agent else None}
     ).decode()
@@ -74,7 +74,7 @@ def changes(before: Mapping[str, Any], after: Mapping[str, Any]) -> list[Change]
     return [
         Change(field=field, before=_shown(field, before.get(field)), after=_shown(field, after.get(field)))
         for field in sorted(before.keys() | after.keys())
-        if field not in _UNSAID and before.get(field) != after.get(field)
+        if field not in _IGNORED and before.get(field) != after.get(field)
     ]
 
 

@@ -1,26 +1,30 @@
-"""Logs: one JSON object a line, with the service, the request and the user it is about."""
+"""Logs: one JSON object per line, with service, request id and user id."""
 
 import logging
 import sys
+from contextvars import ContextVar
 
 import orjson
 import structlog
+
+service_name: ContextVar[str] = ContextVar("service_name")
+"""The service that the current greenthread works for: a process may run several."""
 
 _SECRETS = ("password", "token", "secret", "authorization", "card", "cookie")
 
 
 def _redact(_logger: object, _method: str, event: structlog.typing.EventDict) -> structlog.typing.EventDict:
-    return {key: _said(key, value) for key, value in event.items()}
+    return {key: _masked(key, value) for key, value in event.items()}
 
 
-def _said(key: object, value: object) -> object:
-    """The value as it may be written: nothing under a name that means a secret, however deep inside."""
+def _masked(key: object, value: object) -> object:
+    """The value without secrets: values under names such as `password` are masked, at any depth."""
     if any(word in str(key).lower() for word in _SECRETS):
         return "***"
     if isinstance(value, dict):
-        return {inner: _said(inner, of_it) for inner, of_it in value.items()}
+        return {inner: _masked(inner, of_it) for inner, of_it in value.items()}
     if isinstance(value, list | tuple):
-        return [_said("", item) for item in value]
+        return [_masked("", item) for item in value]
     return value
 
 
@@ -29,6 +33,8 @@ def configure(process: str, level: str = "INFO") -> None:
 
     def name_process(_logger: object, _method: str, event: structlog.typing.EventDict) -> structlog.typing.EventDict:
         event["process"] = process  # not a context variable: workers' greenthreads have contexts of their own
+        if service := service_name.get(None):
+            event.setdefault("service", service)
         return event
 
     shared: list[structlog.typing.Processor] = [

@@ -1,4 +1,4 @@
-"""What operators measure: durations and outcomes of calls and events, pool use, outbox lag, queue depth."""
+"""Prometheus metrics: durations and outcomes of calls and events, pool use, outbox lag, queue depth."""
 
 from prometheus_client import Counter, Gauge, Histogram
 
@@ -18,3 +18,5 @@ OUTBOX_LEADER = Gauge("ultramarket_outbox_leader", "1 where this process relays 
 POOL_USED = Gauge("ultramarket_pool_used", "Connections in use", ["service", "store"])
 QUEUE_DEPTH = Gauge("ultramarket_queue_depth", "Messages waiting in a queue of ours", ["service", "queue"])
 WORKERS_BUSY = Gauge("ultramarket_workers_busy", "Requests and events in work", ["service"])
+HUB_LAG = Gauge("ultramarket_hub_lag_seconds", "Longest delay of the process's event loop in the last minute")
+SERVICE_RESTARTS = Counter("ultramarket_service_restarts_total", "Restarts of a service in its process", ["service"])

@@ -1,11 +1,11 @@
-"""How many messages wait in a service's queues: asked of the broker when the metrics are."""
+"""Queue depth: messages waiting in a service's queues, read from the broker when metrics are scraped."""
 
 import structlog
 from nameko.amqp.publish import get_connection
 from nameko.containers import ServiceContainer
 from nameko.messaging import QueueConsumer
 
-from services.chassis.messaging.queues import dead_queue, intake_queue
+from services.chassis.messaging.queues import dead_queue, event_queue
 from services.chassis.messaging.transport import BROKER_ERRORS
 from services.chassis.observability.metrics import QUEUE_DEPTH
 
@@ -13,7 +13,7 @@ log = structlog.get_logger()
 
 
 def measure(container: ServiceContainer) -> None:
-    """Set the gauge of each queue that the container reads, and of its dead letters; without a broker they stay."""
+    """Set the gauge of each queue that the container consumes and of its dead-letter queue."""
     service = container.service_name
     read = {
         provider.queue.name
@@ -22,7 +22,7 @@ def measure(container: ServiceContainer) -> None:
         for provider in extension._consumers
         if not getattr(provider, "inline", False)
     }
-    if intake_queue(service).name in read:
+    if event_queue(service).name in read:
         read.add(dead_queue(service).name)
     try:
         with get_connection(container.config["AMQP_URI"]) as connection, connection.channel() as channel:

@@ -1,4 +1,4 @@
-"""Traces for whoever wants them: OpenTelemetry spans sent to a collector when `ULTRAMARKET_OTLP_ENDPOINT` is set.
+"""OpenTelemetry traces, sent to a collector when `ULTRAMARKET_OTLP_ENDPOINT` is set.
 
 Off, nothing of OpenTelemetry is loaded and nothing is measured; the W3C `traceparent` travels all the same, so a
 request can be followed through the logs and to its Kafka records.
@@ -10,7 +10,7 @@ _tracer: Any = None
 
 
 def configure(process: str, endpoint: str) -> None:
-    """Send spans of this process to the collector at `endpoint` (OTLP over HTTP); an empty one: don't."""
+    """Send spans of this process to the collector at `endpoint` (OTLP over HTTP); nothing is sent when it is empty."""
     global _tracer
     if not endpoint:
         return
@@ -26,7 +26,7 @@ def configure(process: str, endpoint: str) -> None:
 
 
 def begin(name: str, data: dict[str, Any]) -> Any:
-    """Open a span below the trace that `data["traceparent"]` names, and put its own there for what it leads to.
+    """Start a span below the trace of `data["traceparent"]`, which becomes the span's own.
 
     None when tracing is off.
     """
@@ -45,7 +45,7 @@ def begin(name: str, data: dict[str, Any]) -> Any:
 
 
 def end(span: Any, error: BaseException | None = None) -> None:
-    """Close a span; with what went wrong, if something did."""
+    """End a span, with the error if there was one."""
     if span is None:
         return
     if error is not None:

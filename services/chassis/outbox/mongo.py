@@ -1,8 +1,8 @@
-"""The relay of MongoDB outboxes: a collection, and arrays inside hot documents. Woken by a change stream.
+"""Relay of MongoDB outboxes: a collection, and arrays inside hot documents. Woken by a change stream.
 
 A stream that waits costs the server 60 µs for each write of anybody in the whole replica set, whatever it looks for.
 So only a service with hot documents waits in it. The others are told by their own process when it has committed
-(`ring`), and look into the stream for what other processes have said.
+(`wake`), and read the stream for the commits of other processes.
 """
 
 import contextlib
@@ -29,9 +29,9 @@ RENEW_SECONDS = 1.0
 RETRY_SECONDS = 1.0
 BATCH = 500
 SWEEP_SECONDS = 5.0
-"""How often to look everywhere, whatever the change stream has said."""
-LOOK_SECONDS = 0.5
-"""How often a service without hot documents looks into its stream."""
+"""Interval of a sweep over everything, whatever the change stream reported."""
+POLL_SECONDS = 0.5
+"""Polling interval of the change stream in a service without hot documents."""
 OUTBOX = "outbox"
 INTERRUPTIONS: tuple[type[Exception], ...] = (PyMongoError, *BROKER_ERRORS)
 
@@ -52,12 +52,12 @@ class MongoRelay:
         self._url, self._amqp_url, self._hot = url, amqp_url, tuple(hot)
         self._me = f"{socket.gethostname()}:{os.getpid()}:{id(self)}"
         self._stopping = False
-        self._wake = threading.Event()
+        self._woken = threading.Event()
         self._changed: set[str] = set()
         self._renew_at = 0.0
 
     def run(self) -> None:
-        """Lead, or wait to lead, until `stop`."""
+        """Relay as the leader, or wait to become it, until `stop`."""
         # What the relay writes may be lost with a failing primary: then something is published twice, or led twice.
         client: MongoClient[dict[str, Any]] = MongoClient(self._url, serverSelectionTimeoutMS=3000, tz_aware=True, w=1)
         try:
@@ -75,12 +75,12 @@ class MongoRelay:
 
     def stop(self) -> None:
         self._stopping = True
-        self._wake.set()
+        self._woken.set()
 
-    def ring(self) -> None:
-        """This process has committed something: look at once."""
+    def wake(self) -> None:
+        """Relay at once: this process has committed something."""
         self._changed.add(OUTBOX)
-        self._wake.set()
+        self._woken.set()
 
     def _lead(self, db: Database[dict[str, Any]]) -> None:
         while not self._holds_lease(db):
@@ -96,9 +96,9 @@ class MongoRelay:
         pace, sweep_at = Pace(), 0.0
         try:
             while not self._stopping and watcher.is_alive() and self._holds_lease(db):
-                self._wake.wait(RENEW_SECONDS)
+                self._woken.wait(RENEW_SECONDS)
                 pace.keep()
-                self._wake.clear()
+                self._woken.clear()
                 changed, self._changed = self._changed, set()
                 if time.monotonic() >= sweep_at:  # what was there before we watched, or could not be published
                     changed, sweep_at = {OUTBOX, *self._hot}, time.monotonic() + SWEEP_SECONDS
@@ -127,7 +127,7 @@ class MongoRelay:
         return False
 
     def _watch(self, db: Database[dict[str, Any]], watching: threading.Event) -> None:
-        """Wake the relay at each change of a place where events are. Ends, and with it the leadership, on an error."""
+        """Wake the relay at each change of an outbox. Ends on an error, and the leadership with it."""
         pipeline: list[dict[str, Any]] = [
             {
                 "$match": {
@@ -150,21 +150,21 @@ class MongoRelay:
                     change = stream.try_next()
                     if change is not None:
                         self._changed.add(change["ns"]["coll"])
-                        self._wake.set()
+                        self._woken.set()
                     elif not self._hot:
-                        time.sleep(LOOK_SECONDS)
+                        time.sleep(POLL_SECONDS)
         except PyMongoError as lost:
             if watching.is_set():
                 log.warning("outbox_watch_lost", service=self.service, error=str(lost)[:300])
-        self._wake.set()
+        self._woken.set()
 
     def _sweep(self, db: Database[dict[str, Any]], publisher: ConfirmingPublisher, places: set[str]) -> None:
-        """Publish what is there; what did not fit into a batch is looked for again at once."""
+        """Publish what the outboxes hold; a full batch is followed by the next at once."""
         for place in places:
             publish = self._sweep_collection if place == OUTBOX else self._sweep_hot
             if publish(db, place, publisher) >= BATCH:
                 self._changed.add(place)
-                self._wake.set()
+                self._woken.set()
 
     def _sweep_collection(self, db: Database[dict[str, Any]], name: str, publisher: ConfirmingPublisher) -> int:
         rows = list(db[name].find().sort("_id").limit(BATCH))
@@ -181,12 +181,12 @@ class MongoRelay:
         self._measure(min(envelopes, key=lambda wrapped: str(wrapped["time"]), default=None))
         if envelopes:
             confirmed = publisher.publish(envelopes)
-            db[name].bulk_write([_taking_out(holder, confirmed) for holder in holders], ordered=False)
+            db[name].bulk_write([_removing(holder, confirmed) for holder in holders], ordered=False)
             self._pause_if_unroutable(len(envelopes) - len(confirmed))
         return len(holders)
 
     def _measure(self, oldest: dict[str, Any] | None) -> None:
-        """How long the oldest event that a round finds has waited."""
+        """Set the lag: the age of the oldest event of a round."""
         waited = (clock.now() - datetime.fromisoformat(oldest["time"])).total_seconds() if oldest else 0.0
         OUTBOX_LAG.labels(self.service).set(waited)
 
@@ -196,7 +196,7 @@ class MongoRelay:
             time.sleep(RETRY_SECONDS)
 
 
-def _taking_out(holder: dict[str, Any], confirmed: set[str]) -> UpdateOne:
-    """Remove a hot document's events that were published; those that came meanwhile stay."""
+def _removing(holder: dict[str, Any], confirmed: set[str]) -> UpdateOne:
+    """Update that removes a hot document's published events; newer ones stay."""
     ids = [wrapped["id"] for wrapped in holder["outbox"] if wrapped["id"] in confirmed]
     return UpdateOne({"_id": holder["_id"]}, {"$pull": {"outbox": {"id": {"$in": ids}}}})

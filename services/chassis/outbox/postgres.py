@@ -1,4 +1,4 @@
-"""The relay of a PostgreSQL outbox: one process at a time, woken by the commit."""
+"""Relay of a PostgreSQL outbox: one leader at a time, woken by the commit's notification."""
 
 import select
 import time
@@ -18,9 +18,9 @@ from services.chassis.outbox.publisher import ConfirmingPublisher, Pace
 BATCH = 500
 RETRY_SECONDS = 1.0
 IDLE_SECONDS = 5.0
-"""How long to wait for a notification before looking anyway."""
+"""Seconds to wait for a notification before polling."""
 FROZEN_SECONDS = 30
-"""A leader that asks nothing for so long is taken for frozen: the server ends its session, and another one leads."""
+"""A leader that is idle for so long counts as frozen: the server ends its session, and another takes over."""
 HOUSEKEEPING_SECONDS = 3600.0
 INTERRUPTIONS: tuple[type[Exception], ...] = (psycopg2.Error, SQLAlchemyError, *BROKER_ERRORS)
 
@@ -29,7 +29,7 @@ log = structlog.get_logger()
 
 @dataclass(frozen=True)
 class OutboxTable:
-    """Where a service's unpublished events are: columns `position`, `body`, `created_at`.
+    """The table of a service's unpublished events: columns `position`, `body`, `created_at`.
 
     `keeps_rows`: the events are the service's truth as well; they are marked (`published_at`) instead of deleted.
     """
@@ -77,7 +77,7 @@ class PostgresRelay:
         self._stopping = False
 
     def run(self) -> None:
-        """Lead, or wait to lead, until `stop`."""
+        """Relay as the leader, or wait to become it, until `stop`."""
         while not self._stopping:
             try:
                 self._lead()
@@ -148,7 +148,7 @@ class PostgresRelay:
         publisher: ConfirmingPublisher,
         rows: list[tuple[int, str, float]],
     ) -> bool:
-        """Publish the rows; True when some are left because nobody listens to them yet."""
+        """Publish the rows; True when some are left because no queue is bound to them yet."""
         envelopes = [orjson.loads(body) for _, body, _ in rows]
         confirmed = publisher.publish(envelopes)
         done = [row[0] for row, wrapped in zip(rows, envelopes, strict=True) if wrapped["id"] in confirmed]

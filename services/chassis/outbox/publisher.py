@@ -1,4 +1,4 @@
-"""Publishing events in windows: many messages, then one wait for all their confirms."""
+"""Publishes events in windows: many messages, then one wait for all publisher confirms."""
 
 import time
 from collections.abc import Sequence
@@ -7,7 +7,7 @@ from typing import Any
 import amqp
 
 from services.chassis.messaging.envelopes import exchange_of
-from services.chassis.messaging.queues import bridge_queue, dead_queue, intake_queue, make
+from services.chassis.messaging.queues import bridge_queue, dead_queue, event_queue, make
 from services.chassis.messaging.transport import PERSISTENT, connect, dumps
 from services.chassis.observability.metrics import EVENTS_PUBLISHED
 from services.chassis.runtime.registry import AUDIT, BRIDGE
@@ -15,7 +15,7 @@ from services.chassis.runtime.registry import AUDIT, BRIDGE
 WINDOW = 200
 CONFIRM_SECONDS = 10
 PACE_SECONDS = 0.025
-"""A relay looks for events at most this often: alone one goes at once, under load they go together."""
+"""The shortest interval between a relay's rounds: a single event goes at once, events under load together."""
 
 
 class Pace:
@@ -52,7 +52,7 @@ class ConfirmingPublisher:
     def publish(self, envelopes: Sequence[dict[str, Any]]) -> set[str]:
         """Publish in order; the ids of those that the broker has taken responsibility for.
 
-        One that no queue listens to is returned by the broker and is not among them: it stays in the outbox.
+        One that no queue is bound to is returned by the broker and is not among them: it stays in the outbox.
         Raises one of `wire.BROKER_ERRORS` when the connection is lost: then nothing is known, and all are sent again.
         """
         confirmed: set[str] = set()
@@ -93,15 +93,15 @@ class ConfirmingPublisher:
         self._by_tag[self._sent] = wrapped["id"]
 
     def _declare(self, exchange: str) -> None:
-        """The exchange, as Nameko's event handlers declare it, and the queue of whoever must hear all of it."""
+        """Declare the exchange, as Nameko's event handlers do, and the queue of the consumer of all events."""
         self._channel.exchange_declare(exchange, "topic", durable=True, auto_delete=False)
         if exchange == f"{AUDIT}.events":
-            listening, queues = AUDIT, (dead_queue(AUDIT), intake_queue(AUDIT))
+            listening, queues = AUDIT, (dead_queue(AUDIT), event_queue(AUDIT))
         else:
             listening, queues = BRIDGE, (dead_queue(BRIDGE), bridge_queue(BRIDGE))
         for queue in queues:
             make(queue, self._channel)
-        self._channel.queue_bind(intake_queue(listening).name, exchange, "#")
+        self._channel.queue_bind(event_queue(listening).name, exchange, "#")
 
     def _settle(self, tag: int, multiple: bool) -> list[int]:
         tags = [open_tag for open_tag in self._open if open_tag <= tag] if multiple else [tag]

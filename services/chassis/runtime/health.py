@@ -15,39 +15,43 @@ from nameko.messaging import QueueConsumer
 from prometheus_client import make_wsgi_app
 
 from services.chassis.observability import queue_depth
+from services.chassis.runtime.service_host import RUNNING, ServiceHost
 
 CHECK_SECONDS = 2
 
 _metrics = make_wsgi_app()
 
 
-def serve_health(container: ServiceContainer, host: str, port: int) -> None:
+def serve_health(service: ServiceHost, address: str, port: int) -> None:
     """Listen on the port and answer for as long as the process lives. Raises `OSError` when the port is taken."""
-    listener = eventlet.listen((host, port), reuse_port=False)
+    listener = eventlet.listen((address, port), reuse_port=False)
     listener.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)  # head and body are written one after the other
-    eventlet.spawn_n(eventlet.wsgi.server, listener, _application(container), log_output=False, debug=False)
+    eventlet.spawn_n(eventlet.wsgi.server, listener, _application(service), log_output=False, debug=False)
 
 
-def _application(container: ServiceContainer) -> Callable[..., Iterable[bytes]]:
+def _application(service: ServiceHost) -> Callable[..., Iterable[bytes]]:
     def application(environ: dict[str, Any], start_response: Callable[..., Any]) -> Iterable[bytes]:
         path = environ["PATH_INFO"]
-        for extension in container.extensions:
+        container = service.container if service.state == RUNNING else None
+        for extension in container.extensions if container else ():
             prefix = getattr(extension, "prefix", None)
             if prefix and (path == prefix or path.startswith(f"{prefix}/")):
                 answered: Iterable[bytes] = extension.wsgi(environ, start_response)
                 return answered
         if path == "/metrics":
-            queue_depth.measure(container)
+            if container is not None:
+                queue_depth.measure(container)
             return list(_metrics(environ, start_response))
+        body: dict[str, Any]
         if path == "/health/live":
-            status, body = "200 OK", {"status": "live", "service": container.service_name}
+            status, body = "200 OK", {"status": "live", "service": service.name}
         elif path in ("/health", "/health/ready"):
-            dependencies = check(container)
+            dependencies = check(container) if container else {"started": service.state}
             ready = all(state == "up" for state in dependencies.values())
             status = "200 OK" if ready else "503 Service Unavailable"
             body = {
                 "status": "ready" if ready else "not ready",
-                "service": container.service_name,
+                "service": service.name,
                 "dependencies": dependencies,
             }
         else:
@@ -59,7 +63,7 @@ def _application(container: ServiceContainer) -> Callable[..., Iterable[bytes]]:
 
 
 def check(container: ServiceContainer) -> dict[str, str]:
-    """Each server that the service needs, and `up` or what is wrong with it."""
+    """The state of each server that the service needs: `up`, or the error."""
     states: dict[str, str] = {"started": "up" if container.started else "starting"}
     for extension in container.extensions:
         if isinstance(extension, QueueConsumer):

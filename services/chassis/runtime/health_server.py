@@ -1,4 +1,4 @@
-"""Health and metrics of a process without Nameko, on its own port, in a thread of its own."""
+"""Health and metrics endpoint of a process without Nameko, served by a thread."""
 
 import threading
 from collections.abc import Callable, Iterable
@@ -15,7 +15,7 @@ class _Quiet(WSGIRequestHandler):
 
 
 def serve(name: str, host: str, port: int, states: Callable[[], dict[str, str]]) -> None:
-    """Answer `/health/live`, `/health/ready` and `/metrics`; `states` says how what the process needs is."""
+    """Answer `/health/live`, `/health/ready` and `/metrics`; `states` returns the state of each dependency."""
     metrics = make_wsgi_app()
 
     def application(environ: dict[str, Any], start_response: Callable[..., Any]) -> Iterable[bytes]:

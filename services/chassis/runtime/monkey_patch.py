@@ -1,6 +1,6 @@
-"""Import this first in a process that runs services: it makes the standard library cooperative (eventlet).
+"""eventlet's monkey patching. Import this before anything else in a process that runs services.
 
-Nameko stands on eventlet, which says of itself that new projects should not; ours is the one that Nameko brings.
+Nameko requires eventlet, whose authors advise new projects against it; ours is the version that Nameko uses.
 """
 
 import os

@@ -1,79 +1,87 @@
-"""The names of all processes and the port of each, as an offset from the instance's first port.
+"""Registry of processes: names, ports, processes and stores of all services.
 
-One table for the services, the local stack and the docs: nothing else knows a port.
+The only list of services: the local stack, layouts, migrations, health checks and documentation read it. Compose and
+the chart are checked against it by a test; `ultramarket new service` adds a row here and theirs.
 """
 
-from typing import Final
+from dataclasses import dataclass
+from typing import Final, Literal
 
 GATEWAY: Final = "gateway"
 BRIDGE: Final = "bridge"
 AUDIT: Final = "audit"
 ANALYTICS_CONSUMER: Final = "analytics-consumer"
-"""Counts the events in Kafka: a process of its own, without Nameko."""
+"""The Kafka consumer of analytics: a process without Nameko."""
+
+Store = Literal["postgres", "mongo", "redis", "elasticsearch", "mail", "kafka"]
+
+
+@dataclass(frozen=True)
+class Entry:
+    """A service: its port as an offset from the instance's first port, its process in the layout `compact`, its stores.
+
+    `for_orders`: an order needs it; orders can be placed while any other service is down.
+    """
+
+    name: str
+    port: int
+    process: Literal["core", "platform"]
+    stores: tuple[Store, ...] = ()
+    for_orders: bool = False
+
+
+REGISTRY: Final = (
+    Entry("auth", 2, "platform", ("postgres",), for_orders=True),
+    Entry("users", 1, "platform", ("postgres",), for_orders=True),
+    Entry("products", 3, "core", ("mongo",), for_orders=True),
+    Entry("inventory", 7, "core", ("mongo",), for_orders=True),
+    Entry("cart", 6, "core", ("redis",), for_orders=True),
+    Entry("shipping", 8, "core", ("postgres",), for_orders=True),
+    Entry("payments", 5, "core", ("postgres",), for_orders=True),
+    Entry("orders", 4, "core", ("postgres", "mongo"), for_orders=True),
+    Entry("notifications", 10, "platform", ("mongo", "mail"), for_orders=True),
+    Entry("analytics", 11, "platform", ("mongo", "kafka")),
+    Entry("reviews", 12, "platform", ("mongo",)),
+    Entry("files", 13, "platform", ("postgres",)),
+    Entry("audit", 14, "platform", ("postgres",)),
+    Entry("search", 9, "platform", ("elasticsearch",)),
+    Entry("config", 15, "platform", ("postgres",)),
+)
+
+SERVICES: Final = tuple(entry.name for entry in REGISTRY)
+JOURNEY_SERVICES: Final = tuple(entry.name for entry in REGISTRY if entry.for_orders)
+"""The services that an order needs."""
+PLATFORM_SERVICES: Final = tuple(entry.name for entry in REGISTRY if not entry.for_orders)
+"""The other services; orders can be placed while any of these is down."""
+POSTGRES_SERVICES: Final = tuple(entry.name for entry in REGISTRY if "postgres" in entry.stores)
+MONGO_SERVICES: Final = tuple(entry.name for entry in REGISTRY if "mongo" in entry.stores)
 
 PORT_OFFSETS: Final[dict[str, int]] = {
     GATEWAY: 0,
-    "users": 1,
-    "auth": 2,
-    "products": 3,
-    "orders": 4,
-    "payments": 5,
-    "cart": 6,
-    "inventory": 7,
-    "shipping": 8,
-    "search": 9,
-    "notifications": 10,
-    "analytics": 11,
-    "reviews": 12,
-    "files": 13,
-    "audit": 14,
-    "config": 15,
+    **{entry.name: entry.port for entry in REGISTRY},
     BRIDGE: 16,
     ANALYTICS_CONSUMER: 17,
 }
 
-JOURNEY_SERVICES: Final = (
-    "auth",
-    "users",
-    "products",
-    "inventory",
-    "cart",
-    "shipping",
-    "payments",
-    "orders",
-    "notifications",
-)
-"""Those of the way from a product to a paid order."""
-PLATFORM_SERVICES: Final = (
-    "analytics",
-    "reviews",
-    "files",
-    "audit",
-    "search",
-    "config",
-)
-"""What a shop wants around it. Nothing of the journey waits for one of these: each may be away."""
-SERVICES: Final = (*JOURNEY_SERVICES, *PLATFORM_SERVICES)
-"""All that exist today; the other ports are kept for those that follow."""
+COMPACT_PROCESSES: Final[dict[str, tuple[str, ...]]] = {
+    process: tuple(entry.name for entry in REGISTRY if entry.process == process) for process in ("core", "platform")
+}
+"""The layout `compact`: services that share a process, by its name. Each keeps its own port."""
 
-POSTGRES_SERVICES: Final = (
-    "auth",
-    "users",
-    "shipping",
-    "payments",
-    "orders",
-    "files",
-    "audit",
-    "config",
-)
-MONGO_SERVICES: Final = (
-    "products",
-    "inventory",
-    "orders",
-    "notifications",
-    "analytics",
-    "reviews",
-)
+ENTRY_MODULES: Final = {
+    GATEWAY: "gateway_flask",
+    BRIDGE: "kafka_bridge",
+    ANALYTICS_CONSUMER: "services.analytics.consumer",
+}
+"""What is run with `python -m` for processes that are not Nameko services."""
+
+SERVICE_STORES: Final[dict[str, tuple[str, ...]]] = {
+    **{entry.name: tuple(store for store in entry.stores if store not in ("postgres", "mongo")) for entry in REGISTRY},
+    GATEWAY: ("redis",),
+    BRIDGE: ("kafka",),
+    ANALYTICS_CONSUMER: ("kafka",),
+}
+"""Servers that a service needs besides RabbitMQ, PostgreSQL and MongoDB."""
 
 
 def port_of(name: str, base: int) -> int:

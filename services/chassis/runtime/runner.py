@@ -1,4 +1,4 @@
-"""A process that runs services: settings, logs, health, start, graceful stop. Any set of services, one process.
+"""Runs a set of services in one process: settings, logs, health, start, graceful stop.
 
 The entry point (`services.chassis.runtime`) has monkey-patched before anything else was imported.
 """
@@ -7,24 +7,24 @@ import importlib
 import inspect
 import os
 import signal
+from pathlib import Path
 from types import ModuleType
 from typing import Any
 
 import eventlet
 import structlog
-from nameko.runners import ServiceRunner
 
 from services.chassis.dynamic_config import config
 from services.chassis.messaging.transport import use_orjson
 from services.chassis.observability import logs, tracing
 from services.chassis.runtime import memory
+from services.chassis.runtime.control_server import serve_control
 from services.chassis.runtime.health import serve_health
+from services.chassis.runtime.hub_monitor import HubMonitor
 from services.chassis.runtime.registry import port_of
 from services.chassis.runtime.service import Service
+from services.chassis.runtime.service_process import STOP_SECONDS, ServiceProcess
 from services.chassis.runtime.settings import Settings, load
-
-STOP_SECONDS = 10
-"""What runs when a stop is asked for may finish within this time."""
 
 CONFIG_SECONDS = 1.0
 """How long a start waits for the settings and flags in force; without config it goes by the last known ones."""
@@ -35,14 +35,14 @@ log = structlog.get_logger()
 def service_class(name: str) -> type[Service]:
     """The one `Service` that `services/NAME/service.py` defines."""
     module: ModuleType = importlib.import_module(f"services.{name}.service")
-    found = [
+    services = [
         value
         for value in vars(module).values()
         if inspect.isclass(value) and issubclass(value, Service) and value.__module__ == module.__name__
     ]
-    if len(found) != 1:
-        raise LookupError(f"services/{name}/service.py must define one Service, not {len(found)}")
-    return found[0]
+    if len(services) != 1:
+        raise LookupError(f"services/{name}/service.py must define one Service, not {len(services)}")
+    return services[0]
 
 
 def nameko_config(settings: Settings) -> dict[str, Any]:
@@ -70,33 +70,39 @@ def serve(services: dict[type[Service], int], settings: Settings) -> None:
     tracing.configure("+".join(names), settings.otlp_endpoint)
     use_orjson()
     following = config.follow(settings.amqp_url, os.environ.get("ULTRAMARKET_HOME"))
-    runner = ServiceRunner(nameko_config(settings))
+    control_socket = Path(settings.control_socket) if settings.control_socket else None
+    process = ServiceProcess(
+        services, nameko_config(settings), control_socket.with_suffix(".stopped") if control_socket else None
+    )
     for service, port in services.items():
-        runner.add_service(service)
-        serve_health(runner.service_map[service.name], settings.bind_host, port)
+        serve_health(process.hosts[service.name], settings.bind_host, port)
+    monitor = HubMonitor("+".join(names))
+    if control_socket:
+        serve_control(control_socket, process, monitor)
 
     def stop(*_: object) -> None:
-        eventlet.spawn_n(_stop, runner)
+        eventlet.spawn_n(_stop, process)
 
     signal.signal(signal.SIGTERM, stop)
     signal.signal(signal.SIGINT, stop)
     if "config" not in names and not following.wait(CONFIG_SECONDS):
         log.info("config_is_away")
-    runner.start()
+    process.start()
     memory.settle()
+    monitor.start()
     log.info("started", services=names, pid=os.getpid())
-    runner.wait()
+    process.wait()
     log.info("stopped", services=names)
 
 
-def _stop(runner: ServiceRunner) -> None:
-    """Finish what runs; what does not finish in time is left to whoever does it again, as after a crash."""
+def _stop(process: ServiceProcess) -> None:
+    """Finish running requests; those that do not finish in time are repeated elsewhere, as after a crash."""
     log.info("stopping")
     try:
         with eventlet.Timeout(STOP_SECONDS, False):
-            runner.stop()
+            process.stop()
             return
         log.warning("stop_took_too_long", seconds=STOP_SECONDS)
-    except Exception:  # nobody waits for this greenthread: what it raised would leave a process that can't be ended
+    except Exception:  # no other code waits for this greenthread: the process must end in any case
         log.exception("stop_failed")
     os._exit(1)

@@ -1,4 +1,4 @@
-"""The base of every service: each worker starts in the context of the request or event that it works for."""
+"""The base class of services; each worker starts in the context of its request or event."""
 
 from typing import Any
 from weakref import WeakKeyDictionary
@@ -11,7 +11,7 @@ from services.chassis.runtime.settings import Settings, load
 
 
 class RequestContext(DependencyProvider):
-    """Makes what Nameko carried along (request id, user, trace, deadline) the worker's current context."""
+    """Sets the worker's context (request id, user, trace, deadline) from Nameko's message headers."""
 
     def __init__(self) -> None:
         self._spans: WeakKeyDictionary[Any, Any] = WeakKeyDictionary()

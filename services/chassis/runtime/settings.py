@@ -33,6 +33,7 @@ class Settings(BaseSettings):
     workers: int = Field(24, ge=1, le=1000, description="requests and events that one service works on at once")
     rpc_deadline: float = Field(5.0, gt=0, le=60, description="seconds that a call may take when nobody says less")
     log_level: str = Field("INFO", pattern="^(DEBUG|INFO|WARNING|ERROR)$", description="DEBUG, INFO, WARNING or ERROR")
+    control_socket: str = Field("", description="Unix socket that services are stopped and started by; empty: none")
     otlp_endpoint: str = Field("", description="OpenTelemetry collector (OTLP over HTTP); empty: no traces are sent")
     check_replies: bool = Field(
         False, description="refuse RPC replies that differ from their declared type; for tests, as it costs CPU"

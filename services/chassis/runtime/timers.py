@@ -1,4 +1,4 @@
-"""Work that comes back: `@every(seconds=30)`. One run at a time in a process; other processes may run it as well."""
+"""Timers: `@every(seconds=30)`. One run at a time per process; other processes may run it at the same time."""
 
 from typing import Any
 

@@ -81,7 +81,7 @@ class ElasticStore:
         return _checked(reply.meta.status, reply.body, allow)
 
     def bulk(self, lines: Iterable[Any], path: str = "/_bulk", *, seconds: float | None = None) -> list[Document]:
-        """What became of each action, in their order. Raises only for a request that failed as a whole."""
+        """The outcome of each action, in order. Raises only for a request that failed as a whole."""
         raw = b"\n".join(orjson.dumps(line) for line in lines) + b"\n"
         options = {} if seconds is None else {"request_timeout": seconds}
         reply = self.transport.perform_request("POST", path, body=raw, headers=_LINES, **options)  # type: ignore[arg-type]
@@ -116,14 +116,14 @@ class Elastic(DependencyProvider, Generic[S]):
         self.transport.close()
 
     def ping(self) -> None:
-        """A red cluster is none: it would answer in part."""
+        """Raise `ServiceUnavailable` for a red cluster: its replies would be incomplete."""
         state = self.store.request("GET", "/_cluster/health", seconds=2)["status"]
         if state == "red":
             raise ServiceUnavailable("The cluster is red")
 
 
 def index_prefix(service: str) -> str:
-    """What the names of a service's indexes begin with; no other service reads them."""
+    """The prefix of a service's index names; no other service reads them."""
     return f"ultramarket_{service}"
 
 

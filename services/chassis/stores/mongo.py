@@ -1,4 +1,4 @@
-"""MongoDB: a client per process, transactions with an outbox collection, hot documents that carry their events."""
+"""MongoDB: a client per process, transactions with an outbox collection, documents with an embedded outbox."""
 
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
@@ -60,7 +60,7 @@ class MongoStore:
     def __init__(self, database: Database[Document]) -> None:
         self.db = database
         self.client = database.client
-        self.ring: Callable[[], None] = lambda: None
+        self.wake_relay: Callable[[], None] = lambda: None
         """Called when a transaction has committed; where a relay runs in this process, it looks for events then."""
 
     def indexes(self) -> None:
@@ -80,7 +80,7 @@ class MongoStore:
         """Run `work(session)` in one transaction; run again as a whole when it conflicts with another."""
         with self.client.start_session() as session:
             done = session.with_transaction(work)
-        self.ring()
+        self.wake_relay()
         return done
 
     @contextmanager
@@ -88,7 +88,7 @@ class MongoStore:
         """One transaction, tried once: for work that conflicts with nobody."""
         with self.client.start_session() as session, session.start_transaction():
             yield session
-        self.ring()
+        self.wake_relay()
 
     def emit(self, session: ClientSession, event: Event, sequence: int | None = None) -> None:
         """Publish an event if, and only if, this transaction commits."""
@@ -103,7 +103,7 @@ class MongoStore:
         before: Mapping[str, Any] | None = None,
         after: Mapping[str, Any] | None = None,
     ) -> None:
-        """Tell the audit trail in this transaction what was done to which (type, id); see `chassis.audit.record`."""
+        """Record an action on a resource (type, id) in this transaction; see `audit_records.record`."""
         self.emit(session, audit_records.record(action, resource, before, after))
 
     def pending(self, event: Event, sequence: int | None = None) -> Document:
@@ -160,7 +160,7 @@ class Mongo(DependencyProvider, Generic[S]):
         self.client = connect(settings.mongo_url, settings.workers + 8)
         self.store = self.store_class(self.client[database_name(service)])
         self.relay = MongoRelay(service, settings.mongo_url, settings.amqp_url, self.store_class.hot_collections)
-        self.store.ring = self.relay.ring
+        self.store.wake_relay = self.relay.wake
         POOL_USED.labels(service, self.kind).set_function(self._connections)
 
     def start(self) -> None:

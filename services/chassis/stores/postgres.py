@@ -122,7 +122,7 @@ class PostgresStore:
         before: Mapping[str, Any] | None = None,
         after: Mapping[str, Any] | None = None,
     ) -> None:
-        """Tell the audit trail in this transaction what was done to which (type, id); see `chassis.audit.record`."""
+        """Record an action on a resource (type, id) in this transaction; see `audit_records.record`."""
         self.emit(session, audit_records.record(action, resource, before, after))
 
     def first_time(self, session: Session, event: Event, handler: str = "") -> bool:
@@ -168,7 +168,7 @@ class PostgresStore:
             session.execute(delete(inbox).where(inbox.c.handled_at < age))
 
     def seed(self) -> None:
-        """Rows that a new installation starts with; called after each migration, so it must be idempotent."""
+        """Insert the initial rows; called after each migration, so it must be idempotent."""
 
 
 class Postgres(Database, Generic[S]):

@@ -9,10 +9,10 @@ from typing import Any
 import pytest
 
 from services.chassis.common.ids import new_id
-from services.chassis.messaging.queues import intake_queue, make
+from services.chassis.messaging.queues import event_queue, make
 from tests.service.chassis.conftest import Actor, Stage, stock_released
 from tests.support.shop import eventually
-from ultramarket import deadletters
+from ultramarket import dead_letters
 
 DELAYS = (0.1, 0.3, 0.6)
 
@@ -69,7 +69,7 @@ def test_what_fails_again_and_again_is_parked_with_its_reason_and_replayed_when_
     stage: Stage, listener: Actor, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     instance: Any = SimpleNamespace(url=lambda _server: os.environ["ULTRAMARKET_AMQP_URL"])
-    monkeypatch.setattr(deadletters, "_services", lambda: (listener.name,))
+    monkeypatch.setattr(dead_letters, "_services", lambda: (listener.name,))
     subject = new_id()
     event = stock_released(subject)
     fails(stage, listener, "second", 4)
@@ -77,14 +77,14 @@ def test_what_fails_again_and_again_is_parked_with_its_reason_and_replayed_when_
     stage.rabbit.publish(event, listener.queue)
 
     assert eventually(lambda: stage.rabbit.depth(f"{listener.queue}.dead") == 1)
-    [letter] = deadletters.dead_letters(instance)
+    [letter] = dead_letters.dead_letters(instance)
     assert (letter["id"], letter["handler"], letter["attempts"]) == (event["id"], "second", 4)
     assert letter["error"].startswith("KeyError: ")
     assert letter["event"] == event
-    assert deadletters.replay(instance) == 1
+    assert dead_letters.replay(instance) == 1
     assert eventually(lambda: len(tries(stage, listener, "second", subject)) == 5)
     assert len(tries(stage, listener, "first", subject)) == 1
-    assert deadletters.dead_letters(instance) == []
+    assert dead_letters.dead_letters(instance) == []
 
 
 def test_a_reason_longer_than_a_header_can_be_is_cut(stage: Stage, listener: Actor) -> None:
@@ -174,7 +174,7 @@ def test_a_stop_finishes_the_event_in_work_and_leaves_the_others(stage: Stage) -
 
 
 def test_a_message_may_come_back_as_often_as_its_reader_dies(stage: Stage) -> None:
-    queue, channel = intake_queue(f"returned-{new_id()[-8:]}"), stage.rabbit.channel
+    queue, channel = event_queue(f"returned-{new_id()[-8:]}"), stage.rabbit.channel
     make(queue, channel)
     stage.rabbit.publish(b"{}", queue.name)
 
@@ -187,7 +187,7 @@ def test_a_message_may_come_back_as_often_as_its_reader_dies(stage: Stage) -> No
 
 
 def test_a_queue_of_an_earlier_version_is_taken_as_it_is(stage: Stage) -> None:
-    queue, channel = intake_queue(f"earlier-{new_id()[-8:]}"), stage.rabbit.channel
+    queue, channel = event_queue(f"earlier-{new_id()[-8:]}"), stage.rabbit.channel
     channel.queue_declare(queue.name, durable=True, auto_delete=False, arguments={"x-queue-type": "quorum"})
     stage.rabbit.publish(b"{}", queue.name)
 

@@ -251,7 +251,7 @@ def test_what_its_own_process_commits_a_quiet_relay_need_not_look_for(
         monkeypatch.setattr(mongo_outbox, seconds, 600.0)
     (store, name), subject = counters, new_id()
     relay = quiet_relay(name)
-    monkeypatch.setattr(store, "ring", relay.ring)
+    monkeypatch.setattr(store, "wake_relay", relay.wake)
     relays = Relays(lambda: relay)
     relays.start()
     for number in (1, 2):

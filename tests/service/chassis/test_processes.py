@@ -1,4 +1,4 @@
-"""A service's process: starts right or not at all, ends politely, dies without harm, outlives lost connections."""
+"""A service process: start with invalid settings, stop, kill, lost connections."""
 
 import os
 import signal
@@ -20,7 +20,7 @@ from tests.support.shop import eventually
     ("setting", "value"),
     [("WORKERS", "none"), ("AMQP_URL", "localhost"), ("EVENT_RETRY_SECONDS", "1,2"), ("OWN_LIMIT", "0")],
 )
-def test_a_wrong_setting_names_itself_and_nothing_starts(stage: Stage, setting: str, value: str) -> None:
+def test_invalid_setting_is_named_and_ends_the_process(stage: Stage, setting: str, value: str) -> None:
     actor = stage.start("worker", ready=False, **{f"ULTRAMARKET_{setting}": value})
 
     assert actor.process.wait(60) == 78
@@ -28,7 +28,7 @@ def test_a_wrong_setting_names_itself_and_nothing_starts(stage: Stage, setting: 
     assert "Traceback" not in actor.text()
 
 
-def test_a_stop_finishes_the_running_request_and_takes_no_new_one(stage: Stage, client: RpcClient) -> None:
+def test_stop_finishes_the_running_request(stage: Stage, client: RpcClient) -> None:
     actor = stage.start("worker")
     with ThreadPoolExecutor(2) as pool:
         running = pool.submit(client.call, actor.name, "slow", seconds=1.5)
@@ -57,7 +57,7 @@ def test_stop_waits_ten_seconds_and_then_ends(stage: Stage, client: RpcClient) -
         assert isinstance(running.exception(), DomainError)
 
 
-def test_a_request_whose_process_is_killed_is_answered_by_another(stage: Stage, client: RpcClient) -> None:
+def test_request_of_a_killed_process_is_redelivered(stage: Stage, client: RpcClient) -> None:
     name = f"worker-{new_id()}"
     first = stage.start("worker", name)
     with ThreadPoolExecutor(1) as pool:
@@ -71,7 +71,7 @@ def test_a_request_whose_process_is_killed_is_answered_by_another(stage: Stage, 
     assert stage.marks(first) == ["slow began", "slow began", "slow ended"]
 
 
-def test_a_stopping_process_leaves_its_waiting_requests_to_another(stage: Stage, client: RpcClient) -> None:
+def test_waiting_requests_of_a_stopping_process_move_on(stage: Stage, client: RpcClient) -> None:
     name = f"worker-{new_id()}"
     first = stage.start("worker", name, ULTRAMARKET_WORKERS="2")
     second = stage.start("worker", name)
@@ -86,7 +86,7 @@ def test_a_stopping_process_leaves_its_waiting_requests_to_another(stage: Stage,
 
 
 @pytest.mark.parametrize("kind", ["worker", "listener"])
-def test_health_names_each_dependency_and_what_is_wrong_with_it(stage: Stage, kind: str) -> None:
+def test_health_names_each_dependency_and_its_state(stage: Stage, kind: str) -> None:
     with proxy_to(os.environ["ULTRAMARKET_AMQP_URL"]) as proxy:
         actor = stage.start(kind, ULTRAMARKET_AMQP_URL=proxy.url)
         up = {"status": "ready", "service": actor.name, "dependencies": {"started": "up", "rabbitmq": "up"}}
@@ -102,7 +102,7 @@ def test_health_names_each_dependency_and_what_is_wrong_with_it(stage: Stage, ki
         assert requests.get(f"http://127.0.0.1:{actor.port}/nothing", timeout=5).status_code == 404
 
 
-def test_a_service_lives_through_lost_connections_under_load(stage: Stage) -> None:
+def test_service_survives_lost_connections_under_load(stage: Stage) -> None:
     with proxy_to(os.environ["ULTRAMARKET_AMQP_URL"]) as proxy:
         worker = stage.start("worker", ULTRAMARKET_AMQP_URL=proxy.url)
         front = stage.start("front", ULTRAMARKET_AMQP_URL=proxy.url, OTHER=worker.name)
@@ -150,7 +150,7 @@ def test_lost_connection_ends_waiting_calls_and_is_made_again(stage: Stage) -> N
         client.close()
 
 
-def test_closing_a_client_ends_its_calls_and_its_connections(stage: Stage) -> None:
+def test_closed_client_ends_calls_and_connections(stage: Stage) -> None:
     worker = stage.start("worker")
     with proxy_to(os.environ["ULTRAMARKET_AMQP_URL"]) as proxy, ThreadPoolExecutor(1) as pool:
         client = RpcClient(proxy.url)
@@ -165,7 +165,7 @@ def test_closing_a_client_ends_its_calls_and_its_connections(stage: Stage) -> No
             client.call(worker.name, "echo", deadline=0.2)
 
 
-def test_an_answer_that_comes_twice_or_is_none_disturbs_nobody(stage: Stage, client: RpcClient) -> None:
+def test_duplicate_reply_is_ignored(stage: Stage, client: RpcClient) -> None:
     """A request that was delivered again is answered again; the first answer may not even have been picked up."""
     name = f"stutterer-{new_id()}"
     channel = stage.rabbit.channel
@@ -186,7 +186,7 @@ def test_an_answer_that_comes_twice_or_is_none_disturbs_nobody(stage: Stage, cli
     assert client.call(worker.name, "echo", value=1) == 1
 
 
-def test_work_that_comes_back_never_overlaps_and_outlives_its_bugs(stage: Stage) -> None:
+def test_timer_runs_never_overlap_and_survive_errors(stage: Stage) -> None:
     actor = stage.start("ticker")
 
     assert stage.wait_for_mark(actor, "5 ended")
@@ -196,7 +196,7 @@ def test_work_that_comes_back_never_overlaps_and_outlives_its_bugs(stage: Stage)
     assert actor.process.poll() is None
 
 
-def test_a_queue_of_events_lives_through_a_lost_connection(stage: Stage) -> None:
+def test_event_consumer_survives_lost_connections(stage: Stage) -> None:
     with proxy_to(os.environ["ULTRAMARKET_AMQP_URL"]) as proxy:
         actor = stage.start("listener", ULTRAMARKET_AMQP_URL=proxy.url)
         for number in range(60):

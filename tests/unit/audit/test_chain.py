@@ -76,7 +76,7 @@ def test_a_record_says_who_from_where_and_what_differs() -> None:
         {
             "request_id": "r-1",
             "user_id": "u-1",
-            "actor": audit_records.told("ada@example.com", ["ADMIN"], "127.0.0.1", "curl/8"),
+            "actor": audit_records.actor_context("ada@example.com", ["ADMIN"], "127.0.0.1", "curl/8"),
         }
     )
 

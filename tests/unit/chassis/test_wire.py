@@ -60,7 +60,7 @@ def hear(sock: socket.socket) -> list[str]:
     connection: Any = SimpleNamespace(
         transport=SimpleNamespace(sock=sock), blocking_read=lambda timeout: read.append(f"within {timeout} s")
     )
-    Publisher._hear_broker(connection)
+    Publisher._read_close(connection)
     return read
 
 

@@ -131,7 +131,7 @@ def test_a_flag_is_evaluated_from_the_first_request_on(monkeypatch: pytest.Monke
     monkeypatch.setattr(config, "_process", config._Process())
     monkeypatch.setattr(LiveProvider, "initialize", lambda *_: time.sleep(0.05))
     on = flag(default=True).model_dump(mode="json", by_alias=True)
-    config.state().take({}, {"new_cart": (on, 1)})
+    config.state().apply({}, {"new_cart": (on, 1)})
 
     with ThreadPoolExecutor(8) as requests:
         answers = list(requests.map(config.enabled, ["new_cart", "guest_checkout"] * 4))
@@ -144,11 +144,11 @@ def test_only_newer_news_count_and_what_is_known_survives_the_process(tmp_path: 
     state = State(kept)
     off = flag(enabled=False, default=True).model_dump(mode="json", by_alias=True)
 
-    state.take({"inventory.low_stock_threshold": (7, 2)}, {"reviews": (off, 1)})
-    state.take({"inventory.low_stock_threshold": (9, 1)}, {})
+    state.apply({"inventory.low_stock_threshold": (7, 2)}, {"reviews": (off, 1)})
+    state.apply({"inventory.low_stock_threshold": (9, 1)}, {})
 
     again = State(kept)
-    again.recall()
+    again.load_snapshot()
     for known in (state, again):
         assert known.value("inventory.low_stock_threshold", 5) == 7
         assert known.flags["reviews"].enabled is False
@@ -158,7 +158,7 @@ def test_only_newer_news_count_and_what_is_known_survives_the_process(tmp_path: 
 def test_a_flag_that_this_version_does_not_understand_stays_what_it_was() -> None:
     state = State()
 
-    state.take({}, {"reviews": ({"enabled": "perhaps"}, 4), "new_cart": (flag().model_dump(mode="json"), 1)})
+    state.apply({}, {"reviews": ({"enabled": "perhaps"}, 4), "new_cart": (flag().model_dump(mode="json"), 1)})
 
     assert state.flags["reviews"].enabled is True
     assert state.flags["new_cart"].enabled is True
@@ -168,7 +168,7 @@ def test_a_kept_file_that_is_broken_is_no_reason_not_to_start(tmp_path: Path) ->
     (tmp_path / "config.json").write_text("{")
     state = State(tmp_path / "config.json")
 
-    state.recall()
+    state.load_snapshot()
 
     assert state.value("inventory.low_stock_threshold", 5) == 5
 
@@ -179,11 +179,11 @@ def test_a_process_that_is_behind_does_not_put_old_news_over_new_ones(tmp_path: 
     ahead, behind = State(kept), State(kept)
     off, on = (flag(enabled=state, default=True).model_dump(mode="json", by_alias=True) for state in (False, True))
 
-    ahead.take({}, {"guest_checkout": (off, 1)})
-    ahead.take({}, {"guest_checkout": (on, 2)})
-    behind.take({"orders.maximum_units_of_a_line": (5, 1)}, {"guest_checkout": (off, 1)})
+    ahead.apply({}, {"guest_checkout": (off, 1)})
+    ahead.apply({}, {"guest_checkout": (on, 2)})
+    behind.apply({"orders.maximum_units_of_a_line": (5, 1)}, {"guest_checkout": (off, 1)})
 
     again = State(kept)
-    again.recall()
+    again.load_snapshot()
     assert again.flags["guest_checkout"].enabled is True
     assert again.value("orders.maximum_units_of_a_line") == 5

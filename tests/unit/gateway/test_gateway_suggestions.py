@@ -103,13 +103,13 @@ def test_who_comes_while_one_asks_waits_for_that_answer() -> None:
         assert begun.wait(60)
         go_on.set()
         assert all(isinstance(failure.exception(5), ServiceUnavailable) for failure in failures)
-    assert kept.find("hat", lambda: (b"now", True)).body == b"now"
+    assert kept.get("hat", lambda: (b"now", True)).body == b"now"
 
 
 def test_so_many_answers_are_kept_and_no_more() -> None:
     kept = SingleFlightCache(2, 60)
     for key in "abc":
-        kept.find(key, lambda: (b"first", True))
+        kept.get(key, lambda: (b"first", True))
 
-    assert kept.find("c", lambda: (b"second", True)).body == b"first"
-    assert kept.find("a", lambda: (b"second", True)).body == b"second"
+    assert kept.get("c", lambda: (b"second", True)).body == b"first"
+    assert kept.get("a", lambda: (b"second", True)).body == b"second"

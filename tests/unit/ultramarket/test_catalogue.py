@@ -1,4 +1,4 @@
-"""From files to rows of the import."""
+"""Product files converted to import rows."""
 
 import json
 from pathlib import Path
@@ -8,19 +8,21 @@ import pytest
 
 from schemas.api.product_import import ImportRow
 from ultramarket import catalogue
+from ultramarket.dummyjson import price_before
+from ultramarket.product_rows import minor_units
 from ultramarket.seed import PRODUCTS
 
 
-def test_every_product_of_the_demo_catalogue_is_a_row_that_the_import_takes() -> None:
+def test_demo_catalogue_rows_are_valid_import_rows() -> None:
     lines = list(catalogue.read(PRODUCTS))
 
     assert len(lines) == 194
     for line in lines:
-        assert line.fault is None
+        assert line.error is None
         ImportRow.model_validate(line.row)
 
 
-def test_a_demo_product_keeps_its_price_and_tells_what_it_was_before() -> None:
+def test_demo_product_has_price_before_discount() -> None:
     first = next(iter(catalogue.read(PRODUCTS))).row
     assert first is not None
 
@@ -36,16 +38,16 @@ def test_a_demo_product_keeps_its_price_and_tells_what_it_was_before() -> None:
 @pytest.mark.parametrize(
     ("price", "cents"), [(9.99, 999), (0, 0), ("19.995", 2000), (1_000_000, 100_000_000), (0.1 + 0.2, 30)]
 )
-def test_prices_become_cents_without_a_floats_error(price: Any, cents: int) -> None:
-    assert catalogue.minor_units(price) == cents
+def test_prices_become_exact_minor_units(price: Any, cents: int) -> None:
+    assert minor_units(price) == cents
 
 
 @pytest.mark.parametrize(("percentage", "before"), [(0, 1000), (50, 2000), (100, 1000), (33.33, 1500)])
-def test_the_price_before_a_discount(percentage: float, before: int) -> None:
-    assert catalogue.price_before(1000, percentage) == before
+def test_price_before_discount(percentage: float, before: int) -> None:
+    assert price_before(1000, percentage) == before
 
 
-def test_a_csv_line_becomes_a_product_with_one_variant(tmp_path: Path) -> None:
+def test_csv_line_becomes_product_with_one_variant(tmp_path: Path) -> None:
     file = tmp_path / "products.csv"
     file.write_text(
         "title,sku,price,currency,category,stock,tags,attr.colour,compare_at_price\n"
@@ -84,17 +86,17 @@ def test_a_csv_line_becomes_a_product_with_one_variant(tmp_path: Path) -> None:
         ("title,sku,price\nMug,MUG,1,2\n", "more cells than columns"),
     ],
 )
-def test_a_line_that_is_no_product_says_why_and_stops_nobody(tmp_path: Path, text: str, reason: str) -> None:
+def test_invalid_csv_line_has_a_reason(tmp_path: Path, text: str, reason: str) -> None:
     file = tmp_path / "products.csv"
     file.write_text(text)
 
     [line] = catalogue.read(file)
 
     assert line.row is None
-    assert reason in (line.fault or "")
+    assert reason in (line.error or "")
 
 
-def test_jsonl_names_the_line_that_is_no_json(tmp_path: Path) -> None:
+def test_invalid_jsonl_line_has_a_number(tmp_path: Path) -> None:
     file = tmp_path / "products.jsonl"
     file.write_text('{"title": "A"}\n\nnonsense\n[1]\n')
 
@@ -102,12 +104,12 @@ def test_jsonl_names_the_line_that_is_no_json(tmp_path: Path) -> None:
 
     assert [line.number for line in lines] == [1, 3, 4]
     assert lines[0].row == {"title": "A"}
-    assert (lines[1].fault or "").startswith("not JSON")
-    assert lines[2].fault == "not an object"
+    assert (lines[1].error or "").startswith("not JSON")
+    assert lines[2].error == "not an object"
 
 
 @pytest.mark.parametrize(("name", "text"), [("a.json", "{"), ("a.json", '{"a": 1}'), ("a.xlsx", "")])
-def test_a_file_that_is_no_list_of_products_is_refused(tmp_path: Path, name: str, text: str) -> None:
+def test_file_that_is_no_product_list_is_refused(tmp_path: Path, name: str, text: str) -> None:
     file = tmp_path / name
     file.write_text(text)
 
@@ -115,10 +117,10 @@ def test_a_file_that_is_no_list_of_products_is_refused(tmp_path: Path, name: str
         list(catalogue.read(file))
 
 
-def test_a_demo_row_without_what_it_needs_says_what(tmp_path: Path) -> None:
+def test_incomplete_demo_row_names_the_field(tmp_path: Path) -> None:
     file = tmp_path / "a.json"
     file.write_text(json.dumps([{"discountPercentage": 5, "title": "Mug"}]))
 
     [line] = catalogue.read(file)
 
-    assert line.fault == "price is missing"
+    assert line.error == "price is missing"

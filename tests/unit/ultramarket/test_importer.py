@@ -1,4 +1,4 @@
-"""What the import reports, whatever the API answers to each row."""
+"""Result of an import, from the API's reply to each row."""
 
 from typing import Any
 
@@ -6,28 +6,28 @@ from ultramarket.catalogue import Line
 from ultramarket.importer import BATCH, import_lines
 
 
-class Shop:
-    """Answers like the import route: rows named `bad` are refused, the second time `unchanged`."""
+class FakeApi:
+    """The import route: rows titled `bad` are refused, repeated ones `unchanged`."""
 
     def __init__(self) -> None:
-        self.known: set[str] = set()
+        self.titles: set[str] = set()
         self.batches: list[int] = []
 
-    def post(self, path: str, body: dict[str, Any], *, once: bool = False) -> dict[str, Any]:
+    def post(self, path: str, body: dict[str, Any], *, idempotent: bool = False) -> dict[str, Any]:
         assert path == "/products/import"
-        assert once
+        assert idempotent
         self.batches.append(len(body["products"]))
         return {"rows": [self._row(index, row["title"]) for index, row in enumerate(body["products"])]}
 
     def _row(self, index: int, title: str) -> dict[str, Any]:
         if title == "bad":
             return {"index": index, "status": "refused", "field": "variants.0.price", "reason": "must not be negative"}
-        status = "unchanged" if title in self.known else "created"
-        self.known.add(title)
+        status = "unchanged" if title in self.titles else "created"
+        self.titles.add(title)
         return {"index": index, "status": status}
 
 
-def test_refused_rows_are_named_with_their_line_and_the_others_go_in() -> None:
+def test_refused_rows_are_reported_by_line() -> None:
     lines = [
         Line(2, {"title": "a"}),
         Line(3, None, "title is missing"),
@@ -35,9 +35,9 @@ def test_refused_rows_are_named_with_their_line_and_the_others_go_in() -> None:
         Line(5, {"title": "b"}),
     ]
 
-    outcome = import_lines(Shop(), lines)  # type: ignore[arg-type]
+    result = import_lines(FakeApi(), lines)  # type: ignore[arg-type]
 
-    assert outcome.as_json() == {
+    assert result.as_json() == {
         "created": 2,
         "updated": 0,
         "unchanged": 0,
@@ -49,18 +49,18 @@ def test_refused_rows_are_named_with_their_line_and_the_others_go_in() -> None:
     }
 
 
-def test_rows_go_in_batches_and_the_bar_moves_with_them() -> None:
-    shop, moved = Shop(), []
+def test_rows_are_sent_in_batches_with_progress() -> None:
+    api, progress = FakeApi(), []
     lines = [Line(number, {"title": str(number)}) for number in range(BATCH + 1)]
 
-    import_lines(shop, lines, moved.append)  # type: ignore[arg-type]
+    import_lines(api, lines, progress.append)  # type: ignore[arg-type]
 
-    assert shop.batches == [BATCH, 1]
-    assert moved == [BATCH, 1]
+    assert api.batches == [BATCH, 1]
+    assert progress == [BATCH, 1]
 
 
-def test_the_same_rows_again_change_nothing() -> None:
-    shop, lines = Shop(), [Line(1, {"title": "a"})]
-    import_lines(shop, lines)  # type: ignore[arg-type]
+def test_repeated_rows_are_unchanged() -> None:
+    api, lines = FakeApi(), [Line(1, {"title": "a"})]
+    import_lines(api, lines)  # type: ignore[arg-type]
 
-    assert import_lines(shop, lines).unchanged == 1  # type: ignore[arg-type]
+    assert import_lines(api, lines).unchanged == 1  # type: ignore[arg-type]

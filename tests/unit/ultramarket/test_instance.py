@@ -1,4 +1,4 @@
-"""An instance's environment, secrets and what it remembers."""
+"""Environment, secrets and saved settings of an instance."""
 
 import shutil
 import stat
@@ -6,18 +6,18 @@ from pathlib import Path
 
 import pytest
 
-from ultramarket import claims
 from ultramarket import instance as instances
+from ultramarket import port_registry
 from ultramarket.instance import NoSuchInstance
 
 
 @pytest.fixture(autouse=True)
 def elsewhere(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(instances, "INSTANCES", tmp_path / "checkout")
-    monkeypatch.setattr(claims, "CACHE", tmp_path / "cache")
+    monkeypatch.setattr(port_registry, "CACHE", tmp_path / "cache")
 
 
-def test_secrets_are_made_once_and_are_nobody_elses() -> None:
+def test_secrets_are_created_once_and_private() -> None:
     made = instances.load_or_make("one", {})
 
     assert instances.load_or_make("one", {}).secrets == made.secrets
@@ -33,7 +33,7 @@ def test_two_instances_share_no_port() -> None:
     assert one.block.base != two.block.base
 
 
-def test_an_instance_of_another_checkout_keeps_its_ports(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_ports_are_reserved_across_checkouts(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     one = instances.load_or_make("one", {})
     monkeypatch.setattr(instances, "INSTANCES", tmp_path / "another")
 
@@ -44,7 +44,7 @@ def test_an_instance_of_another_checkout_keeps_its_ports(tmp_path: Path, monkeyp
     assert instances.load_or_make("three", {}).block.base == one.block.base
 
 
-def test_env_prints_what_the_design_lists() -> None:
+def test_env_prints_the_documented_variables() -> None:
     printed = instances.load_or_make("one", {}).printed()
 
     assert tuple(printed) == instances.PRINTED
@@ -52,15 +52,15 @@ def test_env_prints_what_the_design_lists() -> None:
     assert "ULTRAMARKET_SECRET_KEY" not in printed
 
 
-def test_a_server_named_by_the_environment_is_used_and_remembered_until_it_is_unnamed() -> None:
-    theirs = "postgresql://me@db.example/shop"
+def test_external_server_is_saved_until_set_empty() -> None:
+    external = "postgresql://me@db.example/shop"
 
-    assert instances.load_or_make("one", {"ULTRAMARKET_POSTGRES_URL": theirs}).url("postgres") == theirs
-    assert instances.load_or_make("one", {}).url("postgres") == theirs
+    assert instances.load_or_make("one", {"ULTRAMARKET_POSTGRES_URL": external}).url("postgres") == external
+    assert instances.load_or_make("one", {}).url("postgres") == external
     assert "127.0.0.1" in instances.load_or_make("one", {"ULTRAMARKET_POSTGRES_URL": ""}).url("postgres")
 
 
-def test_what_ultramarket_env_exports_is_not_taken_for_somebody_elses_server() -> None:
+def test_exported_urls_of_an_instance_are_not_external() -> None:
     one = instances.load_or_make("one", {})
 
     two = instances.load_or_make("two", one.environment())
@@ -69,7 +69,7 @@ def test_what_ultramarket_env_exports_is_not_taken_for_somebody_elses_server() -
     assert two.environment()["ULTRAMARKET_INSTANCE"] == "two"
 
 
-def test_further_settings_go_on_to_the_processes() -> None:
+def test_settings_are_saved_and_passed_to_processes() -> None:
     instances.load_or_make("one", {"ULTRAMARKET_LOG_LEVEL": "DEBUG", "HOME": "/nowhere"})
 
     environment = instances.load_or_make("one", {}).environment()
@@ -78,11 +78,11 @@ def test_further_settings_go_on_to_the_processes() -> None:
     assert "HOME" not in environment
 
 
-def test_an_instance_that_nobody_made_is_named() -> None:
+def test_missing_instance_is_named() -> None:
     with pytest.raises(NoSuchInstance, match="no instance 'ghost'"):
         instances.load("ghost")
 
 
 @pytest.mark.parametrize("name", ["../x", "", "Dev", "-a", "a" * 32, "a b"])
-def test_a_name_is_a_plain_word(name: str) -> None:
+def test_invalid_instance_name_is_refused(name: str) -> None:
     assert not instances.valid_name(name)

@@ -1,4 +1,4 @@
-"""Caught mails, listed and shown."""
+"""Stored mails: summaries, filters, reading one."""
 
 import asyncio
 from email.message import EmailMessage
@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from ultramarket import mail
-from ultramarket.catcher import Folder
+from ultramarket.smtp_sink import FolderHandler
 
 
 @pytest.fixture
@@ -23,28 +23,50 @@ def deliver(folder: Path, subject: str, text: str = "Hello") -> None:
     message.set_content(text)
     message.add_alternative(f"<p>{text}</p>", subtype="html")
     envelope: Any = SimpleNamespace(content=bytes(message), mail_from="shop@x", rcpt_tos=["clara@example.com"])
-    reply = asyncio.run(Folder(folder).handle_DATA(None, None, envelope))  # type: ignore[arg-type]
+    reply = asyncio.run(FolderHandler(folder).handle_DATA(None, None, envelope))  # type: ignore[arg-type]
     assert reply.startswith("250")
 
 
-def test_mails_are_listed_newest_first(instance: Any) -> None:
+def test_newest_mail_is_listed_first(instance: Any) -> None:
     deliver(instance.mails, "Welcome")
     deliver(instance.mails, "Your order 1001 — thank you")
 
-    found = mail.summaries(instance)
+    summaries = mail.summaries(instance)
 
-    assert [one["subject"] for one in found] == ["Your order 1001 — thank you", "Welcome"]
-    assert set(found[0]) == {"id", "at", "from", "to", "subject"}
-    assert found[0]["to"] == "clara@example.com"
+    assert [summary["subject"] for summary in summaries] == ["Your order 1001 — thank you", "Welcome"]
+    assert set(summaries[0]) == {"id", "at", "from", "to", "subject"}
+    assert summaries[0]["to"] == "clara@example.com"
 
 
-def test_a_mail_is_found_by_the_beginning_of_its_id_or_as_the_last(instance: Any) -> None:
+def test_mail_is_read_by_id_prefix_or_as_last(instance: Any) -> None:
     deliver(instance.mails, "Welcome", text="Grüße")
     [listed] = mail.summaries(instance)
 
     for name in (listed["id"], listed["id"][:18], "last"):
-        one = mail.find(instance, name)
-        assert one is not None
-        assert one["text"].strip() == "Grüße"
-        assert "<p>Grüße</p>" in one["html"]
+        message = mail.find(instance, name)
+        assert message is not None
+        assert message["text"].strip() == "Grüße"
+        assert "<p>Grüße</p>" in message["html"]
     assert mail.find(instance, "20000101") is None
+
+
+def test_mails_are_selected_by_recipient_and_limited(instance: Any) -> None:
+    for number in range(3):
+        deliver(instance.mails, f"Mail {number}")
+
+    assert [one["subject"] for one in mail.summaries(instance, limit=2)] == ["Mail 2", "Mail 1"]
+    assert len(mail.summaries(instance, to="CLARA@", limit=2)) == 2
+    assert mail.summaries(instance, to="nobody@example.com") == []
+    assert mail.find(instance, "last", to="nobody@example.com") is None
+
+
+def test_listing_reads_the_newest_files_only(instance: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    for number in range(5):
+        deliver(instance.mails, f"Mail {number}")
+    read: list[Path] = []
+    summary = mail._summary
+    monkeypatch.setattr(mail, "_summary", lambda path: read.append(path) or summary(path))
+
+    mail.summaries(instance, limit=2)
+
+    assert len(read) == 2

@@ -1,4 +1,4 @@
-"""Ports: an instance is a block, and a taken port is named with its owner."""
+"""Port blocks of instances, and ports that are taken."""
 
 import os
 import socket
@@ -18,14 +18,14 @@ def listener() -> Iterator[int]:
         yield sock.getsockname()[1]
 
 
-def test_no_port_is_given_twice() -> None:
+def test_port_offsets_are_unique() -> None:
     offsets = [*PORT_OFFSETS.values(), *ports.SERVER_OFFSETS.values()]
 
     assert len(set(offsets)) == len(offsets)
     assert max(offsets) < min(ports.SPARE_OFFSETS)
 
 
-def test_a_taken_port_is_named_with_its_owner(listener: int) -> None:
+def test_taken_port_names_its_owner(listener: int) -> None:
     assert not ports.is_free(listener)
 
     taken = ports.PortTaken("orders", listener)
@@ -34,7 +34,7 @@ def test_a_taken_port_is_named_with_its_owner(listener: int) -> None:
     assert f"port {listener}, which orders needs, is taken by process {os.getpid()}" in str(taken)
 
 
-def test_another_instance_gets_a_block_that_nobody_has() -> None:
+def test_new_instance_gets_an_unused_block() -> None:
     block = ports.choose_other(taken_bases=[3100, 3200])
 
     assert block.base >= 3300
@@ -43,7 +43,7 @@ def test_another_instance_gets_a_block_that_nobody_has() -> None:
     assert block.servers["postgres"] == block.base + 50
 
 
-def test_a_server_of_dev_steps_aside_when_its_port_is_taken(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_dev_server_gets_spare_port_when_its_own_is_taken(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(ports, "is_free", lambda port: port not in {3050, 3070})
 
     block = ports.choose_dev()
@@ -52,7 +52,7 @@ def test_a_server_of_dev_steps_aside_when_its_port_is_taken(monkeypatch: pytest.
     assert block.servers["redis"] == 3051
 
 
-def test_a_service_of_dev_does_not_step_aside(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_dev_service_port_that_is_taken_is_an_error(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(ports, "is_free", lambda port: port != 3004)
 
     with pytest.raises(ports.PortTaken, match="port 3004, which orders needs"):

@@ -1,12 +1,32 @@
-"""supervisord's configuration, and the order of the start."""
+"""supervisord sections, layouts, and the servers that each service needs."""
 
 import configparser
+from pathlib import Path
 
-from services.chassis.runtime.registry import SERVICES
-from ultramarket.programs import SERVICE_NAMES, Program, needs
+import pytest
+
+from services.chassis.runtime.registry import COMPACT_PROCESSES, SERVICES
+from ultramarket.instance import Instance
+from ultramarket.ports import SERVER_OFFSETS, Block
+from ultramarket.programs import (
+    SERVICE_NAMES,
+    Program,
+    needs,
+    process_names,
+    process_of,
+    service_processes,
+    service_programs,
+)
 
 
-def test_a_section_survives_quotes_blanks_and_percent_signs() -> None:
+def instance(layout: str | None = None) -> Instance:
+    block = Block(4000, {name: 4000 + offset for name, offset in SERVER_OFFSETS.items()})
+    names = ("admin_password", "postgres_password", "rabbitmq_password", "secret_key")
+    settings = {"ULTRAMARKET_LAYOUT": layout} if layout else {}
+    return Instance("one", Path("/tmp/one"), block, dict.fromkeys(names, "x"), settings=settings)
+
+
+def test_section_escapes_quotes_blanks_and_percent_signs() -> None:
     program = Program("x", "server", ["/a b/run", "--rate=5%"], {"A": "50%", "B": 'say "hi"'})
 
     parsed = configparser.RawConfigParser()
@@ -18,12 +38,44 @@ def test_a_section_survives_quotes_blanks_and_percent_signs() -> None:
     assert section["autostart"] == "false"
 
 
-def test_every_service_of_the_journey_is_started_with_the_bridge_and_the_gateway() -> None:
+def test_all_services_are_supervised() -> None:
     assert set(SERVICE_NAMES) == {*SERVICES, "analytics-consumer", "bridge", "gateway"}
 
 
-def test_a_service_waits_for_its_own_stores_only() -> None:
+@pytest.mark.parametrize("layout", ["compact", "separate"])
+def test_every_service_runs_in_one_process(layout: str) -> None:
+    services = [name for group in service_processes(instance(layout)).values() for name in group]
+
+    assert sorted(services) == sorted(SERVICE_NAMES)
+
+
+def test_compact_is_the_default_layout() -> None:
+    processes = service_processes(instance())
+
+    assert set(processes) == {"core", "platform", "analytics-consumer", "bridge", "gateway"}
+    assert processes["core"] == COMPACT_PROCESSES["core"]
+
+
+def test_shared_process_runs_its_services_on_their_ports() -> None:
+    [core] = [program for program in service_programs(instance()) if program.name == "core"]
+
+    assert core.command[1:] == ["-m", "services.chassis.runtime", *COMPACT_PROCESSES["core"]]
+    assert core.ports[core.services.index("cart")] == 4006
+    assert core.environment["ULTRAMARKET_CONTROL_SOCKET"] == "/tmp/one/sockets/core.sock"
+    assert "ULTRAMARKET_LAYOUT" not in core.environment
+
+
+def test_service_names_lead_to_their_process() -> None:
+    assert process_of(instance(), "cart") == "core"
+    assert process_of(instance("separate"), "cart") == "cart"
+    assert process_of(instance(), "kafka") == "kafka"
+    assert {"core", "platform", "cart", "kafka"} <= set(process_names(instance()))
+    assert "core" not in process_names(instance("separate"))
+
+
+def test_service_needs_its_own_stores_only() -> None:
     assert needs("cart") == {"rabbitmq", "redis"}
     assert needs("orders") == {"rabbitmq", "postgres", "mongodb", "migrated"}
     assert needs("bridge") == {"rabbitmq", "kafka"}
+    assert needs("search") == {"rabbitmq"}
     assert needs("analytics-consumer") == {"kafka", "mongodb", "migrated"}

@@ -1,0 +1,62 @@
+"""Two services in one process: `python -m tests.service.chassis.pair NAME PORT OTHER_PORT`."""
+
+import services.chassis.runtime.monkey_patch  # noqa: F401, I001 - before everything else
+
+import os
+import sys
+from typing import Any
+
+import eventlet
+from eventlet import patcher
+from nameko.extensions import DependencyProvider
+
+from services.chassis.messaging.rpc import rpc
+from services.chassis.runtime.runner import serve
+from services.chassis.runtime.service import Service
+from services.chassis.runtime.settings import Settings, load
+
+NAME = sys.argv[1] if len(sys.argv) > 1 else "pair"
+
+
+class Crash(DependencyProvider):
+    """`self.crash()` ends the service's container, as a lost consumer would."""
+
+    def get_dependency(self, worker_ctx: Any) -> Any:
+        return lambda: self.container.spawn_managed_thread(self._fail)
+
+    def _fail(self) -> None:
+        eventlet.sleep(0.2)  # the reply goes out first: an unacknowledged request would be delivered, and crash, again
+        raise KeyError("crash on demand")
+
+
+class Steady(Service):
+    """The service that must not notice the other one."""
+
+    name = NAME
+
+    @rpc
+    def pid(self) -> int:
+        return os.getpid()
+
+
+class Fragile(Service):
+    """Crashes and blocks on demand."""
+
+    name = f"{NAME}-fragile"
+    crash = Crash()
+
+    @rpc
+    def pid(self) -> int:
+        return os.getpid()
+
+    @rpc
+    def crash_now(self) -> None:
+        self.crash()
+
+    @rpc
+    def block(self, seconds: float) -> None:
+        patcher.original("time").sleep(seconds)
+
+
+if __name__ == "__main__":
+    serve({Steady: int(sys.argv[2]), Fragile: int(sys.argv[3])}, load(Settings))
