@@ -224,7 +224,7 @@ class Page(Schema, Generic[T]):
 
 
 class RebuildProgress(Schema):
-    """How far a rebuild in batches is: call again with `next` as the cursor until it is null."""
+    """Progress of a rebuild in batches: call again with `next` as the cursor until it is null."""
 
     done: int = Field(description="Aggregates rebuilt by this call")
     next: str | None = None
