@@ -28,7 +28,7 @@ def test_fifty_in_stock_and_a_hundred_and_fifty_buyers_make_fifty_orders(shop: S
     assert (len(confirmed), len(refused)) == (50, 100)
     assert {reply.code for reply in refused} == {"OUT_OF_STOCK"}
     assert refused[0].error["details"][0]["sku"] == sku
-    assert eventually(lambda: books.unfinished_sagas() == 0, 100)
+    assert eventually(lambda: books.unfinished_sagas() == 0)
     assert shop.level(sku) == (0, 0, 0)
     orders = books.orders_with(sku)
     assert sorted(status for _, status, _ in orders) == ["confirmed"] * 50 + ["failed"] * (len(orders) - 50)

@@ -53,7 +53,7 @@ def test_a_bank_that_is_slow_or_fails_at_first_is_paid_once(shop: Shop, card: st
 
     assert placed.status in (201, 202)
     order_id, access = placed.data["id"], {"X-Order-Key": placed.data["access_key"]}
-    status = eventually(lambda: guest("GET", f"/orders/{order_id}", headers=access).data["status"] in SETTLED, 30)
+    status = eventually(lambda: guest("GET", f"/orders/{order_id}", headers=access).data["status"] in SETTLED)
     assert status
     assert guest("GET", f"/orders/{order_id}", headers=access).data["status"] == "confirmed"
     charges = books.bank_charges_of([order_id])
@@ -74,7 +74,7 @@ def test_a_card_that_asks_back_holds_the_order_until_the_bank_tells(shop: Shop) 
     assert customer("GET", f"/orders/{order_id}").data["status"] == "awaiting_payment"
     assert shop.level(sku) == (3, 1, 2)
     assert _tell(shop, "payment.confirmed", charge) == 200
-    assert eventually(lambda: customer("GET", f"/orders/{order_id}").data["status"] == "confirmed", 15)
+    assert eventually(lambda: customer("GET", f"/orders/{order_id}").data["status"] == "confirmed")
     assert shop.level(sku) == (2, 0, 2)
 
 
@@ -87,7 +87,7 @@ def test_a_customer_who_does_not_confirm_with_the_bank_is_not_charged(shop: Shop
     _tell(shop, "payment.declined", details["client_secret"].partition("_secret_")[0])
 
     order = f"/orders/{details['order_id']}"
-    assert eventually(lambda: customer("GET", order).data["status"] == "failed", 15)
+    assert eventually(lambda: customer("GET", order).data["status"] == "failed")
     assert eventually(lambda: shop.level(sku) == (3, 0, 3))
 
 

@@ -19,7 +19,7 @@ from services.analytics.book.sets import Book, connect, current
 from services.analytics.consumer.reader import Reader
 from services.analytics.settings import AnalyticsSettings
 from services.chassis.common.ids import new_id
-from tests.support.shop import eventually
+from tests.support.shop import PATIENCE, eventually
 
 PARTITIONS = 3
 FREE_PORT_BASE = 21_900
@@ -96,7 +96,7 @@ class Place:
     def counted(self) -> int:
         return sum(offset["next"] for offset in self.book["offsets"].find())
 
-    def wait(self, seconds: float = 30) -> Figures:
+    def wait(self, seconds: float = PATIENCE) -> Figures:
         """All figures, once everything written is counted."""
         assert eventually(lambda: self.counted() >= self.sent, seconds), f"{self.counted()} of {self.sent}"
         return figures(self.book)
@@ -106,7 +106,7 @@ class Place:
         for process in self._processes:
             if process.poll() is None:
                 process.send_signal(signal.SIGKILL)
-            process.wait(10)
+            process.wait(60)
         self.client.drop_database(self.name)
         self.client.close()
         self._admin.delete_topics(list(self.topics))
@@ -129,7 +129,7 @@ def _sorted(document: Record) -> Record:
     return document | {"months": sorted(document.get("months", ()))}
 
 
-def until(check: Callable[[], bool], seconds: float = 20) -> None:
+def until(check: Callable[[], bool], seconds: float = PATIENCE) -> None:
     """Wait in small steps: for the moment between two batches."""
     end = time.monotonic() + seconds
     while not check() and time.monotonic() < end:

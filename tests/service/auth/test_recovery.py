@@ -89,6 +89,26 @@ def test_a_link_is_over_after_its_time(desk: Desk) -> None:
         desk.call("reset_password", token=reset, password=ANOTHER)
 
 
+@pytest.mark.parametrize(("type_", "hours"), [("email_verification_requested", 24), ("password_reset_requested", 1)])
+def test_mailed_link_is_good_for_so_many_hours(
+    desk: Desk, monkeypatch: pytest.MonkeyPatch, type_: str, hours: int
+) -> None:
+    user = desk.register()["user"]
+    forgotten(desk, user)
+    token, issued = link(desk, type_, user["id"]), clock.now()
+
+    def use(minutes: int) -> None:
+        monkeypatch.setattr(clock, "now", lambda: issued + timedelta(minutes=minutes))
+        if type_ == "password_reset_requested":
+            desk.call("reset_password", token=token, password=ANOTHER)
+        else:
+            desk.call("verify_email", token=token)
+
+    with pytest.raises(ValidationFailed):
+        use(hours * 60 + 1)
+    use(hours * 60 - 1)
+
+
 def test_a_forgotten_password_is_set_anew_and_every_session_ends(desk: Desk) -> None:
     signed_in = desk.register()
     user = signed_in["user"]

@@ -149,7 +149,7 @@ def test_an_event_whose_process_is_killed_is_handled_by_the_next(stage: Stage) -
     stage.redis.delete(f"pause:{name}:first")
     stage.start("listener", name)
 
-    assert eventually(lambda: len(tries(stage, first, "first", subject)) == 2, 15)
+    assert eventually(lambda: len(tries(stage, first, "first", subject)) == 2)
     assert eventually(lambda: stage.rabbit.depth(first.queue) == 0)
 
 

@@ -23,7 +23,7 @@ def ours(stage: Stage) -> Actor:
 @pytest.fixture(scope="module")
 def stock(stage: Stage, ours: Actor, client: RpcClient) -> Actor:
     actor = stage.start_stock(ours.name)
-    assert eventually(lambda: _answers(client, actor), 20), actor.text()
+    assert eventually(lambda: _answers(client, actor)), actor.text()
     return actor
 
 

@@ -306,6 +306,18 @@ def test_a_device_gets_an_encrypted_message_and_one_that_is_gone_is_dropped(post
     assert post.store.people.devices_of(person.user_id) == []
 
 
+def test_device_is_removed_by_its_owner_only(post: Post) -> None:
+    owner, stranger = new_id(), new_id()
+    endpoint = f"https://push.example.com/{new_id()}"
+    post.store.people.add_device(owner, endpoint, {"p256dh": "p", "auth": "a"})
+
+    post.service.remove_device(stranger, endpoint)
+    assert [device["_id"] for device in post.store.people.devices_of(owner)] == [endpoint]
+
+    post.service.remove_device(owner, endpoint)
+    assert post.store.people.devices_of(owner) == []
+
+
 def test_a_text_message_goes_through_twilios_library(server: Server) -> None:
     server.body = json.dumps({"sid": "SM1", "status": "queued"}).encode()
     texter = TwilioTexter("AC1", "token", "+15550100", server.url, 5)

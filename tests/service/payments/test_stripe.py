@@ -197,9 +197,9 @@ def test_how_a_charge_stands_can_be_looked_up(
     assert (stripe.asked[0].method, stripe.asked[0].path) == ("GET", "/v1/payment_intents/pi_1")
 
 
-def signed(event: Any, secret: str = SECRET) -> tuple[bytes, dict[str, str]]:
+def signed(event: Any, secret: str = SECRET, age: int = 0) -> tuple[bytes, dict[str, str]]:
     """https://docs.stripe.com/webhooks#verify-manually"""
-    body, at = json.dumps(event).encode(), int(time.time())
+    body, at = json.dumps(event).encode(), int(time.time()) - age
     mark = hmac.new(secret.encode(), f"{at}.".encode() + body, hashlib.sha256).hexdigest()
     return body, {"stripe-signature": f"t={at},v1={mark}"}
 
@@ -229,6 +229,14 @@ def test_webhooks_of_others_are_refused(provider: StripeProvider) -> None:
     for given in (headers, {}, {"stripe-signature": "t=1,v1=ü"}, {"stripe-signature": "nonsense"}):
         with pytest.raises(Unauthenticated):
             provider.read_notice(body, given)
+
+
+def test_webhook_signed_over_five_minutes_ago_is_refused(provider: StripeProvider) -> None:
+    canceled = event("payment_intent.canceled")
+
+    assert provider.read_notice(*signed(canceled, age=200)) is not None
+    with pytest.raises(Unauthenticated):
+        provider.read_notice(*signed(canceled, age=301))
 
 
 def test_a_signed_webhook_that_is_no_event_is_refused(provider: StripeProvider) -> None:

@@ -228,3 +228,32 @@ def test_an_order_out_of_time_is_left_for_the_next_one() -> None:
 
     assert order == stored.order
     assert checkouts.to_inventory.calls == []
+
+
+def test_card_is_not_charged_once_the_stock_hold_is_over() -> None:
+    checkouts = Checkouts()
+    checkouts.inventory.expires_at = "2020-01-01T00:00:00Z"
+
+    order = checkouts.settle()
+
+    assert order.status == "failed"
+    assert order.failure is not None
+    assert order.failure.code == "INVALID_STATE"
+    assert "authorise" not in checkouts.to_payments.calls
+    check_settled(order, checkouts.inventory, checkouts.payments)
+
+
+def test_open_payment_is_given_up_once_the_stock_hold_is_over() -> None:
+    checkouts = Checkouts(ASKING)
+    checkouts.drive()
+    assert checkouts.order.status == "awaiting_payment"
+    [placed_event, (reserved, at), *rest] = checkouts.store.events[checkouts.order_id]
+    over = reserved.model_copy(update={"expires_at": clock.now()})
+    checkouts.store.events[checkouts.order_id] = [placed_event, (over, at), *rest]
+
+    order = checkouts.drive()
+
+    assert order.status == "failed"
+    assert order.failure is not None
+    assert order.failure.code == "PAYMENT_ACTION_REQUIRED"
+    check_settled(order, checkouts.inventory, checkouts.payments)
