@@ -18,14 +18,14 @@ class Passwords:
 
     def hash(self, password: str) -> str:
         """Hash a password for storage."""
-        made: bytes = eventlet.tpool.execute(bcrypt.hashpw, _prepared(password), bcrypt.gensalt(self.rounds))
-        return made.decode()
+        hashed: bytes = eventlet.tpool.execute(bcrypt.hashpw, _prepared(password), bcrypt.gensalt(self.rounds))
+        return hashed.decode()
 
     def matches(self, password: str, hashed: str | None) -> bool:
         """Whether the password matches. Without a hash the same work is done, and the result is False."""
-        known = (hashed or f"$2b${self.rounds:02d}${NOBODYS}").encode()
-        same: bool = eventlet.tpool.execute(bcrypt.checkpw, _prepared(password), known)
-        return same and hashed is not None
+        stored = (hashed or f"$2b${self.rounds:02d}${NOBODYS}").encode()
+        is_match: bool = eventlet.tpool.execute(bcrypt.checkpw, _prepared(password), stored)
+        return is_match and hashed is not None
 
 
 def _prepared(password: str) -> bytes:

@@ -94,14 +94,14 @@ class CartStore(RedisStore):
     def merge(self, guest_id: str, user_id: str, now: datetime) -> Cart | None:
         """Move a guest's lines into a customer's cart. Idempotent."""
         seconds = int(REMEMBER.total_seconds())
-        waiting = f"{_key(guest_id)}:merging"
-        guest = _cart(guest_id, _fields(self._freeze(keys=[_key(guest_id), waiting], args=[seconds])))
+        claimed_key = f"{_key(guest_id)}:merging"
+        guest = _cart(guest_id, _fields(self._freeze(keys=[_key(guest_id), claimed_key], args=[seconds])))
         lines = [text for line in (guest.lines if guest else ()) for text in (line.sku, json.dumps(_remembered(line)))]
         fields = self._merge(
             keys=[_key(user_id), f"{_key(user_id)}:merged:{guest_id}"],
             args=[(guest and guest.currency) or "", MAX_LINES, MAX_QUANTITY, rfc3339(now), seconds, *lines],
         )
-        self.redis.delete(waiting)
+        self.redis.delete(claimed_key)
         return _cart(user_id, _fields(fields))
 
     def _seconds(self, cart_id: str) -> int:

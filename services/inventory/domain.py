@@ -44,10 +44,10 @@ class Standing:
 
 def merged(lines: Iterable[Line]) -> tuple[Line, ...]:
     """Merge lines to one per SKU, ordered by SKU, so that concurrent orders lock SKUs in the same order."""
-    wanted: dict[str, int] = {}
+    quantities: dict[str, int] = {}
     for line in lines:
-        wanted[line.sku] = wanted.get(line.sku, 0) + line.quantity
-    return tuple(Line(sku, quantity) for sku, quantity in sorted(wanted.items()))
+        quantities[line.sku] = quantities.get(line.sku, 0) + line.quantity
+    return tuple(Line(sku, quantity) for sku, quantity in sorted(quantities.items()))
 
 
 def allocate(sku: str, wanted: int, stocks: Sequence[Stock]) -> tuple[Take, ...]:
@@ -70,7 +70,7 @@ def allocate(sku: str, wanted: int, stocks: Sequence[Stock]) -> tuple[Take, ...]
     return tuple(takes)
 
 
-def check_repeated(standing: Standing, known: Sequence[Line], asked: Sequence[Line]) -> None:
+def check_repeated(standing: Standing, stored: Sequence[Line], requested: Sequence[Line]) -> None:
     """Whether a repeated reserve may be answered with the existing reservation.
 
     Raises `InvalidState` when it is over (what was given back is not taken again by a late repetition), `Conflict`
@@ -78,7 +78,7 @@ def check_repeated(standing: Standing, known: Sequence[Line], asked: Sequence[Li
     """
     if standing.status == "released":
         raise InvalidState(f"The reservation of this order is over: {standing.reason or 'released'}")
-    if tuple(known) != tuple(asked):
+    if tuple(stored) != tuple(requested):
         raise Conflict("Other lines are reserved for this order")
 
 

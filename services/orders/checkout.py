@@ -72,9 +72,9 @@ class Checkout:
         return stored.order
 
     def _try_later(self, stored: Stored, step: Step, reason: DomainError) -> None:
-        wait = saga.delay(stored.attempts + 1)
-        log.warning("step_put_off", order_id=stored.order.id, step=step, seconds=wait.total_seconds(), why=str(reason))
-        self.store.postpone(stored.order.id, stored.order.version, wait, clock.now())
+        delay = saga.delay(stored.attempts + 1)
+        log.warning("step_put_off", order_id=stored.order.id, step=step, seconds=delay.total_seconds(), why=str(reason))
+        self.store.postpone(stored.order.id, stored.order.version, delay, clock.now())
 
     def _reserve(self, stored: Stored) -> Sequence[Event]:
         order = stored.order

@@ -103,22 +103,22 @@ def order_of(
 
 def check_cart(cart: CheckoutView) -> None:
     """Raises `ValidationFailed` for an empty cart, `NotFound` for one with something that is no longer sold."""
-    if gone := cart.unavailable:
+    if unavailable := cart.unavailable:
         raise NotFound(
             "Something in the cart is no longer sold",
-            [{"field": "cart", "sku": sku, "message": "gone"} for sku in gone],
+            [{"field": "cart", "sku": sku, "message": "gone"} for sku in unavailable],
         )
     if not cart.lines:
         raise ValidationFailed.of("cart", "is empty")
 
 
-def check_quantities(cart: CheckoutView, most: int) -> None:
+def check_quantities(cart: CheckoutView, maximum: int) -> None:
     """Raises `ValidationFailed` naming a SKU whose quantity exceeds the limit per line."""
     for line in cart.lines:
-        if line.quantity > most:
+        if line.quantity > maximum:
             raise ValidationFailed(
-                f"An order may have at most {most} of one article",
-                [{"field": "quantity", "message": f"must be at most {most}", "sku": line.sku}],
+                f"An order may have at most {maximum} of one article",
+                [{"field": "quantity", "message": f"must be at most {maximum}", "sku": line.sku}],
             )
 
 
@@ -135,9 +135,9 @@ def check_switches(command: PlaceOrder) -> None:
 
 def check_provider(command: PlaceOrder, providers: str) -> None:
     """Raises `ValidationFailed` for a provider that is not in `providers` (names, comma-separated)."""
-    wanted = command.payment_method.provider
-    if wanted not in (name.strip() for name in providers.split(",")):
-        raise ValidationFailed.of("payment_method.provider", f"{wanted} is not a way to pay in this shop")
+    provider = command.payment_method.provider
+    if provider not in (name.strip() for name in providers.split(",")):
+        raise ValidationFailed.of("payment_method.provider", f"{provider} is not a way to pay in this shop")
 
 
 def check_guest(command: PlaceOrder) -> None:

@@ -77,15 +77,15 @@ class OrdersService(Service):
     def place_order(self, command: PlaceOrder) -> Json:
         seconds = self._time_to_answer()
         until = time.monotonic() + seconds
-        known = self.store.placed_with(command.idempotency)
-        if known is None:
+        existing_id = self.store.placed_with(command.idempotency)
+        if existing_id is None:
             with within(seconds):
                 stored, by_us = placement.place(command, self.store, self.cart, self.shipping, self.settings)
                 order = self._checkout().drive(stored, until) if by_us else self._wait_for(stored.order.id, until)
             if by_us and order.status == "confirmed":
                 placement.empty_cart(order, self.cart)
         else:
-            order = self._wait_for(known, until)
+            order = self._wait_for(existing_id, until)
         return self._outcome(order, command.caller)
 
     @implements(OrdersRpc.get_order)
@@ -99,7 +99,7 @@ class OrdersService(Service):
     @implements(OrdersRpc.history)
     def history(self, order_id: str, caller: Caller) -> list[dict[str, Any]]:
         self._own(order_id, caller)
-        return [as_history(wrapped) for wrapped in self.store.history(order_id)]
+        return [as_history(envelope) for envelope in self.store.history(order_id)]
 
     @implements(OrdersRpc.cancel)
     def cancel(self, command: CancelOrder) -> Json:
@@ -178,9 +178,9 @@ class OrdersService(Service):
             stored = self._record(stored, refunded(event))
 
     @on_batch(*SHOWN_IN_LISTS, size=BATCH, seconds=0.2)
-    def project(self, news: list[Event]) -> None:
+    def project(self, events: list[Event]) -> None:
         """Update the read model of the orders that the events belong to."""
-        self.lists.put(self.store.fold_many(sorted({event.subject for event in news})))
+        self.lists.put(self.store.fold_many(sorted({event.subject for event in events})))
 
     @on_batch(events.OrderPlaced, size=BATCH, seconds=0.6)
     def project_placed(self, news: list[events.OrderPlaced]) -> None:

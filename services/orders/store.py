@@ -194,13 +194,13 @@ class OrderStore(PostgresStore):
             .with_for_update(skip_locked=True)
         )
         with self.transaction() as session:
-            taken = session.execute(
+            claimed = session.execute(
                 update(orders)
                 .where(orders.c.id.in_(due))
                 .values(saga_due=now + LEASE, attempts=orders.c.attempts + 1)
                 .returning(orders.c.id)
             )
-            return list(taken.scalars())
+            return list(claimed.scalars())
 
     def ids_after(self, order_id: str | None, limit: int) -> list[str]:
         """Order ids in order of creation, for a rebuild in batches."""
@@ -240,6 +240,6 @@ def _envelopes(session: Connection, order_id: str) -> list[dict[str, Any]]:
 
 
 def _parsed(envelopes: Iterable[dict[str, Any]]) -> Iterable[tuple[Event, datetime]]:
-    for wrapped in envelopes:
-        event = EVENTS["orders", wrapped["type"]].from_envelope(wrapped)
+    for item in envelopes:
+        event = EVENTS["orders", item["type"]].from_envelope(item)
         yield event, event.meta.time

@@ -37,11 +37,11 @@ class PaymentProcessor:
         Raises `IdempotencyKeyReused` when the payment's id came before with other values.
         """
         self._provider(command.provider)
-        asked = Payment(id=command.payment_id, status=PROCESSING, **command.model_dump(exclude={"payment_id"}))
-        self.store.begin(asked)
+        requested = Payment(id=command.payment_id, status=PROCESSING, **command.model_dump(exclude={"payment_id"}))
+        self.store.begin(requested)
         with self.store.transaction() as session:
-            payment = self.store.lock(session, asked.id)
-            domain.check_same_payment(payment, asked)
+            payment = self.store.lock(session, requested.id)
+            domain.check_same_payment(payment, requested)
             if payment.status == PROCESSING:
                 payment = self._settle(session, payment, self._ask(payment))
         return payment
@@ -61,8 +61,8 @@ class PaymentProcessor:
                 if self._look_up(payment) != Standing("captured", take):
                     raise
             if audit_records.staff():  # what the checkout takes by itself is in the order's own history
-                told = {"captured": take, "currency": payment.currency}
-                self.store.audit(session, "payment.capture", ("payment", payment.id), {"captured": 0}, told)
+                after = {"captured": take, "currency": payment.currency}
+                self.store.audit(session, "payment.capture", ("payment", payment.id), {"captured": 0}, after)
             return self._record_capture(session, payment, take)
 
     def refund(
@@ -71,13 +71,13 @@ class PaymentProcessor:
         """Refund, once per `refund_id`. Raises `InvalidState`, `ValidationFailed`, `IdempotencyKeyReused`."""
         with self.store.transaction() as session:
             payment = self._lock_settled(session, payment_id)
-            known = self.store.find_refund(session, refund_id)
-            if known is None:
+            existing = self.store.find_refund(session, refund_id)
+            if existing is None:
                 domain.check_currency(payment, currency)
                 part = domain.amount_to_refund(payment, amount)
                 self._plan(session, payment, Refund(refund_id, payment.id, part, reason, "pending"))
             else:
-                domain.check_same_refund(known, payment_id, amount)
+                domain.check_same_refund(existing, payment_id, amount)
         self.finish_refunds(payment_id)
         self._check_given_back(refund_id)
 
@@ -97,8 +97,8 @@ class PaymentProcessor:
                 payment = self._void(session, payment)
             if payment.status in domain.TAKEN:
                 refund_id = domain.reversal_id(payment)
-                rest = Refund(refund_id, payment.id, payment.refundable, reason, "pending")
-                self._plan(session, payment, rest)
+                refund = Refund(refund_id, payment.id, payment.refundable, reason, "pending")
+                self._plan(session, payment, refund)
         if refund_id is not None:
             self.finish_refunds(planned.id)
             self._check_given_back(refund_id)
@@ -151,9 +151,9 @@ class PaymentProcessor:
         self.store.emit(session, _event_of(settled))
         return settled
 
-    def _record_capture(self, session: Session, payment: Payment, taken: int) -> Payment:
-        self.store.emit(session, events.PaymentCaptured(**_facts(payment), captured=taken))
-        return self.store.change(session, payment, status="captured", captured=taken, client_secret=None)
+    def _record_capture(self, session: Session, payment: Payment, captured: int) -> Payment:
+        self.store.emit(session, events.PaymentCaptured(**_facts(payment), captured=captured))
+        return self.store.change(session, payment, status="captured", captured=captured, client_secret=None)
 
     def _void(self, session: Session, payment: Payment) -> Payment:
         """Void the authorisation; or find that it was captured by a process that died before recording it."""
@@ -180,10 +180,10 @@ class PaymentProcessor:
             return payment
         refunded = payment.refunded + refund.amount
         self.store.end_refund(session, refund.id, "succeeded", reference)
-        said = events.PaymentRefunded(
+        event = events.PaymentRefunded(
             **_facts(payment), refund_id=refund.id, refund=refund.amount, refunded=refunded, reason=refund.reason
         )
-        self.store.emit(session, said)
+        self.store.emit(session, event)
         status = domain.status_after_refund(payment.captured, refunded)
         return self.store.change(session, payment, status=status, refunded=refunded)
 
@@ -196,8 +196,8 @@ class PaymentProcessor:
     def _plan(self, session: Session, payment: Payment, refund: Refund) -> None:
         self.store.plan_refund(session, refund)
         before, after = {"refunded": payment.refunded}, {"refunded": payment.refunded + refund.amount}
-        told = {"currency": payment.currency, "refund_id": refund.id, "reason": refund.reason}
-        self.store.audit(session, "payment.refund", ("payment", payment.id), before, after | told)
+        details = {"currency": payment.currency, "refund_id": refund.id, "reason": refund.reason}
+        self.store.audit(session, "payment.refund", ("payment", payment.id), before, after | details)
 
     def _look_up(self, payment: Payment) -> Standing:
         provider = self._provider(payment.provider)

@@ -163,10 +163,10 @@ class ProductsService(Service):
         return _report(sorted(outcomes, key=lambda outcome: outcome.index), rows)
 
     @on_batch(StockChanged, size=200, seconds=0.1)
-    def bring_stock_to_products(self, news: list[StockChanged]) -> None:
+    def bring_stock_to_products(self, events: list[StockChanged]) -> None:
         """Copy available units to products. A sale of reserved units changes nothing here."""
         levels: dict[str, tuple[int, int]] = {}
-        for event in sorted(news, key=lambda event: event.meta.sequence or 0):
+        for event in sorted(events, key=lambda event: event.meta.sequence or 0):
             if event.delta or event.reason == "initial":
                 levels[event.sku] = event.available, event.meta.sequence or 0
         if levels:

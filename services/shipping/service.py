@@ -99,9 +99,9 @@ class ShippingService(Service):
         return self.store.track(number)
 
     def _offers(self, command: Quote) -> list[tuple[Tariff, int]]:
-        to = command.address
+        address = command.address
         return domain.offers(
-            self.store.tariffs(), to.country, to.region, command.subtotal, command.weight_g, command.currency
+            self.store.tariffs(), address.country, address.region, command.subtotal, command.weight_g, command.currency
         )
 
     @staticmethod

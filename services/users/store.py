@@ -63,8 +63,8 @@ class UserStore(PostgresStore):
         address_id = new_id()
         with self.transaction() as session:
             self._row(session, user_id, lock=True)
-            mine = addresses.c.user_id == user_id
-            check_room(session.execute(select(func.count()).select_from(addresses).where(mine)).scalar_one())
+            of_user = addresses.c.user_id == user_id
+            check_room(session.execute(select(func.count()).select_from(addresses).where(of_user)).scalar_one())
             self._make_way(session, user_id, entry)
             session.execute(insert(addresses).values(id=address_id, user_id=user_id, **_values(entry)))
             self.emit(session, AddressBookChanged(user_id=user_id, address_id=address_id, change="added"))
@@ -85,8 +85,8 @@ class UserStore(PostgresStore):
     def delete_address(self, user_id: str, address_id: str) -> None:
         """Delete an address. Raises `NotFound`."""
         with self.transaction() as session:
-            mine = (addresses.c.id == address_id, addresses.c.user_id == user_id)
-            if session.execute(delete(addresses).where(*mine).returning(addresses.c.id)).one_or_none() is None:
+            condition = (addresses.c.id == address_id, addresses.c.user_id == user_id)
+            if session.execute(delete(addresses).where(*condition).returning(addresses.c.id)).one_or_none() is None:
                 raise NotFound("There is no such address")
             self.emit(session, AddressBookChanged(user_id=user_id, address_id=address_id, change="removed"))
 

@@ -130,10 +130,10 @@ class Levels:
         note: str | None = None,
     ) -> pipelines.Stages:
         """An update of a level that records its events."""
-        said = StockChanged(sku=sku, on_hand=0, reserved=0, available=0, reason=reason, order_id=order_id, note=note)
+        event = StockChanged(sku=sku, on_hand=0, reserved=0, available=0, reason=reason, order_id=order_id, note=note)
         low = LowStock(sku=sku, available=0, threshold=0)
         back = BackInStock(sku=sku, available=0)
-        return pipelines.change(moves, holds, self._pending(said), self._pending(low), self._pending(back))
+        return pipelines.change(moves, holds, self._pending(event), self._pending(low), self._pending(back))
 
     def _each(self, changes: Iterable[tuple[Document, pipelines.Stages]]) -> None:
         """Run updates in one round trip; each is atomic and conditional by itself."""

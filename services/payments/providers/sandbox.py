@@ -90,14 +90,14 @@ class SandboxProvider:
         if not hmac.compare_digest(self.sign(body).encode(), headers.get(SIGNATURE_HEADER, "").encode()):
             raise Unauthenticated("The signature is not the sandbox's")
         try:
-            said = Message.model_validate_json(body)
+            message = Message.model_validate_json(body)
         except ValidationError as malformed:
             raise ValidationFailed.of("body", "must have id, type and charge") from malformed
-        status = MEANS.get(said.type)
+        status = MEANS.get(message.type)
         if status is None:
             return None
-        self.bank.settle(said.charge, status)
-        return Notice(said.id, said.charge, status, "authentication_failed" if status == "declined" else None)
+        self.bank.settle(message.charge, status)
+        return Notice(message.id, message.charge, status, "authentication_failed" if status == "declined" else None)
 
     def sign(self, body: bytes) -> str:
         """The signature of a sandbox webhook."""
@@ -110,5 +110,5 @@ class SandboxProvider:
     def _ask(request: Callable[[], T]) -> T:
         try:
             return request()
-        except BankRefuses as refused:
-            raise ProviderRefuses(str(refused)) from refused
+        except BankRefuses as error:
+            raise ProviderRefuses(str(error)) from error

@@ -63,9 +63,9 @@ class StripeProvider:
         try:
             intent = self._client.v1.payment_intents.create(parameters, {"idempotency_key": key})
         except (stripe.CardError, stripe.InvalidRequestError) as declined:  # the latter: a token that isn't there
-            said: dict[str, Any] = (declined.json_body or {}).get("error", {})  # type: ignore[attr-defined]
-            code = said.get("decline_code") or declined.code or "card_declined"
-            return Answer("declined", said.get("payment_intent", {}).get("id"), code)
+            error: dict[str, Any] = (declined.json_body or {}).get("error", {})  # type: ignore[attr-defined]
+            code = error.get("decline_code") or declined.code or "card_declined"
+            return Answer("declined", error.get("payment_intent", {}).get("id"), code)
         except stripe.StripeError as failed:
             _fail(failed)
         return _answer(intent)

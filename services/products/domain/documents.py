@@ -140,12 +140,12 @@ def to_detail(document: Document) -> Document:
 
 def audited(document: Document) -> Document:
     """The fields that the audit trail compares: those that editors write."""
-    kept = {name: value for name, value in to_write(document).items() if name != "external_id"}
-    kept["variants"] = [
+    fields = {name: value for name, value in to_write(document).items() if name != "external_id"}
+    fields["variants"] = [
         {name: value for name, value in variant.items() if name not in ("available", "in_stock")}
         for variant in document["variants"]
     ]
-    return kept
+    return fields
 
 
 def to_snapshot(document: Document) -> Document:
@@ -161,9 +161,9 @@ def to_snapshot(document: Document) -> Document:
 def to_write(document: Document) -> Document:
     """The stored product as its editor would send it."""
     listing, detail = document["listing"], document["detail"]
-    kept = ("description", "images", "tags", "options", "attributes", "seo", "status", "tax_class", "vendor_id")
+    names = ("description", "images", "tags", "options", "attributes", "seo", "status", "tax_class", "vendor_id")
     return {
-        **{name: detail[name] for name in (*kept, "external_id")},
+        **{name: detail[name] for name in (*names, "external_id")},
         "title": listing["title"],
         "slug": listing["slug"],
         "brand": listing["brand"],
@@ -193,8 +193,8 @@ def same_content(one: Document, other: Document) -> bool:
 
     def content(document: Document) -> Document:
         detail = {key: value for key, value in document["detail"].items() if key not in ("version", "updated_at")}
-        kept = {key: value for key, value in document.items() if key not in ("version", "detail", "created_at")}
-        return {**kept, "detail": detail}
+        fields = {key: value for key, value in document.items() if key not in ("version", "detail", "created_at")}
+        return {**fields, "detail": detail}
 
     return content(one) == content(other)
 
@@ -204,10 +204,10 @@ def with_kept_pictures(row: ImportRow, before: Document) -> ImportRow:
 
     Files of other shops name addresses there, or none: to import them again must not take our pictures away.
     """
-    ours = [address for address in before["detail"]["images"] if _is_kept(address)]
-    if not ours or any(map(_is_kept, row.images)):
+    stored_images = [address for address in before["detail"]["images"] if _is_kept(address)]
+    if not stored_images or any(map(_is_kept, row.images)):
         return row
-    return row.model_copy(update={"images": ours, "thumbnail": before["listing"]["thumbnail"]})
+    return row.model_copy(update={"images": stored_images, "thumbnail": before["listing"]["thumbnail"]})
 
 
 def _is_kept(address: str) -> bool:

@@ -42,26 +42,26 @@ def indexes() -> dict[str, list[tuple[str, int]]]:
 
 def conditions(query: ProductQuery, statuses: list[str], vendor_id: str | None = None) -> Condition:
     """The query as the store understands it."""
-    found: Condition = {"status": statuses[0] if len(statuses) == 1 else {"$in": statuses}}
+    condition: Condition = {"status": statuses[0] if len(statuses) == 1 else {"$in": statuses}}
     if words := stems(query.q or ""):
-        found["words"] = words[0] if len(words) == 1 else {"$all": words}
+        condition["words"] = words[0] if len(words) == 1 else {"$all": words}
     if query.attributes:
         keys = [attribute_key(name, value) for name, value in query.attributes.items()]
-        found["attrs"] = keys[0] if len(keys) == 1 else {"$all": keys}
+        condition["attrs"] = keys[0] if len(keys) == 1 else {"$all": keys}
     if query.brand:
-        found["brand_key"] = brand_key(query.brand)
+        condition["brand_key"] = brand_key(query.brand)
     if vendor_id or query.vendor:
-        found["vendor_id"] = vendor_id or query.vendor
+        condition["vendor_id"] = vendor_id or query.vendor
     if query.category:
-        found["categories"] = query.category
+        condition["categories"] = query.category
     bounds = {"$gte": query.min_price, "$lte": query.max_price}
     if price := {operator: bound for operator, bound in bounds.items() if bound is not None}:
-        found["price"] = price
+        condition["price"] = price
     if query.in_stock is not None:
-        found["in_stock"] = query.in_stock
+        condition["in_stock"] = query.in_stock
     if query.rating is not None:
-        found["rating"] = {"$gte": query.rating}
-    return found
+        condition["rating"] = {"$gte": query.rating}
+    return condition
 
 
 def index_for(condition: Condition, sort: str) -> str:
