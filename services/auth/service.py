@@ -86,7 +86,7 @@ class AuthService(Service):
         if rotated is None:
             raise Unauthenticated("The refresh token was used before; the session was ended")
         user, session_id = rotated
-        return self._pair(user, session_id, new_token)
+        return self._token_pair(user, session_id, new_token)
 
     @implements(AuthRpc.logout)
     def logout(self, refresh_token: Token | None = None, session_id: Id | None = None) -> None:
@@ -159,9 +159,9 @@ class AuthService(Service):
         digest = tokens.digest(refresh_token)
         with audit_records.done_by(user["id"], user["email"], user["roles"]):
             session_id = self.store.open_session(user["id"], digest, expires_at, user_agent, address, hashed)
-        return {"user": user} | self._pair(user, session_id, refresh_token)
+        return {"user": user} | self._token_pair(user, session_id, refresh_token)
 
-    def _pair(self, user: dict[str, Any], session_id: str, refresh_token: str) -> dict[str, Any]:
+    def _token_pair(self, user: dict[str, Any], session_id: str, refresh_token: str) -> dict[str, Any]:
         return {
             "access_token": self.signer.access_token(user, session_id, clock.now()),
             "refresh_token": refresh_token,

@@ -15,7 +15,7 @@ from schemas.events.auth import (
     UserRegistered,
 )
 from services.auth import one_time_tokens
-from services.auth.domain import RefreshToken, Verdict, judge, normalised
+from services.auth.domain import RefreshToken, TokenState, normalised, refresh_token_state
 from services.auth.models import accounts, refresh_tokens, sessions
 from services.chassis.common import clock
 from services.chassis.common.errors import Conflict, InvalidCredentials, NotFound, Unauthenticated
@@ -139,10 +139,10 @@ class AccountStore(PostgresStore):
         """
         with self.transaction() as session:
             token = self._token(session, presented)
-            verdict = judge(token, now) if token else Verdict.OVER
-            if token is None or verdict is Verdict.OVER:
+            state = refresh_token_state(token, now) if token else TokenState.ENDED
+            if token is None or state is TokenState.ENDED:
                 raise Unauthenticated("The refresh token is not valid any more")
-            if verdict is Verdict.REUSED:
+            if state is TokenState.REUSED:
                 self._end(session, sessions.c.id == token.session_id)
                 self.emit(session, RefreshTokenReused(user_id=token.user_id, session_id=token.session_id))
                 self.audit(session, "session.revoke", ("account", token.user_id), {"session_id": token.session_id})

@@ -14,9 +14,9 @@ from services.chassis.common.ids import is_id
 Priced = Mapping[str, PricedSku]
 """The products service's reply by SKU; one that is no longer sold is missing."""
 
-MOST_MONEY = MAX_AMOUNT // 10
+MAX_TOTAL = MAX_AMOUNT // 10
 """Maximum subtotal in minor units: with shipping and tax the total must stay a valid amount."""
-MOST_GRAMS = 10**9
+MAX_WEIGHT_G = 10**9
 
 
 @dataclass(frozen=True)
@@ -127,9 +127,9 @@ def checkout(cart: Cart | None, priced: Priced, currency: str) -> dict[str, Any]
 
 def check_size(view: Mapping[str, Any]) -> None:
     """Raises `ValidationFailed` for a cart that exceeds an order's limits."""
-    if view["subtotal"] > MOST_MONEY:
+    if view["subtotal"] > MAX_TOTAL:
         raise ValidationFailed.of("cart", "is worth more than one order may be")
-    if view["weight_g"] > MOST_GRAMS:
+    if view["weight_g"] > MAX_WEIGHT_G:
         raise ValidationFailed.of("cart", "is too heavy for one order")
 
 

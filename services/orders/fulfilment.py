@@ -9,7 +9,7 @@ from schemas.rpc.shipping import ShippingRpc
 from services.orders.domain.order import Order
 
 
-def step_taken(order: Order, command: SetStatus, shipping: ShippingRpc) -> Event:
+def event_of_step(order: Order, command: SetStatus, shipping: ShippingRpc) -> Event:
     """The event of a step that `lifecycle.check_step` allows; `shipped` creates the shipment first, once per order."""
     if command.status == "processing":
         return events.OrderProcessing(order_id=order.id, note=command.note)

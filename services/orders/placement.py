@@ -22,7 +22,7 @@ from services.chassis.dynamic_config.flag_rules import Subject
 from services.orders.domain.order import Order
 from services.orders.domain.pricing import add_up, price_lines
 from services.orders.settings import OrderSettings
-from services.orders.store import OrderStore, Stored
+from services.orders.store import OrderStore, StoredOrder
 
 CART_SECONDS = 1.0
 """Maximum seconds that the reply waits for the cart to be emptied."""
@@ -32,7 +32,7 @@ log = structlog.get_logger()
 
 def place(
     command: PlaceOrder, store: OrderStore, carts: CartRpc, shipping: ShippingRpc, settings: OrderSettings
-) -> tuple[Stored, bool]:
+) -> tuple[StoredOrder, bool]:
     """Place the order. Returns it, and whether this call placed it or a concurrent duplicate of the command did.
 
     Raises `ValidationFailed`, `NotFound` or `PriceChanged`: then there is no order.
@@ -68,7 +68,7 @@ def empty_cart(order: Order, carts: CartRpc) -> None:
         with within(CART_SECONDS):
             carts.remove_ordered(cart_id=order.placed.cart_id, order_id=order.id, lines=lines)
     except DomainError as away:
-        log.warning("cart_not_emptied_yet", order_id=order.id, error=str(away))
+        log.warning("cart_removal_failed", order_id=order.id, error=str(away))
 
 
 def order_of(
@@ -158,6 +158,6 @@ def access_key(secret: str, order_id: str) -> str:
     return hmac.new(secret.encode(), f"order:{order_id}".encode(), hashlib.sha256).hexdigest()[:40]
 
 
-def opens(secret: str, order_id: str, key: str | None) -> bool:
+def is_access_key(secret: str, order_id: str, key: str | None) -> bool:
     """Whether `key` is the access key of this order."""
     return key is not None and hmac.compare_digest(access_key(secret, order_id), key)

@@ -71,7 +71,7 @@ class OrderReadModel(MongoStore):
         total = collection.count_documents(condition)
         page_condition = dict(condition)
         if query.cursor:
-            page_condition["$and"] = [_beyond(field, direction, decode_cursor(query.cursor))]
+            page_condition["$and"] = [_after_position(field, direction, decode_cursor(query.cursor))]
         documents = list(
             collection.find(page_condition, {"summary": 1, field: 1})
             .sort([(field, direction), ("_id", direction)])
@@ -116,7 +116,7 @@ def _plain(value: Any) -> Any:
     return value if isinstance(value, int) else value.isoformat()
 
 
-def _beyond(field: str, direction: int, position: list[Any]) -> dict[str, Any]:
+def _after_position(field: str, direction: int, position: list[Any]) -> dict[str, Any]:
     try:
         value, order_id = position
         value = value if isinstance(value, int) else datetime.fromisoformat(value)

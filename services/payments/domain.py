@@ -8,8 +8,8 @@ from schemas.base import Idempotency
 from services.chassis.common.errors import IdempotencyKeyReused, InvalidState, NotFound, ValidationFailed
 
 PROCESSING: Final = "processing"
-OPEN: Final = ("authorized", "requires_action")
-TAKEN: Final = ("captured", "partially_refunded")
+VOIDABLE_STATUSES: Final = ("authorized", "requires_action")
+CAPTURED_STATUSES: Final = ("captured", "partially_refunded")
 
 
 @dataclass(frozen=True)
@@ -63,7 +63,7 @@ def amount_to_capture(payment: Payment, requested: int | None) -> int:
 
 def amount_to_refund(payment: Payment, requested: int | None) -> int:
     """The amount to refund: all that is left, or a part of it."""
-    if payment.status not in TAKEN:
+    if payment.status not in CAPTURED_STATUSES:
         raise InvalidState(f"A payment that is {payment.status} can't be refunded", [{"status": payment.status}])
     amount = payment.refundable if requested is None else requested
     if not 0 < amount <= payment.refundable:

@@ -61,7 +61,7 @@ def zone_for(zones: Iterable[Zone], country: str, region: str | None) -> Zone | 
     return min(near)[2] if near else None
 
 
-NEXT = {
+NEXT_STATUSES = {
     "created": {"in_transit", "out_for_delivery", "delivered", "returned", "lost"},
     "in_transit": {"in_transit", "out_for_delivery", "delivered", "returned", "lost"},
     "out_for_delivery": {"in_transit", "out_for_delivery", "delivered", "returned", "lost"},
@@ -72,7 +72,7 @@ NEXT = {
 
 def check_move(status: str, new_status: str) -> None:
     """Raises `InvalidState` for a status that can't follow."""
-    if new_status not in NEXT.get(status, set()):
+    if new_status not in NEXT_STATUSES.get(status, set()):
         raise InvalidState(
             f"A parcel that is {status} can't become {new_status}", [{"field": "status", "status": status}]
         )

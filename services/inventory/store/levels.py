@@ -108,9 +108,9 @@ class Levels:
             for sku in skus
         )
 
-    def give_back(self, session: ClientSession, line: Document, order_id: str, token: str) -> None:
+    def return_units(self, session: ClientSession, line: Document, order_id: str, token: str) -> None:
         """Return a sold line to stock, or free its reservation if it was not deducted yet."""
-        moves, holds = pipelines.giving_back(order_id, token, line["takes"])
+        moves, holds = pipelines.returning(order_id, token, line["takes"])
         self.levels.update_one(
             {"_id": line["sku"]}, self.change(line["sku"], moves, holds, "released", order_id), session=session
         )

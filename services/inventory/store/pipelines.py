@@ -81,7 +81,7 @@ def ending(order_id: str, sold: str | None, freed: str | None = None) -> tuple[E
     return moves, {"$filter": {"input": "$holds", "cond": {"$not": [ends]}}}
 
 
-def giving_back(order_id: str, token: str, takes: list[dict[str, Any]]) -> tuple[Expression, Expression]:
+def returning(order_id: str, token: str, takes: list[dict[str, Any]]) -> tuple[Expression, Expression]:
     """Moves and holds for a returned line: to its warehouses; a reservation not yet deducted is only freed."""
     unsold = {"$in": [{"$literal": token}, "$holds.token"]}
     freed, holds = ending(order_id, sold=None)

@@ -50,11 +50,11 @@ from pymongo.errors import DuplicateKeyError
 from services.chassis.common.clock import rfc3339
 from services.chassis.common.errors import NotFound, OutOfStock, ServiceUnavailable
 from services.chassis.common.ids import new_id
-from services.inventory.domain import Line, Reason, Standing, check_repeated, merged, on_commit, on_release
+from services.inventory.domain import Line, Reason, ReservationState, check_repeated, merge_lines, on_commit, on_release
 from services.inventory.store.levels import Document, HeldLine, Levels
 
 DECISION_ATTEMPTS = 20
-SWEEP = 500
+SWEEP_LIMIT = 500
 """Maximum number of reservations handled by one sweep."""
 
 
@@ -70,7 +70,7 @@ class Reservations:
 
     def reserve(self, order_id: str, requested: Sequence[Line], now: datetime, until: datetime) -> Document:
         """Reserve all lines or none. Two round trips for one line. Raises `OutOfStock`."""
-        lines = merged(requested)
+        lines = merge_lines(requested)
         token = new_id()
         holds: list[HeldLine] = []
         for line in lines:
@@ -83,7 +83,7 @@ class Reservations:
                     raise ServiceUnavailable("This order is being reserved at the moment") from None
                 if existing is None:
                     raise
-                return self._repeated(existing, lines)
+                return self._repeat_reply(existing, lines)
         reservation = {
             "_id": order_id,
             "status": "held",
@@ -98,7 +98,7 @@ class Reservations:
             self.reservations.insert_one(reservation)
         except DuplicateKeyError:
             self._free(holds, order_id, token)
-            return self._repeated(self.reservations.find_one({"_id": order_id}) or {}, lines)
+            return self._repeat_reply(self.reservations.find_one({"_id": order_id}) or {}, lines)
         return _reply(reservation)
 
     def commit(self, order_id: str, now: datetime, until: datetime) -> Document:
@@ -110,7 +110,7 @@ class Reservations:
             {"$set": {"status": "committed", "committed_at": now}, "$inc": {"revision": 1}},
             return_document=ReturnDocument.AFTER,
         )
-        committed = held or self._commit_otherwise(order_id, now, until)
+        committed = held or self._commit_not_held(order_id, now, until)
         self.levels.sell([line["sku"] for line in committed["lines"]], order_id, committed["token"])
         return _reply(committed)
 
@@ -127,7 +127,7 @@ class Reservations:
     def release_expired(self, now: datetime) -> int:
         """Release expired reservations, and holds left by executions that died."""
         ended = 0
-        while ended < SWEEP:
+        while ended < SWEEP_LIMIT:
             expired = self.reservations.find_one_and_update(
                 {"status": "held", "expires_at": {"$lte": now}},
                 {"$set": {"status": "released", "reason": "expired", "ended_at": now}, "$inc": {"revision": 1}},
@@ -138,7 +138,7 @@ class Reservations:
             skus = [line["sku"] for line in expired["lines"]]
             self.levels.free(skus, expired["_id"], expired["token"], "expired")
             ended += 1
-        for sku, hold in self.levels.stale_holds(now, SWEEP):
+        for sku, hold in self.levels.stale_holds(now, SWEEP_LIMIT):
             self._end_stale(sku, hold, now)
         return ended
 
@@ -147,7 +147,7 @@ class Reservations:
         order_id = hold["order_id"]
         reservation = self.reservations.find_one_and_update(
             {"_id": order_id},
-            {"$inc": {"revision": 1}, "$setOnInsert": _over("abandoned", now)},
+            {"$inc": {"revision": 1}, "$setOnInsert": _empty_release("abandoned", now)},
             upsert=True,
             return_document=ReturnDocument.AFTER,
         )
@@ -158,12 +158,12 @@ class Reservations:
         elif reservation["status"] == "committed":
             self.levels.sell([sku], order_id, hold["token"])
 
-    def _commit_otherwise(self, order_id: str, now: datetime, until: datetime) -> Document:
+    def _commit_not_held(self, order_id: str, now: datetime, until: datetime) -> Document:
         for _ in range(DECISION_ATTEMPTS):
             reservation = self.reservations.find_one({"_id": order_id})
             if reservation is None:
                 raise NotFound("Nothing is reserved for this order")
-            match on_commit(_standing(reservation)):
+            match on_commit(_state(reservation)):
                 case "settle":
                     return reservation
                 case "retake":
@@ -198,29 +198,29 @@ class Reservations:
 
     def _release(self, order_id: str, reservation: Document | None, now: datetime) -> Document | None:
         if reservation is None:
-            return self._bar(order_id, now)
-        match on_release(_standing(reservation)):
+            return self._block_reserve(order_id, now)
+        match on_release(_state(reservation)):
             case "free":
                 return self._decide(reservation, "released", "released", now)
-            case "give_back":
-                return self._give_back(reservation, now)
+            case "return_units":
+                return self._return_stock(reservation, now)
             case _:
                 return reservation
 
-    def _give_back(self, committed: Document, now: datetime) -> Document | None:
+    def _return_stock(self, committed: Document, now: datetime) -> Document | None:
         def work(session: ClientSession) -> Document | None:
             returned = self._decide(committed, "released", "returned", now, session=session)
             if returned:
                 for line in returned["lines"]:
-                    self.levels.give_back(session, line, returned["_id"], returned["token"])
+                    self.levels.return_units(session, line, returned["_id"], returned["token"])
             return returned
 
         with self.reservations.database.client.start_session() as session:
             return session.with_transaction(work)
 
-    def _bar(self, order_id: str, now: datetime) -> Document | None:
+    def _block_reserve(self, order_id: str, now: datetime) -> Document | None:
         """Prevent a later reserve for an order that is over."""
-        barred = {"_id": order_id, "revision": 1, **_over("released", now)}
+        barred = {"_id": order_id, "revision": 1, **_empty_release("released", now)}
         try:
             self.reservations.insert_one(barred)
         except DuplicateKeyError:
@@ -250,12 +250,12 @@ class Reservations:
     def _free(self, holds: Sequence[HeldLine], order_id: str, token: str) -> None:
         self.levels.free([held.line.sku for held in holds], order_id, token)
 
-    def _repeated(self, reservation: Document, requested: Sequence[Line]) -> Document:
-        check_repeated(_standing(reservation), _lines(reservation), requested)
+    def _repeat_reply(self, reservation: Document, requested: Sequence[Line]) -> Document:
+        check_repeated(_state(reservation), _lines(reservation), requested)
         return _reply(reservation)
 
 
-def _over(reason: Reason, now: datetime) -> Document:
+def _empty_release(reason: Reason, now: datetime) -> Document:
     """A released reservation for an order that never had one, so that a later reserve is refused."""
     return {
         "status": "released",
@@ -267,8 +267,8 @@ def _over(reason: Reason, now: datetime) -> Document:
     }
 
 
-def _standing(reservation: Document) -> Standing:
-    return Standing(reservation["status"], reservation["reason"])
+def _state(reservation: Document) -> ReservationState:
+    return ReservationState(reservation["status"], reservation["reason"])
 
 
 def _lines(reservation: Document) -> tuple[Line, ...]:

@@ -20,16 +20,16 @@ from services.products.domain.documents import (
     CategoryFacts,
     Document,
     Identity,
-    audited,
+    audit_fields,
     build,
     event_fields,
+    keep_stored_images,
     rating_of,
     same_content,
-    with_kept_pictures,
 )
 from services.products.domain.naming import category_path, slug_with, slugify
 from services.products.store.categories import Categories
-from services.products.store.commands import event_of, identity_after, to_milliseconds
+from services.products.store.commands import change_event, identity_after, to_milliseconds
 from services.products.store.stock import Stock
 
 ATTEMPTS = 5
@@ -55,7 +55,7 @@ class Outcome:
     reason: str | None = None
 
 
-class Importing:
+class BulkImport:
     """Import of many products at once."""
 
     def __init__(self, store: MongoStore, categories: Categories, stock: Stock) -> None:
@@ -78,7 +78,7 @@ class Importing:
         raise ServiceUnavailable("These products are being written by others at the moment")
 
     def _write(self, session: ClientSession, rows: Sequence[Row], caller: Caller, now: datetime) -> list[Outcome]:
-        identifiers = Known(self._known(session, rows))
+        identifiers = TakenIdentifiers(self._stored_products(session, rows))
         accepted, outcomes = [], []
         for row in rows:
             try:
@@ -99,21 +99,21 @@ class Importing:
                 outcomes.append(Outcome(row.index, "unchanged", before["_id"], before["slug"]))
                 continue
             writes.append(ReplaceOne({"_id": after["_id"]}, after) if before else InsertOne(after))
-            event = event_of(before, after) if before else ProductCreated(**event_fields(after))
+            event = change_event(before, after) if before else ProductCreated(**event_fields(after))
             self.store.emit(session, event, sequence=after["version"])
             self.store.audit(
                 session,
                 "product.update" if before else "product.create",
                 ("product", after["_id"]),
-                audited(before) if before else None,
-                audited(after),
+                audit_fields(before) if before else None,
+                audit_fields(after),
             )
             outcomes.append(Outcome(row.index, "updated" if before else "created", after["_id"], after["slug"]))
         if writes:
             self.products.bulk_write(writes, ordered=True, session=session)
         return sorted(outcomes, key=lambda outcome: outcome.index)
 
-    def _known(self, session: ClientSession, rows: Sequence[Row]) -> list[Document]:
+    def _stored_products(self, session: ClientSession, rows: Sequence[Row]) -> list[Document]:
         """All stored products that these rows concern, in one query on three indexes."""
         slugs = {row.product.slug or slugify(row.product.title) for row in rows}
         external_ids = {row.product.external_id for row in rows if row.product.external_id}
@@ -131,12 +131,12 @@ class Importing:
         before: Document | None,
         category: CategoryFacts | None,
         stock: dict[str, tuple[int, int]],
-        identifiers: "Known",
+        identifiers: "TakenIdentifiers",
         caller: Caller,
         now: datetime,
     ) -> Document:
         if before is not None:
-            product = with_kept_pictures(product, before)
+            product = keep_stored_images(product, before)
             identity = identity_after(before, product, now)
             if product.rating is not None and not identity.rating_sequence:
                 identity = Identity(**vars(identity) | {"rating": rating_of(product.rating)})
@@ -155,7 +155,7 @@ class Importing:
         return build(product, identity, category, stock)
 
 
-class Known:
+class TakenIdentifiers:
     """SKUs, slugs and external ids taken by stored products and earlier rows."""
 
     def __init__(self, documents: Sequence[Document]) -> None:

@@ -12,8 +12,7 @@ from services.chassis.common.errors import Conflict, NotFound, ValidationFailed
 from services.chassis.common.ids import new_id
 from services.chassis.stores.mongo import MongoStore
 from services.products.domain.checks import check_move
-from services.products.domain.documents import CategoryFacts, Document
-from services.products.domain.listing import STATUSES
+from services.products.domain.documents import STATUSES, CategoryFacts, Document
 from services.products.domain.naming import slugify
 
 
@@ -75,7 +74,7 @@ class Categories:
         if created:
             self.categories.insert_many(created, session=session)
             for row in created:
-                self.store.emit(session, _changed(row))
+                self.store.emit(session, _category_changed(row))
         new = {row["slug"] for row in created}
         self.use(session, [slug for slug in steps if slug not in new])
         return {slug: _facts(row) for slug, row in stored.items()}
@@ -87,7 +86,7 @@ class Categories:
             parent = self._parent(category.parent, session)
             row = _new_row(category.slug or slugify(category.name), category.name, parent, category.position)
             self.categories.insert_one(row, session=session)
-            self.store.emit(session, _changed(row))
+            self.store.emit(session, _category_changed(row))
             self.store.audit(session, "category.create", ("category", row["slug"]), after=_to_category(row))
             return _to_category(row)
 
@@ -102,7 +101,7 @@ class Categories:
             check_move(slug, [*parent["ancestors"], parent["slug"]] if parent else [])
             after = {**_new_row(category.slug or slug, category.name, parent, category.position), "_id": before["_id"]}
             self._move(session, before, after)
-            self.store.emit(session, _changed(after))
+            self.store.emit(session, _category_changed(after))
             subject = ("category", after["slug"])
             self.store.audit(session, "category.update", subject, _to_category(before), _to_category(after))
             return _to_category(after)
@@ -120,7 +119,7 @@ class Categories:
             if self.products.find_one(inside, {"_id": 1}, session=session):
                 raise Conflict("There are products in this category", [{"field": "slug", "message": "has products"}])
             self.categories.delete_one({"_id": row["_id"]}, session=session)
-            self.store.emit(session, _changed(row, deleted=True))
+            self.store.emit(session, _category_changed(row, deleted=True))
             self.store.audit(session, "category.delete", ("category", slug), before=_to_category(row))
 
         self.store.in_transaction(work)
@@ -187,7 +186,7 @@ def _to_category(row: Document) -> Document:
     return {"id": row["_id"], **{name: row[name] for name in names}}
 
 
-def _changed(row: Document, deleted: bool = False) -> CategoryChanged:
+def _category_changed(row: Document, deleted: bool = False) -> CategoryChanged:
     return CategoryChanged(
         category_id=row["_id"], slug=row["slug"], name=row["name"], parent=row["parent"], deleted=deleted
     )

@@ -12,10 +12,10 @@ from pymongo.collection import Collection
 from schemas.api.products import ProductQuery
 from services.chassis.common.errors import NotFound
 from services.chassis.common.ids import is_id
-from services.products.domain import listing
-from services.products.domain.documents import Document, to_snapshot
+from services.products.domain.documents import STATUSES, Document, to_snapshot
 from services.products.domain.naming import title_words
 from services.products.domain.tax import rate
+from services.products.store import listing
 from services.products.store.tax import TaxRates
 
 MAX_TOTALS = 1_000
@@ -36,7 +36,7 @@ _PRICED = {
 }
 
 
-class Reading:
+class ProductQueries:
     """The collection `products`, read."""
 
     def __init__(self, products: Collection[Document], tax: TaxRates, total_seconds: float) -> None:
@@ -51,11 +51,11 @@ class Reading:
         self.products.create_index("external_id", unique=True, sparse=True, name="external_id")
         for name, keys in listing.indexes().items():
             self.products.create_index(keys, name=name)
-        self._find_words()
+        self._add_missing_words()
 
-    def _find_words(self) -> None:
+    def _add_missing_words(self) -> None:
         """Add title words to products stored by an earlier version."""
-        unindexed = {"status": {"$in": listing.STATUSES}, "words": {"$exists": False}}
+        unindexed = {"status": {"$in": STATUSES}, "words": {"$exists": False}}
         while documents := list(self.products.find(unindexed, {"listing.title": 1, "listing.brand": 1}).limit(1_000)):
             self.products.bulk_write(
                 [
@@ -96,7 +96,7 @@ class Reading:
 
     def get(self, id_or_slug: str) -> Document:
         """Read a product. Raises `NotFound`."""
-        document = self.products.find_one(which(id_or_slug), _DETAIL)
+        document = self.products.find_one(by_id_or_slug(id_or_slug), _DETAIL)
         if document is None:
             raise NotFound("There is no such product")
         return document
@@ -145,7 +145,7 @@ class Reading:
 
     def skus_of(self, vendor_id: str) -> list[str]:
         """The SKUs of a vendor's products in any status, up to `MAX_SKUS`."""
-        condition = listing.conditions(ProductQuery(), listing.STATUSES, vendor_id)
+        condition = listing.conditions(ProductQuery(), STATUSES, vendor_id)
         index = listing.index_for(condition, "title")
         documents = self.products.find(condition, {"_id": 0, "variants.sku": 1}).hint(index)
         skus = (variant["sku"] for document in documents for variant in document["variants"])
@@ -177,7 +177,7 @@ def _item(document: Document, with_sku: bool) -> Document:
     return {**item, "sku": cheapest["sku"]}
 
 
-def which(id_or_slug: str) -> Document:
+def by_id_or_slug(id_or_slug: str) -> Document:
     """The condition for a product by id or slug."""
     return {"_id": id_or_slug.lower()} if is_id(id_or_slug) else {"slug": id_or_slug}
 

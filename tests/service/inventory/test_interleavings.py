@@ -159,7 +159,7 @@ def test_a_give_back_that_dies_gives_nothing_and_can_be_repeated(shop: Shop) -> 
     shop.stock(LAMP=5, MUG=10)
     shop.reserve(ORDER, LAMP=1, MUG=3)
     shop.commit(ORDER)
-    with between(Levels, "give_back", die, after=True), pytest.raises(Killed):
+    with between(Levels, "return_units", die, after=True), pytest.raises(Killed):
         shop.release(ORDER)
     assert (shop.level("LAMP"), shop.level("MUG")) == ((4, 0, 4), (7, 0, 7))
 
@@ -253,7 +253,7 @@ PLACES = [
         (Levels, "free"),
         (Levels, "free_all"),
         (Reservations, "_decide"),
-        (Reservations, "_repeated"),
+        (Reservations, "_repeat_reply"),
         (Reservations, "_end_stale"),
     )
     for after in (False, True)

@@ -16,7 +16,7 @@ from services.chassis.common.ids import new_id
 from services.chassis.messaging.signatures import Signature, jsonable
 from services.payments.providers.installed import Installed
 from services.payments.providers.sandbox import SIGNATURE_HEADER
-from services.payments.service import LEFT_BEHIND, PaymentsService
+from services.payments.service import PENDING_REFUND_AGE, PaymentsService
 from tests.service.payments.conftest import MortalStore, Shop, at_once
 
 ADMIN = {"user_id": new_id(), "roles": ["ADMIN"]}
@@ -171,7 +171,8 @@ def test_a_refund_that_a_dead_process_left_is_carried_out(call: Any, shop: Shop)
 
     with shop.store.transaction() as session:
         session.execute(
-            text("update refunds set created_at = created_at - :age"), {"age": LEFT_BEHIND + timedelta(seconds=1)}
+            text("update refunds set created_at = created_at - :age"),
+            {"age": PENDING_REFUND_AGE + timedelta(seconds=1)},
         )
     call.service.finish_refunds_left_behind()
 

@@ -26,9 +26,9 @@ def lines(body: str) -> list[dict[str, Any]]:
 
 
 def test_a_line_says_who_when_how_bad_and_what() -> None:
-    [line] = lines('log.warning("step_put_off", order_id="o-1", seconds=2)')
+    [line] = lines('log.warning("step_retry_scheduled", order_id="o-1", seconds=2)')
 
-    assert line["event"] == "step_put_off"
+    assert line["event"] == "step_retry_scheduled"
     assert (line["level"], line["process"], line["order_id"], line["seconds"]) == ("warning", "orders", "o-1", 2)
     assert line["timestamp"].endswith("Z")
 

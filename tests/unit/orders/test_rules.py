@@ -155,12 +155,12 @@ def test_an_order_is_shown_as_the_api_describes_it() -> None:
 def test_a_guests_key_opens_one_order() -> None:
     key = placement.access_key("secret", "o-1")
 
-    assert placement.opens("secret", "o-1", key)
+    assert placement.is_access_key("secret", "o-1", key)
     assert not any(
         (
-            placement.opens("secret", "o-2", key),
-            placement.opens("other", "o-1", key),
-            placement.opens("secret", "o-1", None),
+            placement.is_access_key("secret", "o-2", key),
+            placement.is_access_key("other", "o-1", key),
+            placement.is_access_key("secret", "o-1", None),
         )
     )
 

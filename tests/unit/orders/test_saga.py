@@ -17,7 +17,7 @@ from services.chassis.common.errors import (
 from services.orders.checkout import Checkout
 from services.orders.domain import saga
 from services.orders.domain.order import Order, fold
-from services.orders.store import Stored, VersionConflict
+from services.orders.store import StoredOrder, VersionConflict
 from tests.support.orders import MemoryOrders, check_settled, placed
 from tests.support.partners import ASKING, DECLINING, Died, Inventory, Line, Payments
 
@@ -222,7 +222,7 @@ def test_waiting_grows_to_ten_seconds_and_stays_there() -> None:
 
 def test_an_order_out_of_time_is_left_for_the_next_one() -> None:
     checkouts = Checkouts()
-    stored: Stored = checkouts.store.read(checkouts.order_id)
+    stored: StoredOrder = checkouts.store.read(checkouts.order_id)
 
     order = Checkout(checkouts.store, checkouts.to_inventory, checkouts.to_payments).drive(stored, time.monotonic())  # type: ignore[arg-type]
 

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from services.chassis.common.errors import InvalidState
 from services.shipping import domain
-from services.shipping.domain import NEXT, Tariff, Zone
+from services.shipping.domain import NEXT_STATUSES, Tariff, Zone
 
 US, REMOTE = Zone("us", ("US",)), Zone("us-remote", ("US",), ("AK", "Alaska"))
 EUROPE, WORLD = Zone("europe", ("DE", "FR")), Zone("world", ())
@@ -81,7 +81,7 @@ def test_a_method_that_goes_everywhere_names_no_country() -> None:
 
 @given(st.sampled_from(STATUSES), st.sampled_from(STATUSES))
 def test_a_parcel_moves_on_and_what_has_arrived_can_only_come_back(status: str, to: str) -> None:
-    allowed = to in NEXT.get(status, set())
+    allowed = to in NEXT_STATUSES.get(status, set())
     assert not (allowed and to == "created")
     assert not (allowed and status in ("returned", "lost"))
     assert (status, to) == ("delivered", "returned") or not (allowed and status == "delivered")
