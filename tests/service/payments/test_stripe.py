@@ -181,7 +181,7 @@ def test_what_cannot_be_done_is_refused(stripe: ReplayedStripe, provider: Stripe
 
 
 @pytest.mark.parametrize(
-    ("status", "received", "standing"),
+    ("status", "received", "state"),
     [
         ("requires_capture", 0, ChargeState("authorized")),
         ("succeeded", 1500, ChargeState("captured", 1500)),
