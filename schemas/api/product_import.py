@@ -24,7 +24,7 @@ class ImportRating(Request):
 
 
 class ImportRow(ProductWrite):
-    """One product of a bulk import. An existing product is found by `external_id`, else by `slug`, else by its first SKU.
+    """One product of a bulk import. Matched by `external_id`, else by `slug`, else by its first SKU.
 
     `category` is a path (`Home/Kitchen/Knives` or `kitchen-accessories`): missing categories are created.
     Images stored in the shop (`/api/v1/files/…`) are kept, unless the row has such images.

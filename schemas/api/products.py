@@ -137,7 +137,7 @@ class ProductPatch(Request):
 
 
 class ProductQuery(Schema):
-    """Filters, sort order and page of the product list. `attr.NAME=VALUE` filters by an attribute; several must all hold."""
+    """Filters, sort order and page of the product list. `attr.NAME=VALUE` filters by an attribute; all must match."""
 
     q: Annotated[str, StringConstraints(strip_whitespace=True, max_length=200), OneLine] | None = Field(
         None, description="Words that title or brand must contain, all of them; `/search` has full-text search"
