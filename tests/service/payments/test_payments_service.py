@@ -69,7 +69,7 @@ def facts(command: dict[str, Any]) -> dict[str, Any]:
     return {name: command[name] for name in ("payment_id", "order_id", "amount", "currency", "provider")}
 
 
-def test_a_payment_that_waits_for_the_customer_shows_what_their_page_needs(call: Any, shop: Shop) -> None:
+def test_payment_requiring_action_returns_client_secret(call: Any, shop: Shop) -> None:
     command = shop.command("pm_card_authenticationRequired").model_dump()
 
     answer = call("authorise", **command)
@@ -103,7 +103,7 @@ def test_a_message_that_comes_again_changes_nothing(call: Any, shop: Shop) -> No
     shop.till.capture(payment.id, None)
 
 
-def test_a_message_about_a_payment_that_was_reversed_changes_nothing(call: Any, shop: Shop) -> None:
+def test_webhook_for_reversed_payment_changes_nothing(call: Any, shop: Shop) -> None:
     payment = shop.pay("pm_card_authenticationRequired")
     shop.reverse(payment)
 

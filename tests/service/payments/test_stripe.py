@@ -61,9 +61,7 @@ def failure(kind: str, **values: Any) -> dict[str, Any]:
     return {"error": {"type": kind, "message": "No.", **values}}
 
 
-def test_a_charge_is_a_payment_intent_confirmed_at_once_and_captured_later(
-    stripe: ReplayedStripe, provider: StripeProvider
-) -> None:
+def test_charge_is_a_confirmed_intent_with_manual_capture(stripe: ReplayedStripe, provider: StripeProvider) -> None:
     stripe.will_answer(intent("requires_capture"))
 
     assert provider.authorise(CHARGE, "key-1") == ChargeResult("authorized", "pi_1")
@@ -150,9 +148,7 @@ def test_nobody_there_is_an_unknown_outcome_too(provider: StripeProvider, stripe
         provider_at("http://127.0.0.1:9").authorise(CHARGE, "key-1")
 
 
-def test_money_is_taken_given_up_and_given_back_under_the_keys_given(
-    stripe: ReplayedStripe, provider: StripeProvider
-) -> None:
+def test_capture_void_and_refund_send_idempotency_keys(stripe: ReplayedStripe, provider: StripeProvider) -> None:
     stripe.will_answer(intent("succeeded", amount_received=500))
     stripe.will_answer(intent("canceled"))
     stripe.will_answer({"id": "re_1", "object": "refund", "status": "succeeded"})

@@ -258,7 +258,7 @@ def test_products_of_before_are_found_by_words_too(catalogue: Catalogue) -> None
     assert catalogue.titles(q="mugs") == ["Red Mug"]
 
 
-def test_snapshots_are_whole_and_carry_the_versions_of_their_parts(catalogue: Catalogue) -> None:
+def test_snapshots_contain_all_fields_and_part_versions(catalogue: Catalogue) -> None:
     made = catalogue.create(sku="A", title="Red Mug", status="draft")
     catalogue.store.stock.record({"A": (7, 3)})
 

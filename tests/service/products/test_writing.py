@@ -140,7 +140,7 @@ def test_of_two_changes_of_one_version_one_wins(catalogue: Catalogue) -> None:
     assert catalogue.get(product["id"])["version"] == 2
 
 
-def test_archiving_is_told_by_its_name_and_an_archived_product_is_not_listed(catalogue: Catalogue) -> None:
+def test_archiving_publishes_event_and_hides_product(catalogue: Catalogue) -> None:
     product = catalogue.create()
 
     patch(catalogue, product["id"], status="archived")

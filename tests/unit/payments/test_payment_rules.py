@@ -23,7 +23,7 @@ def test_all_is_captured_unless_a_part_is_wanted() -> None:
 
 
 @pytest.mark.parametrize("wanted", [-1, 0, 1001])
-def test_no_more_is_captured_than_was_promised_and_no_less_than_a_cent(wanted: int) -> None:
+def test_capture_is_between_a_cent_and_the_authorised_amount(wanted: int) -> None:
     with pytest.raises(ValidationFailed) as refused:
         domain.amount_to_capture(PAYMENT, wanted)
     assert refused.value.details == [{"field": "amount", "message": "must be between 1 and 1000"}]

@@ -35,7 +35,7 @@ def faults(wrong: ProductWrite) -> list[str]:
 SIZES = [{"name": "Size", "values": ["S", "M"]}]
 
 
-def test_a_product_with_one_variant_or_one_for_each_choice_is_good() -> None:
+def test_product_with_one_variant_per_choice_is_valid() -> None:
     check(product(variant("A")))
     check(product(variant("A", options={"Size": "S"}), variant("B", options={"Size": "M"}), options=SIZES))
 
