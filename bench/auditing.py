@@ -25,7 +25,7 @@ GATHERED: Final = 50_000
 GIVE_UP_SECONDS: Final = 120
 
 
-def measure(ultramarket: Callable[..., str], tell: Callable[[str], None] = lambda _text: None) -> dict[str, Any]:
+def measure(ultramarket: Callable[..., str], tell: Callable[[str], None] = lambda _timestamp: None) -> dict[str, Any]:
     """Entries per second into an empty chain of our own, its verification, and through the instance's own service:
     while they are published, and those that had gathered while the service was stopped.
     """
@@ -62,7 +62,7 @@ def _append(store: AuditStore) -> float:
     for start in range(0, CHAIN, BATCH):
         raw = [orjson.dumps(_recorded(number)) for number in range(start, start + BATCH)]
         begun = time.monotonic()
-        events = [ActionRecorded.from_envelope(orjson.loads(one)) for one in raw]
+        events = [ActionRecorded.from_envelope(orjson.loads(event_id)) for event_id in raw]
         store.append([(event.meta.id, body_of(event.meta, event)) for event in events])
         seconds += time.monotonic() - begun
     return seconds
@@ -71,10 +71,10 @@ def _append(store: AuditStore) -> float:
 def _publish() -> float:
     """Seconds from the first event that is published to the last one that the running service has in its chain."""
     with _chain() as length:
-        wanted = length() + PUBLISHED
+        value = length() + PUBLISHED
         begun = time.monotonic()
         _say(PUBLISHED)
-        _wait_for(lambda: length() >= wanted)
+        _wait_for(lambda: length() >= value)
         return time.monotonic() - begun
 
 

@@ -14,11 +14,11 @@ from confluent_kafka.admin import AdminClient, NewTopic
 from bench import history
 from schemas.api.analytics import CohortQuery, CurrencyQuery, PeriodQuery, SalesQuery, TopQuery
 from schemas.events.base import OTHER_TOPIC, TOPICS
-from services.analytics.answers import buyers, live, operations, sales, visits
-from services.analytics.answers.view import View
-from services.analytics.book.sets import connect, current
 from services.analytics.consumer.rebuild import rebuild
+from services.analytics.figures import customers, live, operations, sales, sessions
+from services.analytics.figures.figure_context import FigureContext
 from services.analytics.settings import AnalyticsSettings
+from services.analytics.store.datasets import active_dataset, connect
 
 PARTITIONS = 6
 TIMES = 5
@@ -49,7 +49,9 @@ def measure(total: int, tell: Callable[[str], None] = lambda _text: None) -> dic
             "seconds": round(seconds, 1),
             "per_second": round(total / seconds),
             "cpu_seconds_of_the_reader": round(time.process_time() - used, 1),
-            "figures_over_a_year_ms": _ask(View(current(client[name], "UTC"), "USD", datetime.now(UTC))),
+            "figures_over_a_year_ms": _ask(
+                FigureContext(active_dataset(client[name], "UTC"), "USD", datetime.now(UTC))
+            ),
         }
     finally:
         client.drop_database(name)
@@ -72,31 +74,33 @@ def write(total: int, bootstrap: str, topics: dict[str, str]) -> None:
     producer.flush(60)
 
 
-def _ask(view: View) -> dict[str, float]:
+def _ask(context: FigureContext) -> dict[str, float]:
     """The middle of some times, in milliseconds."""
     today = datetime.now(UTC).date()
     year = {"from": (today - timedelta(days=364)).isoformat(), "to": today.isoformat()}
     period, currency = PeriodQuery.model_validate(year), CurrencyQuery.model_validate(year)
-    figures: dict[str, Callable[[], Any]] = {"sales by day": lambda: sales.sales(view, SalesQuery.model_validate(year))}
+    figures: dict[str, Callable[[], Any]] = {
+        "sales by day": lambda: sales.sales(context, SalesQuery.model_validate(year))
+    }
     for group in ("product", "category", "vendor", "country", "customer"):
         query = SalesQuery.model_validate(year | {"interval": "month", "group_by": group})
-        figures[f"sales by {group}"] = lambda query=query: sales.sales(view, query)  # type: ignore[misc]
+        figures[f"sales by {group}"] = lambda query=query: sales.sales(context, query)  # type: ignore[misc]
     vendor = SalesQuery.model_validate(year | {"group_by": "product"})
     figures |= {
-        "sales of a vendor by product": lambda: sales.sales(view, vendor, "vendor-1"),
-        "a vendor's customers": lambda: buyers.customers(view, currency, "vendor-1"),
-        "a vendor's funnel": lambda: visits.funnel(view, period, "vendor-1"),
-        "a vendor's last hour": lambda: live.live(view, "vendor-1"),
-        "top products": lambda: sales.top_products(view, TopQuery.model_validate(year)),
-        "funnel": lambda: visits.funnel(view, period),
-        "customers": lambda: buyers.customers(view, currency),
-        "cohorts": lambda: buyers.cohorts(view, CohortQuery()),
-        "payments": lambda: operations.payments(view, currency),
-        "delivery": lambda: operations.delivery(view, period),
-        "stock": lambda: sales.stock(view, period),
-        "abandoned carts": lambda: visits.abandoned_carts(view, currency),
-        "search": lambda: visits.search(view, period),
-        "live": lambda: live.live(view),
+        "sales of a vendor by product": lambda: sales.sales(context, vendor, "vendor-1"),
+        "a vendor's customers": lambda: customers.customers(context, currency, "vendor-1"),
+        "a vendor's funnel": lambda: sessions.funnel(context, period, "vendor-1"),
+        "a vendor's last hour": lambda: live.live(context, "vendor-1"),
+        "top products": lambda: sales.top_products(context, TopQuery.model_validate(year)),
+        "funnel": lambda: sessions.funnel(context, period),
+        "customers": lambda: customers.customers(context, currency),
+        "cohorts": lambda: customers.cohorts(context, CohortQuery()),
+        "payments": lambda: operations.payments(context, currency),
+        "delivery": lambda: operations.delivery(context, period),
+        "stock": lambda: sales.stock(context, period),
+        "abandoned carts": lambda: sessions.abandoned_carts(context, currency),
+        "search": lambda: sessions.search(context, period),
+        "live": lambda: live.live(context),
     }
     return {name: _middle(ask) for name, ask in figures.items()}
 

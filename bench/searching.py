@@ -18,7 +18,7 @@ from schemas.api.search import SearchQuery
 from services.chassis.common.ids import new_id
 from services.chassis.stores.elastic import index_prefix, open_store
 from services.search.domain import documents
-from services.search.engine import Engine
+from services.search.engine.client import SearchEngine
 from services.search.store import SearchStore
 
 PRODUCTS = 20_000
@@ -53,7 +53,7 @@ class Searching:
         self.url = url
         self.engine_url = os.environ["ULTRAMARKET_ELASTICSEARCH_URL"]
         self.store = open_store(SearchStore, self.engine_url, index_prefix("search"))
-        self.store.facts.refresh()
+        self.store.reference_data.refresh()
         self._fill()
         self.queries = _mixed()
         self.sent = [self._bodies(query) for query in self.queries]
@@ -106,10 +106,10 @@ class Searching:
             sent.append((method, target, body, dict(headers)))
             return perform(method, target, body=body, headers=headers, **options)
 
-        known = self.store.facts.known()
+        known = self.store.reference_data.current()
         self.store.transport.perform_request = recording  # type: ignore[method-assign]
         try:
-            Engine(self.store, 10, 1).search(query, known)
+            SearchEngine(self.store, 10, 1).search(query, known)
         finally:
             self.store.transport.perform_request = perform  # type: ignore[method-assign]
         return sent
@@ -118,7 +118,9 @@ class Searching:
         index = self.store.indexes.live
         if self.store.request("GET", f"/{index}/_count")["count"] >= PRODUCTS:
             return
-        roots = self.store.request("POST", f"/{self.store.indexes.facts}/_mget", {"ids": ["categories"]})["docs"][0]
+        roots = self.store.request("POST", f"/{self.store.indexes.reference_data}/_mget", {"ids": ["categories"]})[
+            "docs"
+        ][0]
         by_slug = {row["slug"]: row for row in roots["_source"]["roots"]}
         rows = json.loads(CATALOGUE.read_text())
         chance = random.Random(1)

@@ -18,7 +18,6 @@ from gateway_flask.middleware import access_log, authentication, rate_limits, re
 from gateway_flask.openapi import pages
 from gateway_flask.rpc import calls
 from gateway_flask.settings import GatewaySettings
-from gateway_flask.tracking import producer
 from services.chassis.dynamic_config import config
 from services.chassis.observability import logs
 from services.chassis.runtime import memory
@@ -49,7 +48,6 @@ def create_app(
     authentication.install(app)
     rate_limits.install(app, settings)
     file_streaming.install(app, settings)
-    producer.install(app, settings.kafka_bootstrap)
     event_streams.install(app, settings.gateway_streams)
     keep_ms = settings.idempotency_hours * 3_600_000
     app.extensions["settings"] = settings

@@ -56,6 +56,9 @@ class FakeServices:
             raise answer
         return answer(**arguments) if callable(answer) else answer
 
+    def cast(self, service: str, method: str, /, *, context: dict[str, Any] | None = None, **kwargs: Any) -> None:
+        self.calls.append((f"{service}.{method}", orjson.loads(orjson.dumps(kwargs))))
+
     def arguments(self, method: str) -> dict[str, Any]:
         """The arguments of the last call of `method`."""
         return next(arguments for name, arguments in reversed(self.calls) if name == method)

@@ -1,1 +1,1 @@
-"""The bridge from RabbitMQ to Kafka: every domain event as a record, at least once, in order per aggregate."""
+"""Kafka bridge: forwards every domain event from RabbitMQ to its Kafka topic, at least once, in order per aggregate."""

@@ -1,4 +1,4 @@
-"""Run the bridge: `python -m kafka_bridge`. Ends on SIGTERM after pending records are confirmed."""
+"""Run the bridge: `python -m kafka_bridge`. On SIGTERM it waits for pending records and exits."""
 
 import signal
 
@@ -17,8 +17,8 @@ def main() -> None:
     settings = load(BridgeSettings)
     logs.configure(BRIDGE, settings.log_level)
     bridge = Bridge(settings)
-    for wanted in (signal.SIGTERM, signal.SIGINT):
-        signal.signal(wanted, lambda *_: bridge.stopping.set())
+    for signal_number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(signal_number, lambda *_: bridge.stopping.set())
     serve(BRIDGE, settings.bind_host, port_of(BRIDGE, settings.port_base), bridge.health)
     structlog.get_logger().info("started")
     memory.settle()

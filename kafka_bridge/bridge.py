@@ -1,8 +1,8 @@
-"""The bridge: one thread consumes events from RabbitMQ, produces them to Kafka, and acknowledges in order.
+"""The bridge: one thread that consumes events from RabbitMQ, produces them to Kafka, and acknowledges in order.
 
-RabbitMQ keeps an event until Kafka has it: a message is acknowledged when its record, and all before it, are
-confirmed. While Kafka is away the producer retries for ever, at most `in_flight` events are out, and the rest waits
-in the queue. One bridge at a time reads (single active consumer), so the order of an aggregate's events is kept.
+A message is acknowledged when its record and all earlier ones are confirmed by Kafka. While Kafka is unavailable the
+producer retries without limit, at most `in_flight` events are pending, and the rest waits in the queue. One bridge at a
+time consumes (single active consumer), so the order of an aggregate's events is kept.
 """
 
 import threading
@@ -14,33 +14,34 @@ import amqp
 import structlog
 from confluent_kafka import KafkaError, KafkaException, Producer
 
-from kafka_bridge.records import HEADERS, NotAnEvent, record_of
+from kafka_bridge.records import InvalidEvent, to_record
 from kafka_bridge.settings import BridgeSettings
 from kafka_bridge.telemetry import DEAD, IN_FLIGHT, LAG_SECONDS, RECORDS
 from kafka_bridge.topics import ensure_topics
+from schemas.events.kafka import record_headers
 from services.chassis.common import clock
 from services.chassis.messaging.queues import bridge_queue, dead_queue, event_exchange, event_queue, make
 from services.chassis.messaging.transport import BROKER_ERRORS, connect
 from services.chassis.runtime.registry import ANALYTICS_CONSUMER, AUDIT, BRIDGE, GATEWAY, PORT_OFFSETS
 
-SOURCES = tuple(name for name in PORT_OFFSETS if name not in (ANALYTICS_CONSUMER, AUDIT, BRIDGE, GATEWAY))
-"""Sources of the events on Kafka: all but the audit trail, which holds addresses of persons."""
+EVENT_SOURCES = tuple(name for name in PORT_OFFSETS if name not in (ANALYTICS_CONSUMER, AUDIT, BRIDGE, GATEWAY))
+"""Services whose events are forwarded: all but audit, whose records contain personal data."""
 HEARTBEAT_SECONDS = 20
 RECONNECT_SECONDS = 0.5
-ASK_SECONDS = 1.0
-UNWRITABLE = frozenset(
+HEALTH_SECONDS = 1.0
+PERMANENT_ERRORS = frozenset(
     {KafkaError.MSG_SIZE_TOO_LARGE, KafkaError.INVALID_MSG, KafkaError.INVALID_RECORD, KafkaError.INVALID_TIMESTAMP}
 )
-"""Kafka's permanent refusals of a record, which is then dead-lettered; other errors are retried."""
+"""Errors caused by the record itself: it is dead-lettered. Other errors are not the record's fault."""
 IDLE_SECONDS, BUSY_SECONDS = 0.25, 0.02
-"""Seconds to wait for the next event while no record, or some records, await confirmation."""
+"""How long to wait for the next event without and with pending records."""
 
 log = structlog.get_logger()
 
 
 class Bridge:
-    """Runs until it is stopped. Raises `KafkaException` when the producer fails or a topic is missing: a new process
-    creates both.
+    """Runs until it is stopped. Raises `KafkaException` after a fatal producer error or a deleted topic: a restarted
+    process recreates both.
     """
 
     def __init__(self, settings: BridgeSettings) -> None:
@@ -52,54 +53,54 @@ class Bridge:
                 "bootstrap.servers": settings.kafka_bootstrap,
                 "enable.idempotence": True,
                 "acks": "all",
-                "linger.ms": 15,  # each request is for one partition, and costs the broker more than its records
+                "linger.ms": 15,  # requests are per partition and cost the broker more than their records
                 "compression.type": "lz4",
                 "message.timeout.ms": 0,
                 "reconnect.backoff.max.ms": 1000,
-                "topic.metadata.propagation.max.ms": 10_000,  # a topic that is unknown for longer is gone
+                "topic.metadata.propagation.max.ms": 10_000,  # after that an unknown topic counts as deleted
                 "error_cb": self._on_kafka_error,
             }
         )
-        self._open: deque[_InFlight] = deque()
+        self._pending: deque[_PendingEvent] = deque()
         self._fatal: KafkaError | None = None
 
     def run(self) -> None:
         """Create the topics, then forward events until `stopping` is set; reconnects by itself."""
         try:
-            while not self.stopping.is_set() and not self._topics_are_there():
+            while not self.stopping.is_set() and not self._ensure_topics():
                 self.stopping.wait(RECONNECT_SECONDS)
             while not self.stopping.is_set():
                 try:
-                    self._carry(connect(self.settings.amqp_url, heartbeat=HEARTBEAT_SECONDS))
-                except BROKER_ERRORS as lost:
+                    self._forward_events(connect(self.settings.amqp_url, heartbeat=HEARTBEAT_SECONDS))
+                except BROKER_ERRORS as error:
                     self.states["rabbitmq"] = "down"
-                    log.warning("broker_lost", error=str(lost))
+                    log.warning("broker_lost", error=str(error))
                     self.stopping.wait(RECONNECT_SECONDS)
             self._producer.flush(5)
         finally:
-            # RabbitMQ has what is still here; a producer that is let go with messages may wait for them for ever.
+            # RabbitMQ still has these events; a producer that is released with queued records may block.
             self._producer.purge(blocking=False)
 
     def health(self) -> dict[str, str]:
-        """The state of both servers."""
+        """The current state of RabbitMQ and Kafka."""
         try:
-            self._producer.list_topics(timeout=ASK_SECONDS)
+            self._producer.list_topics(timeout=HEALTH_SECONDS)
         except KafkaException:
             return self.states | {"kafka": "down"}
         return dict(self.states)
 
-    def _topics_are_there(self) -> bool:
+    def _ensure_topics(self) -> bool:
         try:
             ensure_topics(self.settings)
-        except KafkaException as away:
-            log.warning("kafka_not_reached", error=str(away))
+        except KafkaException as error:
+            log.warning("kafka_unavailable", error=str(error))
             return False
         self.states["kafka"] = "up"
         return True
 
-    def _carry(self, connection: amqp.Connection) -> None:
+    def _forward_events(self, connection: amqp.Connection) -> None:
         channel = connection.channel()
-        self._open.clear()  # what was out on the old connection comes again on this one
+        self._pending.clear()  # unacknowledged messages are redelivered on the new connection
         _declare(channel, self.settings.bridge_name)
         channel.basic_qos(0, self.settings.in_flight, False)
         channel.basic_consume(event_queue(self.settings.bridge_name).name, callback=self._produce)
@@ -107,7 +108,7 @@ class Bridge:
         try:
             while not self.stopping.is_set():
                 try:
-                    connection.drain_events(timeout=BUSY_SECONDS if self._open else IDLE_SECONDS)
+                    connection.drain_events(timeout=BUSY_SECONDS if self._pending else IDLE_SECONDS)
                 except TimeoutError:
                     connection.heartbeat_tick()
                 self._producer.poll(0)
@@ -122,64 +123,64 @@ class Bridge:
     def _produce(self, message: amqp.Message) -> None:
         body = message.body if isinstance(message.body, bytes) else message.body.encode()
         try:
-            record = record_of(body)
-        except NotAnEvent as malformed:
-            log.error("not_an_event", error=str(malformed))
-            self._open.append(_InFlight(message.delivery_tag, dead=True, done=True))
+            record = to_record(body)
+        except InvalidEvent as error:
+            log.error("invalid_event", error=str(error))
+            self._pending.append(_PendingEvent(message.delivery_tag, rejected=True, done=True))
             return
-        flight = _InFlight(message.delivery_tag)
-        self._open.append(flight)
-        IN_FLIGHT.set(len(self._open))
+        pending = _PendingEvent(message.delivery_tag)
+        self._pending.append(pending)
+        IN_FLIGHT.set(len(self._pending))
 
         def delivered(error: KafkaError | None, _record: Any) -> None:
             if error is not None:
-                self._refuse(flight, record.topic, error)
+                self._handle_rejection(pending, record.topic, error)
                 return
-            flight.done = True
+            pending.done = True
             RECORDS.labels(record.topic).inc()
             LAG_SECONDS.observe((clock.now() - record.time).total_seconds())
 
         try:
-            self._hand_over(
+            self._produce_with_backpressure(
                 lambda: self._producer.produce(
-                    record.topic, record.value, record.key, headers=list(HEADERS), on_delivery=delivered
+                    record.topic, record.value, record.key, headers=record_headers(), on_delivery=delivered
                 )
             )
-        except KafkaException as refused:
-            self._refuse(flight, record.topic, refused.args[0])
+        except KafkaException as error:
+            self._handle_rejection(pending, record.topic, error.args[0])
 
-    def _hand_over(self, produce: Callable[[], None]) -> None:
+    def _produce_with_backpressure(self, produce: Callable[[], None]) -> None:
         while True:
             try:
                 produce()
                 return
-            except BufferError:  # the producer's own queue is full: let it send
+            except BufferError:  # the producer's queue is full
                 self._producer.poll(0.05)
 
-    def _refuse(self, flight: "_InFlight", topic: str, error: KafkaError) -> None:
-        """Dead-letter a record that can't be written; raise for other errors, so that all is redelivered."""
-        log.error("record_refused", topic=topic, error=str(error))
-        if error.code() in UNWRITABLE:
-            flight.dead = flight.done = True
+    def _handle_rejection(self, pending: "_PendingEvent", topic: str, error: KafkaError) -> None:
+        """Dead-letter a record that Kafka rejects permanently; after any other error the events are redelivered."""
+        log.error("record_rejected", topic=topic, error=str(error))
+        if error.code() in PERMANENT_ERRORS:
+            pending.rejected = pending.done = True
         else:
             self._fatal = error
 
     def _acknowledge(self, channel: amqp.Channel) -> None:
-        """Acknowledge all confirmed messages from the oldest on, with one frame."""
+        """Acknowledge the oldest confirmed messages with one frame; dead-letter rejected ones."""
         last: int | None = None
-        while self._open and self._open[0].done:
-            flight = self._open.popleft()
-            if flight.dead:
+        while self._pending and self._pending[0].done:
+            pending = self._pending.popleft()
+            if pending.rejected:
                 if last is not None:
                     channel.basic_ack(last, multiple=True)
                     last = None
-                channel.basic_reject(flight.tag, requeue=False)
+                channel.basic_reject(pending.tag, requeue=False)
                 DEAD.inc()
             else:
-                last = flight.tag
+                last = pending.tag
         if last is not None:
             channel.basic_ack(last, multiple=True)
-        IN_FLIGHT.set(len(self._open))
+        IN_FLIGHT.set(len(self._pending))
 
     def _on_kafka_error(self, error: KafkaError) -> None:
         log.warning("kafka_error", error=str(error))
@@ -187,20 +188,20 @@ class Bridge:
             self._fatal = error
 
 
-class _InFlight:
-    """An event that awaits Kafka's confirmation."""
+class _PendingEvent:
+    """An event that Kafka has not confirmed yet."""
 
-    __slots__ = ("dead", "done", "tag")
+    __slots__ = ("done", "rejected", "tag")
 
-    def __init__(self, tag: int, dead: bool = False, done: bool = False) -> None:
-        self.tag, self.dead, self.done = tag, dead, done
+    def __init__(self, tag: int, rejected: bool = False, done: bool = False) -> None:
+        self.tag, self.rejected, self.done = tag, rejected, done
 
 
 def _declare(channel: amqp.Channel, name: str) -> None:
-    """Declare the bridge's queue, bound to all events, and its dead-letter queue."""
+    """Declare the bridge's queue with its bindings to all services' events, and its dead-letter queue."""
     for queue in (dead_queue(name), bridge_queue(name)):
         make(queue, channel)
-    for source in SOURCES:
+    for source in EVENT_SOURCES:
         exchange = event_exchange(source)
         channel.exchange_declare(exchange.name, exchange.type, durable=True, auto_delete=exchange.auto_delete)
         channel.queue_bind(event_queue(name).name, exchange.name, routing_key="#")

@@ -1,4 +1,4 @@
-"""An event as a Kafka record: CloudEvents in structured mode, keyed by the aggregate.
+"""Kafka records of events: CloudEvents in structured mode, keyed by the aggregate.
 
 https://github.com/cloudevents/spec/blob/v1.0.2/cloudevents/bindings/kafka-protocol-binding.md
 """
@@ -10,16 +10,14 @@ import orjson
 
 from schemas.events.base import OTHER_TOPIC, TOPICS
 
-HEADERS: list[tuple[str, str | bytes | None]] = [("content-type", b"application/cloudevents+json; charset=UTF-8")]
 
-
-class NotAnEvent(ValueError):
-    """The message is not a CloudEvents envelope, so it has no topic."""
+class InvalidEvent(ValueError):
+    """The message is not a CloudEvents envelope."""
 
 
 @dataclass(frozen=True)
 class Record:
-    """A Kafka record of an event: topic, key, and the message's bytes as the value."""
+    """A Kafka record. The value is the message's body, byte for byte."""
 
     topic: str
     key: bytes
@@ -27,12 +25,12 @@ class Record:
     time: datetime
 
 
-def record_of(body: bytes) -> Record:
-    """Build the record of a message. Raises `NotAnEvent`."""
+def to_record(body: bytes) -> Record:
+    """The record of a message. Raises `InvalidEvent`."""
     try:
         wrapped = orjson.loads(body)
         source = wrapped["source"].removeprefix("/")
         time = datetime.fromisoformat(wrapped["time"]).astimezone(UTC)
         return Record(TOPICS.get(source, OTHER_TOPIC), wrapped["subject"].encode(), body, time)
-    except (ValueError, KeyError, TypeError, AttributeError) as malformed:
-        raise NotAnEvent(str(malformed)) from malformed
+    except (ValueError, KeyError, TypeError, AttributeError) as error:
+        raise InvalidEvent(str(error)) from error

@@ -1,4 +1,4 @@
-"""The Kafka topics: created with their partitions and retention when they don't exist."""
+"""The four topics, created with their partitions and retention if they do not exist."""
 
 from collections.abc import Iterable
 from concurrent.futures import Future
@@ -18,10 +18,10 @@ log = structlog.get_logger()
 
 
 def ensure_topics(settings: BridgeSettings) -> None:
-    """Create missing topics; existing ones are left unchanged. Raises `KafkaException` without a broker."""
+    """Create missing topics; existing ones are not changed. Raises `KafkaException` without a broker."""
     admin = AdminClient({"bootstrap.servers": settings.kafka_bootstrap, "socket.timeout.ms": REQUEST_SECONDS * 1000})
-    there = set(admin.list_topics(timeout=REQUEST_SECONDS).topics)
-    missing = [_new_topic(name, settings) for name in ALL_TOPICS if name not in there]
+    existing = set(admin.list_topics(timeout=REQUEST_SECONDS).topics)
+    missing = [_new_topic(name, settings) for name in ALL_TOPICS if name not in existing]
     if missing:
         _wait(admin.create_topics(missing, request_timeout=REQUEST_SECONDS).items())
 
@@ -41,6 +41,6 @@ def _wait(created: Iterable[tuple[str, "Future[Any]"]]) -> None:
         try:
             future.result()
             log.info("topic_created", topic=name)
-        except KafkaException as failed:
-            if failed.args[0].code() != KafkaError.TOPIC_ALREADY_EXISTS:
+        except KafkaException as error:
+            if error.args[0].code() != KafkaError.TOPIC_ALREADY_EXISTS:
                 raise

@@ -29,6 +29,19 @@ CURRENCIES: Final = frozenset(_CURRENCIES.split())
 """ISO 4217: what people pay with."""
 
 
+_MINOR_UNIT_DIGITS: Final = {
+    **dict.fromkeys(("BIF", "CLP", "DJF", "GNF", "ISK", "JPY", "KMF", "KRW", "PYG", "RWF", "UGX", "VND", "VUV"), 0),
+    **dict.fromkeys(("XAF", "XOF", "XPF"), 0),
+    **dict.fromkeys(("BHD", "IQD", "JOD", "KWD", "LYD", "OMR", "TND"), 3),
+}
+"""ISO 4217: currencies whose minor unit is not a hundredth. CLDR (Babel) has other digits, such as none for HUF."""
+
+
+def minor_unit_digits(currency: str) -> int:
+    """The number of decimals of a currency (ISO 4217): 2 for USD, 0 for JPY, 3 for KWD."""
+    return _MINOR_UNIT_DIGITS.get(currency, 2)
+
+
 def _country(code: str) -> str:
     if code not in COUNTRIES:
         raise ValueError("is not a country: two capital letters (ISO 3166-1), such as US or GB")

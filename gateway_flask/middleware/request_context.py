@@ -85,6 +85,12 @@ def cart_id() -> str | None:
     return _header("HTTP_X_CART_ID", "X-Cart-Id", _CART_ID)
 
 
+def valid_cart_id() -> str | None:
+    """The guest's cart, or None if the header is missing or malformed: for routes that do without a cart."""
+    sent = request.environ.get("HTTP_X_CART_ID")
+    return sent if sent and _CART_ID.fullmatch(sent) else None
+
+
 def order_key() -> str | None:
     """The guest's access key to an order, from the header `X-Order-Key`; a malformed one is ignored."""
     sent = request.environ.get("HTTP_X_ORDER_KEY")

@@ -8,7 +8,7 @@ from gateway_flask.middleware.authentication import Who
 from gateway_flask.middleware.request_context import caller, cart_id, current_request, idempotency
 from gateway_flask.openapi.endpoints import Api
 from gateway_flask.rpc.calls import call, call_within
-from gateway_flask.tracking import producer
+from gateway_flask.tracking import behaviour
 from schemas.api.auth import (
     ChangePassword,
     ChangePasswordRequest,
@@ -127,7 +127,7 @@ def me() -> Response:
 def _merge_guest_data(signed_in: SignedIn) -> None:
     """Attach the tracked session and the guest's cart to the account; a failure does not fail the sign-in."""
     user = signed_in.user
-    producer.identify_session(user.id)
+    behaviour.identify_session(user.id)
     cart = cart_id()
     if cart is None:
         return

@@ -1,4 +1,4 @@
-"""Runtime settings and feature flags. What flags are for somebody is decided here, in this process."""
+"""Routes of runtime settings and feature flags. Flags are evaluated in the gateway process."""
 
 from flask import Response, request
 
@@ -8,84 +8,82 @@ from gateway_flask.middleware.authentication import Who
 from gateway_flask.middleware.request_context import caller, cart_id, current_request
 from gateway_flask.openapi.endpoints import Api
 from gateway_flask.routes.paths import FlagPath, SettingPath
-from gateway_flask.rpc.calls import call_by_name as call
-from gateway_flask.tracking.exposures import expose
+from gateway_flask.rpc.calls import call
+from gateway_flask.tracking.exposures import record_exposures
 from schemas.api.config import (
     FlagQuery,
     FlagState,
     FlagValues,
     FlagWrite,
     Rollback,
+    RollSettingBack,
+    SetFlag,
+    SetSetting,
     SettingChange,
     SettingState,
     SettingWrite,
 )
+from schemas.rpc.config import ConfigRpc
 from services.chassis.dynamic_config import config
 from services.chassis.dynamic_config.flag_rules import Subject
 
-api = Api("config", "Config", "Settings and feature flags that change while everything runs.", "/config")
+api = Api("config", "Config", "Runtime settings and feature flags.", "/config")
 
 
 @api.get("/flags", reply=FlagValues, who=Who.GUEST)
 def get_flags(query: FlagQuery) -> Response:
-    """Every flag's value for whoever asks. A guest's rollouts go by `subject`, or by the cart."""
-    who = current_request().caller
-    key = who.user_id or query.subject or cart_id() or request.remote_addr
-    vendor = who.user_id if "VENDOR" in who.roles else None
-    subject = Subject(key, who.user_id, frozenset(who.roles), query.country, vendor)
+    """Evaluate all flags for the caller. Rollouts of guests are keyed by `subject`, else by the cart."""
+    viewer = current_request().caller
+    key = viewer.user_id or query.subject or cart_id() or request.remote_addr
+    vendor = viewer.user_id if "VENDOR" in viewer.roles else None
+    subject = Subject(key, viewer.user_id, frozenset(viewer.roles), query.country, vendor)
     values = config.all_flags(subject)
-    expose(values, subject)
+    record_exposures(values, subject)
     return ok({"flags": values}, "Flags")
 
 
 @api.get("/flag-definitions", reply=FlagState, many=True, who=Who.ADMIN)
 def list_flags() -> Response:
-    """Every flag as it is defined."""
-    return ok(call("config", "flags"), "Flags")
+    """List the definitions of all flags."""
+    return ok(call(ConfigRpc.flags, caller=caller()), "Flags")
 
 
 @api.get("/flags/<string:name>", reply=FlagState, who=Who.ADMIN)
 def get_flag(path: FlagPath) -> Response:
-    """A flag as it is defined."""
-    flag = call("config", "flag", name=path.name)
+    """Get the definition of a flag."""
+    flag = call(ConfigRpc.flag, name=path.name, caller=caller()).json
     return etag.tagged(ok(flag, "Flag"), flag)
 
 
 @api.put("/flags/<string:name>", reply=FlagState, who=Who.ADMIN, headers=("If-Match",))
 def put_flag(path: FlagPath, body: FlagWrite) -> Response:
-    """Make or replace a flag. With `If-Match`: only the version that was read."""
-    flag = call(
-        "config",
-        "set_flag",
-        name=path.name,
-        flag=body.model_dump(mode="json", by_alias=True),
-        expected_version=etag.expected_version(),
-        caller=caller().model_dump(),
-    )
+    """Create or replace a flag; with `If-Match` only the version that was read."""
+    command = SetFlag(name=path.name, flag=body, expected_version=etag.expected_version(), caller=caller())
+    flag = call(ConfigRpc.set_flag, command).json
     return etag.tagged(ok(flag, "Flag saved"), flag)
 
 
 @api.get("/settings", reply=SettingState, many=True, who=Who.ADMIN)
 def list_settings() -> Response:
-    """Every setting with its type, limits, meaning and value."""
-    return ok(call("config", "settings"), "Settings")
+    """List the settings with type, limits, description and value."""
+    return ok(call(ConfigRpc.settings, caller=caller()), "Settings")
 
 
 @api.put("/settings/<string:key>", reply=SettingState, who=Who.ADMIN)
 def put_setting(path: SettingPath, body: SettingWrite) -> Response:
-    """Change a setting, from the version that was read; every process has it within a second."""
-    saved = call("config", "set_setting", key=path.key, **body.model_dump(), caller=caller().model_dump())
-    return ok(saved, "Setting saved")
+    """Change a setting, based on the version that was read; in force in every process within a second."""
+    setting = call(ConfigRpc.set_setting, SetSetting(**body.given(), key=path.key, caller=caller()))
+    return ok(setting, "Setting saved")
 
 
 @api.get("/settings/<string:key>/history", reply=SettingChange, many=True, who=Who.ADMIN)
 def setting_history(path: SettingPath) -> Response:
-    """Every change of a setting, with who and why, the newest first."""
-    return ok(call("config", "history", key=path.key), "History")
+    """List the changes of a setting with author and reason, the newest first."""
+    return ok(call(ConfigRpc.history, key=path.key, caller=caller()), "History")
 
 
 @api.post("/settings/<string:key>/rollback", reply=SettingState, who=Who.ADMIN)
 def roll_setting_back(path: SettingPath, body: Rollback) -> Response:
-    """Set again what was in force as an earlier version; that makes a new version."""
-    saved = call("config", "roll_back", key=path.key, **body.model_dump(), caller=caller().model_dump())
-    return ok(saved, "Setting rolled back")
+    """Restore an earlier value of a setting as a new version."""
+    setting = call(ConfigRpc.roll_back, RollSettingBack(**body.given(), key=path.key, caller=caller()))
+    return ok(setting, "Setting rolled back")

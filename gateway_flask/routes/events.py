@@ -1,21 +1,24 @@
-"""Behaviour tracking: what a visitor's browser tells."""
+"""Route of behaviour tracking."""
 
 from flask import Response
 
 from gateway_flask.http.envelope import ok
 from gateway_flask.middleware.authentication import Who
-from gateway_flask.middleware.request_context import current_request
+from gateway_flask.middleware.request_context import caller, valid_cart_id
 from gateway_flask.openapi.endpoints import Api
-from gateway_flask.tracking import producer
+from gateway_flask.rpc.calls import call
 from schemas.api.tracking import Tracked, TrackRequest
+from schemas.rpc.analytics import AnalyticsRpc
 
-api = Api("events", "Events", "What visitors do, for the figures.", "/events")
+api = Api("events", "Events", "Behaviour tracking: what visitors do, for the figures.", "/events")
 
 
 @api.post("", reply=Tracked, statuses=(202,), who=Who.GUEST, headers=("X-Cart-Id",))
 def track_events(body: TrackRequest) -> Response:
-    """Tell what a visitor did, up to a hundred things at once. Each is judged by itself; they are counted in seconds.
+    """Track up to 100 events of a session. Each is validated by itself and appears in the figures within seconds.
 
-    With a token the visit is the customer's. `consent: false`: counted, but nobody's.
+    With a token the session belongs to the customer. `consent: false`: the events are counted without session and
+    identity.
     """
-    return ok(producer.take(body, current_request().caller.user_id).model_dump(), "Taken", 202)
+    tracked = call(AnalyticsRpc.track_events, request=body, caller=caller(), cart_id=valid_cart_id())
+    return ok(tracked, "Taken", 202)

@@ -1,4 +1,4 @@
-"""What people are told: their list, what they want to hear, and the templates behind it."""
+"""Routes of in-app messages, notification preferences, push devices, deliveries and templates."""
 
 from typing import Final
 
@@ -6,10 +6,10 @@ from flask import Response, request
 
 from gateway_flask.http.envelope import listing, ok
 from gateway_flask.middleware.authentication import Who
-from gateway_flask.middleware.request_context import caller, current_request
+from gateway_flask.middleware.request_context import caller
 from gateway_flask.openapi.endpoints import Api
 from gateway_flask.routes.paths import KindPath, MessagePath
-from gateway_flask.rpc.calls import call_by_name as call
+from gateway_flask.rpc.calls import call
 from schemas.api.notifications import (
     Delivery,
     DeliveryQuery,
@@ -18,11 +18,12 @@ from schemas.api.notifications import (
     MailPreview,
     MarkedRead,
     Notification,
-    Page,
+    PageQuery,
     Preferences,
     PreferencesWrite,
     PreviewRequest,
     PushKey,
+    SaveTemplate,
     Template,
     TemplateKind,
     TemplateQuery,
@@ -33,10 +34,12 @@ from schemas.api.notifications import (
     UnsubscribeQuery,
     WaitRequest,
 )
+from schemas.rpc.notifications import NotificationsRpc
 from services.chassis.common import ids
-from services.chassis.common.errors import ValidationFailed
 
-api = Api("notifications", "Notifications", "What people are told, and how they want to be told.", "/notifications")
+api = Api(
+    "notifications", "Notifications", "In-app messages, preferences, push devices and templates.", "/notifications"
+)
 
 JSON: Final = "application/json"
 PAGE_HEADERS: Final = {
@@ -45,142 +48,135 @@ PAGE_HEADERS: Final = {
     "frame-ancestors 'none'; base-uri 'none'",
     "Referrer-Policy": "no-referrer",
 }
-"""Nobody else shows this page in a frame to have its button pressed, and the link's token goes nowhere."""
+"""Prevents clickjacking of the page's button and leaking of the token by the Referer header."""
 
 
 @api.get("", reply=Notification, many=True, who=Who.SIGNED_IN)
-def list_notifications(query: Page) -> Response:
-    """The own messages in the shop, the newest first."""
-    return listing(
-        call("notifications", "list_own", user_id=caller().user_id, page=query.model_dump()), "Notifications"
-    )
+def list_notifications(query: PageQuery) -> Response:
+    """List the user's in-app messages, the newest first."""
+    return listing(call(NotificationsRpc.list_own, caller=caller(), page=query), "Notifications")
 
 
 @api.get("/unread-count", reply=UnreadCount, who=Who.SIGNED_IN)
 def unread_count() -> Response:
-    """How many are unread."""
-    return ok(call("notifications", "unread_count", user_id=caller().user_id), "Unread")
+    """Get the number of unread in-app messages."""
+    return ok(call(NotificationsRpc.unread_count, caller=caller()), "Unread")
 
 
 @api.post("/read-all", reply=MarkedRead, who=Who.SIGNED_IN)
 def read_all() -> Response:
-    """Mark all as read."""
-    return ok(call("notifications", "mark_read", user_id=caller().user_id), "Read")
+    """Mark all in-app messages as read."""
+    return ok(call(NotificationsRpc.mark_read, caller=caller()), "Read")
 
 
 @api.post("/<string:id>/read", reply=MarkedRead, who=Who.SIGNED_IN)
 def read_notification(path: MessagePath) -> Response:
-    """Mark one as read."""
-    return ok(call("notifications", "mark_read", user_id=caller().user_id, message_id=path.id), "Read")
+    """Mark an in-app message as read."""
+    return ok(call(NotificationsRpc.mark_read, caller=caller(), message_id=path.id), "Read")
 
 
 @api.get("/preferences", reply=Preferences, who=Who.SIGNED_IN)
 def get_preferences() -> Response:
-    """By which channels each kind of message comes."""
-    return ok(call("notifications", "get_preferences", user_id=caller().user_id), "Preferences")
+    """Get the channels of each kind of message."""
+    return ok(call(NotificationsRpc.get_preferences, caller=caller()), "Preferences")
 
 
 @api.put("/preferences", reply=Preferences, who=Who.SIGNED_IN)
 def put_preferences(body: PreferencesWrite) -> Response:
-    """Choose the channels of each kind, and quiet hours. Mails about orders and the account always come."""
-    wanted = body.model_dump(mode="json", by_alias=True, exclude_none=True)
-    return ok(call("notifications", "set_preferences", user_id=caller().user_id, wanted=wanted), "Preferences saved")
+    """Set the channels of each kind, and quiet hours. Transactional mail is always sent."""
+    return ok(call(NotificationsRpc.set_preferences, caller=caller(), chosen=body), "Preferences saved")
 
 
 @api.get("/unsubscribe", reply=Unsubscribed, who=Who.ANYONE, downloads="text/html")
 def unsubscribe_page(query: UnsubscribeQuery) -> Response:
-    """Where the link in a mail leads: a page with one button, which switches this kind off. Changes nothing."""
-    return _page_or(call("notifications", "unsubscribe_page", token=query.token), "This would be switched off")
+    """Show the page of an unsubscribe link. Changes nothing."""
+    return _page_or(call(NotificationsRpc.unsubscribe_page, token=query.token).json, "This would be switched off")
 
 
 @api.post("/unsubscribe", reply=Unsubscribed, who=Who.ANYONE, takes_bytes=True, downloads="text/html")
 def unsubscribe(query: UnsubscribeQuery) -> Response:
-    """One click in a mail program (RFC 8058), or the page's button: no more mails of this kind."""
-    return _page_or(call("notifications", "unsubscribe", token=query.token), "You will get no more of these mails")
+    """Unsubscribe from a kind of mail: one click in a mail program (RFC 8058), or the page's button."""
+    return _page_or(call(NotificationsRpc.unsubscribe, token=query.token).json, "You will get no more of these mails")
 
 
-def _page_or(found: dict[str, str], message: str) -> Response:
-    """A page for a browser, the envelope for a program."""
+def _page_or(result: dict[str, str], message: str) -> Response:
+    """The HTML page or the JSON envelope, by the Accept header."""
     if request.accept_mimetypes.best_match([JSON, "text/html"]) == "text/html":
-        return Response(found["page"], content_type="text/html; charset=utf-8", headers=PAGE_HEADERS)
-    return ok({"kind": found["kind"]}, message)
+        return Response(result["page"], content_type="text/html; charset=utf-8", headers=PAGE_HEADERS)
+    return ok({"kind": result["kind"]}, message)
 
 
 @api.get("/push-key", reply=PushKey, who=Who.ANYONE)
 def push_key() -> Response:
-    """The key that a browser subscribes to push messages with."""
-    return ok(call("notifications", "push_key"), "Push key")
+    """Get the public key for push subscriptions."""
+    return ok(call(NotificationsRpc.push_key), "Push key")
 
 
 @api.post("/devices", reply=None, statuses=(201,), who=Who.SIGNED_IN)
 def add_device(body: DeviceRequest) -> Response:
-    """Send push messages to this browser, too."""
-    call("notifications", "add_device", user_id=caller().user_id, device=body.model_dump())
+    """Register a browser for push messages."""
+    call(NotificationsRpc.add_device, caller=caller(), device=body)
     return ok(None, "Device added", 201)
 
 
 @api.post("/devices/remove", reply=None, who=Who.SIGNED_IN)
 def remove_device(body: DeviceGoneRequest) -> Response:
-    """No more push messages to this browser."""
-    call("notifications", "remove_device", user_id=caller().user_id, endpoint=body.endpoint)
+    """Remove a browser from push messages."""
+    call(NotificationsRpc.remove_device, caller=caller(), endpoint=body.endpoint)
     return ok(None, "Device removed")
 
 
 @api.post("/back-in-stock", reply=None, statuses=(202,), who=Who.GUEST)
 def wait_for_stock(body: WaitRequest) -> Response:
-    """Tell me once when this can be ordered again."""
-    who = current_request().caller
-    email = body.email or who.email
-    if email is None:
-        raise ValidationFailed.of("email", "is needed without an account")
-    call("notifications", "wait_for", sku=body.sku, email=email, user_id=who.user_id)
+    """Request one message when a SKU is back in stock."""
+    call(NotificationsRpc.subscribe_back_in_stock, sku=body.sku, email=body.email, caller=caller())
     return ok(None, "We will tell you", 202)
 
 
 @api.get("/deliveries", reply=Delivery, many=True, who=Who.ADMIN)
 def list_deliveries(query: DeliveryQuery) -> Response:
-    """What was sent to somebody, by any channel, and what became of it."""
-    page = {"page": query.page, "limit": query.limit}
-    return listing(call("notifications", "deliveries", recipient=query.recipient, page=page), "Deliveries")
+    """List the messages to a recipient by all channels, with their delivery status."""
+    page = PageQuery(page=query.page, limit=query.limit)
+    return listing(
+        call(NotificationsRpc.deliveries, recipient=query.recipient, page=page, caller=caller()), "Deliveries"
+    )
 
 
 @api.get("/templates", reply=TemplateKind, many=True, who=Who.ADMIN)
 def list_templates() -> Response:
-    """Every kind of message."""
-    return ok(call("notifications", "templates"), "Templates")
+    """List the kinds of messages."""
+    return ok(call(NotificationsRpc.templates, caller=caller()), "Templates")
 
 
 @api.get("/templates/<string:kind>", reply=Template, who=Who.ADMIN)
 def get_template(path: KindPath, query: TemplateQuery) -> Response:
-    """A kind's texts in a language, and their versions."""
-    return ok(call("notifications", "template", kind=path.kind, locale=query.locale), "Template")
+    """Get the texts of a kind in a language, with their versions."""
+    return ok(call(NotificationsRpc.template, kind=path.kind, locale=query.locale, caller=caller()), "Template")
 
 
 @api.put("/templates/<string:kind>", reply=Template, who=Who.ADMIN)
 def put_template(path: KindPath, body: TemplateWrite) -> Response:
-    """Change a kind's texts, from the version that was read."""
-    text = body.text.model_dump(exclude_none=True)
-    saved = call(
-        "notifications",
-        "save_template",
-        kind=path.kind,
-        locale=body.locale,
-        text=text,
-        version=body.version,
-        caller=caller().model_dump(),
-    )
-    return ok(saved, "Template saved")
+    """Store new texts of a kind, based on the version that was read."""
+    command = SaveTemplate(**body.given(), kind=path.kind, caller=caller())
+    return ok(call(NotificationsRpc.save_template, command), "Template saved")
 
 
 @api.post("/templates/<string:kind>/preview", reply=MailPreview, who=Who.ADMIN)
 def preview_template(path: KindPath, body: PreviewRequest) -> Response:
-    """A message with made-up facts: as it is, or as it would be."""
-    text = body.text.model_dump(exclude_none=True) if body.text else None
-    return ok(call("notifications", "preview", kind=path.kind, locale=body.locale, text=text), "Preview")
+    """Preview a message with example data, with the current or with new texts."""
+    preview = call(NotificationsRpc.preview, kind=path.kind, caller=caller(), locale=body.locale, text=body.text)
+    return ok(preview, "Preview")
 
 
 @api.post("/templates/<string:kind>/test", reply=None, statuses=(202,), who=Who.ADMIN)
 def test_template(path: KindPath, body: TestSend) -> Response:
-    """Send the preview to an address."""
-    call("notifications", "send_test", kind=path.kind, to=body.to, locale=body.locale, test_id=ids.new_id())
+    """Send the preview to an e-mail address."""
+    call(
+        NotificationsRpc.send_test,
+        kind=path.kind,
+        to=body.to,
+        locale=body.locale,
+        test_id=ids.new_id(),
+        caller=caller(),
+    )
     return ok(None, "On its way", 202)

@@ -1,6 +1,4 @@
-"""What customers think of products."""
-
-from typing import Any
+"""Routes of reviews: reading, writing, votes, abuse reports, moderation."""
 
 from flask import Response
 
@@ -9,7 +7,7 @@ from gateway_flask.middleware.authentication import Who
 from gateway_flask.middleware.request_context import caller, current_request, idempotency
 from gateway_flask.openapi.endpoints import Api
 from gateway_flask.routes.paths import IdPath, ProductPath
-from gateway_flask.rpc.calls import call_by_name as call
+from gateway_flask.rpc.calls import call, call_within
 from schemas.api.reviews import (
     ImportReviews,
     Moderation,
@@ -25,99 +23,97 @@ from schemas.api.reviews import (
     Vote,
     Votes,
 )
+from schemas.rpc.reviews import ReviewsRpc
 
-api = Api("reviews", "Reviews", "What customers think of products, votes on it, and moderation.")
+api = Api("reviews", "Reviews", "Product reviews, votes, abuse reports and moderation.")
+
+IMPORT_SECONDS = 30.0
 
 
 @api.get("/products/<string:id>/reviews", reply=Review, many=True, who=Who.ANYONE)
 def list_reviews(path: ProductPath, query: ReviewQuery) -> Response:
-    """A product's approved reviews."""
-    return listing(call("reviews", "list_reviews", product=path.id, query=query.model_dump()), "Reviews")
+    """List a product's approved reviews."""
+    return listing(call(ReviewsRpc.list_reviews, product=path.id, query=query), "Reviews")
 
 
 @api.post("/products/<string:id>/reviews", reply=Review, statuses=(201,), who=Who.SIGNED_IN, key="may")
 def submit_review(path: ProductPath, body: ReviewWrite) -> Response:
-    """Review a product, once. Who bought it is marked `verified`; what the shop's rules don't let pass waits."""
+    """Create a review of a product, once per customer. Reviews of buyers are `verified`; others may be pending."""
     review = call(
-        "reviews",
-        "submit",
+        ReviewsRpc.submit,
         product=path.id,
-        review=body.model_dump(),
+        review=body,
         author=current_request().name,
-        caller=caller().model_dump(),
-        idempotency=key.model_dump() if (key := idempotency()) else None,
+        caller=caller(),
+        idempotency=idempotency(),
     )
     return ok(review, "Review taken", 201)
 
 
 @api.get("/reviews", reply=Review, many=True, who=Who.SIGNED_IN)
 def list_all_reviews(query: ReviewsQuery) -> Response:
-    """The own reviews in every status; everybody's for an administrator."""
-    return listing(call("reviews", "list_all", query=query.model_dump(), caller=caller().model_dump()), "Reviews")
+    """List the caller's reviews in every status; administrators get all reviews."""
+    return listing(call(ReviewsRpc.list_all, query=query, caller=caller()), "Reviews")
 
 
 @api.post("/reviews/import", reply=ReviewImportReport, who=Who.ADMIN)
 def import_reviews(body: ImportReviews) -> Response:
-    """Take reviews over from another shop. Again: nothing changes."""
-    rows = body.model_dump(mode="json")["reviews"]
-    return ok(
-        call("reviews", "import_reviews", reviews=rows, caller=caller().model_dump(), deadline=30.0), "Reviews imported"
-    )
+    """Import reviews of another shop; idempotent."""
+    report = call_within(IMPORT_SECONDS, ReviewsRpc.import_reviews, reviews=body.reviews, caller=caller())
+    return ok(report, "Reviews imported")
 
 
 @api.get("/reviews/rules", reply=ReviewRules, who=Who.ADMIN)
 def get_review_rules() -> Response:
-    """Which reviews are seen without anybody looking at them first."""
-    return ok(call("reviews", "rules"), "Rules")
+    """Get the moderation rules."""
+    return ok(call(ReviewsRpc.rules, caller=caller()), "Rules")
 
 
 @api.put("/reviews/rules", reply=ReviewRules, who=Who.ADMIN)
 def put_review_rules(body: ReviewRules) -> Response:
-    """Set the rules, from now on: what waits already goes on waiting."""
-    return ok(call("reviews", "set_rules", rules=body.model_dump(), caller=caller().model_dump()), "Rules set")
+    """Replace the moderation rules; pending reviews stay pending."""
+    return ok(call(ReviewsRpc.set_rules, rules=body, caller=caller()), "Rules set")
 
 
 @api.get("/reviews/<string:id>", reply=Review, who=Who.GUEST)
 def get_review(path: IdPath) -> Response:
-    """A review: an approved one, or an own one."""
-    return _of("get_review", path, "Review")
+    """Get a review: an approved one or the caller's own."""
+    return ok(call(ReviewsRpc.get_review, review_id=path.id, caller=caller()), "Review")
 
 
 @api.patch("/reviews/<string:id>", reply=Review, who=Who.SIGNED_IN)
 def edit_review(path: IdPath, body: ReviewPatch) -> Response:
-    """Change the own review; it is judged anew."""
-    return _of("edit", path, "Review changed", patch=body.model_dump(exclude_unset=True))
+    """Change the caller's review; its status is determined anew."""
+    return ok(call(ReviewsRpc.edit, review_id=path.id, patch=body, caller=caller()), "Review changed")
 
 
 @api.delete("/reviews/<string:id>", reply=None, who=Who.SIGNED_IN)
 def delete_review(path: IdPath) -> Response:
-    """Delete the own review; an administrator any."""
-    return _of("delete", path, "Review deleted")
+    """Delete the caller's review; administrators delete any."""
+    return ok(call(ReviewsRpc.delete, review_id=path.id, caller=caller()), "Review deleted")
 
 
 @api.post("/reviews/<string:id>/vote", reply=Votes, who=Who.SIGNED_IN)
 def vote_on_review(path: IdPath, body: Vote) -> Response:
-    """Say whether a review helped; a second vote replaces the first."""
-    return _of("vote", path, "Vote counted", helpful=body.helpful)
+    """Vote on whether a review was helpful; a second vote replaces the first."""
+    return ok(call(ReviewsRpc.vote, review_id=path.id, helpful=body.helpful, caller=caller()), "Vote counted")
 
 
 @api.post("/reviews/<string:id>/report", reply=None, who=Who.SIGNED_IN)
 def report_review(path: IdPath, body: Report) -> Response:
-    """Say that a review should be looked at."""
-    return _of("report", path, "Thank you, we will look at it", reason=body.reason)
+    """Report a review for moderation."""
+    return ok(
+        call(ReviewsRpc.report, review_id=path.id, reason=body.reason, caller=caller()), "Thank you, we will look at it"
+    )
 
 
 @api.post("/reviews/<string:id>/reply", reply=Review, who=Who.VENDOR)
 def reply_to_review(path: IdPath, body: ReplyWrite) -> Response:
-    """Answer a review of an own product; an administrator any."""
-    return _of("reply", path, "Reply saved", text=body.text)
+    """Reply to a review of the caller's product; administrators reply to any."""
+    return ok(call(ReviewsRpc.reply, review_id=path.id, text=body.text, caller=caller()), "Reply saved")
 
 
 @api.post("/reviews/<string:id>/moderate", reply=Review, who=Who.ADMIN)
 def moderate_review(path: IdPath, body: Moderation) -> Response:
-    """Approve a review, reject it with a reason, or have it wait."""
-    return _of("moderate", path, "Review moderated", moderation=body.model_dump())
-
-
-def _of(method: str, path: IdPath, message: str, **arguments: Any) -> Response:
-    return ok(call("reviews", method, review_id=path.id, **arguments, caller=caller().model_dump()), message)
+    """Approve a review, reject it with a reason, or set it to pending."""
+    return ok(call(ReviewsRpc.moderate, review_id=path.id, moderation=body, caller=caller()), "Review moderated")

@@ -1,4 +1,4 @@
-"""Finding products, and how finding is tuned."""
+"""Routes of product search, suggestions and search tuning."""
 
 import time
 
@@ -9,10 +9,10 @@ from gateway_flask.http.envelope import ok, page_with_details
 from gateway_flask.middleware.authentication import Who
 from gateway_flask.middleware.request_context import caller
 from gateway_flask.openapi.endpoints import Api
-from gateway_flask.rpc.calls import call_by_name as call
-from gateway_flask.tracking.producer import track
+from gateway_flask.rpc.calls import call
+from gateway_flask.tracking import behaviour
 from schemas.api.search import (
-    LONGEST_BEGINNING,
+    MAX_PREFIX_LENGTH,
     Preview,
     PreviewRequest,
     SearchQuery,
@@ -22,63 +22,61 @@ from schemas.api.search import (
     TuningReply,
     TuningWrite,
 )
+from schemas.rpc.search import SearchRpc
 from services.chassis.dynamic_config import config
 
 KILL_SWITCH = "search_engine"
 
-api = Api("search", "Search", "Products by words, facets, and proposals while somebody types.", "/search")
+api = Api("search", "Search", "Product search with facets, suggestions, and tuning.", "/search")
 
 
 @api.get("", reply=SearchReply, who=Who.ANYONE)
 def search(query: SearchQuery) -> Response:
     """Search products. `attr.NAME=VALUE` filters by an attribute; a facet doesn't filter its own counts.
 
-    While the search engine is away the catalogue answers by words of the title: `degraded` is true then.
+    While the search engine is unavailable the catalogue is searched by words of the title; `degraded` is then true.
     """
-    begun = time.perf_counter()
-    reply = call("search", "search", **query.model_dump(exclude_unset=True))
+    started_at = time.perf_counter()
+    reply = call(SearchRpc.search, query)
     if query.page == 1:
-        took = 1000 * (time.perf_counter() - begun)
+        took_ms = 1000 * (time.perf_counter() - started_at)
         filters = query.model_dump(exclude_defaults=True, exclude={"q", "limit", "facets", "session_id"})
-        said = {"query": query.q, "results": reply["total"], "session_id": query.session_id, "filters": filters}
-        track([{"type": "search_performed", **said, "took_ms": round(took, 1)}])
+        behaviour.record_search(
+            query.session_id, query=query.q, results=reply.json["total"], filters=filters, took_ms=round(took_ms, 1)
+        )
     return page_with_details(reply, "Found")
 
 
 @api.get("/suggest", reply=Suggestions, who=Who.ANYONE)
 def suggest(query: SuggestQuery) -> Response:
-    """What could be meant by what was typed so far. Kept for some seconds, here and by the client."""
-    typed = " ".join(query.q.casefold().split())[:LONGEST_BEGINNING]
+    """Suggest products, categories and queries for a prefix. Cached for some seconds, here and by the client."""
+    prefix = " ".join(query.q.casefold().split())[:MAX_PREFIX_LENGTH]
     if not config.enabled(KILL_SWITCH):
-        return envelope.ready(_suggested(typed)[0])
-    answer = current_app.extensions["suggestions"].get(typed, lambda: _suggested(typed))
-    seconds = answer.seconds_left
-    return envelope.ready(answer.body, headers={"Cache-Control": f"public, max-age={seconds}"} if seconds else None)
+        return envelope.ready(_suggested(prefix)[0])
+    cached = current_app.extensions["suggestions"].get(prefix, lambda: _suggested(prefix))
+    seconds = cached.seconds_left
+    return envelope.ready(cached.body, headers={"Cache-Control": f"public, max-age={seconds}"} if seconds else None)
 
 
-def _suggested(typed: str) -> tuple[bytes, bool]:
-    """The reply, and whether there is something in it: an engine that is away must not be remembered as nothing."""
-    proposed = call("search", "suggest", q=typed)
-    return envelope.body(proposed, "Suggestions"), any(proposed.values())
+def _suggested(prefix: str) -> tuple[bytes, bool]:
+    """The reply, and whether it may be cached: empty replies may come from an unavailable engine."""
+    suggestions = call(SearchRpc.suggest, SuggestQuery(q=prefix)).json
+    return envelope.body(suggestions, "Suggestions"), any(suggestions.values())
 
 
 @api.get("/tuning", reply=TuningReply, who=Who.ADMIN)
 def get_tuning() -> Response:
-    """Synonyms, pinned and buried products, boosts: as they are in force."""
-    return ok(call("search", "get_tuning"), "Tuning")
+    """Get the tuning in force: synonyms, pinned and buried products, boosts."""
+    return ok(call(SearchRpc.get_tuning, caller=caller()), "Tuning")
 
 
 @api.put("/tuning", reply=TuningReply, who=Who.ADMIN)
 def set_tuning(body: TuningWrite) -> Response:
-    """Replace the tuning. In force everywhere within two seconds; `version` is that of the tuning that was read."""
-    return ok(
-        call("search", "set_tuning", tuning=body.model_dump(mode="json"), caller=caller().model_dump()), "Tuning saved"
-    )
+    """Replace the tuning, in force within two seconds. `version` is that of the tuning that was read."""
+    return ok(call(SearchRpc.set_tuning, tuning=body, caller=caller()), "Tuning saved")
 
 
 @api.post("/tuning/preview", reply=Preview, who=Who.ADMIN)
 def preview_tuning(body: PreviewRequest) -> Response:
-    """Try a tuning on a query: the order today beside the order that it would be, and why. Changes nothing."""
-    return ok(
-        call("search", "preview_tuning", request=body.model_dump(mode="json"), caller=caller().model_dump()), "Preview"
-    )
+    """Preview a tuning on a query: the current and the changed ranking, with reasons. Changes nothing."""
+    return ok(call(SearchRpc.preview_tuning, request=body, caller=caller()), "Preview")

@@ -29,6 +29,8 @@ class Client(Protocol):
         **kwargs: Any,
     ) -> Any: ...
 
+    def cast(self, service: str, method: str, /, *, context: dict[str, Any] | None = None, **kwargs: Any) -> None: ...
+
 
 class _Lazy:
     """Makes the client at its first use, once."""
@@ -69,24 +71,18 @@ def call_within(
     return _send(seconds, method, args, kwargs)
 
 
-def call_by_name(service: str, method: str, /, *, deadline: float | None = None, **arguments: Any) -> Any:
-    """The JSON reply of a service without a typed interface yet."""
+def cast(method: Callable[Concatenate[Any, P], R], *args: P.args, **kwargs: P.kwargs) -> None:
+    """Send a request to a service on behalf of the current request without waiting for its reply.
+
+    Raises `ServiceUnavailable` when the service is known to be away or the broker is not connected.
+    """
     extensions = current_app.extensions
-    client, presence = extensions["rpc"].get(), extensions["presence"]
     context = g.get("request_context")
-    presence.check(service)
-    try:
-        return client.call(
-            service,
-            method,
-            deadline=deadline or extensions["rpc_deadline"],
-            context=context.context() if context else None,
-            **arguments,
-        )
-    except DeadlineExceeded:
-        if presence.look(service):
-            raise
-        raise ServiceUnavailable(f"The service {service} is not running at the moment") from None
+    service, name = address(method)
+    extensions["presence"].check(service)
+    extensions["rpc"].get().cast(
+        service, name, context=context.context() if context else None, **request_arguments(method, args, kwargs)
+    )
 
 
 def _send(seconds: float, method: Callable[..., R], args: tuple[Any, ...], kwargs: dict[str, Any]) -> Reply[R]:

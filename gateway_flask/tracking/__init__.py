@@ -1,1 +1,1 @@
-"""Behaviour tracking: events of visitors, written to Kafka."""
+"""Behaviour events that the gateway observes: searches, sign-ins, flag exposures."""

@@ -1,4 +1,4 @@
-"""Figures of the shop: what is asked. What is replied: `schemas.api.sales_figures`."""
+"""Queries of analytics figures: periods, grouping, currency. Replies: `sales_figures` and `session_figures`."""
 
 from datetime import UTC, date, datetime
 from typing import Annotated, Literal
@@ -16,7 +16,7 @@ def _day_or_moment(text: str) -> str:
     try:
         year = date.fromisoformat(text).year if len(text) == 10 else _moment(text).year
     except ValueError:
-        raise ValueError("must be a date (2026-01-31) or a moment with its offset (2026-01-31T12:00:00Z)") from None
+        raise ValueError("must be a date (2026-01-31) or a time with its UTC offset (2026-01-31T12:00:00Z)") from None
     if not FIRST_YEAR <= year <= LAST_YEAR:
         raise ValueError(f"must lie between {FIRST_YEAR} and {LAST_YEAR}")
     return text
@@ -26,19 +26,19 @@ def _moment(text: str) -> datetime:
     # A "+" that a client forgot to escape arrives as a space.
     moment = datetime.fromisoformat(text.replace(" ", "+") if "T" in text else text)
     if moment.tzinfo is None:
-        raise ValueError("a moment needs its offset")
+        raise ValueError("a time needs its UTC offset")
     return moment.astimezone(UTC)
 
 
 DayOrMoment = Annotated[str, StringConstraints(max_length=40), AfterValidator(_day_or_moment)]
-"""A day in the shop's time zone, or a moment. As the end of a period a day counts whole, a moment is excluded."""
+"""A day in the shop's time zone, or a time. As the end of a period a day is included, a time is excluded."""
 
 
 class PeriodQuery(Schema):
-    """The last 30 days when nothing is said."""
+    """A period; by default the last 30 days."""
 
-    from_: DayOrMoment | None = Field(None, alias="from", description="Date or moment that the period begins with")
-    to: DayOrMoment | None = Field(None, description="Last date, or the moment at which it ends")
+    from_: DayOrMoment | None = Field(None, alias="from", description="First date, or the time at which it begins")
+    to: DayOrMoment | None = Field(None, description="Last date, or the time at which it ends")
 
 
 class SalesQuery(PeriodQuery):
@@ -57,4 +57,4 @@ class TopQuery(CurrencyQuery):
 
 
 class CohortQuery(Schema):
-    months: Annotated[int, Field(ge=1, le=24)] = Field(12, description="How many months back, this one included")
+    months: Annotated[int, Field(ge=1, le=24)] = Field(12, description="Number of months, the current one included")

@@ -1,4 +1,4 @@
-"""The audit trail as administrators read it."""
+"""The audit trail: filters, entries, verification."""
 
 from datetime import UTC
 from typing import Annotated, Any, Literal
@@ -12,12 +12,12 @@ _Utc = Annotated[AwareDatetime, AfterValidator(lambda moment: moment.astimezone(
 
 
 class AuditFilter(Schema):
-    """Which entries; times are RFC 3339 with an offset, `from` included, `to` not."""
+    """Filters of entries. Times are RFC 3339 with an offset; `from` is inclusive, `to` exclusive."""
 
     actor: Annotated[str, Field(min_length=1, max_length=100)] | None = None
     """A user's id or mail address."""
     action: _Name | None = None
-    """Such as `product.update`."""
+    """For example `product.update`."""
     resource_type: _Name | None = None
     resource_id: Annotated[str, Field(min_length=1, max_length=200)] | None = None
     from_: _Utc | None = Field(None, alias="from")
@@ -25,7 +25,7 @@ class AuditFilter(Schema):
 
     @property
     def is_open(self) -> bool:
-        """Whether nothing is filtered out."""
+        """Whether no filter is set."""
         return all(getattr(self, name) is None for name in AuditFilter.model_fields)
 
 
@@ -37,13 +37,13 @@ class AuditQuery(AuditFilter):
 
 
 class AuditExport(AuditFilter):
-    """All entries that fit, the oldest first, as a file."""
+    """An export of the matching entries, the oldest first."""
 
     format: Literal["csv", "jsonl"] = "csv"
 
 
 class AuditActor(Schema):
-    """Who did it: a user, a guest, or the system itself."""
+    """The actor: a user, a guest, or the system."""
 
     id: str | None
     kind: str
@@ -53,14 +53,14 @@ class AuditActor(Schema):
 
 
 class AuditResource(Schema):
-    """What it was done to."""
+    """The affected resource."""
 
     type: str
     id: str
 
 
 class AuditChange(Schema):
-    """One field that differs; secrets are masked."""
+    """A changed field; secrets are masked."""
 
     field: str
     before: Any = None
@@ -68,7 +68,7 @@ class AuditChange(Schema):
 
 
 class AuditEntry(Schema):
-    """An action. `hash` is SHA-256 over the entry's number, its content and `previous_hash`."""
+    """An audited action. `hash` is SHA-256 over the entry's number, its content and `previous_hash`."""
 
     seq: int
     id: str
@@ -85,7 +85,7 @@ class AuditEntry(Schema):
 
 
 class AuditVerdict(Schema):
-    """Whether the chain holds; if not, its first wrong entry and why."""
+    """Result of a verification; if invalid, the first broken entry and the reason."""
 
     valid: bool
     entries: int

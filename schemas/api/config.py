@@ -1,4 +1,4 @@
-"""Runtime settings and feature flags: what is declared, what administrators write, what everybody reads."""
+"""Runtime settings and feature flags: declarations, changes and state."""
 
 from typing import Annotated, Any, Final, Literal
 
@@ -17,19 +17,19 @@ Percent = Annotated[int, Field(ge=0, le=100)]
 
 
 class Declared(Schema):
-    """A setting that exists: its type, limits and meaning. What isn't declared can't be set."""
+    """The declaration of a setting: type, limits and description. Only declared settings can be set."""
 
     key: SettingKey
     type: Literal["integer", "number", "text", "boolean"]
     default: Value | None
-    """None: what the environment of the process says."""
+    """None: the value of the process's environment."""
     minimum: float | None = None
     maximum: float | None = None
-    """Of a number; of a text: its length."""
+    """Minimum of a number, or of a text's length."""
     choices: list[str] | None = None
     description: str
     scope: str
-    """Who reads it."""
+    """The service that uses the setting."""
 
 
 SETTINGS: Final[dict[str, Declared]] = {
@@ -76,7 +76,7 @@ SETTINGS: Final[dict[str, Declared]] = {
 
 
 class Rule(Request):
-    """Whom a flag serves something else. Everything that is named must fit; `from` is included, `to` is not."""
+    """A rule of a flag. All given conditions must match; `from` is inclusive, `to` exclusive."""
 
     roles: Annotated[list[Literal["CUSTOMER", "VENDOR", "ADMIN"]], Field(max_length=3)] | None = None
     countries: Annotated[list[Country], Field(max_length=250)] | None = None
@@ -108,12 +108,12 @@ KILL_SWITCHES: Final[dict[str, str]] = {
     "payments.sandbox": "paying through the sandbox",
     "payments.stripe": "paying through Stripe",
 }
-"""Flags that exist from the start, enabled: what each one switches off."""
+"""Predefined flags, initially enabled, with what they switch off."""
 ON: Final = FlagWrite(enabled=True, default=True)
 
 
 class FlagState(Schema):
-    """A flag as administrators see it. Version 0: nobody has changed it yet."""
+    """The definition of a flag. Version 0: unchanged."""
 
     name: str
     description: str | None
@@ -128,21 +128,21 @@ class FlagState(Schema):
 
 
 class FlagValues(Schema):
-    """What each flag is for whoever asks."""
+    """The values of all flags for the caller."""
 
     flags: dict[str, bool | str]
 
 
 class FlagQuery(Schema):
-    """For whom flags are evaluated, beside what the token says."""
+    """The subject of flag evaluation, in addition to the token."""
 
     subject: Annotated[str, Field(min_length=1, max_length=100)] | None = None
-    """A stable id of a visitor who isn't signed in, so that a rollout stays what it was."""
+    """A stable id of a guest, so that rollouts stay the same."""
     country: Country | None = None
 
 
 class SettingState(Declared):
-    """A declared setting with what it is now. Version 0: nobody has changed it yet."""
+    """A declared setting with its value. Version 0: unchanged."""
 
     value: Value | None
     version: int
@@ -151,7 +151,7 @@ class SettingState(Declared):
 
 
 class SettingWrite(Request):
-    """`version`: the one that was read; another one since then is a conflict."""
+    """A change of a setting, based on `version`; 409 if it has changed since."""
 
     value: Value
     version: Revision
@@ -159,14 +159,14 @@ class SettingWrite(Request):
 
 
 class Rollback(Request):
-    """Set again what was in force as `version` (0: the default)."""
+    """Restore the value of `version` (0: the default)."""
 
     version: Revision
     reason: Reason
 
 
 class SettingChange(Schema):
-    """One change of a setting's history."""
+    """A change of a setting."""
 
     version: int
     value: Value | None
@@ -176,21 +176,21 @@ class SettingChange(Schema):
 
 
 class SetSetting(SettingWrite):
-    """The command behind it."""
+    """The command to change a setting."""
 
     key: str
     caller: Caller
 
 
 class RollSettingBack(Rollback):
-    """The command behind it."""
+    """The command to restore an earlier value of a setting."""
 
     key: str
     caller: Caller
 
 
 class SetFlag(Schema):
-    """The command behind a flag's PUT."""
+    """The command to create or replace a flag."""
 
     name: FlagName
     flag: FlagWrite
@@ -199,7 +199,7 @@ class SetFlag(Schema):
 
 
 class Snapshot(Schema):
-    """Everything that was ever changed, for a process that starts."""
+    """All changed settings and flags with their versions, for starting processes."""
 
     settings: dict[str, tuple[Value | None, int]]
     flags: dict[str, tuple[dict[str, Any], int]]

@@ -1,10 +1,10 @@
-"""Files that people bring: what is said of them, how they are asked for, links to private ones."""
+"""Files: upload form, metadata, download parameters, links."""
 
 from typing import Annotated, Literal
 
 from pydantic import Field, StringConstraints
 
-from schemas.base import Id, Moment, OneLine, Request, Schema
+from schemas.base import Caller, Id, Moment, OneLine, Request, Schema
 
 Purpose = Literal["product", "review", "avatar", "document"]
 Size = Literal["thumb", "card", "full"]
@@ -14,17 +14,17 @@ FileName = Annotated[str, StringConstraints(strip_whitespace=True, max_length=20
 
 
 class Upload(Schema):
-    """The parts of `multipart/form-data`: the file itself, and what is said of it."""
+    """The parts of the upload form (`multipart/form-data`)."""
 
     file: Annotated[str, Field(json_schema_extra={"format": "binary"})]
-    """JPEG, PNG, WebP or GIF; PDF where the purpose is `document`. The type is read from the content."""
+    """JPEG, PNG, WebP or GIF; PDF where the purpose is `document`. The type is detected by content."""
     purpose: Purpose
     private: bool | None = None
-    """Left out: documents are private, pictures public."""
+    """Default: documents are private, pictures public."""
 
 
 class Variants(Schema):
-    """Addresses of a picture's sizes: the longer side is at most 160, 400 and 1600 pixels."""
+    """URLs of a picture's sizes: the longer side is at most 160, 400 and 1600 pixels."""
 
     thumb: str | None = None
     card: str | None = None
@@ -32,7 +32,7 @@ class Variants(Schema):
 
 
 class StoredFile(Schema):
-    """A file that is kept. `bytes`, `sha256`, `width` and `height` are those of what was sent."""
+    """A stored file. `bytes`, `sha256`, `width` and `height` are those of the upload."""
 
     id: Id
     url: Annotated[str, Field(examples=["/api/v1/files/0197b1c8-7a5e-7cc0-9f00-000000000001"])]
@@ -50,18 +50,18 @@ class StoredFile(Schema):
 
 
 class FileContentQuery(Schema):
-    """Which form of a file, and the signature of a link."""
+    """Size and format of a picture, and the signature of a link."""
 
-    size: Size = Field("full", description="Of a picture")
-    format: Format | None = Field(None, description="Of a picture; else what `Accept` prefers, else JPEG")
-    expires: Annotated[int, Field(ge=0, le=10**11)] | None = Field(None, description="As a link says")
+    size: Size = Field("full", description="Size of a picture")
+    format: Format | None = Field(None, description="Format of a picture; default by `Accept`, else JPEG")
+    expires: Annotated[int, Field(ge=0, le=10**11)] | None = Field(None, description="Expiry of a link, from its URL")
     signature: Annotated[str, StringConstraints(min_length=20, max_length=100)] | None = Field(
-        None, description="As a link says"
+        None, description="Signature of a link, from its URL"
     )
 
 
 class FilesQuery(Schema):
-    """Which files: the own ones; an administrator may name another owner."""
+    """Filters of the caller's files; administrators may name another owner."""
 
     purpose: Purpose | None = None
     sha256: Sha256 | None = None
@@ -71,13 +71,20 @@ class FilesQuery(Schema):
 
 
 class LinkRequest(Request):
-    """A link to a private file that whoever has it may use for a while."""
+    """The validity of a link to a file."""
 
     expires_in: Annotated[int, Field(ge=1, le=604_800, description="Seconds, at most a week", examples=[3600])] = 3600
 
 
+class LinkFile(LinkRequest):
+    """The command to create a link to a file."""
+
+    file_id: str
+    caller: Caller
+
+
 class Link(Schema):
-    """The link."""
+    """A link to a file."""
 
     url: str
     expires_at: Moment

@@ -1,4 +1,4 @@
-"""What people were told, whether it reached them, and how they want to be told."""
+"""Notifications: in-app messages, deliveries, preferences, push devices, templates."""
 
 from typing import Annotated, Any, Literal
 from zoneinfo import available_timezones
@@ -35,7 +35,7 @@ def _time_zone(name: str) -> str:
     return name
 
 
-class Page(Schema):
+class PageQuery(Schema):
     """A page of a list."""
 
     page: Annotated[int, Field(ge=1, le=10_000)] = 1
@@ -43,7 +43,7 @@ class Page(Schema):
 
 
 class Notification(Schema):
-    """Something that a customer was told."""
+    """An in-app message."""
 
     id: str
     kind: Annotated[str, Field(examples=["order_confirmed"])]
@@ -55,19 +55,19 @@ class Notification(Schema):
 
 
 class UnreadCount(Schema):
-    """How many of them nobody has read yet."""
+    """The number of unread in-app messages."""
 
     count: int
 
 
 class MarkedRead(Schema):
-    """How many were unread before."""
+    """The number of messages that were unread before."""
 
     read: int
 
 
 class Delivery(Schema):
-    """What became of one message to somebody by one channel."""
+    """A message to a recipient by one channel, with its delivery status."""
 
     id: str
     kind: str
@@ -81,14 +81,14 @@ class Delivery(Schema):
     sent_at: Moment | None = None
 
 
-class DeliveryQuery(Page):
-    """Whose messages: an account's id, or an address."""
+class DeliveryQuery(PageQuery):
+    """Messages of a recipient: an account id or an e-mail address."""
 
     recipient: Annotated[str, Field(min_length=1, max_length=254)]
 
 
 class ByChannel(Request):
-    """Whether messages of one kind come by each channel."""
+    """Whether a kind is sent by each channel; null: default."""
 
     email: bool | None = None
     sms: bool | None = None
@@ -97,7 +97,7 @@ class ByChannel(Request):
 
 
 class QuietHours(Request):
-    """From when until when nothing comes that can wait."""
+    """Local times between which only transactional messages are sent."""
 
     from_: _ClockTime = Field(alias="from")
     to: _ClockTime
@@ -105,47 +105,47 @@ class QuietHours(Request):
 
 
 class PreferencesWrite(Request):
-    """By kind and channel; what is left out is as usual."""
+    """Preferences by kind and channel; omitted entries mean the default."""
 
     kinds: dict[KindName, ByChannel] = Field(default_factory=dict)
     quiet_hours: QuietHours | None = None
 
 
 class Preferences(Schema):
-    """Every kind and channel, spelled out."""
+    """Preferences with every kind and channel."""
 
     kinds: dict[str, dict[Channel, bool]]
     quiet_hours: QuietHours | None = None
 
 
 class PushKeys(Request):
-    """What a browser's subscription has (RFC 8291)."""
+    """The keys of a push subscription (RFC 8291)."""
 
     p256dh: Annotated[str, StringConstraints(min_length=80, max_length=100, pattern=r"^[A-Za-z0-9_\-=]+$")]
     auth: Annotated[str, StringConstraints(min_length=20, max_length=40, pattern=r"^[A-Za-z0-9_\-=]+$")]
 
 
 class DeviceRequest(Request):
-    """A browser's push subscription, as its `toJSON` says it."""
+    """A browser's push subscription (`PushSubscription.toJSON`)."""
 
     endpoint: Annotated[str, StringConstraints(max_length=500, pattern=r"^https://[^\s/]+/\S*$")]
     keys: PushKeys
 
 
 class DeviceGoneRequest(Request):
-    """A subscription that its owner takes off."""
+    """The push subscription to remove."""
 
     endpoint: Annotated[str, Field(min_length=1, max_length=500)]
 
 
 class PushKey(Schema):
-    """`applicationServerKey` for the browser; empty while push is off."""
+    """`applicationServerKey` for browsers; empty while push is disabled."""
 
     public_key: str
 
 
 class WaitRequest(Request):
-    """Tell me when this is back in stock; `email` is needed without an account."""
+    """A back-in-stock request; `email` is required without an account."""
 
     sku: Sku
     email: Email | None = None
@@ -158,13 +158,19 @@ class UnsubscribeQuery(Schema):
 
 
 class Unsubscribed(Schema):
-    """Which kind of message comes no more."""
+    """The kind of message that is turned off."""
 
     kind: str
 
 
+class UnsubscribePage(Unsubscribed):
+    """The kind of an unsubscribe link, and the HTML page for browsers."""
+
+    page: str
+
+
 class Button(Request):
-    """Where a message leads."""
+    """The button of a message."""
 
     label: Annotated[str, StringConstraints(min_length=1, max_length=80), Clean]
     url: Annotated[str, StringConstraints(min_length=1, max_length=500), Clean]
@@ -174,7 +180,7 @@ _Text = Annotated[str, StringConstraints(min_length=1, max_length=2_000), Clean]
 
 
 class TemplateText(Request):
-    """A message's texts: Jinja2, sandboxed; what is left out stays the shop's own."""
+    """Texts of a message (sandboxed Jinja2); omitted ones stay the shop's own."""
 
     subject: Annotated[str, StringConstraints(min_length=1, max_length=300), Clean] | None = None
     heading: Annotated[str, StringConstraints(min_length=1, max_length=300), Clean] | None = None
@@ -185,7 +191,7 @@ class TemplateText(Request):
 
 
 class TemplateWrite(Request):
-    """New texts, made from `version` (0: the shop's own)."""
+    """New texts based on `version` (0: the shop's own)."""
 
     locale: Locale = "en"
     text: TemplateText
@@ -193,20 +199,20 @@ class TemplateWrite(Request):
 
 
 class SaveTemplate(TemplateWrite):
-    """The command behind it."""
+    """The command to store new texts."""
 
     kind: KindName
     caller: Caller
 
 
 class TemplateQuery(Schema):
-    """In which language."""
+    """The language of the texts."""
 
     locale: Locale = "en"
 
 
 class TemplateKind(Schema):
-    """A kind of message, the channels that it comes by, and its languages."""
+    """A kind of message with its default channels and locales."""
 
     kind: str
     transactional: bool
@@ -215,7 +221,7 @@ class TemplateKind(Schema):
 
 
 class Template(Schema):
-    """The texts that count, and the versions that administrators have made."""
+    """The texts in force, and administrators' versions."""
 
     kind: str
     locale: str
@@ -225,14 +231,14 @@ class Template(Schema):
 
 
 class PreviewRequest(Request):
-    """As it is, or as it would be with these texts."""
+    """A preview with the texts in force, or with these texts."""
 
     locale: Locale = "en"
     text: TemplateText | None = None
 
 
 class MailPreview(Schema):
-    """A message with made-up facts."""
+    """A message rendered with example data."""
 
     subject: str
     html: str
@@ -241,7 +247,7 @@ class MailPreview(Schema):
 
 
 class TestSend(Request):
-    """Where to send a preview."""
+    """The address to send a preview to."""
 
     to: Email
     locale: Locale = "en"

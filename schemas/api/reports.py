@@ -1,4 +1,4 @@
-"""Custom reports: what somebody wants to see, when, and what came of it."""
+"""Custom reports: definition, schedule and result."""
 
 from typing import Annotated, Any, Literal
 
@@ -16,14 +16,14 @@ Filters = Annotated[
 ]
 
 
-def _each_once(names: list[Any]) -> list[Any]:
+def _unique(names: list[Any]) -> list[Any]:
     if len(set(names)) != len(names):
-        raise ValueError("names something twice")
+        raise ValueError("contains duplicates")
     return names
 
 
 class ReportFilters(Request):
-    """Only what belongs to one of these; what is left out is not looked at."""
+    """Filters by id; a field that is left out does not filter."""
 
     product: Filters | None = None
     category: Filters | None = None
@@ -33,7 +33,7 @@ class ReportFilters(Request):
 
 
 class ReportPeriod(Request):
-    """Either fixed days, or so many days before the run."""
+    """Either fixed dates, or a number of days before the run."""
 
     from_: DayOrMoment | None = Field(None, alias="from")
     to: DayOrMoment | None = None
@@ -41,11 +41,11 @@ class ReportPeriod(Request):
 
 
 class ReportRequest(Request):
-    """What a report shows."""
+    """The definition of a report."""
 
     name: Line
-    measures: Annotated[list[Measure], Field(min_length=1, max_length=10), AfterValidator(_each_once)]
-    dimensions: Annotated[list[Dimension], Field(max_length=3, default_factory=list), AfterValidator(_each_once)]
+    measures: Annotated[list[Measure], Field(min_length=1, max_length=10), AfterValidator(_unique)]
+    dimensions: Annotated[list[Dimension], Field(max_length=3, default_factory=list), AfterValidator(_unique)]
     filters: ReportFilters = ReportFilters()
     period: ReportPeriod = ReportPeriod()
     currency: Currency | None = None
@@ -57,11 +57,11 @@ class LastRun(Schema):
     at: Moment
     rows: int
     url: str
-    """Where the result is."""
+    """URL of the result."""
 
 
 class Report(Schema):
-    """A definition that is kept, and its last result."""
+    """A stored definition and its last run."""
 
     model_config = ConfigDict(json_schema_extra={"title": "Report"})
 
@@ -86,7 +86,7 @@ class ReportQuery(Schema):
 
 
 class ReportResult(Schema):
-    """Rows in the order of the columns. Money in minor units of `currency`."""
+    """Values of each row are in the order of `columns`. Amounts are in minor units of `currency`."""
 
     report_id: Id
     name: str
@@ -95,4 +95,12 @@ class ReportResult(Schema):
     columns: list[str]
     rows: list[list[str | int | float | None]]
     truncated: bool
-    """There were more than 10,000."""
+    """True if rows beyond 10,000 were cut off."""
+
+
+class ReportOutput(Schema):
+    """The last result of a report, also as CSV if that is the report's format."""
+
+    format: Literal["json", "csv"]
+    csv: str | None
+    result: ReportResult

@@ -1,4 +1,4 @@
-"""Reviews of products: what customers write, what others make of it, and the rules by which it is seen."""
+"""Reviews, votes, abuse reports, moderation and its rules."""
 
 from typing import Annotated, Any, Literal, Self
 
@@ -13,11 +13,11 @@ ReviewText = Annotated[str, StringConstraints(strip_whitespace=True, min_length=
 Reason = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=500), OneLine]
 Images = Annotated[list[Id], Field(max_length=8)]
 Word = Annotated[str, StringConstraints(strip_whitespace=True, to_lower=True, min_length=2, max_length=60), OneLine]
-_GONE: Any = Field(default=None, json_schema_extra=lambda schema: schema.pop("default", None))  # type: ignore[arg-type,return-value]
+_OMITTED: Any = Field(default=None, json_schema_extra=lambda schema: schema.pop("default", None))  # type: ignore[arg-type,return-value]
 
 
 class ReviewWrite(Request):
-    """A review. Pictures are files that its author brought with the purpose `review`."""
+    """A new review. `images` are files that the author uploaded with the purpose `review`."""
 
     rating: Stars
     title: Line
@@ -26,81 +26,81 @@ class ReviewWrite(Request):
 
 
 class ReviewPatch(Request):
-    """What of it to change; it is judged anew."""
+    """The fields to change; the status is determined anew."""
 
-    rating: Stars = _GONE
-    title: Line = _GONE
-    text: ReviewText = _GONE
-    images: Images = _GONE
+    rating: Stars = _OMITTED
+    title: Line = _OMITTED
+    text: ReviewText = _OMITTED
+    images: Images = _OMITTED
 
     @model_validator(mode="after")
-    def _says_something(self) -> Self:
+    def _not_empty(self) -> Self:
         if not self.model_fields_set:
             raise ValueError("name at least one field to change")
         return self
 
 
 class Vote(Request):
-    """Whether a review helped."""
+    """Whether a review was helpful."""
 
     helpful: bool
 
 
 class ReplyWrite(Request):
-    """What the vendor answers."""
+    """The vendor's reply."""
 
     text: ReviewText
 
 
 class Report(Request):
-    """Why a review should be looked at."""
+    """The reason of an abuse report."""
 
     reason: Reason
 
 
 class Moderation(Request):
-    """An administrator's word on a review; a rejection needs a reason."""
+    """A new status of a review; `reason` is required for a rejection."""
 
     status: ReviewStatus
     reason: Annotated[Reason | None, Field(validate_default=True)] = None
 
     @field_validator("reason")
     @classmethod
-    def _says_why(cls, reason: str | None, others: ValidationInfo) -> str | None:
+    def _rejection_has_reason(cls, reason: str | None, others: ValidationInfo) -> str | None:
         if reason is None and others.data.get("status") == "rejected":
-            raise ValueError("say why")
+            raise ValueError("is required for a rejection")
         return reason
 
 
 class ReviewRules(Request):
-    """Which reviews are seen without anybody looking at them first; the others wait."""
+    """Moderation rules: which reviews are approved automatically; the others are pending."""
 
     auto_approve: bool = True
-    """False: every review waits."""
+    """False: every review is pending."""
     verified_only: bool = True
-    """Only of those who bought the product."""
+    """Approve only reviews of customers who bought the product."""
     no_links: bool = True
     blocked_words: Annotated[list[Word], Field(max_length=1_000)] = Field(default=[])
-    """Whole words, capitals don't matter."""
+    """Whole words, case-insensitive."""
     hide_after_reports: Annotated[int, Field(ge=0, le=1_000)] = 5
-    """So many reports make an approved review wait again, once; 0: never."""
+    """Number of reports that set an approved review to pending, once; 0 never."""
 
 
 class Author(Schema):
-    """Who wrote it, as much as others may know."""
+    """The public name of the author."""
 
     name: str
 
 
 class VendorReply(Schema):
-    """What the vendor answered."""
+    """The vendor's reply and its time."""
 
     text: str
     at: Moment
 
 
 class Review(Schema):
-    """A review as it is shown."""
+    """A review."""
 
     id: Id
     product_id: Id
@@ -109,7 +109,7 @@ class Review(Schema):
     title: str
     text: str
     verified: bool
-    """Its author bought the product."""
+    """Whether the author bought the product."""
     status: ReviewStatus
     helpful: int
     not_helpful: int
@@ -118,20 +118,20 @@ class Review(Schema):
     created_at: Moment
     updated_at: Moment
     reason: str | None = None
-    """Why it waits or was rejected: for its author and administrators."""
+    """Why it is pending or was rejected; only for the author and administrators."""
     reports: int | None = None
-    """For administrators."""
+    """Number of abuse reports; only for administrators."""
 
 
 class Votes(Schema):
-    """How a review's votes stand."""
+    """The vote counts of a review."""
 
     helpful: int
     not_helpful: int
 
 
 class ReviewQuery(Schema):
-    """Which approved reviews of a product, and in which order."""
+    """Filters and order of a product's approved reviews."""
 
     sort: ReviewSort = "newest"
     verified: bool | None = None
@@ -142,22 +142,30 @@ class ReviewQuery(Schema):
 
 
 class ReviewsQuery(Schema):
-    """Which reviews: the own ones; an administrator sees everybody's."""
+    """Filters of the caller's reviews; administrators get all."""
 
     status: ReviewStatus | None = None
     product: Id | None = None
-    reported: bool | None = Field(None, description="Administrators: those that somebody has reported")
+    reported: bool | None = Field(None, description="For administrators: reviews with abuse reports")
     page: Annotated[int, Field(ge=1, le=1_000)] = 1
     limit: Annotated[int, Field(ge=1, le=100)] = 20
 
 
+class RatingsRebuild(Schema):
+    """Progress of a ratings rebuild: products checked and corrected by this call, and the next cursor."""
+
+    done: int
+    mended: int
+    next: Id | None
+
+
 class ImportReview(Request):
-    """A review that comes from another shop."""
+    """A review of another shop."""
 
     product_id: Id
     author: Line
     author_key: Line
-    """Who wrote it there, such as a mail address: one review for each and product. It is not kept."""
+    """Identifies the author, such as a mail address: one review per author and product. It is not stored."""
     rating: Stars
     title: Annotated[str, StringConstraints(strip_whitespace=True, max_length=200), OneLine] = ""
     text: ReviewText
@@ -166,13 +174,13 @@ class ImportReview(Request):
 
 
 class ImportReviews(Request):
-    """Up to 500 reviews of another shop, which are seen at once. Again: nothing changes."""
+    """Up to 500 reviews of another shop, approved as they are. Idempotent."""
 
     reviews: Annotated[list[ImportReview], Field(min_length=1, max_length=500)]
 
 
 class ReviewImportReport(Schema):
-    """What became of them."""
+    """Result of an import."""
 
     created: int
     unchanged: int

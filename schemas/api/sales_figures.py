@@ -1,13 +1,14 @@
-"""Figures of the shop, as they are replied."""
+"""Replies of sales, customer, payment, delivery and stock figures."""
 
 from schemas.api.analytics import Interval
 from schemas.base import Currency, Moment, Money, Schema
 
 
 class Totals(Schema):
-    """What was sold. `net = gross - discounts - refunds`; tax and shipping stand beside it.
+    """Sales totals. `net = gross - discounts - refunds`; tax and shipping are not part of it.
 
-    A refund counts when it is made, with its share of tax and shipping. `average_order = (gross - discounts) / orders`.
+    A refund counts at its own date, its share of tax and shipping included.
+    `average_order = (gross - discounts) / orders`.
     """
 
     orders: int
@@ -28,14 +29,14 @@ class Point(Totals):
 
 
 class GroupTotals(Totals):
-    """All of one product, category, vendor, country or customer."""
+    """Totals of one product, category, vendor, country or customer."""
 
     key: str
     label: str
 
 
 class Sales(Schema):
-    """`previous` is the period of the same length before. Of groups, the hundred with the highest net."""
+    """`previous` is the preceding period of the same length; `groups` are the hundred with the highest net sales."""
 
     currency: Currency
     time_zone: str
@@ -54,11 +55,11 @@ class TopProduct(Schema):
     units: int
     net: Money
     conversion: float | None = None
-    """Orders per view, where it was viewed."""
+    """Orders per view; null without views."""
 
 
 class Segment(Schema):
-    """Customers who are alike by recency, frequency and value of what they bought."""
+    """A customer segment by recency and frequency of orders."""
 
     name: str
     customers: int
@@ -75,9 +76,9 @@ class TopCustomer(Schema):
 
 
 class Customers(Schema):
-    """`lifetime_value`: what a customer has paid and not got back, on the average over all who ever bought.
+    """Customer figures. `lifetime_value`: average amount paid less refunds of all customers who ever ordered.
 
-    `spent` is that as well, tax and shipping included: of segments ever since, of the `top` in the period.
+    `spent`: amount paid less refunds, tax and shipping included; of segments in total, of `top` in the period.
     """
 
     currency: Currency
@@ -98,7 +99,7 @@ class Retained(Schema):
 
 
 class Cohort(Schema):
-    """Customers whose first order was in this month, and how many of them bought again so many months after."""
+    """Customers with their first order in this month, and how many of them ordered again in later months."""
 
     month: str
     customers: int
@@ -135,7 +136,7 @@ class Payments(Schema):
 
 
 class Durations(Schema):
-    """Hours; percentiles are the upper edge of the bin that they lie in."""
+    """Durations in hours; percentiles are upper edges of histogram bins."""
 
     orders: int
     average: float | None = None
@@ -150,7 +151,7 @@ class CarrierTimes(Schema):
 
 
 class Delivery(Schema):
-    """From the confirmation to the parcel's departure, and from there to the door."""
+    """Times from confirmation to shipment, and from shipment to delivery."""
 
     to_ship: Durations
     to_deliver: Durations
@@ -163,6 +164,6 @@ class StockFigures(Schema):
     on_hand: int
     units_sold: int
     turnover: float | None = None
-    """Units sold per mean number of units on hand."""
+    """Units sold divided by the mean number of units on hand."""
     days_of_cover: float | None = None
-    """How long the stock lasts at this period's pace; null: nothing was sold."""
+    """Days until the stock is sold out at the rate of this period; null without sales."""

@@ -1,4 +1,4 @@
-"""Search: what can be asked, what is found, what is proposed while somebody types, and how it is tuned."""
+"""Search: queries, replies, suggestions and tuning."""
 
 from typing import Annotated, Any, Literal
 
@@ -17,42 +17,42 @@ FACETS = ("category", "brand", "price", "rating", "attributes")
 def _are_facets(text: str) -> str:
     unknown = [name for name in text.split(",") if name and name not in FACETS and not name.startswith("attr.")]
     if unknown:
-        raise ValueError(f"{unknown[0]} is no facet: {', '.join(FACETS)} or attr.NAME")
+        raise ValueError(f"{unknown[0]} is not a facet: {', '.join(FACETS)} or attr.NAME")
     return text
 
 
 FacetList = Annotated[str, StringConstraints(max_length=500, pattern=r"^[a-z0-9_.,]*$"), AfterValidator(_are_facets)]
 
-DEEPEST = 10_000
-"""The engine shows no more of one list: who wants more narrows the search."""
+MAX_DEPTH = 10_000
+"""Maximum number of results that can be paged through."""
 
-LONGEST_BEGINNING = 100
-"""Characters of what is proposed for."""
+MAX_PREFIX_LENGTH = 100
+"""Maximum length of the text that suggestions are made for."""
 
 
 class SearchQuery(Schema):
-    """What is searched. Prices are in minor units; `attr.NAME=VALUE` filters by an attribute."""
+    """A search. Prices are in minor units; `attr.NAME=VALUE` filters by an attribute."""
 
     q: Words = Field("", description="Words, a brand, a SKU; `phone under 500` limits the price")
-    category: Slug | None = Field(None, description="With everything below it")
+    category: Slug | None = Field(None, description="Including its descendants")
     brand: Line | None = None
     vendor: Id | None = None
     min_price: PriceBound | None = Field(None, description="Minor units, inclusive")
     max_price: HighestPrice | None = Field(None, description="Minor units, inclusive")
-    rating: Annotated[float, Field(ge=0, le=5)] | None = Field(None, description="Average of at least this")
+    rating: Annotated[float, Field(ge=0, le=5)] | None = Field(None, description="Minimum average rating")
     in_stock: bool | None = None
     attributes: Annotated[dict[AttributeName, AttributeText], Field(max_length=10)] = Field(
-        default={}, description="By name; over HTTP as parameters `attr.NAME`"
+        default={}, description="Attribute filters by name; in HTTP as parameters `attr.NAME`"
     )
     sort: SearchSort = "relevance"
     limit: Annotated[int, Field(ge=1, le=100)] = 20
     page: Annotated[int, Field(ge=1, le=1_000)] = 1
     facets: FacetList | None = Field(
         None,
-        description="Which to count, with commas: category, brand, price, rating, attributes, attr.NAME. "
-        "Left out: the first five; empty: none",
+        description="Comma-separated facets: category, brand, price, rating, attributes, attr.NAME. "
+        "Default: the first five; empty: none",
     )
-    session_id: SessionId | None = Field(None, description="The visitor's session, for the shop's figures")
+    session_id: SessionId | None = Field(None, description="The visitor's session, for analytics")
 
     @model_validator(mode="before")
     @classmethod
@@ -67,36 +67,36 @@ class SearchQuery(Schema):
     @field_validator("page")
     @classmethod
     def _is_not_too_deep(cls, page: int, others: ValidationInfo) -> int:
-        if page * others.data.get("limit", 1) > DEEPEST:
-            raise ValueError(f"times limit must not be above {DEEPEST}: narrow the search")
+        if page * others.data.get("limit", 1) > MAX_DEPTH:
+            raise ValueError(f"times limit must not be above {MAX_DEPTH}: narrow the search")
         return page
 
 
 class SuggestQuery(Schema):
-    """What somebody has typed so far."""
+    """The text typed so far."""
 
-    q: Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=LONGEST_BEGINNING), OneLine]
+    q: Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=MAX_PREFIX_LENGTH), OneLine]
 
 
 class SearchItem(ListItem):
-    """A product that was found."""
+    """A product in search results."""
 
-    sku: Sku = Field(description="Of its cheapest variant")
-    highlights: dict[str, str] | None = Field(None, description="By field: HTML, the words in `<em>`")
+    sku: Sku = Field(description="SKU of the cheapest variant")
+    highlights: dict[str, str] | None = Field(None, description="By field: HTML with the matching words in `<em>`")
 
 
 class FacetValue(Schema):
-    """One choice of a facet. A range's value is `FROM-TO` in minor units, open ends left out."""
+    """A value of a facet. The value of a range is `FROM-TO` in minor units; open ends are empty."""
 
     value: str
     label: str
     count: int
     selected: bool
-    parent: str | None = Field(None, description="In a tree: the value above it")
+    parent: str | None = Field(None, description="In a tree: the parent value")
 
 
 class Facet(Schema):
-    """How what was found is spread over one field. Its own filter doesn't count for it; the others do."""
+    """Counts of the results by values of one field, filtered by all other facets."""
 
     field: str
     type: FacetType
@@ -104,13 +104,23 @@ class Facet(Schema):
 
 
 class SearchReply(Schema):
-    """What was found."""
+    """A page of search results."""
 
     items: list[SearchItem]
     facets: list[Facet]
-    did_you_mean: str | None = Field(None, description="When the words look wrong")
-    relaxed: bool = Field(description="Nothing has all the words: these have some")
-    degraded: bool = Field(description="The engine is away: found in the catalogue itself, by words of the title")
+    did_you_mean: str | None = Field(None, description="Corrected query, if words seem misspelt")
+    relaxed: bool = Field(description="True if no product matches all words and these match some")
+    degraded: bool = Field(
+        description="True if the search engine was unavailable and the catalogue was searched by words of the title"
+    )
+
+
+class SearchPage(SearchReply):
+    """Search results with their paging, as the service replies them."""
+
+    page: int
+    limit: int
+    total: int
 
 
 class SuggestedProduct(Schema):
@@ -127,7 +137,7 @@ class SuggestedCategory(Schema):
 
 
 class Suggestions(Schema):
-    """What could be meant."""
+    """Suggested products, categories and queries."""
 
     products: list[SuggestedProduct]
     categories: list[SuggestedCategory]
@@ -142,7 +152,7 @@ def _is_rule(text: str) -> str:
     if len(sides) > 2 or any(not side.replace(",", "").strip() for side in sides):
         raise ValueError('must read like "couch, sofa" or "tv => television"')
     if len(sides) == 1 and sum(1 for part in text.split(",") if part.strip()) < 2:
-        raise ValueError("must name at least two words that mean the same")
+        raise ValueError("must contain at least two synonyms")
     return text
 
 
@@ -154,14 +164,14 @@ Query = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, ma
 
 
 class Placed(Request):
-    """Products that a query puts first, in this order, or last."""
+    """Products that a query ranks first (in this order) or last."""
 
     query: Query
     product_ids: Annotated[list[Id], Field(min_length=1, max_length=50)]
 
 
 class Boosts(Request):
-    """How much each weighs beside the words; 0: not at all, 1: a product that has it fully counts double."""
+    """Weights of ranking factors: 0 no effect, 1 doubles the score of a product with the full value."""
 
     in_stock: Weight = 0.2
     rating: Weight = 0.15
@@ -170,27 +180,29 @@ class Boosts(Request):
 
 
 class Tuning(Request):
-    """How search is tuned."""
+    """Search tuning."""
 
     synonyms: Annotated[list[Synonyms], Field(max_length=2_000)] = Field(
-        default=[], description='"couch, sofa": the same; "tv => television": the left is also searched as the right'
+        default=[], description='"couch, sofa": synonyms; "tv => television": the left is also searched as the right'
     )
     pinned: Annotated[list[Placed], Field(max_length=1_000)] = Field(default=[])
     buried: Annotated[list[Placed], Field(max_length=1_000)] = Field(default=[])
     boosts: Boosts = Boosts()
     margins: Annotated[dict[Slug, Annotated[int, Field(ge=0, le=100)]], Field(max_length=500)] = Field(
-        default={}, description="Percent by category, for the boost `margin`"
+        default={}, description="Margin in percent by category slug, for the boost `margin`"
     )
 
 
 class TuningWrite(Tuning):
-    """The whole of it, in place of what is there."""
+    """A complete tuning that replaces the current one."""
 
-    version: Annotated[int, Field(ge=0)] = Field(description="Of the tuning that was read: 409 when it has changed")
+    version: Annotated[int, Field(ge=0)] = Field(
+        description="Version of the tuning that was read; 409 if it has changed"
+    )
 
 
 class TuningReply(Tuning):
-    """What is in force. Every process follows within two seconds."""
+    """The tuning in force."""
 
     version: int
     updated_at: Moment | None = None
@@ -198,7 +210,7 @@ class TuningReply(Tuning):
 
 
 class PreviewRequest(Request):
-    """A query, and a tuning to try on it."""
+    """A query and the tuning to preview."""
 
     q: Query
     tuning: Tuning
@@ -206,15 +218,15 @@ class PreviewRequest(Request):
 
 
 class Reason(Schema):
-    """One thing that a product's place comes from."""
+    """One contribution to a product's score."""
 
-    what: str = Field(description="A word and the field that has it, a boost, or pinned/buried")
+    what: str = Field(description="A word and its field, a boost, or pinned/buried")
     points: float
 
 
 class PreviewItem(Schema):
     position: int
-    other_position: int | None = Field(description="Where it stands on the other side; null: not in it")
+    other_position: int | None = Field(description="Position in the other ranking; null if missing there")
     id: Id
     title: str
     score: float
@@ -222,7 +234,30 @@ class PreviewItem(Schema):
 
 
 class Preview(Schema):
-    """The order today and the order that it would be."""
+    """The current and the changed ranking."""
 
     before: list[PreviewItem]
     after: list[PreviewItem]
+
+
+# ---- rebuild of the index ----------------------------------------------------------------------------------------
+
+
+class RebuildStart(Schema):
+    """A rebuild that has begun: the new index, and the number of products to copy."""
+
+    index: str
+    total: int
+
+
+class RebuildPage(Schema):
+    """The number of products copied by this call, and the next cursor; null at the end."""
+
+    done: int
+    next: Id | None
+
+
+class RebuildResult(Schema):
+    """The number of products that had changed during the rebuild."""
+
+    caught_up: int

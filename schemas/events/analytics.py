@@ -1,4 +1,4 @@
-"""What analytics says of its figures, for who makes use of them."""
+"""Events of the analytics service: sales rankings, popular queries, finished reports."""
 
 from pydantic import BaseModel, ConfigDict
 
@@ -6,7 +6,7 @@ from schemas.events.base import Event
 
 
 class UnitsSold(BaseModel):
-    """A product and how many units of it were sold within 30 days."""
+    """Units of a product sold within 30 days."""
 
     model_config = ConfigDict(extra="ignore", frozen=True)
 
@@ -15,7 +15,7 @@ class UnitsSold(BaseModel):
 
 
 class PopularQuery(BaseModel):
-    """What people look for, and how often they did within 30 days."""
+    """A search query and the number of its searches within 30 days."""
 
     model_config = ConfigDict(extra="ignore", frozen=True)
 
@@ -24,21 +24,21 @@ class PopularQuery(BaseModel):
 
 
 class SalesCounted(Event, source="analytics", subject="name", version=1):
-    """How well products sell: those whose number has changed, at most 500 at once and hourly."""
+    """Units sold of the products whose number has changed; published hourly, at most 500 products per event."""
 
     name: str = "sales"
     products: list[UnitsSold]
 
 
 class PopularQueriesChanged(Event, source="analytics", subject="name", version=1):
-    """The most frequent queries that find something, the first the most frequent."""
+    """The most frequent search queries with results, in descending order."""
 
     name: str = "popular"
     queries: list[PopularQuery]
 
 
 class ReportFinished(Event, source="analytics", subject="report_id", version=1):
-    """A report is ready to be read."""
+    """A report has been run and its result is available."""
 
     report_id: str
     owner_id: str

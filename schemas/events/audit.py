@@ -1,4 +1,4 @@
-"""What every service tells the audit trail. Published on `audit.events` by whoever did it; it stays in the house."""
+"""Audit events, published on `audit.events` by the service of the change. They are not forwarded to Kafka."""
 
 from typing import Annotated, Any, Literal
 
@@ -7,7 +7,7 @@ from pydantic import BaseModel, ConfigDict, Field, StringConstraints
 from schemas.events.base import Event
 
 Action = Annotated[str, StringConstraints(pattern=r"^[a-z_]+\.[a-z_]+$")]
-"""What was done: `product.update`, `session.refuse`."""
+"""The action, such as `product.update` or `session.refuse`."""
 
 
 class _Part(BaseModel):
@@ -15,7 +15,7 @@ class _Part(BaseModel):
 
 
 class Actor(_Part):
-    """Who did it."""
+    """The actor of an action."""
 
     kind: Literal["user", "guest", "system"] = "user"
     id: str | None = None
@@ -27,14 +27,14 @@ class Actor(_Part):
 
 
 class Resource(_Part):
-    """What it was done to."""
+    """The affected resource."""
 
     type: str
     id: str
 
 
 class Change(_Part):
-    """One field that differs."""
+    """A changed field."""
 
     field: str
     before: Any = None
@@ -42,7 +42,7 @@ class Change(_Part):
 
 
 class ActionRecorded(Event, source="audit", subject="resource_id"):
-    """Somebody did something that the shop must be able to look up later."""
+    """An audited action."""
 
     action: Action
     actor: Actor

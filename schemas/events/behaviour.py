@@ -1,6 +1,6 @@
-"""What visitors do, as the edge hears of it. No service says these: the gateway writes them to Kafka by itself.
+"""Behaviour events: actions of visitors. Analytics writes them to Kafka itself; they are not published on RabbitMQ.
 
-`session_id` is the visit's own; of visitors who did not consent it is made up for the one request, and nobody is named.
+Without consent `session_id` is random per event, and the events carry no identity.
 """
 
 from typing import Any
@@ -11,27 +11,27 @@ from schemas.events.base import Event
 
 
 class Behaviour(Event):
-    """Something that happened in a visit. The envelope's time is the visitor's clock, set right by ours."""
+    """An action in a session. The envelope's time is the client's clock, corrected by the server's."""
 
     session_id: str
     anonymous_id: str | None = None
     user_id: str | None = None
-    """Who was signed in."""
+    """The signed-in user."""
     cart_id: str | None = None
-    """The guest's cart."""
+    """The id of the guest's cart."""
     consent: bool | None = None
-    """False: this is counted, but belongs to no visit."""
+    """False: the event is counted, but in no session."""
 
 
 class PageViewed(Behaviour, source="behaviour", subject="session_id", version=1):
-    """A page was looked at."""
+    """A page was viewed."""
 
     name: str | None = None
     properties: dict[str, Any] = Field(default_factory=dict)
 
 
 class ProductViewed(Behaviour, source="behaviour", subject="session_id", version=1):
-    """A product's page was looked at."""
+    """A product page was viewed."""
 
     product_id: str
     sku: str | None = None
@@ -39,7 +39,7 @@ class ProductViewed(Behaviour, source="behaviour", subject="session_id", version
 
 
 class CartAdded(Behaviour, source="behaviour", subject="session_id", version=1):
-    """Something was put into the cart."""
+    """A product was added to the cart."""
 
     product_id: str | None = None
     sku: str | None = None
@@ -48,7 +48,7 @@ class CartAdded(Behaviour, source="behaviour", subject="session_id", version=1):
 
 
 class SearchPerformed(Behaviour, source="behaviour", subject="session_id", version=1):
-    """Something was looked for. A browser doesn't know `results`; the search route does."""
+    """A search was performed. `results` (number of hits) is only known when the gateway reports it."""
 
     query: str
     results: int | None = None
@@ -58,7 +58,7 @@ class SearchPerformed(Behaviour, source="behaviour", subject="session_id", versi
 
 
 class ResultClicked(Behaviour, source="behaviour", subject="session_id", version=1):
-    """One of the things found, or a product elsewhere, was chosen. `position` counts from 1."""
+    """A search result, or a product elsewhere, was clicked. `position` starts at 1."""
 
     query: str | None = None
     product_id: str | None = None
@@ -68,18 +68,18 @@ class ResultClicked(Behaviour, source="behaviour", subject="session_id", version
 
 
 class CustomTracked(Behaviour, source="behaviour", subject="session_id", version=1):
-    """Whatever else a shop wants to count."""
+    """A custom event of the shop."""
 
     name: str
     properties: dict[str, Any] = Field(default_factory=dict)
 
 
 class SessionIdentified(Behaviour, source="behaviour", subject="session_id", version=1):
-    """The visitor has signed in: the visit is the customer's from its beginning."""
+    """The visitor has signed in: the whole session belongs to the customer."""
 
 
 class FlagExposed(Behaviour, source="behaviour", subject="session_id", version=1):
-    """A visitor was given this value of a flag that is being tried out. `session_id`: what its rollout goes by."""
+    """A visitor was given this value of a flag with variants or a rollout. `session_id`: the key of its rollout."""
 
     flag: str
     value: str

@@ -1,4 +1,4 @@
-"""What is told when a setting or a flag has changed. Every process hears it and has the new value at once."""
+"""Events of the config service, consumed by every process."""
 
 from typing import Any
 
@@ -6,7 +6,7 @@ from schemas.events.base import Event
 
 
 class SettingChanged(Event, source="config", subject="key"):
-    """A runtime setting has another value. None: its default again."""
+    """A runtime setting has changed. None: back to the default."""
 
     key: str
     value: bool | int | float | str | None
@@ -14,7 +14,7 @@ class SettingChanged(Event, source="config", subject="key"):
 
 
 class FlagChanged(Event, source="config", subject="name"):
-    """A feature flag is another one (`schemas.api.config.FlagWrite`)."""
+    """The definition of a feature flag has changed (`schemas.api.config.FlagWrite`)."""
 
     name: str
     flag: dict[str, Any]

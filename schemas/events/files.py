@@ -1,10 +1,10 @@
-"""What happens to files."""
+"""Events of the files service."""
 
 from schemas.events.base import Event
 
 
 class FileEvent(Event):
-    """A file, as much as others need to know whose it is and what it is for."""
+    """The owner, purpose and content of a file."""
 
     file_id: str
     sha256: str
@@ -14,8 +14,8 @@ class FileEvent(Event):
 
 
 class FileStored(FileEvent, source="files", subject="file_id", version=1):
-    """A file was brought and kept."""
+    """A file was uploaded and stored."""
 
 
 class FileDeleted(FileEvent, source="files", subject="file_id", version=1):
-    """A file can't be had any more."""
+    """A file was deleted."""

@@ -1,10 +1,10 @@
-"""What became of the messages that we send. Addresses are not repeated here."""
+"""Events of the notifications service. They contain no addresses of account holders."""
 
 from schemas.events.base import Event
 
 
 class NotificationSent(Event, source="notifications", subject="recipient", version=1):
-    """A message has left the house. `recipient` is the account's id, or the guest's address."""
+    """A message was sent. `recipient` is the account id, or a guest's e-mail address."""
 
     notification_id: str
     recipient: str
@@ -13,7 +13,7 @@ class NotificationSent(Event, source="notifications", subject="recipient", versi
 
 
 class NotificationFailed(Event, source="notifications", subject="recipient", version=1):
-    """A message could not be sent, for good: the address is refused."""
+    """A message has failed permanently: the address was rejected."""
 
     notification_id: str
     recipient: str

@@ -34,6 +34,9 @@ class ProductUpdated(ProductEvent, source="products", subject="product_id", vers
 class ProductArchived(ProductEvent, source="products", subject="product_id", version=1):
     """A product was archived or deleted and is not sold any more. Sequence: the product's version."""
 
+    deleted: bool = False
+    """Whether it was deleted: its SKUs may be used by another product, and their stock ends."""
+
 
 class CategoryChanged(Event, source="products", subject="category_id", version=1):
     """A category was created, renamed, moved or deleted."""

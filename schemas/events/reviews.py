@@ -1,10 +1,10 @@
-"""What customers think of products, and what became of it."""
+"""Events of the reviews service."""
 
 from schemas.events.base import Event
 
 
 class ReviewSubmitted(Event, source="reviews", subject="review_id", version=1):
-    """Somebody wrote a review, or wrote it anew; `status` tells whether it is seen already."""
+    """A review was created or edited; `status` tells whether it is approved."""
 
     review_id: str
     product_id: str
@@ -15,7 +15,7 @@ class ReviewSubmitted(Event, source="reviews", subject="review_id", version=1):
 
 
 class ReviewPublished(Event, source="reviews", subject="review_id", version=1):
-    """A review is seen by everybody from now on."""
+    """A review was approved and is public."""
 
     review_id: str
     product_id: str
@@ -27,7 +27,7 @@ class ReviewPublished(Event, source="reviews", subject="review_id", version=1):
 
 
 class ReviewRejected(Event, source="reviews", subject="review_id", version=1):
-    """An administrator won't have it seen."""
+    """A review was rejected by an administrator."""
 
     review_id: str
     product_id: str
@@ -36,11 +36,11 @@ class ReviewRejected(Event, source="reviews", subject="review_id", version=1):
 
 
 class RatingChanged(Event, source="reviews", subject="product_id", version=1):
-    """A product's rating, from its approved reviews. Sequence: how often it has changed."""
+    """The rating of a product has changed. The envelope's sequence is the number of changes."""
 
     product_id: str
     average: float
-    """Two decimals; 0 when there is no review."""
+    """Two decimals; 0 without reviews."""
     count: int
     histogram: dict[str, int]
-    """How many gave one star, …, five."""
+    """Number of reviews by stars, "1" to "5"."""

@@ -1,20 +1,24 @@
-"""Analytics: figures of what happened, read from what the consumer has counted; reports; what others make use of."""
+"""Analytics service: figures from the read model, custom reports, behaviour tracking, and published rankings."""
 
 from datetime import timedelta
 from typing import Any, Final
 
 from schemas.api.analytics import CohortQuery, CurrencyQuery, PeriodQuery, SalesQuery, TopQuery
 from schemas.api.reports import ReportQuery, ReportRequest
+from schemas.api.tracking import ObservedEvent, Tracked, TrackRequest
 from schemas.base import Caller, Id
-from services.analytics import reporting
-from services.analytics.answers import buyers, live, operations, sales, visits
-from services.analytics.answers.view import View
+from schemas.rpc.analytics import AnalyticsRpc
+from services.analytics import reports, tracking
+from services.analytics.domain.counters import EVERYBODY
+from services.analytics.figures import customers, live, operations, sales, sessions
+from services.analytics.figures.figure_context import FigureContext
+from services.analytics.providers.behaviour_producer import BehaviourEvents
 from services.analytics.settings import AnalyticsSettings
-from services.analytics.store import AnalyticsStore
+from services.analytics.store.analytics_store import AnalyticsStore
 from services.chassis.common import clock
 from services.chassis.common.errors import Forbidden
 from services.chassis.common.paging import Paging
-from services.chassis.messaging.rpc import rpc
+from services.chassis.messaging.rpc import Json, implements
 from services.chassis.runtime.service import Configured, Service
 from services.chassis.runtime.timers import every
 from services.chassis.stores.mongo import Mongo
@@ -24,143 +28,133 @@ RECENT_DAYS: Final = 30
 
 
 class AnalyticsService(Service):
-    """Vendors see what concerns their own products; administrators everything, and what only the shop has."""
+    """Vendors read the figures of their own products; administrators those of the whole shop."""
 
     name = "analytics"
     store = Mongo(AnalyticsStore)
     settings = Configured(AnalyticsSettings)
+    behaviour = BehaviourEvents()
 
     # ---- figures -------------------------------------------------------------------------------------------------
 
-    @rpc
-    def sales(self, query: SalesQuery, caller: Caller) -> Document:
-        """Totals, the period before, a series, and groups: see `schemas.api.analytics.Sales`."""
+    @implements(AnalyticsRpc.sales)
+    def sales(self, query: SalesQuery, caller: Caller) -> Json:
         vendor = _scope(caller)
         if vendor and query.group_by == "customer":
-            raise Forbidden("Customers are the shop's")
-        return sales.sales(self._view(), query, vendor)
+            raise Forbidden("Vendors cannot group by customer")
+        return sales.sales(self._context(), query, vendor)
 
-    @rpc
-    def top_products(self, query: TopQuery, caller: Caller) -> list[Document]:
-        """The best by net sales, units, orders or views."""
-        return sales.top_products(self._view(), query, _scope(caller))
+    @implements(AnalyticsRpc.top_products)
+    def top_products(self, query: TopQuery, caller: Caller) -> Json:
+        return sales.top_products(self._context(), query, _scope(caller))
 
-    @rpc
-    def stock(self, query: PeriodQuery, caller: Caller) -> list[Document]:
-        """Turnover and days of cover, what runs out first in front."""
-        return sales.stock(self._view(), query, _scope(caller))
+    @implements(AnalyticsRpc.stock)
+    def stock(self, query: PeriodQuery, caller: Caller) -> Json:
+        return sales.stock(self._context(), query, _scope(caller))
 
-    @rpc
-    def funnel(self, query: PeriodQuery, caller: Caller) -> Document:
-        """How many visits came how far."""
-        return visits.funnel(self._view(), query, _scope(caller))
+    @implements(AnalyticsRpc.funnel)
+    def funnel(self, query: PeriodQuery, caller: Caller) -> Json:
+        return sessions.funnel(self._context(), query, _scope(caller))
 
-    @rpc
-    def customers(self, query: CurrencyQuery, caller: Caller) -> Document:
-        """New and returning ones, segments by recency and frequency, lifetime value."""
-        return buyers.customers(self._view(), query, _scope(caller))
+    @implements(AnalyticsRpc.customers)
+    def customers(self, query: CurrencyQuery, caller: Caller) -> Json:
+        return customers.customers(self._context(), query, _scope(caller))
 
-    @rpc
-    def cohorts(self, query: CohortQuery) -> Document:
-        """Who bought first in which month, and came again."""
-        return buyers.cohorts(self._view(), query)
+    @implements(AnalyticsRpc.cohorts)
+    def cohorts(self, query: CohortQuery, caller: Caller) -> Json:
+        return customers.cohorts(self._context(), query)
 
-    @rpc
-    def payments(self, query: CurrencyQuery) -> Document:
-        """How many succeed, and why others don't."""
-        return operations.payments(self._view(), query)
+    @implements(AnalyticsRpc.payments)
+    def payments(self, query: CurrencyQuery, caller: Caller) -> Json:
+        return operations.payments(self._context(), query)
 
-    @rpc
-    def delivery(self, query: PeriodQuery) -> Document:
-        """How long parcels take."""
-        return operations.delivery(self._view(), query)
+    @implements(AnalyticsRpc.delivery)
+    def delivery(self, query: PeriodQuery, caller: Caller) -> Json:
+        return operations.delivery(self._context(), query)
 
-    @rpc
-    def abandoned_carts(self, query: CurrencyQuery) -> Document:
-        """What was put into carts and not ordered."""
-        return visits.abandoned_carts(self._view(), query)
+    @implements(AnalyticsRpc.abandoned_carts)
+    def abandoned_carts(self, query: CurrencyQuery, caller: Caller) -> Json:
+        return sessions.abandoned_carts(self._context(), query)
 
-    @rpc
-    def search(self, query: PeriodQuery) -> Document:
-        """What is looked for, found and chosen."""
-        return visits.search(self._view(), query)
+    @implements(AnalyticsRpc.search)
+    def search(self, query: PeriodQuery, caller: Caller) -> Json:
+        return sessions.search(self._context(), query)
 
-    @rpc
-    def flags(self, query: PeriodQuery) -> list[Document]:
-        """Which values of flags were shown to how many, and how many of them ordered."""
-        return visits.flags(self._view(), query)
+    @implements(AnalyticsRpc.flags)
+    def flags(self, query: PeriodQuery, caller: Caller) -> Json:
+        return sessions.flags(self._context(), query)
 
-    @rpc
-    def live(self, caller: Caller) -> Document:
-        """The last 60 minutes."""
-        return live.live(self._view(), _scope(caller))
+    @implements(AnalyticsRpc.live)
+    def live(self, caller: Caller) -> Json:
+        return live.live(self._context(), _scope(caller))
 
     # ---- reports -------------------------------------------------------------------------------------------------
 
-    @rpc
-    def create_report(self, report: ReportRequest, caller: Caller) -> Document:
-        """Keep a definition. Raises `ValidationFailed` naming the field that makes no sense."""
-        return reporting.create(self.store, report, caller, clock.now())
+    @implements(AnalyticsRpc.create_report)
+    def create_report(self, report: ReportRequest, caller: Caller) -> Json:
+        return reports.create(self.store, report, caller, clock.now())
 
-    @rpc
-    def list_reports(self, query: ReportQuery, caller: Caller) -> Document:
-        """The caller's own, the newest first."""
-        return reporting.listed(self.store, caller, Paging(query.page, query.limit))
+    @implements(AnalyticsRpc.list_reports)
+    def list_reports(self, query: ReportQuery, caller: Caller) -> Json:
+        return reports.list_reports(self.store, caller, Paging(query.page, query.limit))
 
-    @rpc
-    def get_report(self, report_id: Id, caller: Caller) -> Document:
-        return reporting.shown(self.store.reports.get(report_id, reporting.owner(caller)))
+    @implements(AnalyticsRpc.get_report)
+    def get_report(self, report_id: Id, caller: Caller) -> Json:
+        return reports.to_api(self.store.reports.get(report_id, reports.owner_id(caller)))
 
-    @rpc
-    def update_report(self, report_id: Id, report: ReportRequest, caller: Caller) -> Document:
-        """Replace a definition; the last result stays until the next run."""
-        return reporting.replace(self.store, report_id, report, caller, clock.now())
+    @implements(AnalyticsRpc.update_report)
+    def update_report(self, report_id: Id, report: ReportRequest, caller: Caller) -> Json:
+        return reports.replace(self.store, report_id, report, caller, clock.now())
 
-    @rpc
+    @implements(AnalyticsRpc.delete_report)
     def delete_report(self, report_id: Id, caller: Caller) -> None:
-        self.store.reports.remove(report_id, reporting.owner(caller))
+        self.store.reports.remove(report_id, reports.owner_id(caller))
 
-    @rpc
-    def run_report(self, report_id: Id, caller: Caller) -> Document:
-        """Run it now, and keep the result."""
-        report = self.store.reports.get(report_id, reporting.owner(caller))
-        return reporting.run(self.store, report, self.settings.report_currency, clock.now())
+    @implements(AnalyticsRpc.run_report)
+    def run_report(self, report_id: Id, caller: Caller) -> Json:
+        report = self.store.reports.get(report_id, reports.owner_id(caller))
+        return reports.run(self.store, report, self.settings.report_currency, clock.now())
 
-    @rpc
-    def report_result(self, report_id: Id, caller: Caller) -> Document:
-        """The last result: `{format, csv?}` and the fields of `schemas.api.analytics.ReportResult`."""
-        report = self.store.reports.get(report_id, reporting.owner(caller))
-        return reporting.result(self.store, report)
+    @implements(AnalyticsRpc.report_result)
+    def report_result(self, report_id: Id, caller: Caller) -> Json:
+        report = self.store.reports.get(report_id, reports.owner_id(caller))
+        return reports.result(self.store, report)
 
     @every(seconds=30)
     def run_due_reports(self) -> None:
-        """Those whose time has come; of several processes each report is run by one."""
+        """Run due reports; each is claimed by one process."""
         now = clock.now()
-        while (report := self.store.reports.take_due(now)) is not None:
-            reporting.run(self.store, report, self.settings.report_currency, now)
+        while (report := self.store.reports.claim_due(now)) is not None:
+            reports.run(self.store, report, self.settings.report_currency, now)
 
-    # ---- for others ----------------------------------------------------------------------------------------------
+    # ---- behaviour tracking --------------------------------------------------------------------------------------
+
+    @implements(AnalyticsRpc.track_events)
+    def track_events(self, request: TrackRequest, caller: Caller, cart_id: str | None = None) -> Tracked:
+        return tracking.track(self.behaviour, request, caller, cart_id, clock.now())
+
+    @implements(AnalyticsRpc.record_events)
+    def record_events(self, events: list[ObservedEvent]) -> None:
+        tracking.record(self.behaviour, events, clock.now())
+
+    # ---- published rankings --------------------------------------------------------------------------------------
 
     @every(seconds=60)
-    def say_popular_queries(self) -> None:
-        """For suggestions, when they have changed."""
-        if self.store.take_turn("popular", clock.now(), timedelta(seconds=50)):
-            self.store.say_popular(visits.popular_queries(self._view(), RECENT_DAYS))
+    def publish_popular_queries(self) -> None:
+        """Publish the popular search queries if they have changed; search suggests them."""
+        if self.store.claim_run("popular", clock.now(), timedelta(seconds=50)):
+            self.store.publish_popular_queries(sessions.popular_queries(self._context(), RECENT_DAYS))
 
     @every(seconds=300)
-    def say_sales(self) -> None:
-        """For ranking by sales: once an hour, what has changed."""
-        if self.store.take_turn("sales", clock.now(), timedelta(hours=1)):
-            self.store.say_sales(sales.units_sold(self._view(), RECENT_DAYS))
+    def publish_sales(self) -> None:
+        """Publish changed units sold once an hour; search ranks by them."""
+        if self.store.claim_run("sales", clock.now(), timedelta(hours=1)):
+            self.store.publish_sales(sales.units_sold(self._context(), RECENT_DAYS))
 
-    def _view(self) -> View:
-        return View(self.store.book, self.settings.report_currency, clock.now())
+    def _context(self) -> FigureContext:
+        return FigureContext(self.store.dataset, self.settings.report_currency, clock.now())
 
 
 def _scope(caller: Caller) -> str:
-    """Whose figures a caller sees: everybody's (an administrator) or the own."""
-    if caller.is_admin:
-        return ""
-    if not caller.is_vendor or not caller.user_id:
-        raise Forbidden
-    return caller.user_id
+    """The caller's scope: the shop for administrators, their own products for vendors."""
+    return EVERYBODY if caller.is_admin else str(caller.user_id)

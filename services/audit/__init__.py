@@ -1,1 +1,1 @@
-"""Audit: who did what to which thing, when and from where; append-only, chained by hashes."""
+"""Audit service: append-only, hash-chained audit trail."""

@@ -1,4 +1,4 @@
-"""The tables of audit: entries that only grow, and the checkpoints of their chain."""
+"""Tables of audit: append-only entries, and checkpoints of their hash chain."""
 
 from typing import Final
 
@@ -6,7 +6,7 @@ from sqlalchemy import BigInteger, Column, Computed, LargeBinary, MetaData, Tabl
 from sqlalchemy.dialects.postgresql import JSONB, UUID
 
 ROLE: Final = "ultramarket_audit"
-"""Whom the service works as: it may read and add, and nothing else."""
+"""The database role of the service: select and insert only."""
 
 metadata = MetaData()
 

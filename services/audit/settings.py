@@ -1,4 +1,4 @@
-"""What audit needs to know beside what every process knows."""
+"""Settings of the audit service."""
 
 from pydantic import Field, SecretStr
 
@@ -6,7 +6,7 @@ from services.chassis.runtime.settings import Settings
 
 
 class AuditSettings(Settings):
-    """Read from the environment; the prefix is `ULTRAMARKET_`."""
+    """Keys of the audit trail."""
 
     secret_key: SecretStr = Field(min_length=16, description="the instance's secret")
     audit_secret: SecretStr = Field(
@@ -15,5 +15,5 @@ class AuditSettings(Settings):
 
     @property
     def checkpoint_key(self) -> bytes:
-        """It must stay the same: earlier checkpoints are checked with it."""
+        """The key that signs checkpoints. It must not change, because earlier checkpoints are verified with it."""
         return (self.audit_secret.get_secret_value() or self.secret_key.get_secret_value()).encode()

@@ -1,4 +1,4 @@
-"""Every query on the trail. Entries are added in one place, one batch at a time: a chain has one end."""
+"""Queries on the audit trail. Entries are appended under an advisory lock, one batch at a time."""
 
 from collections.abc import Iterator, Sequence
 from typing import Any, ClassVar, Final
@@ -7,7 +7,7 @@ import eventlet
 from sqlalchemy import Select, func, insert, select, text
 
 from schemas.api.audit import AuditFilter, AuditQuery
-from services.audit.domain import GENESIS, Checkpoint, Verdict, Verifier, chained, shown, sign
+from services.audit.domain import GENESIS, Checkpoint, Verdict, Verifier, chain_entries, sign, to_api
 from services.audit.models import ROLE, checkpoints, entries
 from services.chassis.common.paging import Paging, page
 from services.chassis.stores.postgres import PostgresStore, Session
@@ -20,30 +20,32 @@ _ADD: Final = text(
     "cast(:seqs as bigint[]), cast(:ids as text[]), cast(:bodies as text[]), "
     "cast(:before as text[]), cast(:hashes as text[])) as new (seq, id, body, before, hash)"
 )
-"""By columns: SQLAlchemy's insert of many rows renders a thousand parameters each time."""
+"""Inserts by column arrays: SQLAlchemy's multi-row insert renders thousands of parameters."""
 _CHAIN: Final = "select seq, body, previous_hash, hash from entries order by seq"
 _DOC: Final = entries.c.doc
-_SHOWN: Final = (entries.c.seq, _DOC, entries.c.previous_hash, entries.c.hash)
-PORTION: Final = 5_000
+_COLUMNS: Final = (entries.c.seq, _DOC, entries.c.previous_hash, entries.c.hash)
+VERIFY_BATCH_SIZE: Final = 5_000
 
 
 class AuditStore(PostgresStore):
-    """Works as a role that may read and add only; the tables refuse everything else to everybody."""
+    """The store works with a database role that may only select and insert; triggers refuse everything else."""
 
     role: ClassVar[str | None] = ROLE
 
     def append(self, bodies: Sequence[tuple[str, str]]) -> int:
-        """Add entries of (event id, body) at the end of the chain, without those that are there; how many were new."""
+        """Append entries of (event id, body), skipping existing ones; returns the number of new entries."""
         with self.transaction() as session:
             session.execute(_LOCK)
-            known = set(
-                session.execute(select(entries.c.id).where(entries.c.id.in_([one for one, _ in bodies]))).scalars()
+            existing = set(
+                session.execute(
+                    select(entries.c.id).where(entries.c.id.in_([event_id for event_id, _ in bodies]))
+                ).scalars()
             )
-            new = {event_id: body for event_id, body in bodies if event_id not in known}
+            new = {event_id: body for event_id, body in bodies if event_id not in existing}
             if not new:
                 return 0
             last_seq, last_hash = self._last(session)
-            added = list(chained(new.items(), last_seq, last_hash))
+            added = list(chain_entries(new.items(), last_seq, last_hash))
             columns = {
                 "seqs": [entry.seq for entry in added],
                 "ids": [entry.id for entry in added],
@@ -55,14 +57,14 @@ class AuditStore(PostgresStore):
             return len(new)
 
     def checkpoint(self, key: bytes, at: str) -> int | None:
-        """Sign what the chain has come to, when it has grown since the last time; the entry's number."""
+        """Store a signed checkpoint if the chain has grown; returns the last entry's number, otherwise None."""
         with self.transaction() as session:
             session.execute(_LOCK)
-            seq, reached = self._last(session)
+            seq, hash_ = self._last(session)
             if seq == (session.execute(select(func.max(checkpoints.c.seq))).scalar() or 0):
                 return None
-            signature = sign(seq, reached, at, key)
-            session.execute(insert(checkpoints).values(seq=seq, hash=reached, at=at, signature=signature))
+            signature = sign(seq, hash_, at, key)
+            session.execute(insert(checkpoints).values(seq=seq, hash=hash_, at=at, signature=signature))
             return seq
 
     def verify(self, key: bytes) -> Verdict:
@@ -70,45 +72,45 @@ class AuditStore(PostgresStore):
         with self.engine.connect() as connection, connection.begin():
             connection.execute(text("set transaction isolation level repeatable read, read only"))
             rows = connection.execute(select(checkpoints).order_by(checkpoints.c.seq))
-            seen = [Checkpoint(row.seq, bytes(row.hash), row.at, bytes(row.signature)) for row in rows]
-            verifier = Verifier(seen, key)
+            checkpoints_ = [Checkpoint(row.seq, bytes(row.hash), row.at, bytes(row.signature)) for row in rows]
+            verifier = Verifier(checkpoints_, key)
             connection.execute(text("set local statement_timeout = 0"))
             raw: Any = connection.connection.dbapi_connection
             with raw.cursor(name="chain") as cursor:
                 cursor.execute(_CHAIN)
-                while portion := cursor.fetchmany(PORTION):
-                    broken = verifier.broken_at((seq, body, bytes(a), bytes(b)) for seq, body, a, b in portion)
+                while batch := cursor.fetchmany(VERIFY_BATCH_SIZE):
+                    broken = verifier.first_broken((seq, body, bytes(a), bytes(b)) for seq, body, a, b in batch)
                     if broken:
                         total = connection.execute(select(func.count()).select_from(entries)).scalar_one()
                         return Verdict(False, total, *broken)
-                    eventlet.sleep(0)  # others want the processor too
+                    eventlet.sleep(0)  # yield to other greenthreads
             return verifier.finish()
 
     def list(self, query: AuditQuery) -> dict[str, Any]:
-        """The newest first."""
+        """A page of entries, the newest first."""
         paging = Paging(query.page, query.limit)
-        found = _filtered(select(*_SHOWN), query).order_by(entries.c.seq.desc())
+        statement = _filtered(select(*_COLUMNS), query).order_by(entries.c.seq.desc())
         with self.reading() as connection:
-            rows = connection.execute(found.offset(paging.offset).limit(paging.limit)).all()
-            if query.is_open:  # numbers have no gaps, so the last one is how many there are
+            rows = connection.execute(statement.offset(paging.offset).limit(paging.limit)).all()
+            if query.is_open:  # numbers have no gaps, so the last one is the total
                 total = connection.execute(select(func.coalesce(func.max(entries.c.seq), 0))).scalar_one()
             else:
                 total = connection.execute(_filtered(select(func.count()).select_from(entries), query)).scalar_one()
-        return page(list(_all_shown(rows)), total, paging)
+        return page(list(_entries_to_api(rows)), total, paging)
 
     def after(self, query: AuditFilter, seq: int, limit: int) -> Sequence[dict[str, Any]]:
-        """The next entries behind `seq`, the oldest first."""
-        found = _filtered(select(*_SHOWN), query).where(entries.c.seq > seq).order_by(entries.c.seq).limit(limit)
+        """The next entries after `seq`, the oldest first."""
+        statement = _filtered(select(*_COLUMNS), query).where(entries.c.seq > seq).order_by(entries.c.seq).limit(limit)
         with self.reading() as connection:
-            return [*_all_shown(connection.execute(found).all())]
+            return [*_entries_to_api(connection.execute(statement).all())]
 
     def _last(self, session: Session) -> tuple[int, bytes]:
         row = session.execute(_LAST).one_or_none()
         return (row.seq, bytes(row.hash)) if row else (0, GENESIS)
 
 
-def _all_shown(rows: Sequence[Any]) -> Iterator[dict[str, Any]]:
-    return (shown(row.seq, row.doc, bytes(row.previous_hash), bytes(row.hash)) for row in rows)
+def _entries_to_api(rows: Sequence[Any]) -> Iterator[dict[str, Any]]:
+    return (to_api(row.seq, row.doc, bytes(row.previous_hash), bytes(row.hash)) for row in rows)
 
 
 def _filtered(statement: Select[Any], query: AuditFilter) -> Select[Any]:
@@ -120,15 +122,15 @@ def _filtered(statement: Select[Any], query: AuditFilter) -> Select[Any]:
         "resource_id": _DOC[("resource", "id")].astext,
     }
     for name, column in conditions.items():
-        if (wanted := getattr(query, name)) is not None:
-            statement = statement.where(column == wanted)
+        if (value := getattr(query, name)) is not None:
+            statement = statement.where(column == value)
     at = _DOC["at"].astext
     if query.from_ is not None:
-        statement = statement.where(at >= _text(query.from_))
+        statement = statement.where(at >= _timestamp(query.from_))
     if query.to is not None:
-        statement = statement.where(at < _text(query.to))
+        statement = statement.where(at < _timestamp(query.to))
     return statement
 
 
-def _text(moment: Any) -> str:
+def _timestamp(moment: Any) -> str:
     return str(moment.strftime("%Y-%m-%dT%H:%M:%S.%fZ"))

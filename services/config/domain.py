@@ -1,4 +1,4 @@
-"""What a setting may be, and how settings and flags are shown."""
+"""Rules of settings and flags: declarations, validation, and their state in replies."""
 
 from datetime import datetime
 from typing import Any, Final
@@ -14,53 +14,63 @@ TYPES: Final[dict[str, tuple[type, ...]]] = {
 }
 
 
-def declared(key: str) -> Declared:
-    """Raises `NotFound`: what isn't declared can't be set."""
+def declared_setting(key: str) -> Declared:
+    """The declaration of a setting. Raises `NotFound`."""
     if key not in SETTINGS:
         raise NotFound(f"There is no setting {key}")
     return SETTINGS[key]
 
 
-def check(setting: Declared, value: Any) -> Any:
-    """The value, if the setting may have it. Raises `ValidationFailed` on `value`."""
+def checked_value(setting: Declared, value: Any) -> Any:
+    """Validate a value by the setting's type, choices and limits. Raises `ValidationFailed` on `value`."""
     if not isinstance(value, TYPES[setting.type]) or (isinstance(value, bool) and setting.type != "boolean"):
         raise ValidationFailed.of("value", f"must be of type {setting.type}")
     if setting.choices is not None and value not in setting.choices:
         raise ValidationFailed.of("value", f"must be one of: {', '.join(setting.choices)}")
-    size: float = len(value) if isinstance(value, str) else float(value)  # type: ignore[arg-type]
-    if setting.minimum is not None and size < setting.minimum:
+    magnitude: float = len(value) if isinstance(value, str) else float(value)  # type: ignore[arg-type]
+    if setting.minimum is not None and magnitude < setting.minimum:
         raise ValidationFailed.of("value", f"must be at least {setting.minimum:g}")
-    if setting.maximum is not None and size > setting.maximum:
+    if setting.maximum is not None and magnitude > setting.maximum:
         raise ValidationFailed.of("value", f"must be at most {setting.maximum:g}")
     return value
 
 
 def check_flag(flag: FlagWrite) -> None:
-    """Whether all that the flag may serve exists. Raises `ValidationFailed` naming the field."""
+    """Validate that all values served by a flag exist. Raises `ValidationFailed` naming the field."""
     if flag.variants is not None and not sum(flag.variants.values()):
-        raise ValidationFailed.of("variants", "one of them must weigh something")
-    served = [("default", flag.default), *((f"rules.{n}.serve", rule.serve) for n, rule in enumerate(flag.rules))]
-    for field, value in served:
+        raise ValidationFailed.of("variants", "at least one weight must be greater than 0")
+    served_values = [
+        ("default", flag.default),
+        *((f"rules.{n}.serve", rule.serve) for n, rule in enumerate(flag.rules)),
+    ]
+    for field, value in served_values:
         if flag.variants is None and not isinstance(value, bool):
-            raise ValidationFailed.of(field, "must be true or false: there are no variants")
+            raise ValidationFailed.of(field, "must be true or false in a flag without variants")
         if flag.variants is not None and value not in flag.variants:
             raise ValidationFailed.of(field, f"must be one of the variants: {', '.join(flag.variants)}")
 
 
 def setting_state(setting: Declared, value: Any, version: int, at: str | None, by: str | None) -> dict[str, Any]:
-    """A setting as administrators see it."""
-    now = setting.default if value is None else value
-    return setting.model_dump() | {"value": now, "version": version, "updated_at": at, "updated_by": by}
+    """The setting as `schemas.api.config.SettingState`."""
+    current = setting.default if value is None else value
+    return setting.model_dump() | {"value": current, "version": version, "updated_at": at, "updated_by": by}
 
 
-def flag_state(name: str, shown: dict[str, Any], version: int, at: str | None, by: str | None) -> dict[str, Any]:
-    """A flag as administrators see it."""
-    switches = f"Switches off {KILL_SWITCHES[name]}." if name in KILL_SWITCHES else None
-    return {"name": name, "description": switches, **shown, "version": version, "updated_at": at, "updated_by": by}
+def flag_state(name: str, definition: dict[str, Any], version: int, at: str | None, by: str | None) -> dict[str, Any]:
+    """The flag as `schemas.api.config.FlagState`."""
+    description = f"Switches off {KILL_SWITCHES[name]}." if name in KILL_SWITCHES else None
+    return {
+        "name": name,
+        "description": description,
+        **definition,
+        "version": version,
+        "updated_at": at,
+        "updated_by": by,
+    }
 
 
-def first_flag(name: str) -> dict[str, Any]:
-    """What a flag is before anybody changed it. Raises `NotFound` for one that nobody has made."""
+def initial_flag(name: str) -> dict[str, Any]:
+    """The definition of an unchanged kill switch. Raises `NotFound` for other flags."""
     if name not in KILL_SWITCHES:
         raise NotFound(f"There is no flag {name}")
     return ON.model_dump(mode="json", by_alias=True)

@@ -1,4 +1,4 @@
-"""The tables of config: what was changed of settings and flags, and every change that there ever was."""
+"""Tables of config: changed settings, their history, and changed flags."""
 
 from sqlalchemy import Column, DateTime, Integer, MetaData, Table, Text, func
 from sqlalchemy.dialects.postgresql import JSONB

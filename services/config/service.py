@@ -1,59 +1,55 @@
-"""Config: what administrators may change while everything runs."""
-
-from typing import Any
+"""Config service: runtime settings and feature flags."""
 
 from schemas.api.config import FlagName, RollSettingBack, SetFlag, SetSetting
-from services.chassis.messaging.rpc import rpc
+from schemas.base import Caller
+from schemas.rpc.config import ConfigRpc
+from services.chassis.messaging.rpc import Json, implements
 from services.chassis.runtime.service import Service
 from services.chassis.stores.postgres import Postgres
-from services.config.domain import check, check_flag, declared
+from services.config.domain import check_flag, checked_value, declared_setting
 from services.config.store import ConfigStore
 
 
 class ConfigService(Service):
+    """RPC methods of runtime settings and feature flags."""
+
     name = "config"
 
     store = Postgres(ConfigStore)
 
-    @rpc
-    def snapshot(self) -> dict[str, Any]:
-        """All that was ever changed, for a process that starts: settings and flags, each `{name: [value, version]}`."""
+    @implements(ConfigRpc.snapshot)
+    def snapshot(self) -> Json:
         return self.store.snapshot()
 
-    @rpc
-    def settings(self) -> list[dict[str, Any]]:
-        """Every declared setting with its value."""
+    @implements(ConfigRpc.settings)
+    def settings(self, caller: Caller) -> Json:
         return self.store.all_settings()
 
-    @rpc
-    def set_setting(self, command: SetSetting) -> dict[str, Any]:
-        """Raises `NotFound`, `ValidationFailed` on `value`, `Conflict` for a version that isn't the current one."""
-        setting = declared(command.key)
-        value = check(setting, command.value)
-        return self.store.set(setting, value, command.version, command.caller.user_id, command.reason)
+    @implements(ConfigRpc.set_setting)
+    def set_setting(self, command: SetSetting) -> Json:
+        setting = declared_setting(command.key)
+        value = checked_value(setting, command.value)
+        return self.store.set_setting(setting, value, command.version, command.caller.user_id, command.reason)
 
-    @rpc
-    def history(self, key: str) -> list[dict[str, Any]]:
-        """Every change of a setting, the newest first. Raises `NotFound`."""
-        return self.store.history(declared(key).key)
+    @implements(ConfigRpc.history)
+    def history(self, key: str, caller: Caller) -> Json:
+        return self.store.history(declared_setting(key).key)
 
-    @rpc
-    def roll_back(self, command: RollSettingBack) -> dict[str, Any]:
-        """Set again what was in force before, as a new version. Raises `NotFound`."""
-        return self.store.set_back(declared(command.key), command.version, command.caller.user_id, command.reason)
+    @implements(ConfigRpc.roll_back)
+    def roll_back(self, command: RollSettingBack) -> Json:
+        return self.store.roll_back(
+            declared_setting(command.key), command.version, command.caller.user_id, command.reason
+        )
 
-    @rpc
-    def flags(self) -> list[dict[str, Any]]:
-        """Every flag, kill switches that nobody has touched included."""
+    @implements(ConfigRpc.flags)
+    def flags(self, caller: Caller) -> Json:
         return self.store.all_flags()
 
-    @rpc
-    def flag(self, name: FlagName) -> dict[str, Any]:
-        """Raises `NotFound`."""
+    @implements(ConfigRpc.flag)
+    def flag(self, name: FlagName, caller: Caller) -> Json:
         return self.store.flag(name)
 
-    @rpc
-    def set_flag(self, command: SetFlag) -> dict[str, Any]:
-        """Make or replace a flag. Raises `PreconditionFailed`, `ValidationFailed` for what it can't serve."""
+    @implements(ConfigRpc.set_flag)
+    def set_flag(self, command: SetFlag) -> Json:
         check_flag(command.flag)
         return self.store.set_flag(command.name, command.flag, command.expected_version, command.caller.user_id)

@@ -1,1 +1,1 @@
-"""Files that people bring: pictures in three sizes, documents behind links, each content kept once."""
+"""Files service: uploaded pictures and documents, deduplicated by content."""

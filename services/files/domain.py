@@ -1,4 +1,4 @@
-"""The rules of files: what is taken for which purpose and of whom, who may read it, and which form is replied."""
+"""File rules: accepted types and purposes, quotas, permissions, and the selection of a picture's size and format."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -10,15 +10,15 @@ from services.chassis.common.errors import Conflict, Forbidden, UnsupportedMedia
 PICTURES: Final = ("image/jpeg", "image/png", "image/webp", "image/gif")
 PDF: Final = "application/pdf"
 SIZES: Final = {"full": 1600, "card": 400, "thumb": 160}
-"""The longer side in pixels, the largest first; nothing is made larger than it came."""
+"""The longer side in pixels, largest first; pictures are never enlarged."""
 FORMATS: Final = {"webp": "image/webp", "jpeg": "image/jpeg"}
 PURPOSES: Final = ("product", "review", "avatar", "document")
 MEGABYTE: Final = 1_000_000
 
 
 @dataclass(frozen=True)
-class Kept:
-    """One object of a content in the store: a size of a picture in a format, or a document as it came."""
+class StoredObject:
+    """One object of a content: a picture in one size and format, or the original document."""
 
     size: str
     format: str
@@ -36,88 +36,65 @@ class Kept:
 
 
 def check_type(content_type: str | None, purpose: str) -> str:
-    """The type that is taken for this purpose. Raises `UnsupportedMediaType`: what is no picture is no picture."""
+    """Check the content type for this purpose. Raises `UnsupportedMediaType`."""
     if content_type in PICTURES:
         return str(content_type)
     if content_type == PDF and purpose == "document":
         return PDF
     also = " or PDF" if purpose == "document" else ""
-    details = [{"field": "file", "message": "is none of these by its content"}]
+    details = [{"field": "file", "message": "has another content type"}]
     raise UnsupportedMediaType(f"Send a JPEG, PNG, WebP or GIF picture{also}", details)
 
 
 def check_purpose(purpose: str | None, caller: Caller) -> str:
-    """Raises `ValidationFailed` for an unknown purpose, `Forbidden` for a customer's picture of a product."""
+    """Check the purpose. Raises `ValidationFailed` for an unknown one, `Forbidden` for customers' product pictures."""
     if purpose not in PURPOSES:
         raise ValidationFailed.of("purpose", f"must be one of {', '.join(PURPOSES)}")
     if purpose == "product" and not (caller.is_admin or caller.is_vendor):
-        raise Forbidden("Pictures of products are their vendors' to bring")
+        raise Forbidden("Only vendors and administrators may upload product pictures")
     return purpose
 
 
-def is_private(said: str | None, purpose: str) -> bool:
-    """What the form says, else by the purpose. Raises `ValidationFailed` for anything but true and false."""
-    if said in (None, ""):
+def is_private(value: str | None, purpose: str) -> bool:
+    """Whether the file is private: by the form's field, otherwise by the purpose. Raises `ValidationFailed`."""
+    if value in (None, ""):
         return purpose == "document"
-    if said not in ("true", "false"):
+    if value not in ("true", "false"):
         raise ValidationFailed.of("private", "must be true or false")
-    return said == "true"
+    return value == "true"
 
 
 def quota_of(caller: Caller, customer_mb: int, vendor_mb: int) -> int | None:
-    """How many bytes the caller may keep; None: as many as they like."""
+    """The caller's quota in bytes; None without limit."""
     if caller.is_admin:
         return None
     return (vendor_mb if caller.is_vendor else customer_mb) * MEGABYTE or None
 
 
 def quota_exceeded(quota: int) -> Conflict:
-    """The refusal of what doesn't fit any more."""
-    message = f"You may keep {quota // MEGABYTE} MB: delete something first"
+    """The error for a file beyond the quota."""
+    message = f"The quota of {quota // MEGABYTE} MB is exceeded: delete files first"
     return Conflict(message, [{"field": "file", "message": message, "quota_bytes": quota}])
 
 
 def may_read(caller: Caller, owner_id: str, private: bool, linked: bool) -> bool:
-    """Public files are everybody's; private ones their owner's, an administrator's and whoever's has a link."""
+    """Whether the caller may read a file: public, own, by link, or as an administrator."""
     return not private or linked or caller.is_admin or (caller.user_id is not None and caller.user_id == owner_id)
 
 
 def may_change(caller: Caller, owner_id: str) -> bool:
-    """Who may delete a file or give links to it."""
+    """Whether the caller may delete a file or create links to it."""
     return caller.is_admin or (caller.user_id is not None and caller.user_id == owner_id)
 
 
-def choose(objects: Sequence[Kept], size: str, wanted: str | None, accept: str) -> Kept:
-    """The object to reply: of this size, in the format that was asked for, else in one that `Accept` names."""
-    image_format = wanted or ("webp" if "image/webp" in accept else "jpeg")
-    return next((kept for kept in objects if (kept.size, kept.format) == (size, image_format)), objects[0])
+def select_object(objects: Sequence[StoredObject], size: str, format_: str | None, accept: str) -> StoredObject:
+    """The object to reply: by size, and by the requested format or the `Accept` header."""
+    image_format = format_ or ("webp" if "image/webp" in accept else "jpeg")
+    return next((object_ for object_ in objects if (object_.size, object_.format) == (size, image_format)), objects[0])
 
 
-def byte_range(header: str | None, total: int) -> tuple[int, int] | None:
-    """First byte and length of a single range (RFC 9110, 14.2); None: the whole, as for anything not understood.
-
-    Raises `ValueError` for a range that is not in the content (416).
-    """
-    if not header or not header.startswith("bytes=") or "," in header:
-        return None
-    first, dash, last = header[6:].strip().partition("-")
-    if not dash or not (first or last) or not all(part.isdecimal() for part in (first, last) if part):
-        return None
-    if not first:
-        length = min(int(last), total)
-        if length == 0:
-            raise ValueError(header)
-        return total - length, length
-    start, end = int(first), min(int(last), total - 1) if last else total - 1
-    if last and int(last) < start:
-        return None
-    if start >= total:
-        raise ValueError(header)
-    return start, end - start + 1
-
-
-def shown(row: dict[str, Any], path: str) -> dict[str, Any]:
-    """A file as the API says it; `path` is where files are read."""
+def to_api(row: dict[str, Any], path: str) -> dict[str, Any]:
+    """The file as `schemas.api.files.StoredFile`; `path` is the URL path of files."""
     url = f"{path}/{row['id']}"
     picture = row["content_type"] != PDF
     return {

@@ -1,4 +1,4 @@
-"""The tables of files: contents, the files that point to them, what each owner keeps, and what is to be removed."""
+"""Tables of files: contents, files, usage by owner, scheduled removals."""
 
 from sqlalchemy import BigInteger, Boolean, Column, DateTime, ForeignKey, Integer, MetaData, Table, Text, func
 from sqlalchemy.dialects.postgresql import JSONB, UUID

@@ -1,4 +1,4 @@
-"""Every query on files, their contents, and what is to be removed from the object store."""
+"""Queries on files, contents, quotas, and scheduled removals from the object store."""
 
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
@@ -16,12 +16,12 @@ from services.chassis.common.ids import new_id
 from services.chassis.common.paging import Paging
 from services.chassis.common.paging import page as paged
 from services.chassis.stores.postgres import PostgresStore, Session
-from services.files.domain import Kept, quota_exceeded
+from services.files.domain import StoredObject, quota_exceeded
 from services.files.models import blobs, files, removals, usage
 
-UPLOAD_TAKES: Final = timedelta(hours=1)
-"""Objects whose upload has not ended by then were left by a process that died."""
-BATCH: Final = 100
+UPLOAD_TIMEOUT: Final = timedelta(hours=1)
+"""Objects of an upload that has not finished by then are removed."""
+BATCH_SIZE: Final = 100
 
 _OF_FILE = (
     files.c.id, files.c.sha256, files.c.owner_id, files.c.purpose, files.c.name, files.c.private, files.c.created_at,
@@ -32,7 +32,7 @@ _FILE = select(*_OF_FILE, blobs.c.prefix, blobs.c.objects).join_from(files, blob
 
 @dataclass(frozen=True)
 class NewFile:
-    """What is said of a file that is being brought."""
+    """The attributes of a new file."""
 
     sha256: str
     owner_id: str
@@ -41,55 +41,55 @@ class NewFile:
     private: bool
     bytes: int
     quota: int | None
-    """How many bytes the owner may keep."""
-    told: bool = False
-    """The audit trail hears of it."""
+    """The owner's quota in bytes; None without limit."""
+    audited: bool = False
+    """Whether the upload is audited."""
 
 
 @dataclass(frozen=True)
 class Content:
-    """A content that is in the object store already, below `prefix`."""
+    """A content whose objects are in the object store under `prefix`."""
 
     prefix: str
     content_type: str
-    objects: Sequence[Kept]
+    objects: Sequence[StoredObject]
     width: int | None = None
     height: int | None = None
 
 
 @dataclass(frozen=True)
-class Found:
-    """A file and where its content is."""
+class FileRecord:
+    """A stored file and its objects."""
 
     row: dict[str, Any]
     prefix: str
-    objects: tuple[Kept, ...]
+    objects: tuple[StoredObject, ...]
 
 
 class FileStore(PostgresStore):
-    """A content has one row in `blobs`, counted by its files; its row lock decides between keeping and removing it."""
+    """Contents are rows of `blobs` with a reference count; the row lock serializes uploads and removal."""
 
-    def add_known(self, new: NewFile) -> Found | None:
-        """Keep a file whose content is here already; None when it isn't. Raises `Conflict` beyond the quota."""
+    def add_existing(self, new: NewFile) -> FileRecord | None:
+        """Add a file whose content exists; None if it does not. Raises `Conflict` beyond the quota."""
         with self.transaction() as session:
-            known = update(blobs).where(blobs.c.sha256 == new.sha256)
-            if not session.execute(known.values(refs=blobs.c.refs + 1, orphaned_at=None)).rowcount:  # type: ignore[attr-defined]
+            increment = update(blobs).where(blobs.c.sha256 == new.sha256)
+            if not session.execute(increment.values(refs=blobs.c.refs + 1, orphaned_at=None)).rowcount:  # type: ignore[attr-defined]
                 return None
             return self._add(session, new)
 
-    def intend(self, prefix: str) -> None:
-        """Before the first object of a content is written: whoever dies meanwhile leaves word of what to remove."""
+    def schedule_removal(self, prefix: str) -> None:
+        """Schedule the removal of a prefix before its first object is written, in case the process is killed."""
         with self.transaction() as session:
-            session.execute(insert(removals).values(prefix=prefix, due_at=func.now() + UPLOAD_TAKES))
+            session.execute(insert(removals).values(prefix=prefix, due_at=func.now() + UPLOAD_TIMEOUT))
 
-    def add(self, new: NewFile, content: Content) -> Found:
-        """Keep a file with its content. If somebody was quicker with the same content, theirs stays and ours goes.
+    def add(self, new: NewFile, content: Content) -> FileRecord:
+        """Add a file with its new content. If the content was added concurrently, the other objects are used.
 
-        Raises `Conflict` beyond the quota, `ServiceUnavailable` for an upload of hours.
+        Raises `Conflict` beyond the quota, `ServiceUnavailable` for an upload beyond `UPLOAD_TIMEOUT`.
         """
         with self.transaction() as session:
-            mine = delete(removals).where(removals.c.prefix == content.prefix, ~removals.c.claimed)
-            if not session.execute(mine).rowcount:  # type: ignore[attr-defined]
+            own_removal = delete(removals).where(removals.c.prefix == content.prefix, ~removals.c.claimed)
+            if not session.execute(own_removal).rowcount:  # type: ignore[attr-defined]
                 raise ServiceUnavailable("The upload took too long")
             values = {
                 "sha256": new.sha256,
@@ -98,10 +98,10 @@ class FileStore(PostgresStore):
                 "bytes": new.bytes,
                 "width": content.width,
                 "height": content.height,
-                "objects": [asdict(kept) for kept in content.objects],
+                "objects": [asdict(object_) for object_ in content.objects],
                 "refs": 1,
             }
-            kept = session.execute(
+            object_ = session.execute(
                 pg_insert(blobs)
                 .values(values)
                 .on_conflict_do_update(
@@ -109,20 +109,20 @@ class FileStore(PostgresStore):
                 )
                 .returning(blobs.c.prefix)
             ).scalar_one()
-            if kept != content.prefix:
+            if object_ != content.prefix:
                 session.execute(insert(removals).values(prefix=content.prefix, due_at=func.now()))
             return self._add(session, new)
 
-    def find(self, file_id: str) -> Found:
-        """A file and where its content is. Raises `NotFound`."""
+    def find(self, file_id: str) -> FileRecord:
+        """A file with its objects. Raises `NotFound`."""
         with self.reading() as connection:
             row = connection.execute(_FILE.where(files.c.id == file_id)).one_or_none()
         if row is None:
             raise NotFound("There is no such file")
-        return _found(row)
+        return _record(row)
 
     def page(self, query: FilesQuery, owner_id: str | None) -> dict[str, Any]:
-        """A page of files, the newest first; of one owner, or of all."""
+        """A page of files, the newest first, of one owner or all."""
         conditions = [
             column == value
             for column, value in (
@@ -138,12 +138,12 @@ class FileStore(PostgresStore):
             rows = connection.execute(
                 _FILE.where(*conditions).order_by(files.c.id.desc()).offset(paging.offset).limit(paging.limit)
             ).all()
-        return paged([_found(row).row for row in rows], total, paging)
+        return paged([_record(row).row for row in rows], total, paging)
 
-    def remove(self, file_id: str, told: bool = False) -> None:
-        """Forget a file; a content that nobody else has is an orphan from now on. Raises `NotFound`.
+    def remove(self, file_id: str, audited: bool = False) -> None:
+        """Delete a file; a content without files becomes an orphan. Raises `NotFound`.
 
-        `told`: the audit trail hears of it.
+        `audited`: whether the deletion is audited.
         """
         with self.transaction() as session:
             row = session.execute(
@@ -151,63 +151,63 @@ class FileStore(PostgresStore):
             ).one_or_none()
             if row is None:
                 raise NotFound("There is no such file")
-            left = session.execute(
+            blob = session.execute(
                 update(blobs)
                 .where(blobs.c.sha256 == row.sha256)
                 .values(refs=blobs.c.refs - 1)
                 .returning(blobs.c.refs, blobs.c.bytes)
             ).one()
-            if left.refs == 0:
+            if blob.refs == 0:
                 session.execute(update(blobs).where(blobs.c.sha256 == row.sha256).values(orphaned_at=func.now()))
             session.execute(
                 update(usage)
                 .where(usage.c.owner_id == row.owner_id)
-                .values(bytes=usage.c.bytes - left.bytes, files=usage.c.files - 1)
+                .values(bytes=usage.c.bytes - blob.bytes, files=usage.c.files - 1)
             )
-            facts = {"sha256": row.sha256, "owner_id": row.owner_id, "purpose": row.purpose, "bytes": left.bytes}
-            self.emit(session, FileDeleted(file_id=file_id, **facts))
-            if told:
-                self.audit(session, "file.delete", ("file", file_id), before=facts)
+            fields = {"sha256": row.sha256, "owner_id": row.owner_id, "purpose": row.purpose, "bytes": blob.bytes}
+            self.emit(session, FileDeleted(file_id=file_id, **fields))
+            if audited:
+                self.audit(session, "file.delete", ("file", file_id), before=fields)
 
-    def give_up_orphans(self, grace: timedelta) -> int:
-        """Contents that nobody has had for that long are none any more; their objects are to be removed."""
+    def remove_orphans(self, grace: timedelta) -> int:
+        """Delete contents that have been orphans for the grace period, and schedule the removal of their objects."""
         with self.transaction() as session:
-            old = (
+            orphaned = (
                 select(blobs.c.sha256)
                 .where(blobs.c.refs == 0, blobs.c.orphaned_at <= func.now() - grace)
-                .limit(BATCH)
+                .limit(BATCH_SIZE)
                 .with_for_update(skip_locked=True)
             )
             prefixes = session.execute(
-                delete(blobs).where(blobs.c.sha256.in_(old), blobs.c.refs == 0).returning(blobs.c.prefix)
+                delete(blobs).where(blobs.c.sha256.in_(orphaned), blobs.c.refs == 0).returning(blobs.c.prefix)
             ).scalars()
             rows = [{"prefix": prefix} for prefix in prefixes]
             if rows:
                 session.execute(insert(removals).values(due_at=func.now()), rows)
             return len(rows)
 
-    def due(self) -> list[str]:
-        """Take up to a hundred prefixes to remove: from now on no upload can make a content of them.
+    def claim_due_removals(self) -> list[str]:
+        """Claim up to a hundred due prefixes; no upload can use them from now on.
 
-        Somebody who took them before and died may have left some of them: they are taken again.
+        Prefixes claimed by a killed process are claimed again.
         """
         with self.transaction() as session:
-            due = select(removals.c.prefix).where(removals.c.due_at <= func.now()).limit(BATCH)
+            claim_due_removals = select(removals.c.prefix).where(removals.c.due_at <= func.now()).limit(BATCH_SIZE)
             return list(
                 session.execute(
                     update(removals)
-                    .where(removals.c.prefix.in_(due.with_for_update(skip_locked=True)))
+                    .where(removals.c.prefix.in_(claim_due_removals.with_for_update(skip_locked=True)))
                     .values(claimed=True)
                     .returning(removals.c.prefix)
                 ).scalars()
             )
 
-    def removed(self, prefix: str) -> None:
-        """Nothing is left in the object store below this."""
+    def finish_removal(self, prefix: str) -> None:
+        """Record that the objects of a prefix have been removed."""
         with self.autocommit() as connection:
             connection.execute(delete(removals).where(removals.c.prefix == prefix))
 
-    def _add(self, session: Session, new: NewFile) -> Found:
+    def _add(self, session: Session, new: NewFile) -> FileRecord:
         self._count(session, new)
         row = {
             "id": new_id(),
@@ -218,28 +218,28 @@ class FileStore(PostgresStore):
             "private": new.private,
         }
         session.execute(insert(files).values(row))
-        facts = {"sha256": new.sha256, "owner_id": new.owner_id, "purpose": new.purpose, "bytes": new.bytes}
-        self.emit(session, FileStored(file_id=row["id"], **facts))
-        if new.told:
-            self.audit(session, "file.create", ("file", str(row["id"])), after=facts)
-        return _found(session.execute(_FILE.where(files.c.id == row["id"])).one())
+        fields = {"sha256": new.sha256, "owner_id": new.owner_id, "purpose": new.purpose, "bytes": new.bytes}
+        self.emit(session, FileStored(file_id=row["id"], **fields))
+        if new.audited:
+            self.audit(session, "file.create", ("file", str(row["id"])), after=fields)
+        return _record(session.execute(_FILE.where(files.c.id == row["id"])).one())
 
     def _count(self, session: Session, new: NewFile) -> None:
-        """The quota is part of the update, so that uploads at the same moment can't get past it together."""
+        """Add to the owner's usage. The quota is a condition of the update, so concurrent uploads cannot exceed it."""
         added = {"bytes": usage.c.bytes + new.bytes, "files": usage.c.files + 1}
         fits = None if new.quota is None else usage.c.bytes + new.bytes <= new.quota
         if new.quota is not None and new.bytes > new.quota:
             raise quota_exceeded(new.quota)
-        counted = session.execute(
+        updated = session.execute(
             pg_insert(usage)
             .values(owner_id=new.owner_id, bytes=new.bytes, files=1)
             .on_conflict_do_update(index_elements=[usage.c.owner_id], set_=added, where=fits)
         )
-        if not counted.rowcount:  # type: ignore[attr-defined]
+        if not updated.rowcount:  # type: ignore[attr-defined]
             raise quota_exceeded(new.quota or 0)
 
 
-def _found(row: Any) -> Found:
-    facts = {column.name: getattr(row, column.name) for column in _OF_FILE}
-    facts["created_at"] = rfc3339(row.created_at)
-    return Found(facts, row.prefix, tuple(Kept(**kept) for kept in row.objects))
+def _record(row: Any) -> FileRecord:
+    fields = {column.name: getattr(row, column.name) for column in _OF_FILE}
+    fields["created_at"] = rfc3339(row.created_at)
+    return FileRecord(fields, row.prefix, tuple(StoredObject(**object_) for object_ in row.objects))

@@ -1,1 +1,1 @@
-"""Notifications: what customers hear from the shop, once per event and channel."""
+"""Notifications service: e-mail, SMS, push and in-app messages, once per event and channel."""

@@ -1,4 +1,4 @@
-"""Notifications: hears what happened, and tells the people whom it concerns, by the channels that they want."""
+"""Notifications service: sends messages about events by the recipients' channels."""
 
 import hashlib
 from dataclasses import replace
@@ -9,12 +9,12 @@ from schemas.api.notifications import (
     KindName,
     Locale,
     MessageId,
-    Page,
+    PageQuery,
     PreferencesWrite,
     SaveTemplate,
     TemplateText,
 )
-from schemas.base import Email, Id, Sku
+from schemas.base import Caller, Email, Id, Sku
 from schemas.events.analytics import ReportFinished
 from schemas.events.auth import EmailVerificationRequested, PasswordResetRequested, UserRegistered
 from schemas.events.inventory import BackInStock, LowStock
@@ -23,233 +23,226 @@ from schemas.events.payments import PaymentRefunded
 from schemas.events.products import ProductArchived, ProductCreated, ProductEvent, ProductUpdated
 from schemas.events.reviews import ReviewPublished
 from schemas.events.users import ProfileUpdated
+from schemas.rpc.notifications import NotificationsRpc
 from services.chassis.common.errors import NotFound, ValidationFailed
 from services.chassis.common.paging import Paging
 from services.chassis.messaging.events import on_event
-from services.chassis.messaging.rpc import rpc
+from services.chassis.messaging.rpc import Json, implements
 from services.chassis.runtime.service import Configured, Service
 from services.chassis.runtime.timers import every
 from services.chassis.stores.mongo import Mongo
-from services.notifications import rendering, unsubscribing
-from services.notifications.carriers import Carrying
+from services.notifications import localization, rendering, unsubscribe
+from services.notifications.channels import ConfiguredChannels
+from services.notifications.dispatcher import NotificationDispatcher
 from services.notifications.domain import drafts, preferences
 from services.notifications.domain.kinds import KINDS
 from services.notifications.domain.messages import Draft, Message
 from services.notifications.providers.interface import AddressRefused
 from services.notifications.settings import NotificationSettings
 from services.notifications.store import MessageStore
-from services.notifications.telling import Teller
 
 Reply = dict[str, Any]
 
 
 class NotificationsService(Service):
+    """RPC methods, event handlers and the sender of queued messages."""
+
     name = "notifications"
 
     store = Mongo(MessageStore)
     settings = Configured(NotificationSettings)
-    carriers = Carrying()
+    channels = ConfiguredChannels()
 
-    # -- what is heard ---------------------------------------------------------------------------------------------
+    # -- consumed events--------------------------------------------------------------------------------------------
 
     @on_event(UserRegistered)
-    def welcome_customer(self, event: UserRegistered) -> None:
-        self.store.people.met(event.user_id, email=event.email, first_name=event.first_name)
-        self._tell(drafts.welcome(event))
+    def send_welcome(self, event: UserRegistered) -> None:
+        self.store.recipients.update_profile(event.user_id, email=event.email, first_name=event.first_name)
+        self._dispatch(drafts.welcome(event))
 
     @on_event(EmailVerificationRequested, PasswordResetRequested)
     def send_link(self, event: EmailVerificationRequested | PasswordResetRequested) -> None:
-        self._tell(drafts.link(event, self.settings.shop_url, self.settings.link_key))
+        self._dispatch(drafts.link(event, self.settings.shop_url, self.settings.link_key))
 
     @on_event(ProfileUpdated)
-    def note_profile(self, event: ProfileUpdated) -> None:
-        self.store.people.met(event.user_id, first_name=event.first_name, language=event.language, phone=event.phone)
+    def update_profile(self, event: ProfileUpdated) -> None:
+        self.store.recipients.update_profile(
+            event.user_id, first_name=event.first_name, language=event.language, phone=event.phone
+        )
 
     @on_event(OrderConfirmed)
-    def confirm_order(self, event: OrderConfirmed) -> None:
-        self.store.people.ordered(event.order_id, event.number, event.user_id, event.email)
-        self._tell(drafts.order_confirmed(event))
+    def send_order_confirmation(self, event: OrderConfirmed) -> None:
+        self.store.recipients.add_order(event.order_id, event.number, event.user_id, event.email)
+        self._dispatch(drafts.order_confirmed(event))
 
     @on_event(OrderFailed)
-    def tell_failed_payment(self, event: OrderFailed) -> None:
-        """An order that failed for another reason was answered at once; nobody needs a mail about it."""
+    def send_payment_failure(self, event: OrderFailed) -> None:
+        """Other failures were reported in the reply to the order request."""
         if event.code in ("PAYMENT_DECLINED", "PAYMENT_ACTION_REQUIRED"):
-            self._tell(drafts.payment_failed(event))
+            self._dispatch(drafts.payment_failed(event))
 
     @on_event(OrderShipped)
-    def tell_shipped(self, event: OrderShipped) -> None:
-        self._tell(drafts.order_shipped(event))
+    def send_shipment(self, event: OrderShipped) -> None:
+        self._dispatch(drafts.order_shipped(event))
 
     @on_event(OrderDelivered)
-    def tell_delivered(self, event: OrderDelivered) -> None:
-        self._tell(drafts.order_delivered(event))
+    def send_delivery(self, event: OrderDelivered) -> None:
+        self._dispatch(drafts.order_delivered(event))
 
     @on_event(OrderCancelled)
-    def tell_cancelled(self, event: OrderCancelled) -> None:
-        self._tell(drafts.order_cancelled(event))
+    def send_cancellation(self, event: OrderCancelled) -> None:
+        self._dispatch(drafts.order_cancelled(event))
 
     @on_event(PaymentRefunded)
-    def tell_refunded(self, event: PaymentRefunded) -> None:
-        """What goes back with a cancellation is told there."""
+    def send_refund(self, event: PaymentRefunded) -> None:
+        """Refunds of cancellations are part of the cancellation message."""
         if event.reason != "order_cancelled":
-            self._tell(drafts.order_refunded(event, self.store.people.contact(event.order_id)))
+            self._dispatch(drafts.order_refunded(event, self.store.recipients.contact(event.order_id)))
 
     @on_event(ReviewPublished)
-    def tell_review(self, event: ReviewPublished) -> None:
-        email = event.email or self.store.people.find(event.customer_id).get("email")
-        self._tell(drafts.review_published(event, email))
+    def send_review_publication(self, event: ReviewPublished) -> None:
+        email = event.email or self.store.recipients.find(event.customer_id).get("email")
+        self._dispatch(drafts.review_published(event, email))
 
     @on_event(ReportFinished)
-    def tell_report(self, event: ReportFinished) -> None:
-        self._tell(drafts.report_ready(event))
+    def send_report(self, event: ReportFinished) -> None:
+        self._dispatch(drafts.report_ready(event))
 
     @on_event(ProductCreated, ProductUpdated, ProductArchived)
-    def note_product(self, event: ProductEvent) -> None:
-        facts = {"title": event.title, "slug": event.slug, "skus": list(event.skus), "vendor_id": event.vendor_id}
-        self.store.people.product_changed(event.product_id, event.meta.sequence or 0, facts)
+    def update_product(self, event: ProductEvent) -> None:
+        fields = {"title": event.title, "slug": event.slug, "skus": list(event.skus), "vendor_id": event.vendor_id}
+        self.store.recipients.store_product(event.product_id, event.meta.sequence or 0, fields)
 
     @on_event(LowStock)
-    def tell_vendor(self, event: LowStock) -> None:
-        product = self.store.people.product_of(event.sku)
-        vendor = self.store.people.find(product.get("vendor_id") if product else None)
+    def send_low_stock(self, event: LowStock) -> None:
+        product = self.store.recipients.product_of(event.sku)
+        vendor = self.store.recipients.find(product.get("vendor_id") if product else None)
         if product is not None and vendor.get("email"):
-            self._tell(drafts.low_stock(event, product, vendor))
+            self._dispatch(drafts.low_stock(event, product, vendor))
 
     @on_event(BackInStock)
-    def tell_waiting(self, event: BackInStock) -> None:
-        """Each of those who wait is told once."""
-        product = self.store.people.product_of(event.sku)
+    def send_back_in_stock(self, event: BackInStock) -> None:
+        """Notify each waiting recipient once."""
+        product = self.store.recipients.product_of(event.sku)
         if product is None:
             return
-        told = []
-        for waiting in self.store.people.waiting_for(event.sku):
+        notified = []
+        for waiting in self.store.recipients.waiting_for(event.sku):
             draft = drafts.back_in_stock(event, product, waiting)
-            mark = hashlib.sha256(str(waiting["_id"]).encode()).hexdigest()[:16]
-            self._tell(replace(draft, event_id=f"{event.meta.id}:{mark}"))
-            told.append(waiting["_id"])
-        self.store.people.told(told)
+            digest = hashlib.sha256(str(waiting["_id"]).encode()).hexdigest()[:16]
+            self._dispatch(replace(draft, event_id=f"{event.meta.id}:{digest}"))
+            notified.append(waiting["_id"])
+        self.store.recipients.remove_waiting(notified)
 
     @every(seconds=1)
     def send_queued(self) -> None:
-        """What can wait, and what a carrier could not take before: the most urgent first."""
-        Teller(self.store, self.carriers).work_off()
+        """Send due queued messages."""
+        NotificationDispatcher(self.store, self.channels).drain()
 
-    # -- what somebody reads and wants -----------------------------------------------------------------------------
+    # -- in-app messages and preferences----------------------------------------------------------------------------
 
-    @rpc
-    def list_own(self, user_id: Id, page: Page) -> Reply:
-        """Somebody's messages in the shop, the newest first."""
-        return self.store.messages.of_person(user_id, Paging(page.page, page.limit))
+    @implements(NotificationsRpc.list_own)
+    def list_own(self, page: PageQuery, caller: Caller) -> Json:
+        return self.store.messages.list_in_app(str(caller.user_id), Paging(page.page, page.limit))
 
-    @rpc
-    def unread_count(self, user_id: Id) -> Reply:
-        return {"count": self.store.messages.unread(user_id)}
+    @implements(NotificationsRpc.unread_count)
+    def unread_count(self, caller: Caller) -> Json:
+        return {"count": self.store.messages.count_unread(str(caller.user_id))}
 
-    @rpc
-    def mark_read(self, user_id: Id, message_id: MessageId | None = None) -> Reply:
-        """One message, or all. Raises `NotFound` for one that isn't theirs."""
-        return {"read": self.store.messages.mark_read(user_id, message_id)}
+    @implements(NotificationsRpc.mark_read)
+    def mark_read(self, caller: Caller, message_id: MessageId | None = None) -> Json:
+        return {"read": self.store.messages.mark_read(str(caller.user_id), message_id)}
 
-    @rpc
-    def get_preferences(self, user_id: Id) -> Reply:
-        """Every kind and channel, as it is for them."""
-        return preferences.whole(self.store.people.find(user_id).get("preferences") or {})
+    @implements(NotificationsRpc.get_preferences)
+    def get_preferences(self, caller: Caller) -> Json:
+        return preferences.with_defaults(self.store.recipients.find(str(caller.user_id)).get("preferences") or {})
 
-    @rpc
-    def set_preferences(self, user_id: Id, wanted: PreferencesWrite) -> Reply:
-        """What is left out is as usual. Raises `ValidationFailed` for a mail that can't be turned off."""
-        said = wanted.model_dump(mode="json", by_alias=True, exclude_none=True)
-        preferences.check(said)
-        self.store.people.prefer(user_id, said)
-        return preferences.whole(said)
+    @implements(NotificationsRpc.set_preferences)
+    def set_preferences(self, chosen: PreferencesWrite, caller: Caller) -> Json:
+        stored = chosen.model_dump(mode="json", by_alias=True, exclude_none=True)
+        preferences.check(stored)
+        self.store.recipients.set_preferences(str(caller.user_id), stored)
+        return preferences.with_defaults(stored)
 
-    @rpc
-    def unsubscribe(self, token: str) -> Reply:
-        """One click: no more mails of the token's kind to its person. `{kind, page}`. Raises `NotFound`."""
-        return unsubscribing.switch_off(self.store, self.settings, token)
+    @implements(NotificationsRpc.unsubscribe)
+    def unsubscribe(self, token: str) -> Json:
+        return unsubscribe.unsubscribe(self.store, self.settings, token)
 
-    @rpc
-    def unsubscribe_page(self, token: str) -> Reply:
-        """What the link would switch off: `{kind, page}`. Changes nothing. Raises `NotFound`."""
-        return unsubscribing.show(self.store, self.settings, token)
+    @implements(NotificationsRpc.unsubscribe_page)
+    def unsubscribe_page(self, token: str) -> Json:
+        return unsubscribe.show_page(self.store, self.settings, token)
 
-    @rpc
-    def push_key(self) -> Reply:
-        """What a browser subscribes with; empty while push is off."""
-        return {"public_key": self.carriers.push.public_key()}
+    @implements(NotificationsRpc.push_key)
+    def push_key(self) -> Json:
+        return {"public_key": self.channels.push.public_key()}
 
-    @rpc
-    def add_device(self, user_id: Id, device: DeviceRequest) -> None:
-        """A browser that wants push messages; the same one again is the same device."""
-        self.store.people.add_device(user_id, device.endpoint, device.keys.model_dump())
+    @implements(NotificationsRpc.add_device)
+    def add_device(self, device: DeviceRequest, caller: Caller) -> None:
+        self.store.recipients.add_device(str(caller.user_id), device.endpoint, device.keys.model_dump())
 
-    @rpc
-    def remove_device(self, user_id: Id, endpoint: str) -> None:
-        self.store.people.remove_device(endpoint, user_id)
+    @implements(NotificationsRpc.remove_device)
+    def remove_device(self, endpoint: str, caller: Caller) -> None:
+        self.store.recipients.remove_device(endpoint, str(caller.user_id))
 
-    @rpc
-    def wait_for(self, sku: Sku, email: Email, user_id: Id | None = None) -> None:
-        """Tell this address once when the SKU is back in stock. Raises `NotFound`."""
-        if self.store.people.product_of(sku) is None:
+    @implements(NotificationsRpc.subscribe_back_in_stock)
+    def subscribe_back_in_stock(self, sku: Sku, caller: Caller, email: Email | None = None) -> None:
+        address = email or caller.email
+        if address is None:
+            raise ValidationFailed.of("email", "is required without an account")
+        if self.store.recipients.product_of(sku) is None:
             raise NotFound("There is no such product", [{"field": "sku", "sku": sku}])
-        self.store.people.wait_for(sku, user_id, email)
+        self.store.recipients.add_waiting(sku, caller.user_id, address)
 
     # -- administrators --------------------------------------------------------------------------------------------
 
-    @rpc
-    def deliveries(self, recipient: str, page: Page) -> Reply:
-        """What was sent to somebody (an account's id, or an address), by any channel."""
+    @implements(NotificationsRpc.deliveries)
+    def deliveries(self, recipient: str, page: PageQuery, caller: Caller) -> Json:
         return self.store.messages.deliveries(recipient, Paging(page.page, page.limit))
 
-    @rpc
-    def templates(self) -> list[Reply]:
-        """Every kind, with the languages that it is written in."""
-        locales = rendering.locales()
+    @implements(NotificationsRpc.templates)
+    def templates(self, caller: Caller) -> Json:
+        locales = localization.locales()
         return [
-            {"kind": kind, "transactional": facts.transactional, "channels": list(facts.channels), "locales": locales}
-            for kind, facts in KINDS.items()
+            {"kind": kind, "transactional": fields.transactional, "channels": list(fields.channels), "locales": locales}
+            for kind, fields in KINDS.items()
         ]
 
-    @rpc
-    def template(self, kind: KindName, locale: Locale = "en") -> Reply:
-        """The texts that count, and the versions that administrators have made."""
-        changed = self.store.templates.current(kind, locale)
-        text = {**rendering.texts_of(kind, locale), **(changed["text"] if changed else {})}
-        known = {
-            "version": changed["version"] if changed else 0,
-            "versions": self.store.templates.versions(kind, locale),
-        }
-        return {"kind": kind, "locale": locale, "text": text, **known}
+    @implements(NotificationsRpc.template)
+    def template(self, kind: KindName, caller: Caller, locale: Locale = "en") -> Json:
+        return self._template(kind, locale)
 
-    @rpc
-    def save_template(self, command: SaveTemplate) -> Reply:
-        """A new version. Raises `ValidationFailed` for what is no template, `Conflict` for a stale version."""
+    @implements(NotificationsRpc.save_template)
+    def save_template(self, command: SaveTemplate) -> Json:
         text = command.text.model_dump(exclude_none=True)
         rendering.check(command.kind, text)
         by = command.caller.user_id
         self.store.templates.save(command.kind, command.locale, text, command.version, by)
-        return self.template(command.kind, command.locale)
+        return self._template(command.kind, command.locale)
 
-    @rpc
-    def preview(self, kind: KindName, locale: Locale = "en", text: TemplateText | None = None) -> Reply:
-        """A message with made-up facts: as it is, or as it would be with these texts."""
-        if changed := text.model_dump(exclude_none=True) if text else None:
-            rendering.check(kind, changed)
-        elif found := self.store.templates.current(kind, locale):
-            changed = found["text"]
-        return rendering.preview(kind, locale, changed, self.settings.shop_name, self.settings.shop_url)
+    @implements(NotificationsRpc.preview)
+    def preview(self, kind: KindName, caller: Caller, locale: Locale = "en", text: TemplateText | None = None) -> Json:
+        if custom_texts := text.model_dump(exclude_none=True) if text else None:
+            rendering.check(kind, custom_texts)
+        elif template := self.store.templates.current(kind, locale):
+            custom_texts = template["text"]
+        return rendering.preview(kind, locale, custom_texts, self.settings.shop_name, self.settings.shop_url)
 
-    @rpc
-    def send_test(self, kind: KindName, to: Email, test_id: Id, locale: Locale = "en") -> None:
-        """The preview as a mail. Raises `ValidationFailed` for an address that the mail server refuses.
-
-        Raises `ServiceUnavailable` when the mail server is away.
-        """
+    @implements(NotificationsRpc.send_test)
+    def send_test(self, kind: KindName, to: Email, test_id: Id, caller: Caller, locale: Locale = "en") -> None:
         message = Message(f"{test_id}:email", kind, "email", to, to, "", rendering.EXAMPLES, locale)
         try:
-            self.carriers.carry(message, self.carriers.render(message, self.store), self.store)
-        except AddressRefused as refused:
-            raise ValidationFailed.of("to", f"is refused by the mail server: {refused}") from refused
+            self.channels.send(message, self.channels.render(message, self.store), self.store)
+        except AddressRefused as error:
+            raise ValidationFailed.of("to", f"is rejected by the mail server: {error}") from error
 
-    def _tell(self, draft: Draft) -> None:
-        Teller(self.store, self.carriers).tell(draft)
+    def _template(self, kind: KindName, locale: Locale) -> Reply:
+        custom_texts = self.store.templates.current(kind, locale)
+        text = {**localization.message_texts(kind, locale), **(custom_texts["text"] if custom_texts else {})}
+        versions_ = {
+            "version": custom_texts["version"] if custom_texts else 0,
+            "versions": self.store.templates.versions(kind, locale),
+        }
+        return {"kind": kind, "locale": locale, "text": text, **versions_}
+
+    def _dispatch(self, draft: Draft) -> None:
+        NotificationDispatcher(self.store, self.channels).dispatch(draft)

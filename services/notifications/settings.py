@@ -1,4 +1,4 @@
-"""What the notifications service is told at start."""
+"""Settings of the notifications service."""
 
 from typing import Literal
 
@@ -9,23 +9,23 @@ from services.chassis.runtime.settings import Settings
 
 class NotificationSettings(Settings):
     mail_from: str = Field("UltraMarket <orders@ultramarket.example>", description="sender of the shop's mails")
-    shop_name: str = Field("UltraMarket", description="what the shop calls itself")
-    shop_url: str = Field("http://127.0.0.1:3000", description="where the shop's pages are")
-    smtp_timeout: float = Field(10.0, gt=0, le=60, description="seconds that the mail server may take")
+    shop_name: str = Field("UltraMarket", description="name of the shop in messages")
+    shop_url: str = Field("http://127.0.0.1:3000", description="base URL of the shop's pages")
+    smtp_timeout: float = Field(10.0, gt=0, le=60, description="time limit of the mail server in seconds")
     secret_key: SecretStr = Field(min_length=16, description="the instance's secret")
 
-    sms_provider: Literal["none", "sandbox", "twilio"] = Field("sandbox", description="who sends text messages")
+    sms_provider: Literal["none", "sandbox", "twilio"] = Field("sandbox", description="SMS provider")
     twilio_account: str = Field("", description="Twilio's account SID")
     twilio_token: SecretStr = Field(SecretStr(""), description="Twilio's auth token")
-    twilio_from: str = Field("", description="number that text messages come from")
-    twilio_base_url: str = Field("", description="another server in place of Twilio's, for tests")
+    twilio_from: str = Field("", description="sender number of SMS")
+    twilio_base_url: str = Field("", description="replaces Twilio's server in tests")
 
     vapid_private_key: SecretStr = Field(
-        SecretStr(""), description="P-256 key that Web Push is signed with (DER, base64url); empty: no push"
+        SecretStr(""), description="P-256 key (DER, base64url) that signs Web Push messages; empty disables push"
     )
-    vapid_contact: str = Field("mailto:admin@ultramarket.example", description="whom push services write to")
+    vapid_contact: str = Field("mailto:admin@ultramarket.example", description="contact address for push services")
 
     @property
     def link_key(self) -> bytes:
-        """Signs links for unsubscribing."""
+        """The key that signs unsubscribe links and one-time tokens."""
         return self.secret_key.get_secret_value().encode()

@@ -1,4 +1,4 @@
-"""The rules of reviews: which are seen at once, what a change does to the rating, who may see what."""
+"""Review rules: initial status, rating and vote changes, visibility and permissions."""
 
 import re
 from collections.abc import Mapping
@@ -11,33 +11,33 @@ Document = dict[str, Any]
 
 LINK: Final = re.compile(r"https?:|www\.|\b[\w-]+\.(?:com|net|org|info|biz|io|shop|store|ru|cn|xyz)\b", re.IGNORECASE)
 STARS: Final = ("1", "2", "3", "4", "5")
-WAITS_FOR: Final = {
-    "all": "Every review is looked at first",
-    "verified": "We could not find a purchase of it by this account",
-    "links": "It has a link in it",
-    "words": "It has a word in it that we don't show unseen",
+PENDING_REASONS: Final = {
+    "all": "Every review is moderated first",
+    "verified": "No purchase of this product by this account was found",
+    "links": "It contains a link",
+    "words": "It contains a blocked word",
     "reports": "It was reported",
 }
 
 
-def judge(rules: ReviewRules, text: str, verified: bool) -> tuple[str, str | None]:
-    """The status of a review that nobody has looked at, and why it waits."""
+def initial_status(rules: ReviewRules, text: str, verified: bool) -> tuple[str, str | None]:
+    """The status of an unmoderated review, and the reason if it is pending."""
     if not rules.auto_approve:
-        return "pending", WAITS_FOR["all"]
+        return "pending", PENDING_REASONS["all"]
     if rules.verified_only and not verified:
-        return "pending", WAITS_FOR["verified"]
+        return "pending", PENDING_REASONS["verified"]
     if rules.no_links and LINK.search(text):
-        return "pending", WAITS_FOR["links"]
+        return "pending", PENDING_REASONS["links"]
     words = set(re.findall(r"\w+", text.casefold()))
     phrases = " ".join(re.findall(r"\w+", text.casefold()))
     for blocked in rules.blocked_words:
         if blocked in words or (" " in blocked and f" {blocked} " in f" {phrases} "):
-            return "pending", WAITS_FOR["words"]
+            return "pending", PENDING_REASONS["words"]
     return "approved", None
 
 
-def rating_step(before: Mapping[str, Any] | None, after: Mapping[str, Any] | None) -> dict[str, int]:
-    """What a change of a review does to its product's rating, as increments; empty: nothing."""
+def rating_change(before: Mapping[str, Any] | None, after: Mapping[str, Any] | None) -> dict[str, int]:
+    """Increments to the product's rating caused by a change of a review; empty without effect."""
     step: dict[str, int] = {}
     for review, sign in ((before, -1), (after, 1)):
         if review is not None and review["status"] == "approved":
@@ -47,19 +47,19 @@ def rating_step(before: Mapping[str, Any] | None, after: Mapping[str, Any] | Non
     return {field: amount for field, amount in step.items() if amount}
 
 
-def rating(counted: Mapping[str, Any]) -> Document:
-    """The rating of what was counted: average to two decimals, count, histogram."""
-    stars = counted.get("stars") or {}
-    count = counted.get("count", 0)
+def rating(sums: Mapping[str, Any]) -> Document:
+    """The rating from its sums: average with two decimals, count, histogram."""
+    stars = sums.get("stars") or {}
+    count = sums.get("count", 0)
     return {
-        "average": round(counted.get("sum", 0) / count, 2) if count else 0.0,
+        "average": round(sums.get("sum", 0) / count, 2) if count else 0.0,
         "count": count,
         "histogram": {star: stars.get(star, 0) for star in STARS},
     }
 
 
-def vote_step(before: bool | None, after: bool) -> dict[str, int]:
-    """What a vote does to the counts when its voter had voted so before."""
+def vote_change(before: bool | None, after: bool) -> dict[str, int]:
+    """Increments to the vote counts when a voter changes the vote from `before` (None: no vote) to `after`."""
     if before is after:
         return {}
     step = {"helpful" if after else "not_helpful": 1}
@@ -69,7 +69,7 @@ def vote_step(before: bool | None, after: bool) -> dict[str, int]:
 
 
 def public_name(name: str | None) -> str:
-    """The first name and an initial: reviews are read by everybody."""
+    """The author's first name and last initial, as shown to the public."""
     parts = (name or "").split()
     if not parts:
         return "A customer"
@@ -77,21 +77,22 @@ def public_name(name: str | None) -> str:
 
 
 def may_see(review: Document, caller: Caller | None) -> bool:
-    """Approved ones are everybody's; the others their author's and the administrators'."""
+    """Whether the caller may read the review: approved ones everybody, others the author and administrators."""
     return review["status"] == "approved" or (caller is not None and (caller.is_admin or is_author(review, caller)))
 
 
 def is_author(review: Document, caller: Caller) -> bool:
+    """Whether the caller wrote the review."""
     return caller.user_id is not None and review["customer_id"] == caller.user_id
 
 
 def may_reply(vendor_id: str | None, caller: Caller) -> bool:
-    """The product's vendor, or an administrator."""
+    """Whether the caller is the product's vendor or an administrator."""
     return caller.is_admin or (caller.is_vendor and vendor_id is not None and vendor_id == caller.user_id)
 
 
-def shown(review: Document, caller: Caller | None = None) -> Document:
-    """A review as the API says it to this caller."""
+def to_api(review: Document, caller: Caller | None = None) -> Document:
+    """The review as `schemas.api.reviews.Review`, with the fields that the caller may read."""
     view = {
         "id": review["_id"],
         "product_id": review["product_id"],

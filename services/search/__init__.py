@@ -1,1 +1,1 @@
-"""Search: what customers look for, found by words, facets and proposals."""
+"""Search service: full-text search, facets, suggestions and tuning on Elasticsearch."""

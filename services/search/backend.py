@@ -1,4 +1,4 @@
-"""What one process of the service has: the store, and the engine behind its breaker."""
+"""Search backend: store and search engine client of a process, and their periodic maintenance."""
 
 import time
 from typing import Any
@@ -11,18 +11,18 @@ from services.chassis.messaging.transport import BROKER_ERRORS
 from services.chassis.outbox.publisher import ConfirmingPublisher
 from services.chassis.runtime.settings import load
 from services.chassis.stores.elastic import Document, Elastic
-from services.search.engine import Engine
+from services.search.engine.client import SearchEngine
 from services.search.settings import SearchSettings
 from services.search.store import SearchStore
 
 PREPARE_SECONDS = 30.0
-FACTS_SECONDS = 1.0
+REFRESH_SECONDS = 1.0
 
 log = structlog.get_logger()
 
 
-class Backend(Elastic[SearchStore]):
-    """Makes the indexes as soon as Elasticsearch is there; the service runs before, on the catalogue alone."""
+class SearchBackend(Elastic[SearchStore]):
+    """Creates the indexes once Elasticsearch is available; until then the service uses the catalogue."""
 
     def __init__(self) -> None:
         super().__init__(SearchStore)
@@ -30,45 +30,45 @@ class Backend(Elastic[SearchStore]):
     def setup(self) -> None:
         super().setup()
         settings = load(SearchSettings)
-        self.engine = Engine(self.store, settings.search_seconds, settings.search_rest_seconds)
+        self.engine = SearchEngine(self.store, settings.search_seconds, settings.search_rest_seconds)
 
     def start(self) -> None:
-        self.container.spawn_managed_thread(self._keep_up, identifier="indexes-and-facts")
+        self.container.spawn_managed_thread(self._maintain, identifier="search-maintenance")
 
-    def get_dependency(self, worker_ctx: Any) -> "Backend":  # type: ignore[override]
+    def get_dependency(self, worker_ctx: Any) -> "SearchBackend":  # type: ignore[override]
         return self
 
-    def _keep_up(self) -> None:
-        """Make the indexes, and read once a second what administrators set.
+    def _maintain(self) -> None:
+        """Create missing indexes every `PREPARE_SECONDS`, and refresh reference data every second.
 
-        The former again from time to time: who replaced the cluster by an empty one must not have to restart us.
+        The former is repeated so that an emptied cluster does not require a restart.
         """
-        prepare_at, away, warm = 0.0, False, False
+        prepare_at, unavailable, warm = 0.0, False, False
         while True:
             try:
                 if time.monotonic() >= prepare_at:
                     self.store.prepare()
                     prepare_at = time.monotonic() + PREPARE_SECONDS
-                self.store.facts.refresh()
-                warm = warm or self.engine.warm_up(self.store.facts.known())
-                self.store.facts.publish_pending(self._publish)
-                away = False
+                self.store.reference_data.refresh()
+                warm = warm or self.engine.warm_up(self.store.reference_data.current())
+                self.store.reference_data.publish_pending(self._publish)
+                unavailable = False
             except Exception as failure:
                 if as_domain_error(failure) is None:
                     raise
-                if not away:
-                    log.warning("engine_away", error=str(failure)[:300])
-                prepare_at, away, warm = 0.0, True, False
-            eventlet.sleep(FACTS_SECONDS)
+                if not unavailable:
+                    log.warning("search_engine_unavailable", error=str(failure)[:300])
+                prepare_at, unavailable, warm = 0.0, True, False
+            eventlet.sleep(REFRESH_SECONDS)
 
     def _publish(self, envelopes: list[Document]) -> set[str]:
-        """The ids of those that the broker has."""
+        """Publish envelopes; returns the ids that the broker has confirmed."""
         try:
             publisher = ConfirmingPublisher(self.container.config["AMQP_URI"], self.container.service_name)
             try:
                 return publisher.publish(envelopes)
             finally:
                 publisher.close()
-        except BROKER_ERRORS as away:
-            log.warning("not_published_yet", error=str(away)[:300])
+        except BROKER_ERRORS as error:
+            log.warning("audit_events_not_published", error=str(error)[:300])
             return set()

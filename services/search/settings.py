@@ -1,4 +1,4 @@
-"""What the search service is told at start."""
+"""Settings of the search service."""
 
 from pydantic import Field
 
@@ -7,8 +7,8 @@ from services.chassis.runtime.settings import Settings
 
 class SearchSettings(Settings):
     search_seconds: float = Field(
-        0.2, gt=0, le=10, description="how long the engine may say nothing at all before the catalogue answers instead"
+        0.2, gt=0, le=10, description="time limit of a search before the catalogue is used instead"
     )
     search_rest_seconds: float = Field(
-        2.0, gt=0, le=60, description="how long the engine is left alone after twenty failures in a row"
+        2.0, gt=0, le=60, description="how long the engine is not used after twenty consecutive failures"
     )

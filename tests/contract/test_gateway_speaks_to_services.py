@@ -35,8 +35,6 @@ QUERIES = {
 HERE = {"get_flags"}
 """Answered by the gateway itself."""
 NEEDED = {"amqp_url", "postgres_url", "mongo_url", "redis_url", "kafka_bootstrap"}
-SILENT = {"track_events"}
-"""Answered by the gateway alone."""
 BYTES = {name for name, endpoint in ENDPOINTS.items() if endpoint.form is not None or endpoint.gives_bytes}
 """These go to the files service over HTTP: see `tests/e2e/test_files.py`."""
 ANSWER: dict[str, Any] = {
@@ -100,4 +98,4 @@ def test_the_service_understands(name: str) -> None:
         )
         if {*roles, "?"} & set(endpoint.who.value) or endpoint.who is Who.ANYONE:
             assert response.status_code in endpoint.statuses, response.get_data(as_text=True)
-    assert [asked for asked, _ in services.calls if asked != "auth.jwks"] or name in SILENT
+    assert [asked for asked, _ in services.calls if asked != "auth.jwks"]

@@ -135,10 +135,10 @@ def rebuild(
     from confluent_kafka import KafkaException
     from pymongo.errors import PyMongoError
 
-    from services.analytics.book.counting import Superseded
     from services.analytics.consumer.rebuild import Incomplete
     from services.analytics.consumer.rebuild import rebuild as recount
     from services.analytics.settings import AnalyticsSettings
+    from services.analytics.store.batches import Superseded
     from services.chassis.runtime.settings import load
 
     os.environ.update(selected_instance(context).environment())

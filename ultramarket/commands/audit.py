@@ -7,7 +7,7 @@ from rich.markup import escape
 from rich.table import Column, Table
 
 from ultramarket.commands.context import FAILED, AsJson, console, print_json
-from ultramarket.commands.rpc import call
+from ultramarket.commands.rpc import OPERATOR, call
 
 DEADLINE_SECONDS = 60
 
@@ -28,8 +28,9 @@ def list_entries(
     as_json: AsJson = False,
 ) -> None:
     """List the latest entries of the audit trail."""
-    filters = {name: value for name, value in {"actor": actor, "action": action}.items() if value is not None}
-    page = call(context, "audit", "entries", deadline=DEADLINE_SECONDS, limit=limit, **filters)
+    query = {"actor": actor, "action": action, "limit": limit}
+    query = {name: value for name, value in query.items() if value is not None}
+    page = call(context, "audit", "entries", deadline=DEADLINE_SECONDS, query=query, caller=OPERATOR)
     if as_json:
         print_json(page["items"])
         return
@@ -51,7 +52,7 @@ def list_entries(
 def verify(context: typer.Context, as_json: AsJson = False) -> None:
     """Recompute the hash chain of the audit trail. Exit code 1: the trail was tampered with."""
     with console.status("verifying the chain"):
-        verdict = call(context, "audit", "verify", deadline=DEADLINE_SECONDS)
+        verdict = call(context, "audit", "verify", deadline=DEADLINE_SECONDS, caller=OPERATOR)
     if as_json:
         print_json(verdict)
     elif verdict["valid"]:

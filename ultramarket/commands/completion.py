@@ -41,11 +41,11 @@ def flags(context: typer.Context, incomplete: str) -> list[str]:
     """Feature flags: those of the running instance, else the predefined ones."""
     from schemas.api.config import KILL_SWITCHES
     from services.chassis.common.errors import DomainError
-    from ultramarket.commands.rpc import rpc_client
+    from ultramarket.commands.rpc import OPERATOR, rpc_client
 
     names = set(KILL_SWITCHES)
     with suppress(DomainError), rpc_client(_instance(context)) as client:  # not running: the predefined ones remain
-        names |= {flag["name"] for flag in client.call("config", "flags", deadline=DEADLINE_SECONDS)}
+        names |= {flag["name"] for flag in client.call("config", "flags", deadline=DEADLINE_SECONDS, caller=OPERATOR)}
     return _matching(sorted(names), incomplete)
 
 

@@ -9,11 +9,9 @@ from rich.table import Column, Table
 
 from ultramarket.commands import completion
 from ultramarket.commands.context import FAILED, USAGE, AsJson, console, fail, print_json, selected_instance
-from ultramarket.commands.rpc import call
+from ultramarket.commands.rpc import OPERATOR, call
 from ultramarket.commands.tools import print_findings
 
-OPERATOR: Final = {"user_id": "operator", "roles": ["ADMIN"]}
-"""The caller that changes are recorded under."""
 EDITABLE_FLAG_FIELDS: Final = ("variants", "default", "rules", "rollout")
 
 config = typer.Typer(help="Runtime settings, feature flags, and validation.", no_args_is_help=True)
@@ -33,7 +31,10 @@ def list_all(context: typer.Context, as_json: AsJson = False) -> None:
     """List every runtime setting and feature flag with its value."""
     from ultramarket.runtime_settings import environment_value
 
-    settings, flags = call(context, "config", "settings"), call(context, "config", "flags")
+    settings, flags = (
+        call(context, "config", "settings", caller=OPERATOR),
+        call(context, "config", "flags", caller=OPERATOR),
+    )
     if as_json:
         print_json({"settings": settings, "flags": flags})
         return
@@ -57,7 +58,7 @@ def set_value(
     reason: Annotated[str, typer.Option(help="Recorded in the setting's history.")],
 ) -> None:
     """Change a runtime setting; every process applies it within a second. Exit code 1: refused."""
-    settings = {setting["key"]: setting for setting in call(context, "config", "settings")}
+    settings = {setting["key"]: setting for setting in call(context, "config", "settings", caller=OPERATOR)}
     if key not in settings:
         fail(f"there is no setting {key}: `ultramarket config list` shows all", USAGE)
     version = settings[key]["version"]
@@ -82,7 +83,7 @@ def set_flag(
     """Enable or disable a feature flag; its rules and rollout stay. Exit code 1: refused."""
     if state not in ("on", "off"):
         fail("the state must be on or off", USAGE)
-    current = call(context, "config", "flag", name=name)
+    current = call(context, "config", "flag", name=name, caller=OPERATOR)
     flag = {field: current[field] for field in EDITABLE_FLAG_FIELDS} | {"enabled": state == "on"}
     call(context, "config", "set_flag", name=name, flag=flag, expected_version=current["version"], caller=OPERATOR)
     console.print(f"[green]✓[/] {name} is {state}")

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 import typer
 
@@ -11,6 +11,10 @@ from ultramarket.instance import Instance
 
 if TYPE_CHECKING:  # slow to import, and most commands need none
     from services.chassis.messaging.rpc_client import RpcClient
+
+
+OPERATOR: Final = {"user_id": "operator", "roles": ["ADMIN"]}
+"""The caller that commands act and are recorded under."""
 
 
 @contextmanager

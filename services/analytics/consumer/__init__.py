@@ -1,1 +1,1 @@
-"""Reads the four topics and counts what they tell. An ordinary consumer group: start more of it, and they share."""
+"""The Kafka consumer of analytics: a consumer group over the four topics that writes the read model."""

@@ -1,8 +1,8 @@
-"""The consumer: takes records, counts them, goes on. MongoDB keeps the offsets, beside what they brought about.
+"""The consumer loop: polls Kafka and writes batches to the active dataset, with the offsets in the same transaction.
 
-Kafka's own committed offsets are not used: where to go on is read from the set that serves whenever partitions are
-assigned. A partition's offset moves in the transaction that counts its records, and only from where this process
-thinks it is; so a process that lost its partitions and doesn't know it yet counts nothing.
+Kafka's committed offsets are not used: offsets are loaded from the active dataset whenever partitions are assigned. The
+transaction that counts a partition's records advances its offset only from the value that this process expects, so a
+process that has lost its partitions without knowing it writes nothing.
 """
 
 import threading
@@ -17,26 +17,24 @@ from pymongo import MongoClient
 from pymongo.client_session import ClientSession
 from pymongo.errors import PyMongoError
 
-from services.analytics.book.counting import Superseded, count
-from services.analytics.book.sets import DATABASE, Book, Document, connect, current
 from services.analytics.consumer.records import ALL_TOPICS, Batch, Partition, batch_of
 from services.analytics.consumer.telemetry import BATCH_SECONDS, BEHIND_SECONDS, LAG
 from services.analytics.settings import AnalyticsSettings
+from services.analytics.store.batches import Superseded, write_batch
+from services.analytics.store.datasets import DATABASE, Dataset, Document, active_dataset, connect
 from services.chassis.common import clock
 from services.chassis.runtime import memory
 
-WAIT_SECONDS: Final = 0.5
-"""How long records are gathered for one transaction, unless it is full before."""
+GATHER_SECONDS: Final = 0.5
+"""How long records are gathered for one batch, unless it is full earlier."""
 RETRY_SECONDS: Final = 0.5
-ASK_SECONDS: Final = 1.0
+KAFKA_TIMEOUT_SECONDS: Final = 1.0
 
 log = structlog.get_logger()
 
 
 def kafka_options(settings: AnalyticsSettings) -> dict[str, Any]:
-    """How records are fetched: twice a second or as soon as there are many, and not more than fits into a small
-    process. An answer for each record as it comes would cost the broker more than the record itself.
-    """
+    """Consumer options: fetches are batched (twice a second, or 128 KiB) to spare the broker, and bounded in memory."""
     return {
         "bootstrap.servers": settings.kafka_bootstrap,
         "enable.auto.commit": False,
@@ -52,7 +50,7 @@ def kafka_options(settings: AnalyticsSettings) -> dict[str, Any]:
 
 
 class Reader:
-    """Counts until `stopping` is set. Waits for servers that are away, however long."""
+    """Processes records until `stopping` is set. Unavailable servers are retried without limit."""
 
     def __init__(
         self, settings: AnalyticsSettings, database: str = DATABASE, topics: Sequence[str] = ALL_TOPICS
@@ -62,11 +60,11 @@ class Reader:
         self._client: MongoClient[Document] = connect(settings.mongo_url)
         self._db = self._client[database]
         self._was_behind = False
-        self._book: Book | None = None
+        self._dataset: Dataset | None = None
         self._session = self._client.start_session()
         self._position: dict[Partition, int] = {}
-        # The consumer itself may not be asked by another thread: both can wait for each other for ever.
-        self._asking = AdminClient({"bootstrap.servers": settings.kafka_bootstrap, "log_level": 0})
+        # The health thread needs a client of its own: calls to the consumer from another thread can deadlock.
+        self._admin = AdminClient({"bootstrap.servers": settings.kafka_bootstrap, "log_level": 0})
         self._consumer = Consumer(
             kafka_options(settings)
             | {
@@ -79,33 +77,33 @@ class Reader:
         )
 
     def run(self) -> None:
-        """Join the group and count."""
+        """Join the consumer group and process records."""
         self._consumer.subscribe(list(self.topics), on_assign=self._assigned, on_revoke=self._revoked)
         try:
             while not self.stopping.is_set():
-                messages = self._consumer.consume(self.settings.analytics_batch, WAIT_SECONDS)
-                self._count(messages)
-                self._breathe(len(messages))
+                messages = self._consumer.consume(self.settings.analytics_batch, GATHER_SECONDS)
+                self._process(messages)
+                self._trim_memory(len(messages))
         finally:
             self._consumer.close()
             self._client.close()
 
     def health(self) -> dict[str, str]:
-        """How both servers are at this moment."""
+        """The current state of MongoDB and Kafka."""
         states = {"mongodb": "up", "kafka": "up"}
         try:
             self._db.command("ping")
         except PyMongoError as down:
             states["mongodb"] = f"down: {type(down).__name__}"
         try:
-            self._asking.list_topics(timeout=ASK_SECONDS)
+            self._admin.list_topics(timeout=KAFKA_TIMEOUT_SECONDS)
         except KafkaException:
             states["kafka"] = "down"
         return states
 
     def _assigned(self, consumer: Consumer, partitions: list[TopicPartition]) -> None:
         self._position = {}
-        self._go_on([(each.topic, each.partition) for each in partitions], consumer.assign)
+        self._resume([(each.topic, each.partition) for each in partitions], consumer.assign)
 
     def _revoked(self, consumer: Consumer, partitions: list[TopicPartition]) -> None:
         log.info("partitions_revoked", count=len(partitions))
@@ -114,68 +112,68 @@ class Reader:
             LAG.remove(each.topic, str(each.partition))
         consumer.unassign()
 
-    def _go_on(self, partitions: list[Partition], assign: Callable[[list[TopicPartition]], None]) -> None:
-        """Read on from where the serving set stands."""
+    def _resume(self, partitions: list[Partition], assign: Callable[[list[TopicPartition]], None]) -> None:
+        """Resume the partitions at the offsets of the active dataset."""
 
-        def look() -> dict[Partition, int]:
-            self._book = current(self._db, self.settings.time_zone)
-            self._book.make()
+        def load_offsets() -> dict[Partition, int]:
+            self._dataset = active_dataset(self._db, self.settings.time_zone)
+            self._dataset.create_collections()
             self._session = self._client.start_session()
-            self._book.hold(self._session, partitions)
-            return self._book.offsets(partitions)
+            self._dataset.take_over(self._session, partitions)
+            return self._dataset.offsets(partitions)
 
-        offsets = self._persistently(look)
-        if offsets is None or self._book is None:
+        offsets = self._retry_until_stopped(load_offsets)
+        if offsets is None or self._dataset is None:
             return
-        if self._book.zone != self.settings.time_zone:
-            log.warning("time_zone_waits_for_rebuild", counted_in=self._book.zone, wanted=self.settings.time_zone)
+        if self._dataset.zone != self.settings.time_zone:
+            log.warning("time_zone_waits_for_rebuild", dataset_zone=self._dataset.zone, names=self.settings.time_zone)
         self._position = offsets
         assign([TopicPartition(topic, number, offsets[topic, number]) for topic, number in offsets])
-        log.info("partitions_assigned", count=len(offsets), set=self._book.name)
+        log.info("partitions_assigned", count=len(offsets), dataset=self._dataset.name)
 
-    def _count(self, messages: list[Any]) -> None:
+    def _process(self, messages: list[Any]) -> None:
         batch = batch_of(messages, self._position)
-        if not batch.moved or self._book is None:
+        if not batch.moved or self._dataset is None:
             return
-        book, begun = self._book, time.perf_counter()
+        dataset, started_at = self._dataset, time.perf_counter()
         try:
-            if not self._persistently(lambda: _counted(book, self._session, batch)):
+            if not self._retry_until_stopped(lambda: _write(dataset, self._session, batch)):
                 return
         except Superseded:
-            log.warning("superseded", set=book.name)
-            self._go_on(list(self._position), self._consumer.assign)
+            log.warning("superseded", dataset=dataset.name)
+            self._resume(list(self._position), self._consumer.assign)
             return
         self._position |= {partition: following for partition, (_, following) in batch.moved.items()}
-        BATCH_SECONDS.observe(time.perf_counter() - begun)
+        BATCH_SECONDS.observe(time.perf_counter() - started_at)
         batch.report()
-        self._measure(batch.moved)
+        self._update_lag(batch.moved)
         if batch.facts:
             BEHIND_SECONDS.set((clock.now() - max(fact.at for fact in batch.facts)).total_seconds())
 
-    def _breathe(self, read: int) -> None:
-        """After a backlog, give the memory back that it took; the C library would keep it."""
+    def _trim_memory(self, read: int) -> None:
+        """After a backlog, return freed memory to the operating system; the C library would keep it."""
         if read == self.settings.analytics_batch:
             self._was_behind = True
         elif self._was_behind:
             self._was_behind = False
             memory.trim()
 
-    def _measure(self, moved: dict[Partition, tuple[int, int]]) -> None:
+    def _update_lag(self, moved: dict[Partition, tuple[int, int]]) -> None:
         for (topic, number), (_, following) in moved.items():
             _, high = self._consumer.get_watermark_offsets(TopicPartition(topic, number), cached=True)
             LAG.labels(topic, str(number)).set(max(0, high - following))
 
-    def _persistently(self, work: Callable[[], Any]) -> Any:
-        """The result, as soon as MongoDB gives it; None when a stop is asked for meanwhile."""
+    def _retry_until_stopped(self, work: Callable[[], Any]) -> Any:
+        """Call `work` until MongoDB is available; None if a stop is requested meanwhile."""
         while not self.stopping.is_set():
             try:
                 return work()
-            except PyMongoError as away:
-                log.warning("mongodb_away", error=str(away)[:300])
+            except PyMongoError as error:
+                log.warning("mongodb_unavailable", error=str(error)[:300])
                 self.stopping.wait(RETRY_SECONDS)
         return None
 
 
-def _counted(book: Book, session: ClientSession, batch: Batch) -> bool:
-    count(book, session, batch.moved, batch.facts)
+def _write(dataset: Dataset, session: ClientSession, batch: Batch) -> bool:
+    write_batch(dataset, session, batch.moved, batch.facts)
     return True

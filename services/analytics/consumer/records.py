@@ -1,4 +1,4 @@
-"""Kafka's messages as facts, with up to where each partition is read."""
+"""Batches: Kafka messages parsed into facts, with the offsets of their partitions."""
 
 from collections import Counter
 from collections.abc import Iterable
@@ -9,7 +9,7 @@ import structlog
 
 from schemas.events.base import OTHER_TOPIC, TOPICS
 from services.analytics.consumer.telemetry import RECORDS
-from services.analytics.domain.facts import Fact, Skipped, read
+from services.analytics.domain.facts import Fact, Skipped, parse_record
 
 ALL_TOPICS: Final = (*TOPICS.values(), OTHER_TOPIC)
 Partition = tuple[str, int]
@@ -19,21 +19,21 @@ log = structlog.get_logger()
 
 @dataclass
 class Batch:
-    """What was read at once."""
+    """A batch of facts and the offsets that it covers."""
 
     facts: list[Fact] = field(default_factory=list)
     moved: dict[Partition, tuple[int, int]] = field(default_factory=dict)
-    """Of each partition the offset that was next before, and the one that is next now."""
+    """By partition: the next offset before and after the batch."""
     outcomes: Counter[tuple[str, str]] = field(default_factory=Counter)
 
     def report(self) -> None:
-        """Say in the metrics what became of the records: when they are counted."""
+        """Add the outcomes to the metrics, once the batch is written."""
         for (topic, outcome), number in self.outcomes.items():
             RECORDS.labels(topic, outcome).inc(number)
 
 
 def batch_of(messages: Iterable[Any], position: dict[Partition, int]) -> Batch:
-    """The batch that messages make. Those before the position, or of partitions that aren't ours, are left out."""
+    """Build a batch from messages. Messages before `position` or of unassigned partitions are left out."""
     batch = Batch()
     for message in messages:
         error = message.error()
@@ -47,7 +47,7 @@ def batch_of(messages: Iterable[Any], position: dict[Partition, int]) -> Batch:
             continue
         batch.moved[partition] = (begin, offset + 1)
         try:
-            batch.facts.append(read(message.value()))
+            batch.facts.append(parse_record(message.value()))
             batch.outcomes[partition[0], "counted"] += 1
         except Skipped as skipped:
             batch.outcomes[partition[0], skipped.reason] += 1

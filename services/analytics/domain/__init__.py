@@ -1,1 +1,1 @@
-"""What counts, where, and for whom. Pure: figures are a function of the set of events, in whatever order they come."""
+"""Pure rules of analytics: facts, their aggregation into counters, periods and reports."""

@@ -1,4 +1,4 @@
-"""The shop's clock on the wall: in which hour, day and month of its time zone a moment lies."""
+"""Calendar: hours, days, weeks and months of a time zone as time buckets."""
 
 from collections.abc import Iterator
 from datetime import UTC, date, datetime, time, timedelta
@@ -10,29 +10,29 @@ HOUR: Final = "h"
 DAY: Final = "d"
 MONTH: Final = "m"
 QUARTER_SECONDS: Final = 900
-"""Every time zone in use lies whole quarters of an hour from UTC, so that a quarter is never cut by a bucket."""
+"""All UTC offsets in use are multiples of 15 minutes, so no quarter of an hour spans two buckets."""
 
 
 def key(start: datetime) -> str:
-    """A bucket's start as counters are named by it: UTC, sorts as time does."""
+    """Format a bucket's start for counter names: UTC, sorts chronologically."""
     return start.astimezone(UTC).strftime("%Y-%m-%dT%H:%M")
 
 
 def from_key(text: str) -> datetime:
-    """The moment that `key` wrote."""
+    """Parse a bucket key written by `key`."""
     return datetime.strptime(text, "%Y-%m-%dT%H:%M").replace(tzinfo=UTC)
 
 
 class Calendar:
-    """Buckets of one time zone. Bucket starts are moments (UTC)."""
+    """Time buckets of one time zone. Bucket starts are UTC datetimes."""
 
     def __init__(self, zone: str) -> None:
         self.zone = zone
-        self._info = ZoneInfo(zone)
+        self._tzinfo = ZoneInfo(zone)
         self._keys = lru_cache(maxsize=4096)(self._keys_of_quarter)
 
     def keys(self, at: datetime) -> tuple[str, str, str]:
-        """The keys of the hour, the day and the month that a moment lies in."""
+        """The keys of the hour, day and month that contain `at`."""
         return self._keys(int(at.timestamp()) // QUARTER_SECONDS)
 
     def _keys_of_quarter(self, quarter: int) -> tuple[str, str, str]:
@@ -40,22 +40,22 @@ class Calendar:
         return key(self.hour(at)), key(self.midnight(self.day(at))), key(self.midnight(self.day(at).replace(day=1)))
 
     def hour(self, at: datetime) -> datetime:
-        """The start of the hour on the wall."""
-        local = at.astimezone(self._info)
+        """The start of the local hour."""
+        local = at.astimezone(self._tzinfo)
         return (at - timedelta(minutes=local.minute, seconds=local.second, microseconds=local.microsecond)).astimezone(
             UTC
         )
 
     def day(self, at: datetime) -> date:
-        """The date on the wall."""
-        return at.astimezone(self._info).date()
+        """The local date."""
+        return at.astimezone(self._tzinfo).date()
 
     def midnight(self, day: date) -> datetime:
-        """When a day begins."""
-        return datetime.combine(day, time(), self._info).astimezone(UTC)
+        """The start of a local day."""
+        return datetime.combine(day, time(), self._tzinfo).astimezone(UTC)
 
     def floor(self, at: datetime, interval: str) -> datetime:
-        """The start of the hour, day, week (Monday) or month that a moment lies in."""
+        """The start of the hour, day, week (Monday) or month that contains `at`."""
         if interval == "hour":
             return self.hour(at)
         day = self.day(at)
@@ -75,7 +75,7 @@ class Calendar:
         return self.midnight(day + timedelta(days=7 if interval == "week" else 1))
 
     def starts(self, begin: datetime, end: datetime, interval: str) -> Iterator[datetime]:
-        """The starts of all intervals that a period touches."""
+        """The starts of all intervals that overlap the period."""
         start = self.floor(begin, interval)
         while start < end:
             yield start
@@ -84,19 +84,19 @@ class Calendar:
     def cut(
         self, begin: datetime, end: datetime, finest: str = HOUR, coarsest: str = MONTH
     ) -> list[tuple[str, str, str]]:
-        """The period as few runs of whole months, days and hours: (level, first key, key after the last).
+        """Split the period into the fewest runs of whole months, days and hours: (level, first key, end key).
 
-        What lies at the edges inside a bucket of the finest level counts whole.
+        The end key is exclusive. Partly covered buckets of the finest level are included whole.
         """
         if finest == HOUR:
             begin, end = self.floor(begin, "hour"), self._ceiling(end, "hour")
         else:
             begin, end = self.floor(begin, "day"), self._ceiling(end, "day")
         levels = [(HOUR, "hour"), (DAY, "day"), (MONTH, "month")]
-        chosen = levels[levels.index((finest, "hour" if finest == HOUR else "day")) :]
+        levels_used = levels[levels.index((finest, "hour" if finest == HOUR else "day")) :]
         if coarsest != MONTH:
-            chosen = [level for level in chosen if level[0] != MONTH]
-        return [(level, key(a), key(b)) for level, a, b in self._cut(begin, end, chosen)]
+            levels_used = [level for level in levels_used if level[0] != MONTH]
+        return [(level, key(a), key(b)) for level, a, b in self._cut(begin, end, levels_used)]
 
     def _cut(
         self, begin: datetime, end: datetime, levels: list[tuple[str, str]]

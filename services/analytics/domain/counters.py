@@ -1,4 +1,4 @@
-"""Counters: sums by scope, dimension, currency, bucket and key. Only ever added to, so their order never matters."""
+"""Counters: sums by scope, dimension, currency, time bucket and key. Changes are additions, hence commutative."""
 
 from collections.abc import Iterable
 from datetime import datetime
@@ -7,32 +7,33 @@ from typing import Final
 from services.analytics.domain.calendar import DAY, HOUR, MONTH, Calendar
 
 EVERYBODY: Final = ""
-"""The scope of the whole shop; a vendor's own figures have the vendor's id as scope."""
+"""The scope of the whole shop. A vendor's figures have the vendor's id as their scope."""
 
 TOTAL, PRODUCT, CATEGORY, VENDOR, COUNTRY, CUSTOMER = "total", "product", "category", "vendor", "country", "customer"
 FUNNEL, VIEWS, QUERY, PAYMENT, DELIVERY, LEFT = "funnel", "views", "query", "payment", "delivery", "left"
 FLAG = "flag"
 HOURLY: Final = frozenset({TOTAL, FUNNEL})
-"""Dimensions that are counted by the hour as well; the others, and a vendor's funnel, by day and month."""
+"""Dimensions counted by hour, day and month; the others, and vendors' funnels, by day and month only."""
 
 
 def is_hourly(dimension: str, scope: str) -> bool:
+    """Whether the dimension is counted by the hour in this scope."""
     return dimension in HOURLY and not (scope and dimension == FUNNEL)
 
 
 def prefix(scope: str, dimension: str, currency: str, level: str) -> str:
-    """What the names of all counters of a run begin with."""
+    """The common prefix of the names of all counters of a run."""
     return f"{scope}|{dimension}|{currency}|{level}|"
 
 
 def parts(name: str) -> tuple[str, str]:
-    """The bucket and the key of a counter, from its name."""
+    """Split a counter's name into its bucket and key."""
     _, _, _, _, start, key = name.split("|", 5)
     return start, key
 
 
-class Counters:
-    """What is to be added to which counter; what sums up to nothing is forgotten."""
+class CounterChanges:
+    """Collects the changes to counters; changes that cancel out are dropped."""
 
     def __init__(self, calendar: Calendar) -> None:
         self.calendar = calendar
@@ -47,7 +48,7 @@ class Counters:
         scope: str = EVERYBODY,
         currency: str = "",
     ) -> None:
-        """Add to a counter on every level that its dimension is counted by."""
+        """Add to a counter on every level (hour, day, month) of its dimension."""
         hour, day, month = self.calendar.keys(at)
         levels = [(DAY, day), (MONTH, month)]
         if is_hourly(dimension, scope):
@@ -61,10 +62,10 @@ class Counters:
                 counter[field] = counter.get(field, 0) + amount
 
     def changes(self) -> dict[str, dict[str, int]]:
-        """The counters that really change, and by how much."""
+        """The non-zero changes by counter name and field."""
         changed = {}
         for name, counter in self.sums.items():
-            left = {field: amount for field, amount in counter.items() if amount}
-            if left:
-                changed[name] = left
+            non_zero = {field: amount for field, amount in counter.items() if amount}
+            if non_zero:
+                changed[name] = non_zero
         return changed

@@ -1,34 +1,34 @@
-"""Who was given which value of a flag, and whether they ordered then.
+"""Flag exposures: which value of a feature flag was shown to whom, and whether they ordered afterwards.
 
-Exposures hang on the same links as orders do: the account's day (UTC), or the cart of a guest who goes by it.
+Exposures are stored on the same links as orders: the account and day (UTC), or the guest's cart.
 """
 
 from typing import Any
 
 from services.analytics.domain import counters
-from services.analytics.domain.counters import Counters
+from services.analytics.domain.counters import CounterChanges
 from services.analytics.domain.facts import Fact
 
 Link = dict[str, Any]
 
 
 def link_key(fact: Fact) -> str:
-    """Whom it was shown to: a customer counts once a day, a guest once."""
-    user = fact.said["user"]
+    """The link of an exposure: one per customer and day (UTC), one per guest."""
+    user = fact.data["user"]
     return f"u:{user}:{fact.at:%Y-%m-%d}" if user else f"c:{fact.id}"
 
 
-def learn(link: Link, fact: Fact) -> None:
-    """Keep when a value was shown first."""
-    shown = {(flag, value): at for flag, value, at in link.get("flags", ())}
-    key = (fact.said["flag"], fact.said["value"])
-    shown[key] = min(shown.get(key, fact.at), fact.at)
-    link["flags"] = [[flag, value, at] for (flag, value), at in sorted(shown.items())]
+def apply_fact(link: Link, fact: Fact) -> None:
+    """Record the first time that the value was shown."""
+    first_shown = {(flag, value): at for flag, value, at in link.get("flags", ())}
+    key = (fact.data["flag"], fact.data["value"])
+    first_shown[key] = min(first_shown.get(key, fact.at), fact.at)
+    link["flags"] = [[flag, value, at] for (flag, value), at in sorted(first_shown.items())]
 
 
-def count(link: Link, book: Counters, sign: int) -> None:
-    """Add who was shown what, and who ordered and paid after it, (sign 1) or take it out again (-1)."""
+def count(link: Link, changes: CounterChanges, sign: int) -> None:
+    """Add exposures and the orders placed and paid after them (sign 1), or subtract them (sign -1)."""
     for flag, value, at in link.get("flags", ()):
         reached = max((stage for _, stage, since in link.get("orders", ()) if since >= at), default=-1)
         fields = [("e", sign), ("c", sign if reached >= 2 else 0), ("p", sign if reached >= 3 else 0)]
-        book.add(counters.FLAG, f"{flag}|{value}", at, fields)
+        changes.add(counters.FLAG, f"{flag}|{value}", at, fields)

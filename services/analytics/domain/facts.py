@@ -1,4 +1,4 @@
-"""From a record to a fact: what it says of which thing. What we don't know is left out, with the reason."""
+"""Facts: what a Kafka record states about an order, session, payment, SKU, label or flag. Others are skipped."""
 
 import hashlib
 from collections.abc import Callable
@@ -12,49 +12,49 @@ Data = dict[str, Any]
 ORDER, SESSION, PAYMENT, STOCK, LABEL, FLAG = "orders", "sessions", "payments", "stock", "labels", "flags"
 MAX_TEXT: Final = 200
 MAX_NUMBER: Final = 2**53
-"""More than any amount of ours; sums of such still fit into 64 bits."""
+"""Upper limit of amounts; sums of such numbers still fit into 64 bits."""
 
 
 @dataclass(frozen=True, slots=True)
 class Fact:
-    """Something that an event says of one thing (`kind` and `id`)."""
+    """The statement of an event about one entity (`kind` and `id`)."""
 
     kind: str
     id: str
     name: str
     at: datetime
-    """Whole milliseconds, as the store keeps them."""
+    """Whole milliseconds, the precision of MongoDB."""
     sequence: int
     event_id: str
-    said: Data
+    data: Data
 
 
 class Skipped(Exception):
-    """The record counts nowhere. `reason`: `malformed`, `unknown_version` or `ignored` (a type that isn't counted)."""
+    """The record is not counted. `reason`: `malformed`, `unknown_version`, or `ignored` (a type without figures)."""
 
     def __init__(self, reason: str) -> None:
         super().__init__(reason)
         self.reason = reason
 
 
-def read(value: bytes | None) -> Fact:
-    """The fact that a Kafka record tells. Raises `Skipped`."""
+def parse_record(value: bytes | None) -> Fact:
+    """Parse a Kafka record (a CloudEvents envelope). Raises `Skipped`."""
     try:
-        wrapped = orjson.loads(value or b"")
-        known = KNOWN.get((wrapped["source"], wrapped["type"]))
-        if known is None:
+        envelope = orjson.loads(value or b"")
+        extractor = EXTRACTORS.get((envelope["source"], envelope["type"]))
+        if extractor is None:
             raise Skipped("ignored")
-        kind, version, extract = known
-        if _version(wrapped.get("dataschema")) > version:
+        kind, version, extract = extractor
+        if _version(envelope.get("dataschema")) > version:
             raise Skipped("unknown_version")
-        at = datetime.fromisoformat(wrapped["time"])
+        at = datetime.fromisoformat(envelope["time"])
         if at.tzinfo is None:
-            raise ValueError("a moment without its zone")
+            raise ValueError("time without UTC offset")
         at = at.astimezone(UTC)
         at = at.replace(microsecond=at.microsecond // 1000 * 1000)
-        said = extract(wrapped["data"])
-        subject = str(said.pop("_id", None) or wrapped["subject"])
-        return Fact(kind, subject, wrapped["type"], at, _int(wrapped.get("sequence") or 0), str(wrapped["id"]), said)
+        data = extract(envelope["data"])
+        subject = str(data.pop("_id", None) or envelope["subject"])
+        return Fact(kind, subject, envelope["type"], at, _int(envelope.get("sequence") or 0), str(envelope["id"]), data)
     except (ValueError, KeyError, TypeError, AttributeError, OverflowError, RecursionError) as malformed:
         raise Skipped("malformed") from malformed
 
@@ -70,24 +70,24 @@ def _text(value: Any) -> str | None:
 def _int(value: Any) -> int:
     number = int(value)
     if abs(number) > MAX_NUMBER:
-        raise ValueError("no amount of ours")
+        raise ValueError("number out of range")
     return number
 
 
 def _currency(value: Any) -> str:
     if not (isinstance(value, str) and len(value) == 3 and value.isalpha()):
-        raise ValueError("no currency")
+        raise ValueError("not a currency code")
     return value
 
 
 def customer_key(user_id: Any, email: Any) -> str:
-    """Who a customer is in the figures: the account's id; a guest by a digest of the address."""
+    """The customer's key in the figures: the account id, or for guests a digest of the e-mail address."""
     if user_id:
         return str(user_id)
     return "guest:" + hashlib.blake2b(str(email).strip().lower().encode(), digest_size=8).hexdigest()
 
 
-def _buying(data: Data) -> Data:
+def _buyer(data: Data) -> Data:
     return {
         "user": _text(data["user_id"]),
         "cart": str(data["cart_id"]),
@@ -95,14 +95,14 @@ def _buying(data: Data) -> Data:
     }
 
 
-def _placed(data: Data) -> Data:
+def _order_placed(data: Data) -> Data:
     vendors = {str(line["vendor_id"]) for line in data["items"] if line.get("vendor_id")}
-    return _buying(data) | {"vendors": sorted(vendors)}
+    return _buyer(data) | {"vendors": sorted(vendors)}
 
 
-def _sale(data: Data) -> Data:
+def _order_confirmed(data: Data) -> Data:
     totals = data["totals"]
-    return _buying(data) | {
+    return _buyer(data) | {
         "email": _text(data["email"]),
         "number": str(data["number"]),
         "currency": _currency(data["currency"]),
@@ -111,11 +111,11 @@ def _sale(data: Data) -> Data:
         "shipping": _int(totals["shipping"]),
         "tax": _int(totals["tax"]),
         "total": _int(totals["total"]),
-        "lines": [_line(line) for line in data["items"]],
+        "lines": [_order_line(line) for line in data["items"]],
     }
 
 
-def _line(line: Data) -> Data:
+def _order_line(line: Data) -> Data:
     return {
         "p": str(line["product_id"]),
         "k": str(line.get("category") or ""),
@@ -127,15 +127,15 @@ def _line(line: Data) -> Data:
     }
 
 
-def _refund(data: Data) -> Data:
+def _order_refunded(data: Data) -> Data:
     return {"refunded": _int(data["refunded"])}
 
 
-def _shipped(data: Data) -> Data:
+def _order_shipped(data: Data) -> Data:
     return {"carrier": str(data["carrier"])[:MAX_TEXT]}
 
 
-def _nothing(_data: Data) -> Data:
+def _no_data(_data: Data) -> Data:
     return {}
 
 
@@ -168,7 +168,7 @@ def _category(data: Data) -> Data:
     return {"_id": f"category:{data['slug']}", "label": str(data["name"])[:MAX_TEXT]}
 
 
-def _person(data: Data) -> Data:
+def _account(data: Data) -> Data:
     name = f"{data['first_name']} {data['last_name']}".strip()
     return {"_id": f"person:{data['user_id']}", "label": name[:MAX_TEXT]}
 
@@ -187,7 +187,7 @@ def _behaviour(data: Data) -> Data:
     }
 
 
-def _exposed(data: Data) -> Data:
+def _flag_exposed(data: Data) -> Data:
     return {
         "user": _text(data.get("user_id")),
         "flag": str(data["flag"])[:MAX_TEXT],
@@ -196,13 +196,13 @@ def _exposed(data: Data) -> Data:
 
 
 Extract = Callable[[Data], Data]
-KNOWN: Final[dict[tuple[str, str], tuple[str, int, Extract]]] = {
-    ("/orders", "order_placed"): (ORDER, 1, _placed),
-    ("/orders", "order_confirmed"): (ORDER, 1, _sale),
-    ("/orders", "order_payment_reversed"): (ORDER, 1, _refund),
-    ("/orders", "order_payment_refunded"): (ORDER, 1, _refund),
-    ("/orders", "order_shipped"): (ORDER, 1, _shipped),
-    ("/orders", "order_delivered"): (ORDER, 1, _nothing),
+EXTRACTORS: Final[dict[tuple[str, str], tuple[str, int, Extract]]] = {
+    ("/orders", "order_placed"): (ORDER, 1, _order_placed),
+    ("/orders", "order_confirmed"): (ORDER, 1, _order_confirmed),
+    ("/orders", "order_payment_reversed"): (ORDER, 1, _order_refunded),
+    ("/orders", "order_payment_refunded"): (ORDER, 1, _order_refunded),
+    ("/orders", "order_shipped"): (ORDER, 1, _order_shipped),
+    ("/orders", "order_delivered"): (ORDER, 1, _no_data),
     ("/payments", "payment_authorized"): (PAYMENT, 1, _payment),
     ("/payments", "payment_action_required"): (PAYMENT, 1, _payment),
     ("/payments", "payment_declined"): (PAYMENT, 1, _payment),
@@ -212,7 +212,7 @@ KNOWN: Final[dict[tuple[str, str], tuple[str, int, Extract]]] = {
     ("/products", "product_updated"): (LABEL, 1, _product),
     ("/products", "product_archived"): (LABEL, 1, _product),
     ("/products", "category_changed"): (LABEL, 1, _category),
-    ("/auth", "user_registered"): (LABEL, 1, _person),
+    ("/auth", "user_registered"): (LABEL, 1, _account),
     ("/behaviour", "page_viewed"): (SESSION, 1, _behaviour),
     ("/behaviour", "product_viewed"): (SESSION, 1, _behaviour),
     ("/behaviour", "cart_added"): (SESSION, 1, _behaviour),
@@ -220,6 +220,6 @@ KNOWN: Final[dict[tuple[str, str], tuple[str, int, Extract]]] = {
     ("/behaviour", "result_clicked"): (SESSION, 1, _behaviour),
     ("/behaviour", "custom_tracked"): (SESSION, 1, _behaviour),
     ("/behaviour", "session_identified"): (SESSION, 1, _behaviour),
-    ("/behaviour", "flag_exposed"): (FLAG, 1, _exposed),
+    ("/behaviour", "flag_exposed"): (FLAG, 1, _flag_exposed),
 }
-"""By source and type: what it is about, the newest version that we know, and what we take from it."""
+"""By event source and type: the kind of fact, the newest supported version, and the function that extracts its data."""

@@ -1,10 +1,10 @@
-"""A payment and a stock level as the figures see them."""
+"""Payments: the best outcome of each payment and its contribution to the counters."""
 
 from datetime import datetime
 from typing import Any, Final
 
 from services.analytics.domain import counters
-from services.analytics.domain.counters import Counters
+from services.analytics.domain.counters import CounterChanges
 from services.analytics.domain.facts import Fact
 
 Payment = dict[str, Any]
@@ -17,25 +17,25 @@ OUTCOMES: Final = {
 _RANK: Final = {"paid": 2, "declined": 1, "open": 0}
 
 
-def learn(payment: Payment, fact: Fact) -> None:
-    """Add a fact: a payment that was made counts as paid, whatever was tried before."""
+def apply_fact(payment: Payment, fact: Fact) -> None:
+    """Merge a fact into the payment. The best outcome wins: paid, then declined, then open."""
     outcome = OUTCOMES[fact.name]
     first: datetime = min(payment.get("at", fact.at), fact.at)
     best = payment.get("best")
-    news = [_RANK[outcome], outcome, fact.said["code"] or ""]
+    outcome_rank = [_RANK[outcome], outcome, fact.data["code"] or ""]
     payment.update(
         at=first,
-        best=max(best, news) if best else news,
-        provider=fact.said["provider"],
-        currency=fact.said["currency"],
-        amount=fact.said["amount"],
+        best=max(best, outcome_rank) if best else outcome_rank,
+        provider=fact.data["provider"],
+        currency=fact.data["currency"],
+        amount=fact.data["amount"],
     )
 
 
-def count(payment: Payment, book: Counters, sign: int) -> None:
-    """Add the payment to the counters (sign 1), or take it out again (-1)."""
+def count(payment: Payment, changes: CounterChanges, sign: int) -> None:
+    """Add the payment to the counters (sign 1) or subtract it (sign -1)."""
     if payment:
         _, outcome, code = payment["best"]
         fields = [("n", sign), ("a", sign * payment["amount"])]
         key = f"{payment['provider']}|{outcome}|{code}"
-        book.add(counters.PAYMENT, key, payment["at"], fields, currency=payment["currency"])
+        changes.add(counters.PAYMENT, key, payment["at"], fields, currency=payment["currency"])

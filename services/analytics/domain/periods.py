@@ -1,4 +1,4 @@
-"""From what a request says to a period of time."""
+"""Periods: the time range of a query, and the comparison period before it."""
 
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
@@ -8,13 +8,13 @@ from services.analytics.domain.calendar import Calendar
 from services.chassis.common.errors import ValidationFailed
 
 DEFAULT_DAYS: Final = 30
-LONGEST: Final = timedelta(days=1830)
-MOST_HOURS: Final = 24 * 93
+MAX_PERIOD: Final = timedelta(days=1830)
+MAX_HOURS: Final = 24 * 93
 
 
 @dataclass(frozen=True)
 class Period:
-    """From a moment to before another."""
+    """A half-open time range: `begin` is included, `end` is not."""
 
     begin: datetime
     end: datetime
@@ -27,9 +27,9 @@ class Period:
 def period_of(
     calendar: Calendar, begin: str | None, end: str | None, now: datetime, days: int = DEFAULT_DAYS
 ) -> Period:
-    """The period that `from` and `to` mean; what is left out is today, or so many days before the end.
+    """The period given by `from` and `to`. Defaults: the end of today, and `days` days before the end.
 
-    Raises `ValidationFailed` when it ends before it begins, or is longer than five years.
+    Raises `ValidationFailed` when it ends before it begins or is longer than five years.
     """
     until = _end(calendar, end) if end else calendar.midnight(calendar.day(now) + timedelta(days=1))
     if begin:
@@ -38,13 +38,13 @@ def period_of(
         since = calendar.midnight(calendar.day(until - timedelta(microseconds=1)) - timedelta(days=days - 1))
     if since >= until:
         raise ValidationFailed.of("to", "must not lie before from")
-    if until - since > LONGEST:
+    if until - since > MAX_PERIOD:
         raise ValidationFailed.of("from", "must not lie more than five years before to")
     return Period(since, until)
 
 
 def previous(calendar: Calendar, period: Period) -> Period:
-    """The period of the same length before; whole days stay whole days when clocks are changed."""
+    """The preceding period of the same length; whole days stay whole days across daylight-saving changes."""
     first, last = calendar.day(period.begin), calendar.day(period.end)
     if calendar.midnight(first) == period.begin and calendar.midnight(last) == period.end:
         return Period(calendar.midnight(first - (last - first)), period.begin)
@@ -52,9 +52,9 @@ def previous(calendar: Calendar, period: Period) -> Period:
 
 
 def check_interval(period: Period, interval: str) -> None:
-    """Raises `ValidationFailed` when a series would have more points than anybody looks at."""
-    if interval == "hour" and period.end - period.begin > timedelta(hours=MOST_HOURS):
-        raise ValidationFailed.of("interval", "by hours at most 93 days can be shown")
+    """Limit hourly series to 93 days. Raises `ValidationFailed`."""
+    if interval == "hour" and period.end - period.begin > timedelta(hours=MAX_HOURS):
+        raise ValidationFailed.of("interval", "hour is allowed for at most 93 days")
 
 
 def _begin(calendar: Calendar, text: str) -> datetime:

@@ -1,4 +1,4 @@
-"""Reports: what a definition means, when it is due, and its rows as CSV."""
+"""Reports: validation of a definition, its period, its next run, and its rows as CSV."""
 
 import csv
 import io
@@ -11,36 +11,36 @@ from schemas.api.reports import ReportRequest
 from services.analytics.domain import periods
 from services.analytics.domain.calendar import Calendar
 from services.analytics.domain.periods import Period
-from services.analytics.domain.shapes import net
+from services.analytics.domain.presentation import net
 from services.chassis.common.errors import ValidationFailed
 
 Document = dict[str, Any]
-MOST_ROWS: Final = 10_000
-TIMES: Final = ("hour", "day", "week", "month")
-NEVER: Final = "none"
-_FORMULA: Final = ("=", "+", "-", "@", "\t", "\r")
+MAX_ROWS: Final = 10_000
+TIME_DIMENSIONS: Final = ("hour", "day", "week", "month")
+NO_SCHEDULE: Final = "none"
+_FORMULA_PREFIXES: Final = ("=", "+", "-", "@", "\t", "\r")
 
 
 def check(report: ReportRequest, calendar: Calendar, now: datetime) -> None:
-    """Raises `ValidationFailed` naming the field that makes no sense with the others."""
-    if sum(name in TIMES for name in report.dimensions) > 1:
-        raise ValidationFailed.of("dimensions", "at most one of hour, day, week and month")
+    """Validate combinations of fields. Raises `ValidationFailed` naming the field."""
+    if sum(name in TIME_DIMENSIONS for name in report.dimensions) > 1:
+        raise ValidationFailed.of("dimensions", "may contain at most one of hour, day, week and month")
     if "customers" in report.measures and "customer" in report.dimensions:
-        raise ValidationFailed.of("measures", "customers can't be counted by customer")
+        raise ValidationFailed.of("measures", "customers cannot be combined with the dimension customer")
     period = report.period
     if period.last_days is not None and (period.from_ or period.to):
-        raise ValidationFailed.of("period.last_days", "goes without from and to")
-    if report.schedule != NEVER and period.to is not None:
-        raise ValidationFailed.of("period.to", "a scheduled report needs a period that moves on: use last_days")
+        raise ValidationFailed.of("period.last_days", "cannot be combined with from or to")
+    if report.schedule != NO_SCHEDULE and period.to is not None:
+        raise ValidationFailed.of("period.to", "is not allowed in a scheduled report; use last_days")
     try:
         period_of(report, calendar, now)
-    except ValidationFailed as wrong:
-        field = wrong.details[0]["field"]
-        raise ValidationFailed.of(f"period.{field}", wrong.details[0]["message"]) from None
+    except ValidationFailed as invalid:
+        field = invalid.details[0]["field"]
+        raise ValidationFailed.of(f"period.{field}", invalid.details[0]["message"]) from None
 
 
 def period_of(report: ReportRequest, calendar: Calendar, now: datetime) -> Period:
-    """The period that a run at this moment shows."""
+    """The period of a run at `now`."""
     period = report.period
     if period.last_days is not None:
         today = calendar.midnight(calendar.day(now))
@@ -49,19 +49,20 @@ def period_of(report: ReportRequest, calendar: Calendar, now: datetime) -> Perio
 
 
 def next_run(schedule: str, calendar: Calendar, after: datetime) -> datetime | None:
-    """The first midnight, Monday or first of the month after a moment."""
-    if schedule == NEVER:
+    """The next midnight, Monday or first of the month after `after`; None without a schedule."""
+    if schedule == NO_SCHEDULE:
         return None
     interval = {"daily": "day", "weekly": "week", "monthly": "month"}[schedule]
     return calendar.after(calendar.floor(after, interval), interval)
 
 
 def columns(report: ReportRequest) -> list[str]:
+    """The column names of the result."""
     return [*report.dimensions, *report.measures]
 
 
 def row(report: ReportRequest, key: Sequence[Any], sums: Document) -> list[Any]:
-    """One row: the dimensions' values, then the measures'."""
+    """A row of the result: the values of the dimensions, then of the measures."""
     return [*key, *(_measure(name, sums) for name in report.measures)]
 
 
@@ -82,14 +83,14 @@ _FIELDS: Final = {
 
 
 def as_csv(columns: list[str], rows: list[list[Any]]) -> str:
-    """RFC 4180. What a spreadsheet would take for a formula is made a text."""
+    """Format rows as CSV (RFC 4180). Cells that a spreadsheet would evaluate as a formula are quoted as text."""
     out = io.StringIO()
     writer = csv.writer(out, lineterminator="\r\n")
     writer.writerow(columns)
     for row_ in rows:
-        writer.writerow([_harmless(cell) for cell in row_])
+        writer.writerow([_escape_formula(cell) for cell in row_])
     return out.getvalue()
 
 
-def _harmless(cell: Any) -> Any:
-    return f"'{cell}" if isinstance(cell, str) and cell.startswith(_FORMULA) else cell
+def _escape_formula(cell: Any) -> Any:
+    return f"'{cell}" if isinstance(cell, str) and cell.startswith(_FORMULA_PREFIXES) else cell

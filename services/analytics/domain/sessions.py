@@ -1,150 +1,155 @@
-"""A visit as the figures see it: how far it came in the funnel, what it looked for, what it left in the cart."""
+"""Sessions: funnel stage, searches and cart contents of a visitor's session."""
 
 from datetime import datetime
 from typing import Any, Final, NamedTuple
 
 from services.analytics.domain import counters, exposures, vendors
-from services.analytics.domain.counters import EVERYBODY, Counters
+from services.analytics.domain.counters import EVERYBODY, CounterChanges
 from services.analytics.domain.facts import Fact
 
 Session = dict[str, Any]
 Link = dict[str, Any]
 STEPS: Final = ("view", "cart", "checkout", "paid")
-REMEMBERED: Final = 1000
-"""So many events of one visit are told from their repetitions; a robot's visit may have more."""
+MAX_REMEMBERED: Final = 1000
+"""Number of event ids per session that are stored to recognize duplicates; only a robot's session has more."""
 VIEWING: Final = ("page_viewed", "product_viewed", "search_performed", "result_clicked")
 
 
-class Tied(NamedTuple):
-    """An order that hangs on a link."""
+class LinkedOrder(NamedTuple):
+    """A change of an order on a link (see `link_keys`)."""
 
     key: str
     order_id: str
     reached: int | None
-    """2: checkout, 3: paid; None: it hangs there no more."""
+    """Funnel stage: 2 checkout, 3 paid; None removes the order from the link."""
     at: datetime
     vendors: tuple[str, ...] = ()
-    """Whose products it has."""
+    """Vendors of the ordered products."""
 
 
-def learn(session: Session, fact: Fact, book: Counters) -> bool:
-    """Add a fact, and what it counts by itself. False for a repetition."""
+def apply_fact(session: Session, fact: Fact, changes: CounterChanges) -> bool:
+    """Merge a fact into the session, and count clicks and product views. Returns False for a duplicate."""
     ids = session.setdefault("ids", [])
     if fact.event_id in ids:
         return False
     ids.append(fact.event_id)
-    del ids[:-REMEMBERED]
-    said = fact.said
-    if said["anonymous"]:
+    del ids[:-MAX_REMEMBERED]
+    data = fact.data
+    if data["anonymous"]:
         session["anonymous"] = True
     if fact.name in VIEWING:
         session["viewed"] = True
     elif fact.name == "cart_added":
-        left = dict(session.get("cart", ()))
-        product = said["product"] or said["sku"] or ""
-        left[product] = left.get(product, 0) + said["quantity"]
-        session["cart"] = sorted([product, units] for product, units in left.items())
-    vendors.learn(session, fact)
+        cart = dict(session.get("cart", ()))
+        product = data["product"] or data["sku"] or ""
+        cart[product] = cart.get(product, 0) + data["quantity"]
+        session["cart"] = sorted([product, units] for product, units in cart.items())
+    vendors.apply_fact(session, fact)
     if fact.name != "session_identified":
         session["start"] = min(session.get("start", fact.at), fact.at)
         session["last"] = max(session.get("last", fact.at), fact.at)
-    if said["query"]:
-        _learn_search(session, fact, book)
-    if fact.name == "product_viewed" and said["product"]:
-        book.add(counters.VIEWS, said["product"], fact.at, [("n", 1)])
+    if data["query"]:
+        _apply_search(session, fact, changes)
+    if fact.name == "product_viewed" and data["product"]:
+        changes.add(counters.VIEWS, data["product"], fact.at, [("n", 1)])
     return True
 
 
-def _learn_search(session: Session, fact: Fact, book: Counters) -> None:
-    """A search counts once a minute and visit: asked for twice, paged through, or told by server and browser alike."""
-    query = fact.said["query"]
+def _apply_search(session: Session, fact: Fact, changes: CounterChanges) -> None:
+    """Record a search once per query, minute and session: server and browser may both report it, page by page."""
+    query = fact.data["query"]
     if fact.name == "result_clicked":
-        position = [("ps", fact.said["position"]), ("pn", 1)] if fact.said["position"] is not None else []
-        book.add(counters.QUERY, query, fact.at, [("c", 1), *position])
+        position = [("ps", fact.data["position"]), ("pn", 1)] if fact.data["position"] is not None else []
+        changes.add(counters.QUERY, query, fact.at, [("c", 1), *position])
     elif fact.name == "search_performed":
         minute = fact.at.replace(second=0, microsecond=0)
         searches = {(q, at): results for q, at, results in session.get("searches", ())}
-        results = fact.said["results"]
-        known = searches.get((query, minute))
-        searches[query, minute] = known if results is None else results if known is None else max(known, results)
-        session["searches"] = [[q, at, found] for (q, at), found in sorted(searches.items(), key=lambda item: item[0])]
+        results = fact.data["results"]
+        previous = searches.get((query, minute))
+        searches[query, minute] = max((each for each in (previous, results) if each is not None), default=None)
+        session["searches"] = [
+            [q, at, results] for (q, at), results in sorted(searches.items(), key=lambda item: item[0])
+        ]
 
 
-def stage(session: Session) -> int:
-    """How far it came: -1 nowhere, 0 view, 1 cart, 2 checkout, 3 paid."""
+def funnel_stage(session: Session) -> int:
+    """The furthest funnel stage of the session: -1 none, 0 view, 1 cart, 2 checkout, 3 paid."""
     if session.get("anonymous"):
         return -1
     own = 1 if session.get("cart") else 0 if session.get("viewed") else -1
     return int(max([own, *(reached for _, reached in session.get("links", ()))]))
 
 
-def count(session: Session, book: Counters, sign: int) -> None:
-    """Add the visit to the counters (sign 1), or take it out again (-1)."""
+def count(session: Session, changes: CounterChanges, sign: int) -> None:
+    """Add the session to the counters (sign 1) or subtract it (sign -1)."""
     for query, minute, results in session.get("searches", ()):
-        book.add(counters.QUERY, query, minute, [("s", sign), ("z", sign if results == 0 else 0)])
+        changes.add(counters.QUERY, query, minute, [("s", sign), ("z", sign if results == 0 else 0)])
     if "start" not in session:
         return
-    reached = stage(session)
-    _count_funnel(book, session["start"], reached, sign)
+    reached = funnel_stage(session)
+    _count_funnel(changes, session["start"], reached, sign)
     if reached == 1:
         for product, units in session["cart"]:
-            book.add(counters.LEFT, product, session["start"], [("n", sign), ("u", sign * units)])
-    for vendor, far in vendors.stages(session).items():
-        _count_funnel(book, session["start"], far, sign, vendor)
+            changes.add(counters.LEFT, product, session["start"], [("n", sign), ("u", sign * units)])
+    for vendor, far in vendors.funnel_stages(session).items():
+        _count_funnel(changes, session["start"], far, sign, vendor)
 
 
-def _count_funnel(book: Counters, at: datetime, reached: int, sign: int, scope: str = EVERYBODY) -> None:
+def _count_funnel(changes: CounterChanges, at: datetime, reached: int, sign: int, scope: str = EVERYBODY) -> None:
     if reached >= 0:
-        book.add(counters.FUNNEL, "", at, [(f"s{step}", sign) for step in range(reached + 1)], scope)
+        changes.add(counters.FUNNEL, "", at, [(f"s{step}", sign) for step in range(reached + 1)], scope)
 
 
 def link_keys(fact: Fact) -> list[str]:
-    """What ties a visit to orders: the account of the day, the guest's cart."""
-    if fact.said["anonymous"]:
+    """Keys that link a session to orders: the account and day (UTC), and the guest's cart."""
+    if fact.data["anonymous"]:
         return []
-    user, cart = fact.said["user"], fact.said["cart"]
+    user, cart = fact.data["user"], fact.data["cart"]
     keys = [f"u:{user}:{fact.at:%Y-%m-%d}"] if user else []
     return [*keys, f"c:{cart}"] if cart else keys
 
 
-def learn_session(link: Link, session_id: str, at: datetime) -> None:
-    """The visit that was tied last has the orders."""
+def assign_session(link: Link, session_id: str, at: datetime) -> None:
+    """Assign a session to the link. The latest one is credited with the link's orders."""
     link["session"] = max(link.get("session") or [at, session_id], [at, session_id])
 
 
-def learn_order(link: Link, tied: Tied) -> None:
-    """An order hangs on this link, or doesn't any more."""
-    orders = {known: [known, stage_, since] for known, stage_, since in link.get("orders", ())}
-    orders.pop(tied.order_id, None)
-    if tied.reached is not None:
-        orders[tied.order_id] = [tied.order_id, tied.reached, tied.at]
+def assign_order(link: Link, linked: LinkedOrder) -> None:
+    """Add an order to the link, replace it, or (`reached` None) remove it."""
+    orders = {order_id: [order_id, stage, since] for order_id, stage, since in link.get("orders", ())}
+    orders.pop(linked.order_id, None)
+    if linked.reached is not None:
+        orders[linked.order_id] = [linked.order_id, linked.reached, linked.at]
     link["orders"] = sorted(orders.values())
-    vendors.learn_order(link, tied.order_id, tied.vendors if tied.reached is not None else ())
+    vendors.assign_order(link, linked.order_id, linked.vendors if linked.reached is not None else ())
 
 
-def tie(session: Session, key: str, link: Link | None) -> None:
-    """What hangs on this link is the visit's, or (None) not any more."""
+def link_orders(session: Session, key: str, link: Link | None) -> None:
+    """Credit the session with the link's orders; None withdraws them."""
     rest = [each for each in session.get("links", ()) if each[0] != key]
-    reached = reached_by(link or {})
+    reached = furthest_stage(link or {})
     session["links"] = sorted([*rest, [key, reached]] if reached >= 0 else rest)
-    vendors.tie(session, key, link)
+    vendors.link_orders(session, key, link)
 
 
-def standing(link: Link) -> Any:
-    """What of a link matters to visits."""
-    return link.get("session"), reached_by(link), vendors.reached_by(link)
+def link_state(link: Link) -> Any:
+    """The part of a link that sessions depend on, for comparison."""
+    return link.get("session"), furthest_stage(link), vendors.furthest_stages(link)
 
 
-def reached_by(link: Link) -> int:
-    """How far the furthest of its orders came; -1 without orders."""
+def furthest_stage(link: Link) -> int:
+    """The furthest funnel stage of the link's orders; -1 without orders."""
     return max((reached for _, reached, _ in link.get("orders", ())), default=-1)
 
 
-def count_link(link: Link, book: Counters, sign: int) -> None:
-    """Who bought without being seen counts as a visit of its own: whoever pays has looked and filled a cart."""
-    exposures.count(link, book, sign)
+def count_link(link: Link, changes: CounterChanges, sign: int) -> None:
+    """Add or subtract the link's exposures and, when no session is assigned, its orders.
+
+    Orders without a tracked session count as one session that has passed all earlier stages.
+    """
+    exposures.count(link, changes, sign)
     if not link.get("session") and link.get("orders"):
         since = min(at for _, _, at in link["orders"])
-        _count_funnel(book, since, reached_by(link), sign)
-        for vendor, reached in vendors.reached_by(link).items():
-            _count_funnel(book, since, reached, sign, vendor)
+        _count_funnel(changes, since, furthest_stage(link), sign)
+        for vendor, reached in vendors.furthest_stages(link).items():
+            _count_funnel(changes, since, reached, sign, vendor)

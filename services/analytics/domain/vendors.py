@@ -1,8 +1,8 @@
-"""A vendor's part of a visit: whether one of their products was looked at, put into the cart, ordered, paid.
+"""Vendor funnels: the funnel stage that a session has reached with each vendor's products.
 
-An order's lines say whose they are. What visitors do names a product or SKU only; whose that is, the product's own
-event says, which may be counted later: until then the visit waits for it. So the order of events doesn't matter here
-either. A product stays with its vendor.
+Order lines carry their vendor. Behaviour events carry a product id or SKU only; its owner comes from the product's own
+event, which may be read later. Until then the session stores the product as unresolved (field `waits`), so the order of
+events does not matter. The owner of a product never changes.
 """
 
 from collections.abc import Iterable, Mapping
@@ -11,68 +11,68 @@ from typing import Any, Final
 from services.analytics.domain.facts import Fact
 
 Document = dict[str, Any]
-SHOP: Final = ""
-"""Whose products are that have no vendor: the shop's own; those count for nobody else."""
-REMEMBERED: Final = 1000
-"""So many unknown products, and vendors, of one visit are kept; a robot's visit may have more."""
+OWN_SHOP: Final = ""
+"""Owner of products without a vendor: the shop itself. Those count in no vendor's figures."""
+MAX_REMEMBERED: Final = 1000
+"""Number of unresolved products, and of vendors, stored per session; only a robot's session has more."""
 _STAGES: Final = {"product_viewed": 0, "result_clicked": 0, "cart_added": 1}
 
 
-def makers(labels: Iterable[Fact]) -> dict[str, str]:
-    """Whose the products are that these facts tell of, by product and by SKU."""
-    found: dict[str, str] = {}
+def owners_by_product(labels: Iterable[Fact]) -> dict[str, str]:
+    """Vendor id by product id and by SKU, from product events."""
+    owners: dict[str, str] = {}
     for fact in labels:
-        if "skus" in fact.said:
-            vendor = fact.said["vendor"] or SHOP
-            found[fact.id.partition(":")[2]] = vendor
-            found.update(dict.fromkeys(fact.said["skus"], vendor))
-    return found
+        if "skus" in fact.data:
+            vendor = fact.data["vendor"] or OWN_SHOP
+            owners[fact.id.partition(":")[2]] = vendor
+            owners.update(dict.fromkeys(fact.data["skus"], vendor))
+    return owners
 
 
-def named(fact: Fact) -> str | None:
-    """The product, or SKU, that a fact of a visit shows interest in."""
-    return (fact.said["product"] or fact.said["sku"]) if fact.name in _STAGES else None
+def product_of(fact: Fact) -> str | None:
+    """The product id or SKU that was viewed, clicked or added to the cart; None for other facts."""
+    return (fact.data["product"] or fact.data["sku"]) if fact.name in _STAGES else None
 
 
-def learn(session: Document, fact: Fact) -> None:
-    """Keep the product that the fact names until `settle` knows whose it is."""
-    key = named(fact)
-    if key and not fact.said["anonymous"]:
+def apply_fact(session: Document, fact: Fact) -> None:
+    """Store the product of the fact as unresolved, for `resolve_owners`."""
+    key = product_of(fact)
+    if key and not fact.data["anonymous"]:
         waits = {each["k"]: each["s"] for each in session.get("waits", ())}
-        _raise(waits, key, _STAGES[fact.name])
+        _raise_stage(waits, key, _STAGES[fact.name])
         session["waits"] = [{"k": each, "s": stage} for each, stage in sorted(waits.items())]
 
 
-def waiting(session: Document) -> list[str]:
-    """The products and SKUs whose vendor the visit does not know yet."""
+def unresolved_products(session: Document) -> list[str]:
+    """Product ids and SKUs of the session whose owner is not known yet."""
     return [each["k"] for each in session.get("waits", ())]
 
 
-def settle(session: Document, known: Mapping[str, str]) -> None:
-    """Credit the vendors of the products that are known."""
+def resolve_owners(session: Document, owners: Mapping[str, str]) -> None:
+    """Credit the owners of the unresolved products that are in `owners`."""
     if "waits" not in session:
         return
     own = dict(session.get("own", ()))
     for each in session["waits"]:
-        vendor = known.get(each["k"])
+        vendor = owners.get(each["k"])
         if vendor:
-            _raise(own, vendor, each["s"])
-    left = [each for each in session["waits"] if each["k"] not in known]
-    if left:
-        session["waits"] = left
+            _raise_stage(own, vendor, each["s"])
+    unresolved = [each for each in session["waits"] if each["k"] not in owners]
+    if unresolved:
+        session["waits"] = unresolved
     else:
         del session["waits"]
     if own:
         session["own"] = sorted([vendor, stage] for vendor, stage in own.items())
 
 
-def _raise(stages: dict[str, int], key: str, stage: int) -> None:
-    if key in stages or len(stages) < REMEMBERED:
+def _raise_stage(stages: dict[str, int], key: str, stage: int) -> None:
+    if key in stages or len(stages) < MAX_REMEMBERED:
         stages[key] = max(stages.get(key, stage), stage)
 
 
-def stages(session: Document) -> dict[str, int]:
-    """How far the visit came with each vendor: 0 view, 1 cart, 2 checkout, 3 paid."""
+def funnel_stages(session: Document) -> dict[str, int]:
+    """The furthest funnel stage of the session by vendor: 0 view, 1 cart, 2 checkout, 3 paid."""
     if session.get("anonymous"):
         return {}
     reached = dict(session.get("own", ()))
@@ -84,37 +84,37 @@ def stages(session: Document) -> dict[str, int]:
 # ---- orders --------------------------------------------------------------------------------------------------------
 
 
-def of_order(order: Document) -> tuple[str, ...]:
-    """Whose products were ordered."""
+def vendors_of_order(order: Document) -> tuple[str, ...]:
+    """The vendors of the ordered products, without the shop itself."""
     sold = {line["v"] for line in order.get("confirmed", {}).get("lines", ())}
-    return tuple(sorted(sold.union(order.get("placed", {}).get("vendors", ())) - {SHOP}))
+    return tuple(sorted(sold.union(order.get("placed", {}).get("vendors", ())) - {OWN_SHOP}))
 
 
-def learn_order(link: Document, order_id: str, vendors: tuple[str, ...]) -> None:
-    """Whose products the order on this link has; of one that hangs here no more, nobody's."""
-    whose = dict(link.get("whose", ()))
-    whose.pop(order_id, None)
+def assign_order(link: Document, order_id: str, vendors: tuple[str, ...]) -> None:
+    """Store the vendors of an order on the link (field `whose`); no vendors remove the entry."""
+    vendors_by_order = dict(link.get("whose", ()))
+    vendors_by_order.pop(order_id, None)
     if vendors:
-        whose[order_id] = list(vendors)
-    if whose or "whose" in link:
-        link["whose"] = sorted([known, vendors_] for known, vendors_ in whose.items())
+        vendors_by_order[order_id] = list(vendors)
+    if vendors_by_order or "whose" in link:
+        link["whose"] = sorted([each, ids] for each, ids in vendors_by_order.items())
 
 
-def reached_by(link: Document) -> dict[str, int]:
-    """How far the furthest order with each vendor's products came."""
+def furthest_stages(link: Document) -> dict[str, int]:
+    """The furthest funnel stage of the link's orders by vendor."""
     if not link.get("whose"):
         return {}
     reached = {order_id: stage for order_id, stage, _ in link.get("orders", ())}
-    found: dict[str, int] = {}
+    furthest: dict[str, int] = {}
     for order_id, vendors in link["whose"]:
         for vendor in vendors:
-            found[vendor] = max(found.get(vendor, -1), reached[order_id])
-    return found
+            furthest[vendor] = max(furthest.get(vendor, -1), reached[order_id])
+    return furthest
 
 
-def tie(session: Document, key: str, link: Document | None) -> None:
-    """The orders on this link are the visit's, or (None) not any more."""
+def link_orders(session: Document, key: str, link: Document | None) -> None:
+    """Credit the session with the vendors of the link's orders; None withdraws them."""
     rest = [each for each in session.get("bought", ()) if each[0] != key]
-    bought = sorted([*rest, *([key, vendor, stage] for vendor, stage in reached_by(link or {}).items())])
+    bought = sorted([*rest, *([key, vendor, stage] for vendor, stage in furthest_stages(link or {}).items())])
     if bought or "bought" in session:
         session["bought"] = bought

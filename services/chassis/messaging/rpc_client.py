@@ -19,6 +19,7 @@ from services.chassis.messaging.transport import BROKER_ERRORS, RPC_EXCHANGE, Pu
 
 HEARTBEAT_SECONDS = 20
 READ_BYTES = 65_536
+FIRST_CONNECTION_SECONDS = 1.0
 RECONNECT_SECONDS = (0.1, 0.25, 0.5, 1.0)
 
 log = structlog.get_logger()
@@ -100,6 +101,34 @@ class RpcClient:
         if error := body.get("error"):
             raise from_wire(error)
         return body["result"]
+
+    def cast(
+        self,
+        service: str,
+        method: str,
+        /,
+        *,
+        expires: float = 60.0,
+        context: dict[str, Any] | None = None,
+        **kwargs: Any,
+    ) -> None:
+        """Send `service.method(**kwargs)` without asking for a reply. Waits for the client's first connection only.
+
+        The request is dropped by the broker when no process of the service takes it within `expires` seconds. Raises
+        `ServiceUnavailable` when the broker is not connected.
+        """
+        first = self._reply_to is None
+        if not self._listening.wait(FIRST_CONNECTION_SECONDS if first else 0):
+            raise ServiceUnavailable("The message broker can't be reached")
+        headers = {f"nameko.{key}": value for key, value in (context or {}).items() if value is not None}
+        next(self._publishers).publish(
+            dumps({"args": [], "kwargs": kwargs}),
+            exchange=RPC_EXCHANGE,
+            routing_key=f"{service}.{method}",
+            expiration=str(int(expires * 1000)),
+            application_headers=headers
+            | {"nameko.deadline": time.time() + expires, "nameko.call_id_stack": ["client"]},
+        )
 
     @property
     def connected(self) -> bool:

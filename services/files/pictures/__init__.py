@@ -1,1 +1,1 @@
-"""Re-encoding of pictures, in processes of its own."""
+"""Picture encoding in separate processes."""

@@ -1,4 +1,4 @@
-"""The picture workers: a few processes, started when there is a picture, one picture at a time each."""
+"""Pool of picture worker processes, started on demand; each encodes one picture at a time."""
 
 import json
 import socket
@@ -17,7 +17,7 @@ log = structlog.get_logger()
 
 
 class Worker:
-    """One process and our end of its socket."""
+    """A worker process and the socket to it."""
 
     def __init__(self) -> None:
         ours, theirs = socket.socketpair()
@@ -30,16 +30,16 @@ class Worker:
         self.socket = ours
         self.lines = ours.makefile("rwb")
 
-    def ask(self, request: dict[str, Any], seconds: float) -> dict[str, Any]:
-        """Raises `OSError` when the process has ended, `TimeoutError` when it takes too long."""
+    def send(self, request: dict[str, Any], seconds: float) -> dict[str, Any]:
+        """Send a request and wait for the reply. Raises `OSError` if the process has ended, `TimeoutError`."""
         self.socket.settimeout(seconds)
         self.lines.write(json.dumps(request).encode() + b"\n")
         self.lines.flush()
         line = self.lines.readline()
         if not line:
             raise ConnectionResetError("the picture worker has ended")
-        answer: dict[str, Any] = json.loads(line)
-        return answer
+        reply: dict[str, Any] = json.loads(line)
+        return reply
 
     def end(self) -> None:
         self.process.kill()
@@ -48,7 +48,7 @@ class Worker:
 
 
 class PicturePool:
-    """At most `size` pictures at once; others wait for their turn."""
+    """Encodes at most `size` pictures concurrently; others wait."""
 
     def __init__(self, size: int, seconds: float, max_pixels: int) -> None:
         self.seconds, self.max_pixels = seconds, max_pixels
@@ -56,36 +56,36 @@ class PicturePool:
         self._idle: deque[Worker] = deque()
 
     def encode(self, source: Path, folder: Path) -> dict[str, Any]:
-        """See `encoding.encode`. Raises `ValidationFailed` for a picture that can't be taken."""
+        """Encode a picture (see `encoding.encode`). Raises `ValidationFailed`, `ServiceUnavailable`."""
         request = {"source": str(source), "folder": str(folder), "max_pixels": self.max_pixels}
         with self._turn:
-            answer = self._ask(request)
-        if "unfit" in answer:
-            raise ValidationFailed.of("file", answer["unfit"])
-        return answer
+            reply = self._request(request)
+        if "unfit" in reply:
+            raise ValidationFailed.of("file", reply["unfit"])
+        return reply
 
     def close(self) -> None:
         while self._idle:
             self._idle.pop().end()
 
-    def _ask(self, request: dict[str, Any]) -> dict[str, Any]:
-        """An idle worker may end just when it is asked: a fresh one doesn't."""
+    def _request(self, request: dict[str, Any]) -> dict[str, Any]:
+        """Use an idle worker, which may have ended meanwhile, or start a new one."""
         while True:
             used = self._idle.pop() if self._idle else None
             worker = used or Worker()
             try:
-                answer = worker.ask(request, self.seconds)
+                reply = worker.send(request, self.seconds)
             except BaseException as failed:
                 worker.end()
                 if used is not None and isinstance(failed, ConnectionError):
                     continue
-                raise self._refusal(failed) from failed
+                raise self._error_response(failed) from failed
             self._idle.append(worker)
-            return answer
+            return reply
 
     @staticmethod
-    def _refusal(failed: BaseException) -> BaseException:
+    def _error_response(failed: BaseException) -> BaseException:
         log.warning("picture_worker_lost", error=type(failed).__name__)
         if isinstance(failed, TimeoutError):
             return ValidationFailed.of("file", "takes too long to decode")
-        return ServiceUnavailable("The picture could not be worked on") if isinstance(failed, OSError) else failed
+        return ServiceUnavailable("The picture could not be processed") if isinstance(failed, OSError) else failed

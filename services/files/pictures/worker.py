@@ -1,7 +1,7 @@
-"""`python -m services.files.pictures.worker FD`: re-encode pictures for the service at the other end of a socket.
+"""Picture worker process: `python -m services.files.pictures.worker FD` encodes pictures requested over a socket.
 
-A process of its own, so that a picture can neither block the service nor take its memory with it; it may use a
-gigabyte, and ends when nothing has come for half a minute, or when the service has gone.
+A separate process isolates the service from slow and malicious pictures. It is limited to 1 GiB of memory, and exits
+after half a minute without requests or when the service has ended.
 """
 
 import json
@@ -11,14 +11,14 @@ import sys
 from pathlib import Path
 from typing import Final
 
-from services.files.pictures.encoding import Unfit, encode
+from services.files.pictures.encoding import InvalidPicture, encode
 
 IDLE_SECONDS: Final = 30
 MAX_MEMORY: Final = 1 << 30
 
 
 def serve(connection: socket.socket) -> None:
-    """One request a line, one answer a line."""
+    """Serve requests: one JSON object per line, one reply per line."""
     connection.settimeout(IDLE_SECONDS)
     lines = connection.makefile("rwb")
     while True:
@@ -28,12 +28,12 @@ def serve(connection: socket.socket) -> None:
             return
         if not line:
             return
-        asked = json.loads(line)
+        request = json.loads(line)
         try:
-            answer = encode(Path(asked["source"]), Path(asked["folder"]), asked["max_pixels"])
-        except Unfit as unfit:
-            answer = {"unfit": str(unfit)}
-        lines.write(json.dumps(answer).encode() + b"\n")
+            reply = encode(Path(request["source"]), Path(request["folder"]), request["max_pixels"])
+        except InvalidPicture as invalid:
+            reply = {"unfit": str(invalid)}
+        lines.write(json.dumps(reply).encode() + b"\n")
         lines.flush()
 
 

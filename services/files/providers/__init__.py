@@ -1,1 +1,1 @@
-"""Where contents are kept: a folder, or an S3 bucket."""
+"""Object stores: a local folder, or an S3 bucket."""

@@ -1,4 +1,4 @@
-"""The object store that the settings name."""
+"""Selection of the object store by the settings."""
 
 from pathlib import Path
 
@@ -8,7 +8,7 @@ from services.files.settings import FileSettings
 
 
 def object_store(settings: FileSettings) -> ObjectStore:
-    """Local, or S3 (boto3 is loaded then)."""
+    """The configured object store; boto3 is only imported for S3."""
     if settings.file_store == "s3":
         from services.files.providers.s3 import S3Store
 

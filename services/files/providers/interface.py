@@ -1,29 +1,29 @@
-"""What an object store must be able to do. Keys are ours: never a name that somebody sent."""
+"""Interface of object stores. Keys are generated, never client input."""
 
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Protocol
 
 
-class ObjectGone(Exception):
-    """The store has no such object, though it should."""
+class ObjectNotFound(Exception):
+    """An object that should exist is missing."""
 
 
 class ObjectStore(Protocol):
-    """Objects are written once under a key of their own, and never changed."""
+    """Stores immutable objects by key."""
 
     def put(self, key: str, source: Path, content_type: str) -> None:
-        """Keep a file's content durably. Raises `ServiceUnavailable`."""
+        """Store a file durably. Raises `ServiceUnavailable`."""
         ...
 
     def read(self, key: str, start: int, length: int) -> Iterator[bytes]:
-        """Part of an object, in chunks; opened at once. Raises `ObjectGone`, `ServiceUnavailable`."""
+        """Read part of an object in chunks. Raises `ObjectNotFound`, `ServiceUnavailable` at once."""
         ...
 
     def remove(self, prefix: str) -> None:
-        """Remove everything below; what is gone already is fine. Raises `ServiceUnavailable`."""
+        """Remove all objects of a prefix; idempotent. Raises `ServiceUnavailable`."""
         ...
 
     def ping(self) -> None:
-        """Raises when the store can't be reached."""
+        """Check the connection. Raises an error of the store."""
         ...

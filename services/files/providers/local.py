@@ -1,4 +1,4 @@
-"""A folder on a disk: for one machine, or a volume that all processes of the service share."""
+"""Local object store: a folder on one machine, or a shared volume."""
 
 import os
 import shutil
@@ -9,11 +9,11 @@ from typing import BinaryIO
 
 from schemas.signed.file_grants import CHUNK_BYTES
 from services.chassis.common.ids import new_id
-from services.files.providers.interface import ObjectGone
+from services.files.providers.interface import ObjectNotFound
 
 
 class LocalStore:
-    """Each object is a file; it is there whole or not at all, and on the disk before anybody is told of it."""
+    """Stores each object as a file, atomically and synced to disk."""
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
@@ -31,25 +31,25 @@ class LocalStore:
 
     def read(self, key: str, start: int, length: int) -> Iterator[bytes]:
         try:
-            opened = (self.folder / key).open("rb")
+            file = (self.folder / key).open("rb")
         except FileNotFoundError:
-            raise ObjectGone(key) from None
-        opened.seek(start)
-        return _chunks(opened, length)
+            raise ObjectNotFound(key) from None
+        file.seek(start)
+        return _chunks(file, length)
 
     def remove(self, prefix: str) -> None:
         shutil.rmtree(self.folder / prefix, ignore_errors=True)
         for parent in list((self.folder / prefix).parents)[:2]:
-            with suppress(OSError):  # others have something in it
+            with suppress(OSError):  # not empty
                 parent.rmdir()
 
     def ping(self) -> None:
         if not os.access(self.folder, os.W_OK):
-            raise OSError(f"{self.folder} can't be written")
+            raise OSError(f"{self.folder} is not writable")
 
 
-def _chunks(opened: BinaryIO, length: int) -> Iterator[bytes]:
-    with opened:
-        while length > 0 and (chunk := opened.read(min(CHUNK_BYTES, length))):
+def _chunks(file: BinaryIO, length: int) -> Iterator[bytes]:
+    with file:
+        while length > 0 and (chunk := file.read(min(CHUNK_BYTES, length))):
             length -= len(chunk)
             yield chunk

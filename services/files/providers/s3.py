@@ -1,4 +1,4 @@
-"""An S3 bucket, by boto3: Amazon's, or any server that speaks the same."""
+"""S3 object store through boto3: Amazon S3 or a compatible server."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -7,12 +7,12 @@ from typing import Any
 
 from schemas.signed.file_grants import CHUNK_BYTES
 from services.chassis.common.errors import ServiceUnavailable
-from services.files.providers.interface import ObjectGone
+from services.files.providers.interface import ObjectNotFound
 from services.files.settings import FileSettings
 
 
 class S3Store:
-    """boto3 is 30 MB of memory: it is loaded by whoever needs it."""
+    """Stores objects in an S3 bucket. boto3 (30 MB of memory) is imported on demand."""
 
     def __init__(self, settings: FileSettings) -> None:
         import boto3
@@ -25,7 +25,7 @@ class S3Store:
             retries={"mode": "standard", "max_attempts": 3},
             max_pool_connections=32,
             s3={"addressing_style": "path"} if settings.s3_endpoint else {},
-            # Servers that only speak S3 don't all know the checksums that newer clients send unasked.
+            # Not all S3-compatible servers support the checksums that newer clients send by default.
             request_checksum_calculation="when_required",
             response_checksum_validation="when_required",
         )
@@ -45,15 +45,17 @@ class S3Store:
     def read(self, key: str, start: int, length: int) -> Iterator[bytes]:
         with _outages():
             try:
-                found = self.client.get_object(Bucket=self.bucket, Key=key, Range=f"bytes={start}-{start + length - 1}")
+                record = self.client.get_object(
+                    Bucket=self.bucket, Key=key, Range=f"bytes={start}-{start + length - 1}"
+                )
             except self.client.exceptions.NoSuchKey:
-                raise ObjectGone(key) from None
-        return _chunks(found["Body"])
+                raise ObjectNotFound(key) from None
+        return _chunks(record["Body"])
 
     def remove(self, prefix: str) -> None:
         with _outages():
-            for listed in self.client.get_paginator("list_objects_v2").paginate(Bucket=self.bucket, Prefix=prefix):
-                keys = [{"Key": found["Key"]} for found in listed.get("Contents", [])]
+            for page in self.client.get_paginator("list_objects_v2").paginate(Bucket=self.bucket, Prefix=prefix):
+                keys = [{"Key": record["Key"]} for record in page.get("Contents", [])]
                 if keys:
                     self.client.delete_objects(Bucket=self.bucket, Delete={"Objects": keys, "Quiet": True})
 
@@ -70,14 +72,14 @@ def _chunks(body: Any) -> Iterator[bytes]:
 
 @contextmanager
 def _outages() -> Iterator[None]:
-    """The store's refusals and silence as the one error for it; what is wrong with the request is our bug."""
+    """Translate outages of the store to `ServiceUnavailable`; other client errors are bugs and stay."""
     from botocore.exceptions import BotoCoreError, ClientError
 
     try:
         yield
-    except BotoCoreError as away:
-        raise ServiceUnavailable("The object store is not available at the moment") from away
-    except ClientError as refused:
-        if refused.response.get("ResponseMetadata", {}).get("HTTPStatusCode", 500) >= 500:
-            raise ServiceUnavailable("The object store is not available at the moment") from refused
+    except BotoCoreError as error:
+        raise ServiceUnavailable("The object store is not available at the moment") from error
+    except ClientError as error:
+        if error.response.get("ResponseMetadata", {}).get("HTTPStatusCode", 500) >= 500:
+            raise ServiceUnavailable("The object store is not available at the moment") from error
         raise

@@ -15,6 +15,10 @@ from services.chassis.stores.mongo import only_collisions
 from services.inventory.store import pipelines
 from services.inventory.store.levels import Document, Levels
 
+COUNTED = {"low_stock_threshold": {"$exists": True}}
+"""The condition for a level whose SKU has a stock record."""
+ENDED = {"low_stock_threshold": {"$exists": False}}
+"""The condition for a level that has ended: it keeps its version, so that a later count is newer."""
 _READ = {"on_hand": 1, "reserved": 1, "available": 1, "warehouses": 1, "low_stock_threshold": 1}
 
 
@@ -62,10 +66,39 @@ class Counts:
             for count in counts
         ]
         try:
-            return self.levels.bulk_write(creations, ordered=False).upserted_count
-        except BulkWriteError as error:  # two made the same one at the same moment: one of them did
+            created = self.levels.bulk_write(creations, ordered=False).upserted_count
+        except BulkWriteError as error:  # a concurrent call has created it
             only_collisions(error)
-            return int(error.details["nUpserted"])
+            created = int(error.details["nUpserted"])
+        return created + self._restart(counts)
+
+    def _restart(self, counts: Sequence[Document]) -> int:
+        """Set the first count of SKUs whose level had ended; returns how many there were."""
+        updates = []
+        for count in counts:
+            sku, on_hand = count["sku"], count["on_hand"]
+            stages, moves = pipelines.counting(count["warehouse"], on_hand, count["threshold"])
+            changes = stages + self._levels.change(sku, moves, "$holds", "initial")
+            updates.append(UpdateOne({"_id": sku, **ENDED}, changes))
+        return self.levels.bulk_write(updates, ordered=False).modified_count if updates else 0
+
+    def end(self, skus: Sequence[str]) -> None:
+        """End the stock of SKUs whose product was deleted: no unit is available, and there is no record to read.
+
+        What orders have reserved stays reserved. Idempotent; a later count starts the level again.
+        """
+        updates = [
+            UpdateOne(
+                {"_id": sku, **COUNTED},
+                [
+                    {"$unset": "low_stock_threshold"},
+                    *self._levels.change(sku, pipelines.all_available(), "$holds", "adjusted", note="product deleted"),
+                ],
+            )
+            for sku in skus
+        ]
+        if updates:
+            self.levels.bulk_write(updates, ordered=False)
 
     def _new_level(self, sku: str, on_hand: int, warehouse: Document, threshold: int) -> Document:
         event = StockChanged(sku=sku, on_hand=on_hand, reserved=0, available=on_hand, reason="initial", delta=on_hand)
@@ -109,13 +142,14 @@ class Counts:
         return level is not None
 
     def get(self, sku: str) -> Document:
-        level = self.levels.find_one({"_id": sku}, _READ)
+        level = self.levels.find_one({"_id": sku, **COUNTED}, _READ)
         if level is None:
             raise NotFound(f"There is no stock record of {sku}")
         return to_level(level)
 
     def get_many(self, skus: Sequence[str]) -> dict[str, Document]:
-        return {level["_id"]: to_level(level) for level in self.levels.find({"_id": {"$in": list(skus)}}, _READ)}
+        levels = self.levels.find({"_id": {"$in": list(skus)}, **COUNTED}, _READ)
+        return {level["_id"]: to_level(level) for level in levels}
 
     def list_low(self, paging: Paging, skus: Sequence[str] | None = None) -> Document:
         """SKUs at or below their threshold (of `skus`, or of all), the scarcest first."""

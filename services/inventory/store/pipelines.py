@@ -109,6 +109,12 @@ def counting(warehouse: dict[str, Any], delta: int, threshold: int) -> tuple[Sta
     return stages, [{"warehouse": {"$literal": warehouse["_id"]}, "on_hand": delta, "reserved": 0}]
 
 
+def all_available() -> Expression:
+    """Moves that take all available units of every warehouse."""
+    take = {"warehouse": "$$w.warehouse", "on_hand": {"$multiply": ["$$w.available", -1]}, "reserved": 0}
+    return {"$map": {"input": "$warehouses", "as": "w", "in": take}}
+
+
 def in_order(warehouses: Expression) -> Expression:
     """The warehouses by priority."""
     return {"$sortArray": {"input": warehouses, "sortBy": {"priority": 1, "warehouse": 1}}}

@@ -1,6 +1,7 @@
-"""Which message an event asks for, and the facts that it needs.
+"""Drafts of notifications from events, with the variables (`facts`) of their templates.
 
-Facts know no language: amounts are `{amount, currency}`, `method` and `reason` are codes; `rendering` says them.
+Facts are independent of language: amounts are `{amount, currency}`; `method`, `reason` and `country` are codes that
+`localization` translates.
 """
 
 from typing import Any
@@ -17,11 +18,12 @@ from services.notifications.domain.messages import Draft
 
 
 def order_confirmed(event: OrderConfirmed) -> Draft:
-    """Thank you for your order."""
+    """The confirmation of an order."""
     currency, totals = event.currency, event.totals
     facts = {
         "number": event.number,
         "address": address_lines(event.shipping_address),
+        "country": event.shipping_address.get("country"),
         "method": event.shipping_method,
         "lines": [
             {
@@ -42,21 +44,21 @@ def order_confirmed(event: OrderConfirmed) -> Draft:
 
 
 def welcome(event: UserRegistered) -> Draft:
-    """Welcome to the shop."""
+    """The welcome message of a new account."""
     facts = {"first_name": one_line(event.first_name)}
     return Draft(event.meta.id, "welcome", event.user_id, event.email, facts)
 
 
 def link(event: EmailVerificationRequested | PasswordResetRequested, shop_url: str, secret: bytes) -> Draft:
-    """What the event names is made here, and is nowhere but in the mail."""
-    resets = isinstance(event, PasswordResetRequested)
-    kind, page = ("password_reset", "reset-password") if resets else ("verify_mail", "verify-email")
+    """A link with a one-time token, which is derived here and appears only in the mail."""
+    is_reset = isinstance(event, PasswordResetRequested)
+    kind, page = ("password_reset", "reset-password") if is_reset else ("verify_mail", "verify-email")
     facts = {"link": f"{shop_url}/{page}?token={one_time_token(event.ticket, secret)}", "hours": 24, "minutes": 60}
     return Draft(event.meta.id, kind, event.user_id, event.email, facts)
 
 
 def payment_failed(event: OrderFailed) -> Draft:
-    """The card was refused, and nothing was charged. Why stands at the end of the event's reason, as a code."""
+    """A declined payment. The decline code is the last word of the event's reason."""
     code = event.reason.rpartition(" ")[2] if event.code == "PAYMENT_DECLINED" else "not_confirmed"
     facts = {"number": event.number, "total": _money(event.total, event.currency), "reason": code}
     return Draft(event.meta.id, "payment_failed", event.user_id, event.email, facts)
@@ -75,7 +77,7 @@ def order_delivered(event: OrderDelivered) -> Draft:
 
 
 def order_cancelled(event: OrderCancelled) -> Draft:
-    """What was paid goes back with it."""
+    """The cancellation of an order, with its refund."""
     refunded = _money(event.refunded, event.currency) if event.refunded else None
     facts = {"number": event.number, "refunded": refunded}
     return Draft(event.meta.id, "order_cancelled", event.user_id, event.email, facts)
@@ -92,13 +94,13 @@ def review_published(event: ReviewPublished, email: str | None) -> Draft:
 
 
 def back_in_stock(event: BackInStock, product: dict[str, Any], waiting: dict[str, Any]) -> Draft:
-    """For one of those who wait for it."""
+    """A back-in-stock message for one waiting recipient."""
     facts = {"title": product["title"], "slug": product["slug"], "sku": event.sku}
     return Draft(f"{event.meta.id}:{waiting['_id']}", "back_in_stock", waiting["user_id"], waiting["email"], facts)
 
 
 def low_stock(event: LowStock, product: dict[str, Any], vendor: dict[str, Any]) -> Draft:
-    """For the vendor whose product it is."""
+    """A low-stock message for the product's vendor."""
     facts = {"title": product["title"], "sku": event.sku, "available": event.available}
     return Draft(event.meta.id, "low_stock", vendor["_id"], vendor["email"], facts)
 

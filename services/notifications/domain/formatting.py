@@ -1,36 +1,39 @@
-"""How amounts, addresses and names read."""
+"""Formatting of amounts, addresses and single lines."""
 
+import re
+from copy import copy
+from decimal import Decimal
 from typing import Any, Final
 
-CURRENCY_SIGNS: Final = {"USD": "$", "EUR": "€", "GBP": "£", "JPY": "¥"}
-DECIMALS: Final = {
-    **dict.fromkeys(("JPY", "KRW", "CLP", "VND", "ISK", "UGX", "XAF", "XOF", "XPF", "PYG"), 0),
-    **dict.fromkeys(("BHD", "IQD", "JOD", "KWD", "LYD", "OMR", "TND"), 3),
-}
-"""ISO 4217: currencies whose minor unit isn't a hundredth."""
+from babel import Locale
+
+from schemas.codes import minor_unit_digits
 
 CITY_FIRST: Final = frozenset({"US", "CA", "GB", "IE", "AU", "NZ", "IN"})
-"""Countries where the postal code comes after the town (Universal Postal Union, S42)."""
+"""Countries that write the postal code after the city (Universal Postal Union, S42)."""
+
+_CODE_NEXT_TO_DIGIT: Final = re.compile(r"(?<=[A-Za-z])(?=\d)")
+"""Where CLDR's currency spacing, which Babel does not apply, inserts a no-break space: KWD 1.500."""
 
 
-SIGN_LAST: Final = {"de": ("\u00a0", str.maketrans(",.", ".,"))}
-"""Languages that write 1.234,50 € (Unicode CLDR): what stands before the sign, and how English marks are swapped."""
+def format_amount(amount: int, currency: str, language: str = "en") -> str:
+    """An amount in minor units as text in a language (CLDR): $1,234.50; in German 1.234,50 $."""
+    digits = minor_unit_digits(currency)
+    locale = Locale.parse(language, sep="-")
+    pattern = copy(locale.currency_formats["standard"])
+    pattern.frac_prec = (digits, digits)
+    value = Decimal(amount).scaleb(-digits)
+    formatted = pattern.apply(value, locale, currency=currency, currency_digits=False)
+    return _CODE_NEXT_TO_DIGIT.sub("\N{NO-BREAK SPACE}", formatted)
 
 
-def spoken(amount: int, currency: str, language: str = "en") -> str:
-    """An amount as a person reads it: $1,234.50; in German 1.234,50 $."""
-    decimals = DECIMALS.get(currency, 2)
-    whole, part = divmod(abs(amount), 10**decimals)
-    figure = f"{whole:,}.{part:0{decimals}d}" if decimals else f"{whole:,}"
-    minus = "−" if amount < 0 else ""
-    if language in SIGN_LAST:
-        space, marks = SIGN_LAST[language]
-        return f"{minus}{figure.translate(marks)}{space}{CURRENCY_SIGNS.get(currency, currency)}"
-    return f"{minus}{CURRENCY_SIGNS.get(currency, f'{currency} ')}{figure}"
+def country_name(code: str, language: str = "en") -> str:
+    """The name of a country (ISO 3166-1 alpha-2) in a language; the code itself if it is unknown."""
+    return str(Locale.parse(language, sep="-").territories.get(code, code))
 
 
 def address_lines(address: dict[str, Any]) -> list[str]:
-    """An address as it stands on a parcel; what it doesn't have leaves no gap."""
+    """A postal address in lines, in the order of its country; the last line is the country code."""
     code, city, region = (address.get(name) or "" for name in ("postal_code", "city", "region"))
     if address.get("country") in CITY_FIRST:
         place = f"{city}, {region} {code}" if region else f"{city} {code}"
@@ -41,5 +44,5 @@ def address_lines(address: dict[str, Any]) -> list[str]:
 
 
 def one_line(text: str) -> str:
-    """What may stand in a header or a heading: no line ends, no control characters."""
+    """The text as one printable line, for headers and headings."""
     return " ".join("".join(char if char.isprintable() else " " for char in text).split())

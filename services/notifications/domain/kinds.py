@@ -1,4 +1,4 @@
-"""The kinds of messages: which ones nobody can refuse, and how each one comes unless somebody says otherwise."""
+"""Kinds of messages with their default channels; transactional ones cannot be turned off."""
 
 from dataclasses import dataclass
 from typing import Final
@@ -8,11 +8,11 @@ CHANNELS: Final = ("email", "sms", "push", "in_app")
 
 @dataclass(frozen=True)
 class Kind:
-    """Transactional: about something that the person did or must know; it comes by mail whatever they prefer."""
+    """A kind of message. Transactional kinds concern orders or the account and are always sent by e-mail."""
 
     transactional: bool
     channels: tuple[str, ...]
-    """By which channels it comes to somebody who has said nothing."""
+    """The default channels."""
 
 
 KINDS: Final[dict[str, Kind]] = {

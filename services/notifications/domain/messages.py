@@ -1,4 +1,4 @@
-"""What somebody is told: a draft of it, and the message that one channel carries."""
+"""Drafts of notifications, and the messages of single channels."""
 
 from dataclasses import dataclass, field
 from typing import Any
@@ -8,19 +8,19 @@ from services.notifications.domain.kinds import KINDS
 
 @dataclass(frozen=True)
 class Message:
-    """One message to one person over one channel. The id makes it one, however often its event comes."""
+    """A message to one recipient by one channel. The id makes it unique per event and channel."""
 
     id: str
     kind: str
     channel: str
     recipient: str
-    """The account's id, or the guest's address."""
+    """The account id, or a guest's e-mail address."""
     to: str
-    """An address, a telephone number, a device; nothing for what is read in the shop itself."""
+    """E-mail address, phone number or push endpoint; the account id for in-app messages."""
     subject: str = ""
-    """Empty: the template's own."""
+    """Empty: the subject of the template."""
     facts: dict[str, Any] = field(default_factory=dict)
-    """What the template needs."""
+    """The variables of the template."""
     locale: str = "en"
 
     @property
@@ -30,7 +30,7 @@ class Message:
 
 @dataclass(frozen=True)
 class Draft:
-    """What an event wants somebody to know; by which channels is theirs to say."""
+    """A notification caused by an event, before the choice of channels."""
 
     event_id: str
     kind: str
@@ -39,6 +39,6 @@ class Draft:
     facts: dict[str, Any]
 
     def message(self, channel: str, to: str, locale: str) -> Message:
-        """The draft as one channel carries it."""
+        """The message of this draft for one channel."""
         recipient = self.user_id or self.email or to
         return Message(f"{self.event_id}:{channel}", self.kind, channel, recipient, to, "", self.facts, locale)

@@ -1,1 +1,1 @@
-"""Those who carry messages to people."""
+"""Providers of e-mail (SMTP), SMS (Twilio, sandbox) and Web Push."""

@@ -1,4 +1,4 @@
-"""What a carrier of messages can be asked."""
+"""Interface of the e-mail provider."""
 
 from typing import Protocol
 
@@ -7,11 +7,11 @@ from services.notifications.rendering import Rendered
 
 
 class AddressRefused(Exception):
-    """The recipient's address is no good: trying again is of no use."""
+    """The recipient's address is permanently rejected."""
 
 
 class Mailer(Protocol):
-    """Raises `AddressRefused`, or `ServiceUnavailable` when it should be tried again."""
+    """Sends mails. Raises `AddressRefused`, or `ServiceUnavailable` for a temporary failure."""
 
     def send(self, message: Message, rendered: Rendered) -> None:
-        """Hand the message over. A repeated one carries the same Message-ID."""
+        """Send a message. A repeated one has the same Message-ID."""

@@ -1,7 +1,6 @@
-"""Mails as bytes (RFC 5322, RFC 2045): HTML with a text alternative, in ASCII, so that any mail server takes them.
+"""MIME messages (RFC 5322, RFC 2045): HTML with a plain-text alternative, ASCII only.
 
-Written out here because the standard library's message classes parse each header that they are given; for a mail
-whose headers are all our own, that was nine tenths of the work.
+Not built with the standard library's message classes, because their header parsing took nine tenths of the time.
 """
 
 import binascii
@@ -20,13 +19,13 @@ from services.notifications.providers.interface import AddressRefused
 from services.notifications.rendering import Rendered
 
 CRLF = "\r\n"
-SHORT = 60
-"""Characters of a header that need no folding (RFC 5322 asks for lines of 78)."""
+MAX_UNFOLDED = 60
+"""Length of a header value up to which it is not folded (RFC 5322: lines of 78 characters)."""
 
 
 @dataclass(frozen=True)
 class Mail:
-    """What is handed to a mail server."""
+    """A mail ready for SMTP."""
 
     sender: str
     to: str
@@ -34,31 +33,31 @@ class Mail:
 
 
 def compose(message: Message, rendered: Rendered, sender: str) -> Mail:
-    """The mail. Its Message-ID is made of the message's own id: who gets it twice can tell.
+    """Compose a mail. Its Message-ID is derived from the message's id, so duplicates can be recognized.
 
-    Raises `AddressRefused` for what is no address.
+    Raises `AddressRefused` for an invalid address.
     """
-    from_whom, from_address = _sender(sender)
+    from_header, from_address = _sender(sender)
     to = _recipient(message.to)
-    mark = hashlib.sha256(message.id.encode()).hexdigest()[:32]
-    boundary = f"=_{mark}"  # nothing in quoted-printable has `=_` in it
-    head = {
-        "From": from_whom,
+    digest = hashlib.sha256(message.id.encode()).hexdigest()[:32]
+    boundary = f"=_{digest}"  # nothing in quoted-printable has `=_` in it
+    headers = {
+        "From": from_header,
         "To": to,
         "Subject": rendered.subject,
         "Date": format_datetime(clock.now()),
-        "Message-ID": f"<{mark}@{from_address.rpartition('@')[2]}>",
+        "Message-ID": f"<{digest}@{from_address.rpartition('@')[2]}>",
         "Auto-Submitted": "auto-generated",
         "X-UltraMarket-Kind": message.kind,
         "MIME-Version": "1.0",
     }
     if rendered.unsubscribe:
-        head |= {
+        headers |= {
             "List-Unsubscribe": f"<{rendered.unsubscribe}>",
             "List-Unsubscribe-Post": "List-Unsubscribe=One-Click",
         }
     content = (
-        *(_header(name, value) for name, value in head.items()),
+        *(_header(name, value) for name, value in headers.items()),
         f'Content-Type: multipart/alternative; boundary="{boundary}"{CRLF}{CRLF}',
         *(f"--{boundary}{CRLF}{_part(*part)}" for part in (("plain", rendered.text), ("html", rendered.html))),
         f"--{boundary}--{CRLF}",
@@ -67,9 +66,9 @@ def compose(message: Message, rendered: Rendered, sender: str) -> Mail:
 
 
 def _header(name: str, value: str) -> str:
-    """A header, folded, other letters encoded. Whatever is in the value, it can't begin another one."""
+    """A folded and encoded header. Line ends in the value cannot start another header."""
     line = one_line(value)
-    if not line.isascii() or len(line) > SHORT:
+    if not line.isascii() or len(line) > MAX_UNFOLDED:
         line = Header(line, header_name=name).encode(linesep=CRLF)
     return f"{name}: {line}{CRLF}"
 
@@ -77,21 +76,21 @@ def _header(name: str, value: str) -> str:
 def _part(kind: str, text: str) -> str:
     lines = text.replace("\r\n", "\n").replace("\r", "\n").removesuffix("\n").split("\n")
     encoded = binascii.b2a_qp(f"{CRLF.join(lines)}{CRLF}".encode(), istext=True).decode("ascii")
-    head = f'Content-Type: text/{kind}; charset="utf-8"{CRLF}Content-Transfer-Encoding: quoted-printable{CRLF}'
-    return f"{head}{CRLF}{encoded}"
+    headers = f'Content-Type: text/{kind}; charset="utf-8"{CRLF}Content-Transfer-Encoding: quoted-printable{CRLF}'
+    return f"{headers}{CRLF}{encoded}"
 
 
 @lru_cache(maxsize=8)
 def _sender(sender: str) -> tuple[str, str]:
-    """The shop as the header says it, and its bare address."""
+    """The From header and the bare address of the sender."""
     name, address = parseaddr(sender)
     return formataddr((name, address)), address
 
 
 def _recipient(address: str) -> str:
-    """One mailbox, its domain as mail servers without SMTPUTF8 understand it."""
+    """The address with an ASCII domain, for servers without SMTPUTF8."""
     try:
         checked = validate_email(address, check_deliverability=False, allow_smtputf8=False)
-    except EmailNotValidError as malformed:
-        raise AddressRefused("is no mail address") from malformed
+    except EmailNotValidError as error:
+        raise AddressRefused("is not an e-mail address") from error
     return str(checked.ascii_email)

@@ -6,9 +6,9 @@ import orjson
 
 from services.chassis.common.errors import ServiceUnavailable
 
-GONE = (404, 410)
-KEPT_SECONDS = 86_400
-"""How long a push service keeps a message for a device that is off."""
+GONE_STATUSES = (404, 410)
+KEEP_SECONDS = 86_400
+"""How long a push service stores a message for an offline device."""
 
 
 class DeviceGone(Exception):
@@ -16,17 +16,17 @@ class DeviceGone(Exception):
 
 
 class WebPush:
-    """Sends to a browser's own push service, signed with the shop's key. Without a key it is off."""
+    """Sends Web Push messages signed with the shop's VAPID key. Disabled without a key."""
 
     def __init__(self, private_key: str, contact: str, timeout: float) -> None:
         self._key, self._contact, self._timeout = private_key, contact, timeout
 
     @property
-    def is_on(self) -> bool:
+    def enabled(self) -> bool:
         return bool(self._key)
 
     def public_key(self) -> str:
-        """What a browser subscribes with (`applicationServerKey`); empty when push is off."""
+        """The `applicationServerKey` for browsers; empty while push is disabled."""
         if not self._key:
             return ""
         import base64
@@ -39,7 +39,7 @@ class WebPush:
         return base64.urlsafe_b64encode(raw).decode().rstrip("=")
 
     def send(self, device: dict[str, Any], title: str, body: str, data: dict[str, Any]) -> None:
-        """Raises `DeviceGone`, or `ServiceUnavailable` when it should be tried again."""
+        """Send a message. Raises `DeviceGone`, or `ServiceUnavailable` for a temporary failure."""
         import requests
         from pywebpush import WebPushException, webpush
 
@@ -49,13 +49,13 @@ class WebPush:
                 orjson.dumps({"title": title, "body": body, "data": data}),
                 vapid_private_key=self._key,
                 vapid_claims={"sub": self._contact},
-                ttl=KEPT_SECONDS,
+                ttl=KEEP_SECONDS,
                 timeout=self._timeout,
             )
-        except WebPushException as refused:
-            status = refused.response.status_code if refused.response is not None else 0
-            if status in GONE:
-                raise DeviceGone from refused
-            raise ServiceUnavailable(f"The push service refuses for now ({status})") from refused
-        except requests.RequestException as away:
-            raise ServiceUnavailable("The push service does not answer") from away
+        except WebPushException as error:
+            status = error.response.status_code if error.response is not None else 0
+            if status in GONE_STATUSES:
+                raise DeviceGone from error
+            raise ServiceUnavailable(f"The push service rejects the message temporarily ({status})") from error
+        except requests.RequestException as error:
+            raise ServiceUnavailable("The push service does not respond") from error

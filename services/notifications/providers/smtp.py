@@ -1,4 +1,4 @@
-"""Mail by SMTP (RFC 5321)."""
+"""E-mail provider: SMTP (RFC 5321)."""
 
 import smtplib
 import ssl
@@ -13,56 +13,56 @@ from services.notifications.providers.interface import AddressRefused
 from services.notifications.providers.mime import compose
 from services.notifications.rendering import Rendered
 
-REFUSED_FOR_GOOD = range(500, 600)
-KEPT_SECONDS: Final = 5.0
-"""How long a connection waits for the next mail; servers have patience for some minutes."""
+PERMANENT_FAILURES = range(500, 600)
+KEEP_SECONDS: Final = 5.0
+"""How long an idle connection is reused."""
 
 
 class SmtpMailer:
-    """Sends through the server that the URL names: `smtp://[user:password@]host[:port]`, `smtps://` for TLS.
+    """Sends through the server of the URL: `smtp://[user:password@]host[:port]`, `smtps://` for TLS.
 
-    A password is told over TLS alone: `smtp://` with one asks for STARTTLS first. A connection over which a mail went
-    is kept for the next one; each carries one mail at a time.
+    Passwords are sent over TLS only: `smtp://` with a password requires STARTTLS. Connections are reused; each sends
+    one mail at a time.
     """
 
     def __init__(self, url: str, sender: str, timeout: float) -> None:
         self._url = urlsplit(url)
         self._sender = sender
         self._timeout = timeout
-        self._kept: list[tuple[float, smtplib.SMTP]] = []
+        self._idle: list[tuple[float, smtplib.SMTP]] = []
 
     def send(self, message: Message, rendered: Rendered) -> None:
         mail = compose(message, rendered, self._sender)
         try:
-            server = self._kept_connection() or self._connect()
+            server = self._idle_connection() or self._connect()
             try:
                 server.sendmail(mail.sender, mail.to, mail.content)
             except BaseException:
                 server.close()
                 raise
-        except smtplib.SMTPRecipientsRefused as refused:
-            code, reason = next(iter(refused.recipients.values()))
-            if code in REFUSED_FOR_GOOD:
-                raise AddressRefused(reason.decode(errors="replace")) from refused
-            raise ServiceUnavailable("The mail server refuses for now") from refused
-        except (smtplib.SMTPException, OSError) as away:
-            raise ServiceUnavailable("The mail server does not answer") from away
-        self._kept.append((time.monotonic(), server))
+        except smtplib.SMTPRecipientsRefused as error:
+            code, reason = next(iter(error.recipients.values()))
+            if code in PERMANENT_FAILURES:
+                raise AddressRefused(reason.decode(errors="replace")) from error
+            raise ServiceUnavailable("The mail server rejects the message temporarily") from error
+        except (smtplib.SMTPException, OSError) as error:
+            raise ServiceUnavailable("The mail server does not respond") from error
+        self._idle.append((time.monotonic(), server))
 
     def close(self) -> None:
-        """Leave the connections that were kept."""
-        while self._kept:
-            self._leave(self._kept.pop()[1])
+        """Close idle connections."""
+        while self._idle:
+            self._quit(self._idle.pop()[1])
 
-    def _kept_connection(self) -> smtplib.SMTP | None:
-        """A connection that is open still. It is asked before the mail is sent: afterwards nobody could tell whether
-        the mail was taken.
+    def _idle_connection(self) -> smtplib.SMTP | None:
+        """An idle connection that is still open. It is checked before the mail is sent, because after a failed
+        transmission it is unknown whether the mail was accepted.
         """
-        while self._kept:
-            since, server = self._kept.pop()
-            if time.monotonic() - since < KEPT_SECONDS and _is_open(server):
+        while self._idle:
+            idle_since, server = self._idle.pop()
+            if time.monotonic() - idle_since < KEEP_SECONDS and _is_open(server):
                 return server
-            self._leave(server)
+            self._quit(server)
         return None
 
     def _connect(self) -> smtplib.SMTP:
@@ -88,7 +88,7 @@ class SmtpMailer:
         server.login(unquote(self._url.username), unquote(self._url.password or ""))
 
     @staticmethod
-    def _leave(server: smtplib.SMTP) -> None:
+    def _quit(server: smtplib.SMTP) -> None:
         with suppress(smtplib.SMTPException, OSError):
             server.quit()
         server.close()

@@ -1,4 +1,4 @@
-"""Every query on messages: one document per message, whatever becomes of it."""
+"""Queries on messages: one document per message, with its delivery state."""
 
 from collections.abc import Callable, Sequence
 from datetime import datetime, timedelta
@@ -19,16 +19,16 @@ from services.notifications.rendering import Rendered
 
 Document = dict[str, Any]
 LEASE: Final = timedelta(minutes=2)
-"""Longer than a mail server may take: who holds a message for so long has died."""
-DELAYS: Final = tuple(timedelta(seconds=seconds) for seconds in (5, 30, 120, 600, 3600))
-"""How long a queued message waits after each attempt that failed; then it is given up."""
-KEPT: Final = timedelta(days=180)
+"""How long a worker's claim on a message is valid; longer than any provider's time limit."""
+RETRY_DELAYS: Final = tuple(timedelta(seconds=seconds) for seconds in (5, 30, 120, 600, 3600))
+"""Delays after failed attempts of a queued message; after the last one it has failed."""
+RETENTION: Final = timedelta(days=180)
 
 
 class Messages:
-    """The collection `messages`; its `_id` is the event and the channel, so an event makes one message.
+    """The collection `messages`. `_id` is event and channel, so an event causes one message per channel.
 
-    What a message has to say of itself is carried in it until it is published.
+    Events about a message are stored in its field `outbox` until they are published.
     """
 
     def __init__(self, database: Database[Document], pending: Callable[[Event], Document]) -> None:
@@ -43,22 +43,22 @@ class Messages:
         self.messages.create_index(
             [("urgent", -1), ("due", 1)], partialFilterExpression={"due": {"$exists": True}}, name="queue"
         )
-        self.messages.create_index("created_at", expireAfterSeconds=int(KEPT.total_seconds()), name="age")
+        self.messages.create_index("created_at", expireAfterSeconds=int(RETENTION.total_seconds()), name="age")
 
-    def take_on(self, message: Message) -> bool:
-        """Make the message this worker's for two minutes; False when it was sent, or refused for good, before.
+    def claim(self, message: Message) -> bool:
+        """Claim a message for `LEASE`; False if it was sent or has failed.
 
-        Raises `ServiceUnavailable` while another worker has it: its event comes again, for the other may die.
+        Raises `ServiceUnavailable` while another worker has claimed it, so that the event is retried.
         """
         now = clock.now()
         try:
             self.messages.insert_one(_document(message, now) | {"leased_until": now + LEASE})
         except DuplicateKeyError:
-            return self._take_over(message, now + LEASE)
+            return self._claim_expired(message, now + LEASE)
         return True
 
     def queue(self, messages: Sequence[Message], due: datetime) -> None:
-        """Leave messages to the sender, who takes those about an order first; what is there stays as it is."""
+        """Queue messages for `next_queued`; existing ones are left unchanged."""
         now = clock.now()
         writes = [
             InsertOne(_document(message, now) | {"due": due, "facts": message.facts, "locale": message.locale})
@@ -66,50 +66,50 @@ class Messages:
         ]
         try:
             self.messages.bulk_write(writes, ordered=False)
-        except BulkWriteError as known:
-            only_collisions(known)
+        except BulkWriteError as duplicates:
+            only_collisions(duplicates)
 
     def next_queued(self) -> Message | None:
-        """Take the most urgent message that is due, for two minutes."""
+        """Claim the most urgent due message for `LEASE`; None if there is none."""
         now = clock.now()
-        found = self.messages.find_one_and_update(
+        document = self.messages.find_one_and_update(
             {"due": {"$lte": now}, "status": "queued"},
             {"$set": {"due": now + LEASE}, "$inc": {"attempts": 1}},
             sort=[("urgent", -1), ("due", 1)],
             hint="queue",
         )
-        if found is None:
+        if document is None:
             return None
         fields = ("kind", "channel", "recipient", "to", "subject", "facts", "locale")
-        return Message(found["_id"], *(found[name] for name in fields))
+        return Message(document["_id"], *(document[name] for name in fields))
 
-    def try_again(self, message: Message, reason: str) -> None:
-        """The attempt failed: wait, longer each time; after the last one it has failed for good."""
-        found = self.messages.find_one({"_id": message.id}, {"attempts": 1}) or {}
-        attempts = int(found.get("attempts", 1))
-        if attempts > len(DELAYS):
+    def retry_later(self, message: Message, reason: str) -> None:
+        """Schedule the next attempt with a growing delay; after the last one the message has failed."""
+        document = self.messages.find_one({"_id": message.id}, {"attempts": 1}) or {}
+        attempts = int(document.get("attempts", 1))
+        if attempts > len(RETRY_DELAYS):
             self.refused(message, reason)
             return
-        due = clock.now() + DELAYS[attempts - 1]
+        due = clock.now() + RETRY_DELAYS[attempts - 1]
         self.messages.update_one({"_id": message.id, "status": "queued"}, {"$set": {"due": due, "reason": reason}})
 
-    def keep_in_app(self, message: Message, rendered: Rendered) -> None:
-        """Put a message into somebody's list in the shop: that is its delivery."""
+    def add_in_app(self, message: Message, rendered: Rendered) -> None:
+        """Store an in-app message, which is thereby delivered."""
         now = clock.now()
-        shown = {"title": rendered.title, "body": rendered.short, "read": False, "facts": message.facts}
-        document = _document(message, now) | shown | {"status": "sent", "sent_at": now}
+        content = {"title": rendered.title, "body": rendered.short, "read": False, "facts": message.facts}
+        document = _document(message, now) | content | {"status": "sent", "sent_at": now}
         document["outbox"] = [self.pending(_sent(message))]
         try:
             self.messages.insert_one(document)
         except DuplicateKeyError:
-            return  # it is there already
+            return  # it exists
 
-    # -- what somebody reads ---------------------------------------------------------------------------------------
+    # -- reading --------------------------------------------------------------------------------------------------
 
-    def of_person(self, user_id: str, paging: Paging) -> Document:
-        """Their list in the shop, the newest first."""
-        wanted = {"recipient": user_id, "channel": "in_app"}
-        found = self.messages.find(wanted).sort("created_at", -1).skip(paging.offset).limit(paging.limit)
+    def list_in_app(self, user_id: str, paging: Paging) -> Document:
+        """A page of the account's in-app messages, the newest first."""
+        query = {"recipient": user_id, "channel": "in_app"}
+        messages = self.messages.find(query).sort("created_at", -1).skip(paging.offset).limit(paging.limit)
         items = [
             {
                 "id": message["_id"],
@@ -120,26 +120,27 @@ class Messages:
                 "data": message["facts"],
                 "created_at": clock.rfc3339(message["created_at"]),
             }
-            for message in found
+            for message in messages
         ]
-        return page(items, self.messages.count_documents(wanted), paging)
+        return page(items, self.messages.count_documents(query), paging)
 
-    def unread(self, user_id: str) -> int:
+    def count_unread(self, user_id: str) -> int:
+        """Number of unread in-app messages."""
         return self.messages.count_documents({"recipient": user_id, "channel": "in_app", "read": False}, hint="in_app")
 
     def mark_read(self, user_id: str, message_id: str | None) -> int:
-        """One message, or all of somebody's; how many were unread. Raises `NotFound` for one that isn't theirs."""
-        mine: Document = {"recipient": user_id, "channel": "in_app"}
+        """Mark one or all in-app messages as read; returns how many were unread. Raises `NotFound`."""
+        query: Document = {"recipient": user_id, "channel": "in_app"}
         if message_id is not None:
-            mine["_id"] = message_id
-            if self.messages.find_one(mine, {"_id": 1}) is None:
+            query["_id"] = message_id
+            if self.messages.find_one(query, {"_id": 1}) is None:
                 raise NotFound("There is no such notification")
-        return self.messages.update_many(mine | {"read": False}, {"$set": {"read": True}}).modified_count
+        return self.messages.update_many(query | {"read": False}, {"$set": {"read": True}}).modified_count
 
     def deliveries(self, recipient: str, paging: Paging) -> Document:
-        """What was sent to somebody by any channel, the newest first."""
-        wanted = {"recipient": recipient}
-        found = self.messages.find(wanted).sort("created_at", -1).skip(paging.offset).limit(paging.limit)
+        """A page of the recipient's messages by all channels, the newest first."""
+        query = {"recipient": recipient}
+        messages = self.messages.find(query).sort("created_at", -1).skip(paging.offset).limit(paging.limit)
         items = [
             {
                 "id": message["_id"],
@@ -153,22 +154,22 @@ class Messages:
                 "created_at": clock.rfc3339(message["created_at"]),
                 "sent_at": clock.rfc3339(message["sent_at"]) if message.get("sent_at") else None,
             }
-            for message in found
+            for message in messages
         ]
-        return page(items, self.messages.count_documents(wanted), paging)
+        return page(items, self.messages.count_documents(query), paging)
 
-    # -- what becomes of a message -----------------------------------------------------------------------------------
+    # -- delivery state -----------------------------------------------------------------------------------------------
 
-    def put_back(self, message: Message) -> None:
-        """The message couldn't be sent for now: whoever comes next may try."""
+    def release(self, message: Message) -> None:
+        """Release the claim after a temporary failure."""
         self.messages.update_one({"_id": message.id, "status": "queued"}, {"$unset": {"leased_until": ""}})
 
     def sent(self, message: Message) -> None:
-        """Record that the message has left, and say so."""
+        """Record the delivery and publish `notification_sent`."""
         self._close(message, _sent(message), {"status": "sent", "sent_at": clock.now()})
 
     def refused(self, message: Message, reason: str) -> None:
-        """Record that the message can't be delivered, and say so."""
+        """Record a permanent failure and publish `notification_failed`."""
         event = NotificationFailed(
             notification_id=message.id,
             recipient=message.recipient,
@@ -178,12 +179,12 @@ class Messages:
         )
         self._close(message, event, {"status": "failed", "reason": reason, "failed_at": clock.now()})
 
-    def _take_over(self, message: Message, until: datetime) -> bool:
-        free = {"_id": message.id, "status": "queued", "leased_until": {"$not": {"$gt": clock.now()}}}
-        if self.messages.update_one(free, {"$set": {"leased_until": until}}).modified_count:
+    def _claim_expired(self, message: Message, until: datetime) -> bool:
+        expired = {"_id": message.id, "status": "queued", "leased_until": {"$not": {"$gt": clock.now()}}}
+        if self.messages.update_one(expired, {"$set": {"leased_until": until}}).modified_count:
             return True
         if self.messages.find_one({"_id": message.id, "status": "queued"}, {"_id": 1}):
-            raise ServiceUnavailable("The message is being sent")
+            raise ServiceUnavailable("The message is being sent by another worker")
         return False
 
     def _close(self, message: Message, event: Event, values: dict[str, Any]) -> None:

@@ -1,4 +1,4 @@
-"""Every query on templates that administrators have changed: every version is kept, the newest counts."""
+"""Queries on administrators' template texts; all versions are stored, the newest is in force."""
 
 import time
 from typing import Any, Final
@@ -11,8 +11,8 @@ from services.chassis.common.errors import Conflict, NotFound
 from services.chassis.stores.mongo import MongoStore
 
 Document = dict[str, Any]
-KEPT_SECONDS: Final = 2.0
-"""How long a process goes by what it last read."""
+KEEP_SECONDS: Final = 2.0
+"""How long a process caches the newest version."""
 
 
 class Templates:
@@ -21,29 +21,34 @@ class Templates:
     def __init__(self, store: MongoStore, database: Database[Document]) -> None:
         self.store = store
         self.templates = database["templates"]
-        self._known: dict[tuple[str, str], tuple[float, Document | None]] = {}
+        self._cache: dict[tuple[str, str], tuple[float, Document | None]] = {}
 
     def indexes(self) -> None:
         self.templates.create_index([("kind", 1), ("locale", 1), ("version", -1)], unique=True)
 
     def current(self, kind: str, locale: str) -> Document | None:
-        """The newest version, or None while the shop's own counts; as of two seconds ago at most."""
-        until, known = self._known.get((kind, locale), (0.0, None))
+        """The newest version (cached), or None if the shop's own texts are in force."""
+        until, cached = self._cache.get((kind, locale), (0.0, None))
         if time.monotonic() < until:
-            return known
-        found = self.templates.find_one({"kind": kind, "locale": locale}, sort=[("version", -1)])
-        self._known[kind, locale] = (time.monotonic() + KEPT_SECONDS, found)
-        return found
+            return cached
+        newest = self.templates.find_one({"kind": kind, "locale": locale}, sort=[("version", -1)])
+        self._cache[kind, locale] = (time.monotonic() + KEEP_SECONDS, newest)
+        return newest
 
     def versions(self, kind: str, locale: str) -> list[Document]:
-        found = self.templates.find({"kind": kind, "locale": locale}).sort("version", -1).limit(50)
+        versions_ = self.templates.find({"kind": kind, "locale": locale}).sort("version", -1).limit(50)
         return [
-            {"version": one["version"], "author": one["author"], "text": one["text"], "at": clock.rfc3339(one["at"])}
-            for one in found
+            {
+                "version": version_["version"],
+                "author": version_["author"],
+                "text": version_["text"],
+                "at": clock.rfc3339(version_["at"]),
+            }
+            for version_ in versions_
         ]
 
     def save(self, kind: str, locale: str, text: Document, version: int, author: str | None) -> int:
-        """A new version behind `version`; its number. Raises `Conflict` when there is a newer one."""
+        """Store the version after `version`; returns its number. Raises `Conflict` if there is a newer one."""
 
         def work(session: ClientSession) -> int:
             newest = self.templates.find_one({"kind": kind, "locale": locale}, sort=[("version", -1)], session=session)
@@ -61,12 +66,12 @@ class Templates:
             return version + 1
 
         saved = self.store.in_transaction(work)
-        self._known.pop((kind, locale), None)
+        self._cache.pop((kind, locale), None)
         return saved
 
     def version(self, kind: str, locale: str, version: int) -> Document:
-        """Raises `NotFound`."""
-        found = self.templates.find_one({"_id": f"{kind}:{locale}:{version}"})
-        if found is None:
+        """The texts of a version. Raises `NotFound`."""
+        template = self.templates.find_one({"_id": f"{kind}:{locale}:{version}"})
+        if template is None:
             raise NotFound("There is no such version of this template")
-        return dict(found["text"])
+        return dict(template["text"])

@@ -111,7 +111,7 @@ class ProductCommands:
         def work(session: ClientSession) -> Document:
             before = self._find_owned(session, id_or_slug, caller, expected_version)
             self.products.delete_one({"_id": before["_id"]}, session=session)
-            event = ProductArchived(**event_fields(before) | {"status": "archived"})
+            event = ProductArchived(**event_fields(before) | {"status": "archived", "deleted": True})
             self.store.emit(session, event, sequence=before["version"] + 1)
             self.store.audit(session, "product.delete", ("product", str(before["_id"])), before=audit_fields(before))
             return {}

@@ -1,29 +1,29 @@
-"""Every query of the reviews, by what it is about."""
+"""All queries of reviews on MongoDB, by subject."""
 
 from pymongo.database import Database
 
 from services.chassis.stores.mongo import MongoStore
 from services.reviews.domain import Document
-from services.reviews.store.knowing import Knowing
+from services.reviews.store.queries import ReviewQueries
 from services.reviews.store.ratings import Ratings
-from services.reviews.store.reading import Reading
-from services.reviews.store.voicing import Voicing
-from services.reviews.store.writing import Writing
+from services.reviews.store.reference_data import ReferenceData
+from services.reviews.store.reviews import ReviewWriter
+from services.reviews.store.votes_and_reports import VotesAndReports
 
 
 class ReviewStore(MongoStore):
-    """Reviews, votes and reports; what was heard of products, purchases and pictures; ratings; rules."""
+    """The store of reviews: reviews, votes and reports, ratings, and reference data of other services."""
 
     def __init__(self, database: Database[Document]) -> None:
         super().__init__(database)
-        self.knowing = Knowing(self)
+        self.reference_data = ReferenceData(self)
         self.ratings = Ratings(self)
-        self.reading = Reading(database["reviews"])
-        self.writing = Writing(self, self.ratings, self.knowing)
-        self.voicing = Voicing(self, self.writing)
+        self.queries = ReviewQueries(database["reviews"])
+        self.reviews = ReviewWriter(self, self.ratings, self.reference_data)
+        self.votes_and_reports = VotesAndReports(self, self.reviews)
 
     def indexes(self) -> None:
         super().indexes()
-        self.reading.indexes()
-        self.knowing.indexes()
-        self.voicing.indexes()
+        self.queries.indexes()
+        self.reference_data.indexes()
+        self.votes_and_reports.indexes()

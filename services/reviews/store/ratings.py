@@ -1,4 +1,4 @@
-"""Ratings by product: counted up and down with each change of a review, in its transaction."""
+"""Product ratings: incremented in the transaction of each review change, and rebuilt on request."""
 
 from functools import partial
 from typing import Any
@@ -10,7 +10,7 @@ from schemas.events.reviews import RatingChanged
 from services.chassis.stores.mongo import MongoStore
 from services.reviews.domain import Document, rating
 
-BATCH = 100
+BATCH_SIZE = 100
 
 
 class Ratings:
@@ -22,70 +22,71 @@ class Ratings:
         self.reviews = store.db["reviews"]
 
     def get(self, product_id: str) -> Document:
+        """The rating of a product; zeros without reviews."""
         return rating(self.ratings.find_one({"_id": product_id}) or {})
 
     def step(self, session: ClientSession, product_id: str, step: dict[str, int]) -> None:
-        """Count, and say so. An empty step is none."""
+        """Apply increments and publish `rating_changed`; an empty step does nothing."""
         if not step:
             return
-        counted: Any = self.ratings.find_one_and_update(
+        sums: Any = self.ratings.find_one_and_update(
             {"_id": product_id},
             {"$inc": {**step, "version": 1}},
             upsert=True,
             return_document=ReturnDocument.AFTER,
             session=session,
         )
-        self._say(session, counted)
+        self._emit_changed(session, sums)
 
-    def mend(self, after: str | None) -> tuple[int, int, str | None]:
-        """Count the reviews of the next hundred products anew: (looked at, mended, where to go on).
+    def rebuild_batch(self, after: str | None) -> tuple[int, int, str | None]:
+        """Recount the reviews of the next hundred products: (checked, corrected, cursor of the next batch or None).
 
-        Each product is one transaction, so that nothing that is written meanwhile is lost.
+        One transaction per product, so that concurrent changes are not lost.
         """
-        known = self.ratings.find({"_id": {"$gt": after or ""}}, {"_id": 1}).sort("_id").limit(BATCH)
-        rated = self.reviews.aggregate(
+        rated_products = self.ratings.find({"_id": {"$gt": after or ""}}, {"_id": 1}).sort("_id").limit(BATCH_SIZE)
+        reviewed_products = self.reviews.aggregate(
             [
                 {"$match": {"product_id": {"$gt": after or ""}}},
                 {"$sort": {"product_id": 1}},
                 {"$group": {"_id": "$product_id"}},
                 {"$sort": {"_id": 1}},
-                {"$limit": BATCH},
+                {"$limit": BATCH_SIZE},
             ]
         )
-        products = sorted({found["_id"] for found in (*known, *rated)})[:BATCH]
-        mended = 0
+        products = sorted({row["_id"] for row in (*rated_products, *reviewed_products)})[:BATCH_SIZE]
+        corrected = 0
         for product_id in products:
-            mended += self.store.in_transaction(partial(self._mend, product_id=product_id))
-        return len(products), mended, products[-1] if len(products) == BATCH else None
+            corrected += self.store.in_transaction(partial(self._rebuild, product_id=product_id))
+        return len(products), corrected, products[-1] if len(products) == BATCH_SIZE else None
 
-    def _mend(self, session: ClientSession, product_id: str) -> int:
+    def _rebuild(self, session: ClientSession, product_id: str) -> int:
         stars: dict[str, int] = {}
-        groups: list[dict[str, Any]] = [
+        pipeline: list[dict[str, Any]] = [
             {"$match": {"product_id": product_id, "status": "approved"}},
             {"$group": {"_id": "$rating", "count": {"$sum": 1}}},
         ]
-        # Written first: whoever counts at the same moment conflicts with us, and does it again afterwards.
+        # Write first: concurrent changes of the rating conflict with this transaction and are retried after it.
         before: Any = self.ratings.find_one_and_update(
             {"_id": product_id}, {"$inc": {"looked_at": 1}}, upsert=True, return_document=True, session=session
         )
-        for group in self.reviews.aggregate(groups, session=session):
+        for group in self.reviews.aggregate(pipeline, session=session):
             stars[str(group["_id"])] = group["count"]
-        right = {
+        recounted = {
             "sum": sum(int(star) * count for star, count in stars.items()),
             "count": sum(stars.values()),
             "stars": stars,
         }
-        if rating(before) == rating(right) and before.get("sum", 0) == right["sum"]:
+        if rating(before) == rating(recounted) and before.get("sum", 0) == recounted["sum"]:
             return 0
-        counted: Any = self.ratings.find_one_and_update(
+        sums: Any = self.ratings.find_one_and_update(
             {"_id": product_id},
-            {"$set": right, "$inc": {"version": 1}},
+            {"$set": recounted, "$inc": {"version": 1}},
             return_document=ReturnDocument.AFTER,
             session=session,
         )
-        self._say(session, counted)
+        self._emit_changed(session, sums)
         return 1
 
-    def _say(self, session: ClientSession, counted: Document) -> None:
-        said = RatingChanged(product_id=counted["_id"], **rating(counted))
-        self.store.emit(session, said, sequence=counted["version"])
+    def _emit_changed(self, session: ClientSession, sums: Document) -> None:
+        event = RatingChanged(product_id=sums["_id"], **rating(sums))
+        self.store.emit(session, event, sequence=sums["version"])

@@ -1,1 +1,1 @@
-"""The rules of search: what a product is found by, what a query means, in which order things stand."""
+"""Pure rules of search: query parsing, documents, categories, tuning, suggestions, fallback."""

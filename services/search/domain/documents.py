@@ -1,13 +1,13 @@
-"""A product as it is indexed: parts, each with a version of its own, put together by a script that guards them.
+"""Indexed product documents: parts with a version each, merged by the scripts in `engine.scripts`.
 
-| part | from | guarded by |
+| part | source | version |
 |---|---|---|
-| all that its editor wrote | products | the product's version |
-| whether there is something of each SKU | inventory's `stock_changed`, if it turns that | the level's sequence |
-| its rating | reviews' `rating_changed` | the sequence of the rating |
-| what was sold of it lately | analytics' `sales_counted` | the moment of the count |
+| product fields | products | the product's version |
+| availability of each SKU | inventory's `stock_changed`, if it changes | the level's sequence |
+| rating | reviews' `rating_changed` | the sequence of the rating |
+| units sold in 30 days | analytics' `sales_counted` | the time of the count |
 
-Late and doubled news loses against the version that is there, whatever else of the document is newer.
+Late and duplicate events are ignored part by part, because their version is not newer than the stored one.
 """
 
 import math
@@ -16,91 +16,13 @@ from typing import Any, Final
 
 Document = dict[str, Any]
 Level = list[int]
-"""Available units when the SKU last came or went, and the sequence of the news that says so."""
+"""Available units when the SKU's availability last changed, and the sequence of that event."""
 
-GONE: Final = "archived"
-
-MERGE: Final = """
-def s = ctx._source;
-boolean changed = false;
-if (s.levels == null) { s.levels = new HashMap(); }
-if (params.product != null && (s.version == null || params.product.version > s.version)) {
-  s.putAll(params.product);
-  changed = true;
-}
-for (entry in params.levels.entrySet()) {
-  def known = s.levels.get(entry.getKey());
-  if (known == null || entry.getValue().get(1) > known.get(1)) {
-    s.levels.put(entry.getKey(), entry.getValue());
-    changed = true;
-  }
-}
-if (params.rating != null) {
-  def known = s.rating_sequence == null ? -1L : s.rating_sequence;
-  if (params.rating.rating_sequence > known || (changed && params.rating.rating_sequence == 0 && known == 0)) {
-    s.putAll(params.rating);
-    changed = true;
-  }
-}
-if (params.sales != null && (s.sold_at == null || params.sales.sold_at > s.sold_at)) {
-  s.putAll(params.sales);
-  changed = true;
-}
-if (!changed) { ctx.op = 'none'; return; }
-boolean there = false;
-if (s.sku_names != null) {
-  for (sku in s.sku_names) {
-    def level = s.levels.get(sku);
-    if (level != null && level.get(0) > 0) { there = true; }
-  }
-}
-s.in_stock = there;
-s.touched_at = params.touched_at;
-"""
-"""Painless; compiled once, since only its parameters differ."""
-
-RECORD: Final = """
-def s = ctx._source;
-if (s.products == null) { s.products = new ArrayList(); }
-boolean changed = false;
-if (params.level != null && (s.level == null || params.level.get(1) > s.level.get(1))) {
-  s.level = params.level;
-  changed = true;
-}
-if (params.product_id != null && !s.products.contains(params.product_id)) {
-  s.products.add(params.product_id);
-  changed = true;
-}
-if (!changed) { ctx.op = 'none'; }
-"""
-"""What is known of a SKU: its level, and every product that ever had it."""
-
-
-def merge(
-    *,
-    touched_at: int,
-    product: Document | None = None,
-    levels: Mapping[str, Level] | None = None,
-    rating: Document | None = None,
-    sales: Document | None = None,
-) -> Document:
-    """The body of an update that brings these parts."""
-    params = {"product": product, "levels": levels or {}, "rating": rating, "sales": sales, "touched_at": touched_at}
-    return _scripted(MERGE, params)
-
-
-def record(level: Level | None = None, product_id: str | None = None) -> Document:
-    """The body of an update of what is known of a SKU."""
-    return _scripted(RECORD, {"level": level, "product_id": product_id})
-
-
-def _scripted(source: str, params: Document) -> Document:
-    script = {"source": source, "lang": "painless", "params": params}
-    return {"scripted_upsert": True, "upsert": {}, "script": script}
+ARCHIVED: Final = "archived"
 
 
 def product_part(snapshot: Mapping[str, Any]) -> Document:
-    """What is indexed of what the editor wrote. Each field is there, if only as null: it replaces what was before."""
+    """The product fields of a document. Every field is present, possibly null, to replace the previous value."""
     variants = snapshot["variants"]
     cheapest = min(variants, key=lambda variant: variant["price"]["amount"])
     choices = [
@@ -139,43 +61,43 @@ def product_part(snapshot: Mapping[str, Any]) -> Document:
     }
 
 
-EMPTY: Final = (
+PRODUCT_FIELDS: Final = (
     *("title", "brand", "category_id", "category_text", "tags", "options", "attr_text", "description", "skus"),
     *("sku_names", "vendor_id", "attr_keys", "attrs", "price", "created_at", "card"),
 )
 
 
 def tombstone(version: int) -> Document:
-    """What stays of a product that is gone: enough to refuse late news of it."""
-    return {"version": version, "status": GONE, **dict.fromkeys(EMPTY)}
+    """The part of an archived product: its version, so that late events are ignored."""
+    return {"version": version, "status": ARCHIVED, **dict.fromkeys(PRODUCT_FIELDS)}
 
 
 def rating_part(average: float, count: int, sequence: int) -> Document:
-    """`liked` is 0…1: a single five-star rating says less than a hundred of four and a half."""
+    """The rating part. `liked` (0…1) is the average smoothed towards 3 stars for few ratings."""
     liked = max(0.0, (average * count + 3.0 * 3) / (count + 3) - 1) / 4 if count else 0.5
     return {"rating": average, "rating_count": count, "rating_sequence": sequence, "liked": round(liked, 4)}
 
 
 def sales_part(units: int, counted_at_ms: int) -> Document:
-    """`sold` is 0…1: 0 for none, 0.5 for thirty, close to 1 for thousands in 30 days."""
+    """The sales part. `sold` (0…1) grows logarithmically: 0.5 for 30 units in 30 days, near 1 for thousands."""
     return {"units_30d": units, "sold": round(1 - 1 / (1 + math.log2(1 + units) / 5), 4), "sold_at": counted_at_ms}
 
 
 def levels_of(snapshot: Mapping[str, Any]) -> dict[str, Level]:
-    """What the catalogue knows of the stock: perhaps less new than what we heard ourselves, perhaps newer."""
+    """The stock levels of a product snapshot, by SKU."""
     return {
         each["sku"]: [each["available"], each["sequence"]] for each in snapshot["stock"] if int(each["sequence"]) >= 0
     }
 
 
 def attribute_key(name: str, value: object) -> str:
-    """One entry that attribute filters look for: `colour=red`."""
+    """The keyword of an attribute filter, such as `colour=red`."""
     text = str(value).lower() if isinstance(value, bool) else str(value)
     return f"{name}={text.casefold()}"
 
 
 def _options(options: Iterable[Mapping[str, Any]]) -> dict[str, list[str]]:
-    """Variants' options count as attributes: Size → size."""
+    """Variant options as attributes: Size → size."""
     return {_attribute_name(option["name"]): option["values"] for option in options}
 
 

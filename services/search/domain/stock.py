@@ -1,14 +1,13 @@
-"""Which news of a SKU the index needs: nearly none, for it knows only whether something is there.
+"""Availability changes: the index stores only whether a SKU is available, so most stock events can be skipped.
 
-Each `stock_changed` says how much there is and by how much that changed, so what was before is known from it alone.
-Between one that turns the answer and the next there is nothing to write, and after all of them, in whatever order they
-came, the one with the highest sequence says what is so: those that were left out would have said the same.
+A `stock_changed` contains the new level and the delta, hence also the previous level. Skipped events do not change the
+availability, so in any order of arrival the indexed event with the highest sequence is right.
 """
 
 from schemas.events.inventory import StockChanged
 
 
-def comes_or_goes(event: StockChanged) -> bool:
-    """Whether something is there now and was not before, or the other way round. The first word counts always."""
+def changes_availability(event: StockChanged) -> bool:
+    """Whether the event changes the SKU's availability. Initial levels always count."""
     before = event.available - event.delta
     return event.reason == "initial" or (event.available > 0) != (before > 0)

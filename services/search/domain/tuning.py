@@ -1,11 +1,11 @@
-"""What an administrator has set, in the form in which a query uses it."""
+"""Search tuning in the form that queries use: synonyms, pinned and buried products, boosts."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
 from services.chassis.common.text import fold, stem
-from services.search.domain.words import key
+from services.search.domain.query_parsing import key
 
 Phrase = tuple[str, ...]
 
@@ -47,12 +47,12 @@ DEFAULT_SYNONYMS = (
 
 @dataclass(frozen=True)
 class Rules:
-    """Tuning, ready to be used. Queries and words are compared by what their ways of writing have in common."""
+    """Compiled tuning. Queries and words are compared by their normal form."""
 
     synonyms: Mapping[Phrase, tuple[str, ...]] = field(default_factory=dict)
-    """By the stemmed words of what was asked: what is looked for as well."""
+    """Alternative phrases by stemmed words of the query."""
     longest: int = 1
-    """Words of the longest phrase that has synonyms."""
+    """Number of words of the longest phrase with synonyms."""
     pinned: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     buried: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     boosts: Mapping[str, float] = field(default_factory=dict)
@@ -60,7 +60,7 @@ class Rules:
 
 
 def rules(tuning: Mapping[str, Any]) -> Rules:
-    """Of a tuning as `schemas.api.search.Tuning` has it."""
+    """Compile a tuning (`schemas.api.search.Tuning`)."""
     synonyms = expand(tuning["synonyms"])
     return Rules(
         synonyms=synonyms,
@@ -73,15 +73,15 @@ def rules(tuning: Mapping[str, Any]) -> Rules:
 
 
 def expand(lines: Iterable[str]) -> dict[Phrase, tuple[str, ...]]:
-    """`couch, sofa` → each finds the other; `tv => television` → the left finds the right too."""
-    found: dict[Phrase, dict[str, None]] = {}
+    """Expand synonym lines: `couch, sofa` in both directions, `tv => television` from left to right."""
+    synonyms: dict[Phrase, dict[str, None]] = {}
     for line in lines:
         left, arrow, right = line.partition("=>")
-        asked, meant = _phrases(left), _phrases(right) if arrow else _phrases(left)
-        for phrase in asked:
-            also = found.setdefault(_stemmed(phrase), {})
-            also.update({other: None for other in meant if _stemmed(other) != _stemmed(phrase)})
-    return {phrase: tuple(also) for phrase, also in found.items() if phrase and also}
+        sources, targets = _phrases(left), _phrases(right) if arrow else _phrases(left)
+        for phrase in sources:
+            alternatives = synonyms.setdefault(_stemmed(phrase), {})
+            alternatives.update({other: None for other in targets if _stemmed(other) != _stemmed(phrase)})
+    return {phrase: tuple(alternatives) for phrase, alternatives in synonyms.items() if phrase and alternatives}
 
 
 def _phrases(side: str) -> list[str]:
@@ -96,5 +96,5 @@ def _stemmed(phrase: str) -> Phrase:
     return tuple(stem(word) for word in phrase.split())
 
 
-def _by_query(placed: Sequence[Mapping[str, Any]]) -> dict[str, tuple[str, ...]]:
-    return {key(each["query"]): tuple(each["product_ids"]) for each in placed}
+def _by_query(placements: Sequence[Mapping[str, Any]]) -> dict[str, tuple[str, ...]]:
+    return {key(each["query"]): tuple(each["product_ids"]) for each in placements}

@@ -1,26 +1,27 @@
-"""Every query on the search engine, by what it is about."""
+"""All requests to Elasticsearch, by subject."""
 
 from typing import TYPE_CHECKING
 
 from services.chassis.stores.elastic import ElasticStore
-from services.search.store.facts import Facts
+from services.search.store.index_writer import IndexWriter
 from services.search.store.indexes import Indexes
-from services.search.store.indexing import Indexing
-from services.search.store.searching import Searching
+from services.search.store.reference_data import ReferenceDataStore
+from services.search.store.search_requests import SearchRequests
 
 if TYPE_CHECKING:
     from elastic_transport import Transport
 
 
 class SearchStore(ElasticStore):
-    """Products as they are searched, what is known of each SKU, and what administrators set."""
+    """The store of search: product documents, SKU records, tuning and other reference data."""
 
     def __init__(self, transport: "Transport", prefix: str) -> None:
         super().__init__(transport, prefix)
         self.indexes = Indexes(self)
-        self.facts = Facts(self, self.indexes)
-        self.indexing = Indexing(self, self.indexes)
-        self.searching = Searching(self, self.indexes)
+        self.reference_data = ReferenceDataStore(self, self.indexes)
+        self.writer = IndexWriter(self, self.indexes)
+        self.search_requests = SearchRequests(self, self.indexes)
 
     def prepare(self) -> None:
+        """Create missing indexes."""
         self.indexes.prepare()

@@ -1,4 +1,4 @@
-"""A consumer of the test's own: topics of the instance would be everybody's, so each test has its own four."""
+"""Topics, database and consumers of each test's own."""
 
 import os
 import signal
@@ -15,9 +15,9 @@ from confluent_kafka import Producer
 from confluent_kafka.admin import AdminClient, NewTopic
 from pymongo.database import Database
 
-from services.analytics.book.sets import Book, connect, current
 from services.analytics.consumer.reader import Reader
 from services.analytics.settings import AnalyticsSettings
+from services.analytics.store.datasets import Dataset, active_dataset, connect
 from services.chassis.common.ids import new_id
 from tests.support.shop import PATIENCE, eventually
 
@@ -27,8 +27,8 @@ Record = dict[str, Any]
 Figures = dict[str, Any]
 
 
-class Place:
-    """Topics, a database and consumers that meet nobody else's."""
+class ConsumerEnvironment:
+    """Four topics, a database and consumers that are separate from the instance's."""
 
     def __init__(self) -> None:
         self.name = f"test-{new_id()}"
@@ -49,7 +49,7 @@ class Place:
         return AnalyticsSettings(analytics_group=self.name, time_zone=self.zone, **changes)
 
     def write(self, history: Iterable[Record]) -> None:
-        """As the bridge does: by the source's topic, keyed by the subject."""
+        """Write records as the bridge does: topic by source, key by subject."""
         for record in history:
             kind = {"orders": 0, "payments": 1, "notifications": 2}.get(record["source"][1:], 3)
             self._producer.produce(self.topics[kind], orjson.dumps(record), record["subject"])
@@ -62,7 +62,7 @@ class Place:
             self.sent += 1
         self._producer.flush(20)
 
-    def read(self, **changes: Any) -> Reader:
+    def start_consumer(self, **changes: Any) -> Reader:
         """A consumer in a thread."""
         reader = Reader(self.settings(**changes), self.name, self.topics)
         thread = threading.Thread(target=reader.run, daemon=True)
@@ -90,16 +90,16 @@ class Place:
         self._running.clear()
 
     @property
-    def book(self) -> Book:
-        return current(self.db, self.zone)
+    def dataset(self) -> Dataset:
+        return active_dataset(self.db, self.zone)
 
-    def counted(self) -> int:
-        return sum(offset["next"] for offset in self.book["offsets"].find())
+    def processed(self) -> int:
+        return sum(offset["next"] for offset in self.dataset["offsets"].find())
 
     def wait(self, seconds: float = PATIENCE) -> Figures:
-        """All figures, once everything written is counted."""
-        assert eventually(lambda: self.counted() >= self.sent, seconds), f"{self.counted()} of {self.sent}"
-        return figures(self.book)
+        """All figures, once all written records are processed."""
+        assert eventually(lambda: self.processed() >= self.sent, seconds), f"{self.processed()} of {self.sent}"
+        return figures(self.dataset)
 
     def close(self) -> None:
         self.stop()
@@ -112,16 +112,16 @@ class Place:
         self._admin.delete_topics(list(self.topics))
 
 
-def figures(book: Book) -> Figures:
-    """All that can be asked; counters that came to nothing are as if they weren't there."""
+def figures(dataset: Dataset) -> Figures:
+    """All figures, without zeros."""
     counters = {}
-    for document in book["counters"].find():
+    for document in dataset["counters"].find():
         name = document.pop("_id")
         del document["k"]
-        if left := {field: amount for field, amount in document.items() if amount}:
-            counters[name] = left
-    customers = {document.pop("_id"): _sorted(document) for document in book["customers"].find()}
-    levels = {document["_id"]: document["on_hand"] for document in book["stock_months"].find()}
+        if non_zero := {field: amount for field, amount in document.items() if amount}:
+            counters[name] = non_zero
+    customers = {document.pop("_id"): _sorted(document) for document in dataset["customers"].find()}
+    levels = {document["_id"]: document["on_hand"] for document in dataset["stock_months"].find()}
     return {"counters": counters, "customers": customers, "levels": levels}
 
 
@@ -137,7 +137,7 @@ def until(check: Callable[[], bool], seconds: float = PATIENCE) -> None:
 
 
 @pytest.fixture
-def place() -> Iterator[Place]:
-    here = Place()
-    yield here
-    here.close()
+def environment() -> Iterator[ConsumerEnvironment]:
+    environment_ = ConsumerEnvironment()
+    yield environment_
+    environment_.close()

@@ -1,4 +1,4 @@
-"""The service over figures that were counted: what it says to others, and reports by schedule."""
+"""The analytics service on counted figures: published rankings, scheduled reports, vendors' figures."""
 
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -12,16 +12,16 @@ from nameko.testing.services import worker_factory
 from schemas.api.analytics import CurrencyQuery, PeriodQuery, SalesQuery, TopQuery
 from schemas.api.reports import ReportRequest
 from schemas.base import Caller
-from services.analytics import reporting
-from services.analytics.book.counting import count
-from services.analytics.book.sets import Book
+from services.analytics import reports
 from services.analytics.domain.facts import Fact
 from services.analytics.service import AnalyticsService
-from services.analytics.store import AnalyticsStore
+from services.analytics.store.analytics_store import AnalyticsStore
+from services.analytics.store.batches import write_batch
+from services.analytics.store.datasets import Dataset
 from services.chassis.common import clock
 from services.chassis.common.ids import new_id
 from services.chassis.testing import connect_mongo
-from tests.unit.analytics.histories import History, fact_of, line
+from tests.unit.analytics.histories import History, line, parse
 
 ADMIN = Caller(user_id=new_id(), roles=["ADMIN"], email="boss@example.com")
 DAILY = {"name": "Net", "measures": ["net", "orders"], "period": {"last_days": 7}, "schedule": "daily"}
@@ -38,32 +38,32 @@ def service(store: AnalyticsStore) -> Any:
     return worker_factory(AnalyticsService, store=store, settings=SimpleNamespace(report_currency="USD"))
 
 
-def take(book: Book, history: History) -> None:
-    facts: list[Fact] = [fact for record in history.records if (fact := fact_of(record)) is not None]
-    with book.db.client.start_session() as session:
-        count(book, session, {}, facts)
+def count_history(dataset: Dataset, history: History) -> None:
+    facts: list[Fact] = [fact for record in history.records if (fact := parse(record)) is not None]
+    with dataset.db.client.start_session() as session:
+        write_batch(dataset, session, {}, facts)
 
 
-def said(store: AnalyticsStore) -> list[tuple[str, dict[str, Any]]]:
+def published_events(store: AnalyticsStore) -> list[tuple[str, dict[str, Any]]]:
     """The events in the outbox, which is then empty."""
     events = [document["event"] for document in store.db["outbox"].find().sort("_id")]
     store.db["outbox"].delete_many({})
     return [(event["type"], event["data"]) for event in events if event["source"] == "/analytics"]
 
 
-def test_units_sold_are_said_when_they_change(service: Any, store: AnalyticsStore) -> None:
+def test_units_sold_are_published_on_change(service: Any, store: AnalyticsStore) -> None:
     history = History(datetime.now(UTC) - timedelta(days=3))
     history.order("o1", line("mug", quantity=3), line("lamp"))
-    take(store.book, history)
+    count_history(store.dataset, history)
 
-    service.say_sales()
-    first = said(store)
-    service.say_sales()  # not yet an hour ago
-    second = said(store)
-    store.say_sales({"mug": 3, "lamp": 2})
-    third = said(store)
-    store.say_sales({"mug": 3})
-    fourth = said(store)
+    service.publish_sales()
+    first = published_events(store)
+    service.publish_sales()  # not yet an hour ago
+    second = published_events(store)
+    store.publish_sales({"mug": 3, "lamp": 2})
+    third = published_events(store)
+    store.publish_sales({"mug": 3})
+    fourth = published_events(store)
 
     (event,) = first
     assert event[0] == "sales_counted"
@@ -75,82 +75,82 @@ def test_units_sold_are_said_when_they_change(service: Any, store: AnalyticsStor
     assert fourth[0][1]["products"] == [{"product_id": "lamp", "units_30d": 0}]
 
 
-def test_popular_queries_are_said_when_they_change(service: Any, store: AnalyticsStore) -> None:
+def test_popular_queries_are_published_on_change(service: Any, store: AnalyticsStore) -> None:
     history = History(datetime.now(UTC) - timedelta(hours=3))
     for number, query in enumerate(
         ("mug", "mug", "mug", "mug", "lamp", "lamp", "lamp", "slip", "slip", *3 * ["nothing"])
     ):
-        history.visit(f"s{number}", "search_performed", query=query, results=0 if query == "nothing" else 5)
-    take(store.book, history)
+        history.track(f"s{number}", "search_performed", query=query, results=0 if query == "nothing" else 5)
+    count_history(store.dataset, history)
 
-    service.say_popular_queries()
-    store.say_popular([("mug", 5), ("lamp", 3)])
+    service.publish_popular_queries()
+    store.publish_popular_queries([("mug", 5), ("lamp", 3)])
 
-    ((kind, data),) = said(store)
+    ((kind, data),) = published_events(store)
     assert kind == "popular_queries_changed"
     assert data["queries"] == [{"query": "mug", "count": 4}, {"query": "lamp", "count": 3}]
 
 
-def test_who_got_all_the_money_back_has_spent_nothing(service: Any, store: AnalyticsStore) -> None:
+def test_fully_refunded_customer_has_spent_nothing(service: Any, store: AnalyticsStore) -> None:
     history = History(datetime.now(UTC) - timedelta(hours=3))
     history.order("o1", line("mug", 1000), user="ada", shipping=500, tax=120)
     history.order("o2", line("mug", 1000), user="bob", shipping=500, tax=120)
     history.refund("o1", 1620)
-    take(store.book, history)
+    count_history(store.dataset, history)
 
-    people = service.customers(CurrencyQuery(), ADMIN)
+    customers = service.customers(CurrencyQuery(), ADMIN)
 
-    assert [(one["customer_id"], one["spent"]["amount"]) for one in people["top"]] == [("bob", 1620), ("ada", 0)]
-    assert people["lifetime_value"]["amount"] == 810
+    assert [(one["customer_id"], one["spent"]["amount"]) for one in customers["top"]] == [("bob", 1620), ("ada", 0)]
+    assert customers["lifetime_value"]["amount"] == 810
 
 
-def test_a_scheduled_report_is_run_once_by_whoever_comes(service: Any, store: AnalyticsStore) -> None:
-    made = service.create_report(ReportRequest.model_validate(DAILY), ADMIN)
+def test_due_report_is_run_by_one_process(service: Any, store: AnalyticsStore) -> None:
+    report = service.create_report(ReportRequest.model_validate(DAILY), ADMIN)
     store.db["reports"].update_one({}, {"$set": {"next_run_at": clock.now() - timedelta(minutes=1)}})
 
     with ThreadPoolExecutor(8) as pool:
         list(pool.map(lambda _: service.run_due_reports(), range(8)))
 
-    finished = said(store)
+    finished = published_events(store)
     assert [(kind, data["report_id"], data["email"]) for kind, data in finished] == [
-        ("report_finished", made["id"], "boss@example.com")
+        ("report_finished", report["id"], "boss@example.com")
     ]
-    shown = service.get_report(made["id"], ADMIN)
+    shown = service.get_report(report["id"], ADMIN)
     assert shown["last_run"]["rows"] == 1
     assert shown["next_run_at"] > clock.rfc3339(clock.now())
 
 
-def test_a_report_whose_process_died_is_taken_over(store: AnalyticsStore) -> None:
+def test_report_claim_expires(store: AnalyticsStore) -> None:
     now = clock.now()
-    reporting.create(store, ReportRequest.model_validate(DAILY), ADMIN, now)
+    reports.create(store, ReportRequest.model_validate(DAILY), ADMIN, now)
     later = now + timedelta(days=2)
 
-    taken = store.reports.take_due(later)
-    busy = store.reports.take_due(later)
-    again = store.reports.take_due(later + timedelta(minutes=6))
+    first = store.reports.claim_due(later)
+    second = store.reports.claim_due(later)
+    after_expiry = store.reports.claim_due(later + timedelta(minutes=6))
 
-    assert taken is not None
-    assert busy is None
-    assert again is not None
+    assert first is not None
+    assert second is None
+    assert after_expiry is not None
 
 
-def test_reports_agree_with_the_figures(service: Any, store: AnalyticsStore) -> None:
+def test_report_agrees_with_sales_groups(service: Any, store: AnalyticsStore) -> None:
     history = History(datetime.now(UTC) - timedelta(days=5))
     for number in range(40):
         lines = (line("mug", 999, 2, "v1", tax=13), line("lamp", 4550, vendor="v2", tax=99))
         history.later(hours=1).order(f"o{number}", *lines, user=f"u{number % 7}", discount=number)
         if number % 3 == 0:
             history.refund(f"o{number}", 700)
-    take(store.book, history)
+    count_history(store.dataset, history)
     definition = {
         "name": "All", "measures": ["orders", "units", "gross", "discounts", "refunds", "net", "tax", "shipping"],
         "dimensions": ["vendor"], "period": {"last_days": 6},
     }  # fmt: skip
     period = {"from": (clock.now().date() - timedelta(days=6)).isoformat(), "to": clock.now().date().isoformat()}
 
-    made = service.create_report(ReportRequest.model_validate(definition | {"period": period}), ADMIN)
-    service.run_report(made["id"], ADMIN)
-    rows = service.report_result(made["id"], ADMIN)["result"]["rows"]
+    report = service.create_report(ReportRequest.model_validate(definition | {"period": period}), ADMIN)
+    service.run_report(report["id"], ADMIN)
+    rows = service.report_result(report["id"], ADMIN)["result"]["rows"]
     groups = service.sales(SalesQuery.model_validate(period | {"group_by": "vendor"}), ADMIN)["groups"]
 
     money = ("gross", "discounts", "refunds", "net", "tax", "shipping")
@@ -159,91 +159,94 @@ def test_reports_agree_with_the_figures(service: Any, store: AnalyticsStore) -> 
     )
 
 
-def test_a_vendors_report_holds_the_own_lines_only(service: Any, store: AnalyticsStore) -> None:
+def test_vendor_report_contains_own_lines_only(service: Any, store: AnalyticsStore) -> None:
     vendor = Caller(user_id=new_id(), roles=["VENDOR"], email="v@example.com")
     history = History(datetime.now(UTC) - timedelta(days=1))
     history.order("o1", line("mug", 1000, vendor=vendor.user_id), line("lamp", 4000, vendor="another"))
-    take(store.book, history)
-    wanted = {"name": "Mine", "measures": ["gross"], "dimensions": ["product"], "filters": {"vendor": ["another"]}}
+    count_history(store.dataset, history)
+    definition = {"name": "Mine", "measures": ["gross"], "dimensions": ["product"], "filters": {"vendor": ["another"]}}
 
-    made = service.create_report(ReportRequest.model_validate(wanted), vendor)
-    service.run_report(made["id"], vendor)
+    report = service.create_report(ReportRequest.model_validate(definition), vendor)
+    service.run_report(report["id"], vendor)
 
-    assert service.report_result(made["id"], vendor)["result"]["rows"] == [["mug", 1000]]
+    assert service.report_result(report["id"], vendor)["result"]["rows"] == [["mug", 1000]]
 
 
-def test_a_vendor_sees_the_own_part_of_visits_customers_and_the_last_hour(service: Any, store: AnalyticsStore) -> None:
-    mine, other, stranger = (Caller(user_id=new_id(), roles=["VENDOR"]) for _ in range(3))
+def test_vendor_figures_cover_own_products(service: Any, store: AnalyticsStore) -> None:
+    vendor, other_vendor, third_vendor = (Caller(user_id=new_id(), roles=["VENDOR"]) for _ in range(3))
     history = History(datetime.now(UTC) - timedelta(days=40))
-    history.order("o1", line("mug", 1000, vendor=mine.user_id), user="ada", shipping=0)
+    history.order("o1", line("mug", 1000, vendor=vendor.user_id), user="ada", shipping=0)
     history.later(days=39, hours=23, minutes=40)
-    history.visit("s1", "product_viewed", product_id="mug")
-    history.visit("s2", "product_viewed", product_id="lamp", user_id="ada")
-    take(store.book, history)  # before anybody said whose they are
+    history.track("s1", "product_viewed", product_id="mug")
+    history.track("s2", "product_viewed", product_id="lamp", user_id="ada")
+    count_history(store.dataset, history)  # before the product events
     history = History(history.now)
-    history.product("mug", mine.user_id)
-    history.product("lamp", other.user_id)
-    take(store.book, history)
+    history.product("mug", vendor.user_id)
+    history.product("lamp", other_vendor.user_id)
+    count_history(store.dataset, history)
     history = History(history.now)
     history.order(
-        "o2", line("mug", 1000, 3, mine.user_id), line("lamp", 9000, vendor=other.user_id),
+        "o2", line("mug", 1000, 3, vendor.user_id), line("lamp", 9000, vendor=other_vendor.user_id),
         user="ada", discount=1200, shipping=400,
     )  # fmt: skip
-    history.order("o3", line("mug", 500, vendor=mine.user_id), user="bob", shipping=0)
+    history.order("o3", line("mug", 500, vendor=vendor.user_id), user="bob", shipping=0)
     history.refund("o3", 500)
-    history.visit("s1", "cart_added", sku="MUG")
-    take(store.book, history)
+    history.track("s1", "cart_added", sku="MUG")
+    count_history(store.dataset, history)
 
     def steps(caller: Caller) -> list[int]:
         return [step["sessions"] for step in service.funnel(PeriodQuery(), caller)["steps"]]
 
-    people = service.customers(CurrencyQuery(), mine)
-    live = service.live(mine)
-    nobody = service.live(stranger)
+    customers = service.customers(CurrencyQuery(), vendor)
+    live = service.live(vendor)
+    live_of_third_vendor = service.live(third_vendor)
 
-    # s1 fills a cart; s2 is Ada's, who bought of both; Bob was not seen.
-    assert steps(mine) == [3, 3, 2, 2]
-    assert steps(other) == [1, 1, 1, 1]
-    assert steps(stranger) == [0, 0, 0, 0]
-    assert (people["active"], people["new"], people["returning"], people["all_time"]) == (2, 1, 1, 2)
-    # Ada 1000 + 3000 of 12000 with a quarter of discount and shipping; Bob's money went back.
-    assert people["lifetime_value"]["amount"] == (1000 + 3000 - 300 + 100) / 2
-    assert people["orders_per_customer"] == 1.5
-    assert people["top"] == []
+    # s1 filled a cart; s2 is Ada's, who bought from both vendors; Bob has no session.
+    assert steps(vendor) == [3, 3, 2, 2]
+    assert steps(other_vendor) == [1, 1, 1, 1]
+    assert steps(third_vendor) == [0, 0, 0, 0]
+    assert (customers["active"], customers["new"], customers["returning"], customers["all_time"]) == (2, 1, 1, 2)
+    # Ada 1000 + 3000 of 12000 with a quarter of discount and shipping; Bob was refunded.
+    assert customers["lifetime_value"]["amount"] == (1000 + 3000 - 300 + 100) / 2
+    assert customers["orders_per_customer"] == 1.5
+    assert customers["top"] == []
     assert sum(minute["orders"] for minute in live["minutes"]) == 2
     assert sum(minute["revenue"]["amount"] for minute in live["minutes"]) == 3000 - 300 + 100 + 500
     assert [(one["product_id"], one["units"]) for one in live["top_products"]] == [("mug", 4)]
     assert sum(minute["visitors"] for minute in live["minutes"]) >= 1
-    assert sum(minute["visitors"] for minute in service.live(other)["minutes"]) == 0
-    assert (sum(minute["orders"] + minute["visitors"] for minute in nobody["minutes"]), nobody["top_products"]) == (
+    assert sum(minute["visitors"] for minute in service.live(other_vendor)["minutes"]) == 0
+    assert (
+        sum(minute["orders"] + minute["visitors"] for minute in live_of_third_vendor["minutes"]),
+        live_of_third_vendor["top_products"],
+    ) == (
         0,
         [],
     )
-    assert service.customers(CurrencyQuery(), stranger)["all_time"] == 0
+    assert service.customers(CurrencyQuery(), third_vendor)["all_time"] == 0
 
 
-def test_customers_payments_delivery_and_carts(service: Any, store: AnalyticsStore) -> None:
+def test_shop_figures_of_one_history(service: Any, store: AnalyticsStore) -> None:
     history = History(datetime.now(UTC) - timedelta(days=40))
     history.order("o1", user="ada", shipping=0)
     history.later(days=30).order("o2", user="ada", shipping=0)
     history.order("o3", line("lamp", 3000), user="bob", shipping=0)
-    history.later(hours=10).send("o2", 24)
+    history.later(hours=10).ship("o2", 24)
     history.payment("p1", "payment_authorized")
     history.payment("p2", "payment_declined", code="card_declined")
-    history.say("products", "product_created", "mug", {"product_id": "mug", "title": "A mug", "skus": ["MUG"],
+    history.publish("products", "product_created", "mug", {"product_id": "mug", "title": "A mug", "skus": ["MUG"],
                                                        "price": 900, "currency": "USD"})  # fmt: skip
-    history.visit("s", "cart_added", product_id="mug", quantity=2)
-    take(store.book, history)
+    history.track("s", "cart_added", product_id="mug", quantity=2)
+    count_history(store.dataset, history)
 
-    people = service.customers(CurrencyQuery(), ADMIN)
-    paid = service.payments(CurrencyQuery())
-    sent = service.delivery(PeriodQuery())
-    left = service.abandoned_carts(CurrencyQuery())
+    customers = service.customers(CurrencyQuery(), ADMIN)
+    paid = service.payments(CurrencyQuery(), ADMIN)
+    sent = service.delivery(PeriodQuery(), ADMIN)
+    left = service.abandoned_carts(CurrencyQuery(), ADMIN)
     top = service.top_products(TopQuery(by="units"), ADMIN)
 
-    assert (people["active"], people["new"], people["returning"], people["all_time"]) == (2, 1, 1, 2)
-    assert people["lifetime_value"]["amount"] == 2500
-    assert {one["name"]: one["customers"] for one in people["segments"] if one["customers"]} == {
+    assert (customers["active"], customers["new"], customers["returning"], customers["all_time"]) == (2, 1, 1, 2)
+    assert customers["lifetime_value"]["amount"] == 2500
+    assert {one["name"]: one["customers"] for one in customers["segments"] if one["customers"]} == {
         "promising": 1, "new": 1,
     }  # fmt: skip
     assert (paid["payments"], paid["success_rate"]) == (2, 0.5)

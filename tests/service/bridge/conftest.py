@@ -43,7 +43,7 @@ class Bridging:
 
     def __init__(self, broker: Rabbit) -> None:
         self.name = f"bridge-{new_id()}"
-        self.queue, self.dead = f"evt-{self.name}", f"evt-{self.name}.dead"
+        self.queue, self.rejected = f"evt-{self.name}", f"evt-{self.name}.dead"
         self.rabbit = broker
         self.processes: list[subprocess.Popen[bytes]] = []
         self.bridges: list[Bridge] = []
@@ -110,7 +110,7 @@ class Bridging:
             if process.poll() is None:
                 process.send_signal(signal.SIGKILL)
             process.wait()
-        for queue in (self.queue, self.dead):
+        for queue in (self.queue, self.rejected):
             self.rabbit.channel.queue_delete(queue)
 
 

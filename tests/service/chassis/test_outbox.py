@@ -256,7 +256,7 @@ def test_idle_relay_is_woken_by_its_process(
     relays.stop()
 
 
-def test_frozen_leader_loses_leadership_without_duplicates(
+def test_frozen_leader_is_replaced_without_lost_or_late_events(
     outbox: Outbox, ear: Ear, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(postgres_outbox, "FROZEN_SECONDS", 3)

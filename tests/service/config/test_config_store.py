@@ -18,7 +18,9 @@ KEY = "inventory.low_stock_threshold"
 ADMIN = {"user_id": "ada", "roles": ["ADMIN"]}
 
 
-class Desk:
+class ConfigClient:
+    """Calls the config service through its RPC signatures."""
+
     def __init__(self, store: ConfigStore) -> None:
         self.service = worker_factory(ConfigService, store=store)
 
@@ -31,24 +33,24 @@ class Desk:
 
 
 @pytest.fixture
-def desk() -> Iterator[Desk]:
+def config() -> Iterator[ConfigClient]:
     with connect_postgres("config", ConfigStore) as store:
-        yield Desk(store)
+        yield ConfigClient(store)
 
 
-def test_what_nobody_changed_is_as_declared(desk: Desk) -> None:
-    shown = {one["key"]: SettingState.model_validate(one) for one in desk("settings")}
+def test_unchanged_setting_has_declared_value(config: ConfigClient) -> None:
+    states = {each["key"]: SettingState.model_validate(each) for each in config("settings", caller=ADMIN)}
 
-    assert (shown[KEY].version, shown[KEY].value) == (0, None)
-    assert shown["orders.maximum_units_of_a_line"].value == 10_000
-    assert desk("snapshot") == {"settings": {}, "flags": {}}
-    assert desk("flag", name="reviews")["enabled"] is True
+    assert (states[KEY].version, states[KEY].value) == (0, None)
+    assert states["orders.maximum_units_of_a_line"].value == 10_000
+    assert config("snapshot") == {"settings": {}, "flags": {}}
+    assert config("flag", name="reviews", caller=ADMIN)["enabled"] is True
 
 
-def test_of_eight_changes_of_one_version_one_wins(desk: Desk) -> None:
+def test_concurrent_changes_of_one_version(config: ConfigClient) -> None:
     def attempt(value: int) -> Any:
         try:
-            return desk.set(value, 0)["value"]
+            return config.set(value, 0)["value"]
         except Conflict:
             return None
 
@@ -56,20 +58,20 @@ def test_of_eight_changes_of_one_version_one_wins(desk: Desk) -> None:
         outcomes = [value for value in crowd.map(attempt, range(1, 9)) if value is not None]
 
     assert len(outcomes) == 1
-    assert desk("snapshot")["settings"] == {KEY: [outcomes[0], 1]}
-    assert len(desk("history", key=KEY)) == 1
+    assert config("snapshot")["settings"] == {KEY: [outcomes[0], 1]}
+    assert len(config("history", key=KEY, caller=ADMIN)) == 1
 
 
-def test_an_earlier_value_comes_back_as_a_new_version(desk: Desk) -> None:
-    first = desk.set(7, 0)
-    desk.set(9, 1)
+def test_roll_back_creates_new_version(config: ConfigClient) -> None:
+    first = config.set(7, 0)
+    config.set(9, 1)
 
-    back = desk("roll_back", key=KEY, version=1, reason="too many", caller=ADMIN)
-    desk("roll_back", key=KEY, version=0, reason="as it was", caller=ADMIN)
+    back = config("roll_back", key=KEY, version=1, reason="too many", caller=ADMIN)
+    config("roll_back", key=KEY, version=0, reason="as it was", caller=ADMIN)
 
     assert (back["value"], back["version"]) == (7, 3)
     assert back["updated_at"] > first["updated_at"]
-    history = [SettingChange.model_validate(one) for one in desk("history", key=KEY)]
+    history = [SettingChange.model_validate(one) for one in config("history", key=KEY, caller=ADMIN)]
     assert [(one.version, one.value, one.author, one.reason) for one in history] == [
         (4, None, "ada", "as it was"),
         (3, 7, "ada", "too many"),
@@ -89,28 +91,26 @@ def test_an_earlier_value_comes_back_as_a_new_version(desk: Desk) -> None:
         ("no.such_setting", 5, NotFound),
     ],
 )
-def test_what_a_setting_may_not_be_changes_nothing(
-    desk: Desk, key: str, value: Any, refusal: type[DomainError]
-) -> None:
+def test_invalid_value_changes_nothing(config: ConfigClient, key: str, value: Any, refusal: type[DomainError]) -> None:
     with pytest.raises(refusal):
-        desk.set(value, 0, key)
+        config.set(value, 0, key)
 
-    assert desk("snapshot")["settings"] == {}
+    assert config("snapshot")["settings"] == {}
 
 
-def test_a_version_that_never_was_is_not_found(desk: Desk) -> None:
+def test_unknown_version_is_not_found(config: ConfigClient) -> None:
     with pytest.raises(NotFound):
-        desk("roll_back", key=KEY, version=3, reason="a slip", caller=ADMIN)
+        config("roll_back", key=KEY, version=3, reason="a slip", caller=ADMIN)
 
 
-def test_a_flag_is_made_replaced_and_guarded_by_its_version(desk: Desk) -> None:
+def test_flag_is_created_and_replaced_by_version(config: ConfigClient) -> None:
     on = {"enabled": True, "default": False, "rollout": 10}
 
-    made = desk("set_flag", name="new_cart", flag=on, caller=ADMIN)
-    changed = desk("set_flag", name="new_cart", flag=on | {"rollout": 50}, expected_version=1, caller=ADMIN)
+    made = config("set_flag", name="new_cart", flag=on, caller=ADMIN)
+    changed = config("set_flag", name="new_cart", flag=on | {"rollout": 50}, expected_version=1, caller=ADMIN)
     with pytest.raises(PreconditionFailed):
-        desk("set_flag", name="new_cart", flag=on, expected_version=1, caller=ADMIN)
+        config("set_flag", name="new_cart", flag=on, expected_version=1, caller=ADMIN)
 
     assert (made["version"], changed["version"], changed["rollout"]) == (1, 2, 50)
-    assert desk("flag", name="new_cart")["rollout"] == 50
-    assert "new_cart" in [one["name"] for one in desk("flags")]
+    assert config("flag", name="new_cart", caller=ADMIN)["rollout"] == 50
+    assert "new_cart" in [one["name"] for one in config("flags", caller=ADMIN)]

@@ -11,33 +11,33 @@ import pytest
 from schemas.base import Caller
 from services.chassis.common.ids import new_id
 from services.chassis.testing import connect_postgres
-from services.files.form import HEAD_BYTES, Staged
-from services.files.keeper import Keeper
-from services.files.service import make_keeper
+from services.files.file_manager import FileManager
+from services.files.service import make_file_manager
 from services.files.settings import FileSettings
 from services.files.store import FileStore
+from services.files.upload_form import HEAD_BYTES, UploadForm
 
 
 @dataclass
-class Desk:
+class Uploader:
     """Whoever brings files."""
 
-    keeper: Keeper
+    manager: FileManager
     folder: Path
     caller: Caller = field(default_factory=lambda: Caller(user_id=new_id(), roles=["ADMIN"]))
 
-    def bring(self, content: bytes, purpose: str = "product", caller: Caller | None = None) -> dict[str, Any]:
+    def upload(self, content: bytes, purpose: str = "product", caller: Caller | None = None) -> dict[str, Any]:
         folder = self.folder / new_id()
         folder.mkdir(parents=True)
         digest = hashlib.sha256(content).hexdigest()
-        form = Staged(folder, {"purpose": purpose}, "a.jpg", len(content), digest)
+        form = UploadForm(folder, {"purpose": purpose}, "a.jpg", len(content), digest)
         form.head, form.tail = content[:HEAD_BYTES], content[-HEAD_BYTES:]
         form.path.write_bytes(content)
-        return self.keeper.keep(form, caller or self.caller)
+        return self.manager.store_upload(form, caller or self.caller)
 
     def objects(self) -> list[str]:
         """What is in the folder of objects."""
-        root = Path(self.keeper.settings.file_folder) / "objects"
+        root = Path(self.manager.settings.file_folder) / "objects"
         return sorted(str(path.relative_to(root)) for path in root.rglob("*") if path.is_file())
 
 
@@ -48,10 +48,10 @@ def store() -> Iterator[FileStore]:
 
 
 @pytest.fixture
-def desk(store: FileStore, tmp_path: Path) -> Iterator[Desk]:
+def uploader(store: FileStore, tmp_path: Path) -> Iterator[Uploader]:
     settings = FileSettings(
         file_folder=str(tmp_path / "files"), file_grace_seconds=0, picture_megapixels=20, file_quota_customer_mb=1
     )
-    keeper = make_keeper(store, settings)
-    yield Desk(keeper, tmp_path / "incoming")
-    keeper.pictures.close()
+    manager = make_file_manager(store, settings)
+    yield Uploader(manager, tmp_path / "incoming")
+    manager.pictures.close()

@@ -7,12 +7,12 @@ from pathlib import Path
 import pytest
 
 from services.chassis.common.errors import ServiceUnavailable
-from services.files.providers.interface import ObjectGone
+from services.files.providers.interface import ObjectNotFound
 from services.files.providers.s3 import S3Store
-from services.files.service import make_keeper
+from services.files.service import make_file_manager
 from services.files.settings import FileSettings
 from services.files.store import FileStore
-from tests.service.files.conftest import Desk
+from tests.service.files.conftest import Uploader
 from tests.support.pictures import picture
 from tests.support.seaweed import seaweed
 
@@ -37,7 +37,7 @@ def objects(settings: FileSettings) -> S3Store:
     return store
 
 
-def test_objects_are_put_read_in_parts_and_removed(objects: S3Store, tmp_path: Path) -> None:
+def test_s3_put_range_read_and_remove(objects: S3Store, tmp_path: Path) -> None:
     source = tmp_path / "source"
     source.write_bytes(bytes(range(256)) * 1000)
     for name in ("a", "b"):
@@ -48,30 +48,30 @@ def test_objects_are_put_read_in_parts_and_removed(objects: S3Store, tmp_path: P
     assert b"".join(objects.read("p/b", 250, 10)) == bytes([250, 251, 252, 253, 254, 255, 0, 1, 2, 3])
     objects.remove("p/")
     objects.remove("p/")
-    with pytest.raises(ObjectGone):
+    with pytest.raises(ObjectNotFound):
         objects.read("p/a", 0, 10)
     assert b"".join(objects.read("q/a", 0, 2)) == b"\x00\x01"
     objects.ping()
 
 
-def test_a_picture_is_kept_and_collected_there(
+def test_picture_is_stored_and_collected_in_s3(
     settings: FileSettings, objects: S3Store, store: FileStore, tmp_path: Path
 ) -> None:
-    keeper = make_keeper(store, settings)
-    desk = Desk(keeper, tmp_path)
-    stored = desk.bring(picture(50, 50, "PNG", (9, 8, 7)))
-    found = store.find(stored["id"])
-    listed = objects.client.list_objects_v2(Bucket=settings.s3_bucket, Prefix=found.prefix)
+    manager = make_file_manager(store, settings)
+    uploader = Uploader(manager, tmp_path)
+    stored = uploader.upload(picture(50, 50, "PNG", (9, 8, 7)))
+    record = store.find(stored["id"])
+    listed = objects.client.list_objects_v2(Bucket=settings.s3_bucket, Prefix=record.prefix)
     assert listed["KeyCount"] == 6
 
     store.remove(stored["id"])
-    keeper.collect()
+    manager.collect()
 
-    assert objects.client.list_objects_v2(Bucket=settings.s3_bucket, Prefix=found.prefix)["KeyCount"] == 0
-    keeper.pictures.close()
+    assert objects.client.list_objects_v2(Bucket=settings.s3_bucket, Prefix=record.prefix)["KeyCount"] == 0
+    manager.pictures.close()
 
 
-def test_a_store_that_is_away_is_said_so(settings: FileSettings, tmp_path: Path) -> None:
+def test_unreachable_s3_raises_service_unavailable(settings: FileSettings, tmp_path: Path) -> None:
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         nowhere = f"http://127.0.0.1:{free.getsockname()[1]}"

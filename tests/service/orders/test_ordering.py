@@ -274,7 +274,7 @@ def test_an_order_is_carried_to_the_customer_step_by_step(shop: Shop) -> None:
         shop.cancel(order_id=order_id, caller=ADMIN)
 
 
-def test_shipment_content_is_returned_to_its_vendor(shop: Shop) -> None:
+def test_shipment_defaults_to_all_lines_and_the_address(shop: Shop) -> None:
     order_id = shop.order()["id"]
 
     shipment = shop.create_shipment(order_id=order_id, caller=ADMIN)

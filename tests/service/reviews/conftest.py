@@ -1,4 +1,4 @@
-"""Reviews on the real MongoDB, and the few words that their tests are told in."""
+"""The reviews service on real MongoDB, with a fake products service."""
 
 from collections.abc import Iterator
 from datetime import UTC, datetime
@@ -21,8 +21,8 @@ from tests.support.partners import typed
 ADMIN = Caller(user_id=new_id(), roles=["ADMIN"])
 
 
-def published(event: Event, sequence: int | None = None) -> Any:
-    """The event as it comes off the broker."""
+def as_consumed(event: Event, sequence: int | None = None) -> Any:
+    """The event as a consumer receives it."""
     event._meta = EventMeta(
         id=new_id(), source=event.source, type=event.type, subject=event.subject, time=datetime.now(UTC),
         sequence=sequence,
@@ -30,28 +30,28 @@ def published(event: Event, sequence: int | None = None) -> Any:
     return event
 
 
-class Catalogue:
+class FakeProducts:
     """A fake of the products service."""
 
     interface = ProductsRpc
 
     def __init__(self) -> None:
-        self.known: dict[str, dict[str, Any]] = {}
-        self.asked = 0
+        self.products: dict[str, dict[str, Any]] = {}
+        self.requests = 0
 
     def get_product(self, id_or_slug: str) -> dict[str, Any]:
-        self.asked += 1
-        if id_or_slug not in self.known:
+        self.requests += 1
+        if id_or_slug not in self.products:
             raise NotFound("There is no such product")
-        return self.known[id_or_slug]
+        return self.products[id_or_slug]
 
 
-class Desk:
-    """The service, asked as over RPC."""
+class ReviewsClient:
+    """Calls the service through its RPC contract."""
 
     def __init__(self, store: ReviewStore) -> None:
         self.store = store
-        self.catalogue = Catalogue()
+        self.catalogue = FakeProducts()
         self.service = worker_factory(ReviewsService, store=store, products=typed(self.catalogue))
 
     def call(self, method: str, /, **kwargs: Any) -> Any:
@@ -61,36 +61,43 @@ class Desk:
     def product(self, vendor_id: str | None = None) -> str:
         product_id = new_id()
         facts = {"slug": f"p-{product_id}", "title": "Mug", "vendor_id": vendor_id}
-        self.store.knowing.learn_product(product_id, facts, 1)
+        self.store.reference_data.store_product(product_id, facts, 1)
         return product_id
 
-    def customer(self, *bought: str) -> Caller:
+    def customer(self, *add_purchases: str) -> Caller:
         caller = Caller(user_id=new_id(), roles=["CUSTOMER"], email="ada@example.com")
-        if bought:
-            self.store.knowing.bought(str(caller.user_id), new_id(), bought)
+        if add_purchases:
+            self.store.reference_data.add_purchases(str(caller.user_id), new_id(), add_purchases)
         return caller
 
     def review(self, product: str, caller: Caller, rating: int = 5, **values: Any) -> dict[str, Any]:
-        said = {"rating": rating, "title": "Holds tea", "text": "And survives camping.", **values}
-        key = said.pop("idempotency", None)
+        published_events = {"rating": rating, "title": "Holds tea", "text": "And survives camping.", **values}
+        key = published_events.pop("idempotency", None)
         return dict(
-            self.call("submit", product=product, review=said, author="Ada Lovelace", caller=caller, idempotency=key)
+            self.call(
+                "submit",
+                product=product,
+                review=published_events,
+                author="Ada Lovelace",
+                caller=caller,
+                idempotency=key,
+            )
         )
 
     def approved(self, product: str, rating: int = 5) -> dict[str, Any]:
         return self.review(product, self.customer(product), rating)
 
-    def listed(self, product: str, **query: Any) -> list[str]:
+    def list_ids(self, product: str, **query: Any) -> list[str]:
         return [review["id"] for review in self.call("list_reviews", product=product, query=query)["items"]]
 
-    def said(self, subject: str) -> list[tuple[str, int | None]]:
+    def published_events(self, subject: str) -> list[tuple[str, int | None]]:
         events = [row["event"] for row in self.store.db["outbox"].find({"event.subject": subject}).sort("_id")]
         return [(event["type"], event.get("sequence")) for event in events if event["source"] == "/reviews"]
 
     def audited(self, review_id: str) -> list[str]:
-        """What the audit trail is told of a review."""
-        told = self.store.db["outbox"].find({"event.type": "action_recorded"}).sort("_id")
-        actions = [row["event"]["data"] for row in told]
+        """Recorded audit actions of a review."""
+        rows = self.store.db["outbox"].find({"event.type": "action_recorded"}).sort("_id")
+        actions = [row["event"]["data"] for row in rows]
         return [action["action"] for action in actions if action["resource"]["id"] == review_id]
 
 
@@ -101,6 +108,6 @@ def review_store() -> Iterator[ReviewStore]:
 
 
 @pytest.fixture
-def desk(review_store: ReviewStore) -> Desk:
+def reviews(review_store: ReviewStore) -> ReviewsClient:
     review_store.db["settings"].delete_many({})
-    return Desk(review_store)
+    return ReviewsClient(review_store)

@@ -1,4 +1,4 @@
-"""An index of the test's own on the real engine, and the few words that its tests are told in."""
+"""A separate index on real Elasticsearch, and helpers to fill and search it."""
 
 from collections.abc import Iterator
 from typing import Any
@@ -11,8 +11,8 @@ from schemas.events.inventory import StockChanged
 from services.chassis.common.ids import new_id
 from services.chassis.messaging.envelopes import envelope
 from services.chassis.testing import connect_elastic
-from services.search.domain.tree import plant
-from services.search.engine import Engine
+from services.search.domain.categories import build_tree
+from services.search.engine.client import SearchEngine
 from services.search.service import SearchService
 from services.search.store import SearchStore
 
@@ -43,25 +43,26 @@ def tree_rows() -> list[dict[str, Any]]:
     return [row for row in rows.values() if row["parent"] is None]
 
 
-class Shelf:
-    """The store, with products as the catalogue would tell them."""
+class SearchIndex:
+    """The search store filled with product snapshots."""
 
     def __init__(self, store: SearchStore, seconds: float = 5.0) -> None:
         self.store = store
-        self.engine = Engine(store, seconds, 60.0)
-        self.tree = plant(tree_rows())
-        store.facts.set_categories(tree_rows(), 1)
+        self.engine = SearchEngine(store, seconds, 60.0)
+        self.tree = build_tree(tree_rows())
+        store.reference_data.set_categories(tree_rows(), 1)
 
     def snapshot(self, title: str, **values: Any) -> dict[str, Any]:
         product_id = values.pop("id", None) or new_id()
         amount, skus = values.pop("price", 1_000), values.pop("skus", None) or [f"SKU-{product_id[-6:]}"]
-        node = self.tree.by_slug.get(values.pop("category", ""))
+        category = self.tree.by_slug.get(values.pop("category", ""))
         stock = values.pop("stock", {})
         price = {"amount": amount, "currency": "USD"}
         return {
             "id": product_id, "version": 1, "status": "active", "title": title, "slug": f"p-{product_id}",
-            "category": node and node.to_reference(), "thumbnail": None, "tags": [], "options": [], "attributes": {},
-            "category_names": [step.name for step in self.tree.path(node)] if node else [],
+            "category": category and category.to_reference(), "thumbnail": None,
+            "tags": [], "options": [], "attributes": {},
+            "category_names": [step.name for step in self.tree.path(category)] if category else [],
             "brand": None, "description": "", "vendor_id": None, "created_at": "2026-01-01T00:00:00Z",
             "rating": {"average": 0.0, "count": 0}, "rating_sequence": 0,
             "variants": [{"sku": sku, "price": price, "compare_at_price": None} for sku in skus],
@@ -73,30 +74,30 @@ class Shelf:
         }  # fmt: skip
 
     def put(self, *snapshots: dict[str, Any]) -> None:
-        self.store.indexing.products(snapshots, {})
+        self.store.writer.products(snapshots, {})
 
     def add(self, title: str, **values: Any) -> str:
-        made = self.snapshot(title, **values)
-        self.put(made)
-        return str(made["id"])
+        snapshot = self.snapshot(title, **values)
+        self.put(snapshot)
+        return str(snapshot["id"])
 
     def search(self, q: str = "", **values: Any) -> dict[str, Any]:
         self.store.indexes.refresh()
-        self.store.facts.refresh()
-        return self.engine.search(SearchQuery.model_validate({"q": q, **values}), self.store.facts.known())
+        self.store.reference_data.refresh()
+        return self.engine.search(SearchQuery.model_validate({"q": q, **values}), self.store.reference_data.current())
 
     def titles(self, q: str = "", **values: Any) -> list[str]:
         return [item["title"] for item in self.search(q, **values)["items"]]
 
     def document(self, product_id: str) -> dict[str, Any] | None:
         path = f"/{self.store.indexes.live}/_doc/{product_id}"
-        found: dict[str, Any] | None = self.store.request("GET", path, allow=(404,)).get("_source")
-        return found
+        document: dict[str, Any] | None = self.store.request("GET", path, allow=(404,)).get("_source")
+        return document
 
-    def counted(self, sku: str, sequence: int, available: int, delta: int, reason: str = "adjusted") -> None:
-        """Inventory says so, and the service hears it."""
-        said = {"on_hand": available, "reserved": 0, "available": available, "delta": delta, "reason": reason}
-        wrapped = envelope(StockChanged.model_validate({"sku": sku, **said}), sequence)
+    def change_stock(self, sku: str, sequence: int, available: int, delta: int, reason: str = "adjusted") -> None:
+        """Pass a `stock_changed` event to the service."""
+        level = {"on_hand": available, "reserved": 0, "available": available, "delta": delta, "reason": reason}
+        wrapped = envelope(StockChanged.model_validate({"sku": sku, **level}), sequence)
         worker_factory(SearchService, backend=self).index_stock([StockChanged.from_envelope(wrapped)])
 
     def in_stock(self, product_id: str) -> bool:
@@ -110,12 +111,14 @@ def search_store() -> Iterator[SearchStore]:
 
 
 @pytest.fixture
-def shelf(search_store: SearchStore) -> Shelf:
+def search_index(search_store: SearchStore) -> SearchIndex:
     for name in (search_store.indexes.live, search_store.indexes.levels):
         search_store.indexes.refresh(name)
         path = f"/{name}/_delete_by_query?refresh=true&conflicts=proceed"
         search_store.request("POST", path, {"query": {"match_all": {}}})
-    search_store.request("DELETE", f"/{search_store.indexes.facts}")  # versions of deleted documents would stay
+    search_store.request(
+        "DELETE", f"/{search_store.indexes.reference_data}"
+    )  # versions of deleted documents would stay
     search_store.prepare()
-    search_store.facts._versions = None
-    return Shelf(search_store)
+    search_store.reference_data._versions = None
+    return SearchIndex(search_store)

@@ -1,4 +1,4 @@
-"""Tuning in force at once, for everybody, and one administrator at a time."""
+"""Tuning: effect, propagation, concurrent changes, preview, audit."""
 
 import threading
 from typing import Any
@@ -8,52 +8,54 @@ import pytest
 from schemas.api.search import PreviewRequest, Tuning
 from services.chassis.common.errors import Conflict
 from services.search.domain.documents import Document
-from services.search.preview import compare
-from services.search.store.facts import Facts, default_tuning
-from tests.service.search.conftest import Shelf
+from services.search.engine.preview import compare
+from services.search.store.reference_data import ReferenceDataStore, default_tuning
+from tests.service.search.conftest import SearchIndex
 
 
 def tuned(**values: Any) -> Document:
     return {**default_tuning(), **values}
 
 
-def test_synonyms_are_in_force_at_once(shelf: Shelf) -> None:
-    shelf.add("Blue Wellington")
-    assert shelf.titles("gumboots") == []
+def test_synonyms_apply_at_once(search_index: SearchIndex) -> None:
+    search_index.add("Blue Wellington")
+    assert search_index.titles("gumboots") == []
 
-    shelf.store.facts.set_tuning(tuned(synonyms=["gumboot => wellington"]), 0)
+    search_index.store.reference_data.set_tuning(tuned(synonyms=["gumboot => wellington"]), 0)
 
-    assert shelf.titles("gumboots") == ["Blue Wellington"]
+    assert search_index.titles("gumboots") == ["Blue Wellington"]
 
 
-def test_pinned_come_first_and_buried_last(shelf: Shelf) -> None:
-    ids = {title: shelf.add(title) for title in ("Mug one", "Mug two", "Mug three", "Teapot")}
+def test_pinned_first_and_buried_last(search_index: SearchIndex) -> None:
+    ids = {title: search_index.add(title) for title in ("Mug one", "Mug two", "Mug three", "Teapot")}
 
     placed = {
         "pinned": [{"query": "mugs", "product_ids": [ids["Teapot"], ids["Mug two"]]}],
         "buried": [{"query": "mug", "product_ids": [ids["Mug one"]]}],
     }
-    shelf.store.facts.set_tuning(tuned(**placed), 0)
+    search_index.store.reference_data.set_tuning(tuned(**placed), 0)
 
-    assert shelf.titles("mug") == ["Teapot", "Mug two", "Mug three", "Mug one"]
-
-
-def test_a_boost_changes_the_order(shelf: Shelf) -> None:
-    shelf.add("Mug", skus=["M-1"])
-    there = shelf.snapshot("Mug", skus=["M-2"], stock={"M-2": (5, 1)})
-    shelf.put(there)
-
-    shelf.store.facts.set_tuning(tuned(boosts={"in_stock": 5.0, "rating": 0.0, "sales": 0.0, "margin": 0.0}), 0)
-
-    assert shelf.search("mug")["items"][0]["id"] == there["id"]
+    assert search_index.titles("mug") == ["Teapot", "Mug two", "Mug three", "Mug one"]
 
 
-def test_of_two_changes_at_once_one_is_refused(shelf: Shelf) -> None:
+def test_boost_changes_ranking(search_index: SearchIndex) -> None:
+    search_index.add("Mug", skus=["M-1"])
+    there = search_index.snapshot("Mug", skus=["M-2"], stock={"M-2": (5, 1)})
+    search_index.put(there)
+
+    search_index.store.reference_data.set_tuning(
+        tuned(boosts={"in_stock": 5.0, "rating": 0.0, "sales": 0.0, "margin": 0.0}), 0
+    )
+
+    assert search_index.search("mug")["items"][0]["id"] == there["id"]
+
+
+def test_concurrent_tuning_change_is_refused(search_index: SearchIndex) -> None:
     outcomes: list[str] = []
 
     def change(synonyms: list[str]) -> None:
         try:
-            shelf.store.facts.set_tuning(tuned(synonyms=synonyms), 0)
+            search_index.store.reference_data.set_tuning(tuned(synonyms=synonyms), 0)
             outcomes.append("done")
         except Conflict:
             outcomes.append("refused")
@@ -65,37 +67,39 @@ def test_of_two_changes_at_once_one_is_refused(shelf: Shelf) -> None:
         thread.join()
 
     assert sorted(outcomes) == ["done"] + ["refused"] * 5
-    assert shelf.store.facts.tuning()["version"] == 1
+    assert search_index.store.reference_data.tuning()["version"] == 1
     with pytest.raises(Conflict):
-        shelf.store.facts.set_tuning(tuned(), 0)
-    shelf.store.facts.set_tuning(tuned(), 1)
+        search_index.store.reference_data.set_tuning(tuned(), 0)
+    search_index.store.reference_data.set_tuning(tuned(), 1)
 
 
-def test_another_process_follows(shelf: Shelf) -> None:
-    other = Facts(shelf.store, shelf.store.indexes)
-    before = other.known()
+def test_other_process_loads_tuning(search_index: SearchIndex) -> None:
+    other = ReferenceDataStore(search_index.store, search_index.store.indexes)
+    before = other.current()
 
-    shelf.store.facts.set_tuning(tuned(synonyms=["x1, y1"]), 0)
+    search_index.store.reference_data.set_tuning(tuned(synonyms=["x1, y1"]), 0)
     other.refresh()
 
     assert ("x1",) not in before.rules.synonyms
-    assert other.known().rules.synonyms[("x1",)] == ("y1",)
+    assert other.current().rules.synonyms[("x1",)] == ("y1",)
 
 
-def test_popular_queries_and_categories_keep_their_newest_word(shelf: Shelf) -> None:
-    shelf.store.facts.set_popular(["new"], 2_000)
-    shelf.store.facts.set_popular(["old"], 1_000)
+def test_newest_popular_queries_and_categories_count(search_index: SearchIndex) -> None:
+    search_index.store.reference_data.set_popular(["new"], 2_000)
+    search_index.store.reference_data.set_popular(["old"], 1_000)
 
-    assert shelf.store.facts.known().popular == ("new",)
+    assert search_index.store.reference_data.current().popular == ("new",)
 
 
-def test_a_preview_shows_both_orders_and_why(shelf: Shelf) -> None:
-    plain = shelf.add("Mug with a long handle")
-    other = shelf.add("Mug", rating={"average": 5.0, "count": 50})
-    shelf.store.indexes.refresh()
+def test_preview_shows_both_rankings_with_reasons(search_index: SearchIndex) -> None:
+    plain = search_index.add("Mug with a long handle")
+    other = search_index.add("Mug", rating={"average": 5.0, "count": 50})
+    search_index.store.indexes.refresh()
     tuning = Tuning(pinned=[{"query": "mug", "product_ids": [plain]}])  # type: ignore[list-item]
 
-    seen = compare(shelf.engine, shelf.store.facts.known(), PreviewRequest(q="mug", tuning=tuning))
+    seen = compare(
+        search_index.engine, search_index.store.reference_data.current(), PreviewRequest(q="mug", tuning=tuning)
+    )
 
     assert [each["id"] for each in seen["before"]] == [other, plain]
     assert [each["id"] for each in seen["after"]] == [plain, other]
@@ -104,11 +108,11 @@ def test_a_preview_shows_both_orders_and_why(shelf: Shelf) -> None:
     reasons = {reason["what"]: reason["points"] for reason in seen["before"][0]["reasons"]}
     assert reasons['"mug" in title'] > 0
     assert reasons["rating"] > 0
-    assert shelf.store.facts.tuning()["version"] == 0
+    assert search_index.store.reference_data.tuning()["version"] == 0
 
 
-def test_each_change_is_told_to_the_audit_trail_once_it_is_published(shelf: Shelf) -> None:
-    facts = shelf.store.facts
+def test_tuning_change_is_audited_once(search_index: SearchIndex) -> None:
+    facts = search_index.store.reference_data
     facts.set_tuning(tuned(synonyms=["a1, b1"]), 0)
     facts.set_tuning(tuned(synonyms=["a2, b2"]), 1)
     heard: list[Document] = []

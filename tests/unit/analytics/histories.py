@@ -1,4 +1,4 @@
-"""Histories of a small shop, as the records that Kafka would hold, and a read model in memory."""
+"""Histories of a small shop as Kafka records, and an in-memory read model."""
 
 import copy
 from collections import defaultdict
@@ -8,10 +8,10 @@ from typing import Any
 
 import orjson
 
+from services.analytics.domain.aggregation import PRODUCT_OWNERS, BatchAggregator
 from services.analytics.domain.calendar import Calendar
-from services.analytics.domain.facts import Fact, Skipped, read
-from services.analytics.domain.tally import MAKERS, Tally
-from services.analytics.domain.vendors import waiting
+from services.analytics.domain.facts import Fact, Skipped, parse_record
+from services.analytics.domain.vendors import unresolved_products
 
 BEGIN = datetime(2026, 3, 28, 20, 15, tzinfo=UTC)
 VENDOR = "0197a000-0000-7000-8000-0000000000aa"
@@ -19,7 +19,7 @@ Record = dict[str, Any]
 
 
 class History:
-    """Says what happened, minute by minute."""
+    """A builder of event histories; each event is seven seconds later than the one before."""
 
     def __init__(self, begin: datetime = BEGIN) -> None:
         self.now = begin
@@ -30,7 +30,7 @@ class History:
         self.now += timedelta(**time)
         return self
 
-    def say(self, source: str, type_: str, subject: str, data: Record, version: int = 1) -> Record:
+    def publish(self, source: str, type_: str, subject: str, data: Record, version: int = 1) -> Record:
         self.now += timedelta(seconds=7)
         self._versions[subject] += 1
         record = {
@@ -49,23 +49,23 @@ class History:
     def order(self, order_id: str, *lines: Record, user: str | None = None, cart: str = "cart", **totals: Any) -> None:
         """Placed and confirmed."""
         data = sale(order_id, *lines, user=user, cart=cart, **totals)
-        self.say("orders", "order_placed", order_id, data)
-        self.say("orders", "order_confirmed", order_id, data)
+        self.publish("orders", "order_placed", order_id, data)
+        self.publish("orders", "order_confirmed", order_id, data)
 
     def refund(self, order_id: str, refunded: int, type_: str = "order_payment_refunded") -> None:
         data = {"order_id": order_id, "payment_id": "p", "status": "refunded", "refunded": refunded, "currency": "USD"}
-        self.say("orders", type_, order_id, data)
+        self.publish("orders", type_, order_id, data)
 
-    def send(self, order_id: str, hours: float, carrier: str = "UltraPost") -> None:
-        """Shipped now, delivered so many hours later."""
-        self.say("orders", "order_shipped", order_id, {"order_id": order_id, "carrier": carrier})
-        self.later(hours=hours).say("orders", "order_delivered", order_id, {"order_id": order_id})
+    def ship(self, order_id: str, hours: float, carrier: str = "UltraPost") -> None:
+        """Shipped now, delivered `hours` later."""
+        self.publish("orders", "order_shipped", order_id, {"order_id": order_id, "carrier": carrier})
+        self.later(hours=hours).publish("orders", "order_delivered", order_id, {"order_id": order_id})
 
-    def visit(self, session: str, type_: str, **data: Any) -> None:
-        self.say("behaviour", type_, session, {"session_id": session, **data})
+    def track(self, session: str, type_: str, **data: Any) -> None:
+        self.publish("behaviour", type_, session, {"session_id": session, **data})
 
     def exposed(self, subject: str, flag: str, value: str, user: str | None = None) -> None:
-        self.visit(subject, "flag_exposed", flag=flag, value=value, user_id=user)
+        self.track(subject, "flag_exposed", flag=flag, value=value, user_id=user)
 
     def product(self, product_id: str, vendor: str | None = None) -> None:
         data = {
@@ -74,11 +74,11 @@ class History:
             "skus": [product_id.upper()],
             "vendor_id": vendor,
         }
-        self.say("products", "product_created", product_id, data | {"price": 1000, "currency": "USD"})
+        self.publish("products", "product_created", product_id, data | {"price": 1000, "currency": "USD"})
 
     def payment(self, payment_id: str, type_: str, amount: int = 1000, code: str | None = None) -> None:
         data = {"payment_id": payment_id, "amount": amount, "currency": "USD", "provider": "sandbox"}
-        self.say("payments", type_, payment_id, data | {"decline_code": code})
+        self.publish("payments", type_, payment_id, data | {"decline_code": code})
 
 
 def line(product: str = "mug", price: int = 1000, quantity: int = 1, vendor: str | None = None, tax: int = 0) -> Record:
@@ -112,21 +112,21 @@ def sale(order_id: str, *lines: Record, user: str | None, cart: str, country: st
     }
 
 
-class Memory:
-    """The read model as dictionaries: what the store does with a batch's changes, in a few lines."""
+class MemoryReadModel:
+    """The read model as dictionaries, with the store's semantics."""
 
     def __init__(self, zone: str = "UTC") -> None:
         self.calendar = Calendar(zone)
         self.documents: dict[str, dict[str, Record]] = defaultdict(dict)
         self.counters: dict[str, dict[str, int]] = {}
         self.customers: dict[str, Record] = {}
-        self.makers: dict[str, Record] = {}
+        self.product_owners: dict[str, Record] = {}
 
-    def take(self, records: Iterable[Record]) -> None:
-        """Count one batch."""
-        facts = [fact for record in records if (fact := fact_of(record)) is not None]
-        changes = Tally(self.calendar, self._load, self._waiting, BEGIN).count(facts)
-        self.makers |= {key: {"vendor": vendor} for key, vendor in changes.makers.items()}
+    def apply(self, records: Iterable[Record]) -> None:
+        """Apply one batch."""
+        facts = [fact for record in records if (fact := parse(record)) is not None]
+        changes = BatchAggregator(self.calendar, self._load, self._find_unresolved, BEGIN).apply(facts)
+        self.product_owners |= {key: {"vendor": vendor} for key, vendor in changes.product_owners.items()}
         for kind, documents in changes.documents.items():
             self.documents[kind].update(copy.deepcopy(documents))
         for name, fields in changes.counters.items():
@@ -141,11 +141,11 @@ class Memory:
                 customer["spent"][currency] = customer["spent"].get(currency, 0) + amount
 
     def figures(self) -> dict[str, Any]:
-        """All that can be asked; what sums up to nothing is as if it were not there."""
+        """All figures, without zeros."""
         counters = {
-            name: left
+            name: non_zero
             for name, fields in self.counters.items()
-            if (left := {field: amount for field, amount in fields.items() if amount})
+            if (non_zero := {field: amount for field, amount in fields.items() if amount})
         }
         levels = self.documents["stock_months"]
         return {"counters": counters, "customers": self.customers, "levels": levels}
@@ -162,22 +162,22 @@ class Memory:
         return {field: amount for field, amount in total.items() if amount}
 
     def _load(self, kind: str, ids: Iterable[str]) -> dict[str, Record]:
-        known = self.makers if kind == MAKERS else self.documents[kind]
-        return {id_: copy.deepcopy(known[id_]) for id_ in ids if id_ in known}
+        stored = self.product_owners if kind == PRODUCT_OWNERS else self.documents[kind]
+        return {id_: copy.deepcopy(stored[id_]) for id_ in ids if id_ in stored}
 
-    def _waiting(self, keys: Iterable[str]) -> list[str]:
-        wanted = set(keys)
-        return [id_ for id_, session in self.documents["sessions"].items() if wanted & set(waiting(session))]
+    def _find_unresolved(self, keys: Iterable[str]) -> list[str]:
+        keys_ = set(keys)
+        return [id_ for id_, session in self.documents["sessions"].items() if keys_ & set(unresolved_products(session))]
 
 
-def fact_of(record: Record) -> Fact | None:
+def parse(record: Record) -> Fact | None:
     try:
-        return read(orjson.dumps(record))
+        return parse_record(orjson.dumps(record))
     except Skipped:
         return None
 
 
-def counted(records: Iterable[Record], zone: str = "UTC") -> Memory:
-    memory = Memory(zone)
-    memory.take(records)
+def aggregate(records: Iterable[Record], zone: str = "UTC") -> MemoryReadModel:
+    memory = MemoryReadModel(zone)
+    memory.apply(records)
     return memory

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from schemas.events.audit import ActionRecorded
-from services.audit.domain import GENESIS, Checkpoint, Verdict, Verifier, body_of, chained, link, sign
+from services.audit.domain import GENESIS, Checkpoint, Verdict, Verifier, body_of, chain_entries, entry_hash, sign
 from services.chassis.common import context
 from services.chassis.messaging.envelopes import envelope
 from services.chassis.observability import audit_records
@@ -17,34 +17,39 @@ AT = "2026-11-24T10:00:00.000000Z"
 
 
 def chain(*bodies: str) -> list[tuple[int, str, bytes, bytes]]:
-    entries = chained([(f"id-{number}", body) for number, body in enumerate(bodies)], 0, GENESIS)
+    entries = chain_entries([(f"id-{number}", body) for number, body in enumerate(bodies)], 0, GENESIS)
     return [(entry.seq, entry.body, entry.previous_hash, entry.hash) for entry in entries]
 
 
 def verdict(entries: list[tuple[int, str, bytes, bytes]], *checkpoints: Checkpoint) -> Verdict:
     verifier = Verifier(checkpoints, KEY)
-    broken = verifier.broken_at(entries)
+    broken = verifier.first_broken(entries)
     return Verdict(False, len(entries), *broken) if broken else verifier.finish()
 
 
-def checkpoint(seq: int, reached: bytes) -> Checkpoint:
-    return Checkpoint(seq, reached, AT, sign(seq, reached, AT, KEY))
+def checkpoint(seq: int, hash_: bytes) -> Checkpoint:
+    return Checkpoint(seq, hash_, AT, sign(seq, hash_, AT, KEY))
 
 
-def test_an_entry_covers_its_place_its_content_and_the_one_before() -> None:
-    hashes = {link(1, "a", GENESIS), link(2, "a", GENESIS), link(1, "b", GENESIS), link(1, "a", bytes([1] * 32))}
+def test_hash_covers_number_body_and_previous_hash() -> None:
+    hashes = {
+        entry_hash(1, "a", GENESIS),
+        entry_hash(2, "a", GENESIS),
+        entry_hash(1, "b", GENESIS),
+        entry_hash(1, "a", bytes([1] * 32)),
+    }
 
     assert len(hashes) == 4
 
 
 @given(st.lists(st.text(max_size=20), min_size=1, max_size=12), st.data())
-def test_whatever_is_changed_the_first_wrong_entry_is_named(bodies: list[str], data: st.DataObject) -> None:
+def test_first_changed_entry_is_reported(bodies: list[str], data: st.DataObject) -> None:
     entries = chain(*bodies)
     assert verdict(entries) == Verdict(True, len(bodies))
     at = data.draw(st.integers(0, len(bodies) - 1))
-    seq, body, previous, reached = entries[at]
+    seq, body, previous, hash_ = entries[at]
 
-    changed = [*entries[:at], (seq, body + "!", previous, reached), *entries[at + 1 :]]
+    changed = [*entries[:at], (seq, body + "!", previous, hash_), *entries[at + 1 :]]
     removed = [*entries[:at], *entries[at + 1 :]]
 
     assert verdict(changed) == Verdict(False, len(bodies), at + 1, "its content was changed")
@@ -52,18 +57,18 @@ def test_whatever_is_changed_the_first_wrong_entry_is_named(bodies: list[str], d
         assert verdict(removed).first_broken == at + 1
 
 
-def test_a_chain_that_was_made_anew_differs_from_its_checkpoint() -> None:
+def test_recomputed_chain_differs_from_checkpoint() -> None:
     """Whoever may change the table may recompute every hash, but has no key to sign what came of it."""
-    seen = checkpoint(2, chain("a", "b", "c")[1][3])
+    checkpoints_ = checkpoint(2, chain("a", "b", "c")[1][3])
 
     anew = chain("a", "B", "c")
 
-    assert verdict(anew, seen) == Verdict(False, 3, 2, "it is another one than the checkpoint saw")
-    forged = Checkpoint(2, anew[1][3], AT, seen.signature)
+    assert verdict(anew, checkpoints_) == Verdict(False, 3, 2, "it differs from the checkpoint")
+    forged = Checkpoint(2, anew[1][3], AT, checkpoints_.signature)
     assert verdict(anew, forged) == Verdict(False, 3, 2, "the checkpoint's signature is wrong")
 
 
-def test_entries_cut_off_at_the_end_are_missed() -> None:
+def test_truncated_chain_is_detected() -> None:
     entries = chain("a", "b", "c")
 
     cut = verdict(entries[:2], checkpoint(3, entries[2][3]))
@@ -71,7 +76,7 @@ def test_entries_cut_off_at_the_end_are_missed() -> None:
     assert (cut.valid, cut.first_broken) == (False, 3)
 
 
-def test_a_record_says_who_from_where_and_what_differs() -> None:
+def test_record_has_actor_origin_and_changes() -> None:
     context.enter(
         {
             "request_id": "r-1",
@@ -100,28 +105,28 @@ def test_a_record_says_who_from_where_and_what_differs() -> None:
     assert (record.request_id, record.subject, record.topic()) == ("r-1", "p-1", "analytics-events")
 
 
-def test_what_nobody_asked_for_was_done_by_the_system() -> None:
+def test_action_without_user_is_the_systems() -> None:
     context.enter({})
 
     assert audit_records.actor().kind == "system"
 
 
 @pytest.mark.parametrize("field", ["password", "api_key", "refresh_token", "card_number", "client_secret"])
-def test_secrets_are_masked_wherever_they_stand(field: str) -> None:
+def test_secrets_are_masked(field: str) -> None:
     [flat, nested] = audit_records.changes({}, {field: "s3cret", "z": {"inner": [{field: "s3cret"}]}})
 
     assert (flat.before, flat.after) == (None, "***")
     assert nested.after == {"inner": [{field: "***"}]}
 
 
-def test_a_long_value_is_cut() -> None:
+def test_long_value_is_truncated() -> None:
     [change] = audit_records.changes({}, {"description": "x" * 5000})
 
     assert len(change.after) == 1001
     assert change.after.endswith("x…")
 
 
-def test_a_body_is_canonical() -> None:
+def test_body_is_canonical_json() -> None:
     record = ActionRecorded(action="a.b", actor=audit_records.actor(), resource={"type": "t", "id": "1"})
     wrapped = envelope(record, at=datetime(2026, 1, 2, tzinfo=UTC))
 

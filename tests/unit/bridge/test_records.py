@@ -7,9 +7,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from kafka_bridge.bridge import SOURCES
-from kafka_bridge.records import HEADERS, NotAnEvent, record_of
+from kafka_bridge.bridge import EVENT_SOURCES
+from kafka_bridge.records import InvalidEvent, to_record
 from kafka_bridge.topics import ALL_TOPICS
+from schemas.events.kafka import record_headers
 from services.chassis.runtime.registry import SERVICES
 
 
@@ -28,27 +29,27 @@ def event(**changes: object) -> bytes:
         ("/somebody-new", "analytics-events"),
     ],
 )
-def test_a_source_has_its_topic(source: str, topic: str) -> None:
-    assert record_of(event(source=source)).topic == topic
+def test_topic_of_source(source: str, topic: str) -> None:
+    assert to_record(event(source=source)).topic == topic
     assert topic in ALL_TOPICS
 
 
-def test_the_key_is_the_aggregate_and_the_value_what_came_byte_for_byte() -> None:
+def test_key_and_value_of_record() -> None:
     body = b'{ "subject":"\xc3\xa9-1",  "source":"/orders","time":"2026-01-31T13:00:00+01:00" }'
 
-    record = record_of(body)
+    record = to_record(body)
 
     assert (record.key, record.value) == ("é-1".encode(), body)
     assert record.time == datetime(2026, 1, 31, 12, 0, tzinfo=UTC)
 
 
-def test_records_say_that_they_are_cloud_events() -> None:
-    assert HEADERS == [("content-type", b"application/cloudevents+json; charset=UTF-8")]
+def test_record_headers_are_cloud_events() -> None:
+    assert record_headers() == [("content-type", b"application/cloudevents+json; charset=UTF-8")]
 
 
-def test_every_service_is_heard() -> None:
-    assert set(SERVICES) - {"audit"} <= set(SOURCES)
-    assert not {"gateway", "bridge", "audit"} & set(SOURCES)
+def test_every_service_is_a_source() -> None:
+    assert set(SERVICES) - {"audit"} <= set(EVENT_SOURCES)
+    assert not {"gateway", "bridge", "audit"} & set(EVENT_SOURCES)
 
 
 @pytest.mark.parametrize(
@@ -67,12 +68,12 @@ def test_every_service_is_heard() -> None:
         event(time=None),
     ],
 )
-def test_what_is_no_event_is_said_to_be_none(body: bytes) -> None:
-    with pytest.raises(NotAnEvent):
-        record_of(body)
+def test_invalid_event_raises(body: bytes) -> None:
+    with pytest.raises(InvalidEvent):
+        to_record(body)
 
 
 @given(st.binary() | st.recursive(st.none() | st.text(), lambda inner: st.lists(inner), max_leaves=3).map(orjson.dumps))
-def test_whatever_comes_is_a_record_or_no_event_and_never_a_crash(body: bytes) -> None:
-    with pytest.raises(NotAnEvent):
-        record_of(body)
+def test_any_bytes_are_record_or_invalid_event(body: bytes) -> None:
+    with pytest.raises(InvalidEvent):
+        to_record(body)

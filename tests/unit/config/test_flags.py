@@ -30,7 +30,7 @@ def value(definition: FlagWrite, subject: Subject = Subject("u"), at: datetime =
     return evaluate("new_cart", definition, subject, at).value
 
 
-def test_a_disabled_flag_is_off_whatever_its_rules_say() -> None:
+def test_disabled_flag_is_off() -> None:
     always = {"serve": True}
 
     assert value(flag(enabled=False, default=True, rules=[always])) is False
@@ -51,14 +51,14 @@ def test_a_disabled_flag_is_off_whatever_its_rules_say() -> None:
         ),
     ],
 )
-def test_a_rule_serves_whom_it_names(rule: dict[str, Any], fits: Subject, fits_not: Subject) -> None:
+def test_rule_matches_its_subjects(rule: dict[str, Any], fits: Subject, fits_not: Subject) -> None:
     targeted = flag(rules=[rule | {"serve": True}])
 
     assert evaluate("new_cart", targeted, fits, NOON) == Outcome(True, "targeted")
     assert value(targeted, fits_not) is False
 
 
-def test_a_time_window_begins_and_ends() -> None:
+def test_time_window_bounds() -> None:
     window = flag(rules=[{"from": "2026-11-24T12:00:00Z", "to": "2026-11-24T13:00:00Z", "serve": True}])
 
     moments = [NOON - timedelta(seconds=1), NOON, NOON + timedelta(minutes=59), NOON + timedelta(hours=1)]
@@ -66,14 +66,14 @@ def test_a_time_window_begins_and_ends() -> None:
     assert [value(window, at=moment) for moment in moments] == [False, True, True, False]
 
 
-def test_the_first_rule_that_fits_decides() -> None:
+def test_first_matching_rule_decides() -> None:
     both = flag(rules=[{"users": ["ada"], "serve": False}, {"serve": True}])
 
     assert value(both, Subject("ada", user="ada")) is False
     assert value(both, Subject("bob", user="bob")) is True
 
 
-def test_a_rollout_takes_its_share_and_more_of_it_keeps_those_who_have_it() -> None:
+def test_rollout_share_is_monotonic() -> None:
     people = [Subject(f"user-{number}") for number in range(4_000)]
 
     a_tenth = {one.key for one in people if value(flag(rollout=10), one)}
@@ -86,7 +86,7 @@ def test_a_rollout_takes_its_share_and_more_of_it_keeps_those_who_have_it() -> N
     assert all(value(flag(rollout=100), one) for one in people)
 
 
-def test_variants_are_shared_out_by_weight() -> None:
+def test_variants_by_weight() -> None:
     tried = flag(variants={"blue": 3, "green": 1, "never": 0}, default="blue")
 
     got = [value(tried, Subject(f"user-{number}")) for number in range(4_000)]
@@ -96,7 +96,7 @@ def test_variants_are_shared_out_by_weight() -> None:
 
 
 @given(st.text(max_size=30), st.text(max_size=30))
-def test_a_place_is_stable(name: str, key: str) -> None:
+def test_bucket_is_stable(name: str, key: str) -> None:
     assert 0 <= bucket(name, key) < 10_000
     assert bucket(name, key) == bucket(name, key)
 
@@ -113,12 +113,12 @@ def test_a_place_is_stable(name: str, key: str) -> None:
         {"rollout": -1},
     ],
 )
-def test_a_flag_that_could_serve_nothing_sensible_is_refused(wrong: dict[str, Any]) -> None:
+def test_invalid_flag_is_refused(wrong: dict[str, Any]) -> None:
     with pytest.raises((ValidationError, ValidationFailed)):
         check_flag(flag(**wrong))
 
 
-def test_kill_switches_are_on_before_anybody_was_asked() -> None:
+def test_kill_switches_are_initially_on() -> None:
     assert config.enabled("guest_checkout") is True
     assert config.enabled("no_such_flag") is False
     assert config.variant("no_such_flag", "plain") == "plain"
@@ -126,7 +126,7 @@ def test_kill_switches_are_on_before_anybody_was_asked() -> None:
     assert config.setting("orders.maximum_units_of_a_line") == 10_000
 
 
-def test_a_flag_is_evaluated_from_the_first_request_on(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_flag_is_evaluated_from_first_request(monkeypatch: pytest.MonkeyPatch) -> None:
     """A process that was killed gets its first requests all at once, while its provider is still being made."""
     monkeypatch.setattr(config, "_process", config._Process())
     monkeypatch.setattr(LiveProvider, "initialize", lambda *_: time.sleep(0.05))
@@ -139,7 +139,7 @@ def test_a_flag_is_evaluated_from_the_first_request_on(monkeypatch: pytest.Monke
     assert answers == [True] * 8
 
 
-def test_only_newer_news_count_and_what_is_known_survives_the_process(tmp_path: Path) -> None:
+def test_newer_state_wins_and_survives_restart(tmp_path: Path) -> None:
     kept = tmp_path / "config.json"
     state = State(kept)
     off = flag(enabled=False, default=True).model_dump(mode="json", by_alias=True)
@@ -155,7 +155,7 @@ def test_only_newer_news_count_and_what_is_known_survives_the_process(tmp_path: 
         assert known.flags["guest_checkout"].enabled is True
 
 
-def test_a_flag_that_this_version_does_not_understand_stays_what_it_was() -> None:
+def test_unknown_flag_definition_is_ignored() -> None:
     state = State()
 
     state.apply({}, {"reviews": ({"enabled": "perhaps"}, 4), "new_cart": (flag().model_dump(mode="json"), 1)})
@@ -164,7 +164,7 @@ def test_a_flag_that_this_version_does_not_understand_stays_what_it_was() -> Non
     assert state.flags["new_cart"].enabled is True
 
 
-def test_a_kept_file_that_is_broken_is_no_reason_not_to_start(tmp_path: Path) -> None:
+def test_broken_state_file_is_ignored(tmp_path: Path) -> None:
     (tmp_path / "config.json").write_text("{")
     state = State(tmp_path / "config.json")
 
@@ -173,7 +173,7 @@ def test_a_kept_file_that_is_broken_is_no_reason_not_to_start(tmp_path: Path) ->
     assert state.value("inventory.low_stock_threshold", 5) == 5
 
 
-def test_a_process_that_is_behind_does_not_put_old_news_over_new_ones(tmp_path: Path) -> None:
+def test_outdated_process_keeps_newer_file(tmp_path: Path) -> None:
     """All processes of an instance keep the same file; one that hears late must not bring back what was."""
     kept = tmp_path / "config.json"
     ahead, behind = State(kept), State(kept)

@@ -92,14 +92,14 @@ def test_who_comes_while_one_asks_waits_for_that_answer() -> None:
         raise ServiceUnavailable
 
     with ThreadPoolExecutor(8) as pool:
-        answers = [pool.submit(kept.find, "mug", ask) for _ in range(8)]
+        answers = [pool.submit(kept.get, "mug", ask) for _ in range(8)]
         assert begun.wait(60)
         go_on.set()
         assert {answer.result(5).body for answer in answers} == {b"answer"}
         assert len(asked) == 1
         begun.clear()
         go_on.clear()
-        failures = [pool.submit(kept.find, "hat", fail) for _ in range(8)]
+        failures = [pool.submit(kept.get, "hat", fail) for _ in range(8)]
         assert begun.wait(60)
         go_on.set()
         assert all(isinstance(failure.exception(5), ServiceUnavailable) for failure in failures)

@@ -1,161 +1,130 @@
-"""What a browser tells becomes records: whose, when, and never at the cost of the request."""
+"""Behaviour tracking at the gateway: one call for `POST /events`, casts for observed events, live streams."""
 
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from typing import Any
 
-import orjson
 import pytest
 from flask.testing import FlaskClient
 
 from gateway_flask.app import create_app
-from gateway_flask.testing import USER, FakeServices, Issuer, settings
+from gateway_flask.testing import SIGNED_IN, USER, FakeServices, Issuer, settings
 from services.chassis.common.errors import ServiceUnavailable
 
+EVENT = {"type": "product_view", "product_id": "mug", "at": datetime.now(UTC).isoformat()}
+TRACKED = {"accepted": 1, "rejected": []}
 
-class Kafka:
-    """Keeps a producer's contract as far as tracking needs it."""
+
+class Gateway:
+    """A gateway in front of fake services."""
 
     def __init__(self) -> None:
-        self.records: list[tuple[str, dict[str, Any], str]] = []
-        self.full = False
-
-    def produce(self, topic: str, value: bytes, key: str, headers: Any) -> None:
-        if self.full:
-            raise BufferError
-        self.records.append((topic, orjson.loads(value), key))
-
-    def poll(self, _seconds: float) -> int:
-        return 0
-
-
-class Browser:
-    def __init__(self) -> None:
-        self.issuer, self.services, self.kafka = Issuer(), FakeServices(), Kafka()
+        self.issuer, self.services = Issuer(), FakeServices()
         self.services.answer("auth.jwks", self.issuer.jwks())
-        self.app = create_app(settings(gateway_streams=1), self.services)
-        self.app.extensions["tracking"]._producer = self.kafka
-        self.client: FlaskClient = self.app.test_client()
+        self.services.answer("analytics.track_events", TRACKED)
+        self.services.answer("auth.login", SIGNED_IN)
+        self.services.answer("search.search", {"items": [], "total": 3, "page": 1, "limit": 20})
+        self.client: FlaskClient = create_app(settings(gateway_streams=1), self.services).test_client()
 
-    def tell(self, *events: dict[str, Any], headers: dict[str, str] | None = None, **more: Any) -> dict[str, Any]:
-        body = {"session_id": "visit-1", "events": list(events)} | more
-        reply = self.client.post("/api/v1/events", json=body, headers=headers)
-        assert reply.status_code == 202, reply.get_data(as_text=True)
-        return dict(reply.get_json()["data"])
+    def track(self, *events: dict[str, Any], headers: dict[str, str] | None = None, **fields: Any) -> Any:
+        body = {"session_id": "session-1", "events": list(events)} | fields
+        return self.client.post("/api/v1/events", json=body, headers=headers)
+
+    def login(self, session_id: str) -> int:
+        body = {"email": "ada@example.com", "password": "correct horse battery"}
+        return self.client.post("/api/v1/auth/login", json=body, headers={"X-Session-Id": session_id}).status_code
 
     @property
-    def written(self) -> list[dict[str, Any]]:
-        return [value for _, value, _ in self.kafka.records]
+    def observed(self) -> list[dict[str, Any]]:
+        return [
+            {name: value for name, value in event.items() if name != "at"}
+            for method, arguments in self.services.calls
+            if method == "analytics.record_events"
+            for event in arguments["events"]
+        ]
 
 
 @pytest.fixture
-def browser() -> Browser:
-    return Browser()
+def gateway() -> Gateway:
+    return Gateway()
 
 
-def view(at: datetime | None = None, **more: Any) -> dict[str, Any]:
-    return {"type": "product_view", "product_id": "mug", "at": (at or datetime.now(UTC)).isoformat()} | more
+def test_events_are_passed_to_analytics_in_one_call(gateway: Gateway) -> None:
+    reply = gateway.track(EVENT, headers=gateway.issuer.bearer() | {"X-Cart-Id": "c" * 27})
+
+    assert (reply.status_code, reply.get_json()["data"]) == (202, TRACKED)
+    arguments = gateway.services.arguments("analytics.track_events")
+    assert arguments["request"]["events"] == [EVENT]
+    assert arguments["request"]["session_id"] == "session-1"
+    assert (arguments["caller"]["user_id"], arguments["cart_id"]) == (USER, "c" * 27)
+    assert sum(method.startswith("analytics.") for method, _ in gateway.services.calls) == 1
 
 
-def test_an_event_becomes_a_record_of_its_visit(browser: Browser) -> None:
-    browser.tell(view(), headers={"X-Cart-Id": "c" * 27})
+def test_malformed_cart_id_does_not_fail_tracking(gateway: Gateway) -> None:
+    reply = gateway.track(EVENT, headers={"X-Cart-Id": "not a cart"})
 
-    ((topic, record, key),) = browser.kafka.records
-    assert (topic, key) == ("analytics-events", "visit-1")
-    assert (record["source"], record["type"], record["subject"]) == ("/behaviour", "product_viewed", "visit-1")
-    assert record["data"]["product_id"] == "mug"
-    assert record["data"]["cart_id"] == "c" * 27
-    assert record["data"]["user_id"] is None
+    assert reply.status_code == 202
+    assert gateway.services.arguments("analytics.track_events")["cart_id"] is None
 
 
-def test_with_a_token_the_visit_is_the_customers(browser: Browser) -> None:
-    browser.tell(view(), headers=browser.issuer.bearer())
+def test_tracking_is_unavailable_without_analytics(gateway: Gateway) -> None:
+    gateway.services.answer("analytics.track_events", ServiceUnavailable())
 
-    assert [(record["type"], record["data"]["user_id"]) for record in browser.written] == [
-        ("product_viewed", USER), ("session_identified", USER),
+    assert gateway.track(EVENT).status_code == 503
+
+
+def test_search_is_recorded_without_waiting(gateway: Gateway) -> None:
+    reply = gateway.client.get("/api/v1/search?q=mug&session_id=session-1")
+
+    assert reply.status_code == 200
+    (event,) = gateway.observed
+    assert (event["type"], event["session_id"]) == ("search_performed", "session-1")
+    assert (event["fields"]["query"], event["fields"]["results"]) == ("mug", 3)
+
+
+def test_sign_in_identifies_the_session(gateway: Gateway) -> None:
+    assert gateway.login("session-1") == 200
+
+    assert gateway.observed == [
+        {"type": "session_identified", "session_id": "session-1", "user_id": USER},
     ]  # fmt: skip
 
 
-def test_without_consent_nobody_is_named(browser: Browser) -> None:
-    token = browser.issuer.bearer() | {"X-Cart-Id": "c" * 27}
+def test_malformed_session_id_is_ignored_at_sign_in(gateway: Gateway) -> None:
+    assert gateway.login("not a session") == 200
 
-    answer = browser.tell(view(), view(), consent=False, anonymous_id="me", headers=token)
-
-    assert answer["accepted"] == 2
-    text = orjson.dumps(browser.written).decode()
-    assert not any(secret in text for secret in ("visit-1", USER, "c" * 27, '"me"'))
-    assert len({record["subject"] for record in browser.written}) == 2  # nor do they belong together
+    assert gateway.observed == []
 
 
-def test_a_clock_that_is_ahead_is_set_right(browser: Browser) -> None:
-    ahead = datetime.now(UTC) + timedelta(hours=3)
+def test_failed_cast_does_not_fail_the_request(gateway: Gateway, monkeypatch: pytest.MonkeyPatch) -> None:
+    attempts: list[str] = []
 
-    browser.tell(view(ahead - timedelta(minutes=10)), view(ahead))
+    def cast(service: str, method: str, /, **_arguments: Any) -> None:
+        attempts.append(f"{service}.{method}")
+        raise ServiceUnavailable
 
-    first, last = (datetime.fromisoformat(record["time"]) for record in browser.written)
-    assert last - first == timedelta(minutes=10)
-    assert abs(datetime.now(UTC) - last) < timedelta(seconds=5)
+    monkeypatch.setattr(gateway.services, "cast", cast)
 
-
-def test_an_event_of_the_far_future_is_refused_and_moves_no_other(browser: Browser) -> None:
-    now = datetime.now(UTC)
-
-    told = browser.tell(view(now), view(now + timedelta(days=9_000)))
-
-    assert told["rejected"] == [{"index": 1, "message": "at: lies in the future"}]
-    assert [datetime.fromisoformat(record["time"]) for record in browser.written] == [now]
+    assert gateway.client.get("/api/v1/search?q=mug").status_code == 200
+    assert gateway.login("session-1") == 200
+    assert attempts == ["analytics.record_events"] * 2
 
 
-@pytest.mark.parametrize("off", [timedelta(hours=-5), timedelta(hours=5)])
-def test_with_the_time_of_sending_any_clock_is_set_right(browser: Browser, off: timedelta) -> None:
-    sent = datetime.now(UTC) + off
-
-    browser.tell(view(sent - timedelta(minutes=2)), sent_at=sent.isoformat())
-
-    said = datetime.fromisoformat(browser.written[0]["time"])
-    assert abs(datetime.now(UTC) - timedelta(minutes=2) - said) < timedelta(seconds=5)
-
-
-def test_what_was_long_ago_stays_there(browser: Browser) -> None:
-    at = datetime.now(UTC) - timedelta(days=2)
-
-    browser.tell(view(at))
-
-    assert datetime.fromisoformat(browser.written[0]["time"]) == at
-
-
-def test_a_kafka_that_takes_nothing_costs_nobody_a_request(browser: Browser) -> None:
-    browser.kafka.full = True
-
-    assert browser.tell(view())["accepted"] == 1
-
-
-def test_whatever_is_tracked_never_fails_its_caller(browser: Browser) -> None:
-    tracking = browser.app.extensions["tracking"]
-
-    with browser.app.test_request_context():
-        tracking.track([{"type": "nobody_knows"}, {}])
-        tracking.track([{"type": "search_performed", "query": "mug", "results": 3, "session_id": None}])
-
-    (record,) = browser.written
-    assert record["data"]["consent"] is False
-
-
-def test_only_so_many_streams_at_once(browser: Browser) -> None:
-    browser.services.answer("analytics.live", {"minutes": [], "top_products": []})
-    asked = {"Accept": "text/event-stream"} | browser.issuer.bearer("ADMIN")
+def test_number_of_live_streams_is_limited(gateway: Gateway) -> None:
+    gateway.services.answer("analytics.live", {"minutes": [], "top_products": []})
+    headers = {"Accept": "text/event-stream"} | gateway.issuer.bearer("ADMIN")
     path = "/api/v1/analytics/live"
 
-    with browser.client.get(path, headers=asked, buffered=False) as first:
-        second = browser.client.get(path, headers=asked)
-    third = browser.client.get(path, headers=asked, buffered=False)
+    with gateway.client.get(path, headers=headers, buffered=False) as first:
+        second = gateway.client.get(path, headers=headers)
+    third = gateway.client.get(path, headers=headers, buffered=False)
     third.close()
 
     assert (first.status_code, second.status_code, third.status_code) == (200, 503, 200)
     assert first.content_type == "text/event-stream"
 
 
-def test_a_stream_does_not_begin_while_analytics_is_away(browser: Browser) -> None:
-    browser.services.answer("analytics.live", ServiceUnavailable())
-    asked = {"Accept": "text/event-stream"} | browser.issuer.bearer("ADMIN")
+def test_live_stream_is_unavailable_without_analytics(gateway: Gateway) -> None:
+    gateway.services.answer("analytics.live", ServiceUnavailable())
+    headers = {"Accept": "text/event-stream"} | gateway.issuer.bearer("ADMIN")
 
-    assert browser.client.get("/api/v1/analytics/live", headers=asked).status_code == 503
+    assert gateway.client.get("/api/v1/analytics/live", headers=headers).status_code == 503

@@ -9,8 +9,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from services.chassis.common.errors import NotFound, ValidationFailed
-from services.notifications import rendering
-from services.notifications.domain import links, preferences
+from services.notifications import localization, rendering
+from services.notifications.domain import preferences, unsubscribe_tokens
 from services.notifications.domain.kinds import CHANNELS, KINDS
 from services.notifications.domain.messages import Message
 from services.notifications.providers.mime import compose
@@ -18,14 +18,14 @@ from services.notifications.providers.mime import compose
 NIGHT = {"from": "22:00", "to": "07:00", "time_zone": "Europe/Berlin"}
 
 
-def shown(kind: str, locale: str, changed: dict[str, Any] | None = None) -> rendering.Rendered:
+def shown(kind: str, locale: str, custom_texts: dict[str, Any] | None = None) -> rendering.Rendered:
     message = Message("1", kind, "email", "u", "a@example.com", "", rendering.EXAMPLES, locale)
-    return rendering.render(message, "Shop", "https://shop.example", changed)
+    return rendering.render(message, "Shop", "https://shop.example", custom_texts)
 
 
-@pytest.mark.parametrize("locale", [*rendering.locales(), "fr", "de-AT"])
+@pytest.mark.parametrize("locale", [*localization.locales(), "fr", "de-AT"])
 @pytest.mark.parametrize("kind", KINDS)
-def test_every_kind_can_be_said_in_every_language(kind: str, locale: str) -> None:
+def test_every_kind_renders_in_every_locale(kind: str, locale: str) -> None:
     said = shown(kind, locale)
 
     assert said.subject
@@ -37,35 +37,40 @@ def test_every_kind_can_be_said_in_every_language(kind: str, locale: str) -> Non
         assert "None" not in part
 
 
-def test_a_language_that_lacks_a_text_says_it_in_english() -> None:
+def test_missing_text_falls_back_to_english() -> None:
     assert shown("order_shipped", "de-AT").title == "Ihr Paket ist unterwegs"
     assert shown("order_shipped", "fr").title == "It is on its way"
 
 
 def literals(value: Any) -> set[str]:
-    """What a text says by itself, without its facts."""
+    """The literal phrases of a text, without its variables."""
     if isinstance(value, dict):
-        return {found for name, inner in value.items() if name != "url" for found in literals(inner)}
+        return {phrase for name, inner in value.items() if name != "url" for phrase in literals(inner)}
     if isinstance(value, list):
-        return {found for inner in value for found in literals(inner)}
+        return {phrase for inner in value for phrase in literals(inner)}
     parts = (part.strip(" .,:;“”()|*") for part in re.split(r"\{\{.*?\}\}|\{%.*?%\}|\{\w+\}", value))
     return {part for part in parts if sum(char.isalpha() for char in part) >= 3}
 
 
-@pytest.mark.parametrize("locale", [locale for locale in rendering.locales() if locale != "en"])
-def test_a_translation_is_whole_and_has_no_english_left(locale: str) -> None:
-    """Every kind, every row and button, and the words of the layouts."""
-    for folder in ("texts", "words"):
-        english, theirs = (rendering._read(folder, each) for each in ("en", locale))
-        assert shape(theirs) == shape(english)
-    english_words = rendering.words_of("en")[1]
+@pytest.mark.parametrize("locale", [locale for locale in localization.locales() if locale != "en"])
+def test_translation_is_complete(locale: str) -> None:
+    """Every kind, every row and button, and the layout texts."""
+    for folder in ("message_texts", "layout_texts"):
+        english, translation = (localization._read(folder, each) for each in ("en", locale))
+        assert shape(translation) == shape(english)
+    english_layout_texts = localization.layout_texts("en")[1]
     for kind in KINDS:
-        said = shown(kind, locale)
-        assert said.subject != shown(kind, "en").subject
-        assert f'<html lang="{locale}">' in said.html
-        words = literals([rendering.texts_of(kind, "en"), english_words.get(kind, {})])
-        left = [word for word in words for part in (said.html, said.text) if re.search(rf"\b{re.escape(word)}\b", part)]
-        assert left == [], kind
+        rendered = shown(kind, locale)
+        assert rendered.subject != shown(kind, "en").subject
+        assert f'<html lang="{locale}">' in rendered.html
+        phrases = literals([localization.message_texts(kind, "en"), english_layout_texts.get(kind, {})])
+        untranslated = [
+            phrase
+            for phrase in phrases
+            for part in (rendered.html, rendered.text)
+            if re.search(rf"\b{re.escape(phrase)}\b", part)
+        ]
+        assert untranslated == [], kind
 
 
 def shape(value: Any) -> Any:
@@ -75,17 +80,17 @@ def shape(value: Any) -> Any:
 
 
 @pytest.mark.parametrize("done", [True, False])
-@pytest.mark.parametrize("locale", rendering.locales())
-def test_the_unsubscribe_page_says_what_it_switches_off(locale: str, *, done: bool) -> None:
+@pytest.mark.parametrize("locale", localization.locales())
+def test_unsubscribe_page_names_the_kind(locale: str, *, done: bool) -> None:
     for kind in (kind for kind, facts in KINDS.items() if not facts.transactional):
         page = rendering.unsubscribe_page(kind, locale, "<Shop>", "https://shop.example", done=done)
 
-        assert rendering.words_of(locale)[1]["unsubscribe"]["kinds"][kind] in page
+        assert localization.layout_texts(locale)[1]["unsubscribe"]["kinds"][kind] in page
         assert page.count("<button") == (0 if done else 1)
         assert "&lt;Shop&gt;" in page
 
 
-def test_an_administrators_words_replace_the_shops_and_are_escaped() -> None:
+def test_custom_texts_are_used_and_escaped() -> None:
     said = shown("order_shipped", "en", {"heading": "<b>Off it goes</b>, {{ number }}"})
 
     assert "&lt;b&gt;Off it goes&lt;/b&gt;, UM-2026-000042" in said.html
@@ -104,14 +109,14 @@ def test_an_administrators_words_replace_the_shops_and_are_escaped() -> None:
         "{% include 'base.html' %}{{ nothing }}",
     ],
 )
-def test_what_is_no_template_or_reaches_out_of_it_is_refused(broken: str) -> None:
+def test_invalid_or_unsafe_template_is_refused(broken: str) -> None:
     with pytest.raises(ValidationFailed) as refused:
         rendering.check("order_shipped", {"heading": broken})
 
     assert refused.value.details[0]["field"] == "text.heading"
 
 
-def test_what_nobody_said_is_as_usual_and_transactional_mail_always_comes() -> None:
+def test_default_preferences_and_transactional_mail() -> None:
     nothing: dict[str, Any] = {}
 
     assert preferences.wants(nothing, "order_shipped", "sms") is True
@@ -119,12 +124,14 @@ def test_what_nobody_said_is_as_usual_and_transactional_mail_always_comes() -> N
     assert preferences.wants({"kinds": {"review_published": {"email": False}}}, "review_published", "email") is False
     assert preferences.wants({"kinds": {"order_shipped": {"email": False}}}, "order_shipped", "email") is True
     assert preferences.wants({"kinds": {"order_shipped": {"sms": False}}}, "order_shipped", "sms") is False
-    whole = preferences.whole(nothing)
-    assert {kind: set(channels) for kind, channels in whole["kinds"].items()} == {kind: set(CHANNELS) for kind in KINDS}
+    with_defaults = preferences.with_defaults(nothing)
+    assert {kind: set(channels) for kind, channels in with_defaults["kinds"].items()} == {
+        kind: set(CHANNELS) for kind in KINDS
+    }
 
 
 @pytest.mark.parametrize("kind", [name for name, kind in KINDS.items() if kind.transactional])
-def test_turning_a_transactional_mail_off_is_refused(kind: str) -> None:
+def test_transactional_mail_cannot_be_turned_off(kind: str) -> None:
     with pytest.raises(ValidationFailed) as refused:
         preferences.check({"kinds": {kind: {"email": False}}})
 
@@ -141,29 +148,29 @@ def test_turning_a_transactional_mail_off_is_refused(kind: str) -> None:
         ("2026-07-10T20:00:00", "2026-07-11T05:00:00"),
     ],
 )
-def test_quiet_hours_go_over_midnight_and_by_the_clock_on_the_wall(utc: str, until: str | None) -> None:
+def test_quiet_hours_cross_midnight_in_local_time(utc: str, until: str | None) -> None:
     now = datetime.fromisoformat(utc).replace(tzinfo=UTC)
 
-    ends = preferences.quiet_until({"quiet_hours": NIGHT}, now)
+    ends = preferences.quiet_hours_end({"quiet_hours": NIGHT}, now)
 
     assert ends == (datetime.fromisoformat(until).replace(tzinfo=UTC) if until else None)
-    assert preferences.quiet_until({}, now) is None
+    assert preferences.quiet_hours_end({}, now) is None
 
 
 @given(st.text(min_size=1, max_size=60), st.sampled_from(sorted(KINDS)))
-def test_an_unsubscribe_link_says_whose_it_is_and_nobody_can_make_one(recipient: str, kind: str) -> None:
+def test_unsubscribe_token_round_trip_and_forgery(recipient: str, kind: str) -> None:
     recipient = recipient.encode(errors="replace").decode()
-    token = links.token(recipient, kind, b"secret")
+    token = unsubscribe_tokens.create(recipient, kind, b"secret")
 
-    assert links.read(token, b"secret") == (recipient, kind)
+    assert unsubscribe_tokens.parse(token, b"secret") == (recipient, kind)
     for forged in (token[:-1], f"x{token}", "x", token.replace(".", "")):
         with pytest.raises(NotFound):
-            links.read(forged, b"secret")
+            unsubscribe_tokens.parse(forged, b"secret")
     with pytest.raises(NotFound):
-        links.read(token, b"another")
+        unsubscribe_tokens.parse(token, b"another")
 
 
-def test_only_what_one_may_refuse_has_an_unsubscribe_header() -> None:
+def test_only_optional_mail_has_unsubscribe_header() -> None:
     message = Message("1", "back_in_stock", "email", "u", "a@example.com", "", rendering.EXAMPLES)
     plain = shown("back_in_stock", "en")
     with_link = rendering.Rendered(plain.subject, plain.html, plain.text, unsubscribe="https://shop.example/u?token=t")
@@ -185,13 +192,13 @@ def test_only_what_one_may_refuse_has_an_unsubscribe_header() -> None:
         "{% include 'base.html' %}", "{{ lipsum(9) }}", "{{ ''.__class__ }}", "{{ nope }}", "{{ first_name",
     ],
 )  # fmt: skip
-def test_a_text_that_could_keep_the_service_busy_is_refused(text: str) -> None:
+def test_expensive_template_is_refused(text: str) -> None:
     with pytest.raises(ValidationFailed) as refused:
         rendering.check("order_confirmed", {"subject": "Thanks", "paragraphs": ["Dear {{ first_name }}", text]})
     assert [detail["field"] for detail in refused.value.details] == ["text.paragraphs"]
 
 
-def test_a_text_may_choose_and_go_through_a_list() -> None:
+def test_template_allows_conditions_and_one_loop() -> None:
     looped = "{% for line in lines %}{{ line.title | upper }}: {{ line.total }} {% endfor %}"
     texts = {"paragraphs": [looped, "{{ '★' * rating }}{% if discount %}!{% endif %}"]}
     rendering.check("order_confirmed", texts)
@@ -202,7 +209,7 @@ def test_a_text_may_choose_and_go_through_a_list() -> None:
 
 
 @pytest.mark.parametrize("kind", KINDS)
-@pytest.mark.parametrize("locale", rendering.locales())
-def test_our_own_texts_are_what_administrators_may_write(kind: str, locale: str) -> None:
-    texts = rendering.texts_of(kind, locale)
+@pytest.mark.parametrize("locale", localization.locales())
+def test_own_texts_pass_the_template_sandbox(kind: str, locale: str) -> None:
+    texts = localization.message_texts(kind, locale)
     rendering.check(kind, {name: texts[name] for name in texts if name != "rows"})

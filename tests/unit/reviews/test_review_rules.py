@@ -28,16 +28,16 @@ RULES = ReviewRules(blocked_words=["casino", "free money"])
         ("Weighs 1.5kg, costs 3.99. Nice", True, "approved"),
     ],
 )
-def test_what_is_seen_at_once(text: str, verified: bool, status: str) -> None:
-    judged, reason = domain.judge(RULES, text, verified)
+def test_initial_status_by_default_rules(text: str, verified: bool, status: str) -> None:
+    judged, reason = domain.initial_status(RULES, text, verified)
     assert judged == status
     assert (reason is None) is (status == "approved")
 
 
-def test_an_administrator_may_look_at_all_or_let_all_pass() -> None:
-    assert domain.judge(ReviewRules(auto_approve=False), "Fine", True)[0] == "pending"
+def test_initial_status_by_custom_rules() -> None:
+    assert domain.initial_status(ReviewRules(auto_approve=False), "Fine", True)[0] == "pending"
     everything = ReviewRules(verified_only=False, no_links=False)
-    assert domain.judge(everything, "https://elsewhere.example", False)[0] == "approved"
+    assert domain.initial_status(everything, "https://elsewhere.example", False)[0] == "approved"
 
 
 REVIEW = st.one_of(
@@ -49,11 +49,11 @@ REVIEW = st.one_of(
 
 
 @given(st.lists(st.lists(REVIEW, min_size=1, max_size=6), max_size=8))
-def test_counting_up_and_down_gives_what_counting_anew_gives(lives: list[list[dict[str, Any] | None]]) -> None:
+def test_rating_changes_add_up_to_recount(lives: list[list[dict[str, Any] | None]]) -> None:
     counted: dict[str, Any] = {"sum": 0, "count": 0, "stars": {}}
     for life in lives:
         for before, after in zip([None, *life], life, strict=False):
-            for field, amount in domain.rating_step(before, after).items():
+            for field, amount in domain.rating_change(before, after).items():
                 if field.startswith("stars."):
                     star = field.removeprefix("stars.")
                     counted["stars"][star] = counted["stars"].get(star, 0) + amount
@@ -67,11 +67,11 @@ def test_counting_up_and_down_gives_what_counting_anew_gives(lives: list[list[di
 
 
 @given(st.lists(st.booleans(), max_size=10))
-def test_a_voter_counts_once_however_often_they_change_their_mind(votes: list[bool]) -> None:
+def test_vote_changes_count_each_voter_once(votes: list[bool]) -> None:
     counts = {"helpful": 0, "not_helpful": 0}
     before: bool | None = None
     for vote in votes:
-        for name, amount in domain.vote_step(before, vote).items():
+        for name, amount in domain.vote_change(before, vote).items():
             counts[name] += amount
         before = vote
     assert sum(counts.values()) == (1 if votes else 0)
@@ -79,14 +79,14 @@ def test_a_voter_counts_once_however_often_they_change_their_mind(votes: list[bo
         assert counts["helpful" if votes[-1] else "not_helpful"] == 1
 
 
-def test_what_others_may_know_of_an_author() -> None:
+def test_public_name() -> None:
     assert domain.public_name("Ada Lovelace") == "Ada L."
     assert domain.public_name("Ada") == "Ada"
     assert domain.public_name(" Juan Carlos de Borbón ") == "Juan B."
     assert domain.public_name(None) == "A customer"
 
 
-def test_what_waits_is_its_authors_and_the_administrators_to_see() -> None:
+def test_pending_review_visibility() -> None:
     waiting = {"status": "pending", "customer_id": "c"}
     assert domain.may_see(waiting, Caller(user_id="c"))
     assert domain.may_see(waiting, Caller(user_id="a", roles=["ADMIN"]))
@@ -95,7 +95,7 @@ def test_what_waits_is_its_authors_and_the_administrators_to_see() -> None:
     assert domain.may_see(waiting | {"status": "approved"}, None)
 
 
-def test_who_may_answer() -> None:
+def test_reply_permission() -> None:
     assert domain.may_reply("v", Caller(user_id="v", roles=["VENDOR"]))
     assert domain.may_reply(None, Caller(user_id="a", roles=["ADMIN"]))
     assert not domain.may_reply("w", Caller(user_id="v", roles=["VENDOR"]))

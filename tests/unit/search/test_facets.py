@@ -1,4 +1,4 @@
-"""Facets: filtered by the others, never by themselves."""
+"""Facets: filters, aggregations and values."""
 
 from typing import Any
 
@@ -6,22 +6,22 @@ import pytest
 from pydantic import ValidationError
 
 from schemas.api.search import SearchQuery
-from services.search.domain import facets
-from services.search.domain.tree import Tree, plant
-from services.search.domain.words import read
+from services.search.domain.categories import CategoryTree, build_tree
+from services.search.domain.query_parsing import parse
+from services.search.engine import facets
 
 HOME = {"id": "1", "slug": "home", "name": "Home", "parent": None}
 LAMPS = {"id": "2", "slug": "lamps", "name": "Lamps", "parent": "home", "children": []}
-TREE = plant([{**HOME, "children": [LAMPS]}])
+TREE = build_tree([{**HOME, "children": [LAMPS]}])
 
 
 def asked(**values: Any) -> tuple[SearchQuery, dict[str, Any], dict[str, Any]]:
     query = SearchQuery.model_validate(values)
-    chosen = facets.filters(query, read(query.q), TREE)
+    chosen = facets.filters(query, parse(query.q), TREE)
     return query, chosen, facets.aggregations(query, chosen)
 
 
-def test_without_a_choice_facets_count_everything() -> None:
+def test_facets_without_selection_count_all() -> None:
     _, chosen, counted = asked(q="lamp")
 
     assert chosen == {}
@@ -29,7 +29,7 @@ def test_without_a_choice_facets_count_everything() -> None:
     assert counted["brand"] == {"terms": {"field": "brand.exact", "size": 50}}
 
 
-def test_a_choice_filters_the_others_and_not_itself() -> None:
+def test_selection_filters_other_facets_only() -> None:
     _, chosen, counted = asked(q="lamp", brand="Ikea", min_price=1000)
 
     assert counted["brand"]["filter"] == {"bool": {"filter": [chosen["price"]]}}
@@ -37,7 +37,7 @@ def test_a_choice_filters_the_others_and_not_itself() -> None:
     assert counted["category"]["filter"] == {"bool": {"filter": [chosen["brand"], chosen["price"]]}}
 
 
-def test_a_chosen_attribute_is_counted_by_itself_too() -> None:
+def test_selected_attribute_has_its_own_aggregation() -> None:
     query = {"q": "lamp", "attr.colour": "Red"}
 
     _, chosen, counted = asked(**query)
@@ -46,25 +46,25 @@ def test_a_chosen_attribute_is_counted_by_itself_too() -> None:
     assert counted["attr.colour"] == {"terms": {"field": "attrs", "size": 50, "include": "colour=.*"}}
 
 
-def test_only_wanted_facets_are_counted() -> None:
+def test_only_requested_facets_are_aggregated() -> None:
     assert list(asked(q="lamp", facets="brand,attr.size")[2]) == ["brand", "attr.size"]
     assert asked(q="lamp", facets="")[2] == {}
 
 
-def test_a_category_means_everything_below_it_and_an_unknown_one_nothing() -> None:
+def test_category_filter_includes_descendants() -> None:
     assert asked(category="home")[1] == {"category": {"terms": {"category_id": ["1", "2"]}}}
     assert asked(category="nowhere")[1] == {"category": {"terms": {"category_id": []}}}
 
 
-def test_a_price_in_the_words_and_one_beside_them_must_both_hold() -> None:
+def test_price_limits_of_query_and_filter_combine() -> None:
     assert asked(q="lamp under 50", max_price=9_900)[1]["price"] == {"range": {"price": {"lte": 5_000}}}
 
 
-def test_categories_count_what_is_below_them() -> None:
+def test_category_counts_include_descendants() -> None:
     query = SearchQuery(q="lamp", category="lamps")
     found = {"category": {"inner": {"buckets": [{"key": "1", "doc_count": 2}, {"key": "2", "doc_count": 3}]}}}
 
-    (facet,) = facets.read(query, read("lamp"), found, TREE)
+    (facet,) = facets.facets_of(query, parse("lamp"), found, TREE)
 
     assert facet["type"] == "tree"
     assert [(each["value"], each["count"], each["selected"], each["parent"]) for each in facet["values"]] == [
@@ -73,11 +73,11 @@ def test_categories_count_what_is_below_them() -> None:
     ]
 
 
-def test_a_range_is_selected_by_its_bounds() -> None:
+def test_price_range_is_selected_by_its_bounds() -> None:
     query = SearchQuery(q="lamp", min_price=1_000, max_price=2_499)
     buckets = {facets._key(low, high): {"doc_count": 1} for low, high in facets._price_ranges()}
 
-    (facet,) = facets.read(query, read("lamp"), {"price": {"buckets": buckets}}, Tree())
+    (facet,) = facets.facets_of(query, parse("lamp"), {"price": {"buckets": buckets}}, CategoryTree())
 
     assert [each["value"] for each in facet["values"] if each["selected"]] == ["1000-2499"]
 
@@ -86,7 +86,7 @@ def test_a_range_is_selected_by_its_bounds() -> None:
     "wrong",
     [{"page": 501, "limit": 20}, {"min_price": 2, "max_price": 1}, {"facets": "Brand!"}, {"sort": "best"}, {"x": 1}],
 )
-def test_what_is_no_search_is_refused(wrong: dict[str, Any]) -> None:
+def test_invalid_search_is_refused(wrong: dict[str, Any]) -> None:
     with pytest.raises(ValidationError):
         SearchQuery.model_validate({"q": "lamp", **wrong})
 
@@ -100,7 +100,7 @@ def test_what_is_no_search_is_refused(wrong: dict[str, Any]) -> None:
         ("page", {"page": 501}),
     ],
 )
-def test_what_makes_no_sense_is_refused_by_its_field(field: str, values: dict[str, Any]) -> None:
+def test_contradiction_is_refused_by_its_field(field: str, values: dict[str, Any]) -> None:
     with pytest.raises(ValidationError) as refused:
         SearchQuery.model_validate(values)
     assert [error["loc"] for error in refused.value.errors()] == [(field,)]

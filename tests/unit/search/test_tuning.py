@@ -1,4 +1,4 @@
-"""Synonyms, pins and boosts, from how administrators write them to how a query uses them."""
+"""Tuning: synonyms, pinned and buried products, boosts."""
 
 from typing import Any
 
@@ -6,10 +6,10 @@ import pytest
 from pydantic import ValidationError
 
 from schemas.api.search import SearchQuery, Tuning
-from services.search.domain.query import body
-from services.search.domain.tree import Tree, plant
+from services.search.domain.categories import CategoryTree, build_tree
 from services.search.domain.tuning import expand, rules
-from services.search.preview import _leaves
+from services.search.engine.preview import _scored_terms
+from services.search.engine.query_bodies import body
 
 ONE, TWO = "0197a000-0000-7000-8000-000000000001", "0197a000-0000-7000-8000-000000000002"
 
@@ -18,18 +18,18 @@ def tuned(**values: Any) -> Any:
     return rules(Tuning.model_validate(values).model_dump())
 
 
-def test_words_of_a_line_find_each_other() -> None:
+def test_synonym_line_works_in_both_directions() -> None:
     found = expand(["couch, sofa, settee"])
 
     assert found[("couch",)] == ("sofa", "settee")
     assert found[("sofa",)] == ("couch", "settee")
 
 
-def test_an_arrow_leads_one_way() -> None:
+def test_arrow_works_in_one_direction() -> None:
     assert expand(["TV, Telly => television"]) == {("tv",): ("television",), ("telly",): ("television",)}
 
 
-def test_several_words_can_mean_one_and_forms_dont_matter() -> None:
+def test_synonym_phrases_are_stemmed() -> None:
     found = expand(["cell phones, smartphone"])
 
     assert found[("cell", "phone")] == ("smartphone",)
@@ -37,40 +37,42 @@ def test_several_words_can_mean_one_and_forms_dont_matter() -> None:
 
 
 @pytest.mark.parametrize("line", ["sofa", "sofa,", "=> sofa", "a => b => c", "tv =>", "  ,  "])
-def test_a_rule_that_says_nothing_is_refused(line: str) -> None:
+def test_empty_synonym_line_is_refused(line: str) -> None:
     with pytest.raises(ValidationError, match="synonyms"):
         Tuning(synonyms=[line])
 
 
-def test_a_pinned_product_comes_first_whatever_the_words() -> None:
+def test_pinned_product_is_first() -> None:
     pinned = tuned(pinned=[{"query": "Red Dresses", "product_ids": [TWO, ONE]}])
 
-    asked = body(SearchQuery(q="red dress"), pinned, Tree())["query"]["bool"]["should"]
+    asked = body(SearchQuery(q="red dress"), pinned, CategoryTree())["query"]["bool"]["should"]
 
     boosts = {
         each["constant_score"]["filter"]["ids"]["values"][0]: each["constant_score"]["boost"] for each in asked[:2]
     }
     assert boosts[TWO] > boosts[ONE] > 1e5
-    assert "bool" not in body(SearchQuery(q="blue dress"), pinned, Tree())["query"]
+    assert "bool" not in body(SearchQuery(q="blue dress"), pinned, CategoryTree())["query"]
 
 
-def test_a_buried_one_comes_last() -> None:
+def test_buried_product_is_last() -> None:
     buried = tuned(buried=[{"query": "sofa", "product_ids": [ONE]}])
 
-    asked = body(SearchQuery(q="sofas"), buried, Tree())["query"]["boosting"]
+    asked = body(SearchQuery(q="sofas"), buried, CategoryTree())["query"]["boosting"]
 
     assert asked["negative"] == {"ids": {"values": [ONE]}}
     assert asked["negative_boost"] < 0.01
 
 
-def test_a_weight_of_zero_costs_nothing() -> None:
+def test_zero_boost_adds_no_function() -> None:
     nothing = tuned(boosts={"in_stock": 0.0, "rating": 0.0, "sales": 0.0, "margin": 0.0})
 
-    assert body(SearchQuery(q="sofa"), nothing, Tree())["query"]["function_score"]["functions"] == [{"weight": 1.0}]
+    assert body(SearchQuery(q="sofa"), nothing, CategoryTree())["query"]["function_score"]["functions"] == [
+        {"weight": 1.0}
+    ]
 
 
-def test_a_margin_counts_for_a_category_and_all_below_it() -> None:
-    tree = plant([_category("home", children=[_category("lamps", parent="home")]), _category("garden")])
+def test_margin_includes_descendants() -> None:
+    tree = build_tree([_category("home", children=[_category("lamps", parent="home")]), _category("garden")])
     margins = tuned(
         boosts={"in_stock": 0.0, "rating": 0.0, "sales": 0.0, "margin": 2.0}, margins={"home": 40, "old": 9}
     )
@@ -85,6 +87,6 @@ def _category(slug: str, parent: str | None = None, children: Any = ()) -> dict[
 
 
 @pytest.mark.parametrize("boost", ["", "^5.0"])
-def test_a_preview_says_the_word_and_not_its_boost(boost: str) -> None:
+def test_preview_reason_is_the_word_without_boost(boost: str) -> None:
     explained = {"description": f"ConstantScore(joined:phone){boost}", "value": 5.0}
-    assert list(_leaves(explained)) == [('"phone" written as one word', 5.0)]
+    assert list(_scored_terms(explained)) == [('"phone" written as one word', 5.0)]

@@ -47,15 +47,15 @@ def settings(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_help_lists_methods_with_signatures() -> None:
     text = pydoc.plain(pydoc.render_doc(ServiceProxies(FakeCluster()).config))
 
-    assert "history(key: str) -> list[dict[str, typing.Any]]" in text
-    assert "Every change of a setting, the newest first" in text
+    assert "history(key: str, caller: schemas.base.Caller) -> list[schemas.api.config.SettingChange]" in text
+    assert "List the changes of a setting, the newest first" in text
 
 
 def test_documented_method_calls_the_service() -> None:
     config = ServiceProxies(FakeCluster()).config
 
     assert config.history(key="a.b") == ("history", (), {"key": "a.b"})
-    assert list(inspect.signature(config.history).parameters) == ["key"]
+    assert list(inspect.signature(config.history).parameters) == ["key", "caller"]
 
 
 def test_services_are_listed() -> None:

@@ -1,1 +1,0 @@
-"""Each figure as the API replies it: reads from the book, shapes from the domain."""

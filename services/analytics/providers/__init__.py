@@ -1,0 +1,1 @@
+"""Adapters of analytics to Kafka."""

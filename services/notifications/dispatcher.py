@@ -1,0 +1,111 @@
+"""Notification dispatcher: one message per channel of a draft, sent at once or queued."""
+
+import hashlib
+from dataclasses import dataclass, replace
+
+from services.chassis.common import clock
+from services.chassis.common.errors import ServiceUnavailable
+from services.notifications.channels import Channels
+from services.notifications.domain import preferences
+from services.notifications.domain.kinds import KINDS
+from services.notifications.domain.messages import Draft, Message
+from services.notifications.providers.interface import AddressRefused
+from services.notifications.store import MessageStore
+
+DRAIN_BATCH_SIZE = 100
+"""Maximum number of queued messages that one `drain` sends."""
+
+
+@dataclass(frozen=True)
+class NotificationDispatcher:
+    """Dispatches drafts with the store and channels of one worker."""
+
+    store: MessageStore
+    channels: Channels
+
+    def dispatch(self, draft: Draft) -> None:
+        """Dispatch a draft: transactional messages are sent now, others are queued, until after quiet hours.
+
+        Raises `ServiceUnavailable` after a temporary failure: the event is retried, and sent messages are not repeated.
+        """
+        person = self.store.recipients.find(draft.user_id)
+        chosen = person.get("preferences") or (self.store.recipients.find(draft.email).get("preferences") or {})
+        locale = person.get("language") or "en"
+        quiet_end = None if KINDS[draft.kind].transactional else preferences.quiet_hours_end(chosen, clock.now())
+        failure: ServiceUnavailable | None = None
+        queued = []
+        for message in self._messages(draft, person, chosen, locale):
+            if message.channel == "in_app":
+                self.store.messages.add_in_app(message, self.channels.render(message, self.store))
+            elif not message.transactional:
+                queued.append(message)
+            else:
+                failure = self._send(message) or failure
+        if queued:
+            self.store.messages.queue(queued, quiet_end or clock.now())
+        if failure is not None:
+            raise failure
+
+    def drain(self) -> int:
+        """Send due queued messages, transactional ones first; returns the number of attempts."""
+        for sent in range(DRAIN_BATCH_SIZE):
+            message = self.store.messages.next_queued()
+            if message is None:
+                return sent
+            try:
+                self.channels.send(message, self.channels.render(message, self.store), self.store)
+            except AddressRefused as refused:
+                self._refused(message, str(refused))
+            except ServiceUnavailable as failure:
+                self.store.messages.retry_later(message, failure.message)
+            else:
+                self.store.messages.sent(message)
+        return DRAIN_BATCH_SIZE
+
+    def _messages(
+        self, draft: Draft, person: dict[str, object], chosen: preferences.Preferences, locale: str
+    ) -> list[Message]:
+        """One message per channel and device that the recipient has enabled."""
+        messages = []
+        if preferences.wants(chosen, draft.kind, "in_app") and draft.user_id:
+            messages.append(draft.message("in_app", draft.user_id, locale))
+        if preferences.wants(chosen, draft.kind, "email") and draft.email:
+            transactional = KINDS[draft.kind].transactional
+            if transactional or not self.store.recipients.has_bounced(draft.email):
+                messages.append(draft.message("email", draft.email, locale))
+        phone = person.get("phone")
+        if preferences.wants(chosen, draft.kind, "sms") and isinstance(phone, str) and self.channels.sms:
+            messages.append(draft.message("sms", phone, locale))
+        if draft.user_id and self.channels.push.enabled and preferences.wants(chosen, draft.kind, "push"):
+            devices = [str(device["_id"]) for device in self.store.recipients.devices_of(draft.user_id)]
+            messages += [_for_device(draft.message("push", device, locale)) for device in devices]
+        return messages
+
+    def _send(self, message: Message) -> ServiceUnavailable | None:
+        """Send a message unless it was sent; returns a temporary failure."""
+        rendered = self.channels.render(message, self.store)
+        try:
+            if not self.store.messages.claim(message):
+                return None
+        except ServiceUnavailable as error:
+            return error
+        try:
+            self.channels.send(message, rendered, self.store)
+        except AddressRefused as refused:
+            self._refused(message, str(refused))
+        except ServiceUnavailable as failure:
+            self.store.messages.release(message)
+            return failure
+        else:
+            self.store.messages.sent(message)
+        return None
+
+    def _refused(self, message: Message, reason: str) -> None:
+        self.store.messages.refused(message, reason)
+        if message.channel == "email":
+            self.store.recipients.mark_bounced(message.to, reason)
+
+
+def _for_device(message: Message) -> Message:
+    """The message with an id of its own for this device."""
+    return replace(message, id=f"{message.id}:{hashlib.sha256(message.to.encode()).hexdigest()[:12]}")

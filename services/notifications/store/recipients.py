@@ -1,0 +1,111 @@
+"""Queries on recipients: profiles, preferences, devices, back-in-stock requests; orders' contacts and products."""
+
+from collections.abc import Iterable
+from typing import Any
+
+from pymongo.database import Database
+
+from services.chassis.common import clock
+from services.chassis.common.errors import ServiceUnavailable
+
+Document = dict[str, Any]
+
+
+class Recipients:
+    """The collections `people` (accounts), `contacts` (orders), `devices`, `waiting`, `products`, `bounced`."""
+
+    def __init__(self, database: Database[Document]) -> None:
+        self.people = database["people"]
+        self.contacts = database["contacts"]
+        self.devices = database["devices"]
+        self.waiting = database["waiting"]
+        self.products = database["products"]
+        self.bounced = database["bounced"]
+
+    def indexes(self) -> None:
+        self.devices.create_index("user_id")
+        self.waiting.create_index([("sku", 1), ("_id", 1)])
+        self.waiting.create_index("created_at", expireAfterSeconds=365 * 86_400)
+        self.products.create_index("skus")
+        self.contacts.create_index("created_at", expireAfterSeconds=2 * 365 * 86_400)
+
+    # -- profiles -------------------------------------------------------------------------------------------------
+
+    def update_profile(self, user_id: str, **fields: Any) -> None:
+        """Update an account's profile; None values are left unchanged."""
+        given = {name: value for name, value in fields.items() if value is not None}
+        self.people.update_one({"_id": user_id}, {"$set": given}, upsert=True)
+
+    def find(self, user_id: str | None) -> Document:
+        """The account's document; empty for guests."""
+        return (self.people.find_one({"_id": user_id}) if user_id else None) or {}
+
+    def set_preferences(self, user_id: str, preferences: Document) -> None:
+        self.people.update_one({"_id": user_id}, {"$set": {"preferences": preferences}}, upsert=True)
+
+    def unsubscribe(self, recipient: str, kind: str) -> None:
+        """Turn off mails of a kind for an account id or a guest's address."""
+        self.people.update_one({"_id": recipient}, {"$set": {f"preferences.kinds.{kind}.email": False}}, upsert=True)
+
+    def mark_bounced(self, address: str, reason: str) -> None:
+        """Mark an address as bounced: it receives transactional mail only."""
+        self.bounced.update_one({"_id": address}, {"$set": {"reason": reason, "at": clock.now()}}, upsert=True)
+
+    def has_bounced(self, address: str) -> bool:
+        return self.bounced.find_one({"_id": address}, {"_id": 1}) is not None
+
+    # -- orders ----------------------------------------------------------------------------------------------------
+
+    def add_order(self, order_id: str, number: str, user_id: str | None, email: str) -> None:
+        """Store the contact of an order."""
+        contact = {"number": number, "user_id": user_id, "email": email, "created_at": clock.now()}
+        self.contacts.update_one({"_id": order_id}, {"$setOnInsert": contact}, upsert=True)
+
+    def contact(self, order_id: str) -> Document:
+        """The contact of an order. Raises `ServiceUnavailable` if unknown, so that the event is retried."""
+        contact = self.contacts.find_one({"_id": order_id})
+        if contact is None:
+            raise ServiceUnavailable("The contact of this order is not known yet")
+        return contact
+
+    # -- devices ---------------------------------------------------------------------------------------------------
+
+    def add_device(self, user_id: str, endpoint: str, keys: Document) -> None:
+        device = {"user_id": user_id, "keys": keys, "created_at": clock.now()}
+        self.devices.replace_one({"_id": endpoint}, device, upsert=True)
+
+    def remove_device(self, endpoint: str, user_id: str | None = None) -> None:
+        """Remove a device, with `user_id` only the owner's."""
+        query = {"_id": endpoint} if user_id is None else {"_id": endpoint, "user_id": user_id}
+        self.devices.delete_one(query)
+
+    def devices_of(self, user_id: str) -> list[Document]:
+        return list(self.devices.find({"user_id": user_id}).limit(20))
+
+    def device(self, endpoint: str) -> Document | None:
+        return self.devices.find_one({"_id": endpoint})
+
+    # -- products --------------------------------------------------------------------------------------------------
+
+    def store_product(self, product_id: str, version: int, fields: Document) -> None:
+        """Store a product; outdated versions are ignored."""
+        newer = {"$lt": [{"$ifNull": ["$version", -1]}, version]}
+        update: Document = {name: {"$cond": [newer, {"$literal": value}, f"${name}"]} for name, value in fields.items()}
+        update["version"] = {"$max": [{"$ifNull": ["$version", -1]}, version]}
+        self.products.update_one({"_id": product_id}, [{"$set": update}], upsert=True)
+
+    def product_of(self, sku: str) -> Document | None:
+        return self.products.find_one({"skus": sku})
+
+    def add_waiting(self, sku: str, user_id: str | None, email: str) -> None:
+        """Request one back-in-stock message for an address."""
+        who = {"sku": sku, "user_id": user_id, "email": email, "created_at": clock.now()}
+        self.waiting.update_one({"_id": f"{sku}:{email}"}, {"$setOnInsert": who}, upsert=True)
+
+    def waiting_for(self, sku: str) -> Iterable[Document]:
+        """Back-in-stock requests for a SKU."""
+        return self.waiting.find({"sku": sku}).sort("_id", 1)
+
+    def remove_waiting(self, waiting_ids: list[str]) -> None:
+        """Delete back-in-stock requests."""
+        self.waiting.delete_many({"_id": {"$in": waiting_ids}})

@@ -1,0 +1,1 @@
+"""Elasticsearch: query bodies, aggregations, scripts, index settings and response parsing."""

@@ -1,0 +1,162 @@
+"""The trail on a real PostgreSQL: it grows in one line, whatever happens at the same time, and only grows."""
+
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import psycopg2
+import pytest
+from sqlalchemy import create_engine, text
+from sqlalchemy.exc import ProgrammingError
+
+from schemas.api.audit import AuditFilter, AuditQuery
+from schemas.events.audit import ActionRecorded
+from services.audit.domain import Verdict, body_of
+from services.audit.store import AuditStore
+from services.chassis.common.ids import new_id
+from services.chassis.messaging.envelopes import envelope
+from services.chassis.runtime.settings import Settings
+from services.chassis.testing import connect_postgres
+
+KEY = b"a key of the test"
+NOON = datetime(2026, 11, 24, 12, tzinfo=UTC)
+
+
+@pytest.fixture(scope="module")
+def kept() -> Iterator[AuditStore]:
+    with connect_postgres("audit", AuditStore) as store:
+        yield store
+
+
+@pytest.fixture
+def store(kept: AuditStore) -> AuditStore:
+    """Empty again, as only a superuser with the triggers off can make it."""
+    as_superuser(kept, "truncate entries, checkpoints")
+    return kept
+
+
+def as_superuser(store: AuditStore, statement: str) -> None:
+    options = str(store.engine.url.query["options"]).replace("-crole=ultramarket_audit", "")
+    owner = create_engine(store.engine.url.set(query={**store.engine.url.query, "options": options}))
+    with owner.begin() as connection:
+        connection.execute(text("set local session_replication_role = replica"))
+        connection.execute(text(statement))
+    owner.dispose()
+
+
+def happened(
+    action: str = "product.update", resource_id: str = "p-1", at: datetime = NOON, **actor: Any
+) -> tuple[str, str]:
+    record = ActionRecorded(
+        action=action,
+        actor={"id": "u-1", "roles": ["ADMIN"]} | actor,
+        resource={"type": action.partition(".")[0], "id": resource_id},
+        changes=[{"field": "title", "before": "Mug", "after": "Cup"}],
+    )
+    wrapped = envelope(record, at=at)
+    came = ActionRecorded.from_envelope(wrapped)
+    return wrapped["id"], body_of(came.meta, came)
+
+
+def test_concurrent_writers_make_one_chain(store: AuditStore) -> None:
+    batches = [[happened(resource_id=new_id()) for _ in range(25)] for _ in range(20)]
+
+    with ThreadPoolExecutor(20) as crowd:
+        added = list(crowd.map(store.append, batches + batches))
+
+    assert sum(added) == 500
+    assert store.verify(KEY) == Verdict(True, 500)
+    assert store.list(AuditQuery(limit=1))["total"] == 500
+
+
+@pytest.mark.parametrize("statement", ["update entries set body = '{}'", "delete from entries", "truncate entries"])
+def test_role_may_only_select_and_insert(store: AuditStore, statement: str) -> None:
+    store.append([happened()])
+
+    with pytest.raises(ProgrammingError, match="permission denied"), store.transaction() as session:
+        session.execute(text(statement))
+
+
+@pytest.mark.parametrize(
+    "statement", ["update entries set body = '{}'", "delete from checkpoints", "truncate entries, checkpoints"]
+)
+def test_triggers_refuse_the_owner(store: AuditStore, statement: str) -> None:
+    url, schema = Settings().postgres_url, str(store.engine.url.query["options"]).split("search_path=")[1].split()[0]
+    with psycopg2.connect(url, options=f"-csearch_path={schema}") as connection, connection.cursor() as cursor:
+        with pytest.raises(psycopg2.errors.InsufficientPrivilege, match="the audit trail only grows"):
+            cursor.execute(statement)
+        connection.rollback()
+
+
+@pytest.mark.parametrize(
+    ("tampering", "broken", "reason"),
+    [
+        ("""update entries set body = replace(body, 'Cup', 'Tub') where seq = 7""", 7, "its content was changed"),
+        ("delete from entries where seq = 3", 3, "the entry is missing"),
+        ("delete from entries where seq > 8", 9, "entries at the end are missing: there is a later checkpoint"),
+        ("update entries set previous_hash = hash where seq = 5", 5, "it does not follow the entry before it"),
+        ("update checkpoints set signature = hash", 10, "the checkpoint's signature is wrong"),
+    ],
+)
+def test_tampering_by_superuser_is_detected(store: AuditStore, tampering: str, broken: int, reason: str) -> None:
+    store.append([happened() for _ in range(10)])
+    assert store.checkpoint(KEY, "2026-11-24T12:00:00Z") == 10
+    store.append([happened(), happened()])
+
+    as_superuser(store, tampering)
+
+    verdict = store.verify(KEY)
+    assert (verdict.valid, verdict.first_broken) == (False, broken)
+    assert verdict.reason == reason
+
+
+def test_checkpoint_is_made_for_new_entries(store: AuditStore) -> None:
+    assert store.checkpoint(KEY, "2026-11-24T12:00:00Z") is None
+    store.append([happened()])
+
+    assert store.checkpoint(KEY, "2026-11-24T12:00:00Z") == 1
+    assert store.checkpoint(KEY, "2026-11-24T12:01:00Z") is None
+
+
+def test_entries_are_filtered(store: AuditStore) -> None:
+    store.append(
+        [
+            happened("product.update", "p-1", NOON, id="ada"),
+            happened("product.delete", "p-1", NOON + timedelta(hours=1), id="bob"),
+            happened("order.cancel", "o-1", NOON + timedelta(hours=2), id="ada"),
+        ]
+    )
+
+    def statement(**query: Any) -> list[int]:
+        page = store.list(AuditQuery.model_validate(query))
+        assert page["total"] == len(page["items"])
+        return [entry["seq"] for entry in page["items"]]
+
+    assert statement() == [3, 2, 1]
+    assert statement(actor="ada") == [3, 1]
+    assert statement(action="product.delete") == [2]
+    assert statement(resource_type="product", resource_id="p-1") == [2, 1]
+    assert statement(**{"from": "2026-11-24T14:00:00+01:00", "to": "2026-11-24T14:00:00Z"}) == [2]
+    assert [entry["seq"] for entry in store.after(AuditFilter(actor="ada"), 1, 10)] == [3]
+
+
+def test_entry_fields(store: AuditStore) -> None:
+    event_id, body = happened(ip="10.0.0.1", user_agent="curl/8", email="ada@example.com")
+    store.append([(event_id, body)])
+
+    [entry] = store.list(AuditQuery())["items"]
+
+    assert entry.pop("hash") != entry.pop("previous_hash") == "00" * 32
+    assert entry == {
+        "seq": 1,
+        "id": event_id,
+        "at": "2026-11-24T12:00:00.000000Z",
+        "actor": {"id": "u-1", "roles": ["ADMIN"], "kind": "user", "email": "ada@example.com"},
+        "action": "product.update",
+        "resource": {"type": "product", "id": "p-1"},
+        "changes": [{"field": "title", "before": "Mug", "after": "Cup"}],
+        "request_id": None,
+        "ip": "10.0.0.1",
+        "user_agent": "curl/8",
+    }

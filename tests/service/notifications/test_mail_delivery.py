@@ -1,0 +1,245 @@
+"""One mail for one event, whatever happens: on the real MongoDB and real SMTP servers."""
+
+import email
+import email.policy
+import os
+import socket
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from datetime import timedelta
+from email.message import EmailMessage
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+from aiosmtpd.controller import Controller
+from nameko.testing.services import worker_factory
+
+from schemas.events.auth import UserRegistered
+from schemas.events.orders import OrderConfirmed
+from services.chassis.common import clock
+from services.chassis.common.errors import ServiceUnavailable
+from services.chassis.common.ids import new_id
+from services.chassis.messaging.envelopes import envelope
+from services.chassis.runtime.settings import Settings
+from services.chassis.testing import connect_mongo
+from services.notifications.channels import Channels
+from services.notifications.providers.push import WebPush
+from services.notifications.providers.sms import SandboxSms
+from services.notifications.providers.smtp import SmtpMailer
+from services.notifications.service import NotificationsService
+from services.notifications.store import MessageStore
+
+SENDER = "Shop <orders@ultramarket.example>"
+NOWHERE = "smtp://127.0.0.1:9"
+
+
+class Post:
+    """The service with a mail server, and what has become of its messages."""
+
+    def __init__(self, store: MessageStore) -> None:
+        self.store = store
+        self.service: Any = None
+        self.server(Settings().smtp_url)
+
+    def server(self, url: str) -> None:
+        settings: Any = SimpleNamespace(shop_name="Shop", shop_url="https://shop.example", link_key=b"k" * 16)
+        sms, push = SandboxSms(self.store.db), WebPush("", "mailto:a@example.com", 5)
+        channels = Channels(settings, SmtpMailer(url, SENDER, 5), sms, push)
+        self.service = worker_factory(NotificationsService, store=self.store, settings=settings, channels=channels)
+
+    def message(self, event: UserRegistered) -> dict[str, Any]:
+        return self.store.db["messages"].find_one({"_id": f"{event.meta.id}:email"}) or {}
+
+    def said(self, event: UserRegistered) -> list[tuple[str, str | None]]:
+        carried = self.message(event).get("outbox", [])
+        assert all(said["subject"] == event.user_id for said in carried)
+        return [(said["type"], said["data"].get("reason")) for said in carried]
+
+
+def registered(**values: Any) -> UserRegistered:
+    user_id = new_id()
+    facts = {"user_id": user_id, "email": f"ada-{user_id}@example.com", "first_name": "Ada", "last_name": "B"}
+    event = UserRegistered(**{**facts, "roles": ["CUSTOMER"], **values})
+    return UserRegistered.from_envelope(envelope(event))
+
+
+def mails_to(address: str) -> list[EmailMessage]:
+    """What the instance's catcher has caught for them."""
+    caught = [path.read_bytes() for path in Path(os.environ["ULTRAMARKET_HOME"], "mail").glob("[!.]*.eml")]
+    mails = [email.message_from_bytes(raw, policy=email.policy.default) for raw in caught if address.encode() in raw]
+    return [mail for mail in mails if mail["To"] == address]  # type: ignore[misc]
+
+
+class Strict:
+    """A mail server that answers a recipient as it was told to."""
+
+    def __init__(self, reply: str) -> None:
+        self.reply = reply
+
+    async def handle_RCPT(self, server: Any, session: Any, envelope: Any, address: str, options: Any) -> str:
+        return self.reply
+
+
+@pytest.fixture(scope="module")
+def message_store() -> Iterator[MessageStore]:
+    with connect_mongo("notifications", MessageStore) as store:
+        yield store
+
+
+@pytest.fixture
+def post(message_store: MessageStore) -> Post:
+    return Post(message_store)
+
+
+@pytest.fixture
+def strict(request: pytest.FixtureRequest) -> Iterator[str]:
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    server = Controller(Strict(request.param), hostname="127.0.0.1", port=port)
+    server.start()
+    try:
+        yield f"smtp://127.0.0.1:{port}"
+    finally:
+        server.stop()
+
+
+def hear(post: Post, event: UserRegistered) -> str:
+    try:
+        post.service.send_welcome(event)
+    except ServiceUnavailable:
+        return "again"
+    return "done"
+
+
+def test_welcome_mail(post: Post) -> None:
+    event = registered()
+
+    post.service.send_welcome(event)
+
+    (mail,) = mails_to(event.email)
+    assert mail["Subject"] == "Welcome to Shop, Ada"
+    assert "https://shop.example" in mail.get_body(("plain",)).get_content()  # type: ignore[union-attr]
+    assert post.message(event)["status"] == "sent"
+    assert post.said(event) == [("notification_sent", None)]
+
+
+def test_order_confirmation_to_guest(post: Post) -> None:
+    guest = f"guest-{new_id()}@example.com"
+    item = {"sku": "MUG", "product_id": "p", "title": "Mug", "quantity": 2, "unit_price": 1250, "line_total": 2500}
+    address = {"name": "Ada", "line1": "1 Main St", "city": "Springfield", "postal_code": "62704", "country": "US"}
+    event = OrderConfirmed.model_validate(
+        {
+            "order_id": new_id(), "number": "UM-7", "user_id": None, "email": guest, "currency": "USD", "items": [item],
+            "totals": {"subtotal": 2500, "discount": 0, "shipping": 0, "tax": 200, "total": 2700},
+            "shipping_address": address, "shipping_method": "express", "payment_id": "p",
+            "cart_id": "c", "cart_version": 1,
+        }
+    )  # fmt: skip
+
+    post.service.send_order_confirmation(OrderConfirmed.from_envelope(envelope(event)))
+
+    (mail,) = mails_to(guest)
+    assert mail["Subject"] == "Shop: order UM-7 is confirmed"
+    for kind in ("plain", "html"):
+        assert "$27.00" in mail.get_body((kind,)).get_content()  # type: ignore[union-attr]
+
+
+def test_concurrent_duplicates_send_one_mail(post: Post) -> None:
+    for _ in range(10):
+        event = registered()
+
+        with ThreadPoolExecutor(3) as pool:
+            outcomes = list(pool.map(lambda _, event=event: hear(post, event), range(3)))
+
+        assert "done" in outcomes
+        assert hear(post, event) == "done"
+        assert len(mails_to(event.email)) == 1
+        assert post.said(event) == [("notification_sent", None)]
+
+
+def test_retry_after_outage_sends_one_mail(post: Post) -> None:
+    event = registered()
+    post.server(NOWHERE)
+    for _ in range(2):
+        assert hear(post, event) == "again"
+    assert post.message(event)["status"] == "queued"
+
+    post.server(Settings().smtp_url)
+    for _ in range(2):
+        assert hear(post, event) == "done"
+
+    assert len(mails_to(event.email)) == 1
+    assert post.said(event) == [("notification_sent", None)]
+
+
+@pytest.mark.parametrize("strict", ["550 no such user"], indirect=True)
+def test_rejected_address_is_not_retried(post: Post, strict: str) -> None:
+    event = registered()
+    post.server(strict)
+    assert hear(post, event) == "done"
+    assert post.message(event)["status"] == "failed"
+    assert post.said(event) == [("notification_failed", "no such user")]
+
+    post.server(Settings().smtp_url)
+    assert hear(post, event) == "done"
+    assert mails_to(event.email) == []
+
+
+@pytest.mark.parametrize("strict", ["450 come back later"], indirect=True)
+def test_temporary_rejection_is_retried(post: Post, strict: str) -> None:
+    event = registered()
+    post.server(strict)
+    assert hear(post, event) == "again"
+    assert (post.message(event)["status"], post.said(event)) == ("queued", [])
+
+
+def test_invalid_address_is_not_retried(post: Post) -> None:
+    event = registered(email="a@b\r\nBcc: c@example.com")
+    assert hear(post, event) == "done"
+    assert post.said(event) == [("notification_failed", "is not an e-mail address")]
+
+
+def test_expired_claim_is_taken_over(post: Post) -> None:
+    event = registered()
+    post.server(NOWHERE)
+    assert hear(post, event) == "again"
+    of_event = {"_id": f"{event.meta.id}:email"}
+
+    def leased_until(seconds: int) -> None:
+        until = clock.now() + timedelta(seconds=seconds)
+        post.store.db["messages"].update_one(of_event, {"$set": {"leased_until": until}})
+
+    post.server(Settings().smtp_url)
+    leased_until(60)
+    assert hear(post, event) == "again"
+    assert mails_to(event.email) == []
+
+    leased_until(-1)
+    assert hear(post, event) == "done"
+    assert len(mails_to(event.email)) == 1
+
+
+def test_name_with_line_ends(post: Post) -> None:
+    event = registered(first_name="Ada\r\nBcc: all@example.com")
+    post.service.send_welcome(event)
+    (mail,) = mails_to(event.email)
+    assert mail["Bcc"] is None
+    assert mail["X-Envelope-To"] == event.email
+
+
+def test_consecutive_mails_share_a_connection(post: Post) -> None:
+    events = [registered() for _ in range(3)]
+    mailer = post.service.channels.mailer
+    for event in events[:2]:
+        post.service.send_welcome(event)
+    ((_, kept),) = mailer._idle
+
+    kept.sock.shutdown(socket.SHUT_RDWR)  # as a server that has lost patience
+    post.service.send_welcome(events[2])
+
+    assert [len(mails_to(event.email)) for event in events] == [1, 1, 1]
+    assert [server is kept for _, server in mailer._idle] == [False]
+    mailer.close()
