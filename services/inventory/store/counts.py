@@ -55,8 +55,8 @@ class Counts:
         if after is None:
             level = self.levels.find_one({"_id": sku}, {"warehouses": 1}, session=session)
             entries = level["warehouses"] if level else []
-            there = next((entry["available"] for entry in entries if entry["warehouse"] == warehouse["_id"]), 0)
-            raise OutOfStock.of(sku, -delta, there)
+            available = next((entry["available"] for entry in entries if entry["warehouse"] == warehouse["_id"]), 0)
+            raise OutOfStock.of(sku, -delta, available)
         return to_level(after)
 
     def set_initial(self, counts: Sequence[Document]) -> int:
@@ -67,9 +67,9 @@ class Counts:
         ]
         try:
             created = self.levels.bulk_write(creations, ordered=False).upserted_count
-        except BulkWriteError as refused:  # two made the same one at the same moment: one of them did
-            only_collisions(refused)
-            created = int(refused.details["nUpserted"])
+        except BulkWriteError as error:  # a concurrent call has created it
+            only_collisions(error)
+            created = int(error.details["nUpserted"])
         return created + self._restart(counts)
 
     def _restart(self, counts: Sequence[Document]) -> int:
@@ -101,7 +101,7 @@ class Counts:
             self.levels.bulk_write(updates, ordered=False)
 
     def _new_level(self, sku: str, on_hand: int, warehouse: Document, threshold: int) -> Document:
-        said = StockChanged(sku=sku, on_hand=on_hand, reserved=0, available=on_hand, reason="initial", delta=on_hand)
+        event = StockChanged(sku=sku, on_hand=on_hand, reserved=0, available=on_hand, reason="initial", delta=on_hand)
         return {
             "warehouses": [
                 {
@@ -120,7 +120,7 @@ class Counts:
             "holds": [],
             "version": 1,
             "outbox": [
-                self._pending(said) | {"sequence": 1},
+                self._pending(event) | {"sequence": 1},
                 self._pending(audit_records.record("stock.set", ("sku", sku), None, {"on_hand": on_hand})),
             ],
         }
@@ -138,8 +138,8 @@ class Counts:
         self.levels.update_many({"warehouses.warehouse": warehouse}, [{"$set": {"warehouses": moved}}], session=session)
 
     def has_stock_in(self, warehouse: str) -> bool:
-        found = self.levels.find_one({"warehouses": {"$elemMatch": {"warehouse": warehouse, "on_hand": {"$gt": 0}}}})
-        return found is not None
+        level = self.levels.find_one({"warehouses": {"$elemMatch": {"warehouse": warehouse, "on_hand": {"$gt": 0}}}})
+        return level is not None
 
     def get(self, sku: str) -> Document:
         level = self.levels.find_one({"_id": sku, **COUNTED}, _READ)
@@ -153,11 +153,11 @@ class Counts:
 
     def list_low(self, paging: Paging, skus: Sequence[str] | None = None) -> Document:
         """SKUs at or below their threshold (of `skus`, or of all), the scarcest first."""
-        wanted: Document = {"low": True}
+        condition: Document = {"low": True}
         if skus is not None:
-            wanted["_id"] = {"$in": list(skus)}
+            condition["_id"] = {"$in": list(skus)}
         low = (
-            self.levels.find(wanted, {"available": 1, "low_stock_threshold": 1})
+            self.levels.find(condition, {"available": 1, "low_stock_threshold": 1})
             .sort([("available", 1), ("_id", 1)])
             .hint("running_low")
         )
@@ -169,7 +169,7 @@ class Counts:
             }
             for level in low.skip(paging.offset).limit(paging.limit)
         ]
-        return page(items, self.levels.count_documents(wanted, hint="running_low"), paging)
+        return page(items, self.levels.count_documents(condition, hint="running_low"), paging)
 
 
 def to_level(level: Document) -> Document:

@@ -111,7 +111,7 @@ class SandboxBank(PostgresStore):
                     return reply
             except IntegrityError:  # the key has a reply
                 pass
-            known = connection.execute(_REPLY, {"of_key": key}).scalar_one_or_none()
-        if known is None:
+            stored_reply = connection.execute(_REPLY, {"of_key": key}).scalar_one_or_none()
+        if stored_reply is None:
             raise BankRefuses("the charge is in a state that doesn't allow it")
-        return dict(known)
+        return dict(stored_reply)

@@ -163,7 +163,7 @@ def test_of_several_resets_at_once_one_wins(desk: Desk) -> None:
     assert won == [desk.store.password_of(user["id"])]
 
 
-def test_another_link_for_an_address_is_mailed_a_minute_later_and_the_first_stays_good(desk: Desk) -> None:
+def test_second_verification_link_waits_a_minute_keeps_first(desk: Desk) -> None:
     user = desk.register()["user"]
     first = link(desk, "email_verification_requested", user["id"])
 
@@ -183,7 +183,7 @@ def test_another_link_for_an_address_is_mailed_a_minute_later_and_the_first_stay
     assert "account.resend_verification" in audited(desk)
 
 
-def test_of_many_who_ask_for_a_link_at_once_one_gets_it_and_five_a_day(desk: Desk) -> None:
+def test_concurrent_link_requests_mail_one_and_five_a_day(desk: Desk) -> None:
     user = desk.register()["user"]
 
     def asks(_: int) -> int:
@@ -204,7 +204,7 @@ def test_of_many_who_ask_for_a_link_at_once_one_gets_it_and_five_a_day(desk: Des
     assert all(17 * 3600 < wait <= 24 * 3600 for wait in waits[-1])
 
 
-def test_a_password_is_changed_by_who_knows_it_and_other_sessions_end(desk: Desk) -> None:
+def test_password_change_needs_current_and_ends_sessions(desk: Desk) -> None:
     here = desk.register()
     user = here["user"]
     there = login(desk, user, PASSWORD)
@@ -223,7 +223,7 @@ def test_a_password_is_changed_by_who_knows_it_and_other_sessions_end(desk: Desk
     assert "password.change" in audited(desk)
 
 
-def test_a_session_does_not_begin_with_a_password_that_was_just_changed(desk: Desk) -> None:
+def test_login_fails_when_password_changed_meanwhile(desk: Desk) -> None:
     user = desk.register()["user"]
     checked = desk.store.password_of(user["id"])
     desk.call("reset_password", token=forgotten(desk, user), password=ANOTHER)

@@ -54,7 +54,7 @@ def test_a_bad_one_is_parked_and_the_others_are_handled(stage: Stage, gatherer: 
     assert batches(stage, gatherer, {bad}) == []
 
 
-def test_what_was_not_handled_when_the_process_died_comes_again(stage: Stage) -> None:
+def test_unhandled_events_of_killed_process_are_redelivered(stage: Stage) -> None:
     first = stage.start("gatherer")
     subjects = [new_id() for _ in range(30)]
     for subject in subjects:
@@ -70,7 +70,7 @@ def test_what_was_not_handled_when_the_process_died_comes_again(stage: Stage) ->
 
 
 @pytest.mark.parametrize("start", range(3))  # the order in which a process's consumers begin is a matter of chance
-def test_whole_batches_come_also_to_a_service_that_is_called(stage: Stage, start: int) -> None:
+def test_service_with_rpc_receives_whole_batches(stage: Stage, start: int) -> None:
     first = stage.start("gatherer")
     first.kill()
     first.process.wait(60)

@@ -115,7 +115,7 @@ def test_what_does_not_commit_is_not_published(outbox: Outbox, ear: Ear) -> None
     assert eventually(lambda: outbox.store.waiting() == 0)
 
 
-def test_each_aggregates_events_keep_their_order_among_sixteen_writers(outbox: Outbox, ear: Ear) -> None:
+def test_aggregate_order_is_kept_with_sixteen_writers(outbox: Outbox, ear: Ear) -> None:
     subjects = [new_id() for _ in range(4)]
     outbox.relays.start()
 
@@ -126,7 +126,7 @@ def test_each_aggregates_events_keep_their_order_among_sixteen_writers(outbox: O
         assert ear.numbers(subject, 60) == list(range(1, 61))
 
 
-def test_two_relays_publish_as_one_and_one_takes_over_from_the_other(outbox: Outbox, ear: Ear) -> None:
+def test_standby_relay_takes_over_from_the_leader(outbox: Outbox, ear: Ear) -> None:
     subject = new_id()
     first = outbox.start_process()
     outbox.step(subject)
@@ -144,9 +144,7 @@ def test_two_relays_publish_as_one_and_one_takes_over_from_the_other(outbox: Out
     assert eventually(lambda: list(dict.fromkeys(ear.numbers(subject, 22, 0))) == list(range(1, 23)))
 
 
-def test_a_relay_that_dies_between_the_confirm_and_the_removal_publishes_again_and_loses_nothing(
-    outbox: Outbox, ear: Ear, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_relay_killed_before_removal_publishes_again(outbox: Outbox, ear: Ear, monkeypatch: pytest.MonkeyPatch) -> None:
     subject = new_id()
     for _ in range(5):
         outbox.step(subject)
@@ -172,7 +170,7 @@ def _declare_the_exchange_alone(self: Any, exchange: str) -> None:
     self._channel.exchange_declare(exchange, "topic", durable=True, auto_delete=False)
 
 
-def test_what_nobody_listens_to_waits_until_somebody_does(outbox: Outbox, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_unroutable_event_waits_for_a_queue(outbox: Outbox, monkeypatch: pytest.MonkeyPatch) -> None:
     """As when the exchange has lost its queues; the bridge's own is made by whoever publishes."""
     subject, exchange = new_id(), f"deaf-{new_id()}.events"
     monkeypatch.setattr(publisher, "exchange_of", lambda _wrapped: exchange)
@@ -191,9 +189,7 @@ def test_what_nobody_listens_to_waits_until_somebody_does(outbox: Outbox, monkey
         broker.channel.exchange_delete(exchange)
 
 
-def test_the_bridge_hears_also_what_is_said_before_it_has_ever_run(
-    outbox: Outbox, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_bridge_receives_events_published_before_its_start(outbox: Outbox, monkeypatch: pytest.MonkeyPatch) -> None:
     subject, name = new_id(), f"bridge-{new_id()}"
     monkeypatch.setattr(publisher, "BRIDGE", name)
     outbox.relays.start()
@@ -244,7 +240,7 @@ def test_commit_during_a_query_is_published_before_the_next_poll(
     relays.stop()
 
 
-def test_what_its_own_process_commits_a_quiet_relay_need_not_look_for(
+def test_idle_relay_is_woken_by_its_process(
     counters: tuple[HotStore, str], ear: Ear, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     for seconds in ("LOOK_SECONDS", "SWEEP_SECONDS"):
@@ -260,7 +256,7 @@ def test_what_its_own_process_commits_a_quiet_relay_need_not_look_for(
     relays.stop()
 
 
-def test_a_frozen_leader_gives_way_and_does_no_harm_when_it_wakes_up(
+def test_frozen_leader_is_replaced_without_lost_or_late_events(
     outbox: Outbox, ear: Ear, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(postgres_outbox, "FROZEN_SECONDS", 3)

@@ -54,9 +54,7 @@ def collector() -> Iterator[Collector]:
     collector.close()
 
 
-def test_a_call_is_traced_through_the_services_that_it_reaches(
-    stage: Stage, client: RpcClient, collector: Collector
-) -> None:
+def test_call_is_traced_across_services(stage: Stage, client: RpcClient, collector: Collector) -> None:
     worker = stage.start("worker", ULTRAMARKET_OTLP_ENDPOINT=collector.url)
     front = stage.start("front", OTHER=worker.name, ULTRAMARKET_OTLP_ENDPOINT=collector.url)
     context = {"traceparent": f"00-{TRACE}-00f067aa0ba902b7-01"}

@@ -66,7 +66,7 @@ def test_a_reserve_that_overtakes_another_leaves_one_hold(shop: Shop) -> None:
     assert shop.level("MUG") == (10, 3, 7)
 
 
-def test_a_doubled_reserve_of_the_last_units_is_told_to_try_again(shop: Shop) -> None:
+def test_duplicate_reserve_of_last_units_is_retryable(shop: Shop) -> None:
     shop.stock(MUG=3)
 
     def twin() -> None:
@@ -111,7 +111,7 @@ def test_a_reserve_that_died_before_it_was_recorded_frees_itself(shop: Shop) -> 
         shop.commit(ORDER)
 
 
-def test_a_reserve_that_died_is_done_again_and_its_first_hold_ends_with_the_sale(shop: Shop) -> None:
+def test_interrupted_reserve_is_repeated_and_first_hold_ends(shop: Shop) -> None:
     shop.stock(MUG=10)
     with between(Levels, "hold", die, after=True), pytest.raises(Killed):
         shop.reserve(ORDER, MUG=3)
@@ -159,7 +159,7 @@ def test_a_give_back_that_dies_gives_nothing_and_can_be_repeated(shop: Shop) -> 
     shop.stock(LAMP=5, MUG=10)
     shop.reserve(ORDER, LAMP=1, MUG=3)
     shop.commit(ORDER)
-    with between(Levels, "give_back", die, after=True), pytest.raises(Killed):
+    with between(Levels, "return_units", die, after=True), pytest.raises(Killed):
         shop.release(ORDER)
     assert (shop.level("LAMP"), shop.level("MUG")) == ((4, 0, 4), (7, 0, 7))
 
@@ -168,7 +168,7 @@ def test_a_give_back_that_dies_gives_nothing_and_can_be_repeated(shop: Shop) -> 
     assert (shop.level("LAMP"), shop.level("MUG")) == ((5, 0, 5), (10, 0, 10))
 
 
-def test_a_release_that_died_after_its_decision_is_finished_by_the_sweep(shop: Shop) -> None:
+def test_interrupted_release_is_finished_by_the_timer(shop: Shop) -> None:
     shop.stock(MUG=10)
     shop.reserve(ORDER, MUG=3)
     with between(Levels, "free_all", die), pytest.raises(Killed):
@@ -200,7 +200,7 @@ def test_two_late_commits_sell_once(shop: Shop) -> None:
     assert shop.level("MUG") == (3, 0, 3)
 
 
-def test_a_late_commit_cannot_name_a_hold_that_its_dying_twin_freed(shop: Shop) -> None:
+def test_late_commit_cannot_use_a_freed_hold(shop: Shop) -> None:
     shop.stock(MUG=6)
     shop.reserve(ORDER, MUG=3)
     shop.sweep()
@@ -253,7 +253,7 @@ PLACES = [
         (Levels, "free"),
         (Levels, "free_all"),
         (Reservations, "_decide"),
-        (Reservations, "_repeated"),
+        (Reservations, "_repeat_reply"),
         (Reservations, "_end_stale"),
     )
     for after in (False, True)

@@ -70,7 +70,7 @@ def test_a_death_around_any_record_leaves_no_order_half_done(shop: Shop, moment:
     assert len(types) == len(set(types)), "something was recorded twice"
 
 
-def test_a_death_before_the_order_is_placed_leaves_nothing_and_the_customer_orders_again(shop: Shop) -> None:
+def test_crash_before_placement_leaves_no_order(shop: Shop) -> None:
     shop.store.dies_at = ("place_before", 0)
     buy(shop, "pm_card_visa")
     assert shop.ids() == []
@@ -78,7 +78,7 @@ def test_a_death_before_the_order_is_placed_leaves_nothing_and_the_customer_orde
     assert shop.order(key="a-key")["status"] == "confirmed"
 
 
-def test_a_death_after_the_order_is_placed_is_found_again_under_its_key(shop: Shop) -> None:
+def test_crash_after_placement_is_found_by_its_key(shop: Shop) -> None:
     shop.store.dies_at = ("place_after", 0)
     buy(shop, "pm_card_visa")
     [order_id] = shop.ids()
@@ -108,7 +108,7 @@ def test_one_broken_order_does_not_keep_the_others_waiting(shop: Shop) -> None:
     assert shop.now(broken).status == "confirmed"
 
 
-def test_an_order_is_taken_over_by_one_of_many_and_only_when_its_lease_is_over(shop: Shop) -> None:
+def test_expired_order_is_taken_over_by_one_process(shop: Shop) -> None:
     shop.to_inventory.troubles = ["dies_before"] * 30
     for number in range(30):
         buy(shop, "pm_card_visa", f"key-{number}")

@@ -96,7 +96,7 @@ def outcomes(works: list[Any]) -> list[str]:
         return list(pool.map(run, works))
 
 
-def test_a_new_account_has_a_profile_however_often_its_event_comes(desk: Desk) -> None:
+def test_repeated_user_registered_creates_one_profile(desk: Desk) -> None:
     user_id = desk.person()
     desk.call("update_profile", caller=customer(user_id), first_name="Augusta", last_name="King", phone="+1 555 0100")
 
@@ -108,7 +108,7 @@ def test_a_new_account_has_a_profile_however_often_its_event_comes(desk: Desk) -
 
 
 @pytest.mark.parametrize("first", ["get_profile", "update_profile", "add_address"])
-def test_who_is_here_before_the_news_of_their_account_has_a_profile_already(desk: Desk, first: str) -> None:
+def test_profile_exists_before_user_registered_event(desk: Desk, first: str) -> None:
     user_id = new_id()
     desk.accounts.known[user_id] = {
         "id": user_id, "email": "b@example.com", "first_name": "Bob", "last_name": "Hope",

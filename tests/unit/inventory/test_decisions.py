@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from services.chassis.common.errors import Conflict, InvalidState
-from services.inventory.domain import Line, Standing, Stock, allocate, check_repeated, on_commit
+from services.inventory.domain import Line, ReservationState, Stock, allocate, check_repeated, on_commit
 
 LINES = [Line("MUG", 1)]
 
@@ -13,18 +13,18 @@ LINES = [Line("MUG", 1)]
 @pytest.mark.parametrize(("reason", "word"), [("expired", "expired"), ("", "released")])
 def test_refused_repetition_says_why_it_is_over(reason: Any, word: str) -> None:
     with pytest.raises(InvalidState, match=f"^The reservation of this order is over: {word}$"):
-        check_repeated(Standing("released", reason), LINES, LINES)
+        check_repeated(ReservationState("released", reason), LINES, LINES)
 
 
 def test_other_lines_of_one_order_conflict() -> None:
     with pytest.raises(Conflict, match=r"^Other lines are reserved for this order$"):
-        check_repeated(Standing("held"), LINES, [Line("MUG", 2)])
+        check_repeated(ReservationState("held"), LINES, [Line("MUG", 2)])
 
 
 @pytest.mark.parametrize(("reason", "word"), [("returned", "returned"), ("", "released")])
 def test_refused_commit_says_why_it_is_over(reason: Any, word: str) -> None:
     with pytest.raises(InvalidState, match=f"^The reservation of this order is over: {word}$"):
-        on_commit(Standing("released", reason))
+        on_commit(ReservationState("released", reason))
 
 
 def test_last_unit_of_a_warehouse_is_taken() -> None:

@@ -59,7 +59,7 @@ def test_refused_cancellation_says_how_the_order_stands() -> None:
     ],
 )
 def test_cart_may_be_ordered_again(status: str, age: timedelta, leaves: bool) -> None:
-    assert lifecycle.leaves_cart(status, AT, AT + age) is leaves
+    assert lifecycle.is_cart_reorderable(status, AT, AT + age) is leaves
 
 
 def test_refused_parcel_says_how_the_order_stands() -> None:
