@@ -128,7 +128,7 @@ class OrderItem(Schema):
 
 
 class OrderPayment(Schema):
-    """How the order is paid."""
+    """The payment of an order."""
 
     id: str
     provider: str

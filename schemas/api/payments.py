@@ -20,7 +20,7 @@ PaymentToken = Annotated[
 
 
 class PaymentMethodRequest(Request):
-    """How an order is paid."""
+    """The payment method of an order."""
 
     provider: Provider
     token: PaymentToken

@@ -1,4 +1,4 @@
-"""How the house is."""
+"""Health of the system."""
 
 from typing import Annotated, Literal
 

@@ -6,7 +6,7 @@ from enum import StrEnum
 
 
 class TokenState(StrEnum):
-    """What may be done with a refresh token."""
+    """The outcome of presenting a refresh token."""
 
     VALID = "good"
     REUSED = "reused"

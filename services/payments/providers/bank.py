@@ -58,7 +58,7 @@ class SandboxBank(PostgresStore):
     """Carries out each request once per key, and repeats its reply."""
 
     def tries(self, key: str) -> int:
-        """How often this key was used, this time included; for cards that fail a few times first."""
+        """The number of uses of this key, this one included; for cards that fail a few times first."""
         with self.autocommit() as connection:
             return int(connection.execute(_TRIES, {"key": f"try:{key}"}).scalar_one())
 
