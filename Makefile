@@ -46,6 +46,7 @@ lint: venv ## style, and who may import whom
 	@$(BIN)/ruff check .
 	@$(BIN)/ruff format --check .
 	@$(BIN)/lint-imports --config setup.cfg
+	@$(BIN)/python -m tests.support.plain_words
 
 types: venv ## static types; strict for schemas, the chassis and the domains
 	@$(BIN)/mypy schemas services gateway_flask kafka_bridge ultramarket

@@ -119,7 +119,7 @@ def test_a_wrong_password_and_an_unknown_account_are_told_alike(shop: Shop) -> N
     assert right.status == 200
 
 
-def test_a_refresh_token_is_good_once_and_its_reuse_ends_the_session(shop: Shop) -> None:
+def test_refresh_token_reuse_ends_the_session(shop: Shop) -> None:
     first = shop.guest()("POST", "/auth/register", person()).data["refresh_token"]
     second = refreshed(shop, first)
     third = refreshed(shop, second.data["refresh_token"])
@@ -154,7 +154,7 @@ def test_logging_out_ends_this_session_only(shop: Shop, by: str) -> None:
     assert refreshed(shop, there.data["refresh_token"]).status == 200
 
 
-def test_logging_out_everywhere_ends_every_session_of_this_account(shop: Shop) -> None:
+def test_logout_all_ends_every_session(shop: Shop) -> None:
     account = person()
     sessions = [shop.guest()("POST", "/auth/register", account)]
     sessions.append(shop.guest()("POST", "/auth/login", {"email": account["email"], "password": PASSWORD}))

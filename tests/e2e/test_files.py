@@ -182,7 +182,7 @@ def test_many_bring_the_same_at_the_same_time(shop: Shop, customer: Client) -> N
     assert {fetch(shop, reply.data["variants"]["thumb"]).status_code for reply in replies} == {200}
 
 
-def test_every_thumbnail_of_the_catalogue_is_a_picture_that_loads(shop: Shop) -> None:
+def test_catalogue_thumbnails_load(shop: Shop) -> None:
     listed = shop.guest()("GET", "/products?limit=100&brand=Apple").data
     assert listed
     for product in listed:

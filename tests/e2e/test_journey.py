@@ -34,7 +34,7 @@ def test_a_guest_buys_and_the_order_reaches_kafka(shop: Shop, order_events: Topi
     assert shop.level(sku) == (8, 0, 8)
 
 
-def test_a_guest_reads_the_order_again_with_its_key_and_nobody_else_does(shop: Shop) -> None:
+def test_guest_order_is_read_with_its_key_only(shop: Shop) -> None:
     guest = shop.guest()
     guest.add(shop.product())
     order = guest.order().data
@@ -48,7 +48,7 @@ def test_a_guest_reads_the_order_again_with_its_key_and_nobody_else_does(shop: S
     assert (wrong.status, wrong.code) == (404, "NOT_FOUND")
 
 
-def test_a_guests_cart_goes_along_when_they_sign_up_and_is_empty_after_the_order(shop: Shop) -> None:
+def test_guest_cart_is_merged_at_sign_up_and_emptied_by_order(shop: Shop) -> None:
     sku = shop.product()
     guest = shop.guest()
     guest.add(sku, 3)

@@ -107,7 +107,7 @@ def test_fifty_at_once_do_the_work_once(order: Callable[..., Any], services: Fak
     assert len({reply.data for reply in replies}) == 1
 
 
-def test_who_comes_while_the_first_is_at_it_is_told_to_come_again(
+def test_concurrent_request_with_same_key_is_told_to_retry(
     order: Callable[..., Any], services: FakeServices, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(idempotency, "WAIT_SECONDS", 0.1)

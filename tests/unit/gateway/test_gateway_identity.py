@@ -46,7 +46,7 @@ def test_the_keys_are_fetched_once(client: FlaskClient, services: FakeServices, 
     assert [name for name, _ in services.calls].count("auth.jwks") == 1
 
 
-def test_a_rotated_key_works_at_once_but_strangers_cause_no_storm(
+def test_rotated_key_works_at_once_without_fetch_storm(
     client: FlaskClient, services: FakeServices, issuer: Issuer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     services.answer("auth.me", {"id": USER})
