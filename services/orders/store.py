@@ -170,7 +170,7 @@ class OrderStore(PostgresStore):
             return session.execute(_STATUS, {"order": order_id}).scalar_one_or_none()
 
     def pending_among(self, order_ids: Iterable[str]) -> list[str]:
-        """Those of these orders that are still pending."""
+        """The orders among these that are still pending."""
         with self.reading() as session:
             return list(session.execute(_PENDING, {"orders": list(order_ids)}).scalars())
 
