@@ -1,9 +1,10 @@
 # UltraMarket's front door. `make help` lists what can be done here; nothing needs Docker.
 .DEFAULT_GOAL := help
-.PHONY: help venv up down demo test unit bench lint types charts compose-secrets lock clean
+.PHONY: help venv up down demo test unit mutation bench lint types charts compose-secrets lock clean
 SHELL := /bin/bash
 
 PYTHON ?= python3
+MINUTES ?= 30
 BIN := .venv/bin
 STAMP := .venv/.locked
 LOCK_FILES := requirements/base.txt requirements/dev.txt
@@ -34,6 +35,10 @@ test: venv ## all tests on fresh instances of their own, with coverage
 unit: venv ## the quick tests: no servers, under 30 s
 	@$(BIN)/python -m pytest -q tests/unit
 
+mutation: venv ## change the rules of the journey's domains, and see which changes no unit test notices (bounded: MINUTES)
+	@timeout $(MINUTES)m $(BIN)/mutmut run || [ $$? -eq 124 ]
+	@$(BIN)/python -m tests.support.mutation
+
 bench: venv ## measure a running instance; results go to bench/results/
 	@$(BIN)/python -m bench
 
@@ -41,6 +46,7 @@ lint: venv ## style, and who may import whom
 	@$(BIN)/ruff check .
 	@$(BIN)/ruff format --check .
 	@$(BIN)/lint-imports --config setup.cfg
+	@$(BIN)/python -m tests.support.plain_words
 
 types: venv ## static types; strict for schemas, the chassis and the domains
 	@$(BIN)/mypy schemas services gateway_flask kafka_bridge ultramarket

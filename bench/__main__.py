@@ -66,12 +66,12 @@ def measure(stage: Stage, seconds: float, only: str, console: Console) -> dict[s
         "track 20 events": tracking(stage.url),
     }
     chosen = {name: make for name, make in works.items() if only in name}
-    if wanted := [name for name in SEARCHES if only in name]:
+    if selected := [name for name in SEARCHES if only in name]:
         with console.status("twenty thousand products to search"):
             searching = Searching(stage.url)
         with console.status("the engine compiles what it does often"):
             load.run(searching.engine_alone, 16, ENGINE_WARM_SECONDS)
-        chosen |= {name: getattr(searching, SEARCHES[name]) for name in wanted}
+        chosen |= {name: getattr(searching, SEARCHES[name]) for name in selected}
     lags: list[float] = []
     with Progress(console=console, transient=True) as progress, stage.echo_service() as echo_pid:
         if only in "RPC echo through the chassis":

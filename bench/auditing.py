@@ -1,4 +1,4 @@
-"""How fast the audit trail grows, alone and through the broker, and how fast its chain is recomputed."""
+"""Throughput of the audit trail, alone and through the broker, and of recomputing its chain."""
 
 import os
 import time

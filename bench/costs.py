@@ -1,4 +1,4 @@
-"""What work costs: CPU seconds and memory of each process of an instance, and of the generator itself."""
+"""Cost of work: CPU seconds and memory of each process of an instance, and of the load generator."""
 
 import json
 import os
@@ -14,11 +14,11 @@ GENERATOR = "generator"
 
 
 def processes(instance: str) -> list[dict[str, Any]]:
-    """As `ultramarket status --json` lists them."""
+    """The processes that `ultramarket status --json` lists."""
     command = [str(Path(sys.executable).parent / "ultramarket"), "--instance", instance, "status", "--json"]
     listed = subprocess.run(command, capture_output=True, text=True, check=False, timeout=60)
-    found: list[dict[str, Any]] = json.loads(listed.stdout)["processes"]
-    return found
+    processes: list[dict[str, Any]] = json.loads(listed.stdout)["processes"]
+    return processes
 
 
 def cpu_seconds(listed: list[dict[str, Any]]) -> dict[str, float]:
@@ -53,7 +53,7 @@ def memory(listed: list[dict[str, Any]]) -> dict[str, float]:
 
 
 def machine() -> dict[str, Any]:
-    """What it was measured on."""
+    """The machine that was measured on."""
     model = next(
         (
             line.partition(":")[2].strip()

@@ -1,4 +1,6 @@
-"""How fast analytics counts a year of events, and how fast it then answers: in topics and a database of its own."""
+"""Throughput of analytics' aggregation over a year of events, and latency of its figures, in topics and a database of
+its own.
+"""
 
 import os
 import time

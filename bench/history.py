@@ -97,12 +97,12 @@ def _line(product: int, quantity: int) -> Record:
 
 
 def _product(product: int, at: datetime) -> Record:
-    said = {
+    event = {
         "product_id": f"product-{product}", "slug": f"product-{product}", "title": f"Product {product}",
         "status": "active", "skus": [f"SKU-{product}"], "vendor_id": f"vendor-{product % VENDORS}",
         "category": f"part-{product % 20}", "price": 500 + 7 * product, "currency": "USD",
     }  # fmt: skip
-    return _event("products", "product_created", f"product-{product}", at, said, 1)
+    return _event("products", "product_created", f"product-{product}", at, event, 1)
 
 
 class _Clock:

@@ -1,4 +1,4 @@
-"""How long an event takes from its commit to its record in Kafka: read from the records themselves.
+"""Latency from an event's commit to its record in Kafka, read from the records.
 
 The event's time is taken as its transaction is about to commit; the record's timestamp is when the bridge handed it to
 its producer, so the time until Kafka's confirmation (linger and a write) is added by waiting for the record here.
@@ -51,5 +51,5 @@ class LagMeter:
         while not self._stop.is_set():
             for record in self._consumer.consume(100, timeout=0.05):
                 if record.error() is None:
-                    said = datetime.fromisoformat(orjson.loads(record.value())["time"]).timestamp()
-                    self.milliseconds.append(1000 * (time.time() - said))
+                    lags = datetime.fromisoformat(orjson.loads(record.value())["time"]).timestamp()
+                    self.milliseconds.append(1000 * (time.time() - lags))

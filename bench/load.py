@@ -15,7 +15,7 @@ class Refused(Exception):
 
 @dataclass
 class Result:
-    """What a loop has measured. Times in seconds."""
+    """Measurements of a loop. Times in seconds."""
 
     seconds: float
     times: list[float] = field(default_factory=list)

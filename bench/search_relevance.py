@@ -1,4 +1,4 @@
-"""How well search finds: judged queries over the demo catalogue, as nDCG@10, recall@20, and the share without result.
+"""Search relevance: judged queries over the demo catalogue, as nDCG@10, recall@20, and the share without result.
 
 `bench/relevance.json` holds the queries. A judgement grades what a shopper who asks so would say of a product: 3 this
 is it, 2 would do, 1 has to do with it; what no rule names is 0. Rules select by `id` (of the demo catalogue),
@@ -32,7 +32,7 @@ Search = Callable[[str], Sequence[str]]
 
 
 def grade(judgements: Sequence[Mapping[str, Any]], product: Product) -> int:
-    """What a product is worth to who asked."""
+    """The relevance grade of a product."""
     return max((rule["grade"] for rule in judgements if _holds(rule, product)), default=0)
 
 
@@ -65,18 +65,18 @@ def measure(search: Search) -> list[dict[str, Any]]:
     results = []
     for entry in json.loads(QUERIES.read_text()):
         worth = {sku: grade(entry["judgements"], product) for sku, product in products.items()}
-        wanted = [sku for sku, value in worth.items() if value]
-        found = list(search(entry["q"]))
-        grades = [worth.get(sku, 0) for sku in found]
+        relevant = [sku for sku, value in worth.items() if value]
+        results_ = list(search(entry["q"]))
+        grades = [worth.get(sku, 0) for sku in results_]
         results.append(
             {
                 "q": entry["q"],
                 "kind": entry["kind"],
                 "ndcg": ndcg(grades, list(worth.values())),
-                "recall": len(set(found[:20]) & set(wanted)) / min(len(wanted), 20),
-                "found": len(found),
-                "first": [f"{worth.get(sku, 0)} {products[sku]['title']}" for sku in found[:10] if sku in products],
-                "missing": [products[sku]["title"] for sku in wanted if sku not in found[:20]],
+                "recall": len(set(results_[:20]) & set(relevant)) / min(len(relevant), 20),
+                "found": len(results_),
+                "first": [f"{worth.get(sku, 0)} {products[sku]['title']}" for sku in results_[:10] if sku in products],
+                "missing": [products[sku]["title"] for sku in relevant if sku not in results_[:20]],
             }
         )
     return results

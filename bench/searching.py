@@ -86,7 +86,7 @@ class Searching:
         return work
 
     def suggest(self, number: int) -> Work:
-        """What is proposed for a beginning."""
+        """Suggestions for a prefix."""
         client, chance = connection(self.url), random.Random(number)
         paths = ["/search/suggest?" + urllib.parse.urlencode({"q": text}) for text in self.beginnings]
 
@@ -98,7 +98,7 @@ class Searching:
         return work
 
     def _bodies(self, query: SearchQuery) -> list[Sent]:
-        """What our service sends to the engine for this query."""
+        """The engine request of this query."""
         sent: list[Sent] = []
         perform = self.store.transport.perform_request
 
@@ -106,10 +106,10 @@ class Searching:
             sent.append((method, target, body, dict(headers)))
             return perform(method, target, body=body, headers=headers, **options)
 
-        known = self.store.reference_data.current()
+        facts = self.store.reference_data.current()
         self.store.transport.perform_request = recording  # type: ignore[method-assign]
         try:
-            SearchEngine(self.store, 10, 1).search(query, known)
+            SearchEngine(self.store, 10, 1).search(query, facts)
         finally:
             self.store.transport.perform_request = perform  # type: ignore[method-assign]
         return sent
@@ -161,19 +161,19 @@ def _mixed() -> list[SearchQuery]:
     texts = [entry["q"] for entry in json.loads(QUERIES.read_text())]
     mixed = []
     for _ in range(MIXED):
-        asked: dict[str, Any] = {"q": chance.choice(texts)}
+        queries: dict[str, Any] = {"q": chance.choice(texts)}
         kind = chance.random()
         if kind < 0.1:
-            asked["min_price"], asked["max_price"] = 1_000, 50_000
+            queries["min_price"], queries["max_price"] = 1_000, 50_000
         elif kind < 0.2:
-            asked["in_stock"], asked["rating"] = True, 3
+            queries["in_stock"], queries["rating"] = True, 3
         elif kind < 0.25:
-            asked["attr.warranty"] = "1 year warranty"
+            queries["attr.warranty"] = "1 year warranty"
         elif kind < 0.4:
-            asked["sort"] = chance.choice(["price", "-rating"])
+            queries["sort"] = chance.choice(["price", "-rating"])
         elif kind < 0.5:
-            asked["page"] = 2
-        mixed.append(SearchQuery.model_validate(asked))
+            queries["page"] = 2
+        mixed.append(SearchQuery.model_validate(queries))
     return mixed
 
 

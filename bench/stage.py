@@ -1,4 +1,4 @@
-"""What a measurement needs before it begins: an instance, a thousand products, an echo service."""
+"""Preparation of a measurement: an instance, a thousand products, an echo service."""
 
 import json
 import os

@@ -22,13 +22,13 @@ from pydantic import (
 
 from schemas.codes import GivenCurrency
 
-# Shops on private networks and people who try us out write to `.test` and `.local`: they know best.
+# Shops on private networks and test installations use `.test` and `.local`.
 SPECIAL_USE_DOMAIN_NAMES.clear()
 
 T = TypeVar("T")
 
 MAX_AMOUNT = 10**12
-"""The largest amount that we take, in minor units: beyond it sums could leave what a JSON number holds exactly."""
+"""The largest amount in minor units: sums of larger ones could exceed the exact range of JSON numbers."""
 
 
 def _not_below_min_price(highest: int, others: ValidationInfo) -> int:
@@ -39,7 +39,7 @@ def _not_below_min_price(highest: int, others: ValidationInfo) -> int:
 
 PriceBound = Annotated[int, Field(ge=0, le=MAX_AMOUNT)]
 HighestPrice = Annotated[PriceBound, AfterValidator(_not_below_min_price)]
-"""Of a filter whose other end is `min_price`, which stands before it."""
+"""Upper bound of a price filter; validated against `min_price`."""
 
 
 class Schema(BaseModel):
@@ -56,7 +56,7 @@ class Request(Schema):
     model_config = ConfigDict(extra="forbid", strict=True)
 
     def given(self) -> dict[str, Any]:
-        """The fields that were set, as they are: to build a command from a request's body."""
+        """The fields that were set, to build a command from a request's body."""
         return {name: getattr(self, name) for name in self.model_fields_set}
 
 
@@ -75,7 +75,7 @@ def _one_line(text: str) -> str:
 
 
 Clean = AfterValidator(_clean)
-"""Refuses NUL and other control characters, which no store and no mail takes well."""
+"""Refuses NUL and other control characters, which stores and mail don't accept."""
 OneLine = AfterValidator(_one_line)
 
 
@@ -92,7 +92,7 @@ def one_of(message: str) -> WrapValidator:
 
 
 def _mail_address(text: str) -> str:
-    """One spelling for one mailbox."""
+    """Normalise the spelling of a mail address."""
     try:
         checked = validate_email(text, check_deliverability=False, allow_smtputf8=False)
     except EmailNotValidError as error:
@@ -110,7 +110,7 @@ Email = Annotated[
 """A mail address (RFC 5321), in lower case."""
 
 Line = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=200), OneLine]
-"""One line of text that must say something: a name, a title, a street."""
+"""One line of text, not empty: a name, a title, a street."""
 
 PersonName = Annotated[
     str, StringConstraints(strip_whitespace=True, min_length=1, max_length=100), OneLine, Field(examples=["Ada"])
@@ -160,7 +160,7 @@ GivenMoment = Annotated[
     BeforeValidator(_written),
     PlainSerializer(_rfc3339, return_type=str, when_used="json"),
 ]
-"""One that a client sends: RFC 3339 with its offset; a number could be seconds or milliseconds."""
+"""A time in a request: RFC 3339 with its offset, not a number (seconds or milliseconds would be ambiguous)."""
 
 
 class Money(BaseModel):
@@ -173,14 +173,14 @@ class Money(BaseModel):
 
 
 class Price(Money):
-    """Money that something costs: never negative, and of a currency that there is."""
+    """A price: not negative, in an existing currency."""
 
     currency: GivenCurrency
     amount: Annotated[int, Field(ge=0, le=MAX_AMOUNT)]
 
 
 class Caller(Schema):
-    """On whose behalf a service acts: who is signed in, with which roles, or which guest's key came along.
+    """The caller of a method: the signed-in user with their roles, or the key of a guest.
 
     Made by the gateway from a verified token; a service decides with it what is this caller's own.
     """
@@ -200,13 +200,13 @@ class Caller(Schema):
 
 
 ANONYMOUS: Final = Caller()
-"""Nobody is signed in."""
+"""An anonymous caller."""
 OPERATOR: Final = Caller(roles=["ADMIN"], user_id="00000000-0000-7000-8000-000000000000")
 """The command line and other tools on the message broker, which act with all permissions."""
 
 
 class Idempotency(Schema):
-    """A command's identity: the client's key, whose it is, and the fingerprint of what was asked with it."""
+    """Idempotency key of a command: the client's key, its owner, and the fingerprint of the request."""
 
     owner: Annotated[str, StringConstraints(max_length=100)]
     key: Annotated[str, StringConstraints(min_length=1, max_length=255)]
@@ -214,7 +214,7 @@ class Idempotency(Schema):
 
 
 class Page(Schema, Generic[T]):
-    """One page of a list and its place in the whole."""
+    """A page of a list with its total and cursor."""
 
     items: list[T]
     page: int
@@ -224,14 +224,14 @@ class Page(Schema, Generic[T]):
 
 
 class RebuildProgress(Schema):
-    """How far a rebuild in batches is: call again with `next` as the cursor until it is null."""
+    """Progress of a rebuild in batches: call again with `next` as the cursor until it is null."""
 
     done: int = Field(description="Aggregates rebuilt by this call")
     next: str | None = None
 
 
 class Address(Schema):
-    """A postal address that a parcel or a bill can be sent to."""
+    """A postal address for shipping or billing."""
 
     name: Line
     line1: Line

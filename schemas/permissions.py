@@ -1,4 +1,4 @@
-"""Who may call which RPC method: one table for all services. The owning service checks it (`chassis…rpc.implements`).
+"""Permissions: the callers of each RPC method, in one table. The owning service checks it (`chassis…rpc.implements`).
 
 Ownership (an own order, an own product) is decided inside the method, on its `caller`; somebody else's thing is
 `NotFound`. A method that is missing here can't be implemented, so nothing is open by omission.
@@ -229,7 +229,7 @@ RPC: Final[dict[str, dict[str, Access]]] = {
 
 
 def access_of(service: str, method: str) -> Access:
-    """Who may call `service.method`. Raises `LookupError` for a method that the table lacks."""
+    """The access of `service.method`. Raises `LookupError` for a method that the table lacks."""
     try:
         return RPC[service][method]
     except KeyError:

@@ -11,7 +11,7 @@ from ultramarket.servers.base import Missing
 
 
 class CannotInstall(Exception):
-    """What could not be installed, and what the user can do."""
+    """An installation that failed, and what the user can do."""
 
 
 def missing(servers: Iterable[Server]) -> list[Missing]:

@@ -38,7 +38,7 @@ _STORE_NAMES: Final = {"redis": "Redis", "elasticsearch": "Elasticsearch"}
 
 @dataclass(frozen=True)
 class ServiceInfo:
-    """What the page shows of one service."""
+    """The facts about one service that the page shows."""
 
     name: str
     purpose: str

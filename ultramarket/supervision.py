@@ -128,7 +128,7 @@ class Supervisor:
         )
 
     def restarts(self) -> dict[str, int]:
-        """How often each program ended unexpectedly since this supervisord was started (from its log)."""
+        """Unexpected exits by program since this supervisord was started (from its log)."""
         counts: dict[str, int] = {}
         for line in self.log.read_text(errors="replace").splitlines() if self.log.exists() else ():
             if "supervisord started with pid" in line:

@@ -52,14 +52,14 @@ class ThumbnailCache:
 
     def get(self, key: Key) -> CachedPicture | None:
         with self._lock:
-            found = self._kept.get(key)
-            if found is None:
+            cached = self._kept.get(key)
+            if cached is None:
                 return None
-            if found.until < time.monotonic():
+            if cached.until < time.monotonic():
                 self._drop(key)
                 return None
             self._kept.move_to_end(key)
-            return found
+            return cached
 
     def fits(self, status: int, headers: dict[str, str]) -> bool:
         """Whether a reply may be cached: public, complete and small."""

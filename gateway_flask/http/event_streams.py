@@ -86,5 +86,5 @@ def install(app: Flask, most: int) -> None:
 
 
 def streams() -> Streams:
-    found: Streams = current_app.extensions["streams"]
-    return found
+    open_streams: Streams = current_app.extensions["streams"]
+    return open_streams

@@ -73,8 +73,8 @@ class FilesClient:
         shown = {name: reply.headers[name] for name in REPLIED if name in reply.headers}
         if reply.status == 416:
             reply.drain_conn()
-            told = {"Content-Range": shown["Content-Range"]}
-            return envelope.failure("RANGE_NOT_SATISFIABLE", "The content has no such part", 416, [], told)
+            headers_sent = {"Content-Range": shown["Content-Range"]}
+            return envelope.failure("RANGE_NOT_SATISFIABLE", "The content has no such part", 416, [], headers_sent)
         if reply.status >= 400:
             _read(reply)
         if key is not None and self._small.fits(reply.status, shown):

@@ -84,8 +84,8 @@ def body(model: type[M]) -> M:
         if error.errors(include_url=False, include_context=False, include_input=False)[0]["type"] == "json_invalid":
             raise BadRequest("The body is JSON that we don't take: too deep, or with endless numbers") from None
         raise invalid(error, at="body") from None
-    if _SUSPICIOUS.search(raw) and (found := _unfit(json.loads(raw))) is not None:
-        raise ValidationFailed.of(*found)
+    if _SUSPICIOUS.search(raw) and (problem := _unfit(json.loads(raw))) is not None:
+        raise ValidationFailed.of(*problem)
     return parsed
 
 

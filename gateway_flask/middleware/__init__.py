@@ -1,1 +1,1 @@
-"""What runs around every request: context, authentication, idempotency, rate limits, access log, tracing."""
+"""Middleware: request context, authentication, idempotency, rate limits, access log, tracing."""

@@ -22,7 +22,7 @@ REFRESH_SECONDS: Final = 5.0
 
 
 class Who(Enum):
-    """Who may use a route. Administrators may use what any signed-in person may."""
+    """The callers that a route is for. Administrators may use what any signed-in person may."""
 
     ANYONE = ()
     """Tokens are ignored: an expired one doesn't block a new login."""

@@ -113,7 +113,7 @@ def _owner() -> str:
 
 def _fingerprint() -> str:
     """Digest of the request's method, path and body. Keyed, since bodies may hold passwords."""
-    asked = [
+    request_parts = [
         request.method,
         request.path,
         current_request().json,
@@ -122,4 +122,4 @@ def _fingerprint() -> str:
         request.headers.get("If-Match"),
     ]
     secret: bytes = current_app.extensions["secret"]
-    return hmac.new(secret, orjson.dumps(asked, option=orjson.OPT_SORT_KEYS), hashlib.sha256).hexdigest()
+    return hmac.new(secret, orjson.dumps(request_parts, option=orjson.OPT_SORT_KEYS), hashlib.sha256).hexdigest()

@@ -65,12 +65,12 @@ def begin() -> None:
 
 def current_request() -> RequestContext:
     """The context of the current request."""
-    found: RequestContext = g.request_context
-    return found
+    context: RequestContext = g.request_context
+    return context
 
 
 def caller() -> Caller:
-    """Who is asking, with a guest's `X-Order-Key`, as the services take it."""
+    """The caller of the current request, with a guest's `X-Order-Key`, as the services take it."""
     signed_in = current_request().caller
     return Caller(user_id=signed_in.user_id, roles=signed_in.roles, email=signed_in.email, order_key=order_key())
 

@@ -116,7 +116,7 @@ def _fill(
         operation["requestBody"] = {"required": True, "content": {"application/json": anything}}
     operation["summary"] = operation["summary"].replace("`", "")  # the page shows a summary as it is
     parameters = operation.setdefault("parameters", [])
-    parameters[:] = [known for known in parameters if known["name"] != "attributes"]
+    parameters[:] = [descriptions for descriptions in parameters if descriptions["name"] != "attributes"]
     if endpoint.key != "no":
         parameters.append(_header("Idempotency-Key", endpoint.key == "must"))
     parameters.extend(_header(name, False) for name in endpoint.headers)

@@ -19,7 +19,7 @@ class Refusal:
     def response(self) -> dict[str, Any]:
         """The OpenAPI response object."""
         error = {"code": self.codes[0], "message": "…", "details": self.example}
-        said: dict[str, Any] = {
+        content: dict[str, Any] = {
             "description": " · ".join(f"`{code}`" for code in self.codes),
             "content": {
                 "application/json": {
@@ -29,8 +29,8 @@ class Refusal:
             },
         }
         if self.retry:
-            said["headers"] = {"Retry-After": {"description": "Seconds", "schema": {"type": "integer"}}}
-        return said
+            content["headers"] = {"Retry-After": {"description": "Seconds", "schema": {"type": "integer"}}}
+        return content
 
 
 REFUSALS: Final = {

@@ -85,26 +85,6 @@ def cast(method: Callable[Concatenate[Any, P], R], *args: P.args, **kwargs: P.kw
     )
 
 
-def call_by_name(service: str, method: str, /, *, deadline: float | None = None, **arguments: Any) -> Any:
-    """The JSON reply of a service without a typed interface yet."""
-    extensions = current_app.extensions
-    client, presence = extensions["rpc"].get(), extensions["presence"]
-    context = g.get("request_context")
-    presence.check(service)
-    try:
-        return client.call(
-            service,
-            method,
-            deadline=deadline or extensions["rpc_deadline"],
-            context=context.context() if context else None,
-            **arguments,
-        )
-    except DeadlineExceeded:
-        if presence.look(service):
-            raise
-        raise ServiceUnavailable(f"The service {service} is not running at the moment") from None
-
-
 def _send(seconds: float, method: Callable[..., R], args: tuple[Any, ...], kwargs: dict[str, Any]) -> Reply[R]:
     extensions = current_app.extensions
     client, presence = extensions["rpc"].get(), extensions["presence"]

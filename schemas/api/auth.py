@@ -22,7 +22,7 @@ AnyPassword = Annotated[
     Clean,
     Field(json_schema_extra={"format": "password"}),
 ]
-"""What somebody claims to be a password: today's rules don't apply to yesterday's passwords."""
+"""A password to verify: the rules for new passwords don't apply to existing ones."""
 
 Token = Annotated[str, StringConstraints(min_length=1, max_length=4096, pattern=r"^[A-Za-z0-9._~+/=-]+$")]
 
@@ -57,13 +57,13 @@ class Login(LoginRequest):
 
 
 class RefreshRequest(Request):
-    """A refresh token is good once; a second use of it ends the session (RFC 9700, 4.14)."""
+    """A refresh token is valid once; a second use ends the session (RFC 9700, 4.14)."""
 
     refresh_token: Annotated[Token, Field(repr=False)]
 
 
 class LogoutRequest(Request):
-    """Ends the session of this refresh token; without one, that of the access token."""
+    """End the session of this refresh token; without one, that of the access token."""
 
     refresh_token: Token | None = Field(default=None, repr=False)
 
@@ -88,7 +88,7 @@ class ResetRequest(Request):
 
 
 class ChangePasswordRequest(Request):
-    """The present password and the new one."""
+    """The current password and the new one."""
 
     current_password: Annotated[AnyPassword, Field(repr=False)]
     new_password: Annotated[Password, Field(repr=False)]
@@ -112,7 +112,7 @@ class CreateUser(Request):
 
 
 class User(Schema):
-    """An account as its owner sees it."""
+    """An account."""
 
     id: str
     email: str
@@ -123,7 +123,7 @@ class User(Schema):
 
 
 class TokenPair(Schema):
-    """A short access token for requests and a long refresh token for the next pair."""
+    """A short-lived access token, and a refresh token for the next pair."""
 
     access_token: Annotated[str, Field(repr=False)]
     """JWT (EdDSA), sent as `Authorization: Bearer …`; its key is in the JWKS."""

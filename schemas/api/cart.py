@@ -1,4 +1,4 @@
-"""Carts of guests and customers, priced afresh at each look."""
+"""Carts of guests and customers, priced at each read."""
 
 from typing import Annotated, Literal
 
@@ -10,32 +10,32 @@ MAX_LINES = 100
 MAX_QUANTITY = 10_000
 
 CartId = Annotated[str, StringConstraints(min_length=16, max_length=64, pattern=r"^[A-Za-z0-9_\-]+$")]
-"""A guest's cart id is its only key: 192 random bits, so that nobody guesses one. A customer's is the user's id."""
+"""A guest's cart id is its only key: 192 random bits, so that it cannot be guessed. A customer's is the user's id."""
 
 WarningCode = Literal["PRICE_CHANGED", "LOW_AVAILABILITY", "OUT_OF_STOCK", "UNAVAILABLE"]
 
 
-# ---- what clients send -------------------------------------------------------------------------------------------
+# ---- requests ----------------------------------------------------------------------------------------------------
 
 
 class AddItem(Request):
-    """Put so many more of a SKU into the cart."""
+    """Add units of a SKU to the cart."""
 
     sku: Sku
     quantity: Quantity = 1
 
 
 class SetQuantity(Request):
-    """How many of a SKU there shall be; to have none, delete the item."""
+    """Set the quantity of a SKU; to remove it, delete the item."""
 
     quantity: Quantity
 
 
-# ---- what we reply -----------------------------------------------------------------------------------------------
+# ---- replies -----------------------------------------------------------------------------------------------------
 
 
 class CartItem(Schema):
-    """One line: so many of a SKU at today's price."""
+    """A cart line with its current price."""
 
     sku: Sku
     product_id: str
@@ -48,7 +48,7 @@ class CartItem(Schema):
 
 
 class CartWarning(Schema):
-    """Something that changed since the item was put in: its price, or whether it can still be had."""
+    """A change since the item was added: of its price or its availability."""
 
     code: WarningCode
     sku: Sku
@@ -56,11 +56,11 @@ class CartWarning(Schema):
 
 
 class Cart(Schema):
-    """A cart as its owner sees it. One that doesn't exist is empty, with `id` null. Prices are without tax."""
+    """A cart. One that doesn't exist is empty, with `id` null. Prices are without tax."""
 
     id: CartId | None
     items: list[CartItem]
-    item_count: int = Field(description="Units, over all lines")
+    item_count: int = Field(description="Total units of all lines")
     subtotal: Money
     discount_total: Money
     total: Money
@@ -70,7 +70,7 @@ class Cart(Schema):
 
 
 class CheckoutLine(Schema):
-    """One line as an order takes it over: minor units of the cart's currency."""
+    """A cart line for an order (RPC only): minor units of the cart's currency."""
 
     sku: Sku
     product_id: str
@@ -87,7 +87,7 @@ class CheckoutLine(Schema):
 
 
 class CheckoutView(Schema):
-    """A cart, freshly priced and taxed for one destination (RPC only). `weight_g` is that of all units together."""
+    """A cart with current prices and the tax rates of a destination (RPC only). `weight_g` is the total weight."""
 
     cart_id: str | None
     version: int

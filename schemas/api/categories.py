@@ -1,4 +1,4 @@
-"""The category tree: what clients send and what we reply."""
+"""The category tree: requests and resources."""
 
 from typing import Annotated
 
@@ -8,16 +8,16 @@ from schemas.base import Id, Line, Request, Schema, Slug
 
 
 class CategoryWrite(Request):
-    """A node of the category tree, as it is created or replaced; another parent moves its whole subtree."""
+    """Create or replace a category; another parent moves its whole subtree."""
 
     name: Line
-    slug: Slug | None = Field(None, description="Made from the name when left out; unique")
-    parent: Slug | None = Field(None, description="The slug of the category above; none: a root")
-    position: Annotated[int, Field(ge=0, le=10_000)] = Field(0, description="Order among its siblings")
+    slug: Slug | None = Field(None, description="Unique. Default: derived from the name")
+    parent: Slug | None = Field(None, description="Slug of the parent category; null for a root")
+    position: Annotated[int, Field(ge=0, le=10_000)] = Field(0, description="Sort position among its siblings")
 
 
 class CategoryRef(Schema):
-    """The category of a product, as much as a list shows."""
+    """The category of a product in a list."""
 
     id: Id
     slug: Slug
@@ -25,17 +25,17 @@ class CategoryRef(Schema):
 
 
 class Category(Schema):
-    """A node of the category tree."""
+    """A category."""
 
     id: Id
     slug: Slug
     name: str
     parent: Slug | None = None
-    ancestors: list[Slug] = Field([], description="From the root down to the parent")
+    ancestors: list[Slug] = Field([], description="Slugs from the root to the parent")
     position: int = 0
 
 
 class CategoryNode(Category):
-    """A category with everything below it."""
+    """A category with its descendants."""
 
     children: list["CategoryNode"] = Field(default=[])

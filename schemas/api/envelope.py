@@ -1,4 +1,4 @@
-"""What every reply over HTTP is wrapped in: for readers of the contract. The edge writes the JSON itself."""
+"""The envelope of HTTP replies, for the OpenAPI document; the gateway writes the JSON itself."""
 
 from typing import Any, Generic, Literal, TypeVar
 

@@ -8,7 +8,7 @@ from schemas.base import Country, Id, Line, Moment, Quantity, Request, Schema, S
 from schemas.codes import GivenCountry
 
 MAX_UNITS = 10_000_000
-"""More of one SKU than any warehouse of ours holds: a slip of the keyboard beyond it."""
+"""Maximum units of a SKU: a larger number is taken for a typing error."""
 
 WarehouseCode = Annotated[str, StringConstraints(min_length=1, max_length=32, pattern=r"^[a-z0-9]+(?:-[a-z0-9]+)*$")]
 Units = Annotated[int, Field(ge=0, le=MAX_UNITS)]
@@ -24,51 +24,53 @@ Delta = Annotated[int, Field(ge=-MAX_UNITS, le=MAX_UNITS), AfterValidator(_not_z
 ReservationStatus = Literal["pending", "held", "committed", "released"]
 
 
-# ---- what clients send -------------------------------------------------------------------------------------------
+# ---- requests ----------------------------------------------------------------------------------------------------
 
 
 class AdjustStock(Request):
-    """A count, a delivery, a loss: how many units more or less there are on hand than we thought."""
+    """Adjust the units on hand after a count, a delivery or a loss."""
 
-    delta: Delta = Field(description="Units; negative takes away. Never below what is reserved")
+    delta: Delta = Field(description="Change in units; units on hand never fall below the reserved ones")
     reason: Line
-    warehouse: WarehouseCode | None = Field(None, description="The one of highest priority when left out")
+    warehouse: WarehouseCode | None = Field(None, description="Default: the warehouse of highest priority")
 
 
 class WarehouseWrite(Request):
-    """A place that stock is taken from, as it is created or replaced."""
+    """Create or replace a warehouse."""
 
     name: Line
-    priority: Annotated[int, Field(ge=0, le=1_000)] = Field(100, description="The smallest number is emptied first")
+    priority: Annotated[int, Field(ge=0, le=1_000)] = Field(
+        100, description="Stock is taken from the smallest number first"
+    )
     country: GivenCountry | None = None
 
 
 class LowStockQuery(Schema):
-    """Page of the list of what runs low."""
+    """Page of the list of SKUs that run low."""
 
     page: Annotated[int, Field(ge=1, le=1_000)] = 1
     limit: Annotated[int, Field(ge=1, le=100)] = 20
 
 
-# ---- what services ask of each other -------------------------------------------------------------------------------
+# ---- commands between services ------------------------------------------------------------------------------------
 
 
 class StockLine(Request):
-    """So many of a SKU."""
+    """A quantity of a SKU."""
 
     sku: Sku
     quantity: Quantity
 
 
 class ReserveStock(Request):
-    """Hold these lines for an order, all or none."""
+    """Reserve stock for all lines of an order, or for none."""
 
     order_id: Id
     lines: Annotated[list[StockLine], Field(min_length=1, max_length=100)]
 
 
 class InitialLevel(Request):
-    """The first count of a SKU; ignored where a level exists already."""
+    """Initial units of a SKU; ignored if it has a level."""
 
     sku: Sku
     on_hand: Units
@@ -76,11 +78,11 @@ class InitialLevel(Request):
     low_stock_threshold: Units | None = None
 
 
-# ---- what we reply -----------------------------------------------------------------------------------------------
+# ---- replies -----------------------------------------------------------------------------------------------------
 
 
 class WarehouseLevel(Schema):
-    """What one warehouse has of a SKU."""
+    """The stock of a SKU in a warehouse."""
 
     warehouse: WarehouseCode
     on_hand: int
@@ -89,7 +91,7 @@ class WarehouseLevel(Schema):
 
 
 class Level(Schema):
-    """What there is of a SKU: `available = on_hand - reserved`, never below 0."""
+    """The stock level of a SKU: `available = on_hand - reserved`, never below 0."""
 
     sku: Sku
     on_hand: int
@@ -100,7 +102,7 @@ class Level(Schema):
 
 
 class LowLevel(Schema):
-    """A SKU of which no more is available than its threshold."""
+    """A SKU whose available units are at or below its threshold."""
 
     sku: Sku
     available: int
@@ -108,14 +110,14 @@ class LowLevel(Schema):
 
 
 class InitialStockReport(Schema):
-    """How many SKUs got their first count, and how many had a level already."""
+    """Numbers of SKUs whose level was created, and of those that had one."""
 
     created: int
     existing: int
 
 
 class Reservation(Schema):
-    """Stock reserved for an order, and until when."""
+    """A reservation of stock for an order, with its expiry."""
 
     order_id: Id
     status: ReservationStatus
@@ -123,7 +125,7 @@ class Reservation(Schema):
 
 
 class Warehouse(Schema):
-    """A place that stock is taken from."""
+    """A warehouse."""
 
     code: WarehouseCode
     name: str

@@ -36,7 +36,7 @@ OrderStatus = Literal[
 
 
 class PostalAddress(Address, Request):
-    """Where the parcel or the bill goes."""
+    """A shipping or billing address."""
 
     country: GivenCountry
 
@@ -51,7 +51,7 @@ class OrderRequest(Request):
     shipping_method: MethodCode
     payment_method: PaymentMethodRequest
     expected_total: Price | None = None
-    """What the customer was shown. If it has changed since: 409 `PRICE_CHANGED`, and nothing is bought."""
+    """The total that the customer was shown. If it has changed: 409 `PRICE_CHANGED`, and no order is placed."""
     note: ShortText | None = None
 
 
@@ -59,7 +59,7 @@ class PlaceOrder(OrderRequest):
     """Place an order for the caller's cart."""
 
     cart_id: str | None = None
-    """A guest's cart; a customer's is their own."""
+    """The cart of a guest; a customer's cart is found by the user id."""
     caller: Caller = Caller()
     idempotency: Idempotency | None = None
 
@@ -104,7 +104,7 @@ class SetStatus(StatusRequest):
 
 
 class OrderQuery(Schema):
-    """Which orders to list; a customer sees their own."""
+    """Filters of the order list; customers see their own orders."""
 
     page: Annotated[int, Field(ge=1, le=10_000)] = 1
     limit: Annotated[int, Field(ge=1, le=100)] = 20
@@ -117,7 +117,7 @@ class OrderQuery(Schema):
 
 
 class OrderItem(Schema):
-    """A line of an order at the price that it was bought for."""
+    """A line of an order at the price when ordered."""
 
     sku: str
     product_id: str
@@ -128,7 +128,7 @@ class OrderItem(Schema):
 
 
 class OrderPayment(Schema):
-    """How the order is paid."""
+    """The payment of an order."""
 
     id: str
     provider: str
@@ -137,7 +137,7 @@ class OrderPayment(Schema):
 
 
 class TimelineEntry(Schema):
-    """When an order came to a status, and why if it failed or was cancelled."""
+    """A status of an order with its time, and the reason of a failure or cancellation."""
 
     status: OrderStatus
     at: Moment
@@ -162,7 +162,7 @@ class Order(Schema):
     billing_address: Address
     shipping_method: str
     payment: OrderPayment | None = None
-    """None until the payment was tried."""
+    """Null until a payment was attempted."""
     timeline: list[TimelineEntry]
     note: str | None = None
     tracking_number: str | None = None
@@ -188,7 +188,7 @@ class OrderSummary(Schema):
 
 
 class OrderHistoryEntry(Schema):
-    """One event of an order's life, as it was recorded."""
+    """A recorded event of an order."""
 
     id: str | None = None
     sequence: int

@@ -10,17 +10,17 @@ PaymentStatus = Literal[
     "requires_action", "authorized", "captured", "partially_refunded", "refunded", "declined", "voided"
 ]
 Provider = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9_]{0,31}$")]
-"""Who moves the money: `sandbox`, `stripe`."""
+"""Name of a payment provider: `sandbox`, `stripe`."""
 PaymentToken = Annotated[
     str,
     StringConstraints(min_length=1, max_length=255, pattern=r"^[A-Za-z0-9_\-.]+$"),
     Field(examples=["pm_card_visa"]),
 ]
-"""What the provider calls the card. Card numbers themselves never come here."""
+"""The provider's token of a card. Card numbers are never sent to this API."""
 
 
 class PaymentMethodRequest(Request):
-    """How an order is paid."""
+    """The payment method of an order."""
 
     provider: Provider
     token: PaymentToken
@@ -40,13 +40,13 @@ class Authorise(Request):
 
 
 class Authorisation(Schema):
-    """A provider's answer. A decline is an answer, not an error."""
+    """The outcome of an authorisation. A decline is an outcome, not an error."""
 
     id: str
     status: PaymentStatus
     decline_code: str | None = None
     client_secret: str | None = None
-    """For `requires_action`: what the customer's page needs to go on."""
+    """For `requires_action`: the secret with which the customer's page confirms the payment."""
 
 
 class CaptureRequest(Request):
@@ -81,7 +81,7 @@ class Reverse(Request):
 
 
 class PaymentState(Schema):
-    """A payment as its order needs it: status, and what was refunded in minor units."""
+    """State of a payment: status, and the refunded amount in minor units."""
 
     id: str
     status: PaymentStatus
@@ -89,7 +89,7 @@ class PaymentState(Schema):
 
 
 class RefundRequest(Request):
-    """Refund: all that is left, or a part."""
+    """Refund the remaining amount or a part of it."""
 
     amount: Price | None = None
     reason: ShortText | None = None
@@ -137,7 +137,7 @@ class Webhook(Request):
     body: str
     """Base64 of the request's body."""
     headers: dict[str, str] = Field(default_factory=dict)
-    """Lower-case names; only those that a signature can be in."""
+    """Lower-case names; only headers that may carry a signature."""
 
 
 class WebhookReply(Schema):

@@ -1,4 +1,4 @@
-"""Bulk import of products: the rows, and what became of each."""
+"""Bulk import of products: rows and their outcomes."""
 
 from typing import Annotated, Any, Literal
 
@@ -11,23 +11,23 @@ CategoryPath = Annotated[str, StringConstraints(strip_whitespace=True, min_lengt
 
 
 class ImportVariant(VariantWrite):
-    """A variant of an imported row; `stock` is what is there when its SKU is new to the inventory."""
+    """A variant of an imported row; `stock` is the initial stock of a SKU without a level."""
 
     stock: Annotated[int, Field(ge=0, le=10_000_000)] | None = None
 
 
 class ImportRating(Request):
-    """The ratings that a product brings along from another shop."""
+    """Ratings imported from another shop."""
 
     average: Annotated[float, Field(ge=0, le=5)]
     count: Annotated[int, Field(ge=0, le=10**9)]
 
 
 class ImportRow(ProductWrite):
-    """One product of a bulk import. It is found again by `external_id`, else by `slug`, else by its first SKU.
+    """One product of a bulk import. Matched by `external_id`, else by `slug`, else by its first SKU.
 
-    `category` is a path (`Home/Kitchen/Knives` or `kitchen-accessories`): what is missing of it is created.
-    Pictures that the shop keeps of a product (`/api/v1/files/…`) stay, unless the row brings such itself.
+    `category` is a path (`Home/Kitchen/Knives` or `kitchen-accessories`): missing categories are created.
+    Images stored in the shop (`/api/v1/files/…`) are kept, unless the row has such images.
     """
 
     category: CategoryPath | None = None
@@ -37,31 +37,31 @@ class ImportRow(ProductWrite):
 
 
 class ImportProducts(Request):
-    """Up to 100 rows; each is judged by itself (see `ImportRow`), so that one bad row doesn't refuse the others."""
+    """Up to 100 rows (see `ImportRow`); each is validated separately, so that an invalid row does not affect others."""
 
     products: Annotated[list[dict[str, Any]], Field(min_length=1, max_length=100)]
 
 
 class InitialStock(Schema):
-    """What an accepted import row says of the stock of a SKU: the argument of `inventory.set_initial`."""
+    """Initial stock of a SKU in an accepted row: the argument of `inventory.set_initial`."""
 
     sku: Sku
     on_hand: int
 
 
 class ImportResult(Schema):
-    """What became of one row."""
+    """The outcome of a row."""
 
-    index: int = Field(description="Of the row in the request, from 0")
+    index: int = Field(description="Index of the row in the request, from 0")
     status: Literal["created", "updated", "unchanged", "refused"]
     id: Id | None = None
     slug: Slug | None = None
-    field: str | None = Field(None, description="Where the first fault is")
+    field: str | None = Field(None, description="Field of the first error")
     reason: str | None = None
 
 
 class ImportReport(Schema):
-    """What became of each row, counted; `stock` lists what the accepted rows say is there."""
+    """The outcome of each row, with counts; `stock` lists the initial stock of accepted rows."""
 
     created: int
     updated: int

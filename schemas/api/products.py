@@ -1,4 +1,4 @@
-"""Products and their variants (SKUs): what clients send and what we reply."""
+"""Products and their variants (SKUs): requests and resources."""
 
 from typing import Annotated, Any, Literal, Self
 
@@ -33,7 +33,7 @@ ProductStatus = Literal["draft", "active", "archived"]
 ProductSort = Literal["price", "-price", "-rating", "-created_at", "title"]
 
 Url = Annotated[str, StringConstraints(min_length=1, max_length=2_000, pattern=r"^(https?://|/)[^\s<>\"]+$")]
-"""An absolute web address, or a path on our own host."""
+"""An absolute URL, or a path on the shop's host."""
 Tag = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=60), OneLine]
 OptionName = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=60), OneLine]
 OptionValue = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=100), OneLine]
@@ -58,28 +58,28 @@ LEFT_OUT: Any = Field(default=None, json_schema_extra=_without_default)
 """For a field of a patch that may be left out, but not be null."""
 
 
-# ---- what clients send -------------------------------------------------------------------------------------------
+# ---- requests ----------------------------------------------------------------------------------------------------
 
 
 class Option(Request):
-    """One thing that a customer chooses, and the choices: Size, with S, M, L."""
+    """An option with its values: Size, with S, M, L."""
 
     name: OptionName
     values: Annotated[list[OptionValue], Field(min_length=1, max_length=100)]
 
 
 class Seo(Request):
-    """What a search engine shows; empty fields fall back to title and description."""
+    """Texts for search engines; empty fields default to title and description."""
 
     title: ShortText = ""
     description: ShortText = ""
 
 
 class VariantWrite(Request):
-    """One SKU of a product: what is priced, weighed, stocked and sold."""
+    """A variant of a product: a SKU with its price and weight."""
 
     sku: Sku = Field(description="Unique over all products")
-    title: Line | None = Field(None, description="The values of its options when left out")
+    title: Line | None = Field(None, description="Default: the values of its options")
     options: dict[OptionName, OptionValue] = Field(default={}, description="One value for each option of the product")
     price: Price = Field(description="Without tax; all variants of a product are in one currency")
     compare_at_price: Price | None = Field(None, description="The former price, above `price`, in the same currency")
@@ -88,10 +88,10 @@ class VariantWrite(Request):
 
 
 class ProductWrite(Request):
-    """A whole product, as it is created or replaced."""
+    """Create or replace a product."""
 
     title: Line
-    slug: Slug | None = Field(None, description="Made from the title when left out; unique")
+    slug: Slug | None = Field(None, description="Unique. Default: derived from the title")
     description: LongText = ""
     brand: Line | None = None
     category: Slug | None = Field(None, description="The slug of an existing category")
@@ -101,15 +101,17 @@ class ProductWrite(Request):
     tags: Annotated[list[Tag], Field(max_length=50)] = Field(default=[])
     attributes: Annotated[dict[AttributeName, AttributeValue], Field(max_length=100)] = Field(default={})
     images: Annotated[list[Url], Field(max_length=50)] = Field(default=[])
-    thumbnail: Url | None = Field(None, description="The first image when left out")
+    thumbnail: Url | None = Field(None, description="Default: the first image")
     seo: Seo = Seo()
     tax_class: TaxClass = "standard"
-    vendor_id: Id | None = Field(None, description="Whose it is: an administrator may say; a vendor's is their own")
-    external_id: ExternalId | None = Field(None, description="Its name in the system that it is imported from; unique")
+    vendor_id: Id | None = Field(
+        None, description="Owner. Administrators may set it; a vendor's products are their own"
+    )
+    external_id: ExternalId | None = Field(None, description="Unique id in the system that it is imported from")
 
 
 class ProductPatch(Request):
-    """The fields to change; what is left out stays. A list or object replaces the whole of it."""
+    """Change the given fields. A list or object is replaced as a whole."""
 
     title: Line = LEFT_OUT
     slug: Slug = LEFT_OUT
@@ -135,33 +137,35 @@ class ProductPatch(Request):
 
 
 class ProductQuery(Schema):
-    """Filters, order and page of the product list. `attr.NAME=VALUE` filters by an attribute; several must all hold."""
+    """Filters, sort order and page of the product list. `attr.NAME=VALUE` filters by an attribute; all must match."""
 
     q: Annotated[str, StringConstraints(strip_whitespace=True, max_length=200), OneLine] | None = Field(
-        None, description="Words that the title or the brand must all have; `/search` knows more"
+        None, description="Words that title or brand must contain, all of them; `/search` has full-text search"
     )
-    category: Slug | None = Field(None, description="The category or any below it")
-    brand: Line | None = Field(None, description="Name of the brand, capitals don't matter")
+    category: Slug | None = Field(None, description="The category or one below it")
+    brand: Line | None = Field(None, description="Name of the brand, case-insensitive")
     vendor: Id | None = None
     min_price: PriceBound | None = Field(None, description="Minor units, inclusive")
     max_price: HighestPrice | None = Field(None, description="Minor units, inclusive")
     in_stock: bool | None = None
-    rating: Annotated[float, Field(ge=0, le=5)] | None = Field(None, description="Average of at least this")
+    rating: Annotated[float, Field(ge=0, le=5)] | None = Field(None, description="Minimum average rating")
     attributes: Annotated[dict[AttributeName, AttributeText], Field(max_length=10)] = Field(
         default={}, description="By name; over HTTP as parameters `attr.NAME`"
     )
-    status: ProductStatus | None = Field(None, description="Administrators and vendors (own): active when left out")
+    status: ProductStatus | None = Field(
+        None, description="For administrators, and vendors (own products). Default: active"
+    )
     sort: ProductSort = "-created_at"
     page: Annotated[int, Field(ge=1, le=1_000)] = 1
     limit: Annotated[int, Field(ge=1, le=100)] = 20
     cursor: Annotated[str, StringConstraints(min_length=1, max_length=500)] | None = Field(
-        None, description="`nextCursor` of the page before; takes the place of `page`"
+        None, description="`nextCursor` of the previous page; overrides `page`"
     )
 
     @model_validator(mode="before")
     @classmethod
     def _gather_attributes(cls, values: Any) -> Any:
-        """Take `attr.color=red` as one entry of `attributes`."""
+        """Parse `attr.color=red` into an entry of `attributes`."""
         if not isinstance(values, dict):
             return values
         named = {key[5:]: value for key, value in values.items() if isinstance(key, str) and key.startswith("attr.")}
@@ -171,11 +175,11 @@ class ProductQuery(Schema):
         return {**rest, "attributes": {**(rest.get("attributes") or {}), **named}}
 
 
-# ---- what we reply -----------------------------------------------------------------------------------------------
+# ---- replies -----------------------------------------------------------------------------------------------------
 
 
 class Rating(Schema):
-    """What customers think: the mean of 1 to 5 stars, how many said so, and how many gave each."""
+    """Rating of a product: mean of 1 to 5 stars, number of ratings, and number per star."""
 
     average: float
     count: int
@@ -183,7 +187,7 @@ class Rating(Schema):
 
 
 class ListItem(Schema):
-    """A product as a list shows it; `price` is that of its cheapest variant."""
+    """A product in a list; `price` is the price of its cheapest variant."""
 
     id: Id
     slug: Slug
@@ -198,7 +202,7 @@ class ListItem(Schema):
 
 
 class Variant(Schema):
-    """A SKU as it is sold."""
+    """A variant of a product."""
 
     sku: Sku
     title: str
@@ -212,7 +216,7 @@ class Variant(Schema):
 
 
 class ProductDetail(ListItem):
-    """A product, whole."""
+    """A product with all fields."""
 
     description: str
     images: list[str]
@@ -227,7 +231,7 @@ class ProductDetail(ListItem):
     external_id: str | None = None
     created_at: Moment
     updated_at: Moment
-    version: int = Field(description="Grows with every edit; send it as `If-Match` to change just this version")
+    version: int = Field(description="Incremented by each edit; send it as `If-Match` to change this version only")
 
 
 class PricedSku(Schema):
@@ -248,7 +252,7 @@ class PricedSku(Schema):
 
 
 class SkuStock(Schema):
-    """Units available of a SKU, with the version of that count (RPC only)."""
+    """Available units of a SKU, with the version of the level (RPC only)."""
 
     sku: Sku
     sequence: int
@@ -256,7 +260,7 @@ class SkuStock(Schema):
 
 
 class ProductSnapshot(ProductDetail):
-    """A product with the versions of its parts, for copies kept elsewhere (RPC only)."""
+    """A product with the versions of its parts, for copies in other services (RPC only)."""
 
     rating_sequence: int
     stock: list[SkuStock]
@@ -276,6 +280,6 @@ class SearchedItem(ListItem):
 
 
 class RelatedQuery(Schema):
-    """How many related products to list."""
+    """Number of related products to list."""
 
     limit: Annotated[int, Field(ge=1, le=50)] = 8

@@ -35,7 +35,7 @@ Grams = Annotated[int, Field(ge=0, le=10**9)]
 
 
 class Destination(Request):
-    """As much of an address as a price needs."""
+    """The parts of an address that determine the price."""
 
     country: GivenCountry
     region: Annotated[str, StringConstraints(strip_whitespace=True, max_length=100), OneLine] | None = None
@@ -43,14 +43,14 @@ class Destination(Request):
 
 
 class RatesRequest(Request):
-    """What it would cost to send a cart there: `cart_id`'s, or the caller's own."""
+    """Request shipping prices for the caller's cart to an address."""
 
     address: Destination
     cart_id: CartId | None = None
 
 
 class Quote(Request):
-    """Prices of every method that goes there, for goods of this value (minor units) and weight."""
+    """Get the prices of all methods to an address, for goods of this value (minor units) and weight."""
 
     address: Destination
     subtotal: Amount
@@ -59,21 +59,21 @@ class Quote(Request):
 
 
 class QuoteCart(RatesRequest):
-    """Prices of every method for the cart named by `cart_id`, else for the caller's own cart."""
+    """Get the prices of all methods for the cart `cart_id`, else for the caller's cart."""
 
     own_cart_id: CartId | None = None
-    """A guest's own cart, by the header `X-Cart-Id`."""
+    """The guest's cart, from the header `X-Cart-Id`."""
     caller: Caller = ANONYMOUS
 
 
 class PriceOf(Quote):
-    """The price of one method."""
+    """Get the price of one method."""
 
     method: MethodCode
 
 
 class Rate(Schema):
-    """One way to send it, with its price."""
+    """A shipping method with its price."""
 
     method: Annotated[str, Field(examples=["standard"])]
     name: Annotated[str, Field(examples=["Standard delivery"])]
@@ -84,26 +84,26 @@ class Rate(Schema):
 
 
 class ShippingMethod(Schema):
-    """One way to send things, and where to."""
+    """A shipping method and its destinations."""
 
     method: str
     name: str
     carrier: str
     countries: list[str]
-    """ISO 3166-1 alpha-2; empty: everywhere that no other zone covers."""
+    """ISO 3166-1 alpha-2; empty: all countries that no other zone covers."""
     days_min: int
     days_max: int
 
 
 class ShipmentLine(Request):
-    """So many units of a SKU in a parcel."""
+    """Units of a SKU in a parcel."""
 
     sku: Sku
     quantity: Quantity
 
 
 class ShipmentRequest(Request):
-    """A parcel that leaves the house. Without lines: the whole order."""
+    """A shipment of an order. Without lines: the whole order."""
 
     order_id: Id
     method: MethodCode | None = None
@@ -119,13 +119,13 @@ class CreateShipment(ShipmentRequest):
 
     address: Address | None = None
     user_id: str | None = None
-    """Whose order it is: they may read the shipment."""
+    """The customer of the order, who may read the shipment."""
     vendor_id: str | None = None
     idempotency: Idempotency | None = None
 
 
 class ShipmentEventRequest(Request):
-    """What happened to a parcel on its way."""
+    """A tracking event."""
 
     status: ShipmentStatus
     location: Annotated[str, StringConstraints(strip_whitespace=True, max_length=200), OneLine] | None = None
@@ -140,7 +140,7 @@ class AddShipmentEvent(ShipmentEventRequest):
 
 
 class ShipmentEvent(Schema):
-    """A station of a parcel's way."""
+    """A tracking event of a shipment."""
 
     status: ShipmentStatus
     location: str | None = None
@@ -149,7 +149,7 @@ class ShipmentEvent(Schema):
 
 
 class Tracking(Schema):
-    """Where a parcel is: what anybody who has its number may know."""
+    """The public tracking information of a shipment."""
 
     tracking_number: str
     carrier: str

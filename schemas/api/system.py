@@ -1,4 +1,4 @@
-"""How the house is."""
+"""Health of the system."""
 
 from typing import Annotated, Literal
 
@@ -20,4 +20,4 @@ class Health(Schema):
     status: Literal["ready", "not ready"]
     service: str
     dependencies: Annotated[dict[str, str], Field(examples=[{"rabbitmq": "up", "redis": "down: ConnectionError"}])]
-    """Each by name: `up`, or what is wrong with it."""
+    """State by dependency: `up` or an error."""

@@ -1,4 +1,4 @@
-"""Tax classes and rates by country and region: what clients send and what we reply."""
+"""Tax classes and rates by country and region: requests and resources."""
 
 from typing import Annotated, Literal
 
@@ -14,20 +14,20 @@ Region = Annotated[str, StringConstraints(pattern=r"^[A-Z0-9]{1,3}$")]
 
 
 class TaxRateWrite(Request):
-    """What tax a class of goods carries in a country, or in one region of it."""
+    """Set the tax rate of a tax class in a country or one of its regions."""
 
     country: GivenCountry
     region: Region | None = None
     tax_class: TaxClass = "standard"
     rate_bp: BasisPoints = Field(description="Basis points: 1900 is 19 %")
-    name: Line = Field(description="As it is printed: VAT, MwSt., Sales tax")
+    name: Line = Field(description="Printed name: VAT, MwSt., Sales tax")
 
 
 TaxRateId = Annotated[str, StringConstraints(pattern=r"^[A-Z]{2}:([A-Z0-9]{1,3}|\*):[a-z]{1,20}$")]
 
 
 class TaxRateQuery(Schema):
-    """Which rates."""
+    """Filter of the tax rates."""
 
     country: Country | None = None
 

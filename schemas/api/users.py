@@ -14,13 +14,13 @@ Phone = Annotated[
     Field(examples=["+1 555 0100"]),
 ]
 Language = Annotated[str, StringConstraints(pattern=r"^[a-z]{2}(-[A-Z]{2})?$"), Field(examples=["en", "de-CH"])]
-"""ISO 639-1, with a country if it matters."""
+"""ISO 639-1, optionally with a country."""
 
 Label = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=60), OneLine]
 
 
 class ProfileRequest(Request):
-    """Replaces the profile: what is left out is empty afterwards. The mail address belongs to the account."""
+    """Replace the profile; omitted fields become empty. The mail address is part of the account."""
 
     first_name: PersonName
     last_name: PersonName
@@ -35,7 +35,7 @@ class UpdateProfile(ProfileRequest):
 
 
 class Profile(Schema):
-    """A person as the shop knows them."""
+    """The profile of a user."""
 
     id: str
     email: str
@@ -48,7 +48,7 @@ class Profile(Schema):
 
 
 class AddressRequest(Address, Request):
-    """An entry of the address book. A new default takes the place of the old one."""
+    """An entry of the address book. A new default replaces the previous one."""
 
     country: GivenCountry
     label: Label | None = None
@@ -70,7 +70,7 @@ class UpdateAddress(AddressRequest):
 
 
 class AddressEntry(Address):
-    """An address in somebody's book."""
+    """An address of the caller's address book."""
 
     id: str
     label: str | None = None

@@ -1,10 +1,10 @@
-"""What happens to accounts and sessions."""
+"""Events of accounts and sessions."""
 
 from schemas.events.base import Event
 
 
 class UserRegistered(Event, source="auth", subject="user_id", version=1):
-    """Somebody has an account."""
+    """An account was created."""
 
     user_id: str
     email: str
@@ -14,7 +14,7 @@ class UserRegistered(Event, source="auth", subject="user_id", version=1):
 
 
 class UserLoggedIn(Event, source="auth", subject="user_id", version=1):
-    """Somebody has signed in, on this device and from there."""
+    """A user signed in, with this user agent from this address."""
 
     user_id: str
     session_id: str
@@ -23,21 +23,21 @@ class UserLoggedIn(Event, source="auth", subject="user_id", version=1):
 
 
 class UserLoggedOut(Event, source="auth", subject="user_id", version=1):
-    """Sessions were ended by their owner: one, or all."""
+    """A user ended one session or all."""
 
     user_id: str
     session_id: str | None = None
 
 
 class RefreshTokenReused(Event, source="auth", subject="user_id", version=1):
-    """A refresh token came a second time: it may be stolen, so its session was ended."""
+    """A refresh token was used a second time and may be stolen; its session was ended."""
 
     user_id: str
     session_id: str
 
 
 class EmailVerificationRequested(Event, source="auth", subject="user_id", version=1):
-    """A link is to be mailed that verifies the address: `ticket` names it, the instance's secret makes it."""
+    """A verification link must be mailed. The link's token is derived from `ticket` and the instance's secret."""
 
     user_id: str
     email: str
@@ -45,13 +45,13 @@ class EmailVerificationRequested(Event, source="auth", subject="user_id", versio
 
 
 class EmailVerified(Event, source="auth", subject="user_id", version=1):
-    """Mails to the account's address reach its owner."""
+    """The account's mail address was verified."""
 
     user_id: str
 
 
 class PasswordResetRequested(Event, source="auth", subject="user_id", version=1):
-    """A link is to be mailed that sets a new password: `ticket` names it, the instance's secret makes it."""
+    """A password reset link must be mailed. The link's token is derived from `ticket` and the instance's secret."""
 
     user_id: str
     email: str
@@ -59,6 +59,6 @@ class PasswordResetRequested(Event, source="auth", subject="user_id", version=1)
 
 
 class PasswordChanged(Event, source="auth", subject="user_id", version=1):
-    """The account has another password; sessions were ended."""
+    """The account's password was changed and sessions were ended."""
 
     user_id: str

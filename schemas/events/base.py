@@ -1,4 +1,4 @@
-"""What all events have in common: CloudEvents 1.0 around a model that only grows."""
+"""Base of all events: a CloudEvents 1.0 envelope around a model that only gains fields."""
 
 import re
 from datetime import datetime
@@ -14,11 +14,11 @@ TOPICS: Final = {
 OTHER_TOPIC: Final = "analytics-events"
 
 EVENTS: dict[tuple[str, str], type["Event"]] = {}
-"""Every event that we know, by (source, type)."""
+"""All event classes by (source, type)."""
 
 
 class EventMeta(BaseModel):
-    """What the envelope says of an event beside its data."""
+    """Attributes of an event's envelope."""
 
     model_config = ConfigDict(frozen=True)
 
@@ -28,20 +28,20 @@ class EventMeta(BaseModel):
     subject: str
     time: datetime
     sequence: int | None = None
-    """The aggregate's version after this event, where its aggregate has one."""
+    """The aggregate's version after this event, if it has versions."""
     request_id: str | None = None
     user_id: str | None = None
     actor: str | None = None
-    """The vendor or administrator who asked for it, as JSON."""
+    """The vendor or administrator who requested the change, as JSON."""
 
 
 class Event(BaseModel):
-    """Something that happened to an aggregate. Subclasses name their source, subject and version:
+    """An event of an aggregate. Subclasses name their source, subject and version:
 
     `class OrderConfirmed(Event, source="orders", subject="order_id", version=1)` is of type `order_confirmed`,
     is published on `orders.events` and ends on the topic of its source. A field may be added with a default; one
     may never be removed or change its meaning: that would be a new event.
-    Unknown fields are let through, so that an old reader lives on when a writer grows.
+    Unknown fields are ignored, so that consumers of an older version accept new fields.
     """
 
     model_config = ConfigDict(extra="ignore", frozen=True)
@@ -65,12 +65,12 @@ class Event(BaseModel):
 
     @property
     def subject(self) -> str:
-        """The id of the aggregate that this happened to: the Kafka record's key."""
+        """The id of the event's aggregate: the Kafka record's key."""
         return str(getattr(self, self.subject_field))
 
     @property
     def meta(self) -> EventMeta:
-        """The envelope that it came in; an event that we are about to publish has none yet."""
+        """The envelope that the event was read from; an event to be published has none."""
         if self._meta is None:
             raise AttributeError(f"{self.type} has not been published yet")
         return self._meta

@@ -1,4 +1,4 @@
-"""What inventory says: how much of a SKU there is, and when it runs low."""
+"""Events of stock levels."""
 
 from typing import Literal
 
@@ -8,7 +8,7 @@ StockReason = Literal["initial", "reserved", "committed", "released", "expired",
 
 
 class StockChanged(Event, source="inventory", subject="sku", version=1):
-    """The level of a SKU after a change. Its sequence is the level's version: a lower one is older news."""
+    """The level of a SKU after a change. Sequence: the level's version; consumers ignore a lower one."""
 
     sku: str
     on_hand: int
@@ -17,13 +17,13 @@ class StockChanged(Event, source="inventory", subject="sku", version=1):
     reason: StockReason
     order_id: str | None = None
     delta: int = 0
-    """By how many units `available` changed."""
+    """Change of `available` in units."""
     note: str | None = None
-    """Why somebody adjusted it, in their words."""
+    """The reason given for an adjustment."""
 
 
 class LowStock(Event, source="inventory", subject="sku", version=1):
-    """No more is available than the threshold: said once each time that the level falls to it."""
+    """The available units fell to the threshold; published once for each fall."""
 
     sku: str
     available: int
@@ -31,7 +31,7 @@ class LowStock(Event, source="inventory", subject="sku", version=1):
 
 
 class BackInStock(Event, source="inventory", subject="sku", version=1):
-    """Some are available again of what was sold out."""
+    """A SKU that was sold out is available again."""
 
     sku: str
     available: int

@@ -1,4 +1,4 @@
-"""What happens to an order, from the moment that it is placed. `sequence` is the order's version after the event."""
+"""Events of orders. `sequence` is the order's version after the event."""
 
 from datetime import datetime
 from typing import Any
@@ -8,11 +8,11 @@ from pydantic import BaseModel, ConfigDict, Field
 from schemas.events.base import Event, LineItem
 
 Postal = dict[str, Any]
-"""An address as `schemas.base.Address` writes it."""
+"""An address, in the form of `schemas.base.Address`."""
 
 
 class OrderLine(LineItem):
-    """A line with its tax, at the price and rate of the moment (minor units; basis points)."""
+    """An order line with its tax, at the price and rate when ordered (minor units; basis points)."""
 
     tax_rate_bp: int = 0
     tax: int = 0
@@ -21,7 +21,7 @@ class OrderLine(LineItem):
 
 
 class Totals(BaseModel):
-    """What the order costs, minor units. `total = subtotal - discount + shipping + tax`."""
+    """The order's totals in minor units. `total = subtotal - discount + shipping + tax`."""
 
     model_config = ConfigDict(extra="ignore", frozen=True)
 
@@ -33,7 +33,7 @@ class Totals(BaseModel):
 
 
 class OrderPlaced(Event, source="orders", subject="order_id", version=1):
-    """A customer has ordered; nothing is held or paid yet."""
+    """A customer has placed an order; no stock is reserved and nothing is paid yet."""
 
     order_id: str
     number: str
@@ -53,14 +53,14 @@ class OrderPlaced(Event, source="orders", subject="order_id", version=1):
 
 
 class OrderStockReserved(Event, source="orders", subject="order_id", version=1):
-    """Every line is held in stock until `expires_at`."""
+    """Stock for every line is reserved until `expires_at`."""
 
     order_id: str
     expires_at: datetime
 
 
 class OrderPaymentAuthorized(Event, source="orders", subject="order_id", version=1):
-    """The money is promised (or already taken, where the provider captures at once)."""
+    """The payment was authorised (or captured, where the provider captures at once)."""
 
     order_id: str
     payment_id: str
@@ -70,20 +70,20 @@ class OrderPaymentAuthorized(Event, source="orders", subject="order_id", version
 
 
 class OrderPaymentActionRequired(Event, source="orders", subject="order_id", version=1):
-    """The customer has to confirm the payment with their bank; the order waits."""
+    """The customer must confirm the payment with their bank; the order waits for it."""
 
     order_id: str
     payment_id: str
 
 
 class OrderStockCommitted(Event, source="orders", subject="order_id", version=1):
-    """The held units have left the stock for this order; no time-out gives them back any more."""
+    """The reserved stock was sold to this order; the reservation does not expire any more."""
 
     order_id: str
 
 
 class OrderPaymentCaptured(Event, source="orders", subject="order_id", version=1):
-    """The money is taken."""
+    """The payment was captured."""
 
     order_id: str
     payment_id: str
@@ -92,7 +92,7 @@ class OrderPaymentCaptured(Event, source="orders", subject="order_id", version=1
 
 
 class OrderConfirmed(Event, source="orders", subject="order_id", version=1):
-    """Paid, and the goods are ours to send: the shop owes the customer this order."""
+    """The order is paid and its stock is sold: it can be fulfilled."""
 
     order_id: str
     number: str
@@ -109,18 +109,18 @@ class OrderConfirmed(Event, source="orders", subject="order_id", version=1):
 
 
 class OrderRejected(Event, source="orders", subject="order_id", version=1):
-    """A step failed for good; what was done so far is being undone. `code` is the public error code."""
+    """A checkout step failed permanently; completed steps are being compensated. `code` is the public error code."""
 
     order_id: str
     code: str
     reason: str
     details: list[dict[str, Any]] = Field(default_factory=list)
     unsure: bool = False
-    """The step had been tried before, and nobody knows whether that try is still under way."""
+    """An earlier attempt of the step has an unknown outcome and may still be executed."""
 
 
 class OrderCancellationRequested(Event, source="orders", subject="order_id", version=1):
-    """The customer or an administrator wants it undone."""
+    """The customer or an administrator has requested cancellation."""
 
     order_id: str
     requested_by: str
@@ -128,7 +128,7 @@ class OrderCancellationRequested(Event, source="orders", subject="order_id", ver
 
 
 class OrderPaymentReversed(Event, source="orders", subject="order_id", version=1):
-    """The promise was given up or the money given back: `status` of the payment, and how much was refunded."""
+    """The payment was voided or refunded: `status` of the payment, and the refunded amount."""
 
     order_id: str
     payment_id: str
@@ -138,7 +138,7 @@ class OrderPaymentReversed(Event, source="orders", subject="order_id", version=1
 
 
 class OrderPaymentRefunded(Event, source="orders", subject="order_id", version=1):
-    """An administrator gave money back, a part or all of it; the order itself goes on. `refunded` is the sum so far."""
+    """An administrator refunded the order, in part or in full; its status stays. `refunded` is the total so far."""
 
     order_id: str
     payment_id: str
@@ -148,13 +148,13 @@ class OrderPaymentRefunded(Event, source="orders", subject="order_id", version=1
 
 
 class OrderStockReleased(Event, source="orders", subject="order_id", version=1):
-    """The units are back in stock."""
+    """The reserved or sold units were returned to stock."""
 
     order_id: str
 
 
 class OrderFailed(Event, source="orders", subject="order_id", version=1):
-    """It came to nothing, and nothing is left held or charged."""
+    """The order failed: no stock is reserved and nothing is charged."""
 
     order_id: str
     number: str
@@ -167,7 +167,7 @@ class OrderFailed(Event, source="orders", subject="order_id", version=1):
 
 
 class OrderCancelled(Event, source="orders", subject="order_id", version=1):
-    """It was undone after it had been confirmed (or on its way there)."""
+    """The order was cancelled, before or after it was confirmed."""
 
     order_id: str
     number: str
@@ -181,14 +181,14 @@ class OrderCancelled(Event, source="orders", subject="order_id", version=1):
 
 
 class OrderProcessing(Event, source="orders", subject="order_id", version=1):
-    """Somebody is packing it."""
+    """The order is being packed."""
 
     order_id: str
     note: str | None = None
 
 
 class OrderShipped(Event, source="orders", subject="order_id", version=1):
-    """It is on its way."""
+    """The order was shipped."""
 
     order_id: str
     number: str
@@ -200,7 +200,7 @@ class OrderShipped(Event, source="orders", subject="order_id", version=1):
 
 
 class OrderDelivered(Event, source="orders", subject="order_id", version=1):
-    """It has arrived."""
+    """The order was delivered."""
 
     order_id: str
     number: str
@@ -210,7 +210,7 @@ class OrderDelivered(Event, source="orders", subject="order_id", version=1):
 
 
 class OrderReturned(Event, source="orders", subject="order_id", version=1):
-    """It came back."""
+    """The order was returned."""
 
     order_id: str
     note: str | None = None

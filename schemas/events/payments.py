@@ -1,10 +1,10 @@
-"""What happens to a payment. Amounts in minor units of `currency`."""
+"""Events of payments. Amounts in minor units of `currency`."""
 
 from schemas.events.base import Event
 
 
 class PaymentAuthorized(Event, source="payments", subject="payment_id", version=1):
-    """The money is promised."""
+    """The payment was authorised."""
 
     payment_id: str
     order_id: str
@@ -15,7 +15,7 @@ class PaymentAuthorized(Event, source="payments", subject="payment_id", version=
 
 
 class PaymentActionRequired(Event, source="payments", subject="payment_id", version=1):
-    """The customer has to confirm with their bank."""
+    """The customer must confirm the payment with their bank."""
 
     payment_id: str
     order_id: str
@@ -26,7 +26,7 @@ class PaymentActionRequired(Event, source="payments", subject="payment_id", vers
 
 
 class PaymentDeclined(Event, source="payments", subject="payment_id", version=1):
-    """The provider said no."""
+    """The provider declined the payment."""
 
     payment_id: str
     order_id: str
@@ -38,7 +38,7 @@ class PaymentDeclined(Event, source="payments", subject="payment_id", version=1)
 
 
 class PaymentCaptured(Event, source="payments", subject="payment_id", version=1):
-    """The money is taken: `captured` of it so far."""
+    """The payment was captured; `captured` is the captured amount."""
 
     payment_id: str
     order_id: str
@@ -50,7 +50,7 @@ class PaymentCaptured(Event, source="payments", subject="payment_id", version=1)
 
 
 class PaymentVoided(Event, source="payments", subject="payment_id", version=1):
-    """The promise is given up; nothing was taken."""
+    """The authorisation was voided; nothing was captured."""
 
     payment_id: str
     order_id: str
@@ -61,7 +61,7 @@ class PaymentVoided(Event, source="payments", subject="payment_id", version=1):
 
 
 class PaymentRefunded(Event, source="payments", subject="payment_id", version=1):
-    """Money went back: this `refund` of it, `refunded` in all."""
+    """An amount was refunded: `refund` now, `refunded` in total."""
 
     payment_id: str
     order_id: str

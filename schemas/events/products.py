@@ -1,10 +1,10 @@
-"""What products says: what is on offer, and how the categories stand."""
+"""Events of products and categories."""
 
 from schemas.events.base import Event
 
 
 class ProductEvent(Event):
-    """A product after a change, as much as a list or an index needs; the rest is asked for by id."""
+    """A product after a change, with the fields that lists and indexes need; the rest is read by id."""
 
     product_id: str
     slug: str
@@ -15,28 +15,31 @@ class ProductEvent(Event):
     brand: str | None = None
     category: str | None = None
     category_path: tuple[str, ...] = ()
-    """Slugs from the root down to `category`."""
+    """Slugs from the root to `category`."""
     price: int = 0
-    """Of the cheapest variant, in minor units of `currency`."""
+    """Price of the cheapest variant, in minor units of `currency`."""
     currency: str = ""
     old_slug: str | None = None
-    """What it was called before, when the slug changed: caches by slug forget that one too."""
+    """The former slug if it changed: caches by slug must drop it as well."""
 
 
 class ProductCreated(ProductEvent, source="products", subject="product_id", version=1):
-    """A product is there. Sequence: the product's version."""
+    """A product was created. Sequence: the product's version."""
 
 
 class ProductUpdated(ProductEvent, source="products", subject="product_id", version=1):
-    """A product reads differently now. Sequence: the product's version."""
+    """A product was changed. Sequence: the product's version."""
 
 
 class ProductArchived(ProductEvent, source="products", subject="product_id", version=1):
-    """A product is no longer on offer; it stays readable for old orders. Sequence: the product's version."""
+    """A product was archived or deleted and is not sold any more. Sequence: the product's version."""
+
+    deleted: bool = False
+    """Whether it was deleted: its SKUs may be used by another product, and their stock ends."""
 
 
 class CategoryChanged(Event, source="products", subject="category_id", version=1):
-    """A category was made, renamed, moved or deleted: the tree reads differently now."""
+    """A category was created, renamed, moved or deleted."""
 
     category_id: str
     slug: str

@@ -1,10 +1,10 @@
-"""What happens to parcels."""
+"""Events of shipments."""
 
 from schemas.events.base import Event
 
 
 class ShipmentCreated(Event, source="shipping", subject="shipment_id", version=1):
-    """A parcel has its number and leaves the house."""
+    """A shipment was created with its tracking number."""
 
     shipment_id: str
     order_id: str
@@ -15,7 +15,7 @@ class ShipmentCreated(Event, source="shipping", subject="shipment_id", version=1
 
 
 class ShipmentMoved(Event, source="shipping", subject="shipment_id", version=1):
-    """Something happened to a parcel on its way."""
+    """A tracking event of a shipment was recorded."""
 
     shipment_id: str
     order_id: str

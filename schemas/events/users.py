@@ -1,10 +1,10 @@
-"""What happens to profiles and address books. Addresses themselves stay at home."""
+"""Events of profiles and address books; addresses are not part of them."""
 
 from schemas.events.base import Event
 
 
 class ProfileUpdated(Event, source="users", subject="user_id", version=1):
-    """Somebody has changed their profile."""
+    """A profile was changed."""
 
     user_id: str
     first_name: str

@@ -1,4 +1,4 @@
-"""What a published event may become: more. Its readers are programs that we may not know and can't change."""
+"""Compatibility of events: a published event may only grow, since its readers are unknown programs."""
 
 from typing import Any, Final
 
@@ -44,30 +44,30 @@ def _breaks(old: _Schema, new: _Schema, where: str) -> list[str]:
     name = where or "the event"
     if old.choices or new.choices:
         return _choices(old, new, name)
-    found = [
+    breaks_ = [
         f"{name}: {word} was {old.own.get(word)}, is {new.own.get(word)}"
         for word in _KIND
         if old.own.get(word) != new.own.get(word)
     ]
     if "enum" in old.own:
         unheard = [value for value in new.own.get("enum", ["anything"]) if value not in old.own["enum"]]
-        found.extend(f"{name}: no reader has heard of the value {value}" for value in unheard)
+        breaks_.extend(f"{name}: no reader has heard of the value {value}" for value in unheard)
     for field, before in old.fields.items():
         path = f"{where}.{field}" if where else field
         if field not in new.fields:
-            found.append(f"{path}: was removed")
+            breaks_.append(f"{path}: was removed")
         else:
-            found.extend(_breaks(before, new.fields[field], path))
+            breaks_.extend(_breaks(before, new.fields[field], path))
             if field in old.required - new.required:
-                found.append(f"{path}: was always there, now may be missing")
-    found.extend(f"{where}.{field}".lstrip(".") + ": is new and required" for field in new.required - old.required)
+                breaks_.append(f"{path}: was always there, now may be missing")
+    breaks_.extend(f"{where}.{field}".lstrip(".") + ": is new and required" for field in new.required - old.required)
     for word in ("items", "additionalProperties"):
         held, holds = old.own.get(word), new.own.get(word)
         if isinstance(held, dict) and isinstance(holds, dict):
-            found.extend(_breaks(old.at(held), new.at(holds), f"{where}[]"))
+            breaks_.extend(_breaks(old.at(held), new.at(holds), f"{where}[]"))
         elif isinstance(held, dict) or isinstance(holds, dict):
-            found.append(f"{name}: what it holds has changed")
-    return found
+            breaks_.append(f"{name}: what it holds has changed")
+    return breaks_
 
 
 def _choices(old: _Schema, new: _Schema, name: str) -> list[str]:
@@ -76,5 +76,5 @@ def _choices(old: _Schema, new: _Schema, name: str) -> list[str]:
     return [
         f"{name}: may be {choice.own.get('type', 'something')} now"
         for choice in after
-        if all(_breaks(known, choice, name) for known in before)
+        if all(_breaks(published, choice, name) for published in before)
     ]

@@ -55,7 +55,7 @@ def event_file(event: type[Event]) -> str:
 
 
 def event_schema(event: type[Event]) -> dict[str, Any]:
-    """What an event's `data` looks like."""
+    """The JSON Schema of an event's `data`."""
     return {"$schema": "https://json-schema.org/draft/2020-12/schema", "$id": event.dataschema()} | (
         event.model_json_schema()
     )
@@ -71,7 +71,7 @@ def documents() -> dict[str, dict[str, Any]]:
 
 
 def published(path: str, folder: Path = FOLDER) -> dict[str, Any] | None:
-    """What was published as `path`, if anything."""
+    """The published schema at `path`, if there is one."""
     file = folder / path
     content: dict[str, Any] | None = json.loads(file.read_text()) if file.exists() else None
     return content

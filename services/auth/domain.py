@@ -5,12 +5,12 @@ from datetime import datetime
 from enum import StrEnum
 
 
-class Verdict(StrEnum):
-    """What may be done with a refresh token."""
+class TokenState(StrEnum):
+    """The outcome of presenting a refresh token."""
 
-    GOOD = "good"
+    VALID = "good"
     REUSED = "reused"
-    OVER = "over"
+    ENDED = "over"
 
 
 @dataclass(frozen=True)
@@ -24,13 +24,13 @@ class RefreshToken:
     session_ended_at: datetime | None
 
 
-def judge(token: RefreshToken, now: datetime) -> Verdict:
+def refresh_token_state(token: RefreshToken, now: datetime) -> TokenState:
     """Decide about a refresh token. One that was used before is treated as stolen, in any state."""
     if token.session_ended_at is not None:
-        return Verdict.OVER
+        return TokenState.ENDED
     if token.used_at is not None:
-        return Verdict.REUSED
-    return Verdict.GOOD if now < token.expires_at else Verdict.OVER
+        return TokenState.REUSED
+    return TokenState.VALID if now < token.expires_at else TokenState.ENDED
 
 
 def normalised(email: str) -> str:

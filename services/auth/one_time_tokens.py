@@ -14,9 +14,9 @@ from services.chassis.stores.postgres import Session
 
 Purpose = Literal["verify", "reset"]
 LIFETIMES: Final[dict[Purpose, timedelta]] = {"verify": timedelta(hours=24), "reset": timedelta(hours=1)}
-AGAIN_AFTER: Final = timedelta(minutes=1)
+RESEND_INTERVAL: Final = timedelta(minutes=1)
 """Minimum time between two mails for the same purpose."""
-VERIFY_A_DAY: Final = 5
+MAX_VERIFICATIONS_PER_DAY: Final = 5
 """Maximum verification mails per account and day: the address may be somebody else's."""
 
 
@@ -37,14 +37,14 @@ def issue(session: Session, purpose: Purpose, user_ids: Iterable[str], secret: b
     return names
 
 
-def redeem(session: Session, purpose: Purpose, shown: str, now: datetime) -> str | None:
+def redeem(session: Session, purpose: Purpose, token: str, now: datetime) -> str | None:
     """Use a token; returns its account. None when it is unknown, expired or used: one of several concurrent uses
     succeeds.
     """
     used = (
         update(tickets)
         .where(
-            tickets.c.digest == digest(shown),
+            tickets.c.digest == digest(token),
             tickets.c.purpose == purpose,
             tickets.c.used_at.is_(None),
             tickets.c.expires_at > now,
@@ -52,14 +52,14 @@ def redeem(session: Session, purpose: Purpose, shown: str, now: datetime) -> str
         .values(used_at=now)
         .returning(tickets.c.user_id)
     )
-    found: str | None = session.execute(used).scalar_one_or_none()
-    return found
+    user_id: str | None = session.execute(used).scalar_one_or_none()
+    return user_id
 
 
-def is_open(session: Session, purpose: Purpose, shown: str, now: datetime) -> bool:
+def is_open(session: Session, purpose: Purpose, token: str, now: datetime) -> bool:
     """Whether a token could be used now."""
     query = select(tickets.c.user_id).where(
-        tickets.c.digest == digest(shown),
+        tickets.c.digest == digest(token),
         tickets.c.purpose == purpose,
         tickets.c.used_at.is_(None),
         tickets.c.expires_at > now,
@@ -67,31 +67,31 @@ def is_open(session: Session, purpose: Purpose, shown: str, now: datetime) -> bo
     return session.execute(query).scalar_one_or_none() is not None
 
 
-def pause(session: Session, purpose: Purpose, user_id: str, now: datetime) -> timedelta:
+def wait_before_next(session: Session, purpose: Purpose, user_id: str, now: datetime) -> timedelta:
     """Time until another token may be mailed: a minute after the last, and a limit per lifetime.
 
     Two that ask at the same moment are told apart by a lock on the account, which the caller has.
     """
-    theirs = (tickets.c.user_id == user_id, tickets.c.purpose == purpose, tickets.c.expires_at > now)
-    ends = session.execute(select(tickets.c.expires_at).where(*theirs).order_by(tickets.c.expires_at.desc()))
-    over = list(ends.scalars())
-    waits = [over[0] - LIFETIMES[purpose] + AGAIN_AFTER - now] if over else []
-    if len(over) >= VERIFY_A_DAY:
-        waits.append(over[VERIFY_A_DAY - 1] - now)
+    unexpired = (tickets.c.user_id == user_id, tickets.c.purpose == purpose, tickets.c.expires_at > now)
+    ends = session.execute(select(tickets.c.expires_at).where(*unexpired).order_by(tickets.c.expires_at.desc()))
+    expiries = list(ends.scalars())
+    waits = [expiries[0] - LIFETIMES[purpose] + RESEND_INTERVAL - now] if expiries else []
+    if len(expiries) >= MAX_VERIFICATIONS_PER_DAY:
+        waits.append(expiries[MAX_VERIFICATIONS_PER_DAY - 1] - now)
     return max([timedelta(), *waits])
 
 
-def whose(session: Session, purpose: Purpose, shown: str) -> str | None:
+def account_of(session: Session, purpose: Purpose, token: str) -> str | None:
     """The account of a token, valid or not."""
-    query = select(tickets.c.user_id).where(tickets.c.digest == digest(shown), tickets.c.purpose == purpose)
-    found: str | None = session.execute(query).scalar_one_or_none()
-    return found
+    query = select(tickets.c.user_id).where(tickets.c.digest == digest(token), tickets.c.purpose == purpose)
+    user_id: str | None = session.execute(query).scalar_one_or_none()
+    return user_id
 
 
-def void(session: Session, purpose: Purpose, user_id: str, now: datetime) -> None:
+def invalidate_unused(session: Session, purpose: Purpose, user_id: str, now: datetime) -> None:
     """Invalidate the account's other tokens of this purpose."""
-    theirs = (tickets.c.user_id == user_id, tickets.c.purpose == purpose, tickets.c.used_at.is_(None))
-    session.execute(update(tickets).where(*theirs).values(used_at=now))
+    unused = (tickets.c.user_id == user_id, tickets.c.purpose == purpose, tickets.c.used_at.is_(None))
+    session.execute(update(tickets).where(*unused).values(used_at=now))
 
 
 def forget_old(session: Session) -> None:

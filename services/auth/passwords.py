@@ -6,7 +6,7 @@ import hashlib
 import bcrypt
 import eventlet.tpool
 
-NOBODYS = "." * 53
+DUMMY_HASH = "." * 53
 """Salt and hash for accounts that don't exist: checking takes as long as any other, and no password matches."""
 
 
@@ -18,16 +18,16 @@ class Passwords:
 
     def hash(self, password: str) -> str:
         """Hash a password for storage."""
-        made: bytes = eventlet.tpool.execute(bcrypt.hashpw, _prepared(password), bcrypt.gensalt(self.rounds))
-        return made.decode()
+        hashed: bytes = eventlet.tpool.execute(bcrypt.hashpw, _bcrypt_input(password), bcrypt.gensalt(self.rounds))
+        return hashed.decode()
 
     def matches(self, password: str, hashed: str | None) -> bool:
         """Whether the password matches. Without a hash the same work is done, and the result is False."""
-        known = (hashed or f"$2b${self.rounds:02d}${NOBODYS}").encode()
-        same: bool = eventlet.tpool.execute(bcrypt.checkpw, _prepared(password), known)
-        return same and hashed is not None
+        stored = (hashed or f"$2b${self.rounds:02d}${DUMMY_HASH}").encode()
+        is_match: bool = eventlet.tpool.execute(bcrypt.checkpw, _bcrypt_input(password), stored)
+        return is_match and hashed is not None
 
 
-def _prepared(password: str) -> bytes:
+def _bcrypt_input(password: str) -> bytes:
     """The password's digest in base64: bcrypt uses 72 bytes at most and stops at a NUL."""
     return base64.b64encode(hashlib.sha256(password.encode()).digest())

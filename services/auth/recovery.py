@@ -22,21 +22,21 @@ from services.auth.store import AccountStore, as_user
 from services.chassis.common.errors import Conflict, InvalidState, NotFound, RateLimited, ValidationFailed
 from services.chassis.stores.postgres import Session
 
-AT_ONCE: Final = 100
+RESET_BATCH: Final = 100
 
 
 class RecoveryStore(AccountStore):
     """Accounts with verification and password reset by mailed links."""
 
-    def verify_email(self, shown: str, now: datetime) -> dict[str, Any]:
+    def verify_email(self, token: str, now: datetime) -> dict[str, Any]:
         """Verify the address of a link. Idempotent; returns the account. Raises `ValidationFailed`."""
         with self.transaction() as session:
-            user_id = one_time_tokens.redeem(session, "verify", shown, now)
+            user_id = one_time_tokens.redeem(session, "verify", token, now)
             if user_id is None:
-                user_id = one_time_tokens.whose(session, "verify", shown)
+                user_id = one_time_tokens.account_of(session, "verify", token)
                 user = as_user(self._account(session, accounts.c.id == user_id)) if user_id else None
                 if user is None or not user["email_verified"]:
-                    raise _no_such_link()
+                    raise _invalid_link()
                 return user
             session.execute(update(accounts).where(accounts.c.id == user_id).values(email_verified=True))
             self.emit(session, EmailVerified(user_id=user_id))
@@ -49,13 +49,13 @@ class RecoveryStore(AccountStore):
         Raises `InvalidState` when the address is verified, `RateLimited` for too many, `NotFound`.
         """
         with self.transaction() as session:
-            whose = select(accounts).where(accounts.c.id == user_id).with_for_update()
-            account = session.execute(whose).one_or_none()
+            query = select(accounts).where(accounts.c.id == user_id).with_for_update()
+            account = session.execute(query).one_or_none()
             if account is None:
                 raise NotFound("There is no such account")
             if account.email_verified:
                 raise InvalidState("The address is verified already")
-            if wait := math.ceil(one_time_tokens.pause(session, "verify", user_id, now).total_seconds()):
+            if wait := math.ceil(one_time_tokens.wait_before_next(session, "verify", user_id, now).total_seconds()):
                 raise RateLimited("Another mail was sent before; please wait", [{"retry_after": wait}])
             name = one_time_tokens.issue(session, "verify", [user_id], secret, now)[user_id]
             self.emit(session, EmailVerificationRequested(user_id=user_id, email=account.email, ticket=name))
@@ -69,38 +69,40 @@ class RecoveryStore(AccountStore):
     def issue_password_resets(self, secret: bytes, now: datetime) -> int:
         """Issue links for requested resets; returns how many. Each request is handled by one process."""
         with self.transaction() as session:
-            some = select(reset_wishes.c.email_key).limit(AT_ONCE).with_for_update(skip_locked=True)
-            taken = delete(reset_wishes).where(reset_wishes.c.email_key.in_(some)).returning(reset_wishes.c.email_key)
-            wished = list(session.execute(taken).scalars())
-            if not wished:
+            batch = select(reset_wishes.c.email_key).limit(RESET_BATCH).with_for_update(skip_locked=True)
+            deleted = (
+                delete(reset_wishes).where(reset_wishes.c.email_key.in_(batch)).returning(reset_wishes.c.email_key)
+            )
+            email_keys = list(session.execute(deleted).scalars())
+            if not email_keys:
                 return 0
             recent = select(ticket_table.c.digest).where(
                 ticket_table.c.user_id == accounts.c.id,
                 ticket_table.c.purpose == "reset",
-                ticket_table.c.expires_at > now + one_time_tokens.LIFETIMES["reset"] - one_time_tokens.AGAIN_AFTER,
+                ticket_table.c.expires_at > now + one_time_tokens.LIFETIMES["reset"] - one_time_tokens.RESEND_INTERVAL,
             )
-            found = session.execute(select(accounts).where(accounts.c.email_key.in_(wished), ~recent.exists())).all()
-            names = one_time_tokens.issue(session, "reset", [row.id for row in found], secret, now)
-            for row in found:
+            rows = session.execute(select(accounts).where(accounts.c.email_key.in_(email_keys), ~recent.exists())).all()
+            names = one_time_tokens.issue(session, "reset", [row.id for row in rows], secret, now)
+            for row in rows:
                 self.emit(session, PasswordResetRequested(user_id=row.id, email=row.email, ticket=names[row.id]))
                 self.audit(session, "password.forget", ("account", row.id))
-            return len(found)
+            return len(rows)
 
-    def may_reset(self, shown: str, now: datetime) -> None:
+    def may_reset(self, token: str, now: datetime) -> None:
         """Raises `ValidationFailed` for an invalid link, before the work of hashing."""
         with self.transaction() as session:
-            if not one_time_tokens.is_open(session, "reset", shown, now):
-                raise _no_such_link()
+            if not one_time_tokens.is_open(session, "reset", token, now):
+                raise _invalid_link()
 
-    def reset_password(self, shown: str, password_hash: str, now: datetime) -> None:
+    def reset_password(self, token: str, password_hash: str, now: datetime) -> None:
         """Set a new password and end all sessions. Raises `ValidationFailed`; of two uses of a link one succeeds."""
         with self.transaction() as session:
-            whose = one_time_tokens.whose(session, "reset", shown)
+            owner_id = one_time_tokens.account_of(session, "reset", token)
             # The account first, as when a password is changed: two links of one account don't wait for each other.
-            session.execute(select(accounts.c.id).where(accounts.c.id == whose).with_for_update())
-            user_id = one_time_tokens.redeem(session, "reset", shown, now)
+            session.execute(select(accounts.c.id).where(accounts.c.id == owner_id).with_for_update())
+            user_id = one_time_tokens.redeem(session, "reset", token, now)
             if user_id is None:
-                raise _no_such_link()
+                raise _invalid_link()
             session.execute(update(accounts).where(accounts.c.id == user_id).values(password_hash=password_hash))
             self._password_changed(session, user_id, "password.reset", now)
 
@@ -130,13 +132,13 @@ class RecoveryStore(AccountStore):
     def _password_changed(
         self, session: Session, user_id: str, action: str, now: datetime, keep: str | None = None
     ) -> None:
-        one_time_tokens.void(session, "reset", user_id, now)
-        theirs = sessions.c.user_id == user_id
-        for row in self._end(session, theirs & (sessions.c.id != keep) if keep else theirs):
+        one_time_tokens.invalidate_unused(session, "reset", user_id, now)
+        condition = sessions.c.user_id == user_id
+        for row in self._end(session, condition & (sessions.c.id != keep) if keep else condition):
             self.emit(session, UserLoggedOut(user_id=user_id, session_id=row.id))
         self.emit(session, PasswordChanged(user_id=user_id))
         self.audit(session, action, ("account", user_id))
 
 
-def _no_such_link() -> ValidationFailed:
+def _invalid_link() -> ValidationFailed:
     return ValidationFailed.of("token", "is not valid any more")

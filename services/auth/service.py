@@ -76,14 +76,17 @@ class AuthService(Service):
 
     @implements(AuthRpc.refresh)
     def refresh(self, command: RefreshRequest) -> Json:
-        fresh, now = tokens.new_refresh_token(), clock.now()
+        new_token, now = tokens.new_refresh_token(), clock.now()
         rotated = self.store.rotate(
-            tokens.digest(command.refresh_token), tokens.digest(fresh), now + self.settings.refresh_token_lifetime, now
+            tokens.digest(command.refresh_token),
+            tokens.digest(new_token),
+            now + self.settings.refresh_token_lifetime,
+            now,
         )
         if rotated is None:
             raise Unauthenticated("The refresh token was used before; the session was ended")
         user, session_id = rotated
-        return self._pair(user, session_id, fresh)
+        return self._token_pair(user, session_id, new_token)
 
     @implements(AuthRpc.logout)
     def logout(self, refresh_token: Token | None = None, session_id: Id | None = None) -> None:
@@ -151,14 +154,14 @@ class AuthService(Service):
     def _sign_in(
         self, user: dict[str, Any], user_agent: str | None, address: str | None, hashed: str | None = None
     ) -> dict[str, Any]:
-        fresh = tokens.new_refresh_token()
+        refresh_token = tokens.new_refresh_token()
         expires_at = clock.now() + self.settings.refresh_token_lifetime
-        digest = tokens.digest(fresh)
+        digest = tokens.digest(refresh_token)
         with audit_records.done_by(user["id"], user["email"], user["roles"]):
             session_id = self.store.open_session(user["id"], digest, expires_at, user_agent, address, hashed)
-        return {"user": user} | self._pair(user, session_id, fresh)
+        return {"user": user} | self._token_pair(user, session_id, refresh_token)
 
-    def _pair(self, user: dict[str, Any], session_id: str, refresh_token: str) -> dict[str, Any]:
+    def _token_pair(self, user: dict[str, Any], session_id: str, refresh_token: str) -> dict[str, Any]:
         return {
             "access_token": self.signer.access_token(user, session_id, clock.now()),
             "refresh_token": refresh_token,

@@ -15,7 +15,7 @@ from schemas.events.auth import (
     UserRegistered,
 )
 from services.auth import one_time_tokens
-from services.auth.domain import RefreshToken, Verdict, judge, normalised
+from services.auth.domain import RefreshToken, TokenState, normalised, refresh_token_state
 from services.auth.models import accounts, refresh_tokens, sessions
 from services.chassis.common import clock
 from services.chassis.common.errors import Conflict, InvalidCredentials, NotFound, Unauthenticated
@@ -107,8 +107,11 @@ class AccountStore(PostgresStore):
         session_id = new_id()
         with self.transaction() as session:
             if password_hash is not None:
-                still = (accounts.c.id == user_id) & (accounts.c.password_hash == password_hash)
-                if session.execute(select(accounts.c.id).where(still).with_for_update(read=True)).first() is None:
+                is_unchanged = (accounts.c.id == user_id) & (accounts.c.password_hash == password_hash)
+                if (
+                    session.execute(select(accounts.c.id).where(is_unchanged).with_for_update(read=True)).first()
+                    is None
+                ):
                     raise InvalidCredentials()
             session.execute(
                 insert(sessions).values(id=session_id, user_id=user_id, user_agent=user_agent, address=address)
@@ -126,25 +129,27 @@ class AccountStore(PostgresStore):
         with self.transaction() as session:
             self.audit(session, "session.refuse", ("account", normalised(email)))
 
-    def rotate(self, shown: str, fresh: str, expires_at: datetime, now: datetime) -> tuple[dict[str, Any], str] | None:
+    def rotate(
+        self, presented: str, new_token: str, expires_at: datetime, now: datetime
+    ) -> tuple[dict[str, Any], str] | None:
         """Exchange a refresh token for the next one; returns the account and the session's id.
 
         None when it had been used before: then its session is ended. Raises `Unauthenticated` for one that is unknown
         or over.
         """
         with self.transaction() as session:
-            token = self._token(session, shown)
-            verdict = judge(token, now) if token else Verdict.OVER
-            if token is None or verdict is Verdict.OVER:
+            token = self._token(session, presented)
+            state = refresh_token_state(token, now) if token else TokenState.ENDED
+            if token is None or state is TokenState.ENDED:
                 raise Unauthenticated("The refresh token is not valid any more")
-            if verdict is Verdict.REUSED:
+            if state is TokenState.REUSED:
                 self._end(session, sessions.c.id == token.session_id)
                 self.emit(session, RefreshTokenReused(user_id=token.user_id, session_id=token.session_id))
                 self.audit(session, "session.revoke", ("account", token.user_id), {"session_id": token.session_id})
                 return None
-            session.execute(update(refresh_tokens).where(refresh_tokens.c.digest == shown).values(used_at=now))
+            session.execute(update(refresh_tokens).where(refresh_tokens.c.digest == presented).values(used_at=now))
             session.execute(
-                insert(refresh_tokens).values(digest=fresh, session_id=token.session_id, expires_at=expires_at)
+                insert(refresh_tokens).values(digest=new_token, session_id=token.session_id, expires_at=expires_at)
             )
             return as_user(self._account(session, accounts.c.id == token.user_id)), token.session_id
 

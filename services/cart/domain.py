@@ -14,9 +14,9 @@ from services.chassis.common.ids import is_id
 Priced = Mapping[str, PricedSku]
 """The products service's reply by SKU; one that is no longer sold is missing."""
 
-MOST_MONEY = MAX_AMOUNT // 10
+MAX_TOTAL = MAX_AMOUNT // 10
 """Maximum subtotal in minor units: with shipping and tax the total must stay a valid amount."""
-MOST_GRAMS = 10**9
+MAX_WEIGHT_G = 10**9
 
 
 @dataclass(frozen=True)
@@ -112,8 +112,8 @@ def checkout(cart: Cart | None, priced: Priced, currency: str) -> dict[str, Any]
         if fact is None or not is_sold(fact, currency):
             unavailable.append(line.sku)
             continue
-        taken = {"quantity": line.quantity, "line_total": fact.unit_price * line.quantity}
-        lines.append(fact.model_dump(exclude={"currency", "active"}) | taken)
+        item = {"quantity": line.quantity, "line_total": fact.unit_price * line.quantity}
+        lines.append(fact.model_dump(exclude={"currency", "active"}) | item)
     return {
         "cart_id": cart.id if cart else None,
         "version": cart.version if cart else 0,
@@ -125,11 +125,11 @@ def checkout(cart: Cart | None, priced: Priced, currency: str) -> dict[str, Any]
     }
 
 
-def check_size(taken: Mapping[str, Any]) -> None:
+def check_size(view: Mapping[str, Any]) -> None:
     """Raises `ValidationFailed` for a cart that exceeds an order's limits."""
-    if taken["subtotal"] > MOST_MONEY:
+    if view["subtotal"] > MAX_TOTAL:
         raise ValidationFailed.of("cart", "is worth more than one order may be")
-    if taken["weight_g"] > MOST_GRAMS:
+    if view["weight_g"] > MAX_WEIGHT_G:
         raise ValidationFailed.of("cart", "is too heavy for one order")
 
 
@@ -140,15 +140,15 @@ def is_sold(fact: PricedSku | None, currency: str) -> bool:
 
 def _item(line: Line, fact: PricedSku | None, currency: str) -> dict[str, Any]:
     sold = fact if is_sold(fact, currency) else None
-    shown = sold or line
+    source = sold or line
     return {
         "sku": line.sku,
-        "product_id": shown.product_id,
-        "title": shown.title,
-        "thumbnail": shown.thumbnail,
+        "product_id": source.product_id,
+        "title": source.title,
+        "thumbnail": source.thumbnail,
         "quantity": line.quantity,
-        "unit_price": money.json(shown.unit_price, currency),
-        "line_total": money.json(shown.unit_price * line.quantity, currency),
+        "unit_price": money.json(source.unit_price, currency),
+        "line_total": money.json(source.unit_price * line.quantity, currency),
         "available": sold.available if sold else 0,
     }
 

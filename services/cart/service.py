@@ -93,14 +93,14 @@ class CartService(Service):
             raise NotFound("There is no such cart", [{"field": "cart_id", "message": "does not exist"}])
         skus = [line.sku for line in cart.lines] if cart else []
         priced = self.products.price_skus(skus=skus, country=country, region=region) if skus else {}
-        taken = checkout(cart, priced, SETTINGS.cart_currency)
-        check_size(taken)
-        return taken
+        view = checkout(cart, priced, SETTINGS.cart_currency)
+        check_size(view)
+        return view
 
     @implements(CartRpc.remove_ordered)
     def remove_ordered(self, cart_id: CartId, order_id: Id, lines: OrderedLines) -> bool:
-        bought = [(line.sku, line.quantity) for line in lines]
-        return self.carts.remove_ordered(cart_id, order_id, bought, clock.now())
+        quantities = [(line.sku, line.quantity) for line in lines]
+        return self.carts.remove_ordered(cart_id, order_id, quantities, clock.now())
 
     @on_event(OrderConfirmed)
     def remove_confirmed(self, event: OrderConfirmed) -> None:
@@ -129,7 +129,7 @@ class CartService(Service):
         """The reply; `priced` are the prices requested for `before` and `sku`, requested again if lines were added
         meanwhile.
         """
-        asked = {sku, *(line.sku for line in before.lines)} if before else {sku}
-        if priced is None or (cart and any(line.sku not in asked for line in cart.lines)):
+        skus = {sku, *(line.sku for line in before.lines)} if before else {sku}
+        if priced is None or (cart and any(line.sku not in skus for line in cart.lines)):
             priced = self._price(cart)
         return view(cart, priced, SETTINGS.cart_currency)

@@ -20,7 +20,7 @@ from services.cart.domain import Cart, Line, is_guest, not_in_cart, refusal, sna
 from services.chassis.common.clock import rfc3339
 from services.chassis.stores.redis import RedisStore
 
-REMEMBER = timedelta(days=30)
+DEDUPLICATION_PERIOD = timedelta(days=30)
 """Time for which a processed order or merge is remembered: repeated events arrive within minutes."""
 
 Mode = Literal["make", "add", "set"]
@@ -31,7 +31,7 @@ _SCRIPTS = Path(__file__).parent / "lua"
 class CartStore(RedisStore):
     """Carts by id: a guest's random one, or the user's."""
 
-    def __init__(self, client: "redis.Redis", guest_cart: timedelta = REMEMBER) -> None:
+    def __init__(self, client: "redis.Redis", guest_cart: timedelta = DEDUPLICATION_PERIOD) -> None:
         super().__init__(client)
         self._guest_seconds = int(guest_cart.total_seconds())
         self._put, self._remove, self._order, self._freeze, self._merge = (
@@ -71,7 +71,7 @@ class CartStore(RedisStore):
         if outcome != "ok":
             requested = int(detail) if outcome == "stock" else quantity
             raise refusal(outcome, sku, requested, detail)
-        return _known_cart(cart_id, _fields(detail))
+        return _existing_cart(cart_id, _fields(detail))
 
     def remove(self, cart_id: str, sku: str, now: datetime) -> Cart | None:
         """Remove a line. Raises `NotFound` when it isn't in the cart."""
@@ -89,19 +89,19 @@ class CartStore(RedisStore):
         """Remove what an order bought, once; units added since stay."""
         pairs = [text for sku, quantity in ordered for text in (sku, quantity)]
         keys = [_key(cart_id), f"{_key(cart_id)}:ordered:{order_id}"]
-        return bool(self._order(keys=keys, args=[rfc3339(now), int(REMEMBER.total_seconds()), *pairs]))
+        return bool(self._order(keys=keys, args=[rfc3339(now), int(DEDUPLICATION_PERIOD.total_seconds()), *pairs]))
 
     def merge(self, guest_id: str, user_id: str, now: datetime) -> Cart | None:
         """Move a guest's lines into a customer's cart. Idempotent."""
-        seconds = int(REMEMBER.total_seconds())
-        waiting = f"{_key(guest_id)}:merging"
-        guest = _cart(guest_id, _fields(self._freeze(keys=[_key(guest_id), waiting], args=[seconds])))
-        lines = [text for line in (guest.lines if guest else ()) for text in (line.sku, json.dumps(_remembered(line)))]
+        seconds = int(DEDUPLICATION_PERIOD.total_seconds())
+        claimed_key = f"{_key(guest_id)}:merging"
+        guest = _cart(guest_id, _fields(self._freeze(keys=[_key(guest_id), claimed_key], args=[seconds])))
+        lines = [text for line in (guest.lines if guest else ()) for text in (line.sku, json.dumps(_snapshot(line)))]
         fields = self._merge(
             keys=[_key(user_id), f"{_key(user_id)}:merged:{guest_id}"],
             args=[(guest and guest.currency) or "", MAX_LINES, MAX_QUANTITY, rfc3339(now), seconds, *lines],
         )
-        self.redis.delete(waiting)
+        self.redis.delete(claimed_key)
         return _cart(user_id, _fields(fields))
 
     def _seconds(self, cart_id: str) -> int:
@@ -122,10 +122,10 @@ def _fields(flat: list[str]) -> dict[str, str]:
 
 
 def _cart(cart_id: str, fields: dict[str, str]) -> Cart | None:
-    return _known_cart(cart_id, fields) if fields else None
+    return _existing_cart(cart_id, fields) if fields else None
 
 
-def _known_cart(cart_id: str, fields: dict[str, str]) -> Cart:
+def _existing_cart(cart_id: str, fields: dict[str, str]) -> Cart:
     lines = (Line(sku=name[5:], **json.loads(value)) for name, value in fields.items() if name.startswith("line:"))
     return Cart(
         id=cart_id,
@@ -136,5 +136,5 @@ def _known_cart(cart_id: str, fields: dict[str, str]) -> Cart:
     )
 
 
-def _remembered(line: Line) -> dict[str, Any]:
+def _snapshot(line: Line) -> dict[str, Any]:
     return {name: value for name, value in vars(line).items() if name != "sku"}

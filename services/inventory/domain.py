@@ -35,69 +35,69 @@ class Take:
 
 
 @dataclass(frozen=True)
-class Standing:
+class ReservationState:
     """State of a reservation, and the reason if it is over."""
 
     status: Status
     reason: Reason = ""
 
 
-def merged(lines: Iterable[Line]) -> tuple[Line, ...]:
+def merge_lines(lines: Iterable[Line]) -> tuple[Line, ...]:
     """Merge lines to one per SKU, ordered by SKU, so that concurrent orders lock SKUs in the same order."""
-    wanted: dict[str, int] = {}
+    quantities: dict[str, int] = {}
     for line in lines:
-        wanted[line.sku] = wanted.get(line.sku, 0) + line.quantity
-    return tuple(Line(sku, quantity) for sku, quantity in sorted(wanted.items()))
+        quantities[line.sku] = quantities.get(line.sku, 0) + line.quantity
+    return tuple(Line(sku, quantity) for sku, quantity in sorted(quantities.items()))
 
 
-def allocate(sku: str, wanted: int, stocks: Sequence[Stock]) -> tuple[Take, ...]:
-    """Choose the warehouses to take `wanted` units from: `stocks` come by priority, the first choice first.
+def allocate(sku: str, requested: int, stocks: Sequence[Stock]) -> tuple[Take, ...]:
+    """Choose the warehouses to take `requested` units from: `stocks` come by priority, the first choice first.
 
     One parcel if any warehouse has them all; otherwise each gives what it has, in order of priority.
     Raises `OutOfStock` when all together have less.
     """
     for stock in stocks:
-        if stock.available >= wanted:
-            return (Take(stock.warehouse, wanted),)
-    takes, missing = [], wanted
+        if stock.available >= requested:
+            return (Take(stock.warehouse, requested),)
+    takes, missing = [], requested
     for stock in stocks:
         quantity = min(stock.available, missing)
         if quantity > 0:
             takes.append(Take(stock.warehouse, quantity))
             missing -= quantity
     if missing:
-        raise OutOfStock.of(sku, wanted, wanted - missing)
+        raise OutOfStock.of(sku, requested, requested - missing)
     return tuple(takes)
 
 
-def check_repeated(standing: Standing, known: Sequence[Line], asked: Sequence[Line]) -> None:
+def check_repeated(state: ReservationState, stored: Sequence[Line], requested: Sequence[Line]) -> None:
     """Whether a repeated reserve may be answered with the existing reservation.
 
     Raises `InvalidState` when it is over (what was given back is not taken again by a late repetition), `Conflict`
     when other lines were reserved under this order.
     """
-    if standing.status == "released":
-        raise InvalidState(f"The reservation of this order is over: {standing.reason or 'released'}")
-    if tuple(known) != tuple(asked):
+    if state.status == "released":
+        raise InvalidState(f"The reservation of this order is over: {state.reason or 'released'}")
+    if tuple(stored) != tuple(requested):
         raise Conflict("Other lines are reserved for this order")
 
 
-def on_commit(standing: Standing) -> Literal["sell", "settle", "retake"]:
+def on_commit(state: ReservationState) -> Literal["sell", "settle", "retake"]:
     """The action of a commit: sell the reserved units, confirm an earlier sale, or take expired units again."""
-    if standing.status == "held":
+    if state.status == "held":
         return "sell"
-    if standing.status == "committed":
+    if state.status == "committed":
         return "settle"
-    if standing.reason == "expired":
+    if state.reason == "expired":
         return "retake"
-    raise InvalidState(f"The reservation of this order is over: {standing.reason or 'released'}")
+    raise InvalidState(f"The reservation of this order is over: {state.reason or 'released'}")
 
 
-def on_release(standing: Standing) -> Literal["free", "give_back", "nothing"]:
+def on_release(state: ReservationState) -> Literal["free", "return_units", "nothing"]:
     """The action of a release: free the reservation, return sold units, or nothing if it was released before.
 
     A hold that has run out is released too, so that no late commit takes its units afresh.
     """
-    if standing.status == "committed":
-        return "give_back"
-    return "free" if standing.status == "held" or standing.reason == "expired" else "nothing"
+    if state.status == "committed":
+        return "return_units"
+    return "free" if state.status == "held" or state.reason == "expired" else "nothing"

@@ -12,12 +12,14 @@ from schemas.api.inventory import (
 )
 from schemas.base import Caller, Id, Idempotency, Sku
 from schemas.base import Line as TextLine
+from schemas.events.products import ProductArchived
 from schemas.rpc.inventory import InitialLevels, InventoryRpc, Skus
 from schemas.rpc.products import ProductsRpc
 from services.chassis.common import clock
 from services.chassis.common.errors import NotFound
 from services.chassis.common.paging import Paging
 from services.chassis.dynamic_config import config
+from services.chassis.messaging.events import on_event
 from services.chassis.messaging.rpc import Json, Remote, implements
 from services.chassis.runtime.service import Service
 from services.chassis.runtime.settings import load
@@ -63,6 +65,13 @@ class InventoryService(Service):
     @every(seconds=30)
     def release_expired(self) -> None:
         self.stock.reservations.release_expired(clock.now())
+
+    @on_event(ProductArchived)
+    def end_stock(self, event: ProductArchived) -> None:
+        """End the stock of a deleted product's SKUs, unless another product has taken them over."""
+        if event.deleted:
+            taken = self.products.price_skus(skus=list(event.skus))
+            self.stock.counts.end([sku for sku in event.skus if sku not in taken])
 
     @implements(InventoryRpc.adjust)
     def adjust(

@@ -17,7 +17,7 @@ from services.chassis.common.errors import DomainError, RemoteFailure
 from services.orders.domain import saga
 from services.orders.domain.order import Order
 from services.orders.domain.saga import Step
-from services.orders.store import OrderStore, Stored, VersionConflict
+from services.orders.store import OrderStore, StoredOrder, VersionConflict
 
 log = structlog.get_logger()
 
@@ -33,7 +33,7 @@ class Checkout:
         self.store = store
         self.inventory = inventory
         self.payments = payments
-        self._steps: dict[Step, Callable[[Stored], Sequence[Event]]] = {
+        self._steps: dict[Step, Callable[[StoredOrder], Sequence[Event]]] = {
             Step.RESERVE: self._reserve,
             Step.AUTHORISE: self._authorise,
             Step.CHECK_PAYMENT: self._check_payment,
@@ -45,18 +45,18 @@ class Checkout:
             Step.END: self._end,
         }
 
-    def drive(self, stored: Stored, until: float) -> Order:
+    def drive(self, stored: StoredOrder, until: float) -> Order:
         """Execute steps until the order is at rest, waits for the customer, or the monotonic clock reaches `until`."""
         while (step := saga.next_step(stored.order)) and time.monotonic() < until:
             try:
                 happened = self._steps[step](stored)
             except DomainError as refusal:
-                if is_open(refusal):
-                    self._try_later(stored, step, refusal)
+                if is_outcome_unknown(refusal):
+                    self._schedule_retry(stored, step, refusal)
                     break
                 if stored.order.is_undoing:  # an undo must not fail for good: somebody has to look at it
-                    log.error("undo_refused", order_id=stored.order.id, step=step, error=str(refusal))
-                    self._try_later(stored, step, refusal)
+                    log.error("compensation_refused", order_id=stored.order.id, step=step, error=str(refusal))
+                    self._schedule_retry(stored, step, refusal)
                     break
                 happened = [rejected(stored, refusal)]
             if not happened:
@@ -71,18 +71,20 @@ class Checkout:
                 break
         return stored.order
 
-    def _try_later(self, stored: Stored, step: Step, reason: DomainError) -> None:
-        wait = saga.delay(stored.attempts + 1)
-        log.warning("step_put_off", order_id=stored.order.id, step=step, seconds=wait.total_seconds(), why=str(reason))
-        self.store.postpone(stored.order.id, stored.order.version, wait, clock.now())
+    def _schedule_retry(self, stored: StoredOrder, step: Step, reason: DomainError) -> None:
+        delay = saga.delay(stored.attempts + 1)
+        log.warning(
+            "step_retry_scheduled", order_id=stored.order.id, step=step, seconds=delay.total_seconds(), why=str(reason)
+        )
+        self.store.postpone(stored.order.id, stored.order.version, delay, clock.now())
 
-    def _reserve(self, stored: Stored) -> Sequence[Event]:
+    def _reserve(self, stored: StoredOrder) -> Sequence[Event]:
         order = stored.order
         lines = [StockLine(sku=line.sku, quantity=line.quantity) for line in order.placed.items]
         reservation = self.inventory.reserve(ReserveStock(order_id=order.id, lines=lines))
         return [events.OrderStockReserved(order_id=order.id, expires_at=reservation.expires_at)]
 
-    def _authorise(self, stored: Stored) -> Sequence[Event]:
+    def _authorise(self, stored: StoredOrder) -> Sequence[Event]:
         order, placed = stored.order, stored.order.placed
         if saga.hold_is_over(order, clock.now()):
             return [events.OrderRejected(order_id=order.id, code="INVALID_STATE", reason="Payment took too long")]
@@ -100,7 +102,7 @@ class Checkout:
         )
         return [_outcome_of(order, authorisation)]
 
-    def _check_payment(self, stored: Stored) -> Sequence[Event]:
+    def _check_payment(self, stored: StoredOrder) -> Sequence[Event]:
         """Get the status of a payment that the customer must confirm; no event while it is still open."""
         order = stored.order
         payment = self.payments.status_of(payment_id=order.placed.payment_id)
@@ -111,11 +113,11 @@ class Checkout:
             return [events.OrderRejected(order_id=order.id, code="PAYMENT_ACTION_REQUIRED", reason=reason)]
         return []
 
-    def _commit(self, stored: Stored) -> Sequence[Event]:
+    def _commit(self, stored: StoredOrder) -> Sequence[Event]:
         self.inventory.commit(order_id=stored.order.id)
         return [events.OrderStockCommitted(order_id=stored.order.id)]
 
-    def _capture(self, stored: Stored) -> Sequence[Event]:
+    def _capture(self, stored: StoredOrder) -> Sequence[Event]:
         order, placed = stored.order, stored.order.placed
         self.payments.capture(Capture(payment_id=placed.payment_id))
         captured = events.OrderPaymentCaptured(
@@ -123,10 +125,10 @@ class Checkout:
         )
         return [captured, saga.confirmed(order)]
 
-    def _confirm(self, stored: Stored) -> Sequence[Event]:
+    def _confirm(self, stored: StoredOrder) -> Sequence[Event]:
         return [saga.confirmed(stored.order)]
 
-    def _reverse_payment(self, stored: Stored) -> Sequence[Event]:
+    def _reverse_payment(self, stored: StoredOrder) -> Sequence[Event]:
         order, placed = stored.order, stored.order.placed
         payment = self.payments.reverse(
             Reverse(
@@ -147,22 +149,22 @@ class Checkout:
         )
         return [reversal]
 
-    def _release(self, stored: Stored) -> Sequence[Event]:
+    def _release(self, stored: StoredOrder) -> Sequence[Event]:
         order = stored.order
         self.inventory.release(order_id=order.id)
         released = events.OrderStockReleased(order_id=order.id)
         return [released, saga.ended(order)]
 
-    def _end(self, stored: Stored) -> Sequence[Event]:
+    def _end(self, stored: StoredOrder) -> Sequence[Event]:
         return [saga.ended(stored.order)]
 
 
-def is_open(refusal: DomainError) -> bool:
+def is_outcome_unknown(refusal: DomainError) -> bool:
     """Whether the step may have been, or may yet be, carried out: then it is retried, as it is idempotent."""
     return refusal.retry_after is not None or isinstance(refusal, RemoteFailure)
 
 
-def rejected(stored: Stored, refusal: DomainError) -> events.OrderRejected:
+def rejected(stored: StoredOrder, refusal: DomainError) -> events.OrderRejected:
     """The event for a step that was refused permanently: the saga turns to compensation."""
     return events.OrderRejected(
         order_id=stored.order.id,

@@ -9,16 +9,16 @@ from schemas.rpc.shipping import ShippingRpc
 from services.orders.domain.order import Order
 
 
-def step_taken(order: Order, command: SetStatus, shipping: ShippingRpc) -> Event:
+def event_of_step(order: Order, command: SetStatus, shipping: ShippingRpc) -> Event:
     """The event of a step that `lifecycle.check_step` allows; `shipped` creates the shipment first, once per order."""
     if command.status == "processing":
         return events.OrderProcessing(order_id=order.id, note=command.note)
     if command.status == "returned":
         return events.OrderReturned(order_id=order.id, note=command.note)
     placed = order.placed
-    whose = {"order_id": order.id, "number": order.number, "email": placed.email, "user_id": placed.user_id}
+    fields = {"order_id": order.id, "number": order.number, "email": placed.email, "user_id": placed.user_id}
     if command.status == "delivered":
-        return events.OrderDelivered(**whose, items=placed.items)
+        return events.OrderDelivered(**fields, items=placed.items)
     shipment = shipping.create_shipment(
         CreateShipment(
             order_id=order.id,
@@ -31,7 +31,7 @@ def step_taken(order: Order, command: SetStatus, shipping: ShippingRpc) -> Event
         )
     )
     return events.OrderShipped(
-        **whose,
+        **fields,
         shipment_id=shipment.id,
         carrier=shipment.carrier,
         tracking_number=shipment.tracking_number,

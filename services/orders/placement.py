@@ -22,7 +22,7 @@ from services.chassis.dynamic_config.flag_rules import Subject
 from services.orders.domain.order import Order
 from services.orders.domain.pricing import add_up, price_lines
 from services.orders.settings import OrderSettings
-from services.orders.store import OrderStore, Stored
+from services.orders.store import OrderStore, StoredOrder
 
 CART_SECONDS = 1.0
 """Maximum seconds that the reply waits for the cart to be emptied."""
@@ -32,7 +32,7 @@ log = structlog.get_logger()
 
 def place(
     command: PlaceOrder, store: OrderStore, carts: CartRpc, shipping: ShippingRpc, settings: OrderSettings
-) -> tuple[Stored, bool]:
+) -> tuple[StoredOrder, bool]:
     """Place the order. Returns it, and whether this call placed it or a concurrent duplicate of the command did.
 
     Raises `ValidationFailed`, `NotFound` or `PriceChanged`: then there is no order.
@@ -68,7 +68,7 @@ def empty_cart(order: Order, carts: CartRpc) -> None:
         with within(CART_SECONDS):
             carts.remove_ordered(cart_id=order.placed.cart_id, order_id=order.id, lines=lines)
     except DomainError as away:
-        log.warning("cart_not_emptied_yet", order_id=order.id, error=str(away))
+        log.warning("cart_removal_failed", order_id=order.id, error=str(away))
 
 
 def order_of(
@@ -103,22 +103,22 @@ def order_of(
 
 def check_cart(cart: CheckoutView) -> None:
     """Raises `ValidationFailed` for an empty cart, `NotFound` for one with something that is no longer sold."""
-    if gone := cart.unavailable:
+    if unavailable := cart.unavailable:
         raise NotFound(
             "Something in the cart is no longer sold",
-            [{"field": "cart", "sku": sku, "message": "gone"} for sku in gone],
+            [{"field": "cart", "sku": sku, "message": "gone"} for sku in unavailable],
         )
     if not cart.lines:
         raise ValidationFailed.of("cart", "is empty")
 
 
-def check_quantities(cart: CheckoutView, most: int) -> None:
+def check_quantities(cart: CheckoutView, maximum: int) -> None:
     """Raises `ValidationFailed` naming a SKU whose quantity exceeds the limit per line."""
     for line in cart.lines:
-        if line.quantity > most:
+        if line.quantity > maximum:
             raise ValidationFailed(
-                f"An order may have at most {most} of one article",
-                [{"field": "quantity", "message": f"must be at most {most}", "sku": line.sku}],
+                f"An order may have at most {maximum} of one article",
+                [{"field": "quantity", "message": f"must be at most {maximum}", "sku": line.sku}],
             )
 
 
@@ -135,9 +135,9 @@ def check_switches(command: PlaceOrder) -> None:
 
 def check_provider(command: PlaceOrder, providers: str) -> None:
     """Raises `ValidationFailed` for a provider that is not in `providers` (names, comma-separated)."""
-    wanted = command.payment_method.provider
-    if wanted not in (name.strip() for name in providers.split(",")):
-        raise ValidationFailed.of("payment_method.provider", f"{wanted} is not a way to pay in this shop")
+    provider = command.payment_method.provider
+    if provider not in (name.strip() for name in providers.split(",")):
+        raise ValidationFailed.of("payment_method.provider", f"{provider} is not a way to pay in this shop")
 
 
 def check_guest(command: PlaceOrder) -> None:
@@ -158,6 +158,6 @@ def access_key(secret: str, order_id: str) -> str:
     return hmac.new(secret.encode(), f"order:{order_id}".encode(), hashlib.sha256).hexdigest()[:40]
 
 
-def opens(secret: str, order_id: str, key: str | None) -> bool:
+def is_access_key(secret: str, order_id: str, key: str | None) -> bool:
     """Whether `key` is the access key of this order."""
     return key is not None and hmac.compare_digest(access_key(secret, order_id), key)

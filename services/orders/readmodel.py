@@ -36,52 +36,52 @@ class OrderReadModel(MongoStore):
 
     def version(self, order_id: str) -> int:
         """The document's version; 0 when there is none."""
-        found = self.db["orders"].find_one({"_id": order_id}, {"version": 1})
-        return found["version"] if found else 0
+        document = self.db["orders"].find_one({"_id": order_id}, {"version": 1})
+        return document["version"] if document else 0
 
     def put(self, orders: Iterable[Order], again: bool = False) -> None:
         """Show each order at its version. A later version that is there already stays; so does the same one, unless
         it is to be made `again`.
         """
-        wanted = [_document(order) for order in orders]
+        documents = [_document(order) for order in orders]
         older = "$lte" if again else "$lt"
-        there = self._replace(wanted, older, upsert=True)
-        self._replace([wanted[place] for place in there], older, upsert=False)
+        existing = self._replace(documents, older, upsert=True)
+        self._replace([documents[index] for index in existing], older, upsert=False)
 
     def _replace(self, documents: list[dict[str, Any]], older: str, upsert: bool) -> list[int]:
         """The places of those that are there, and not older than these; or older, and made at this very moment."""
         writes = [
-            ReplaceOne({"_id": each["_id"], "version": {older: each["version"]}}, each, upsert=upsert)
-            for each in documents
+            ReplaceOne({"_id": document["_id"], "version": {older: document["version"]}}, document, upsert=upsert)
+            for document in documents
         ]
         if not writes:
             return []
         try:
             self.db["orders"].bulk_write(writes, ordered=False)
-        except BulkWriteError as refused:
-            return only_collisions(refused)
+        except BulkWriteError as error:
+            return only_collisions(error)
         return []
 
     def list(self, query: OrderQuery, caller: Caller) -> dict[str, Any]:
         """List a page of the orders that the caller may see."""
-        wanted = _filter(query, caller)
+        condition = _filter(query, caller)
         field, direction = SORTS[query.sort]
         paging = Paging(query.page, query.limit)
         collection = self.db["orders"]
-        total = collection.count_documents(wanted)
-        position = dict(wanted)
+        total = collection.count_documents(condition)
+        page_condition = dict(condition)
         if query.cursor:
-            position["$and"] = [_beyond(field, direction, decode_cursor(query.cursor))]
-        found = list(
-            collection.find(position, {"summary": 1, field: 1})
+            page_condition["$and"] = [_after_position(field, direction, decode_cursor(query.cursor))]
+        documents = list(
+            collection.find(page_condition, {"summary": 1, field: 1})
             .sort([(field, direction), ("_id", direction)])
             .skip(0 if query.cursor else paging.offset)
             .limit(query.limit + 1)
         )
-        more = len(found) > query.limit
-        del found[query.limit :]
-        cursor = encode_cursor([_plain(found[-1][field]), found[-1]["_id"]]) if more else None
-        return page([document["summary"] for document in found], total, paging, cursor)
+        more = len(documents) > query.limit
+        del documents[query.limit :]
+        cursor = encode_cursor([_plain(documents[-1][field]), documents[-1]["_id"]]) if more else None
+        return page([document["summary"] for document in documents], total, paging, cursor)
 
 
 def _document(order: Order) -> dict[str, Any]:
@@ -99,24 +99,24 @@ def _document(order: Order) -> dict[str, Any]:
 
 
 def _filter(query: OrderQuery, caller: Caller) -> dict[str, Any]:
-    wanted: dict[str, Any] = {}
+    condition: dict[str, Any] = {}
     if caller.is_admin:
-        wanted |= {"user_id": query.user_id} if query.user_id else {}
-        wanted |= {"email": query.email.lower()} if query.email else {}
+        condition |= {"user_id": query.user_id} if query.user_id else {}
+        condition |= {"email": query.email.lower()} if query.email else {}
     else:
-        wanted["user_id"] = caller.user_id
+        condition["user_id"] = caller.user_id
         if query.email is not None or query.user_id not in (None, caller.user_id):
             raise ValidationFailed.of("email" if query.email else "user_id", "is for administrators")
     if query.status:
-        wanted["status"] = query.status
-    return wanted
+        condition["status"] = query.status
+    return condition
 
 
 def _plain(value: Any) -> Any:
     return value if isinstance(value, int) else value.isoformat()
 
 
-def _beyond(field: str, direction: int, position: list[Any]) -> dict[str, Any]:
+def _after_position(field: str, direction: int, position: list[Any]) -> dict[str, Any]:
     try:
         value, order_id = position
         value = value if isinstance(value, int) else datetime.fromisoformat(value)

@@ -40,15 +40,15 @@ from services.orders.checkout import Checkout, refunded
 from services.orders.domain import lifecycle, parcels, saga
 from services.orders.domain.order import Order
 from services.orders.domain.view import as_history, as_reply
-from services.orders.fulfilment import step_taken
+from services.orders.fulfilment import event_of_step
 from services.orders.readmodel import OrderReadModel
 from services.orders.settings import OrderSettings
-from services.orders.store import OrderStore, Stored, VersionConflict
+from services.orders.store import OrderStore, StoredOrder, VersionConflict
 
 log = structlog.get_logger()
 
-REBUILD_PORTION = 200
-SHOWN_IN_LISTS = (
+REBUILD_BATCH = 200
+LIST_EVENTS = (
     events.OrderPaymentActionRequired,
     events.OrderConfirmed,
     events.OrderFailed,
@@ -77,20 +77,20 @@ class OrdersService(Service):
     def place_order(self, command: PlaceOrder) -> Json:
         seconds = self._time_to_answer()
         until = time.monotonic() + seconds
-        known = self.store.placed_with(command.idempotency)
-        if known is None:
+        existing_id = self.store.placed_with(command.idempotency)
+        if existing_id is None:
             with within(seconds):
                 stored, by_us = placement.place(command, self.store, self.cart, self.shipping, self.settings)
                 order = self._checkout().drive(stored, until) if by_us else self._wait_for(stored.order.id, until)
             if by_us and order.status == "confirmed":
                 placement.empty_cart(order, self.cart)
         else:
-            order = self._wait_for(known, until)
+            order = self._wait_for(existing_id, until)
         return self._outcome(order, command.caller)
 
     @implements(OrdersRpc.get_order)
     def get_order(self, order_id: str, caller: Caller) -> Json:
-        return as_reply(self._own(order_id, caller).order)
+        return as_reply(self._read_for(order_id, caller).order)
 
     @implements(OrdersRpc.list_orders)
     def list_orders(self, query: OrderQuery, caller: Caller) -> Json:
@@ -98,14 +98,14 @@ class OrdersService(Service):
 
     @implements(OrdersRpc.history)
     def history(self, order_id: str, caller: Caller) -> list[dict[str, Any]]:
-        self._own(order_id, caller)
-        return [as_history(wrapped) for wrapped in self.store.history(order_id)]
+        self._read_for(order_id, caller)
+        return [as_history(envelope) for envelope in self.store.history(order_id)]
 
     @implements(OrdersRpc.cancel)
     def cancel(self, command: CancelOrder) -> Json:
         seconds = self._time_to_answer()
         until = time.monotonic() + seconds
-        stored = self._own(command.order_id, command.caller)
+        stored = self._read_for(command.order_id, command.caller)
         while stored.order.cancellation is None:
             lifecycle.check_cancellable(stored.order)
             by = command.caller.user_id or "guest"
@@ -122,7 +122,7 @@ class OrdersService(Service):
         lifecycle.check_fulfils(stored.order, command.caller)
         while stored.order.status != command.status:
             lifecycle.check_step(stored.order, command.status)
-            stored = self._record(stored, step_taken(stored.order, command, self.shipping))
+            stored = self._record(stored, event_of_step(stored.order, command, self.shipping))
         return as_reply(stored.order)
 
     @implements(OrdersRpc.create_shipment)
@@ -145,9 +145,9 @@ class OrdersService(Service):
 
     @implements(OrdersRpc.rebuild_read_model)
     def rebuild_read_model(self, cursor: str | None = None) -> RebuildProgress:
-        order_ids = self.store.ids_after(cursor, REBUILD_PORTION)
+        order_ids = self.store.ids_after(cursor, REBUILD_BATCH)
         self.lists.put(self.store.fold_many(order_ids), again=True)
-        return RebuildProgress(done=len(order_ids), next=order_ids[-1] if len(order_ids) == REBUILD_PORTION else None)
+        return RebuildProgress(done=len(order_ids), next=order_ids[-1] if len(order_ids) == REBUILD_BATCH else None)
 
     @every(seconds=1)
     def resume_sagas(self) -> None:
@@ -158,17 +158,17 @@ class OrdersService(Service):
             except Exception as error:  # whatever is wrong with one order, the others are not to wait for it
                 if isinstance(as_domain_error(error), ServiceUnavailable):
                     raise  # a store is away: nothing can be done for any of them
-                log.exception("saga_stuck", order_id=order_id)
+                log.exception("saga_failed", order_id=order_id)
 
     @on_event(PaymentAuthorized)
     def payment_was_confirmed(self, event: PaymentAuthorized) -> None:
         """Resume an order whose payment the customer has confirmed."""
-        self._payment_news(event.order_id)
+        self._record_payment_result(event.order_id)
 
     @on_event(PaymentDeclined)
     def payment_was_declined(self, event: PaymentDeclined) -> None:
         """Resume an order whose payment was declined."""
-        self._payment_news(event.order_id)
+        self._record_payment_result(event.order_id)
 
     @on_event(PaymentRefunded)
     def payment_was_refunded(self, event: PaymentRefunded) -> None:
@@ -177,15 +177,15 @@ class OrdersService(Service):
         while stored.order.refunded < event.refunded and not stored.order.is_undoing:
             stored = self._record(stored, refunded(event))
 
-    @on_batch(*SHOWN_IN_LISTS, size=BATCH, seconds=0.2)
-    def project(self, news: list[Event]) -> None:
+    @on_batch(*LIST_EVENTS, size=BATCH, seconds=0.2)
+    def project(self, events: list[Event]) -> None:
         """Update the read model of the orders that the events belong to."""
-        self.lists.put(self.store.fold_many(sorted({event.subject for event in news})))
+        self.lists.put(self.store.fold_many(sorted({event.subject for event in events})))
 
     @on_batch(events.OrderPlaced, size=BATCH, seconds=0.6)
-    def project_placed(self, news: list[events.OrderPlaced]) -> None:
+    def project_placed(self, placed_events: list[events.OrderPlaced]) -> None:
         """Add placed orders to the read model, unless they have advanced: then their next event does."""
-        if pending := self.store.still_pending({event.subject for event in news}):
+        if pending := self.store.pending_among({event.subject for event in placed_events}):
             self.lists.put(self.store.fold_many(pending))
 
     # -- how it is done ------------------------------------------------------------------------------------------
@@ -220,25 +220,25 @@ class OrdersService(Service):
             reply["access_key"] = placement.access_key(self.settings.secret_key, order.id)
         return reply
 
-    def _read(self, order_id: str) -> Stored:
+    def _read(self, order_id: str) -> StoredOrder:
         if not is_id(order_id):
             raise NotFound("There is no such order")
         return self.store.read(order_id)
 
-    def _own(self, order_id: str, caller: Caller) -> Stored:
+    def _read_for(self, order_id: str, caller: Caller) -> StoredOrder:
         stored = self._read(order_id)
         lifecycle.check_owner(
-            stored.order, caller, placement.opens(self.settings.secret_key, order_id, caller.order_key)
+            stored.order, caller, placement.is_access_key(self.settings.secret_key, order_id, caller.order_key)
         )
         return stored
 
-    def _record(self, stored: Stored, event: Any) -> Stored:
+    def _record(self, stored: StoredOrder, event: Any) -> StoredOrder:
         """Append the event; on a conflict return the current order, for a new decision."""
         try:
             return self.store.append(stored, [event], clock.now())
         except VersionConflict:
             return self.store.read(stored.order.id)
 
-    def _payment_news(self, order_id: str) -> None:
+    def _record_payment_result(self, order_id: str) -> None:
         if self.store.status_of(order_id) == "awaiting_payment":
             self._checkout().drive(self.store.read(order_id), time.monotonic() + saga.RETRY[-1].total_seconds())

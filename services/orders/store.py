@@ -18,14 +18,14 @@ from services.chassis.messaging.envelopes import envelope
 from services.chassis.messaging.transport import dumps
 from services.chassis.outbox.postgres import OutboxTable
 from services.chassis.stores.postgres import PostgresStore, Session
-from services.orders.domain.lifecycle import leaves_cart
+from services.orders.domain.lifecycle import is_cart_reorderable
 from services.orders.domain.order import Order, after, fold
 from services.orders.domain.saga import next_step
 from services.orders.models import order_events, order_numbers, orders
 
-_KEEP_EVENT = insert(order_events)
-_KEEP_ORDER = insert_unless(orders).on_conflict_do_nothing(index_elements=[orders.c.cart]).returning(orders.c.id)
-_BUYER = (
+_INSERT_EVENT = insert(order_events)
+_INSERT_ORDER = insert_unless(orders).on_conflict_do_nothing(index_elements=[orders.c.cart]).returning(orders.c.id)
+_ORDER_OF_CART = (
     select(orders.c.id, orders.c.status, orders.c.created_at)
     .where(orders.c.cart == bindparam("cart"))
     .with_for_update()
@@ -73,7 +73,7 @@ class VersionConflict(DomainError):
 
 
 @dataclass(frozen=True)
-class Stored:
+class StoredOrder:
     """An order with the internal data of its saga."""
 
     order: Order
@@ -98,7 +98,7 @@ class OrderStore(PostgresStore):
             reply = self.known(session, key)
         return reply["order_id"] if reply else None
 
-    def place(self, placed: OrderPlaced, token: str, key: Idempotency | None, now: datetime) -> Stored:
+    def place(self, placed: OrderPlaced, token: str, key: Idempotency | None, now: datetime) -> StoredOrder:
         """Store a new order with its command's idempotency key, in one transaction.
 
         When a twin of the command was quicker, its order is returned and nothing is written. Raises `Conflict` when
@@ -109,23 +109,25 @@ class OrderStore(PostgresStore):
                 return self._read(session, reply["order_id"])
             order = after(None, placed, now)
             event = {"order_id": order.id, "version": 1, "body": _body(placed, 1, now), "created_at": now}
-            session.execute(_KEEP_EVENT, event)
+            session.execute(_INSERT_EVENT, event)
             row = {"id": order.id, "version": 1, "status": order.status, "payment_id": placed.payment_id}
             row |= {"payment_token": token, "saga_due": now + LEASE, "created_at": now}
-            self._keep(session, row | {"cart": f"{placed.cart_id}:{placed.cart_version}"}, now)
-        return Stored(order, token, 0)
+            self._insert_row(session, row | {"cart": f"{placed.cart_id}:{placed.cart_version}"}, now)
+        return StoredOrder(order, token, 0)
 
-    def _keep(self, session: Session, row: dict[str, Any], now: datetime) -> None:
+    def _insert_row(self, session: Session, row: dict[str, Any], now: datetime) -> None:
         """Insert the order's row, unless the cart is being bought by another order."""
-        while session.execute(_KEEP_ORDER, row).scalar_one_or_none() is None:
-            buyer = session.execute(_BUYER, {"cart": row["cart"]}).one_or_none()
-            if buyer is not None:
-                if not leaves_cart(buyer.status, buyer.created_at, now):
-                    details = [{"field": "cart", "message": "is bought by another order", "order_id": buyer.id}]
+        while session.execute(_INSERT_ORDER, row).scalar_one_or_none() is None:
+            other = session.execute(_ORDER_OF_CART, {"cart": row["cart"]}).one_or_none()
+            if other is not None:
+                if not is_cart_reorderable(other.status, other.created_at, now):
+                    details = [{"field": "cart", "message": "is bought by another order", "order_id": other.id}]
                     raise Conflict("This cart has been ordered already", details)
-                session.execute(update(orders).where(orders.c.id == buyer.id).values(cart=None))
+                session.execute(update(orders).where(orders.c.id == other.id).values(cart=None))
 
-    def append(self, stored: Stored, events: Sequence[Event], now: datetime, due: timedelta = LEASE) -> Stored:
+    def append(
+        self, stored: StoredOrder, events: Sequence[Event], now: datetime, due: timedelta = LEASE
+    ) -> StoredOrder:
         """Append events. Raises `VersionConflict` when the order has another version."""
         order = stored.order
         versions, bodies = [], []
@@ -150,9 +152,9 @@ class OrderStore(PostgresStore):
         with self.autocommit() as connection:
             if connection.execute(_APPEND, row).rowcount != len(bodies):
                 raise VersionConflict()
-        return Stored(order, token, 0)
+        return StoredOrder(order, token, 0)
 
-    def read(self, order_id: str) -> Stored:
+    def read(self, order_id: str) -> StoredOrder:
         """Read an order. Raises `NotFound`."""
         with self.reading() as session:
             return self._read(session, order_id)
@@ -167,8 +169,8 @@ class OrderStore(PostgresStore):
         with self.reading() as session:
             return session.execute(_STATUS, {"order": order_id}).scalar_one_or_none()
 
-    def still_pending(self, order_ids: Iterable[str]) -> list[str]:
-        """Those of these orders that are still pending."""
+    def pending_among(self, order_ids: Iterable[str]) -> list[str]:
+        """The orders among these that are still pending."""
         with self.reading() as session:
             return list(session.execute(_PENDING, {"orders": list(order_ids)}).scalars())
 
@@ -194,13 +196,13 @@ class OrderStore(PostgresStore):
             .with_for_update(skip_locked=True)
         )
         with self.transaction() as session:
-            taken = session.execute(
+            claimed = session.execute(
                 update(orders)
                 .where(orders.c.id.in_(due))
                 .values(saga_due=now + LEASE, attempts=orders.c.attempts + 1)
                 .returning(orders.c.id)
             )
-            return list(taken.scalars())
+            return list(claimed.scalars())
 
     def ids_after(self, order_id: str | None, limit: int) -> list[str]:
         """Order ids in order of creation, for a rebuild in batches."""
@@ -218,12 +220,12 @@ class OrderStore(PostgresStore):
                 by_order.setdefault(order_id, []).append(orjson.loads(body))
         return [fold(_parsed(envelopes)) for envelopes in by_order.values()]
 
-    def _read(self, session: Session | Connection, order_id: str) -> Stored:
+    def _read(self, session: Session | Connection, order_id: str) -> StoredOrder:
         rows = session.execute(_READ, {"order": order_id}).all()
         if not rows:
             raise NotFound("There is no such order")
         order = fold(_parsed(orjson.loads(row.body) for row in rows))
-        return Stored(order, rows[-1].payment_token, rows[-1].attempts)
+        return StoredOrder(order, rows[-1].payment_token, rows[-1].attempts)
 
     def forget_old(self) -> None:
         """Delete old inbox entries; command keys are kept with their orders."""
@@ -240,6 +242,6 @@ def _envelopes(session: Connection, order_id: str) -> list[dict[str, Any]]:
 
 
 def _parsed(envelopes: Iterable[dict[str, Any]]) -> Iterable[tuple[Event, datetime]]:
-    for wrapped in envelopes:
-        event = EVENTS["orders", wrapped["type"]].from_envelope(wrapped)
+    for item in envelopes:
+        event = EVENTS["orders", item["type"]].from_envelope(item)
         yield event, event.meta.time

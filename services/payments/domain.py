@@ -8,8 +8,8 @@ from schemas.base import Idempotency
 from services.chassis.common.errors import IdempotencyKeyReused, InvalidState, NotFound, ValidationFailed
 
 PROCESSING: Final = "processing"
-OPEN: Final = ("authorized", "requires_action")
-TAKEN: Final = ("captured", "partially_refunded")
+VOIDABLE_STATUSES: Final = ("authorized", "requires_action")
+CAPTURED_STATUSES: Final = ("captured", "partially_refunded")
 
 
 @dataclass(frozen=True)
@@ -48,24 +48,24 @@ class Refund:
     status: str
 
 
-def amount_to_capture(payment: Payment, wanted: int | None) -> int:
+def amount_to_capture(payment: Payment, requested: int | None) -> int:
     """The amount to capture: all, or a part; 0 for an order that costs nothing.
 
     Raises `InvalidState` for a payment that promises nothing (any more).
     """
     if payment.status != "authorized":
         raise InvalidState(f"A payment that is {payment.status} can't be captured", [{"status": payment.status}])
-    amount = payment.amount if wanted is None else wanted
+    amount = payment.amount if requested is None else requested
     if not min(1, payment.amount) <= amount <= payment.amount:
         raise ValidationFailed.of("amount", f"must be between 1 and {payment.amount}")
     return amount
 
 
-def amount_to_refund(payment: Payment, wanted: int | None) -> int:
+def amount_to_refund(payment: Payment, requested: int | None) -> int:
     """The amount to refund: all that is left, or a part of it."""
-    if payment.status not in TAKEN:
+    if payment.status not in CAPTURED_STATUSES:
         raise InvalidState(f"A payment that is {payment.status} can't be refunded", [{"status": payment.status}])
-    amount = payment.refundable if wanted is None else wanted
+    amount = payment.refundable if requested is None else requested
     if not 0 < amount <= payment.refundable:
         raise ValidationFailed.of("amount", f"must be between 1 and {payment.refundable}, what is left of it")
     return amount
@@ -87,20 +87,20 @@ def check_owner(payment: Payment, user_id: str | None, is_admin: bool) -> None:
         raise NotFound("There is no such payment")
 
 
-def check_same_payment(known: Payment, asked: Payment) -> None:
+def check_same_payment(stored: Payment, requested: Payment) -> None:
     """Raises `IdempotencyKeyReused` when a payment's id was used with another order, amount or provider."""
-    if (known.order_id, known.amount, known.currency, known.provider) != (
-        asked.order_id,
-        asked.amount,
-        asked.currency,
-        asked.provider,
+    if (stored.order_id, stored.amount, stored.currency, stored.provider) != (
+        requested.order_id,
+        requested.amount,
+        requested.currency,
+        requested.provider,
     ):
         raise IdempotencyKeyReused("This payment was asked for with other values")
 
 
-def check_same_refund(known: Refund, payment_id: str, amount: int | None) -> None:
+def check_same_refund(stored: Refund, payment_id: str, amount: int | None) -> None:
     """Raises `IdempotencyKeyReused` when a refund's id was used with another payment or amount."""
-    if known.payment_id != payment_id or amount not in (None, known.amount):
+    if stored.payment_id != payment_id or amount not in (None, stored.amount):
         raise IdempotencyKeyReused("This refund was asked for with other values")
 
 

@@ -16,7 +16,7 @@ from services.chassis.observability import audit_records
 from services.chassis.stores.postgres import Session
 from services.payments import domain
 from services.payments.domain import PROCESSING, Payment, Refund
-from services.payments.providers.interface import Answer, Charge, Provider, ProviderRefuses, Standing
+from services.payments.providers.interface import Charge, ChargeResult, ChargeState, Provider, ProviderRefuses
 from services.payments.providers.resilience import Caller
 from services.payments.store import PaymentStore
 
@@ -37,11 +37,11 @@ class PaymentProcessor:
         Raises `IdempotencyKeyReused` when the payment's id came before with other values.
         """
         self._provider(command.provider)
-        asked = Payment(id=command.payment_id, status=PROCESSING, **command.model_dump(exclude={"payment_id"}))
-        self.store.begin(asked)
+        requested = Payment(id=command.payment_id, status=PROCESSING, **command.model_dump(exclude={"payment_id"}))
+        self.store.begin(requested)
         with self.store.transaction() as session:
-            payment = self.store.lock(session, asked.id)
-            domain.check_same_payment(payment, asked)
+            payment = self.store.lock(session, requested.id)
+            domain.check_same_payment(payment, requested)
             if payment.status == PROCESSING:
                 payment = self._settle(session, payment, self._ask(payment))
         return payment
@@ -51,18 +51,18 @@ class PaymentProcessor:
         with self.store.transaction() as session:
             payment = self.store.lock(session, payment_id)
             domain.check_currency(payment, currency)
-            if payment.status in domain.TAKEN and amount in (None, payment.captured):
+            if payment.status in domain.CAPTURED_STATUSES and amount in (None, payment.captured):
                 return payment
             take = domain.amount_to_capture(payment, amount)
             provider, key = self._provider(payment.provider), f"{payment.id}:capture:{take}"
             try:
                 self._call(payment, lambda: provider.capture(str(payment.reference), take, payment.currency, key))
             except ProviderRefuses:
-                if self._look_up(payment) != Standing("captured", take):
+                if self._look_up(payment) != ChargeState("captured", take):
                     raise
             if audit_records.staff():  # what the checkout takes by itself is in the order's own history
-                told = {"captured": take, "currency": payment.currency}
-                self.store.audit(session, "payment.capture", ("payment", payment.id), {"captured": 0}, told)
+                after = {"captured": take, "currency": payment.currency}
+                self.store.audit(session, "payment.capture", ("payment", payment.id), {"captured": 0}, after)
             return self._record_capture(session, payment, take)
 
     def refund(
@@ -71,15 +71,15 @@ class PaymentProcessor:
         """Refund, once per `refund_id`. Raises `InvalidState`, `ValidationFailed`, `IdempotencyKeyReused`."""
         with self.store.transaction() as session:
             payment = self._lock_settled(session, payment_id)
-            known = self.store.find_refund(session, refund_id)
-            if known is None:
+            existing = self.store.find_refund(session, refund_id)
+            if existing is None:
                 domain.check_currency(payment, currency)
                 part = domain.amount_to_refund(payment, amount)
-                self._plan(session, payment, Refund(refund_id, payment.id, part, reason, "pending"))
+                self._plan_refund(session, payment, Refund(refund_id, payment.id, part, reason, "pending"))
             else:
-                domain.check_same_refund(known, payment_id, amount)
+                domain.check_same_refund(existing, payment_id, amount)
         self.finish_refunds(payment_id)
-        self._check_given_back(refund_id)
+        self._check_refund(refund_id)
 
     def reverse(self, planned: Payment, reason: str) -> Payment:
         """Undo the payment in any state: void an authorisation, refund a capture. Idempotent.
@@ -93,15 +93,15 @@ class PaymentProcessor:
             payment = self._lock_settled(session, planned.id)
             if payment.status == PROCESSING:
                 payment = self._settle(session, payment, self._ask(payment))
-            if payment.status in domain.OPEN:
+            if payment.status in domain.VOIDABLE_STATUSES:
                 payment = self._void(session, payment)
-            if payment.status in domain.TAKEN:
+            if payment.status in domain.CAPTURED_STATUSES:
                 refund_id = domain.reversal_id(payment)
-                rest = Refund(refund_id, payment.id, payment.refundable, reason, "pending")
-                self._plan(session, payment, rest)
+                refund = Refund(refund_id, payment.id, payment.refundable, reason, "pending")
+                self._plan_refund(session, payment, refund)
         if refund_id is not None:
             self.finish_refunds(planned.id)
-            self._check_given_back(refund_id)
+            self._check_refund(refund_id)
         return self.store.read(planned.id)
 
     def finish_refunds(self, payment_id: str) -> None:
@@ -118,7 +118,7 @@ class PaymentProcessor:
                 return False
             payment = self.store.lock(session, payment_id)
             if payment.status == "requires_action":
-                self._settle(session, payment, Answer(status, payment.reference, decline_code))
+                self._settle(session, payment, ChargeResult(status, payment.reference, decline_code))
         return True
 
     # -- the steps, each under the payment's lock ----------------------------------------------------------------
@@ -127,17 +127,17 @@ class PaymentProcessor:
         """Lock the payment and carry out its pending refunds, so that the refundable amount is exact."""
         payment = self.store.lock(session, payment_id)
         for refund in self.store.pending_refunds(session, payment_id):
-            payment = self._give_back(session, payment, refund)
+            payment = self._execute_refund(session, payment, refund)
         return payment
 
-    def _ask(self, payment: Payment) -> Answer:
+    def _ask(self, payment: Payment) -> ChargeResult:
         provider = self._provider(payment.provider)
         charge = Charge(
             payment.id, payment.order_id, payment.amount, payment.currency, str(payment.token), payment.email
         )
         return self._call(payment, lambda: provider.authorise(charge, payment.id))
 
-    def _settle(self, session: Session, payment: Payment, answer: Answer) -> Payment:
+    def _settle(self, session: Session, payment: Payment, answer: ChargeResult) -> Payment:
         settled = self.store.change(
             session,
             payment,
@@ -151,9 +151,9 @@ class PaymentProcessor:
         self.store.emit(session, _event_of(settled))
         return settled
 
-    def _record_capture(self, session: Session, payment: Payment, taken: int) -> Payment:
-        self.store.emit(session, events.PaymentCaptured(**_facts(payment), captured=taken))
-        return self.store.change(session, payment, status="captured", captured=taken, client_secret=None)
+    def _record_capture(self, session: Session, payment: Payment, captured: int) -> Payment:
+        self.store.emit(session, events.PaymentCaptured(**_facts(payment), captured=captured))
+        return self.store.change(session, payment, status="captured", captured=captured, client_secret=None)
 
     def _void(self, session: Session, payment: Payment) -> Payment:
         """Void the authorisation; or find that it was captured by a process that died before recording it."""
@@ -161,15 +161,15 @@ class PaymentProcessor:
         try:
             self._call(payment, lambda: provider.void(str(payment.reference), f"{payment.id}:void"))
         except ProviderRefuses:
-            standing = self._look_up(payment)
-            if standing.status == "captured":
-                return self._record_capture(session, payment, standing.captured)
-            if standing.status not in ("voided", "declined"):
+            state = self._look_up(payment)
+            if state.status == "captured":
+                return self._record_capture(session, payment, state.captured)
+            if state.status not in ("voided", "declined"):
                 raise
         self.store.emit(session, events.PaymentVoided(**_facts(payment)))
         return self.store.change(session, payment, status="voided", client_secret=None)
 
-    def _give_back(self, session: Session, payment: Payment, refund: Refund) -> Payment:
+    def _execute_refund(self, session: Session, payment: Payment, refund: Refund) -> Payment:
         provider = self._provider(payment.provider)
         try:
             reference = self._call(
@@ -180,26 +180,26 @@ class PaymentProcessor:
             return payment
         refunded = payment.refunded + refund.amount
         self.store.end_refund(session, refund.id, "succeeded", reference)
-        said = events.PaymentRefunded(
+        event = events.PaymentRefunded(
             **_facts(payment), refund_id=refund.id, refund=refund.amount, refunded=refunded, reason=refund.reason
         )
-        self.store.emit(session, said)
+        self.store.emit(session, event)
         status = domain.status_after_refund(payment.captured, refunded)
         return self.store.change(session, payment, status=status, refunded=refunded)
 
-    def _check_given_back(self, refund_id: str) -> None:
+    def _check_refund(self, refund_id: str) -> None:
         with self.store.transaction() as session:
             refund = self.store.find_refund(session, refund_id)
         if refund is not None and refund.status == "failed":
             raise InvalidState("The payment provider refused the refund", [{"refund_id": refund_id}])
 
-    def _plan(self, session: Session, payment: Payment, refund: Refund) -> None:
+    def _plan_refund(self, session: Session, payment: Payment, refund: Refund) -> None:
         self.store.plan_refund(session, refund)
         before, after = {"refunded": payment.refunded}, {"refunded": payment.refunded + refund.amount}
-        told = {"currency": payment.currency, "refund_id": refund.id, "reason": refund.reason}
-        self.store.audit(session, "payment.refund", ("payment", payment.id), before, after | told)
+        details = {"currency": payment.currency, "refund_id": refund.id, "reason": refund.reason}
+        self.store.audit(session, "payment.refund", ("payment", payment.id), before, after | details)
 
-    def _look_up(self, payment: Payment) -> Standing:
+    def _look_up(self, payment: Payment) -> ChargeState:
         provider = self._provider(payment.provider)
         return self._call(payment, lambda: provider.look_up(str(payment.reference)))
 

@@ -32,7 +32,7 @@ from services.payments.processor import PaymentProcessor
 from services.payments.providers.installed import Providers
 from services.payments.store import PaymentStore
 
-LEFT_BEHIND: Final = timedelta(minutes=1)
+PENDING_REFUND_AGE: Final = timedelta(minutes=1)
 """Age after which a pending refund counts as abandoned by its process."""
 
 log = structlog.get_logger()
@@ -118,11 +118,11 @@ class PaymentsService(Service):
     @every(seconds=60)
     def finish_refunds_left_behind(self) -> None:
         """Carry out pending refunds of processes that died."""
-        for payment_id in self.store.left_pending(clock.now() - LEFT_BEHIND):
+        for payment_id in self.store.abandoned_refunds(clock.now() - PENDING_REFUND_AGE):
             try:
                 self.processor.finish_refunds(payment_id)
             except DomainError as error:
-                log.warning("refund_put_off", payment_id=payment_id, why=str(error))
+                log.warning("refund_retry_scheduled", payment_id=payment_id, why=str(error))
 
 
 def _authorisation(payment: Payment) -> Authorisation:

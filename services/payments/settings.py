@@ -4,7 +4,7 @@ from pydantic import Field, ValidationInfo, field_validator
 
 from services.chassis.runtime.settings import Settings
 
-KNOWN = ("sandbox", "stripe")
+PROVIDERS = ("sandbox", "stripe")
 
 
 class PaymentSettings(Settings):
@@ -19,10 +19,10 @@ class PaymentSettings(Settings):
 
     @field_validator("payment_providers")
     @classmethod
-    def _known(cls, value: str) -> str:
-        unknown = set(_names(value)) - set(KNOWN)
+    def _check_providers(cls, value: str) -> str:
+        unknown = set(_names(value)) - set(PROVIDERS)
         if unknown or not _names(value):
-            raise ValueError(f"must be some of: {', '.join(KNOWN)}")
+            raise ValueError(f"must be some of: {', '.join(PROVIDERS)}")
         return value
 
     @field_validator("stripe_api_key", "stripe_webhook_secret")

@@ -38,9 +38,9 @@ _PENDING = (
     .order_by(refunds.c.created_at)
 )
 _END_REFUND = update(refunds).where(_THIS_REFUND).values(status=bindparam("status"), reference=bindparam("reference"))
-_SEE_MESSAGE = pg_insert(webhooks).on_conflict_do_nothing()
+_RECORD_MESSAGE = pg_insert(webhooks).on_conflict_do_nothing()
 
-WEBHOOKS_KEPT = timedelta(days=30)
+WEBHOOK_RETENTION = timedelta(days=30)
 """Retention of webhook ids: providers repeat messages for some days at most."""
 
 
@@ -86,7 +86,7 @@ class PaymentStore(PostgresStore):
     def end_refund(self, session: Session, refund_id: str, status: str, reference: str | None = None) -> None:
         session.execute(_END_REFUND, {"of_id": refund_id, "status": status, "reference": reference})
 
-    def left_pending(self, before: datetime) -> list[str]:
+    def abandoned_refunds(self, before: datetime) -> list[str]:
         """Payments with a refund that has been pending since before that time."""
         query = select(refunds.c.payment_id).where(refunds.c.status == "pending", refunds.c.created_at < before)
         with self.reading() as connection:
@@ -101,7 +101,7 @@ class PaymentStore(PostgresStore):
     def is_new_message(self, session: Session, provider: str, message_id: str) -> bool:
         """Record a webhook's id; False when it was recorded before."""
         row = {"provider": provider, "message_id": message_id}
-        return bool(session.execute(_SEE_MESSAGE, row).rowcount)
+        return bool(session.execute(_RECORD_MESSAGE, row).rowcount)
 
     def resource(self, payment_id: str) -> dict[str, Any]:
         """The payment with its refunds as an API resource. Raises `NotFound`."""
@@ -110,13 +110,13 @@ class PaymentStore(PostgresStore):
             if row is None:
                 raise NotFound("There is no such payment")
             given_back = connection.execute(_REFUNDS, {"of_payment": payment_id})
-            return _shown(row, [_refund(refund, row.currency) for refund in given_back])
+            return _to_resource(row, [_refund(refund, row.currency) for refund in given_back])
 
     def forget_old(self) -> None:
         """Delete old webhook ids, inbox entries and idempotency keys."""
         super().forget_old()
         with self.transaction() as session:
-            session.execute(delete(webhooks).where(webhooks.c.received_at < func.now() - WEBHOOKS_KEPT))
+            session.execute(delete(webhooks).where(webhooks.c.received_at < func.now() - WEBHOOK_RETENTION))
 
 
 def _payment(row: Row[Any] | None) -> Payment:
@@ -125,7 +125,7 @@ def _payment(row: Row[Any] | None) -> Payment:
     return Payment(**row._mapping)
 
 
-def _shown(row: Row[Any], given_back: list[dict[str, Any]]) -> dict[str, Any]:
+def _to_resource(row: Row[Any], given_back: list[dict[str, Any]]) -> dict[str, Any]:
     return {
         "id": row.id,
         "order_id": row.order_id,

@@ -23,8 +23,7 @@ from services.chassis.runtime.service import Service
 from services.chassis.runtime.settings import load
 from services.chassis.stores.mongo import Mongo
 from services.products.domain.checks import check_own, vendor_for
-from services.products.domain.documents import Document, patched, to_detail
-from services.products.domain.listing import STATUSES
+from services.products.domain.documents import STATUSES, Document, apply_patch, to_detail
 from services.products.settings import ProductSettings
 from services.products.store import ProductStore
 from services.products.store.bulk_import import Outcome, Row, refusal
@@ -51,17 +50,17 @@ class ProductsService(Service):
     def list_products(self, query: ProductQuery) -> Document:
         if query.status not in (None, "active"):
             raise Forbidden("Only active products are public")
-        return self.catalogue.reading.find(query, ["active"])
+        return self.catalogue.queries.find(query, ["active"])
 
     @implements(ProductsRpc.list_managed_products)
     def list_managed_products(self, query: ProductQuery, caller: Caller) -> Document:
-        return self.catalogue.reading.find(
+        return self.catalogue.queries.find(
             query, [query.status] if query.status else STATUSES, vendor_for(caller, None)
         )
 
     @implements(ProductsRpc.get_product)
     def get_product(self, id_or_slug: IdOrSlug, caller: Caller = ANONYMOUS) -> Document:
-        product = self.catalogue.reading.get(id_or_slug)
+        product = self.catalogue.queries.get(id_or_slug)
         if product["detail"]["status"] != "active":
             if not (caller.is_admin or caller.is_vendor):
                 raise NotFound("There is no such product")
@@ -70,44 +69,44 @@ class ProductsService(Service):
 
     @implements(ProductsRpc.get_many)
     def get_many(self, ids: Ids) -> list[Document]:
-        return self.catalogue.reading.get_many(ids)
+        return self.catalogue.queries.get_many(ids)
 
     @implements(ProductsRpc.search_titles)
     def search_titles(self, query: ProductQuery) -> Document:
-        return self.catalogue.reading.find(query, ["active"], with_sku=True)
+        return self.catalogue.queries.find(query, ["active"], with_sku=True)
 
     @implements(ProductsRpc.get_snapshots)
     def get_snapshots(self, ids: Ids) -> list[Document]:
-        return self.catalogue.reading.snapshots(ids)
+        return self.catalogue.queries.snapshots(ids)
 
     @implements(ProductsRpc.list_snapshots)
     def list_snapshots(self, after: Id | None = None, limit: SnapshotLimit = 100) -> Document:
-        return self.catalogue.reading.list_snapshots(after, limit)
+        return self.catalogue.queries.list_snapshots(after, limit)
 
     @implements(ProductsRpc.count_products)
     def count_products(self) -> int:
-        return self.catalogue.reading.count()
+        return self.catalogue.queries.count()
 
     @implements(ProductsRpc.related_products)
     def related_products(self, id_or_slug: IdOrSlug, limit: RelatedLimit = 8) -> list[Document]:
-        return self.catalogue.reading.related(id_or_slug, limit)
+        return self.catalogue.queries.related(id_or_slug, limit)
 
     @implements(ProductsRpc.price_skus)
     def price_skus(
         self, skus: Skus, country: Country | None = None, region: AddressRegion | None = None
     ) -> dict[str, Document]:
-        return self.catalogue.reading.price(skus, country, region)
+        return self.catalogue.queries.price(skus, country, region)
 
     @implements(ProductsRpc.vendor_skus)
     def vendor_skus(self, vendor_id: Id) -> list[str]:
-        return self.catalogue.reading.skus_of(vendor_id)
+        return self.catalogue.queries.skus_of(vendor_id)
 
     # ---- writing -------------------------------------------------------------------------------------------------
 
     @implements(ProductsRpc.create_product)
     def create_product(self, product: ProductWrite, caller: Caller, idempotency: Idempotency | None = None) -> Document:
-        created = self.catalogue.writing.create(product, caller, clock.now(), idempotency)
-        self.catalogue.reading.forget_totals()
+        created = self.catalogue.commands.create(product, caller, clock.now(), idempotency)
+        self.catalogue.queries.forget_totals()
         return created
 
     @implements(ProductsRpc.update_product)
@@ -133,7 +132,7 @@ class ProductsService(Service):
 
         def apply(before: Document) -> ProductWrite:
             try:
-                return patched(before, patch)
+                return apply_patch(before, patch)
             except ValidationError as invalid:
                 raise refused(invalid) from None
 
@@ -147,8 +146,8 @@ class ProductsService(Service):
         expected_version: Version | None = None,
         idempotency: Idempotency | None = None,
     ) -> None:
-        self.catalogue.writing.delete(id_or_slug, caller, expected_version, idempotency)
-        self.catalogue.reading.forget_totals()
+        self.catalogue.commands.delete(id_or_slug, caller, expected_version, idempotency)
+        self.catalogue.queries.forget_totals()
 
     @implements(ProductsRpc.import_products)
     def import_products(self, products: ImportRows, caller: Caller) -> Document:
@@ -158,15 +157,15 @@ class ProductsService(Service):
                 rows.append(Row(index, ImportRow.model_validate(values)))
             except ValidationError as invalid:
                 outcomes.append(refusal(index, refused(invalid)))
-        outcomes += self.catalogue.importing.run(rows, caller, clock.now())
-        self.catalogue.reading.forget_totals()
+        outcomes += self.catalogue.bulk_import.run(rows, caller, clock.now())
+        self.catalogue.queries.forget_totals()
         return _report(sorted(outcomes, key=lambda outcome: outcome.index), rows)
 
     @on_batch(StockChanged, size=200, seconds=0.1)
-    def bring_stock_to_products(self, news: list[StockChanged]) -> None:
+    def bring_stock_to_products(self, events: list[StockChanged]) -> None:
         """Copy available units to products. A sale of reserved units changes nothing here."""
         levels: dict[str, tuple[int, int]] = {}
-        for event in sorted(news, key=lambda event: event.meta.sequence or 0):
+        for event in sorted(events, key=lambda event: event.meta.sequence or 0):
             if event.delta or event.reason == "initial":
                 levels[event.sku] = event.available, event.meta.sequence or 0
         if levels:
@@ -186,8 +185,8 @@ class ProductsService(Service):
         expected_version: int | None,
         idempotency: Idempotency | None,
     ) -> Document:
-        changed = self.catalogue.writing.change(id_or_slug, change, caller, expected_version, clock.now(), idempotency)
-        self.catalogue.reading.forget_totals()
+        changed = self.catalogue.commands.change(id_or_slug, change, caller, expected_version, clock.now(), idempotency)
+        self.catalogue.queries.forget_totals()
         return changed
 
     # ---- categories and tax --------------------------------------------------------------------------------------

@@ -57,11 +57,11 @@ def zone_for(zones: Iterable[Zone], country: str, region: str | None) -> Zone | 
             return 1
         return 0 if (region or "").casefold() in {name.casefold() for name in zone.regions} else None
 
-    near = [(found, zone.id, zone) for zone in zones if (found := closeness(zone)) is not None]
+    near = [(rank, zone.id, zone) for zone in zones if (rank := closeness(zone)) is not None]
     return min(near)[2] if near else None
 
 
-NEXT = {
+NEXT_STATUSES = {
     "created": {"in_transit", "out_for_delivery", "delivered", "returned", "lost"},
     "in_transit": {"in_transit", "out_for_delivery", "delivered", "returned", "lost"},
     "out_for_delivery": {"in_transit", "out_for_delivery", "delivered", "returned", "lost"},
@@ -70,10 +70,12 @@ NEXT = {
 """Allowed transitions: in transit and out for delivery may repeat; a delivered shipment can only be returned."""
 
 
-def check_move(status: str, to: str) -> None:
+def check_move(status: str, new_status: str) -> None:
     """Raises `InvalidState` for a status that can't follow."""
-    if to not in NEXT.get(status, set()):
-        raise InvalidState(f"A parcel that is {status} can't become {to}", [{"field": "status", "status": status}])
+    if new_status not in NEXT_STATUSES.get(status, set()):
+        raise InvalidState(
+            f"A parcel that is {status} can't become {new_status}", [{"field": "status", "status": status}]
+        )
 
 
 def offers(
@@ -101,5 +103,5 @@ def tracking_number(order_id: str, lines: Iterable[tuple[str, int]]) -> str:
     """A tracking number for a shipment without a carrier's, derived from its contents, so that a repetition gets the
     same.
     """
-    what = "|".join([order_id, *sorted(f"{sku}x{quantity}" for sku, quantity in lines)])
-    return "UP" + hashlib.sha256(what.encode()).hexdigest()[:14].upper()
+    content = "|".join([order_id, *sorted(f"{sku}x{quantity}" for sku, quantity in lines)])
+    return "UP" + hashlib.sha256(content.encode()).hexdigest()[:14].upper()

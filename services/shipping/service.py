@@ -23,7 +23,7 @@ from services.shipping import domain
 from services.shipping.domain import Tariff
 from services.shipping.store import ShippingStore
 
-HOUSE_CARRIER = "UltraPost"
+DEFAULT_CARRIER = "UltraPost"
 """Carrier of shipments whose method and carrier are not named."""
 
 
@@ -35,7 +35,7 @@ class ShippingService(Service):
 
     @implements(ShippingRpc.quote)
     def quote(self, command: Quote) -> list[dict[str, Any]]:
-        return [_shown(tariff, price) for tariff, price in self._offers(command)]
+        return [_to_shipment(tariff, price) for tariff, price in self._offers(command)]
 
     @implements(ShippingRpc.quote_cart)
     def quote_cart(self, command: QuoteCart) -> Json:
@@ -44,13 +44,13 @@ class ShippingService(Service):
             caller, own = ANONYMOUS, command.cart_id
         cart = self.carts.checkout_view(cart_id=own, caller=caller, country=address.country, region=address.region)
         goods = Quote(address=address, subtotal=cart.subtotal, weight_g=cart.weight_g, currency=cart.currency)
-        return [_shown(tariff, price) for tariff, price in self._offers(goods)]
+        return [_to_shipment(tariff, price) for tariff, price in self._offers(goods)]
 
     @implements(ShippingRpc.price_of)
     def price_of(self, command: PriceOf) -> Json:
         for tariff, price in self._offers(command):
             if tariff.method == command.method:
-                return _shown(tariff, price)
+                return _to_shipment(tariff, price)
         raise ValidationFailed.of("shipping_method", f"{command.method} does not deliver this order to that address")
 
     @implements(ShippingRpc.methods)
@@ -73,7 +73,7 @@ class ShippingService(Service):
     @implements(ShippingRpc.create_shipment)
     def create_shipment(self, command: CreateShipment) -> dict[str, Any]:
         carrier = command.carrier or next(
-            (tariff.carrier for tariff in self.store.tariffs() if tariff.method == command.method), HOUSE_CARRIER
+            (tariff.carrier for tariff in self.store.tariffs() if tariff.method == command.method), DEFAULT_CARRIER
         )
         lines = [(line.sku, line.quantity) for line in command.items]
         number = command.tracking_number or domain.tracking_number(command.order_id, lines)
@@ -99,9 +99,9 @@ class ShippingService(Service):
         return self.store.track(number)
 
     def _offers(self, command: Quote) -> list[tuple[Tariff, int]]:
-        to = command.address
+        address = command.address
         return domain.offers(
-            self.store.tariffs(), to.country, to.region, command.subtotal, command.weight_g, command.currency
+            self.store.tariffs(), address.country, address.region, command.subtotal, command.weight_g, command.currency
         )
 
     @staticmethod
@@ -110,7 +110,7 @@ class ShippingService(Service):
             raise NotFound("There is no such shipment")
 
 
-def _shown(tariff: Tariff, price: int) -> dict[str, Any]:
+def _to_shipment(tariff: Tariff, price: int) -> dict[str, Any]:
     return {
         "method": tariff.method,
         "name": tariff.name,

@@ -16,7 +16,7 @@ from services.shipping import seed
 from services.shipping.domain import Tariff, Zone, check_move
 from services.shipping.models import methods, rates, shipments, stations, zones
 
-TARIFFS_SECONDS: Final = 5.0
+TARIFF_CACHE_SECONDS: Final = 5.0
 """Seconds for which rates are cached: a checkout reads them twice, people change them twice a year."""
 
 
@@ -32,7 +32,7 @@ class ShippingStore(PostgresStore):
         good_until, tariffs = self._kept
         if time.monotonic() >= good_until:
             tariffs = self.read_tariffs()
-            self._kept = (time.monotonic() + TARIFFS_SECONDS, tariffs)
+            self._kept = (time.monotonic() + TARIFF_CACHE_SECONDS, tariffs)
         return tariffs
 
     def read_tariffs(self) -> list[Tariff]:
@@ -79,11 +79,11 @@ class ShippingStore(PostgresStore):
         with self.transaction() as session:
             if reply := self.claim(session, command.idempotency):
                 return dict(reply)
-            made = session.execute(pg_insert(shipments).values(row).on_conflict_do_nothing())
-            if made.rowcount == 0:  # type: ignore[attr-defined]
-                known = self._known(session, command, tracking_number)
-                self.remember(session, command.idempotency, known)
-                return known
+            inserted = session.execute(pg_insert(shipments).values(row).on_conflict_do_nothing())
+            if inserted.rowcount == 0:  # type: ignore[attr-defined]
+                existing = self._existing(session, command, tracking_number)
+                self.remember(session, command.idempotency, existing)
+                return existing
             session.execute(insert(stations).values(shipment_id=shipment_id, status="created"))
             self.emit(
                 session,
@@ -96,11 +96,11 @@ class ShippingStore(PostgresStore):
                     user_id=command.user_id,
                 ),
             )
-            told = {"order_id": command.order_id, "carrier": carrier, "tracking_number": tracking_number}
-            self.audit(session, "shipment.create", ("shipment", shipment_id), after=told)
-            shown = self._shown(session, shipments.c.id == shipment_id)
-            self.remember(session, command.idempotency, shown)
-            return shown
+            audit_fields = {"order_id": command.order_id, "carrier": carrier, "tracking_number": tracking_number}
+            self.audit(session, "shipment.create", ("shipment", shipment_id), after=audit_fields)
+            shipment = self._to_shipment(session, shipments.c.id == shipment_id)
+            self.remember(session, command.idempotency, shipment)
+            return shipment
 
     def move(self, shipment_id: str, status: str, location: str | None, message: str | None) -> dict[str, Any]:
         """Add a tracking event. Raises `NotFound`, `InvalidState`."""
@@ -119,12 +119,12 @@ class ShippingStore(PostgresStore):
             self.emit(session, ShipmentMoved(order_id=row.order_id, **station))
             changed = {"status": status, "location": location, "message": message}
             self.audit(session, "shipment.move", ("shipment", shipment_id), {"status": row.status}, changed)
-            return self._shown(session, shipments.c.id == shipment_id)
+            return self._to_shipment(session, shipments.c.id == shipment_id)
 
     def read(self, shipment_id: str) -> dict[str, Any]:
         """Read a shipment with its tracking events and owners. Raises `NotFound`."""
         with self.transaction() as session:
-            return self._shown(session, shipments.c.id == shipment_id)
+            return self._to_shipment(session, shipments.c.id == shipment_id)
 
     def owners(self, shipment_id: str) -> tuple[str | None, str | None]:
         """The shipment's owners: (user id, vendor id). Raises `NotFound`."""
@@ -138,8 +138,8 @@ class ShippingStore(PostgresStore):
     def track(self, number: str) -> dict[str, Any]:
         """The public tracking data by number. Raises `NotFound`."""
         with self.transaction() as session:
-            shown = self._shown(session, shipments.c.tracking_number == number)
-        return {key: shown[key] for key in ("tracking_number", "carrier", "status", "events", "updated_at")}
+            shipment = self._to_shipment(session, shipments.c.tracking_number == number)
+        return {key: shipment[key] for key in ("tracking_number", "carrier", "status", "events", "updated_at")}
 
     def seed(self) -> None:
         """Insert the initial zones, methods and rates; existing ones are unchanged."""
@@ -149,21 +149,21 @@ class ShippingStore(PostgresStore):
             for table, rows in ((zones, seed.ZONES), (methods, seed.METHODS), (rates, seed.RATES)):
                 session.execute(pg_insert(table).on_conflict_do_nothing(), rows)
 
-    def _known(self, session: Session, command: CreateShipment, number: str) -> dict[str, Any]:
+    def _existing(self, session: Session, command: CreateShipment, number: str) -> dict[str, Any]:
         """The order's shipment with this number; a vendor who created it doesn't know the order's customer."""
-        shown = self._shown(session, shipments.c.tracking_number == number)
-        if shown["order_id"] != command.order_id:
+        shipment = self._to_shipment(session, shipments.c.tracking_number == number)
+        if shipment["order_id"] != command.order_id:
             raise Conflict("Another shipment has this number", [{"field": "tracking_number", "message": "is taken"}])
         if command.user_id is not None:
-            unknown = (shipments.c.id == shown["id"], shipments.c.user_id.is_(None))
+            unknown = (shipments.c.id == shipment["id"], shipments.c.user_id.is_(None))
             session.execute(update(shipments).where(*unknown).values(user_id=command.user_id))
-        return shown
+        return shipment
 
-    def _shown(self, session: Session, condition: Any) -> dict[str, Any]:
+    def _to_shipment(self, session: Session, condition: Any) -> dict[str, Any]:
         row = session.execute(select(shipments).where(condition)).one_or_none()
         if row is None:
             raise NotFound("There is no such shipment")
-        found = session.execute(select(stations).where(stations.c.shipment_id == row.id).order_by(stations.c.position))
+        rows = session.execute(select(stations).where(stations.c.shipment_id == row.id).order_by(stations.c.position))
         return {
             "id": row.id,
             "order_id": row.order_id,
@@ -179,7 +179,7 @@ class ShippingStore(PostgresStore):
                     "message": station.message,
                     "at": rfc3339(station.at),
                 }
-                for station in found
+                for station in rows
             ],
             "created_at": rfc3339(row.created_at),
             "updated_at": rfc3339(row.updated_at),

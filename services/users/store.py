@@ -63,9 +63,9 @@ class UserStore(PostgresStore):
         address_id = new_id()
         with self.transaction() as session:
             self._row(session, user_id, lock=True)
-            mine = addresses.c.user_id == user_id
-            check_room(session.execute(select(func.count()).select_from(addresses).where(mine)).scalar_one())
-            self._make_way(session, user_id, entry)
+            of_user = addresses.c.user_id == user_id
+            check_room(session.execute(select(func.count()).select_from(addresses).where(of_user)).scalar_one())
+            self._unset_previous_default(session, user_id, entry)
             session.execute(insert(addresses).values(id=address_id, user_id=user_id, **_values(entry)))
             self.emit(session, AddressBookChanged(user_id=user_id, address_id=address_id, change="added"))
             return _address(self._entry(session, user_id, address_id))
@@ -75,7 +75,7 @@ class UserStore(PostgresStore):
         with self.transaction() as session:
             self._row(session, user_id, lock=True)
             self._entry(session, user_id, address_id)
-            self._make_way(session, user_id, entry)
+            self._unset_previous_default(session, user_id, entry)
             session.execute(
                 update(addresses).where(addresses.c.id == address_id).values(**_values(entry), updated_at=func.now())
             )
@@ -85,12 +85,12 @@ class UserStore(PostgresStore):
     def delete_address(self, user_id: str, address_id: str) -> None:
         """Delete an address. Raises `NotFound`."""
         with self.transaction() as session:
-            mine = (addresses.c.id == address_id, addresses.c.user_id == user_id)
-            if session.execute(delete(addresses).where(*mine).returning(addresses.c.id)).one_or_none() is None:
+            condition = (addresses.c.id == address_id, addresses.c.user_id == user_id)
+            if session.execute(delete(addresses).where(*condition).returning(addresses.c.id)).one_or_none() is None:
                 raise NotFound("There is no such address")
             self.emit(session, AddressBookChanged(user_id=user_id, address_id=address_id, change="removed"))
 
-    def _make_way(self, session: Session, user_id: str, entry: AddressRequest) -> None:
+    def _unset_previous_default(self, session: Session, user_id: str, entry: AddressRequest) -> None:
         """Unset the previous default."""
         for name in ("is_default_shipping", "is_default_billing"):
             if getattr(entry, name):
@@ -116,14 +116,14 @@ def _values(entry: AddressRequest) -> dict[str, Any]:
     return {name: getattr(entry, name) for name in _FIELDS}
 
 
-def _moments(row: Row[Any]) -> dict[str, str]:
+def _timestamps(row: Row[Any]) -> dict[str, str]:
     return {"created_at": rfc3339(row.created_at), "updated_at": rfc3339(row.updated_at)}
 
 
 def _profile(row: Row[Any]) -> dict[str, Any]:
     names = ("id", "email", "first_name", "last_name", "phone", "language")
-    return {name: row._mapping[name] for name in names} | _moments(row)
+    return {name: row._mapping[name] for name in names} | _timestamps(row)
 
 
 def _address(row: Row[Any]) -> dict[str, Any]:
-    return {name: row._mapping[name] for name in ("id", *_FIELDS)} | _moments(row)
+    return {name: row._mapping[name] for name in ("id", *_FIELDS)} | _timestamps(row)

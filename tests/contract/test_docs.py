@@ -1,7 +1,7 @@
 """The pages say what is there: their links lead somewhere, their routes, commands and settings exist."""
 
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable, Iterator
 from datetime import timedelta
 from importlib import import_module
 from pathlib import Path
@@ -20,10 +20,14 @@ from ultramarket.cli import app as command
 from ultramarket.ports import DEV_BASE, SERVER_OFFSETS
 
 ROOT = Path(__file__).resolve().parents[2]
-SKIPPED = {".venv", ".ultramarket", "node_modules", ".git", ".pytest_cache", ".hypothesis"}
+SKIPPED = {".venv", ".ultramarket", "node_modules", ".git", ".pytest_cache", ".hypothesis", "mutants"}
 PAGES = sorted(
     path for path in ROOT.rglob("*.md") if not SKIPPED.intersection(path.relative_to(ROOT).parts) and path.is_file()
 )
+PLACEHOLDER = re.compile(r"\b(SERVICE|AREA|NAME|NNNN)")
+"""What a recipe leaves to be filled in."""
+A_FEW_PAGES = 5
+"""At least as many pages have links, or name files and commands: or else the search for them finds nothing any more."""
 TOURS = [ROOT / "README.md", ROOT / "docs" / "tour.md"]
 OPERATIONS = ROOT / "docs" / "operations.md"
 UNLISTED = {"/metrics", "/docs", "/api/v1/openapi.json", "/.well-known/jwks.json"}
@@ -37,31 +41,49 @@ def _name(path: Path) -> str:
 # -- links ---------------------------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("page", PAGES, ids=_name)
-def test_relative_links_lead_somewhere(page: Path) -> None:
-    text = re.sub(r"^```.*?^```", "", page.read_text(), flags=re.S | re.M)
-    targets = re.findall(r"\]\(([^)\s]+)\)", text)
-    relative = [target.partition("#")[0] for target in targets if not re.match(r"[a-z]+:", target)]
-    assert [target for target in relative if target and not (page.parent / target).exists()] == []
+def _everywhere(read: Callable[[str], Iterable[str]]) -> dict[Path, list[str]]:
+    """What `read` finds in each page's text, for the pages in which it finds something."""
+    named = {page: list(read(page.read_text())) for page in PAGES}
+    return {page: names for page, names in named.items() if names}
 
 
-@pytest.mark.parametrize("page", PAGES, ids=_name)
-def test_files_that_a_page_names_exist(page: Path) -> None:
-    named = re.findall(
-        r"`((?:services|tests|docs|bench|schemas|gateway_flask|kafka_bridge)/[\w./-]+\.\w+)`", page.read_text()
-    )
-    placeholders = re.compile(r"\b(SERVICE|AREA|NAME|NNNN)")
-    assert [path for path in named if not placeholders.search(path) and not (ROOT / path).exists()] == []
+def _links(text: str) -> Iterator[str]:
+    """Relative links outside of code."""
+    prose = re.sub(r"^```.*?^```", "", text, flags=re.S | re.M)
+    for target in re.findall(r"\]\(([^)\s]+)\)", prose):
+        path = target.partition("#")[0]
+        if path and not re.match(r"[a-z]+:", target):
+            yield path
 
 
-@pytest.mark.parametrize("service", [*SERVICES, "chassis"])
-def test_every_service_has_its_page(service: str) -> None:
-    assert (ROOT / "services" / service / "README.md").exists()
+def _files(text: str) -> list[str]:
+    folders = "services|tests|docs|bench|schemas|gateway_flask|kafka_bridge|ultramarket|charts"
+    files = re.findall(rf"`((?:{folders})/[\w./-]+\.\w+)`", text)
+    return [path for path in files if not PLACEHOLDER.search(path)]
 
 
-@pytest.mark.parametrize("folder", ["gateway_flask", "kafka_bridge", "ultramarket"])
-def test_so_have_the_edge_the_bridge_and_the_command(folder: str) -> None:
-    assert (ROOT / folder / "README.md").exists()
+def test_relative_links_lead_somewhere() -> None:
+    links = _everywhere(_links)
+
+    assert len(links) > A_FEW_PAGES
+    assert [(_name(page), path) for page in links for path in links[page] if not (page.parent / path).exists()] == []
+
+
+def test_files_named_by_a_page_exist() -> None:
+    files = _everywhere(_files)
+
+    assert len(files) > A_FEW_PAGES
+    assert [(_name(page), path) for page in files for path in files[page] if not (ROOT / path).exists()] == []
+
+
+def test_every_package_has_its_page() -> None:
+    packages = [f"services/{name}" for name in (*SERVICES, "chassis")] + [
+        "gateway_flask",
+        "kafka_bridge",
+        "ultramarket",
+    ]
+
+    assert [name for name in packages if not (ROOT / name / "README.md").exists()] == []
 
 
 def test_the_indexes_name_every_page() -> None:
@@ -99,31 +121,35 @@ def _commands() -> dict[str, set[str]]:
     return {name: set(getattr(found, "commands", {})) for name, found in top.commands.items()}
 
 
-def _called(text: str) -> Iterator[tuple[str, str]]:
-    """What is called in code: inline or in blocks."""
+def _called(text: str) -> Iterator[str]:
+    """Commands that are called in code, inline or in blocks: `config list`."""
     code = re.findall(r"^```(?:sh|console)\n(.*?)^```", text, re.S | re.M)
     code += re.findall(r"`([^`\n]+)`", re.sub(r"^```.*?^```", "", text, flags=re.S | re.M))
     for part in code:
         calls = r"(?:^|[\s(|;/])ultramarket(?: --instance \S+| -i \S+)? ([a-z][a-z-]*)(?: ([a-z][a-z-]*))?"
-        yield from re.findall(calls, part)
+        yield from (f"{name} {inner}".strip() for name, inner in re.findall(calls, part))
 
 
-@pytest.mark.parametrize("page", PAGES, ids=_name)
-def test_commands_that_a_page_names_exist(page: Path) -> None:
-    known = _commands()
-    wrong = [
-        f"{name} {inner}".strip()
-        for name, inner in _called(page.read_text())
-        if name not in known or (known[name] and inner and inner not in known[name])
-    ]
-    assert wrong == []
+def _exists(call: str, commands: dict[str, set[str]]) -> bool:
+    name, _, inner = call.partition(" ")
+    return name in commands and (not inner or not commands[name] or inner in commands[name])
 
 
-@pytest.mark.parametrize("page", PAGES, ids=_name)
-def test_make_targets_that_a_page_names_exist(page: Path) -> None:
+def test_commands_named_by_a_page_exist() -> None:
+    calls, commands = _everywhere(_called), _commands()
+
+    assert len(calls) > A_FEW_PAGES
+    assert [(_name(page), call) for page in calls for call in calls[page] if not _exists(call, commands)] == []
+    assert not _exists("config nosuch", commands)
+    assert not _exists("nosuch", commands)
+
+
+def test_make_targets_named_by_a_page_exist() -> None:
     targets = set(re.findall(r"^([a-z-]+):.*## ", (ROOT / "Makefile").read_text(), re.M))
-    named = set(re.findall(r"(?:`|^)make ([a-z-]+)", page.read_text(), re.M))
-    assert named - targets == set()
+    named = _everywhere(lambda text: re.findall(r"(?:`|^)make ([a-z-]+)", text, re.M))
+
+    assert len(named) > 1
+    assert [(_name(page), target) for page in named for target in named[page] if target not in targets] == []
 
 
 # -- ports and settings --------------------------------------------------------------------------------------------

@@ -6,73 +6,28 @@ from urllib.parse import urlsplit
 
 import pytest
 
-from gateway_flask.middleware.authentication import Who
-from gateway_flask.openapi.endpoints import ENDPOINTS, PREFIX
 from tests.support.bystander import Bystander
-from tests.support.shop import ADDRESS, Client, Shop, new_key
+from tests.support.shop import ADDRESS, Shop, new_key
 
-READS = [name for name, endpoint in ENDPOINTS.items() if endpoint.method == "GET"]
-WITH_PATH = [name for name, endpoint in ENDPOINTS.items() if "<" in endpoint.rule]
 STRANGE_PARTS = ["%00", "a%00b", "x" * 10_000, "%ff%fe", "%0d%0aX-Evil:%201", "'; drop table orders; --", "$where"]
 
 
-def rules_client(shop: Shop, name: str) -> Client:
-    return shop.guest() if ENDPOINTS[name].who in (Who.ANYONE, Who.GUEST) else shop.admin
+@pytest.mark.parametrize("part", STRANGE_PARTS)
+def test_impossible_id_is_not_found(unchanged: Bystander, part: str) -> None:
+    for path in (f"/products/{part}", f"/orders/{part}/events", f"/tracking/{part}"):
+        reply = unchanged.client("GET", path)
 
-
-def path_with(name: str, part: str) -> str:
-    rule = ENDPOINTS[name].rule.removeprefix(PREFIX)
-    before, _, rest = rule.partition("<")
-    return before + part + rest.partition(">")[2]
-
-
-@pytest.mark.parametrize("name", WITH_PATH)
-def test_what_cannot_be_an_id_of_ours_is_nowhere(shop: Shop, name: str) -> None:
-    for part in STRANGE_PARTS:
-        reply = rules_client(shop, name)(ENDPOINTS[name].method, path_with(name, part), key=new_key())
-
-        assert (reply.status, reply.code) == (404, "NOT_FOUND"), part
-
-
-@pytest.mark.parametrize("name", [name for name in READS if "<" not in ENDPOINTS[name].rule])
-@pytest.mark.parametrize("query", ["surprise=1", "page=1&page=2", "%00=1", "a=%00", "page=%00", "%ff=1", "page=1e3"])
-def test_a_wrong_parameter_is_refused(shop: Shop, name: str, query: str) -> None:
-    reply = rules_client(shop, name)("GET", f"{path_with(name, '')}?{query}")
-
-    assert (reply.status, reply.code) == (422, "VALIDATION_ERROR")
-    assert reply.error["details"][0]["message"]
+        assert (reply.status, reply.code) == (404, "NOT_FOUND"), path
 
 
 @pytest.mark.parametrize(
-    ("query", "field"),
-    [
-        ("page=0", "page"),
-        ("page=-1", "page"),
-        ("page=99999999999999999999", "page"),
-        ("limit=0", "limit"),
-        ("limit=101", "limit"),
-        ("limit=ten", "limit"),
-        ("sort=cheapest", "sort"),
-        ("sort=price&sort=title", "sort"),
-        ("in_stock=perhaps", "in_stock"),
-        ("rating=6", "rating"),
-        ("rating=nan", "rating"),
-        ("min_price=-1", "min_price"),
-        ("max_price=1.5", "max_price"),
-        ("vendor=7", "vendor"),
-        ("category=Not%20a%20slug", "category"),
-        ("brand=" + "x" * 10_000, "brand"),
-        ("brand=%00", "brand"),
-        ("cursor=not-one-of-ours", "cursor"),
-        ("attr.=red", "attributes"),
-        ("attr.%00=red", "attr."),
-    ],
+    "query", ["surprise=1", "page=1&page=2", "%00=1", "brand=%00", "page=%00", "%ff=1", "page=1e3"]
 )
-def test_a_wrong_filter_is_named(shop: Shop, query: str, field: str) -> None:
+def test_wrong_parameter_is_refused(shop: Shop, query: str) -> None:
     reply = shop.guest()("GET", f"/products?{query}")
 
     assert (reply.status, reply.code) == (422, "VALIDATION_ERROR")
-    assert reply.error["details"][0]["field"].startswith(field)
+    assert reply.error["details"][0]["message"]
 
 
 @pytest.mark.parametrize(

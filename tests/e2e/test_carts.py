@@ -6,7 +6,7 @@ from tests.support import books
 from tests.support.shop import Shop, eventually, new_key
 
 
-def test_a_new_product_is_listed_and_can_be_bought_within_two_seconds(shop: Shop) -> None:
+def test_new_product_is_listed_and_can_be_bought(shop: Shop) -> None:
     sku, brand = f"NEW-{new_key()[:8].upper()}", f"Brand {new_key()[:8]}"
     variant = {"sku": sku, "price": {"amount": 700, "currency": "USD"}}
     made = shop.admin("POST", "/products", {"title": sku, "brand": brand, "status": "active", "variants": [variant]})

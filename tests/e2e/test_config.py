@@ -168,4 +168,4 @@ def test_who_got_which_variant_is_told_to_analytics(shop: Shop) -> None:
     def figures() -> bool:
         return {"flag": name, "values": [shown]} in shop.admin("GET", "/analytics/flags").data
 
-    assert eventually(figures, 30)
+    assert eventually(figures)

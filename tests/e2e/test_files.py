@@ -9,42 +9,16 @@ import pytest
 import requests
 from PIL import Image
 
-from tests.support.instance import Instance
-from tests.support.pictures import PDF, SVG, bomb, photograph, picture
+from tests.support.files import BOUNDARY, fetch, form, unlike, upload
+from tests.support.pictures import PDF, SVG, bomb, photograph
 from tests.support.shop import Client, Reply, Shop, eventually, new_key, persistently
 
-BOUNDARY = "part-of-a-test"
 TEN_MB = 10_485_760
-
-
-def form(content: bytes, purpose: str | None = "review", name: str = "a.jpg", **fields: str) -> bytes:
-    parts = b"".join(
-        f'--{BOUNDARY}\r\nContent-Disposition: form-data; name="{field}"\r\n\r\n{value}\r\n'.encode()
-        for field, value in (({"purpose": purpose} if purpose else {}) | fields).items()
-    )
-    head = f'--{BOUNDARY}\r\nContent-Disposition: form-data; name="file"; filename="{name}"\r\n\r\n'.encode()
-    return parts + head + content + f"\r\n--{BOUNDARY}--\r\n".encode()
-
-
-def upload(who: Client, content: bytes, purpose: str | None = "review", **fields: str) -> Reply:
-    headers = {"Content-Type": f"multipart/form-data; boundary={BOUNDARY}"}
-    return who("POST", "/files", data=form(content, purpose, **fields), headers=headers)
-
-
-def fetch(shop: Shop, url: str, who: Client | None = None, method: str = "GET", **headers: str) -> requests.Response:
-    sent = {name.replace("_", "-"): value for name, value in headers.items()}
-    if who is not None:
-        sent["Authorization"] = f"Bearer {who.token}"
-    return requests.request(method, f"{shop.url}{url}", headers=sent, timeout=20)
 
 
 @pytest.fixture(scope="module")
 def customer(shop: Shop) -> Client:
     return shop.customer()
-
-
-def unlike(width: int = 800, height: int = 500) -> bytes:
-    return picture(width, height, colour=tuple(new_key().encode()[:3]))
 
 
 def test_a_picture_comes_back_in_three_sizes_and_two_formats(shop: Shop, customer: Client) -> None:
@@ -208,27 +182,10 @@ def test_many_bring_the_same_at_the_same_time(shop: Shop, customer: Client) -> N
     assert {fetch(shop, reply.data["variants"]["thumb"]).status_code for reply in replies} == {200}
 
 
-def test_every_thumbnail_of_the_catalogue_is_a_picture_that_loads(shop: Shop) -> None:
+def test_catalogue_thumbnails_load(shop: Shop) -> None:
     listed = shop.guest()("GET", "/products?limit=100&brand=Apple").data
     assert listed
     for product in listed:
         shown = fetch(shop, product["thumbnail"])
         assert shown.status_code == 200, product
         assert Image.open(io.BytesIO(shown.content)).size == (160, 160)
-
-
-def test_one_can_buy_while_the_files_are_away(shop: Shop, customer: Client) -> None:
-    instance = Instance()
-    sku = shop.product(stock=3)
-    url = upload(customer, unlike()).data["url"]
-    instance.ultramarket("stop", "files")
-    try:
-        away = upload(customer, unlike())
-        assert (away.status, away.code) == (503, "SERVICE_UNAVAILABLE")
-        assert fetch(shop, url).status_code in (200, 503)
-        buyer = shop.guest()
-        assert buyer.add(sku).status == 201
-        assert buyer.order().status in (201, 202)
-    finally:
-        instance.ultramarket("start", "files")
-    assert eventually(lambda: upload(customer, unlike()).status == 201, 30, every=0.3)

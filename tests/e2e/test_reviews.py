@@ -4,8 +4,7 @@ from typing import Any
 
 import pytest
 
-from tests.e2e.test_files import unlike, upload
-from tests.support.instance import Instance
+from tests.support.files import unlike, upload
 from tests.support.shop import Client, Reply, Shop, eventually, new_key
 
 REVIEW = {"rating": 4, "title": "Holds tea", "text": "And survives camping."}
@@ -88,7 +87,10 @@ def test_a_strangers_review_waits_for_an_administrator(shop: Shop, product: str)
     waiting = shop.admin("GET", f"/reviews?status=pending&product={product}").data
     assert [found["id"] for found in waiting] == [review_id]
     no_reason = shop.admin("POST", f"/reviews/{review_id}/moderate", {"status": "rejected"})
-    assert (no_reason.status, no_reason.error["details"]) == (422, [{"field": "reason", "message": "is required for a rejection"}])
+    assert (no_reason.status, no_reason.error["details"]) == (
+        422,
+        [{"field": "reason", "message": "is required for a rejection"}],
+    )
     assert shop.admin("POST", f"/reviews/{review_id}/moderate", {"status": "approved"}).status == 200
     assert [found["id"] for found in shop.guest()("GET", f"/products/{product}/reviews").data] == [review_id]
 
@@ -156,25 +158,3 @@ def test_the_catalogues_own_reviews_are_there(shop: Shop) -> None:
     assert reviews["pagination"]["total"] == rated["count"] == sum(rated["histogram"].values()) > 0
     stars = [found["rating"] for found in reviews["data"]]
     assert stars == sorted(stars, reverse=True)
-
-
-def test_what_was_missed_is_heard_afterwards(shop: Shop, sku: str, product: str) -> None:
-    instance = Instance()
-    customer = shop.customer()
-    waiting = write(customer, product)
-    assert waiting.data["status"] == "pending"
-    instance.ultramarket("stop", "reviews")
-    try:
-        assert write(customer, product).status == 503
-        assert customer.add(sku).status == 201
-        assert customer.order().status == 201
-        assert shop.guest()("GET", f"/products/{product}").status == 200
-    finally:
-        instance.ultramarket("start", "reviews")
-
-    def verified() -> bool:
-        seen = customer("GET", f"/reviews/{waiting.data['id']}")
-        return seen.status == 200 and seen.data["verified"] and seen.data["status"] == "approved"
-
-    assert eventually(verified, 30, every=0.2)
-    assert eventually(lambda: rating(shop, product)["count"] == 1)

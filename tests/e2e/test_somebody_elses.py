@@ -58,7 +58,7 @@ def test_a_customers_cart_is_not_a_guests_to_name(shop: Shop, unchanged: Bystand
     assert cleared.data["items"] == []
 
 
-def test_a_guest_who_names_a_customers_cart_gets_one_of_their_own(shop: Shop, unchanged: Bystander) -> None:
+def test_guest_naming_customer_cart_gets_own_cart(shop: Shop, unchanged: Bystander) -> None:
     guest = shop.guest()
     guest.cart = unchanged.user_id
 

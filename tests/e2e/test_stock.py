@@ -113,7 +113,7 @@ def test_a_warehouse_with_stock_stays(shop: Shop, warehouse: str) -> None:
     assert shop.admin("DELETE", f"/inventory/warehouses/{warehouse}").status == 404
 
 
-def test_the_catalogue_hears_of_new_stock_within_two_seconds(shop: Shop) -> None:
+def test_new_stock_can_be_bought(shop: Shop) -> None:
     sku = shop.product(stock=0)
     guest = shop.guest()
     refused = guest.add(sku)

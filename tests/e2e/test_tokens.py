@@ -12,7 +12,6 @@ import pytest
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from cryptography.hazmat.primitives.serialization import load_pem_private_key
 
-from tests.support.bystander import Bystander
 from tests.support.shop import Client, Shop
 
 PATHS = ["/auth/me", "/users/me", "/orders", "/cart"]
@@ -117,47 +116,3 @@ def test_the_keys_are_published(shop: Shop, customer: Client) -> None:
         assert published.status == 200
         assert [key["kid"] for key in published.body["keys"]] == [kid_of(customer)]
         assert published.body["keys"][0].keys() == {"crv", "kty", "x", "kid", "use", "alg"}
-
-
-ADMINS = [
-    ("GET", "/inventory/warehouses"),
-    ("PUT", "/inventory/warehouses/main"),
-    ("DELETE", "/inventory/warehouses/main"),
-    ("POST", "/categories"),
-    ("PUT", "/categories/any"),
-    ("DELETE", "/categories/any"),
-    ("POST", "/products/import"),
-    ("GET", "/tax-rates"),
-    ("PUT", "/tax-rates"),
-    ("DELETE", "/tax-rates/DE:*:standard"),
-    ("POST", "/payments/{payment}/capture"),
-    ("POST", "/payments/{payment}/refunds"),
-]
-VENDORS = [
-    ("POST", "/products"),
-    ("PUT", "/products/{product}"),
-    ("PATCH", "/products/{product}"),
-    ("DELETE", "/products/{product}"),
-    ("GET", "/inventory/low-stock"),
-    ("GET", "/inventory/{sku}"),
-    ("POST", "/inventory/{sku}/adjust"),
-    ("POST", "/shipments"),
-    ("PATCH", "/orders/{order}/status"),
-]
-
-
-@pytest.mark.parametrize(("method", "path"), ADMINS + VENDORS)
-@pytest.mark.parametrize("role", ["nobody", "CUSTOMER", "VENDOR"])
-def test_roles_open_what_is_theirs_and_no_more(
-    shop: Shop, unchanged: Bystander, vendor: Client, role: str, method: str, path: str
-) -> None:
-    if role == "VENDOR" and (method, path) in VENDORS:
-        return
-    client = {"nobody": shop.guest(), "CUSTOMER": unchanged.client, "VENDOR": vendor}[role]
-    things = {"payment": unchanged.payment_id, "product": unchanged.product_id}
-    things |= {"order": unchanged.order_id, "sku": unchanged.sku}
-
-    reply = client(method, path.format(**things), {} if method != "GET" else None)
-
-    expected = (401, "UNAUTHENTICATED") if role == "nobody" else (403, "FORBIDDEN")
-    assert (reply.status, reply.code) == expected

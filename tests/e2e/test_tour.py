@@ -41,7 +41,7 @@ def test_the_first_order_of_the_readme() -> None:
 @pytest.mark.timeout(550)
 def test_the_tour(shop: Shop) -> None:
     wrong_words = lambda: shop.guest()("GET", "/search?q=iphne").data  # noqa: E731
-    assert eventually(lambda: wrong_words()["did_you_mean"], 20), "the search engine is not awake"
+    assert eventually(lambda: wrong_words()["did_you_mean"]), "the search engine is not awake"
 
     output = typed(ROOT / "docs" / "tour.md", 500)
     expected = (

@@ -32,7 +32,7 @@ def other() -> Iterator[Instance]:
 
 
 @pytest.mark.timeout(550)
-def test_all_confirmed_orders_are_there_after_everything_was_killed(other: Instance) -> None:
+def test_confirmed_orders_survive_killing_everything(other: Instance) -> None:
     other.ultramarket("up")
     environment = json.loads(other.ultramarket("env", "--all", "--json"))
     home = environment["ULTRAMARKET_HOME"]

@@ -1,7 +1,6 @@
-"""`kill -9` at random points while orders come in."""
+"""`kill -9` of any process while orders come in."""
 
 import random
-import time
 
 import pytest
 
@@ -11,33 +10,32 @@ from tests.support.records import Topic
 from tests.support.shop import Shop
 
 VICTIMS = ("orders", "payments", "inventory", "gateway", "bridge")
-ORDERS = 300
-STOCK = 1000
+STOCK = 5000
 
 
-@pytest.mark.timeout(550)
-def test_orders_survive_that_any_process_is_killed(shop: Shop, instance: Instance, order_events: Topic) -> None:
+@pytest.mark.timeout(900)
+def test_orders_survive_kills_of_any_process(shop: Shop, instance: Instance, order_events: Topic) -> None:
     sku = shop.product(stock=STOCK)
-    crowd = Crowd(shop, sku, ORDERS)
+    crowd = Crowd(shop, sku)
     chance = random.Random()
+    killed = []
     crowd.start()
 
     for victim in (*VICTIMS, *VICTIMS):
-        time.sleep(chance.uniform(0.5, 2.5))  # a random moment is what is wanted here, not a condition
-        instance.kill(victim)
+        crowd.wait_for(chance.randint(3, 12))
+        killed.append((victim, instance.kill(victim)))
 
-    bought = crowd.results()
+    crowd.wait_for(10)
+    bought = crowd.stop()
     instance.wait_until_healthy()
-    assert len(bought) == ORDERS
+    assert len({pid for _, pid in killed}) == 2 * len(VICTIMS), killed
     assert 500 not in crowd.statuses
     check_books(shop, sku, STOCK, bought)
     check_topic(order_events, sku)
 
 
-def test_a_killed_service_is_back_by_itself(instance: Instance) -> None:
-    before = instance.pid("shipping")
-
-    instance.kill("shipping")
+def test_killed_service_is_started_again(instance: Instance) -> None:
+    killed = instance.kill("shipping")
 
     instance.wait_until_healthy()
-    assert instance.pid("shipping") not in (None, before)
+    assert instance.pid("shipping") not in (None, killed)

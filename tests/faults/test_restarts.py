@@ -8,43 +8,40 @@ from pymongo import MongoClient
 from tests.support.crowd import Crowd, check_books, check_topic
 from tests.support.instance import Instance
 from tests.support.records import Topic
-from tests.support.shop import Shop, eventually
+from tests.support.shop import Shop
 
-ORDERS = 100
-STOCK = 500
+SERVERS = ("rabbitmq", "postgres", "mongodb", "redis", "kafka")
+STOCK = 5000
 
 
-@pytest.mark.timeout(500)
-@pytest.mark.parametrize("server", ["rabbitmq", "postgres", "mongodb", "redis", "kafka"])
-def test_orders_survive_that_a_server_is_restarted(
-    shop: Shop, instance: Instance, order_events: Topic, server: str
-) -> None:
+@pytest.mark.timeout(900)
+def test_orders_survive_restarts_of_every_server(shop: Shop, instance: Instance, order_events: Topic) -> None:
     sku = shop.product(stock=STOCK)
-    crowd = Crowd(shop, sku, ORDERS)
+    crowd = Crowd(shop, sku)
     crowd.start()
-    crowd.wait_until(ORDERS // 4)
 
-    instance.ultramarket("restart", server)
+    for server in SERVERS:
+        crowd.wait_for(15)
+        instance.ultramarket("restart", server)
 
-    bought = crowd.results()
+    crowd.wait_for(15)
+    bought = crowd.stop()
     instance.wait_until_healthy()
-    assert len(bought) == ORDERS
     assert 500 not in crowd.statuses
     check_books(shop, sku, STOCK, bought)
     check_topic(order_events, sku)
 
 
-@pytest.mark.timeout(500)
+@pytest.mark.timeout(600)
 def test_events_wait_while_kafka_is_away(shop: Shop, instance: Instance, order_events: Topic) -> None:
     sku = shop.product(stock=STOCK)
+    crowd = Crowd(shop, sku)
     instance.ultramarket("stop", "kafka")
     try:
-        crowd = Crowd(shop, sku, 30)
         crowd.start()
-        bought = crowd.results()
-        assert {each.status for each in bought} == {"confirmed"}
-        # long enough for every time-out between the bridge and Kafka to have run out once
-        assert not eventually(lambda: False, 20, every=1)
+        instance.wait_until_unready("bridge")
+        crowd.wait_for(15)
+        bought = crowd.stop()
     finally:
         instance.ultramarket("start", "kafka")
 
@@ -53,7 +50,7 @@ def test_events_wait_while_kafka_is_away(shop: Shop, instance: Instance, order_e
     check_topic(order_events, sku)
 
 
-def test_a_restarted_service_finds_its_store_as_its_code_wants_it(instance: Instance) -> None:
+def test_restarted_service_applies_pending_migrations(instance: Instance) -> None:
     with MongoClient[dict[str, object]](os.environ["ULTRAMARKET_MONGO_URL"]) as client:
         reviews = client["ultramarket_reviews"]["reviews"]
         reviews.drop_index("by_status")  # what a pending migration would bring

@@ -5,6 +5,7 @@ import os
 import signal
 import subprocess
 import sys
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -19,7 +20,7 @@ class Instance:
     def __init__(self, name: str | None = None) -> None:
         self.name = name or os.environ["ULTRAMARKET_INSTANCE"]
 
-    def ultramarket(self, *arguments: str, seconds: float = 300) -> str:
+    def ultramarket(self, *arguments: str, seconds: float = 600) -> str:
         """The command's output. Raises when it fails."""
         command = [COMMAND, "--instance", self.name, *arguments]
         environment = {name: value for name, value in os.environ.items() if not name.startswith("ULTRAMARKET_")}
@@ -37,18 +38,20 @@ class Instance:
         pid = self.processes()[name]["pid"]
         return int(pid) if pid else None
 
-    def kill(self, name: str) -> None:
-        """`kill -9` of the process and its children: whatever it was doing stays half done."""
-        pid = self.pid(name)
-        if pid is None:  # it is just being started again after the last time
-            return
-        for victim in (pid, *_children(pid)):
-            try:
-                os.kill(victim, signal.SIGKILL)
-            except ProcessLookupError:
-                continue
+    def kill(self, name: str) -> int:
+        """`kill -9` of a running process and its children: whatever it was doing stays half done. Its pid.
 
-    def wait_until_healthy(self, seconds: float = 150) -> None:
+        One that is just being started again is waited for.
+        """
+        assert eventually(lambda: self.processes()[name]["state"] == "running", every=0.5), f"{name} does not run"
+        pid = self.pid(name)
+        assert pid is not None
+        for victim in (*_children(pid), pid):
+            with suppress(ProcessLookupError):
+                os.kill(victim, signal.SIGKILL)
+        return pid
+
+    def wait_until_healthy(self, seconds: float = 300) -> None:
         """Every process runs and says that it is well."""
         last: dict[str, Any] = {}
 
@@ -56,9 +59,13 @@ class Instance:
             last.update(self.processes())
             return all(each["state"] == "running" and (each.get("health") or "ok") == "ok" for each in last.values())
 
-        assert eventually(healthy, seconds, every=0.5), {
+        assert eventually(healthy, seconds, every=1), {
             name: (each["state"], each.get("health")) for name, each in last.items()
         }
+
+    def wait_until_unready(self, name: str, seconds: float = 120) -> None:
+        """One process says that something which it needs is away."""
+        assert eventually(lambda: self.processes()[name].get("health") == "failing", seconds, every=1), name
 
 
 def _children(pid: int) -> list[int]:

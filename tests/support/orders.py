@@ -10,7 +10,7 @@ from schemas.events.base import Event
 from schemas.events.orders import OrderLine, OrderPlaced, Totals
 from services.chassis.common.ids import new_id
 from services.orders.domain.order import Order, Stock, after, fold
-from services.orders.store import LEASE, Stored, VersionConflict
+from services.orders.store import LEASE, StoredOrder, VersionConflict
 from tests.support.partners import Inventory, Payments
 
 ADDRESS = {"name": "Ada", "line1": "1 Main St", "city": "Springfield", "postal_code": "97477", "country": "US"}
@@ -56,16 +56,18 @@ class MemoryOrders:
         self.tokens: dict[str, str] = {}
         self.attempts: dict[str, int] = {}
 
-    def place(self, event: OrderPlaced, token: str, now: datetime) -> Stored:
+    def place(self, event: OrderPlaced, token: str, now: datetime) -> StoredOrder:
         self.events[event.order_id] = [(event, now)]
         self.tokens[event.order_id] = token
         self.attempts[event.order_id] = 0
         return self.read(event.order_id)
 
-    def read(self, order_id: str) -> Stored:
-        return Stored(fold(self.events[order_id]), self.tokens[order_id], self.attempts[order_id])
+    def read(self, order_id: str) -> StoredOrder:
+        return StoredOrder(fold(self.events[order_id]), self.tokens[order_id], self.attempts[order_id])
 
-    def append(self, stored: Stored, events: Sequence[Event], now: datetime, due: timedelta = LEASE) -> Stored:
+    def append(
+        self, stored: StoredOrder, events: Sequence[Event], now: datetime, due: timedelta = LEASE
+    ) -> StoredOrder:
         order_id = stored.order.id
         if len(self.events[order_id]) != stored.order.version:
             raise VersionConflict()
@@ -80,7 +82,7 @@ class MemoryOrders:
         if len(self.events[order_id]) == version:
             self.attempts[order_id] += 1
 
-    def take_over(self, order_id: str) -> Stored:
+    def take_over(self, order_id: str) -> StoredOrder:
         """As `OrderStore.take_over` and `read`: somebody had it before."""
         self.attempts[order_id] += 1
         return self.read(order_id)

@@ -29,6 +29,8 @@ class Inventory:
     def __init__(self, **stock: int) -> None:
         self.stock = stock
         self.orders: dict[str, tuple[str, dict[str, int]]] = {}
+        self.expires_at = "2100-01-01T00:00:00Z"
+        """Until when what is reserved is held."""
         self._lock = RLock()
 
     def reserve(self, order_id: str, lines: list[dict[str, Any]]) -> dict[str, Any]:
@@ -44,7 +46,7 @@ class Inventory:
                 for sku, quantity in wanted.items():
                     self.stock[sku] -= quantity
                 self.orders[order_id] = ("held", wanted)
-            return {"order_id": order_id, "status": "held", "expires_at": "2100-01-01T00:00:00Z"}
+            return {"order_id": order_id, "status": "held", "expires_at": self.expires_at}
 
     def commit(self, order_id: str) -> dict[str, Any]:
         with self._lock:

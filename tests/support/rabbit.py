@@ -9,7 +9,7 @@ import amqp
 import orjson
 
 from services.chassis.messaging.transport import connect
-from tests.support.shop import eventually
+from tests.support.shop import PATIENCE, eventually
 
 
 class Rabbit:
@@ -35,7 +35,7 @@ class Rabbit:
         """The next message of a queue, taken off it; None when it is empty."""
         return self.channel.basic_get(queue, no_ack=True)
 
-    def wait_for(self, queue: str, seconds: float = 30) -> Any:
+    def wait_for(self, queue: str, seconds: float = PATIENCE) -> Any:
         return eventually(lambda: self.take(queue), seconds)
 
     def take_all(self, queue: str) -> list[Any]:

@@ -9,6 +9,8 @@ from typing import Any
 import orjson
 from confluent_kafka import Consumer, TopicPartition
 
+from tests.support.shop import PATIENCE
+
 Event = dict[str, Any]
 
 
@@ -32,7 +34,7 @@ class Topic:
         self._consumer.assign(starts)
         self.events: list[Event] = []
 
-    def read_until(self, enough: Callable[[list[Event]], bool], seconds: float = 30) -> list[Event]:
+    def read_until(self, enough: Callable[[list[Event]], bool], seconds: float = PATIENCE) -> list[Event]:
         """All events read so far, once they are `enough` (or the time is over)."""
         until = time.monotonic() + seconds
         while not enough(self.events) and time.monotonic() < until:
@@ -43,7 +45,7 @@ class Topic:
                     self.events.append(event)
         return self.events
 
-    def of(self, subject: str, last: str, seconds: float = 30) -> list[Event]:
+    def of(self, subject: str, last: str, seconds: float = PATIENCE) -> list[Event]:
         """The events of one aggregate, in the order of the topic, up to the first of type `last`."""
         self.read_until(lambda events: any(e["subject"] == subject and e["type"] == last for e in events), seconds)
         return [event for event in self.events if event["subject"] == subject]

@@ -43,7 +43,7 @@ def seaweed(folder: Path) -> Iterator[str]:
     with (folder / "weed.log").open("wb") as log:
         process = subprocess.Popen(command, stdout=log, stderr=log, stdin=subprocess.DEVNULL, cwd=folder)
         try:
-            assert eventually(answers, 30, every=0.1), (folder / "weed.log").read_text()[-3000:]
+            assert eventually(answers, every=0.1), (folder / "weed.log").read_text()[-3000:]
             yield endpoint
         finally:
             process.kill()

@@ -74,13 +74,13 @@ class Client:
         headers: dict[str, str] | None = None,
         data: bytes | None = None,
         params: dict[str, Any] | None = None,
-        timeout: float = 30,
+        timeout: float = 60,
     ) -> Reply:
         if self.account and time.monotonic() - self._signed_in > TOKEN_SECONDS:
             self.sign_in(self.account)
         sent = dict(headers or {})
         if self.token:
-            sent.setdefault("Authorization", f"Bearer {self.token}")
+            sent.setdefault("Authorization", self.authorization)
         if self.cart:
             sent.setdefault("X-Cart-Id", self.cart)
         if key:
@@ -98,6 +98,11 @@ class Client:
         for look in self.on_reply:
             look(method, path, reply)
         return reply
+
+    @property
+    def authorization(self) -> str:
+        """The header's value."""
+        return f"Bearer {self.token}"
 
     def sign_in(self, account: dict[str, str]) -> None:
         """Sign in, and again whenever the token is about to end."""
@@ -153,7 +158,11 @@ def outcome(call: Callable[[], Reply], seconds: float = 150) -> Reply:
     return reply
 
 
-def eventually(check: Callable[[], Any], seconds: float = 30, every: float = 0.05) -> Any:
+PATIENCE = 120.0
+"""How long a condition is waited for: what takes a second here may take a minute on a busy machine."""
+
+
+def eventually(check: Callable[[], Any], seconds: float = PATIENCE, every: float = 0.05) -> Any:
     """The first true value of `check` within `seconds`; its last value otherwise, for the assertion to show."""
     until = time.monotonic() + seconds
     while not (value := check()) and time.monotonic() < until:

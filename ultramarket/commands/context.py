@@ -1,4 +1,4 @@
-"""What all commands share: the selected instance, the console, exit codes and error handling."""
+"""Shared parts of all commands: the selected instance, the console, exit codes and error handling."""
 
 import json
 import sys

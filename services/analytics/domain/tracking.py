@@ -107,7 +107,7 @@ def validated(raw: dict[str, Any]) -> TrackedEvent:
 
 
 def clock_skew(sent_at: str | None, times: Sequence[datetime], now: datetime) -> timedelta:
-    """How far the client's clock is ahead of ours: exactly by `sent_at`, otherwise by the latest future event.
+    """The offset of the client's clock: exactly by `sent_at`, otherwise by the latest future event.
 
     A slow clock cannot be told from events that were sent late, so without `sent_at` past events keep their time. An
     event that is ahead by more than a day is treated as a mistake and does not shift the others.

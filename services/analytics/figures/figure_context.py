@@ -16,7 +16,7 @@ T = TypeVar("T")
 
 
 class FigureContext:
-    """What every figure needs besides its query."""
+    """The dataset, currency, time and caller that every figure needs besides its query."""
 
     def __init__(self, dataset: Dataset, currency: str, now: datetime) -> None:
         self.dataset, self.currency, self.now = dataset, currency, now

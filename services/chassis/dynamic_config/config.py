@@ -83,10 +83,10 @@ def _client() -> OpenFeatureClient:
 
 
 def _context(subject: Subject) -> EvaluationContext:
-    said = {
+    attributes = {
         "user": subject.user,
         "roles": sorted(subject.roles),
         "country": subject.country,
         "vendor": subject.vendor,
     }
-    return EvaluationContext(subject.key, {name: value for name, value in said.items() if value})
+    return EvaluationContext(subject.key, {name: value for name, value in attributes.items() if value})

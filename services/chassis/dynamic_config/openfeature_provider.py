@@ -69,11 +69,11 @@ class LiveProvider(AbstractProvider):
 def _subject(context: EvaluationContext | None) -> Subject:
     if context is None:
         return Subject()
-    said: Mapping[str, Any] = context.attributes
+    attributes: Mapping[str, Any] = context.attributes
     return Subject(
         context.targeting_key,
-        said.get("user"),
-        frozenset(said.get("roles") or ()),
-        said.get("country"),
-        said.get("vendor"),
+        attributes.get("user"),
+        frozenset(attributes.get("roles") or ()),
+        attributes.get("country"),
+        attributes.get("vendor"),
     )

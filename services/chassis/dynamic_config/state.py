@@ -78,8 +78,8 @@ class State:
 def _read(path: Path) -> dict[str, Any]:
     """The contents of the file; empty if it doesn't exist or can't be read."""
     with contextlib.suppress(OSError, ValueError, TypeError, KeyError):
-        known = orjson.loads(path.read_bytes())
-        return {"settings": dict(known["settings"]), "flags": dict(known["flags"])}
+        snapshot = orjson.loads(path.read_bytes())
+        return {"settings": dict(snapshot["settings"]), "flags": dict(snapshot["flags"])}
     return {"settings": {}, "flags": {}}
 
 

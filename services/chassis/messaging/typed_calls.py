@@ -72,7 +72,7 @@ def parse_reply(method: Callable[..., R], json: Any) -> R:
 
 @cache
 def reply_type(method: Callable[..., Any]) -> TypeAdapter[Any]:
-    """What the method's return annotation accepts."""
+    """The type that the method's return annotation declares."""
     return TypeAdapter(get_type_hints(method, include_extras=True)["return"])
 
 

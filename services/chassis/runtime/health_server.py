@@ -24,8 +24,8 @@ def serve(name: str, host: str, port: int, states: Callable[[], dict[str, str]])
             return list(metrics(environ, start_response))
         dependencies = states() if path in ("/health", "/health/ready") else {}
         ready = all(state == "up" for state in dependencies.values())
-        known = path.startswith("/health")
-        status = "200 OK" if known and ready else "503 Service Unavailable" if known else "404 Not Found"
+        is_health = path.startswith("/health")
+        status = "200 OK" if is_health and ready else "503 Service Unavailable" if is_health else "404 Not Found"
         body = {"status": "ready" if ready else "not ready", "service": name, "dependencies": dependencies}
         start_response(status, [("Content-Type", "application/json")])
         return [orjson.dumps(body)]

@@ -14,7 +14,7 @@ SECRETS = "ULTRAMARKET_SECRETS"
 
 
 class Settings(BaseSettings):
-    """What every process of ours needs to know. Services add their own in a subclass; the prefix is `ULTRAMARKET_`."""
+    """Settings of every process. Services add their own in a subclass; the prefix is `ULTRAMARKET_`."""
 
     model_config = SettingsConfigDict(env_prefix="ULTRAMARKET_", extra="ignore", frozen=True)
 

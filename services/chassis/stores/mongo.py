@@ -127,16 +127,16 @@ class MongoStore:
         if key is None:
             return None
         record = {"_id": f"{key.owner}:{key.key}", "fingerprint": key.fingerprint, "created_at": clock.now()}
-        known = self.db["idempotency"].find_one({"_id": record["_id"]}, session=session)
-        if known is None:
+        record_ = self.db["idempotency"].find_one({"_id": record["_id"]}, session=session)
+        if record_ is None:
             try:
                 self.db["idempotency"].insert_one(record, session=session)
             except DuplicateKeyError as twin:
                 raise IdempotencyInProgress() from twin
             return None
-        if known["fingerprint"] != key.fingerprint:
+        if record_["fingerprint"] != key.fingerprint:
             raise IdempotencyKeyReused()
-        return known["reply"]
+        return record_["reply"]
 
     def remember(self, session: ClientSession, key: Idempotency | None, reply: Any) -> None:
         """Store the reply of a command that was claimed in this transaction."""

@@ -23,7 +23,7 @@ class RedisStore:
         self.redis = client
 
     def seed(self) -> None:
-        """What a new installation starts with: nothing, here."""
+        """Initial data of a new installation: none in Redis."""
 
 
 class Redis(NamekoRedis, Generic[S]):

@@ -15,6 +15,10 @@ from services.chassis.stores.mongo import only_collisions
 from services.inventory.store import pipelines
 from services.inventory.store.levels import Document, Levels
 
+COUNTED = {"low_stock_threshold": {"$exists": True}}
+"""The condition for a level whose SKU has a stock record."""
+ENDED = {"low_stock_threshold": {"$exists": False}}
+"""The condition for a level that has ended: it keeps its version, so that a later count is newer."""
 _READ = {"on_hand": 1, "reserved": 1, "available": 1, "warehouses": 1, "low_stock_threshold": 1}
 
 
@@ -51,8 +55,8 @@ class Counts:
         if after is None:
             level = self.levels.find_one({"_id": sku}, {"warehouses": 1}, session=session)
             entries = level["warehouses"] if level else []
-            there = next((entry["available"] for entry in entries if entry["warehouse"] == warehouse["_id"]), 0)
-            raise OutOfStock.of(sku, -delta, there)
+            available = next((entry["available"] for entry in entries if entry["warehouse"] == warehouse["_id"]), 0)
+            raise OutOfStock.of(sku, -delta, available)
         return to_level(after)
 
     def set_initial(self, counts: Sequence[Document]) -> int:
@@ -62,13 +66,42 @@ class Counts:
             for count in counts
         ]
         try:
-            return self.levels.bulk_write(creations, ordered=False).upserted_count
-        except BulkWriteError as refused:  # two made the same one at the same moment: one of them did
-            only_collisions(refused)
-            return int(refused.details["nUpserted"])
+            created = self.levels.bulk_write(creations, ordered=False).upserted_count
+        except BulkWriteError as error:  # a concurrent call has created it
+            only_collisions(error)
+            created = int(error.details["nUpserted"])
+        return created + self._restart(counts)
+
+    def _restart(self, counts: Sequence[Document]) -> int:
+        """Set the first count of SKUs whose level had ended; returns how many there were."""
+        updates = []
+        for count in counts:
+            sku, on_hand = count["sku"], count["on_hand"]
+            stages, moves = pipelines.counting(count["warehouse"], on_hand, count["threshold"])
+            changes = stages + self._levels.change(sku, moves, "$holds", "initial")
+            updates.append(UpdateOne({"_id": sku, **ENDED}, changes))
+        return self.levels.bulk_write(updates, ordered=False).modified_count if updates else 0
+
+    def end(self, skus: Sequence[str]) -> None:
+        """End the stock of SKUs whose product was deleted: no unit is available, and there is no record to read.
+
+        What orders have reserved stays reserved. Idempotent; a later count starts the level again.
+        """
+        updates = [
+            UpdateOne(
+                {"_id": sku, **COUNTED},
+                [
+                    {"$unset": "low_stock_threshold"},
+                    *self._levels.change(sku, pipelines.all_available(), "$holds", "adjusted", note="product deleted"),
+                ],
+            )
+            for sku in skus
+        ]
+        if updates:
+            self.levels.bulk_write(updates, ordered=False)
 
     def _new_level(self, sku: str, on_hand: int, warehouse: Document, threshold: int) -> Document:
-        said = StockChanged(sku=sku, on_hand=on_hand, reserved=0, available=on_hand, reason="initial", delta=on_hand)
+        event = StockChanged(sku=sku, on_hand=on_hand, reserved=0, available=on_hand, reason="initial", delta=on_hand)
         return {
             "warehouses": [
                 {
@@ -87,7 +120,7 @@ class Counts:
             "holds": [],
             "version": 1,
             "outbox": [
-                self._pending(said) | {"sequence": 1},
+                self._pending(event) | {"sequence": 1},
                 self._pending(audit_records.record("stock.set", ("sku", sku), None, {"on_hand": on_hand})),
             ],
         }
@@ -105,25 +138,26 @@ class Counts:
         self.levels.update_many({"warehouses.warehouse": warehouse}, [{"$set": {"warehouses": moved}}], session=session)
 
     def has_stock_in(self, warehouse: str) -> bool:
-        found = self.levels.find_one({"warehouses": {"$elemMatch": {"warehouse": warehouse, "on_hand": {"$gt": 0}}}})
-        return found is not None
+        level = self.levels.find_one({"warehouses": {"$elemMatch": {"warehouse": warehouse, "on_hand": {"$gt": 0}}}})
+        return level is not None
 
     def get(self, sku: str) -> Document:
-        level = self.levels.find_one({"_id": sku}, _READ)
+        level = self.levels.find_one({"_id": sku, **COUNTED}, _READ)
         if level is None:
             raise NotFound(f"There is no stock record of {sku}")
         return to_level(level)
 
     def get_many(self, skus: Sequence[str]) -> dict[str, Document]:
-        return {level["_id"]: to_level(level) for level in self.levels.find({"_id": {"$in": list(skus)}}, _READ)}
+        levels = self.levels.find({"_id": {"$in": list(skus)}, **COUNTED}, _READ)
+        return {level["_id"]: to_level(level) for level in levels}
 
     def list_low(self, paging: Paging, skus: Sequence[str] | None = None) -> Document:
         """SKUs at or below their threshold (of `skus`, or of all), the scarcest first."""
-        wanted: Document = {"low": True}
+        condition: Document = {"low": True}
         if skus is not None:
-            wanted["_id"] = {"$in": list(skus)}
+            condition["_id"] = {"$in": list(skus)}
         low = (
-            self.levels.find(wanted, {"available": 1, "low_stock_threshold": 1})
+            self.levels.find(condition, {"available": 1, "low_stock_threshold": 1})
             .sort([("available", 1), ("_id", 1)])
             .hint("running_low")
         )
@@ -135,7 +169,7 @@ class Counts:
             }
             for level in low.skip(paging.offset).limit(paging.limit)
         ]
-        return page(items, self.levels.count_documents(wanted, hint="running_low"), paging)
+        return page(items, self.levels.count_documents(condition, hint="running_low"), paging)
 
 
 def to_level(level: Document) -> Document:

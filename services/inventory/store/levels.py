@@ -108,9 +108,9 @@ class Levels:
             for sku in skus
         )
 
-    def give_back(self, session: ClientSession, line: Document, order_id: str, token: str) -> None:
+    def return_units(self, session: ClientSession, line: Document, order_id: str, token: str) -> None:
         """Return a sold line to stock, or free its reservation if it was not deducted yet."""
-        moves, holds = pipelines.giving_back(order_id, token, line["takes"])
+        moves, holds = pipelines.returning(order_id, token, line["takes"])
         self.levels.update_one(
             {"_id": line["sku"]}, self.change(line["sku"], moves, holds, "released", order_id), session=session
         )
@@ -130,10 +130,10 @@ class Levels:
         note: str | None = None,
     ) -> pipelines.Stages:
         """An update of a level that records its events."""
-        said = StockChanged(sku=sku, on_hand=0, reserved=0, available=0, reason=reason, order_id=order_id, note=note)
+        event = StockChanged(sku=sku, on_hand=0, reserved=0, available=0, reason=reason, order_id=order_id, note=note)
         low = LowStock(sku=sku, available=0, threshold=0)
         back = BackInStock(sku=sku, available=0)
-        return pipelines.change(moves, holds, self._pending(said), self._pending(low), self._pending(back))
+        return pipelines.change(moves, holds, self._pending(event), self._pending(low), self._pending(back))
 
     def _each(self, changes: Iterable[tuple[Document, pipelines.Stages]]) -> None:
         """Run updates in one round trip; each is atomic and conditional by itself."""

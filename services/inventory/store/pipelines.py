@@ -81,7 +81,7 @@ def ending(order_id: str, sold: str | None, freed: str | None = None) -> tuple[E
     return moves, {"$filter": {"input": "$holds", "cond": {"$not": [ends]}}}
 
 
-def giving_back(order_id: str, token: str, takes: list[dict[str, Any]]) -> tuple[Expression, Expression]:
+def returning(order_id: str, token: str, takes: list[dict[str, Any]]) -> tuple[Expression, Expression]:
     """Moves and holds for a returned line: to its warehouses; a reservation not yet deducted is only freed."""
     unsold = {"$in": [{"$literal": token}, "$holds.token"]}
     freed, holds = ending(order_id, sold=None)
@@ -100,13 +100,19 @@ def counting(warehouse: dict[str, Any], delta: int, threshold: int) -> tuple[Sta
         "available": 0,
         "low_stock_threshold": threshold,
     }
-    known = {"$in": [{"$literal": warehouse["_id"]}, "$warehouses.warehouse"]}
+    is_listed = {"$in": [{"$literal": warehouse["_id"]}, "$warehouses.warehouse"]}
     added = {"$concatArrays": ["$warehouses", [{"$literal": empty | {"available": 0}}]]}
     stages = [
         {"$set": {name: {"$ifNull": [f"${name}", {"$literal": value}]} for name, value in defaults.items()}},
-        {"$set": {"warehouses": {"$cond": [known, "$warehouses", in_order(added)]}}},
+        {"$set": {"warehouses": {"$cond": [is_listed, "$warehouses", in_order(added)]}}},
     ]
     return stages, [{"warehouse": {"$literal": warehouse["_id"]}, "on_hand": delta, "reserved": 0}]
+
+
+def all_available() -> Expression:
+    """Moves that take all available units of every warehouse."""
+    take = {"warehouse": "$$w.warehouse", "on_hand": {"$multiply": ["$$w.available", -1]}, "reserved": 0}
+    return {"$map": {"input": "$warehouses", "as": "w", "in": take}}
 
 
 def in_order(warehouses: Expression) -> Expression:

@@ -50,11 +50,11 @@ from pymongo.errors import DuplicateKeyError
 from services.chassis.common.clock import rfc3339
 from services.chassis.common.errors import NotFound, OutOfStock, ServiceUnavailable
 from services.chassis.common.ids import new_id
-from services.inventory.domain import Line, Reason, Standing, check_repeated, merged, on_commit, on_release
+from services.inventory.domain import Line, Reason, ReservationState, check_repeated, merge_lines, on_commit, on_release
 from services.inventory.store.levels import Document, HeldLine, Levels
 
 DECISION_ATTEMPTS = 20
-SWEEP = 500
+SWEEP_LIMIT = 500
 """Maximum number of reservations handled by one sweep."""
 
 
@@ -68,28 +68,28 @@ class Reservations:
     def indexes(self) -> None:
         self.reservations.create_index("expires_at", partialFilterExpression={"status": "held"}, name="expiring")
 
-    def reserve(self, order_id: str, wanted: Sequence[Line], now: datetime, until: datetime) -> Document:
+    def reserve(self, order_id: str, requested: Sequence[Line], now: datetime, until: datetime) -> Document:
         """Reserve all lines or none. Two round trips for one line. Raises `OutOfStock`."""
-        lines = merged(wanted)
+        lines = merge_lines(requested)
         token = new_id()
-        placed: list[HeldLine] = []
+        holds: list[HeldLine] = []
         for line in lines:
             try:
-                placed.append(self.levels.hold(line, order_id, token, until))
+                holds.append(self.levels.hold(line, order_id, token, until))
             except OutOfStock:
-                self._free(placed, order_id, token)
-                known = self.reservations.find_one({"_id": order_id})
-                if known is None and self.levels.is_held(line.sku, order_id):
+                self._free(holds, order_id, token)
+                existing = self.reservations.find_one({"_id": order_id})
+                if existing is None and self.levels.is_held(line.sku, order_id):
                     raise ServiceUnavailable("This order is being reserved at the moment") from None
-                if known is None:
+                if existing is None:
                     raise
-                return self._repeated(known, lines)
+                return self._repeat_reply(existing, lines)
         reservation = {
             "_id": order_id,
             "status": "held",
             "reason": "",
             "token": token,
-            "lines": [held.to_document() for held in placed],
+            "lines": [held.to_document() for held in holds],
             "expires_at": until,
             "created_at": now,
             "revision": 1,
@@ -97,8 +97,8 @@ class Reservations:
         try:
             self.reservations.insert_one(reservation)
         except DuplicateKeyError:
-            self._free(placed, order_id, token)
-            return self._repeated(self.reservations.find_one({"_id": order_id}) or {}, lines)
+            self._free(holds, order_id, token)
+            return self._repeat_reply(self.reservations.find_one({"_id": order_id}) or {}, lines)
         return _reply(reservation)
 
     def commit(self, order_id: str, now: datetime, until: datetime) -> Document:
@@ -110,15 +110,15 @@ class Reservations:
             {"$set": {"status": "committed", "committed_at": now}, "$inc": {"revision": 1}},
             return_document=ReturnDocument.AFTER,
         )
-        committed = held or self._commit_otherwise(order_id, now, until)
+        committed = held or self._commit_not_held(order_id, now, until)
         self.levels.sell([line["sku"] for line in committed["lines"]], order_id, committed["token"])
         return _reply(committed)
 
     def release(self, order_id: str, now: datetime) -> Document:
         """Free what the order reserves, return what was sold to it, or bar a reserve that has not arrived yet."""
         for _ in range(DECISION_ATTEMPTS):
-            known = self.reservations.find_one({"_id": order_id})
-            done = self._release(order_id, known, now)
+            reservation = self.reservations.find_one({"_id": order_id})
+            done = self._release(order_id, reservation, now)
             if done:
                 self.levels.free_all(order_id)
                 return _reply(done)
@@ -127,7 +127,7 @@ class Reservations:
     def release_expired(self, now: datetime) -> int:
         """Release expired reservations, and holds left by executions that died."""
         ended = 0
-        while ended < SWEEP:
+        while ended < SWEEP_LIMIT:
             expired = self.reservations.find_one_and_update(
                 {"status": "held", "expires_at": {"$lte": now}},
                 {"$set": {"status": "released", "reason": "expired", "ended_at": now}, "$inc": {"revision": 1}},
@@ -138,38 +138,38 @@ class Reservations:
             skus = [line["sku"] for line in expired["lines"]]
             self.levels.free(skus, expired["_id"], expired["token"], "expired")
             ended += 1
-        for sku, hold in self.levels.stale_holds(now, SWEEP):
+        for sku, hold in self.levels.stale_holds(now, SWEEP_LIMIT):
             self._end_stale(sku, hold, now)
         return ended
 
     def _end_stale(self, sku: str, hold: Document, now: datetime) -> None:
         """End an expired hold according to its order's decision; without a decision it is released."""
         order_id = hold["order_id"]
-        known = self.reservations.find_one_and_update(
+        reservation = self.reservations.find_one_and_update(
             {"_id": order_id},
-            {"$inc": {"revision": 1}, "$setOnInsert": _over("abandoned", now)},
+            {"$inc": {"revision": 1}, "$setOnInsert": _empty_release("abandoned", now)},
             upsert=True,
             return_document=ReturnDocument.AFTER,
         )
-        if known is None:  # an upsert always returns it
+        if reservation is None:  # an upsert always returns it
             return
-        if known["token"] != hold["token"] or known["status"] == "released":
+        if reservation["token"] != hold["token"] or reservation["status"] == "released":
             self.levels.free([sku], order_id, hold["token"], "expired")
-        elif known["status"] == "committed":
+        elif reservation["status"] == "committed":
             self.levels.sell([sku], order_id, hold["token"])
 
-    def _commit_otherwise(self, order_id: str, now: datetime, until: datetime) -> Document:
+    def _commit_not_held(self, order_id: str, now: datetime, until: datetime) -> Document:
         for _ in range(DECISION_ATTEMPTS):
-            known = self.reservations.find_one({"_id": order_id})
-            if known is None:
+            reservation = self.reservations.find_one({"_id": order_id})
+            if reservation is None:
                 raise NotFound("Nothing is reserved for this order")
-            match on_commit(_standing(known)):
+            match on_commit(_state(reservation)):
                 case "settle":
-                    return known
+                    return reservation
                 case "retake":
-                    committed = self._retake(known, now, until)
+                    committed = self._retake(reservation, now, until)
                 case _:
-                    committed = self._decide(known, "committed", "", now)
+                    committed = self._decide(reservation, "committed", "", now)
             if committed:
                 return committed
         raise ServiceUnavailable("This order's reservation keeps changing")
@@ -181,46 +181,46 @@ class Reservations:
         if fenced is None:
             return None
         self.levels.free_all(order_id)  # no other late commit can name its holds any more
-        placed: list[HeldLine] = []
+        holds: list[HeldLine] = []
         try:
             for line in _lines(expired):
-                placed.append(self.levels.hold(line, order_id, token, until))
+                holds.append(self.levels.hold(line, order_id, token, until))
         except OutOfStock:
-            self._free(placed, order_id, token)
+            self._free(holds, order_id, token)
             if self.reservations.find_one({"_id": order_id, "revision": fenced["revision"]}):
                 raise
             return None
-        taken = [held.to_document() for held in placed]
-        committed = self._decide(fenced, "committed", "", now, {"token": token, "lines": taken})
+        lines = [held.to_document() for held in holds]
+        committed = self._decide(fenced, "committed", "", now, {"token": token, "lines": lines})
         if committed is None:
-            self._free(placed, order_id, token)
+            self._free(holds, order_id, token)
         return committed
 
-    def _release(self, order_id: str, known: Document | None, now: datetime) -> Document | None:
-        if known is None:
-            return self._bar(order_id, now)
-        match on_release(_standing(known)):
+    def _release(self, order_id: str, reservation: Document | None, now: datetime) -> Document | None:
+        if reservation is None:
+            return self._block_reserve(order_id, now)
+        match on_release(_state(reservation)):
             case "free":
-                return self._decide(known, "released", "released", now)
-            case "give_back":
-                return self._give_back(known, now)
+                return self._decide(reservation, "released", "released", now)
+            case "return_units":
+                return self._return_stock(reservation, now)
             case _:
-                return known
+                return reservation
 
-    def _give_back(self, committed: Document, now: datetime) -> Document | None:
+    def _return_stock(self, committed: Document, now: datetime) -> Document | None:
         def work(session: ClientSession) -> Document | None:
             returned = self._decide(committed, "released", "returned", now, session=session)
             if returned:
                 for line in returned["lines"]:
-                    self.levels.give_back(session, line, returned["_id"], returned["token"])
+                    self.levels.return_units(session, line, returned["_id"], returned["token"])
             return returned
 
         with self.reservations.database.client.start_session() as session:
             return session.with_transaction(work)
 
-    def _bar(self, order_id: str, now: datetime) -> Document | None:
+    def _block_reserve(self, order_id: str, now: datetime) -> Document | None:
         """Prevent a later reserve for an order that is over."""
-        barred = {"_id": order_id, "revision": 1, **_over("released", now)}
+        barred = {"_id": order_id, "revision": 1, **_empty_release("released", now)}
         try:
             self.reservations.insert_one(barred)
         except DuplicateKeyError:
@@ -229,7 +229,7 @@ class Reservations:
 
     def _decide(
         self,
-        known: Document,
+        reservation: Document,
         status: str,
         reason: str,
         now: datetime,
@@ -238,7 +238,7 @@ class Reservations:
     ) -> Document | None:
         """Change the reservation from exactly the known state; None when it has changed."""
         return self.reservations.find_one_and_update(
-            {"_id": known["_id"], "revision": known["revision"]},
+            {"_id": reservation["_id"], "revision": reservation["revision"]},
             {
                 "$set": {"status": status, "reason": reason, "changed_at": now, **(values or {})},
                 "$inc": {"revision": 1},
@@ -247,15 +247,15 @@ class Reservations:
             session=session,
         )
 
-    def _free(self, placed: Sequence[HeldLine], order_id: str, token: str) -> None:
-        self.levels.free([held.line.sku for held in placed], order_id, token)
+    def _free(self, holds: Sequence[HeldLine], order_id: str, token: str) -> None:
+        self.levels.free([held.line.sku for held in holds], order_id, token)
 
-    def _repeated(self, known: Document, asked: Sequence[Line]) -> Document:
-        check_repeated(_standing(known), _lines(known), asked)
-        return _reply(known)
+    def _repeat_reply(self, reservation: Document, requested: Sequence[Line]) -> Document:
+        check_repeated(_state(reservation), _lines(reservation), requested)
+        return _reply(reservation)
 
 
-def _over(reason: Reason, now: datetime) -> Document:
+def _empty_release(reason: Reason, now: datetime) -> Document:
     """A released reservation for an order that never had one, so that a later reserve is refused."""
     return {
         "status": "released",
@@ -267,8 +267,8 @@ def _over(reason: Reason, now: datetime) -> Document:
     }
 
 
-def _standing(reservation: Document) -> Standing:
-    return Standing(reservation["status"], reservation["reason"])
+def _state(reservation: Document) -> ReservationState:
+    return ReservationState(reservation["status"], reservation["reason"])
 
 
 def _lines(reservation: Document) -> tuple[Line, ...]:

@@ -28,7 +28,7 @@ class Warehouses:
         self.warehouses.update_one({"_id": "main"}, {"$setOnInsert": main}, upsert=True)
 
     def all(self) -> list[Document]:
-        return [to_warehouse(found) for found in self.warehouses.find().sort(BY_PRIORITY)]
+        return [to_warehouse(document) for document in self.warehouses.find().sort(BY_PRIORITY)]
 
     def put(self, code: str, values: Document) -> Document:
         """Create or change a warehouse; a new priority applies to all levels."""
@@ -36,9 +36,9 @@ class Warehouses:
         def work(session: ClientSession) -> Document:
             before = self.warehouses.find_one_and_replace({"_id": code}, values, upsert=True, session=session)
             self.counts.reprioritise(code, values["priority"], session)
-            known = to_warehouse(before) if before else None
+            previous = to_warehouse(before) if before else None
             after = to_warehouse(values | {"_id": code})
-            self.store.audit(session, "warehouse.set", ("warehouse", code), known, after)
+            self.store.audit(session, "warehouse.set", ("warehouse", code), previous, after)
             return after
 
         return self.store.in_transaction(work)
@@ -51,18 +51,18 @@ class Warehouses:
             raise Conflict("The last warehouse stays", [{"field": "code", "message": "is the only warehouse"}])
 
         def work(session: ClientSession) -> None:
-            gone = self.warehouses.find_one_and_delete({"_id": code}, session=session)
-            if gone is not None:
-                self.store.audit(session, "warehouse.delete", ("warehouse", code), before=to_warehouse(gone))
+            deleted = self.warehouses.find_one_and_delete({"_id": code}, session=session)
+            if deleted is not None:
+                self.store.audit(session, "warehouse.delete", ("warehouse", code), before=to_warehouse(deleted))
 
         self.store.in_transaction(work)
 
     def place(self, code: str | None) -> Document:
         """The named warehouse, or the one of highest priority."""
-        found = self.warehouses.find_one({"_id": code} if code else {}, sort=BY_PRIORITY)
-        if found is None:
+        document = self.warehouses.find_one({"_id": code} if code else {}, sort=BY_PRIORITY)
+        if document is None:
             raise NotFound(f"There is no warehouse {code}", [{"field": "warehouse", "message": "does not exist"}])
-        return found
+        return document
 
 
 def to_warehouse(document: Any) -> Document:

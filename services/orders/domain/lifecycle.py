@@ -14,11 +14,11 @@ FULFILMENT = {
 }
 CANCELLABLE = ("pending", "awaiting_payment", "confirmed", "processing")
 """Statuses before shipping, in which an order can be cancelled."""
-LEAVES_CART = ("awaiting_payment", "failed", "cancelled")
+CART_REORDERABLE = ("awaiting_payment", "failed", "cancelled")
 """Statuses after which the same cart may be ordered again: failed, or waiting for the customer, who may prefer another
 card.
 """
-CART_COUNTS_ANEW = timedelta(hours=1)
+CART_REUSE_AFTER = timedelta(hours=1)
 """Time after which the same cart version may be ordered again: a confirmed order empties its cart within a second, so a
 later one with the same version is a new cart.
 """
@@ -41,9 +41,9 @@ def check_cancellable(order: Order) -> None:
         )
 
 
-def leaves_cart(status: str, placed_at: datetime, now: datetime) -> bool:
+def is_cart_reorderable(status: str, placed_at: datetime, now: datetime) -> bool:
     """Whether the cart version of this order may be ordered again."""
-    return status in LEAVES_CART or now - placed_at > CART_COUNTS_ANEW
+    return status in CART_REORDERABLE or now - placed_at > CART_REUSE_AFTER
 
 
 def check_owner(order: Order, caller: Caller, holds_key: bool) -> None:

@@ -102,7 +102,7 @@ def after(order: Order | None, event: Event, at: datetime) -> Order:
     return replace(_apply(event, order, at), version=order.version + 1, updated_at=at)
 
 
-def _come_to(order: Order, status: str, at: datetime, reason: str | None = None) -> Order:
+def _with_status(order: Order, status: str, at: datetime, reason: str | None = None) -> Order:
     return replace(order, status=status, timeline=(*order.timeline, Milestone(status, at, reason)))
 
 
@@ -123,7 +123,7 @@ def _(event: events.OrderPaymentAuthorized, order: Order, at: datetime) -> Order
 
 @_apply.register
 def _(event: events.OrderPaymentActionRequired, order: Order, at: datetime) -> Order:
-    return _come_to(replace(order, payment_status="requires_action"), "awaiting_payment", at)
+    return _with_status(replace(order, payment_status="requires_action"), "awaiting_payment", at)
 
 
 @_apply.register
@@ -138,7 +138,7 @@ def _(event: events.OrderPaymentCaptured, order: Order, at: datetime) -> Order:
 
 @_apply.register
 def _(event: events.OrderConfirmed, order: Order, at: datetime) -> Order:
-    return _come_to(order, "confirmed", at)
+    return _with_status(order, "confirmed", at)
 
 
 @_apply.register
@@ -170,29 +170,29 @@ def _(event: events.OrderStockReleased, order: Order, at: datetime) -> Order:
 
 @_apply.register
 def _(event: events.OrderFailed, order: Order, at: datetime) -> Order:
-    return _come_to(order, "failed", at, event.reason)
+    return _with_status(order, "failed", at, event.reason)
 
 
 @_apply.register
 def _(event: events.OrderCancelled, order: Order, at: datetime) -> Order:
-    return _come_to(order, "cancelled", at, event.reason)
+    return _with_status(order, "cancelled", at, event.reason)
 
 
 @_apply.register
 def _(event: events.OrderProcessing, order: Order, at: datetime) -> Order:
-    return _come_to(order, "processing", at)
+    return _with_status(order, "processing", at)
 
 
 @_apply.register
 def _(event: events.OrderShipped, order: Order, at: datetime) -> Order:
-    return _come_to(replace(order, carrier=event.carrier, tracking_number=event.tracking_number), "shipped", at)
+    return _with_status(replace(order, carrier=event.carrier, tracking_number=event.tracking_number), "shipped", at)
 
 
 @_apply.register
 def _(event: events.OrderDelivered, order: Order, at: datetime) -> Order:
-    return _come_to(order, "delivered", at)
+    return _with_status(order, "delivered", at)
 
 
 @_apply.register
 def _(event: events.OrderReturned, order: Order, at: datetime) -> Order:
-    return _come_to(order, "returned", at)
+    return _with_status(order, "returned", at)

@@ -7,7 +7,7 @@ from schemas.base import Caller
 from services.chassis.common.errors import Forbidden, InvalidState, NotFound, ValidationFailed
 from services.orders.domain.order import Order
 
-SENDABLE = ("confirmed", "processing", "shipped")
+SHIPPABLE = ("confirmed", "processing", "shipped")
 """Statuses in which lines can be shipped: paid, and not delivered; further shipments may follow the first."""
 
 
@@ -23,7 +23,7 @@ def contents(order: Order, wanted: Sequence[ShipmentLine], caller: Caller) -> li
     ordered = {line.sku: line.quantity for line in lines if caller.is_admin or line.vendor_id == caller.user_id}
     if not ordered:
         raise NotFound("There is no such order")
-    if order.is_undoing or order.status not in SENDABLE:
+    if order.is_undoing or order.status not in SHIPPABLE:
         raise InvalidState(f"Of an order that is {order.status} nothing can be sent", [{"status": order.status}])
     for index, line in enumerate(wanted):
         if line.sku not in ordered:

@@ -64,14 +64,14 @@ def as_summary(order: Order) -> dict[str, Any]:
     }
 
 
-def as_history(wrapped: dict[str, Any]) -> dict[str, Any]:
+def as_history(envelope: dict[str, Any]) -> dict[str, Any]:
     """The resource `schemas.api.orders.OrderHistoryEntry` of one event's envelope."""
     return {
-        "id": wrapped["id"],
-        "sequence": wrapped["sequence"],
-        "type": wrapped["type"],
-        "at": wrapped["time"],
-        "data": wrapped["data"],
+        "id": envelope["id"],
+        "sequence": envelope["sequence"],
+        "type": envelope["type"],
+        "at": envelope["time"],
+        "data": envelope["data"],
     }
 
 

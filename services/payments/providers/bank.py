@@ -58,7 +58,7 @@ class SandboxBank(PostgresStore):
     """Carries out each request once per key, and repeats its reply."""
 
     def tries(self, key: str) -> int:
-        """How often this key was used, this time included; for cards that fail a few times first."""
+        """The number of uses of this key, this one included; for cards that fail a few times first."""
         with self.autocommit() as connection:
             return int(connection.execute(_TRIES, {"key": f"try:{key}"}).scalar_one())
 
@@ -111,7 +111,7 @@ class SandboxBank(PostgresStore):
                     return reply
             except IntegrityError:  # the key has a reply
                 pass
-            known = connection.execute(_REPLY, {"of_key": key}).scalar_one_or_none()
-        if known is None:
+            stored_reply = connection.execute(_REPLY, {"of_key": key}).scalar_one_or_none()
+        if stored_reply is None:
             raise BankRefuses("the charge is in a state that doesn't allow it")
-        return dict(known)
+        return dict(stored_reply)

@@ -31,7 +31,7 @@ class Charge:
 
 
 @dataclass(frozen=True)
-class Answer:
+class ChargeResult:
     """The outcome of a charge: `authorized`, `captured`, `requires_action` or `declined`."""
 
     status: str
@@ -41,7 +41,7 @@ class Answer:
 
 
 @dataclass(frozen=True)
-class Notice:
+class WebhookNotice:
     """A webhook's content: the new status of a charge."""
 
     message_id: str
@@ -51,8 +51,8 @@ class Notice:
 
 
 @dataclass(frozen=True)
-class Standing:
-    """The state of a charge at the provider: an `Answer`'s status or `voided`, and the captured amount."""
+class ChargeState:
+    """The state of a charge at the provider: an `ChargeResult`'s status or `voided`, and the captured amount."""
 
     status: str
     captured: int = 0
@@ -65,7 +65,7 @@ class Provider(Protocol):
 
     name: str
 
-    def authorise(self, charge: Charge, key: str) -> Answer:
+    def authorise(self, charge: Charge, key: str) -> ChargeResult:
         """Authorise the amount, to be captured later."""
 
     def capture(self, reference: str, amount: int, currency: str, key: str) -> None:
@@ -77,10 +77,10 @@ class Provider(Protocol):
     def refund(self, reference: str, amount: int, currency: str, key: str) -> str:
         """Refund; returns the provider's id of the refund."""
 
-    def look_up(self, reference: str) -> Standing:
+    def look_up(self, reference: str) -> ChargeState:
         """The state of the charge at the provider."""
 
-    def read_notice(self, body: bytes, headers: dict[str, str]) -> Notice | None:
+    def read_notice(self, body: bytes, headers: dict[str, str]) -> WebhookNotice | None:
         """Verify a webhook's signature and parse it; None for an irrelevant message.
 
         Raises `Unauthenticated` for a signature that isn't the provider's, `ValidationFailed` for a malformed body.

@@ -13,7 +13,14 @@ from pydantic import BaseModel, StringConstraints, ValidationError
 
 from services.chassis.common.errors import Unauthenticated, ValidationFailed
 from services.payments.providers.bank import BankRefuses, SandboxBank
-from services.payments.providers.interface import Answer, Charge, Notice, ProviderRefuses, ProviderUnavailable, Standing
+from services.payments.providers.interface import (
+    Charge,
+    ChargeResult,
+    ChargeState,
+    ProviderRefuses,
+    ProviderUnavailable,
+    WebhookNotice,
+)
 
 T = TypeVar("T")
 
@@ -24,11 +31,11 @@ DECLINES = {
     "pm_card_visa_chargeDeclinedInsufficientFunds": "insufficient_funds",
 }
 NEEDS_ACTION = ("pm_card_authenticationRequired", "pm_card_authenticationRequiredOnSetup")
-PAYS = ("pm_card_visa", "pm_card_mastercard", "pm_sandbox_dispute")
+APPROVED = ("pm_card_visa", "pm_card_mastercard", "pm_sandbox_dispute")
 SLOW, TIMES_OUT, FAILS_TWICE = "pm_sandbox_slow", "pm_sandbox_timeout", "pm_sandbox_error"
 SLOW_SECONDS = 2.0
 SIGNATURE_HEADER = "x-sandbox-signature"
-MEANS = {"payment.confirmed": "authorized", "payment.declined": "declined"}
+STATUS_BY_WEBHOOK = {"payment.confirmed": "authorized", "payment.declined": "declined"}
 """Payment status by type of a sandbox webhook."""
 
 Name = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9._\-]{1,200}$")]
@@ -52,17 +59,17 @@ class SandboxProvider:
         self._secret = secret.encode()
         self._timeout = timeout
 
-    def authorise(self, charge: Charge, key: str) -> Answer:
+    def authorise(self, charge: Charge, key: str) -> ChargeResult:
         token = charge.token
         if token in DECLINES:
-            return Answer("declined", decline_code=DECLINES[token])
+            return ChargeResult("declined", decline_code=DECLINES[token])
         if token in NEEDS_ACTION:
             opened = self.bank.charge(key, charge.amount, charge.currency, token, "requires_action")
-            return Answer(
+            return ChargeResult(
                 "requires_action", opened["id"], client_secret=f"{opened['id']}_secret_{self._mark(opened['id'])}"
             )
-        if token not in (*PAYS, SLOW, TIMES_OUT, FAILS_TWICE):
-            return Answer("declined", decline_code="no_such_card")
+        if token not in (*APPROVED, SLOW, TIMES_OUT, FAILS_TWICE):
+            return ChargeResult("declined", decline_code="no_such_card")
         if token == FAILS_TWICE and self.bank.tries(key) <= 2:
             raise ProviderUnavailable("The sandbox answered 500")
         opened = self.bank.charge(key, charge.amount, charge.currency, token, "authorized")
@@ -71,7 +78,7 @@ class SandboxProvider:
         if token == TIMES_OUT and self.bank.tries(key) == 1:
             time.sleep(self._timeout)
             raise ProviderUnavailable("The sandbox did not answer in time")
-        return Answer("authorized", opened["id"])
+        return ChargeResult("authorized", opened["id"])
 
     def capture(self, reference: str, amount: int, currency: str, key: str) -> None:
         self._ask(lambda: self.bank.capture(key, reference, amount))
@@ -82,22 +89,24 @@ class SandboxProvider:
     def refund(self, reference: str, amount: int, currency: str, key: str) -> str:
         return str(self._ask(lambda: self.bank.refund(key, reference, amount))["id"])
 
-    def look_up(self, reference: str) -> Standing:
-        return Standing(*self._ask(lambda: self.bank.read(reference)))
+    def look_up(self, reference: str) -> ChargeState:
+        return ChargeState(*self._ask(lambda: self.bank.read(reference)))
 
-    def read_notice(self, body: bytes, headers: dict[str, str]) -> Notice | None:
+    def read_notice(self, body: bytes, headers: dict[str, str]) -> WebhookNotice | None:
         """`{"id", "type": "payment.confirmed"|"payment.declined", "charge"}`, signed with HMAC-SHA256 in hex."""
         if not hmac.compare_digest(self.sign(body).encode(), headers.get(SIGNATURE_HEADER, "").encode()):
             raise Unauthenticated("The signature is not the sandbox's")
         try:
-            said = Message.model_validate_json(body)
+            message = Message.model_validate_json(body)
         except ValidationError as malformed:
             raise ValidationFailed.of("body", "must have id, type and charge") from malformed
-        status = MEANS.get(said.type)
+        status = STATUS_BY_WEBHOOK.get(message.type)
         if status is None:
             return None
-        self.bank.settle(said.charge, status)
-        return Notice(said.id, said.charge, status, "authentication_failed" if status == "declined" else None)
+        self.bank.settle(message.charge, status)
+        return WebhookNotice(
+            message.id, message.charge, status, "authentication_failed" if status == "declined" else None
+        )
 
     def sign(self, body: bytes) -> str:
         """The signature of a sandbox webhook."""
@@ -110,5 +119,5 @@ class SandboxProvider:
     def _ask(request: Callable[[], T]) -> T:
         try:
             return request()
-        except BankRefuses as refused:
-            raise ProviderRefuses(str(refused)) from refused
+        except BankRefuses as error:
+            raise ProviderRefuses(str(error)) from error

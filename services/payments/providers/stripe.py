@@ -9,12 +9,12 @@ import stripe
 
 from services.chassis.common.errors import Unauthenticated, ValidationFailed
 from services.payments.providers.interface import (
-    Answer,
     Charge,
-    Notice,
+    ChargeResult,
+    ChargeState,
     ProviderRefuses,
     ProviderUnavailable,
-    Standing,
+    WebhookNotice,
 )
 from services.payments.settings import PaymentSettings
 
@@ -26,7 +26,7 @@ STATUSES = {
 }
 """Payment status by PaymentIntent status; any other is a decline."""
 
-NOTICES = {
+STATUS_BY_EVENT = {
     "payment_intent.amount_capturable_updated": "authorized",
     "payment_intent.payment_failed": "declined",
     "payment_intent.canceled": "declined",
@@ -48,7 +48,7 @@ class StripeProvider:
             http_client=stripe.RequestsClient(timeout=settings.provider_timeout),
         )
 
-    def authorise(self, charge: Charge, key: str) -> Answer:
+    def authorise(self, charge: Charge, key: str) -> ChargeResult:
         parameters: Any = {
             "amount": charge.amount,
             "currency": charge.currency.lower(),
@@ -63,9 +63,9 @@ class StripeProvider:
         try:
             intent = self._client.v1.payment_intents.create(parameters, {"idempotency_key": key})
         except (stripe.CardError, stripe.InvalidRequestError) as declined:  # the latter: a token that isn't there
-            said: dict[str, Any] = (declined.json_body or {}).get("error", {})  # type: ignore[attr-defined]
-            code = said.get("decline_code") or declined.code or "card_declined"
-            return Answer("declined", said.get("payment_intent", {}).get("id"), code)
+            error: dict[str, Any] = (declined.json_body or {}).get("error", {})  # type: ignore[attr-defined]
+            code = error.get("decline_code") or declined.code or "card_declined"
+            return ChargeResult("declined", error.get("payment_intent", {}).get("id"), code)
         except stripe.StripeError as failed:
             _fail(failed)
         return _answer(intent)
@@ -91,15 +91,15 @@ class StripeProvider:
             _fail(failed)
         return str(refund.id)
 
-    def look_up(self, reference: str) -> Standing:
+    def look_up(self, reference: str) -> ChargeState:
         try:
             intent = self._client.v1.payment_intents.retrieve(reference)
         except stripe.StripeError as failed:
             _fail(failed)
         status = "voided" if intent.status == "canceled" else _answer(intent).status
-        return Standing(status, intent.amount_received if status == "captured" else 0)
+        return ChargeState(status, intent.amount_received if status == "captured" else 0)
 
-    def read_notice(self, body: bytes, headers: dict[str, str]) -> Notice | None:
+    def read_notice(self, body: bytes, headers: dict[str, str]) -> WebhookNotice | None:
         signature = headers.get("stripe-signature", "")
         if not signature.isascii():  # the library would stumble on it
             raise Unauthenticated("The signature is not Stripe's")
@@ -109,17 +109,17 @@ class StripeProvider:
             raise Unauthenticated("The signature is not Stripe's") from forged
         except ValueError as malformed:
             raise ValidationFailed.of("body", "is not a Stripe event") from malformed
-        if event.type not in NOTICES:
+        if event.type not in STATUS_BY_EVENT:
             return None
         intent: dict[str, Any] = event.data.object.to_dict()
         error = intent.get("last_payment_error") or {}
-        return Notice(event.id, intent["id"], NOTICES[event.type], error.get("decline_code"))
+        return WebhookNotice(event.id, intent["id"], STATUS_BY_EVENT[event.type], error.get("decline_code"))
 
 
-def _answer(intent: stripe.PaymentIntent) -> Answer:
+def _answer(intent: stripe.PaymentIntent) -> ChargeResult:
     status = STATUSES.get(intent.status, "declined")
     secret = intent.client_secret if status == "requires_action" else None
-    return Answer(status, intent.id, None if status != "declined" else intent.status, secret)
+    return ChargeResult(status, intent.id, None if status != "declined" else intent.status, secret)
 
 
 def _fail(error: stripe.StripeError) -> NoReturn:

@@ -31,24 +31,24 @@ def _variant_faults(product: ProductWrite) -> Iterator[Fault]:
     choices = {option.name: set(option.values) for option in product.options}
     currency = product.variants[0].price.currency
     for index, variant in enumerate(product.variants):
-        place, before = f"variants.{index}", product.variants[:index]
-        yield from _choice_faults(place, variant, choices)
+        path, before = f"variants.{index}", product.variants[:index]
+        yield from _choice_faults(path, variant, choices)
         if variant.sku in {other.sku for other in before}:
-            yield f"{place}.sku", "is the SKU of two variants"
+            yield f"{path}.sku", "is the SKU of two variants"
         if any(variant.options == other.options for other in before):
-            yield f"{place}.options", "is the choice of two variants"
-        yield from _price_faults(place, variant, currency)
+            yield f"{path}.options", "is the choice of two variants"
+        yield from _price_faults(path, variant, currency)
 
 
-def _choice_faults(place: str, variant: VariantWrite, choices: dict[str, set[str]]) -> Iterator[Fault]:
+def _choice_faults(path: str, variant: VariantWrite, choices: dict[str, set[str]]) -> Iterator[Fault]:
     for name, value in variant.options.items():
         if name not in choices:
-            yield f"{place}.options.{name}", "is not an option of the product"
+            yield f"{path}.options.{name}", "is not an option of the product"
         elif value not in choices[name]:
-            yield f"{place}.options.{name}", "is not among the values of this option"
+            yield f"{path}.options.{name}", "is not among the values of this option"
     for name in choices:
         if name not in variant.options:
-            yield f"{place}.options", f"leaves {name} open"
+            yield f"{path}.options", f"leaves {name} open"
 
 
 def _price_faults(place: str, variant: VariantWrite, currency: str) -> Iterator[Fault]:
@@ -61,13 +61,13 @@ def _price_faults(place: str, variant: VariantWrite, currency: str) -> Iterator[
             yield f"{place}.compare_at_price", "must be above the price"
 
 
-def vendor_for(caller: Caller, wanted: str | None) -> str | None:
+def vendor_for(caller: Caller, vendor_id: str | None) -> str | None:
     """The owner of a new product. Raises `Forbidden` for callers who may not sell, or a vendor who names another."""
     if caller.is_admin:
-        return wanted
+        return vendor_id
     if not caller.is_vendor or caller.user_id is None:
         raise Forbidden()
-    if wanted not in (None, caller.user_id):
+    if vendor_id not in (None, caller.user_id):
         raise Forbidden("A vendor's products are their own", [{"field": "vendor_id", "message": "is not yours"}])
     return caller.user_id
 

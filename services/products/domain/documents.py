@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
+from typing import Any, Final
 
 from schemas.api.product_import import ImportRating, ImportRow
 from schemas.api.products import ProductPatch, ProductWrite, VariantWrite
@@ -12,6 +12,7 @@ from services.products.domain.naming import attribute_keys, brand_key, title_wor
 
 Document = dict[str, Any]
 
+STATUSES: Final = ["active", "archived", "draft"]
 NOT_RATED: Document = {"average": 0.0, "count": 0, "histogram": {str(stars): 0 for stars in range(1, 6)}}
 NOT_COUNTED = (0, -1)
 """Available units and sequence of a SKU without a stock event."""
@@ -138,14 +139,14 @@ def to_detail(document: Document) -> Document:
     return {**document["listing"], **document["detail"], "variants": document["variants"]}
 
 
-def audited(document: Document) -> Document:
+def audit_fields(document: Document) -> Document:
     """The fields that the audit trail compares: those that editors write."""
-    kept = {name: value for name, value in to_write(document).items() if name != "external_id"}
-    kept["variants"] = [
+    fields = {name: value for name, value in to_write(document).items() if name != "external_id"}
+    fields["variants"] = [
         {name: value for name, value in variant.items() if name not in ("available", "in_stock")}
         for variant in document["variants"]
     ]
-    return kept
+    return fields
 
 
 def to_snapshot(document: Document) -> Document:
@@ -161,9 +162,9 @@ def to_snapshot(document: Document) -> Document:
 def to_write(document: Document) -> Document:
     """The stored product as its editor would send it."""
     listing, detail = document["listing"], document["detail"]
-    kept = ("description", "images", "tags", "options", "attributes", "seo", "status", "tax_class", "vendor_id")
+    names = ("description", "images", "tags", "options", "attributes", "seo", "status", "tax_class", "vendor_id")
     return {
-        **{name: detail[name] for name in (*kept, "external_id")},
+        **{name: detail[name] for name in (*names, "external_id")},
         "title": listing["title"],
         "slug": listing["slug"],
         "brand": listing["brand"],
@@ -176,7 +177,7 @@ def to_write(document: Document) -> Document:
     }
 
 
-def patched(document: Document, patch: ProductPatch) -> ProductWrite:
+def apply_patch(document: Document, patch: ProductPatch) -> ProductWrite:
     """Apply a patch: each field that it sets is replaced as a whole."""
     before, changes = to_write(document), patch.model_dump(exclude_unset=True)
     if "images" in changes and "thumbnail" not in changes:
@@ -193,24 +194,24 @@ def same_content(one: Document, other: Document) -> bool:
 
     def content(document: Document) -> Document:
         detail = {key: value for key, value in document["detail"].items() if key not in ("version", "updated_at")}
-        kept = {key: value for key, value in document.items() if key not in ("version", "detail", "created_at")}
-        return {**kept, "detail": detail}
+        fields = {key: value for key, value in document.items() if key not in ("version", "detail", "created_at")}
+        return {**fields, "detail": detail}
 
     return content(one) == content(other)
 
 
-def with_kept_pictures(row: ImportRow, before: Document) -> ImportRow:
+def keep_stored_images(row: ImportRow, before: Document) -> ImportRow:
     """Keep the shop's own pictures of a product in an imported row, unless the row has some.
 
     Files of other shops name addresses there, or none: to import them again must not take our pictures away.
     """
-    ours = [address for address in before["detail"]["images"] if _is_kept(address)]
-    if not ours or any(map(_is_kept, row.images)):
+    stored_images = [address for address in before["detail"]["images"] if _is_stored_file(address)]
+    if not stored_images or any(map(_is_stored_file, row.images)):
         return row
-    return row.model_copy(update={"images": ours, "thumbnail": before["listing"]["thumbnail"]})
+    return row.model_copy(update={"images": stored_images, "thumbnail": before["listing"]["thumbnail"]})
 
 
-def _is_kept(address: str) -> bool:
+def _is_stored_file(address: str) -> bool:
     return address.startswith(f"{PUBLIC_PATH}/")
 
 

@@ -4,10 +4,10 @@ from pymongo.database import Database
 
 from services.chassis.stores.mongo import MongoStore
 from services.products.domain.documents import Document
-from services.products.store.bulk_import import Importing
+from services.products.store.bulk_import import BulkImport
 from services.products.store.categories import Categories
-from services.products.store.commands import Writing
-from services.products.store.queries import Reading
+from services.products.store.commands import ProductCommands
+from services.products.store.queries import ProductQueries
 from services.products.store.ratings import Ratings
 from services.products.store.stock import Stock
 from services.products.store.tax import TaxRates
@@ -21,14 +21,14 @@ class ProductStore(MongoStore):
         self.tax = TaxRates(self, tax_seconds)
         self.stock = Stock(database["stock"], database["products"])
         self.ratings = Ratings(database["products"])
-        self.reading = Reading(database["products"], self.tax, total_seconds)
+        self.queries = ProductQueries(database["products"], self.tax, total_seconds)
         self.categories = Categories(self)
-        self.writing = Writing(self, self.categories, self.stock)
-        self.importing = Importing(self, self.categories, self.stock)
+        self.commands = ProductCommands(self, self.categories, self.stock)
+        self.bulk_import = BulkImport(self, self.categories, self.stock)
 
     def indexes(self) -> None:
         super().indexes()
-        self.reading.indexes()
+        self.queries.indexes()
         self.categories.indexes()
         self.tax.indexes()
 

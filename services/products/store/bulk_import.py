@@ -20,16 +20,16 @@ from services.products.domain.documents import (
     CategoryFacts,
     Document,
     Identity,
-    audited,
+    audit_fields,
     build,
     event_fields,
+    keep_stored_images,
     rating_of,
     same_content,
-    with_kept_pictures,
 )
 from services.products.domain.naming import category_path, slug_with, slugify
 from services.products.store.categories import Categories
-from services.products.store.commands import event_of, identity_after, to_milliseconds
+from services.products.store.commands import change_event, identity_after, to_milliseconds
 from services.products.store.stock import Stock
 
 ATTEMPTS = 5
@@ -55,7 +55,7 @@ class Outcome:
     reason: str | None = None
 
 
-class Importing:
+class BulkImport:
     """Import of many products at once."""
 
     def __init__(self, store: MongoStore, categories: Categories, stock: Stock) -> None:
@@ -78,42 +78,42 @@ class Importing:
         raise ServiceUnavailable("These products are being written by others at the moment")
 
     def _write(self, session: ClientSession, rows: Sequence[Row], caller: Caller, now: datetime) -> list[Outcome]:
-        known = Known(self._known(session, rows))
+        identifiers = TakenIdentifiers(self._stored_products(session, rows))
         accepted, outcomes = [], []
         for row in rows:
             try:
                 check(row.product)
-                accepted.append((row, known.claim(row, caller)))
-            except DomainError as refused:
-                outcomes.append(refusal(row.index, refused))
+                accepted.append((row, identifiers.claim(row, caller)))
+            except DomainError as error:
+                outcomes.append(refusal(row.index, error))
         paths = {path: category_path(path) for row, _ in accepted if (path := row.product.category)}
         categories = self.categories.ensure(session, paths.values())
         skus = {variant.sku for row, _ in accepted for variant in row.product.variants}
-        stock = self.stock.facts(session, skus, skus - known.skus.keys())
+        stock = self.stock.facts(session, skus, skus - identifiers.skus.keys())
         writes: list[Any] = []
         for row, before in accepted:
             steps = paths.get(row.product.category or "")
             category = categories[steps[-1][0]] if steps else None
-            after = self._document(row.product, before, category, stock, known, caller, now)
+            after = self._document(row.product, before, category, stock, identifiers, caller, now)
             if before and same_content(before, after):
                 outcomes.append(Outcome(row.index, "unchanged", before["_id"], before["slug"]))
                 continue
             writes.append(ReplaceOne({"_id": after["_id"]}, after) if before else InsertOne(after))
-            said = event_of(before, after) if before else ProductCreated(**event_fields(after))
-            self.store.emit(session, said, sequence=after["version"])
+            event = change_event(before, after) if before else ProductCreated(**event_fields(after))
+            self.store.emit(session, event, sequence=after["version"])
             self.store.audit(
                 session,
                 "product.update" if before else "product.create",
                 ("product", after["_id"]),
-                audited(before) if before else None,
-                audited(after),
+                audit_fields(before) if before else None,
+                audit_fields(after),
             )
             outcomes.append(Outcome(row.index, "updated" if before else "created", after["_id"], after["slug"]))
         if writes:
             self.products.bulk_write(writes, ordered=True, session=session)
         return sorted(outcomes, key=lambda outcome: outcome.index)
 
-    def _known(self, session: ClientSession, rows: Sequence[Row]) -> list[Document]:
+    def _stored_products(self, session: ClientSession, rows: Sequence[Row]) -> list[Document]:
         """All stored products that these rows concern, in one query on three indexes."""
         slugs = {row.product.slug or slugify(row.product.title) for row in rows}
         external_ids = {row.product.external_id for row in rows if row.product.external_id}
@@ -131,12 +131,12 @@ class Importing:
         before: Document | None,
         category: CategoryFacts | None,
         stock: dict[str, tuple[int, int]],
-        known: "Known",
+        identifiers: "TakenIdentifiers",
         caller: Caller,
         now: datetime,
     ) -> Document:
         if before is not None:
-            product = with_kept_pictures(product, before)
+            product = keep_stored_images(product, before)
             identity = identity_after(before, product, now)
             if product.rating is not None and not identity.rating_sequence:
                 identity = Identity(**vars(identity) | {"rating": rating_of(product.rating)})
@@ -144,7 +144,7 @@ class Importing:
         product_id, moment = new_id(), to_milliseconds(now)
         identity = Identity(
             id=product_id,
-            slug=known.free_slug(product, product_id),
+            slug=identifiers.free_slug(product, product_id),
             vendor_id=vendor_for(caller, product.vendor_id),
             external_id=product.external_id,
             version=1,
@@ -155,14 +155,16 @@ class Importing:
         return build(product, identity, category, stock)
 
 
-class Known:
+class TakenIdentifiers:
     """SKUs, slugs and external ids taken by stored products and earlier rows."""
 
     def __init__(self, documents: Sequence[Document]) -> None:
-        self.by_external_id = {found["external_id"]: found for found in documents if found.get("external_id")}
-        self.by_slug = {found["slug"]: found for found in documents}
-        self.skus = {variant["sku"]: found["_id"] for found in documents for variant in found["variants"]}
-        self._by_sku = {variant["sku"]: found for found in documents for variant in found["variants"]}
+        self.by_external_id = {
+            document["external_id"]: document for document in documents if document.get("external_id")
+        }
+        self.by_slug = {document["slug"]: document for document in documents}
+        self.skus = {variant["sku"]: document["_id"] for document in documents for variant in document["variants"]}
+        self._by_sku = {variant["sku"]: document for document in documents for variant in document["variants"]}
         self._claimed: set[tuple[str, str]] = set()
 
     def claim(self, row: Row, caller: Caller) -> Document | None:
@@ -172,16 +174,16 @@ class Known:
         if before is not None:
             check_own(caller, before["vendor_id"])
         vendor_for(caller, product.vendor_id)
-        mine = before["_id"] if before else None
+        product_id = before["_id"] if before else None
         for index, variant in enumerate(product.variants):
-            if self.skus.get(variant.sku, mine) != mine:
+            if self.skus.get(variant.sku, product_id) != product_id:
                 raise _taken(f"variants.{index}.sku", f"the SKU {variant.sku} belongs to another product")
-        if product.slug and product.slug in self.by_slug and self.by_slug[product.slug]["_id"] != mine:
+        if product.slug and product.slug in self.by_slug and self.by_slug[product.slug]["_id"] != product_id:
             raise _taken("slug", f"the slug {product.slug} belongs to another product")
         claims = [("sku", variant.sku) for variant in product.variants]
         claims += [("slug", product.slug)] if product.slug else []
         claims += [("external_id", product.external_id)] if product.external_id else []
-        claims += [("id", mine)] if mine else []
+        claims += [("id", product_id)] if product_id else []
         for kind, value in claims:
             if (kind, value) in self._claimed:
                 raise _taken(kind, f"another row of this import has the {kind} {value}")
@@ -196,17 +198,17 @@ class Known:
         return slug
 
     def _find(self, product: ImportRow) -> Document | None:
-        if product.external_id and (found := self.by_external_id.get(product.external_id)):
-            return found
-        found = self.by_slug.get(product.slug) if product.slug else self._by_sku.get(product.variants[0].sku)
-        another = found and product.external_id and found["detail"]["external_id"]
-        return None if another else found
+        if product.external_id and (document := self.by_external_id.get(product.external_id)):
+            return document
+        document = self.by_slug.get(product.slug) if product.slug else self._by_sku.get(product.variants[0].sku)
+        has_other_external_id = document and product.external_id and document["detail"]["external_id"]
+        return None if has_other_external_id else document
 
 
-def refusal(index: int, refused: DomainError) -> Outcome:
+def refusal(index: int, error: DomainError) -> Outcome:
     """The outcome of a refused row, with its first error."""
-    first = refused.details[0] if refused.details else {}
-    reason = "belongs to somebody else" if isinstance(refused, NotFound) else first.get("message", refused.message)
+    first = error.details[0] if error.details else {}
+    reason = "belongs to somebody else" if isinstance(error, NotFound) else first.get("message", error.message)
     return Outcome(index, "refused", field=first.get("field"), reason=reason)
 
 

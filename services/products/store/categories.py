@@ -12,8 +12,7 @@ from services.chassis.common.errors import Conflict, NotFound, ValidationFailed
 from services.chassis.common.ids import new_id
 from services.chassis.stores.mongo import MongoStore
 from services.products.domain.checks import check_move
-from services.products.domain.documents import CategoryFacts, Document
-from services.products.domain.listing import STATUSES
+from services.products.domain.documents import STATUSES, CategoryFacts, Document
 from services.products.domain.naming import slugify
 
 
@@ -45,12 +44,12 @@ class Categories:
         """The categories that products are written into, by slug; touched, so that a concurrent move or deletion
         conflicts.
         """
-        wanted = sorted(set(slugs))
-        if not wanted:
+        sorted_slugs = sorted(set(slugs))
+        if not sorted_slugs:
             return {}
-        touches = [UpdateOne({"slug": slug}, {"$inc": {"touched": 1}}) for slug in wanted]
-        self.categories.bulk_write(touches, ordered=False, session=session)
-        rows = self.categories.find({"slug": {"$in": wanted}}, session=session)
+        updates = [UpdateOne({"slug": slug}, {"$inc": {"touched": 1}}) for slug in sorted_slugs]
+        self.categories.bulk_write(updates, ordered=False, session=session)
+        rows = self.categories.find({"slug": {"$in": sorted_slugs}}, session=session)
         return {row["slug"]: _facts(row) for row in rows}
 
     def ensure(self, session: ClientSession, paths: Iterable[Sequence[tuple[str, str]]]) -> dict[str, CategoryFacts]:
@@ -59,26 +58,26 @@ class Categories:
         A step that exists elsewhere in the tree stays where it is.
         """
         steps = {slug: (name, path[:index]) for path in paths for index, (slug, name) in enumerate(path)}
-        known = {row["slug"]: row for row in self.categories.find({"slug": {"$in": list(steps)}}, session=session)}
+        stored = {row["slug"]: row for row in self.categories.find({"slug": {"$in": list(steps)}}, session=session)}
         created: list[Document] = []
 
         def row_of(slug: str) -> Document:
-            if slug not in known:
+            if slug not in stored:
                 name, above = steps[slug]
                 parent = row_of(above[-1][0]) if above else None
-                known[slug] = _new_row(slug, name, parent, 0)
-                created.append(known[slug])
-            return known[slug]
+                stored[slug] = _new_row(slug, name, parent, 0)
+                created.append(stored[slug])
+            return stored[slug]
 
         for slug in steps:
             row_of(slug)
         if created:
             self.categories.insert_many(created, session=session)
             for row in created:
-                self.store.emit(session, _changed(row))
+                self.store.emit(session, _category_changed(row))
         new = {row["slug"] for row in created}
         self.use(session, [slug for slug in steps if slug not in new])
-        return {slug: _facts(row) for slug, row in known.items()}
+        return {slug: _facts(row) for slug, row in stored.items()}
 
     def create(self, category: CategoryWrite) -> Document:
         """Create a category. Raises `Conflict` for a slug that exists, `ValidationFailed` for an unknown parent."""
@@ -87,7 +86,7 @@ class Categories:
             parent = self._parent(category.parent, session)
             row = _new_row(category.slug or slugify(category.name), category.name, parent, category.position)
             self.categories.insert_one(row, session=session)
-            self.store.emit(session, _changed(row))
+            self.store.emit(session, _category_changed(row))
             self.store.audit(session, "category.create", ("category", row["slug"]), after=_to_category(row))
             return _to_category(row)
 
@@ -102,9 +101,9 @@ class Categories:
             check_move(slug, [*parent["ancestors"], parent["slug"]] if parent else [])
             after = {**_new_row(category.slug or slug, category.name, parent, category.position), "_id": before["_id"]}
             self._move(session, before, after)
-            self.store.emit(session, _changed(after))
-            thing = ("category", after["slug"])
-            self.store.audit(session, "category.update", thing, _to_category(before), _to_category(after))
+            self.store.emit(session, _category_changed(after))
+            subject = ("category", after["slug"])
+            self.store.audit(session, "category.update", subject, _to_category(before), _to_category(after))
             return _to_category(after)
 
         return self._unique(work)
@@ -120,7 +119,7 @@ class Categories:
             if self.products.find_one(inside, {"_id": 1}, session=session):
                 raise Conflict("There are products in this category", [{"field": "slug", "message": "has products"}])
             self.categories.delete_one({"_id": row["_id"]}, session=session)
-            self.store.emit(session, _changed(row, deleted=True))
+            self.store.emit(session, _category_changed(row, deleted=True))
             self.store.audit(session, "category.delete", ("category", slug), before=_to_category(row))
 
         self.store.in_transaction(work)
@@ -146,8 +145,8 @@ class Categories:
     def _unique(self, work: Callable[[ClientSession], Document]) -> Document:
         try:
             return self.store.in_transaction(work)
-        except DuplicateKeyError as taken:
-            raise Conflict("This slug is taken", [{"field": "slug", "message": "is taken"}]) from taken
+        except DuplicateKeyError as error:
+            raise Conflict("This slug is taken", [{"field": "slug", "message": "is taken"}]) from error
 
     def _parent(self, slug: str | None, session: ClientSession) -> Document | None:
         if slug is None:
@@ -183,11 +182,11 @@ def _facts(row: Document) -> CategoryFacts:
 
 
 def _to_category(row: Document) -> Document:
-    shown = ("slug", "name", "parent", "ancestors", "position")
-    return {"id": row["_id"], **{name: row[name] for name in shown}}
+    names = ("slug", "name", "parent", "ancestors", "position")
+    return {"id": row["_id"], **{name: row[name] for name in names}}
 
 
-def _changed(row: Document, deleted: bool = False) -> CategoryChanged:
+def _category_changed(row: Document, deleted: bool = False) -> CategoryChanged:
     return CategoryChanged(
         category_id=row["_id"], slug=row["slug"], name=row["name"], parent=row["parent"], deleted=deleted
     )

@@ -18,7 +18,7 @@ from services.products.domain.documents import (
     CategoryFacts,
     Document,
     Identity,
-    audited,
+    audit_fields,
     build,
     event_fields,
     rating_of,
@@ -27,13 +27,13 @@ from services.products.domain.documents import (
 )
 from services.products.domain.naming import slug_with, slugify
 from services.products.store.categories import Categories
-from services.products.store.queries import which
+from services.products.store.queries import by_id_or_slug
 from services.products.store.stock import Stock
 
 ATTEMPTS = 5
 
 
-class Writing:
+class ProductCommands:
     """The collection `products`, written."""
 
     def __init__(self, store: MongoStore, categories: Categories, stock: Stock) -> None:
@@ -62,13 +62,13 @@ class Writing:
                 updated_at=moment,
                 rating=rating_of(None),
             )
-            document = self._built(session, product, identity, None)
+            document = self._build_document(session, product, identity, None)
             self.products.insert_one(document, session=session)
             self.store.emit(session, ProductCreated(**event_fields(document)), sequence=1)
-            self.store.audit(session, "product.create", ("product", product_id), after=audited(document))
+            self.store.audit(session, "product.create", ("product", product_id), after=audit_fields(document))
             return to_detail(document)
 
-        return self._once(work, idempotency, product)
+        return self._run_once(work, idempotency, product)
 
     def change(
         self,
@@ -83,25 +83,25 @@ class Writing:
 
         Raises `NotFound` (also for somebody else's), `PreconditionFailed`, `Conflict`, `ValidationFailed`.
         """
-        asked: list[ProductWrite] = []
+        products: list[ProductWrite] = []
 
         def work(session: ClientSession) -> Document:
-            before = self._mine(session, id_or_slug, caller, expected_version)
+            before = self._find_owned(session, id_or_slug, caller, expected_version)
             product = change(before)
-            asked[:] = [product]
+            products[:] = [product]
             check(product)
             if product.vendor_id not in (None, before["vendor_id"]):
                 vendor_for(caller, product.vendor_id)
-            after = self._built(session, product, identity_after(before, product, now), before)
+            after = self._build_document(session, product, identity_after(before, product, now), before)
             if same_content(before, after):
                 return to_detail(before)
             self.products.replace_one({"_id": before["_id"]}, after, session=session)
-            self.store.emit(session, event_of(before, after), sequence=after["version"])
-            thing = ("product", str(before["_id"]))
-            self.store.audit(session, "product.update", thing, audited(before), audited(after))
+            self.store.emit(session, change_event(before, after), sequence=after["version"])
+            subject = ("product", str(before["_id"]))
+            self.store.audit(session, "product.update", subject, audit_fields(before), audit_fields(after))
             return to_detail(after)
 
-        return self._once(work, idempotency, asked)
+        return self._run_once(work, idempotency, products)
 
     def delete(
         self, id_or_slug: str, caller: Caller, expected_version: int | None, idempotency: Idempotency | None
@@ -109,24 +109,26 @@ class Writing:
         """Delete a product; its SKUs and slug are free again. Orders keep their copy."""
 
         def work(session: ClientSession) -> Document:
-            before = self._mine(session, id_or_slug, caller, expected_version)
+            before = self._find_owned(session, id_or_slug, caller, expected_version)
             self.products.delete_one({"_id": before["_id"]}, session=session)
-            gone = ProductArchived(**event_fields(before) | {"status": "archived"})
-            self.store.emit(session, gone, sequence=before["version"] + 1)
-            self.store.audit(session, "product.delete", ("product", str(before["_id"])), before=audited(before))
+            event = ProductArchived(**event_fields(before) | {"status": "archived", "deleted": True})
+            self.store.emit(session, event, sequence=before["version"] + 1)
+            self.store.audit(session, "product.delete", ("product", str(before["_id"])), before=audit_fields(before))
             return {}
 
-        self._once(work, idempotency, None)
+        self._run_once(work, idempotency, None)
 
-    def _mine(self, session: ClientSession, id_or_slug: str, caller: Caller, expected_version: int | None) -> Document:
-        found = self.products.find_one(which(id_or_slug), session=session)
-        check_own(caller, found["vendor_id"] if found else caller.user_id)
-        if found is None:
+    def _find_owned(
+        self, session: ClientSession, id_or_slug: str, caller: Caller, expected_version: int | None
+    ) -> Document:
+        document = self.products.find_one(by_id_or_slug(id_or_slug), session=session)
+        check_own(caller, document["vendor_id"] if document else caller.user_id)
+        if document is None:
             raise NotFound("There is no such product")
-        check_version(expected_version, found["version"])
-        return found
+        check_version(expected_version, document["version"])
+        return document
 
-    def _built(
+    def _build_document(
         self, session: ClientSession, product: ProductWrite, identity: Identity, before: Document | None
     ) -> Document:
         category: CategoryFacts | None = None
@@ -135,19 +137,19 @@ class Writing:
             if category is None:
                 raise ValidationFailed.of("category", "does not exist")
         skus = {variant.sku for variant in product.variants}
-        known = {variant["sku"] for variant in before["variants"]} if before else set()
-        return build(product, identity, category, self.stock.facts(session, skus, skus - known))
+        stored_skus = {variant["sku"] for variant in before["variants"]} if before else set()
+        return build(product, identity, category, self.stock.facts(session, skus, skus - stored_skus))
 
     def _free_slug(self, session: ClientSession, title: str, product_id: str) -> str:
         slug = slugify(title)
-        taken = self.products.find_one({"slug": slug}, {"_id": 1}, session=session)
-        return slug_with(slug, product_id) if taken else slug
+        existing = self.products.find_one({"slug": slug}, {"_id": 1}, session=session)
+        return slug_with(slug, product_id) if existing else slug
 
-    def _once(
+    def _run_once(
         self,
         work: Callable[[ClientSession], Document],
         idempotency: Idempotency | None,
-        asked: ProductWrite | list[ProductWrite] | None,
+        product_or_list: ProductWrite | list[ProductWrite] | None,
     ) -> Document:
         """Run a command once per idempotency key, retried on conflicts with concurrent writes."""
 
@@ -162,10 +164,12 @@ class Writing:
         for _ in range(ATTEMPTS):
             try:
                 return self.store.in_transaction(claimed)
-            except DuplicateKeyError as taken:
-                product = asked[0] if isinstance(asked, list) and asked else asked
-                if refused := conflict(taken, product if isinstance(product, ProductWrite) else None):
-                    raise refused from taken
+            except DuplicateKeyError as duplicate:
+                product = (
+                    product_or_list[0] if isinstance(product_or_list, list) and product_or_list else product_or_list
+                )
+                if error := conflict_error(duplicate, product if isinstance(product, ProductWrite) else None):
+                    raise error from duplicate
         raise ServiceUnavailable("These SKUs are in too much demand at the moment")
 
 
@@ -184,16 +188,16 @@ def identity_after(before: Document, product: ProductWrite, now: datetime) -> Id
     )
 
 
-def event_of(before: Document, after: Document) -> ProductEvent:
+def change_event(before: Document, after: Document) -> ProductEvent:
     """The event of a change."""
     archived = after["status"] == "archived" and before["status"] != "archived"
-    said = ProductArchived if archived else ProductUpdated
-    return said(**event_fields(after, before))
+    event_type = ProductArchived if archived else ProductUpdated
+    return event_type(**event_fields(after, before))
 
 
-def conflict(taken: DuplicateKeyError, product: ProductWrite | None) -> Conflict | None:
+def conflict_error(duplicate: DuplicateKeyError, product: ProductWrite | None) -> Conflict | None:
     """The error for a violated unique index; None for one that a retry resolves."""
-    details: Any = taken.details or {}
+    details: Any = duplicate.details or {}
     key = next(iter(details.get("keyPattern") or {}), "")
     value = next(iter((details.get("keyValue") or {}).values()), None)
     if key == "variants.sku":

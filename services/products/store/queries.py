@@ -12,10 +12,10 @@ from pymongo.collection import Collection
 from schemas.api.products import ProductQuery
 from services.chassis.common.errors import NotFound
 from services.chassis.common.ids import is_id
-from services.products.domain import listing
-from services.products.domain.documents import Document, to_snapshot
+from services.products.domain.documents import STATUSES, Document, to_snapshot
 from services.products.domain.naming import title_words
 from services.products.domain.tax import rate
+from services.products.store import listing
 from services.products.store.tax import TaxRates
 
 MAX_TOTALS = 1_000
@@ -36,7 +36,7 @@ _PRICED = {
 }
 
 
-class Reading:
+class ProductQueries:
     """The collection `products`, read."""
 
     def __init__(self, products: Collection[Document], tax: TaxRates, total_seconds: float) -> None:
@@ -51,19 +51,19 @@ class Reading:
         self.products.create_index("external_id", unique=True, sparse=True, name="external_id")
         for name, keys in listing.indexes().items():
             self.products.create_index(keys, name=name)
-        self._find_words()
+        self._add_missing_words()
 
-    def _find_words(self) -> None:
+    def _add_missing_words(self) -> None:
         """Add title words to products stored by an earlier version."""
-        without = {"status": {"$in": listing.STATUSES}, "words": {"$exists": False}}
-        while found := list(self.products.find(without, {"listing.title": 1, "listing.brand": 1}).limit(1_000)):
+        unindexed = {"status": {"$in": STATUSES}, "words": {"$exists": False}}
+        while documents := list(self.products.find(unindexed, {"listing.title": 1, "listing.brand": 1}).limit(1_000)):
             self.products.bulk_write(
                 [
                     UpdateOne(
-                        {"_id": each["_id"]},
-                        {"$set": {"words": title_words(each["listing"]["title"], each["listing"]["brand"])}},
+                        {"_id": document["_id"]},
+                        {"$set": {"words": title_words(document["listing"]["title"], document["listing"]["brand"])}},
                     )
-                    for each in found
+                    for document in documents
                 ],
                 ordered=False,
             )
@@ -75,47 +75,49 @@ class Reading:
         condition = listing.conditions(query, statuses, vendor_id)
         field, direction = listing.SORTS[query.sort]
         index = listing.index_for(condition, query.sort)
-        wanted = {"$and": [condition, listing.after_cursor(query.cursor, query.sort)]} if query.cursor else condition
-        found = list(
-            self.products.find(wanted, {"listing": 1, field: 1, **(_SKUS if with_sku else {})})
+        condition_on_page = (
+            {"$and": [condition, listing.after_cursor(query.cursor, query.sort)]} if query.cursor else condition
+        )
+        documents = list(
+            self.products.find(condition_on_page, {"listing": 1, field: 1, **(_SKUS if with_sku else {})})
             .sort([(field, direction), ("_id", direction)])
             .skip(0 if query.cursor else (query.page - 1) * query.limit)
             .limit(query.limit + 1)
             .hint(index)
         )
-        more = len(found) > query.limit
+        more = len(documents) > query.limit
         return {
-            "items": [_item(document, with_sku) for document in found[: query.limit]],
+            "items": [_item(document, with_sku) for document in documents[: query.limit]],
             "page": query.page,
             "limit": query.limit,
             "total": self._total(condition, index),
-            "next_cursor": listing.cursor_after(found[query.limit - 1], query.sort) if more else None,
+            "next_cursor": listing.cursor_after(documents[query.limit - 1], query.sort) if more else None,
         }
 
     def get(self, id_or_slug: str) -> Document:
         """Read a product. Raises `NotFound`."""
-        found = self.products.find_one(which(id_or_slug), _DETAIL)
-        if found is None:
+        document = self.products.find_one(by_id_or_slug(id_or_slug), _DETAIL)
+        if document is None:
             raise NotFound("There is no such product")
-        return found
+        return document
 
     def get_many(self, ids: Sequence[str]) -> list[Document]:
         """List items of active products, in the order of `ids`."""
-        found = self.products.find({"_id": {"$in": list(ids)}, "status": "active"}, {"listing": 1})
-        by_id = {document["_id"]: document["listing"] for document in found}
+        documents = self.products.find({"_id": {"$in": list(ids)}, "status": "active"}, {"listing": 1})
+        by_id = {document["_id"]: document["listing"] for document in documents}
         return [by_id[product_id] for product_id in ids if product_id in by_id]
 
     def snapshots(self, ids: Sequence[str]) -> list[Document]:
         """Products of every status with the versions of their parts; unknown ones are missing."""
-        return [to_snapshot(found) for found in self.products.find({"_id": {"$in": list(ids)}}, _SNAPSHOT)]
+        return [to_snapshot(document) for document in self.products.find({"_id": {"$in": list(ids)}}, _SNAPSHOT)]
 
     def list_snapshots(self, after: str | None, limit: int) -> Document:
         """Snapshots of the products after the id `after`."""
         condition: Document = {} if after is None else {"_id": {"$gt": after}}
-        found = list(self.products.find(condition, _SNAPSHOT).sort("_id", 1).limit(limit))
+        documents = list(self.products.find(condition, _SNAPSHOT).sort("_id", 1).limit(limit))
         return {
-            "items": [to_snapshot(each) for each in found],
-            "next": found[-1]["_id"] if len(found) == limit else None,
+            "items": [to_snapshot(document) for document in documents],
+            "next": documents[-1]["_id"] if len(documents) == limit else None,
         }
 
     def count(self) -> int:
@@ -132,21 +134,21 @@ class Reading:
 
     def price(self, skus: Sequence[str], country: str | None, region: str | None) -> dict[str, Document]:
         """Prices by SKU, in one query; unknown SKUs are missing."""
-        wanted = set(skus)
+        remaining = set(skus)
         rates = self.tax.rates() if country else {}
         return {
             variant["sku"]: _priced(document, variant, rate(rates, country, region, document["tax_class"]))
-            for document in self.products.find({"variants.sku": {"$in": list(wanted)}}, _PRICED)
+            for document in self.products.find({"variants.sku": {"$in": list(remaining)}}, _PRICED)
             for variant in document["variants"]
-            if variant["sku"] in wanted
+            if variant["sku"] in remaining
         }
 
     def skus_of(self, vendor_id: str) -> list[str]:
         """The SKUs of a vendor's products in any status, up to `MAX_SKUS`."""
-        condition = listing.conditions(ProductQuery(), listing.STATUSES, vendor_id)
+        condition = listing.conditions(ProductQuery(), STATUSES, vendor_id)
         index = listing.index_for(condition, "title")
-        found = self.products.find(condition, {"_id": 0, "variants.sku": 1}).hint(index)
-        skus = (variant["sku"] for document in found for variant in document["variants"])
+        documents = self.products.find(condition, {"_id": 0, "variants.sku": 1}).hint(index)
+        skus = (variant["sku"] for document in documents for variant in document["variants"])
         return list(islice(skus, MAX_SKUS))
 
     def forget_totals(self) -> None:
@@ -156,10 +158,10 @@ class Reading:
     def _total(self, condition: dict[str, Any], index: str) -> int:
         """The number of items, counted on the list's index and cached for a moment."""
         key = orjson.dumps(condition)
-        remembered = self._totals.get(key)
+        cached = self._totals.get(key)
         now = time.monotonic()
-        if remembered and now < remembered[0]:
-            return remembered[1]
+        if cached and now < cached[0]:
+            return cached[1]
         total = self.products.count_documents(condition, hint=index)
         if len(self._totals) >= MAX_TOTALS:
             self._totals.clear()
@@ -175,7 +177,7 @@ def _item(document: Document, with_sku: bool) -> Document:
     return {**item, "sku": cheapest["sku"]}
 
 
-def which(id_or_slug: str) -> Document:
+def by_id_or_slug(id_or_slug: str) -> Document:
     """The condition for a product by id or slug."""
     return {"_id": id_or_slug.lower()} if is_id(id_or_slug) else {"slug": id_or_slug}
 

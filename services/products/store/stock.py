@@ -29,31 +29,31 @@ class Stock:
     def record(self, levels: Mapping[str, tuple[int, int]]) -> None:
         """Store available units and sequence by SKU unless newer ones are stored."""
         try:
-            self.stock.bulk_write([_believed(sku, *level) for sku, level in levels.items()], ordered=False)
-        except BulkWriteError as refused:  # known already; the product may not have heard of it yet
-            only_collisions(refused)
-        self.products.bulk_write([_brought(sku, *level) for sku, level in levels.items()], ordered=False)
+            self.stock.bulk_write([_stock_update(sku, *level) for sku, level in levels.items()], ordered=False)
+        except BulkWriteError as error:  # known already; the product may not have heard of it yet
+            only_collisions(error)
+        self.products.bulk_write([_variant_update(sku, *level) for sku, level in levels.items()], ordered=False)
 
     def facts(self, session: ClientSession, skus: Iterable[str], new: Iterable[str]) -> dict[str, tuple[int, int]]:
         """Available units and sequence by SKU; `new` are SKUs that no product had before."""
         none_yet = {"available": NOT_COUNTED[0], "sequence": NOT_COUNTED[1]}
-        touches = [
+        updates = [
             UpdateOne({"_id": sku}, {"$inc": {"touched": 1}, "$setOnInsert": none_yet}, upsert=True)
             for sku in sorted(new)
         ]
-        if touches:
-            self.stock.bulk_write(touches, ordered=False, session=session)
-        known = self.stock.find({"_id": {"$in": list(skus)}}, session=session)
-        return {found["_id"]: (found["available"], found["sequence"]) for found in known}
+        if updates:
+            self.stock.bulk_write(updates, ordered=False, session=session)
+        documents = self.stock.find({"_id": {"$in": list(skus)}}, session=session)
+        return {document["_id"]: (document["available"], document["sequence"]) for document in documents}
 
 
-def _believed(sku: str, available: int, sequence: int) -> UpdateOne:
+def _stock_update(sku: str, available: int, sequence: int) -> UpdateOne:
     """An upsert that collides with a stored figure that is not older."""
     older = {"_id": sku, "sequence": {"$lt": sequence}}
     return UpdateOne(older, {"$set": {"available": available, "sequence": sequence}}, upsert=True)
 
 
-def _brought(sku: str, available: int, sequence: int) -> UpdateOne:
+def _variant_update(sku: str, available: int, sequence: int) -> UpdateOne:
     """An update of one variant's figure and the fields derived from it."""
     is_it = {"$eq": ["$$this.sku", {"$literal": sku}]}
 

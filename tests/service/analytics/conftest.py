@@ -19,7 +19,7 @@ from services.analytics.consumer.reader import Reader
 from services.analytics.settings import AnalyticsSettings
 from services.analytics.store.datasets import Dataset, active_dataset, connect
 from services.chassis.common.ids import new_id
-from tests.support.shop import eventually
+from tests.support.shop import PATIENCE, eventually
 
 PARTITIONS = 3
 FREE_PORT_BASE = 21_900
@@ -96,7 +96,7 @@ class ConsumerEnvironment:
     def processed(self) -> int:
         return sum(offset["next"] for offset in self.dataset["offsets"].find())
 
-    def wait(self, seconds: float = 30) -> Figures:
+    def wait(self, seconds: float = PATIENCE) -> Figures:
         """All figures, once all written records are processed."""
         assert eventually(lambda: self.processed() >= self.sent, seconds), f"{self.processed()} of {self.sent}"
         return figures(self.dataset)
@@ -106,7 +106,7 @@ class ConsumerEnvironment:
         for process in self._processes:
             if process.poll() is None:
                 process.send_signal(signal.SIGKILL)
-            process.wait(10)
+            process.wait(60)
         self.client.drop_database(self.name)
         self.client.close()
         self._admin.delete_topics(list(self.topics))
@@ -129,7 +129,7 @@ def _sorted(document: Record) -> Record:
     return document | {"months": sorted(document.get("months", ()))}
 
 
-def until(check: Callable[[], bool], seconds: float = 20) -> None:
+def until(check: Callable[[], bool], seconds: float = PATIENCE) -> None:
     """Wait in small steps: for the moment between two batches."""
     end = time.monotonic() + seconds
     while not check() and time.monotonic() < end:

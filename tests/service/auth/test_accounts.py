@@ -80,7 +80,7 @@ def test_registered_by_eight_at_once_one_gets_it(desk: Desk) -> None:
     assert outcomes.count("conflict") == 7
 
 
-def test_the_same_key_is_the_same_account_and_a_session_of_its_own(desk: Desk) -> None:
+def test_repeated_register_returns_account_with_new_session(desk: Desk) -> None:
     email = new_email()
 
     first = desk.register(email, idempotency=key(email))

@@ -50,7 +50,7 @@ def test_another_session_of_the_same_person_lives_on(desk: Desk) -> None:
     assert desk.refresh(other)
 
 
-def test_used_by_eight_at_once_a_token_is_good_for_one_at_most_and_the_session_ends(desk: Desk) -> None:
+def test_concurrent_refreshes_succeed_once_and_end_session(desk: Desk) -> None:
     shown = tokens.digest(desk.register()["refresh_token"])
     now = datetime.now(UTC)
 
@@ -107,7 +107,7 @@ def test_signing_out_by_session_and_of_a_session_that_never_was(desk: Desk) -> N
     assert refuses(desk, signed_in["refresh_token"])
 
 
-def test_signing_out_everywhere_ends_every_session_and_nobody_elses(desk: Desk) -> None:
+def test_logout_all_ends_only_the_users_sessions(desk: Desk) -> None:
     signed_in, stranger = desk.register(), desk.register()
     other = desk.call("login", email=signed_in["user"]["email"], password=PASSWORD)["refresh_token"]
 

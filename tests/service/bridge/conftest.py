@@ -78,7 +78,7 @@ class Bridging:
     def start(self, port_base: int = FREE_PORT_BASE, **environment: str) -> "subprocess.Popen[bytes]":
         """In a process of its own; returns when it is ready."""
         process = self.start_without_waiting(port_base, **environment)
-        assert eventually(lambda: self.health(port_base).get("status") == "ready", 20)
+        assert eventually(lambda: self.health(port_base).get("status") == "ready")
         return process
 
     def start_without_waiting(self, port_base: int = FREE_PORT_BASE, **environment: str) -> "subprocess.Popen[bytes]":

@@ -17,12 +17,12 @@ from services.chassis.runtime.registry import port_of
 from tests.service.bridge.conftest import FREE_PORT_BASE, Bridging, event
 from tests.support.proxy import proxy_to
 from tests.support.records import Topic, first_occurrences
-from tests.support.shop import eventually
+from tests.support.shop import PATIENCE, eventually
 
 Read = Callable[[str], Topic]
 
 
-def numbers(topic: Topic, subject: str, count: int, seconds: float = 40) -> list[int]:
+def numbers(topic: Topic, subject: str, count: int, seconds: float = PATIENCE) -> list[int]:
     """The sequence numbers of one aggregate's first occurrences, once there are `count` different ones."""
     mine: Callable[[list[dict[str, Any]]], list[dict[str, Any]]] = lambda events: [  # noqa: E731
         found for found in first_occurrences(events) if found["subject"] == subject
@@ -103,7 +103,7 @@ def test_deleted_topic_is_recreated(bridging: Bridging, read: Read, monkeypatch:
 
     bridging.send(event(subject, 2))
 
-    assert eventually(lambda: name in admin.list_topics(timeout=5).topics, 60)
+    assert eventually(lambda: name in admin.list_topics(timeout=5).topics)
     again = Topic(name, from_start=True)
     assert numbers(again, subject, 1) == [2]
     again.close()
@@ -149,7 +149,7 @@ def test_second_bridge_is_standby(bridging: Bridging, read: Read) -> None:
 
     first.send_signal(signal.SIGTERM)
 
-    assert first.wait(10) == 0
+    assert first.wait(60) == 0
     bridging.send(event(subject, 2))
     assert numbers(topic, subject, 2) == [1, 2]
     assert records in _metrics(FREE_PORT_BASE + 20)
@@ -161,10 +161,10 @@ def test_kafka_is_waited_for_at_start(bridging: Bridging, read: Read) -> None:
         proxy.cut()
         bootstrap = proxy.url.removeprefix("kafka://")
         process = bridging.start_without_waiting(ULTRAMARKET_KAFKA_BOOTSTRAP=bootstrap)
-        assert eventually(lambda: bridging.health().get("dependencies", {}).get("kafka") == "down", 20)
+        assert eventually(lambda: bridging.health().get("dependencies", {}).get("kafka") == "down")
         proxy.mend()
 
-        assert eventually(lambda: bridging.health().get("status") == "ready", 30)
+        assert eventually(lambda: bridging.health().get("status") == "ready")
         bridging.send(event(subject, 1))
 
         assert numbers(topic, subject, 1) == [1]

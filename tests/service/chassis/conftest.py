@@ -71,7 +71,7 @@ class Actor:
     def kill(self, number: signal.Signals = signal.SIGKILL) -> None:
         self.process.send_signal(number)
 
-    def end(self, number: signal.Signals = signal.SIGTERM, seconds: float = 15) -> int:
+    def end(self, number: signal.Signals = signal.SIGTERM, seconds: float = 60) -> int:
         """Ask it to end; its exit code."""
         self.kill(number)
         return self.process.wait(seconds)
@@ -91,7 +91,7 @@ class Stage:
         command = [sys.executable, "-m", "tests.service.chassis.actors", kind, name, str(port)]
         actor = self._spawn(command, name, port, environment)
         if ready:
-            assert eventually(actor.is_ready, 20), actor.lines()
+            assert eventually(actor.is_ready), actor.lines()
         return actor
 
     def start_stock(self, other: str) -> Actor:
@@ -104,8 +104,8 @@ class Stage:
     def marks(self, actor: Actor) -> list[str]:
         return list(self.redis.lrange(f"marks:{actor.name}", 0, -1))  # type: ignore[arg-type]
 
-    def wait_for_mark(self, actor: Actor, text: str, seconds: float = 15) -> bool:
-        return bool(eventually(lambda: any(text in found for found in self.marks(actor)), seconds))
+    def wait_for_mark(self, actor: Actor, text: str) -> bool:
+        return bool(eventually(lambda: any(text in found for found in self.marks(actor))))
 
     def close(self) -> None:
         for actor in self.actors:
@@ -113,7 +113,7 @@ class Stage:
                 actor.process.terminate()
         for actor in self.actors:
             try:
-                actor.process.wait(15)
+                actor.process.wait(60)
             except subprocess.TimeoutExpired:
                 actor.kill()
                 actor.process.wait()

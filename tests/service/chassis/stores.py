@@ -16,7 +16,7 @@ from services.chassis.outbox.mongo import MongoRelay
 from services.chassis.outbox.postgres import OutboxTable, PostgresRelay
 from services.chassis.stores import mongo, postgres, tables
 from tests.support.rabbit import Rabbit
-from tests.support.shop import eventually
+from tests.support.shop import PATIENCE, eventually
 
 _COUNT = "insert into counters values (:id, 1) on conflict (id) do update set n = counters.n + 1 returning n"
 EXCHANGE, TYPE = "orders.events", "order_stock_released"
@@ -170,7 +170,7 @@ class Ear:
         broker.channel.queue_bind(self.queue, EXCHANGE, TYPE)
         self.heard: list[dict[str, Any]] = []
 
-    def numbers(self, subject: str, count: int, seconds: float = 15) -> list[int]:
+    def numbers(self, subject: str, count: int, seconds: float = PATIENCE) -> list[int]:
         """The sequence numbers of a subject's events in the order they came in, once there are `count` or more."""
         import orjson
 

@@ -37,7 +37,7 @@ def test_one_alone_does_not_wait_for_others(stage: Stage, gatherer: Actor) -> No
 
     stage.rabbit.publish(stock_released(subject), gatherer.queue)
 
-    assert eventually(lambda: batches(stage, gatherer, {subject}) == [[subject]], 3)
+    assert eventually(lambda: batches(stage, gatherer, {subject}) == [[subject]])
 
 
 def test_a_bad_one_is_parked_and_the_others_are_handled(stage: Stage, gatherer: Actor) -> None:
@@ -54,13 +54,13 @@ def test_a_bad_one_is_parked_and_the_others_are_handled(stage: Stage, gatherer: 
     assert batches(stage, gatherer, {bad}) == []
 
 
-def test_what_was_not_handled_when_the_process_died_comes_again(stage: Stage) -> None:
+def test_unhandled_events_of_killed_process_are_redelivered(stage: Stage) -> None:
     first = stage.start("gatherer")
     subjects = [new_id() for _ in range(30)]
     for subject in subjects:
         stage.rabbit.publish(stock_released(subject), first.queue)
     first.kill()
-    first.process.wait(10)
+    first.process.wait(60)
 
     again = stage.start("gatherer", name=first.name)
 
@@ -70,10 +70,10 @@ def test_what_was_not_handled_when_the_process_died_comes_again(stage: Stage) ->
 
 
 @pytest.mark.parametrize("start", range(3))  # the order in which a process's consumers begin is a matter of chance
-def test_whole_batches_come_also_to_a_service_that_is_called(stage: Stage, start: int) -> None:
+def test_service_with_rpc_receives_whole_batches(stage: Stage, start: int) -> None:
     first = stage.start("gatherer")
     first.kill()
-    first.process.wait(10)
+    first.process.wait(60)
     subjects = [new_id() for _ in range(120)]
     for subject in subjects:
         stage.rabbit.publish(stock_released(subject), first.queue)
@@ -81,5 +81,5 @@ def test_whole_batches_come_also_to_a_service_that_is_called(stage: Stage, start
     again = stage.start("gatherer", name=first.name)
 
     wanted = set(subjects)
-    assert eventually(lambda: sum(map(len, batches(stage, again, wanted))) == 120, 15)
+    assert eventually(lambda: sum(map(len, batches(stage, again, wanted))) == 120)
     assert max(map(len, batches(stage, again, wanted))) == 50

@@ -51,7 +51,7 @@ def received() -> OrderStockReleased:
     return OrderStockReleased.from_envelope(envelope(OrderStockReleased(order_id=new_id())))
 
 
-def test_twenty_twins_of_a_command_are_carried_out_once_and_answered_alike(step: Step) -> None:
+def test_twenty_equal_commands_run_once_with_same_reply(step: Step) -> None:
     key, subject = command(new_id()), new_id()
 
     def twin(_: int) -> int | str:
@@ -69,7 +69,7 @@ def test_twenty_twins_of_a_command_are_carried_out_once_and_answered_alike(step:
     assert step(subject) == 2
 
 
-def test_a_key_with_another_request_is_refused_and_somebody_elses_is_another_key(step: Step) -> None:
+def test_key_reuse_is_refused_and_keys_belong_to_callers(step: Step) -> None:
     key, subject = new_id(), new_id()
     step(subject, key=command(key))
 
@@ -98,7 +98,7 @@ def test_an_event_is_new_once_to_each_handler(store: Any) -> None:
     ]
 
 
-def test_of_many_at_once_one_sees_the_event_for_the_first_time(store: Any) -> None:
+def test_event_is_new_to_one_of_many_concurrent_handlers(store: Any) -> None:
     event = received()
 
     with ThreadPoolExecutor(12) as pool:
@@ -107,7 +107,7 @@ def test_of_many_at_once_one_sees_the_event_for_the_first_time(store: Any) -> No
     assert seen.count(True) == 1
 
 
-def test_an_event_whose_effect_was_rolled_back_is_new_again(notes: NoteStore) -> None:
+def test_event_is_new_again_after_rollback(notes: NoteStore) -> None:
     event = received()
 
     def dies() -> None:
@@ -140,7 +140,7 @@ def test_keys_and_events_are_forgotten_after_a_week(notes: NoteStore) -> None:
     assert heard(notes, event)
 
 
-def test_a_command_without_a_key_is_carried_out_each_time(step: Step) -> None:
+def test_command_without_key_runs_each_time(step: Step) -> None:
     subject = new_id()
 
     assert [step(subject), step(subject)] == [1, 2]

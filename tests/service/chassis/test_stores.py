@@ -33,7 +33,7 @@ def counters() -> Iterator[HotStore]:
         yield store
 
 
-def test_a_failing_statement_does_not_repeat_what_was_to_be_stored(notes: NoteStore) -> None:
+def test_failed_statement_does_not_log_its_values(notes: NoteStore) -> None:
     """Its message ends in a log, and what was to be stored may be a card's token."""
     with pytest.raises(SQLAlchemyError) as failed, notes.transaction() as session:
         session.execute(text("insert into counters values (:id, :n)"), {"id": "tok_hunter2", "n": None})
@@ -41,7 +41,7 @@ def test_a_failing_statement_does_not_repeat_what_was_to_be_stored(notes: NoteSt
     assert "[SQL parameters hidden" in str(failed.value)
 
 
-def test_a_row_that_somebody_keeps_locked_is_waited_for_only_so_long(notes: NoteStore) -> None:
+def test_locked_row_is_waited_for_until_the_lock_timeout(notes: NoteStore) -> None:
     notes.step("locked")
 
     def hurry() -> None:
@@ -140,7 +140,7 @@ def test_mongos_indexes_are_made_as_often_as_asked() -> None:
 @pytest.mark.parametrize(("provider", "store"), [
     (postgres.Postgres, NoteStore), (mongo.Mongo, HotStore), (redis.Redis, redis.RedisStore),
 ])  # fmt: skip
-def test_a_store_is_given_to_each_worker_and_says_how_it_is(provider: Any, store: Any) -> None:
+def test_store_is_injected_and_reports_its_health(provider: Any, store: Any) -> None:
     class Container(SimpleNamespace):
         """As much of Nameko's as a dependency sees; extensions keep weak references to it."""
 

@@ -12,7 +12,7 @@ import redis
 from flask_openapi3 import OpenAPI
 
 from gateway_flask.middleware import idempotency
-from gateway_flask.middleware.reply_store import ReplyStore, StoredReply, Verdict
+from gateway_flask.middleware.reply_store import LEASE_MS, ReplyStore, StoredReply, Verdict
 from gateway_flask.testing import FakeServices, Issuer
 from services.chassis.common.errors import (
     DeadlineExceeded,
@@ -23,6 +23,7 @@ from services.chassis.common.errors import (
     PaymentDeclined,
     ServiceUnavailable,
 )
+from tests.support.shop import eventually
 
 SECRET = b"a secret of this test"
 ORDER = {
@@ -55,6 +56,8 @@ class Orders:
     def __init__(self, takes: float = 0.0, status: str = "confirmed", error: Exception | None = None) -> None:
         self.placed = 0
         self.takes, self.status, self.error = takes, status, error
+        self.go_on = threading.Event()
+        self.go_on.set()
         self._lock = threading.Lock()
 
     def __call__(self, **_: Any) -> dict[str, Any]:
@@ -62,6 +65,7 @@ class Orders:
             self.placed += 1
             number = self.placed
         time.sleep(self.takes)
+        assert self.go_on.wait(60)
         if self.error is not None:
             raise self.error
         return {"id": str(uuid.uuid4()), "status": self.status, "number": number}
@@ -103,17 +107,19 @@ def test_fifty_at_once_do_the_work_once(order: Callable[..., Any], services: Fak
     assert len({reply.data for reply in replies}) == 1
 
 
-def test_who_comes_while_the_first_is_at_it_is_told_to_come_again(
+def test_concurrent_request_with_same_key_is_told_to_retry(
     order: Callable[..., Any], services: FakeServices, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(idempotency, "WAIT_SECONDS", 0.1)
-    orders = Orders(takes=0.8)
+    orders = Orders()
+    orders.go_on.clear()
     services.answer("orders.place_order", orders)
 
     with ThreadPoolExecutor(2) as pool:
         first = pool.submit(order)
-        time.sleep(0.2)
+        assert eventually(lambda: orders.placed)
         second = order()
+        orders.go_on.set()
 
         assert (second.status_code, second.get_json()["error"]["code"]) == (409, "IDEMPOTENCY_IN_PROGRESS")
         assert second.headers["Retry-After"] == "1"
@@ -131,6 +137,38 @@ def test_another_body_is_refused(order: Callable[..., Any], services: FakeServic
 
     assert (refused.status_code, refused.get_json()["error"]["code"]) == (422, "IDEMPOTENCY_KEY_REUSED")
     assert orders.placed == 1
+
+
+def test_same_key_on_another_path_is_refused(
+    make_app: Callable[..., OpenAPI], services: FakeServices, issuer: Issuer, key: str
+) -> None:
+    services.answer("payments.capture_payment", NotFound())  # an outcome like any other
+    client, headers = make_app().test_client(), issuer.bearer("ADMIN") | {"Idempotency-Key": key}
+
+    first, second = (client.post(f"/api/v1/payments/{uuid.uuid4()}/capture", json={}, headers=headers) for _ in "ab")
+
+    assert (first.status_code, second.status_code) == (404, 422)
+    assert second.get_json()["error"]["code"] == "IDEMPOTENCY_KEY_REUSED"
+    assert [name for name, _ in services.calls].count("payments.capture_payment") == 1
+
+
+def test_same_key_with_another_method_is_refused(
+    make_app: Callable[..., OpenAPI], services: FakeServices, issuer: Issuer, key: str
+) -> None:
+    services.answer("products.update_product", NotFound())
+    product = {
+        "title": "Mug",
+        "status": "active",
+        "variants": [{"sku": "MUG", "price": {"amount": 1, "currency": "USD"}}],
+    }
+    client, headers = make_app().test_client(), issuer.bearer("ADMIN") | {"Idempotency-Key": key}
+    path = f"/api/v1/products/{uuid.uuid4()}"
+
+    replaced = client.put(path, json=product, headers=headers)
+    changed = client.patch(path, json=product, headers=headers)
+
+    assert (replaced.status_code, changed.status_code) == (404, 422)
+    assert changed.get_json()["error"]["code"] == "IDEMPOTENCY_KEY_REUSED"
 
 
 def test_keys_of_others_are_unknown(order: Callable[..., Any], services: FakeServices, issuer: Issuer) -> None:
@@ -209,22 +247,27 @@ def test_without_redis_the_services_are_asked_each_time(
     assert services.arguments("orders.place_order")["idempotency"]["key"] == key
 
 
-def test_a_killed_gateways_mark_expires(store: "redis.Redis", key: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("gateway_flask.middleware.reply_store.LEASE_MS", 200)
+def expire(store: "redis.Redis", name: str) -> None:
+    """As if the mark's time had run out."""
+    store.pexpire(name, 1)
+    assert eventually(lambda: not store.exists(name))
+
+
+def test_mark_of_a_killed_gateway_expires(store: "redis.Redis", key: str) -> None:
     replies, name = ReplyStore(store, 60_000, SECRET), ReplyStore.name("user:1", key)
 
     assert replies.claim(name, "f", "first") == (Verdict.OURS, None)
     assert replies.claim(name, "f", "second") == (Verdict.IN_PROGRESS, None)
     assert replies.claim(name, "other", "third") == (Verdict.REUSED, None)
-    time.sleep(0.3)
+    assert 0 < store.pttl(name) <= LEASE_MS
+    expire(store, name)
     assert replies.claim(name, "f", "second") == (Verdict.OURS, None)
 
 
-def test_a_late_finisher_overwrites_nothing(store: "redis.Redis", key: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("gateway_flask.middleware.reply_store.LEASE_MS", 100)
+def test_a_late_finisher_overwrites_nothing(store: "redis.Redis", key: str) -> None:
     replies, name = ReplyStore(store, 60_000, SECRET), ReplyStore.name("user:1", key)
     replies.claim(name, "f", "late")
-    time.sleep(0.2)
+    expire(store, name)
     replies.claim(name, "f", "successor")
     reply = StoredReply(201, {"Content-Type": "application/json"}, b'{"a":  1}')
 
@@ -233,7 +276,7 @@ def test_a_late_finisher_overwrites_nothing(store: "redis.Redis", key: str, monk
     assert replies.keep(name, "successor", reply)
     assert not replies.forget(name, "successor")
     assert replies.claim(name, "f", "reader") == (Verdict.DONE, reply)
-    assert 50_000 < store.pttl(name) <= 60_000
+    assert LEASE_MS < store.pttl(name) <= 60_000
 
 
 def test_kept_replies_are_read_by_nobody_else(store: "redis.Redis", key: str) -> None:

@@ -43,7 +43,7 @@ def test_nothing_can_be_taken_from_a_sku_that_was_never_counted(shop: Shop) -> N
         shop.store.counts.get("GHOST")
 
 
-def test_a_count_under_a_key_is_done_once_even_from_sixteen_threads(shop: Shop) -> None:
+def test_adjust_with_key_runs_once_from_sixteen_threads(shop: Shop) -> None:
     shop.stock(MUG=5)
     key = Idempotency(owner="admin", key="k1", fingerprint="f1")
 

@@ -83,7 +83,7 @@ def test_a_late_reserve_takes_nothing_after_the_order_is_over(shop: Shop) -> Non
     assert shop.level("MUG") == (10, 0, 10)
 
 
-def test_a_late_reserve_of_a_sold_order_is_answered_and_takes_nothing(shop: Shop) -> None:
+def test_late_reserve_of_sold_order_takes_no_stock(shop: Shop) -> None:
     shop.stock(MUG=3)
     shop.reserve(ORDER, MUG=3)
     shop.commit(ORDER)
@@ -138,7 +138,7 @@ def test_a_commit_after_the_hold_ran_out_takes_what_is_there(shop: Shop) -> None
     assert shop.level("MUG") == (0, 0, 0)
 
 
-def test_a_commit_after_the_hold_ran_out_fails_when_others_were_quicker(shop: Shop) -> None:
+def test_commit_after_expiry_fails_when_stock_is_sold(shop: Shop) -> None:
     shop.stock(MUG=3)
     shop.reserve(ORDER, MUG=3)
     shop.sweep()
@@ -190,7 +190,7 @@ def test_the_first_warehouse_that_has_it_all_gives_it(shop: Shop) -> None:
     assert [entry["reserved"] for entry in shop.store.counts.get("MUG")["warehouses"]] == [1, 2]
 
 
-def test_fifty_in_stock_and_150_orders_at_once_hold_exactly_fifty(shop: Shop) -> None:
+def test_concurrent_orders_reserve_exactly_fifty_units(shop: Shop) -> None:
     shop.stock(MUG=50)
 
     def attempt(order_id: str) -> str:

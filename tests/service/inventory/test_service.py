@@ -6,9 +6,10 @@ from typing import Any
 import pytest
 from nameko.testing.services import worker_factory
 
+from schemas.events.products import ProductArchived
 from schemas.permissions import Access, access_of
 from schemas.rpc.products import ProductsRpc
-from services.chassis.common.errors import NotFound, ValidationFailed
+from services.chassis.common.errors import NotFound, OutOfStock, ValidationFailed
 from services.chassis.common.ids import new_id
 from services.chassis.messaging.signatures import Signature, jsonable
 from services.inventory.store import InventoryStore
@@ -49,6 +50,7 @@ def call(inventory_store: InventoryStore, shop: Shop) -> Iterator[Any]:
             kwargs.setdefault("caller", ADMIN)
         return jsonable(getattr(service, method)(*signature.arguments([], kwargs)))
 
+    rpc.service = service  # type: ignore[attr-defined]
     return rpc
 
 
@@ -101,3 +103,34 @@ def test_stock_of_another_vendor_is_not_found(call: Any, method: str, arguments:
         call(method, sku=sku, caller=caller, **arguments)
 
     assert call(method, sku="MUG", caller=VENDOR, **arguments)["sku"] == "MUG"
+
+
+def archived(sku: str, deleted: bool) -> ProductArchived:
+    return ProductArchived(product_id=new_id(), slug="a", title="A", status="archived", skus=(sku,), deleted=deleted)
+
+
+def test_deleting_a_product_ends_its_stock(call: Any, shop: Shop) -> None:
+    order = new_id()
+    call("set_initial", levels=[{"sku": "OLD", "on_hand": 5}])
+    call("reserve", order_id=order, lines=[{"sku": "OLD", "quantity": 2}])
+
+    for _ in range(2):
+        call.service.end_stock(archived("OLD", deleted=True))
+
+    with pytest.raises(NotFound):
+        call("get_level", sku="OLD")
+    with pytest.raises(OutOfStock):
+        call("reserve", order_id=new_id(), lines=[{"sku": "OLD", "quantity": 1}])
+    assert call("commit", order_id=order)["status"] == "committed"
+    shop.check("OLD")
+    assert call("set_initial", levels=[{"sku": "OLD", "on_hand": 7}]) == {"created": 1, "existing": 0}
+    assert call("get_level", sku="OLD")["available"] == 7
+
+
+@pytest.mark.parametrize(("sku", "deleted"), [("OLD", False), ("MUG", True)])
+def test_stock_stays_when_archived_or_taken_over(call: Any, sku: str, deleted: bool) -> None:
+    call("set_initial", levels=[{"sku": sku, "on_hand": 5}])
+
+    call.service.end_stock(archived(sku, deleted))
+
+    assert call("get_level", sku=sku)["available"] == 5

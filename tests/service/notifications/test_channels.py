@@ -314,6 +314,18 @@ def test_push_message_and_removed_device(post: Post, server: Server) -> None:
     assert post.store.recipients.devices_of(person.user_id) == []
 
 
+def test_device_is_removed_by_its_owner_only(post: Post) -> None:
+    owner, stranger = new_id(), new_id()
+    endpoint = f"https://push.example.com/{new_id()}"
+    post.store.recipients.add_device(owner, endpoint, {"p256dh": "p", "auth": "a"})
+
+    post.service.remove_device(endpoint, caller_of(stranger))
+    assert [device["_id"] for device in post.store.recipients.devices_of(owner)] == [endpoint]
+
+    post.service.remove_device(endpoint, caller_of(owner))
+    assert post.store.recipients.devices_of(owner) == []
+
+
 def test_sms_through_twilio(server: Server) -> None:
     server.body = json.dumps({"sid": "SM1", "status": "queued"}).encode()
     sms = TwilioSms("AC1", "token", "+15550100", server.url, 5)

@@ -19,9 +19,9 @@ from services.chassis.messaging.signatures import Signature
 from services.chassis.testing import connect_mongo, connect_postgres
 from services.orders.domain.order import Order
 from services.orders.readmodel import OrderReadModel
-from services.orders.service import SHOWN_IN_LISTS, OrdersService
+from services.orders.service import LIST_EVENTS, OrdersService
 from services.orders.settings import OrderSettings
-from services.orders.store import LEASE, OrderStore, Stored
+from services.orders.store import LEASE, OrderStore, StoredOrder
 from tests.support.orders import ADDRESS
 from tests.support.partners import Cart, Died, Inventory, Line, Payments, Shipping, cart_line, typed
 
@@ -34,13 +34,15 @@ class MortalStore(OrderStore):
     dies_at: tuple[str, int] | None = None
     appends = 0
 
-    def place(self, *args: Any, **kwargs: Any) -> Stored:
+    def place(self, *args: Any, **kwargs: Any) -> StoredOrder:
         self._die("place_before", 0)
         stored = super().place(*args, **kwargs)
         self._die("place_after", 0)
         return stored
 
-    def append(self, stored: Stored, events: Sequence[Event], now: datetime, due: timedelta = LEASE) -> Stored:
+    def append(
+        self, stored: StoredOrder, events: Sequence[Event], now: datetime, due: timedelta = LEASE
+    ) -> StoredOrder:
         number = self.appends
         self.appends += 1
         self._die("append_before", number)
@@ -117,7 +119,7 @@ class Shop:
         for event in events:
             if isinstance(event, OrderPlaced):
                 self.service.project_placed([event])
-            elif isinstance(event, SHOWN_IN_LISTS):
+            elif isinstance(event, LIST_EVENTS):
                 self.service.project([event])
 
 

@@ -21,9 +21,7 @@ def cancel_latest(shop: Shop) -> None:
 @pytest.mark.parametrize("when", ["cancel_before", "cancel_after"])
 @pytest.mark.parametrize("number", [0, 1])
 @pytest.mark.parametrize("partner", ["to_inventory", "to_payments"])
-def test_a_cancellation_while_a_step_is_under_way_undoes_that_step_as_well(
-    shop: Shop, partner: str, number: int, when: str
-) -> None:
+def test_cancellation_during_a_step_compensates_that_step(shop: Shop, partner: str, number: int, when: str) -> None:
     line = getattr(shop, partner)
     line.troubles, line.meanwhile = ["none"] * number + [when], lambda: cancel_latest(shop)
 
@@ -62,7 +60,7 @@ def test_cancelling_again_changes_nothing(shop: Shop) -> None:
 
 @pytest.mark.parametrize("bad", ["down", "lost", "late", "dies_before", "dies_after"])
 @pytest.mark.parametrize("partner", ["to_inventory", "to_payments"])
-def test_an_undoing_that_is_interrupted_is_finished_by_another_process(shop: Shop, partner: str, bad: str) -> None:
+def test_interrupted_compensation_is_finished_by_other_process(shop: Shop, partner: str, bad: str) -> None:
     order_id = shop.order()["id"]
     getattr(shop, partner).troubles = [bad]
 
@@ -76,7 +74,7 @@ def test_an_undoing_that_is_interrupted_is_finished_by_another_process(shop: Sho
     check_settled(shop.now(order_id), shop.inventory, shop.payments)
 
 
-def test_shipping_and_cancelling_at_the_same_moment_end_in_one_of_the_two(shop: Shop) -> None:
+def test_concurrent_ship_and_cancel_end_in_one_of_them(shop: Shop) -> None:
     for _ in range(8):
         order_id = shop.order()["id"]
 
@@ -91,7 +89,7 @@ def test_shipping_and_cancelling_at_the_same_moment_end_in_one_of_the_two(shop: 
         assert shop.now(order_id).status in (shipped, cancelled)
 
 
-def test_refunds_by_hand_are_shown_in_whatever_order_the_news_of_them_come(shop: Shop) -> None:
+def test_manual_refunds_are_shown_in_any_event_order(shop: Shop) -> None:
     order = shop.order()
     for refunded in (900, 300, 900):
         shop.service.payment_was_refunded(_refund(order, refunded))
@@ -136,7 +134,7 @@ def test_what_has_failed_or_left_the_house_is_not_cancelled(shop: Shop) -> None:
         shop.cancel(order_id=failed, caller=ADMIN)
 
 
-def test_an_order_that_fails_while_it_is_cancelled_is_undone_once(shop: Shop) -> None:
+def test_order_failing_during_cancel_is_compensated_once(shop: Shop) -> None:
     """The cancellation is recorded between the step's refusal and its record."""
     shop.to_inventory.troubles = ["down"]
     order_id = shop.order()["id"]

@@ -25,7 +25,7 @@ def listed(shop: Shop, caller: Caller = ADMIN, **query: object) -> list[tuple[st
     return [(item["id"], item["status"]) for item in page["items"]]
 
 
-def test_events_that_come_late_twice_and_in_any_order_show_the_order_as_it_is(shop: Shop) -> None:
+def test_late_duplicate_unordered_events_show_current_order(shop: Shop) -> None:
     order_id = shop.order()["id"]
     shop.cancel(order_id=order_id, caller=ADMIN)
     history = shop.events(order_id)
@@ -38,7 +38,7 @@ def test_events_that_come_late_twice_and_in_any_order_show_the_order_as_it_is(sh
         assert listed(shop) == [(order_id, "cancelled")]
 
 
-def test_many_are_shown_at_once_some_of_them_twice_and_some_already(shop: Shop) -> None:
+def test_batch_with_duplicates_and_known_orders_is_stored(shop: Shop) -> None:
     orders = [shop.order()["id"] for _ in range(3)]
     said = [event for order_id in orders for event in shop.events(order_id)]
     confirmed = [event for event in said if isinstance(event, OrderConfirmed)]
@@ -62,7 +62,7 @@ def test_an_older_state_does_not_replace_a_newer_one(shop: Shop) -> None:
     assert shop.lists.version(order_id) == len(events)
 
 
-def test_the_newest_of_two_first_states_that_come_at_the_same_moment_stays(shop: Shop) -> None:
+def test_newest_of_two_concurrent_first_states_stays(shop: Shop) -> None:
     """Both find no document and want to make it; the one that is refused must not be the newer."""
     history = [(event, event.meta.time) for event in shop.events(shop.order()["id"])]
     start = Barrier(2)

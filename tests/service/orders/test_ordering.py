@@ -57,7 +57,7 @@ def test_twins_of_a_command_are_one_order_and_one_charge(shop: Shop) -> None:
 
 
 @pytest.mark.parametrize("away", [False, True])
-def test_what_was_bought_leaves_the_cart_before_the_answer_if_the_cart_can_be_reached(shop: Shop, away: bool) -> None:
+def test_cart_is_emptied_before_order_reply(shop: Shop, away: bool) -> None:
     shop.cart.away = away
 
     order = shop.order()
@@ -85,7 +85,7 @@ def test_a_cart_as_it_stands_is_bought_once_whatever_the_keys(shop: Shop) -> Non
 
 
 @pytest.mark.parametrize("card", [DECLINING, ASKING])
-def test_a_cart_whose_order_came_to_nothing_or_waits_is_bought_with_another_card(shop: Shop, card: str) -> None:
+def test_cart_of_failed_or_waiting_order_is_ordered_again(shop: Shop, card: str) -> None:
     shop.cart.stays = True
     with pytest.raises((PaymentDeclined, PaymentActionRequired)):
         shop.order(card)
@@ -122,7 +122,7 @@ def test_a_key_that_comes_with_another_order_is_refused(shop: Shop) -> None:
         ("pm_card_visa", 0, OutOfStock, {"sku": "MUG", "requested": 1, "available": 0}),
     ],
 )
-def test_why_an_order_came_to_nothing_is_said_each_time_it_is_asked(
+def test_failure_reason_is_returned_on_each_repeat(
     shop: Shop, card: str, stock: int, error: type[DomainError], detail: dict[str, Any], again: bool
 ) -> None:
     shop.inventory.stock = {"MUG": stock}
@@ -165,7 +165,7 @@ def test_a_payment_given_up_fails_the_order_and_frees_the_stock(shop: Shop) -> N
     assert shop.inventory.stock == {"MUG": 10}
 
 
-def test_news_of_a_payment_that_no_order_waits_for_changes_nothing(shop: Shop) -> None:
+def test_payment_event_without_waiting_order_is_ignored(shop: Shop) -> None:
     order_id = shop.order()["id"]
     before = shop.now(order_id)
 
@@ -175,7 +175,7 @@ def test_news_of_a_payment_that_no_order_waits_for_changes_nothing(shop: Shop) -
     assert shop.now(order_id) == before
 
 
-def test_an_outcome_that_is_not_known_in_time_is_answered_with_the_order_as_it_stands(shop: Shop) -> None:
+def test_pending_order_is_returned_at_the_deadline(shop: Shop) -> None:
     shop.to_payments.troubles = ["lost"]
 
     order = shop.order()
@@ -215,7 +215,7 @@ def test_a_changed_total_is_said_and_nothing_is_bought(shop: Shop) -> None:
     assert shop.order(expected_total={"amount": 1500, "currency": "USD"})["status"] == "confirmed"
 
 
-def test_an_empty_cart_or_one_with_something_no_longer_sold_is_refused(shop: Shop) -> None:
+def test_cart_empty_or_with_unsold_sku_is_refused(shop: Shop) -> None:
     shop.cart.lines = []
     with pytest.raises(ValidationFailed, match="cart: is empty"):
         shop.order()
@@ -274,7 +274,7 @@ def test_an_order_is_carried_to_the_customer_step_by_step(shop: Shop) -> None:
         shop.cancel(order_id=order_id, caller=ADMIN)
 
 
-def test_what_is_to_be_sent_of_an_order_is_said_to_who_may_send_it(shop: Shop) -> None:
+def test_shipment_defaults_to_all_lines_and_the_address(shop: Shop) -> None:
     order_id = shop.order()["id"]
 
     shipment = shop.create_shipment(order_id=order_id, caller=ADMIN)

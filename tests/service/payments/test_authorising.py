@@ -67,7 +67,7 @@ def test_dead_after_the_banks_answer_the_same_answer_comes_again(shop: Shop, tok
     assert len(shop.said(payment)) == 1
 
 
-def test_a_payments_id_with_another_sum_is_refused_and_changes_nothing(shop: Shop) -> None:
+def test_payment_id_with_other_amount_is_refused(shop: Shop) -> None:
     command = shop.command()
     payment = shop.till.authorise(command)
 
@@ -83,9 +83,7 @@ def test_a_provider_that_the_shop_does_not_have_is_refused(shop: Shop) -> None:
     assert refused.value.details == [{"field": "payment_method.provider", "message": "must be one of: sandbox"}]
 
 
-def test_while_the_bank_is_away_the_payment_stays_open_and_is_paid_later(
-    shop: Shop, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_payment_stays_processing_during_provider_outage(shop: Shop, monkeypatch: pytest.MonkeyPatch) -> None:
     command, before = shop.command(), shop.charges()
 
     def away(*_: object) -> None:
@@ -101,7 +99,7 @@ def test_while_the_bank_is_away_the_payment_stays_open_and_is_paid_later(
     assert shop.till.authorise(command).status == "authorized"
 
 
-def test_an_order_that_costs_nothing_is_promised_taken_and_given_back(shop: Shop) -> None:
+def test_zero_amount_is_authorised_captured_and_refunded(shop: Shop) -> None:
     payment = shop.pay(amount=0)
 
     shop.till.capture(payment.id, None)

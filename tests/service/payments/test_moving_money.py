@@ -8,7 +8,7 @@ from services.payments.domain import Payment
 from tests.service.payments.conftest import Shop, at_once
 
 
-def test_what_was_promised_is_taken_once_however_often_it_is_asked(shop: Shop) -> None:
+def test_repeated_capture_takes_the_amount_once(shop: Shop) -> None:
     payment = shop.pay()
 
     for _ in range(2):
@@ -68,7 +68,7 @@ def test_dead_after_the_capture_the_next_try_finds_it_done(shop: Shop) -> None:
     assert shop.now(payment) == ("captured", 1000, 0)
 
 
-def test_dead_after_the_capture_another_amount_does_not_cook_the_books(shop: Shop) -> None:
+def test_crash_after_capture_refuses_another_amount(shop: Shop) -> None:
     payment = shop.pay()
     shop.dying(lambda: shop.till.capture(payment.id, None))
 
@@ -79,7 +79,7 @@ def test_dead_after_the_capture_another_amount_does_not_cook_the_books(shop: Sho
     assert shop.now(payment) == ("captured", 1000, 0)
 
 
-def test_dead_after_the_capture_a_reversal_finds_the_money_and_gives_it_back(shop: Shop) -> None:
+def test_crash_after_capture_reversal_refunds(shop: Shop) -> None:
     payment = shop.pay()
     shop.dying(lambda: shop.till.capture(payment.id, None))
 
@@ -140,7 +140,7 @@ def test_dead_after_a_refund_the_next_try_finds_it_done(shop: Shop) -> None:
     assert shop.store.resource(payment.id)["refunds"][0]["status"] == "succeeded"
 
 
-def test_dead_after_a_refund_that_nobody_asks_for_again_the_next_change_records_it_first(shop: Shop) -> None:
+def test_crash_after_refund_next_change_records_it(shop: Shop) -> None:
     payment = shop.paid()
     shop.dying(lambda: shop.refund(payment, 300))
 
@@ -150,7 +150,7 @@ def test_dead_after_a_refund_that_nobody_asks_for_again_the_next_change_records_
     assert [refund["amount"]["amount"] for refund in shop.store.resource(payment.id)["refunds"]] == [300, 700]
 
 
-def test_a_refund_that_the_bank_refuses_is_failed_and_stands_in_nobodys_way(shop: Shop) -> None:
+def test_refused_refund_fails_and_blocks_no_other(shop: Shop) -> None:
     payment, refund_id = shop.paid(), new_id()
     reference = shop.store.read(payment.id).reference or ""
     shop.bank.refund("by-hand", reference, 900)  # somebody at the bank's counter
@@ -195,7 +195,7 @@ def test_reversed_at_once_the_money_goes_back_once(shop: Shop) -> None:
     assert shop.at_bank(payment)[1:] == (1000, 1000)
 
 
-def test_a_payment_that_is_reversed_before_it_was_tried_stays_closed(shop: Shop) -> None:
+def test_payment_reversed_before_authorise_stays_voided(shop: Shop) -> None:
     command, before = shop.command(), shop.charges()
     fields = command.model_dump(include={"order_id", "provider", "amount", "currency"})
     planned = Payment(id=command.payment_id, customer_id=None, status="voided", **fields)
@@ -221,7 +221,7 @@ def test_a_decline_has_nothing_to_undo(shop: Shop) -> None:
     assert shop.reverse(payment).status == "declined"
 
 
-def test_captured_and_reversed_at_once_it_ends_with_no_money_taken(shop: Shop) -> None:
+def test_concurrent_capture_and_reversal_take_no_money(shop: Shop) -> None:
     payment = shop.pay()
     works = [lambda: shop.till.capture(payment.id, None), lambda: shop.reverse(payment)] * 3
 

@@ -16,7 +16,7 @@ from services.chassis.common.ids import new_id
 from services.chassis.messaging.signatures import Signature, jsonable
 from services.payments.providers.installed import Installed
 from services.payments.providers.sandbox import SIGNATURE_HEADER
-from services.payments.service import LEFT_BEHIND, PaymentsService
+from services.payments.service import PENDING_REFUND_AGE, PaymentsService
 from tests.service.payments.conftest import MortalStore, Shop, at_once
 
 ADMIN = {"user_id": new_id(), "roles": ["ADMIN"]}
@@ -69,7 +69,7 @@ def facts(command: dict[str, Any]) -> dict[str, Any]:
     return {name: command[name] for name in ("payment_id", "order_id", "amount", "currency", "provider")}
 
 
-def test_a_payment_that_waits_for_the_customer_shows_what_their_page_needs(call: Any, shop: Shop) -> None:
+def test_payment_requiring_action_returns_client_secret(call: Any, shop: Shop) -> None:
     command = shop.command("pm_card_authenticationRequired").model_dump()
 
     answer = call("authorise", **command)
@@ -103,7 +103,7 @@ def test_a_message_that_comes_again_changes_nothing(call: Any, shop: Shop) -> No
     shop.till.capture(payment.id, None)
 
 
-def test_a_message_about_a_payment_that_was_reversed_changes_nothing(call: Any, shop: Shop) -> None:
+def test_webhook_for_reversed_payment_changes_nothing(call: Any, shop: Shop) -> None:
     payment = shop.pay("pm_card_authenticationRequired")
     shop.reverse(payment)
 
@@ -149,7 +149,7 @@ def test_a_message_for_nobody_is_refused(call: Any, shop: Shop) -> None:
         call("webhook", **{**message, "body": "not base64!"})
 
 
-@pytest.mark.parametrize("payment_id", [new_id(), "nonsense", "\x00"])
+@pytest.mark.parametrize("payment_id", ["0197b1c8-7a5e-7cc0-9f00-000000000001", "nonsense", "\x00"])
 def test_a_payment_that_is_not_there_is_not_found(call: Any, payment_id: str) -> None:
     for method, more in (("status_of", {}), ("capture", {}), ("refund", {"caller": ADMIN}), ("get", {"caller": ADMIN})):
         given = more | ({"refund_id": new_id()} if method == "refund" else {})
@@ -171,7 +171,8 @@ def test_a_refund_that_a_dead_process_left_is_carried_out(call: Any, shop: Shop)
 
     with shop.store.transaction() as session:
         session.execute(
-            text("update refunds set created_at = created_at - :age"), {"age": LEFT_BEHIND + timedelta(seconds=1)}
+            text("update refunds set created_at = created_at - :age"),
+            {"age": PENDING_REFUND_AGE + timedelta(seconds=1)},
         )
     call.service.finish_refunds_left_behind()
 

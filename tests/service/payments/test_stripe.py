@@ -14,12 +14,12 @@ import pytest
 
 from services.chassis.common.errors import Unauthenticated, ValidationFailed
 from services.payments.providers.interface import (
-    Answer,
     Charge,
-    Notice,
+    ChargeResult,
+    ChargeState,
     ProviderRefuses,
     ProviderUnavailable,
-    Standing,
+    WebhookNotice,
 )
 from services.payments.providers.stripe import StripeProvider
 from services.payments.settings import PaymentSettings
@@ -61,12 +61,10 @@ def failure(kind: str, **values: Any) -> dict[str, Any]:
     return {"error": {"type": kind, "message": "No.", **values}}
 
 
-def test_a_charge_is_a_payment_intent_confirmed_at_once_and_captured_later(
-    stripe: ReplayedStripe, provider: StripeProvider
-) -> None:
+def test_charge_is_a_confirmed_intent_with_manual_capture(stripe: ReplayedStripe, provider: StripeProvider) -> None:
     stripe.will_answer(intent("requires_capture"))
 
-    assert provider.authorise(CHARGE, "key-1") == Answer("authorized", "pi_1")
+    assert provider.authorise(CHARGE, "key-1") == ChargeResult("authorized", "pi_1")
 
     (asked,) = stripe.asked
     assert (asked.method, asked.path, asked.key) == ("POST", "/v1/payment_intents", "key-1")
@@ -87,14 +85,14 @@ def test_a_charge_is_a_payment_intent_confirmed_at_once_and_captured_later(
 @pytest.mark.parametrize(
     ("status", "answer"),
     [
-        ("requires_action", Answer("requires_action", "pi_1", client_secret="pi_1_secret_2")),
-        ("processing", Answer("requires_action", "pi_1", client_secret="pi_1_secret_2")),
-        ("succeeded", Answer("captured", "pi_1")),
-        ("requires_payment_method", Answer("declined", "pi_1", "requires_payment_method")),
+        ("requires_action", ChargeResult("requires_action", "pi_1", client_secret="pi_1_secret_2")),
+        ("processing", ChargeResult("requires_action", "pi_1", client_secret="pi_1_secret_2")),
+        ("succeeded", ChargeResult("captured", "pi_1")),
+        ("requires_payment_method", ChargeResult("declined", "pi_1", "requires_payment_method")),
     ],
 )
 def test_what_an_intent_has_come_to_is_said_in_our_words(
-    stripe: ReplayedStripe, provider: StripeProvider, status: str, answer: Answer
+    stripe: ReplayedStripe, provider: StripeProvider, status: str, answer: ChargeResult
 ) -> None:
     stripe.will_answer(intent(status))
     assert provider.authorise(CHARGE, "key-1") == answer
@@ -108,18 +106,18 @@ def test_what_an_intent_has_come_to_is_said_in_our_words(
             failure(
                 "card_error", code="card_declined", decline_code="insufficient_funds", payment_intent={"id": "pi_9"}
             ),
-            Answer("declined", "pi_9", "insufficient_funds"),
+            ChargeResult("declined", "pi_9", "insufficient_funds"),
         ),
-        (402, failure("card_error", code="expired_card"), Answer("declined", None, "expired_card")),
+        (402, failure("card_error", code="expired_card"), ChargeResult("declined", None, "expired_card")),
         (
             400,
             failure("invalid_request_error", code="resource_missing", param="payment_method"),
-            Answer("declined", None, "resource_missing"),
+            ChargeResult("declined", None, "resource_missing"),
         ),
     ],
 )
 def test_a_card_that_is_declined_or_unknown_is_an_answer(
-    stripe: ReplayedStripe, provider: StripeProvider, code: int, error: dict[str, Any], answer: Answer
+    stripe: ReplayedStripe, provider: StripeProvider, code: int, error: dict[str, Any], answer: ChargeResult
 ) -> None:
     stripe.will_answer(error, code)
     assert provider.authorise(CHARGE, "key-1") == answer
@@ -150,9 +148,7 @@ def test_nobody_there_is_an_unknown_outcome_too(provider: StripeProvider, stripe
         provider_at("http://127.0.0.1:9").authorise(CHARGE, "key-1")
 
 
-def test_money_is_taken_given_up_and_given_back_under_the_keys_given(
-    stripe: ReplayedStripe, provider: StripeProvider
-) -> None:
+def test_capture_void_and_refund_send_idempotency_keys(stripe: ReplayedStripe, provider: StripeProvider) -> None:
     stripe.will_answer(intent("succeeded", amount_received=500))
     stripe.will_answer(intent("canceled"))
     stripe.will_answer({"id": "re_1", "object": "refund", "status": "succeeded"})
@@ -181,25 +177,25 @@ def test_what_cannot_be_done_is_refused(stripe: ReplayedStripe, provider: Stripe
 
 
 @pytest.mark.parametrize(
-    ("status", "received", "standing"),
+    ("status", "received", "state"),
     [
-        ("requires_capture", 0, Standing("authorized")),
-        ("succeeded", 1500, Standing("captured", 1500)),
-        ("canceled", 0, Standing("voided")),
-        ("requires_action", 0, Standing("requires_action")),
+        ("requires_capture", 0, ChargeState("authorized")),
+        ("succeeded", 1500, ChargeState("captured", 1500)),
+        ("canceled", 0, ChargeState("voided")),
+        ("requires_action", 0, ChargeState("requires_action")),
     ],
 )
 def test_how_a_charge_stands_can_be_looked_up(
-    stripe: ReplayedStripe, provider: StripeProvider, status: str, received: int, standing: Standing
+    stripe: ReplayedStripe, provider: StripeProvider, status: str, received: int, state: ChargeState
 ) -> None:
     stripe.will_answer(intent(status, amount_received=received))
-    assert provider.look_up("pi_1") == standing
+    assert provider.look_up("pi_1") == state
     assert (stripe.asked[0].method, stripe.asked[0].path) == ("GET", "/v1/payment_intents/pi_1")
 
 
-def signed(event: Any, secret: str = SECRET) -> tuple[bytes, dict[str, str]]:
+def signed(event: Any, secret: str = SECRET, age: int = 0) -> tuple[bytes, dict[str, str]]:
     """https://docs.stripe.com/webhooks#verify-manually"""
-    body, at = json.dumps(event).encode(), int(time.time())
+    body, at = json.dumps(event).encode(), int(time.time()) - age
     mark = hmac.new(secret.encode(), f"{at}.".encode() + body, hashlib.sha256).hexdigest()
     return body, {"stripe-signature": f"t={at},v1={mark}"}
 
@@ -211,16 +207,16 @@ def event(kind: str, **values: Any) -> dict[str, Any]:
 @pytest.mark.parametrize(
     ("told", "notice"),
     [
-        (event("payment_intent.amount_capturable_updated"), Notice("evt_1", "pi_1", "authorized")),
-        (event("payment_intent.canceled"), Notice("evt_1", "pi_1", "declined")),
+        (event("payment_intent.amount_capturable_updated"), WebhookNotice("evt_1", "pi_1", "authorized")),
+        (event("payment_intent.canceled"), WebhookNotice("evt_1", "pi_1", "declined")),
         (
             event("payment_intent.payment_failed", last_payment_error={"decline_code": "stolen_card"}),
-            Notice("evt_1", "pi_1", "declined", "stolen_card"),
+            WebhookNotice("evt_1", "pi_1", "declined", "stolen_card"),
         ),
         (event("charge.updated"), None),
     ],
 )
-def test_webhooks_are_read(provider: StripeProvider, told: dict[str, Any], notice: Notice | None) -> None:
+def test_webhooks_are_read(provider: StripeProvider, told: dict[str, Any], notice: WebhookNotice | None) -> None:
     assert provider.read_notice(*signed(told)) == notice
 
 
@@ -229,6 +225,14 @@ def test_webhooks_of_others_are_refused(provider: StripeProvider) -> None:
     for given in (headers, {}, {"stripe-signature": "t=1,v1=ü"}, {"stripe-signature": "nonsense"}):
         with pytest.raises(Unauthenticated):
             provider.read_notice(body, given)
+
+
+def test_webhook_signed_over_five_minutes_ago_is_refused(provider: StripeProvider) -> None:
+    canceled = event("payment_intent.canceled")
+
+    assert provider.read_notice(*signed(canceled, age=200)) is not None
+    with pytest.raises(Unauthenticated):
+        provider.read_notice(*signed(canceled, age=301))
 
 
 def test_a_signed_webhook_that_is_no_event_is_refused(provider: StripeProvider) -> None:

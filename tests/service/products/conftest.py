@@ -40,21 +40,21 @@ class Catalogue:
 
     def create(self, caller: Caller = ADMIN, **values: Any) -> dict[str, Any]:
         product = ProductWrite.model_validate(fields(**values))
-        return self.store.writing.create(product, caller, self.now(), None)
+        return self.store.commands.create(product, caller, self.now(), None)
 
     def category(self, slug: str, parent: str | None = None) -> None:
         self.store.categories.create(CategoryWrite(name=slug.title(), slug=slug, parent=parent))
 
     def get(self, id_or_slug: str) -> dict[str, Any]:
-        return to_detail(self.store.reading.get(id_or_slug))
+        return to_detail(self.store.queries.get(id_or_slug))
 
     def titles(self, **query: Any) -> list[str]:
-        page = self.store.reading.find(ProductQuery.model_validate(query), ["active"])
+        page = self.store.queries.find(ProductQuery.model_validate(query), ["active"])
         return [item["title"] for item in page["items"]]
 
     def load(self, *rows: dict[str, Any], caller: Caller = ADMIN) -> list[Outcome]:
         read = [Row(index, ImportRow.model_validate(row)) for index, row in enumerate(rows)]
-        return self.store.importing.run(read, caller, self.now())
+        return self.store.bulk_import.run(read, caller, self.now())
 
     def said(self) -> list[tuple[str, int | None]]:
         events = [row["event"] for row in self.store.db["outbox"].find().sort("_id")]

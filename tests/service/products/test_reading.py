@@ -7,8 +7,9 @@ import pytest
 
 from schemas.api.products import ProductQuery
 from schemas.base import Caller
-from services.products.domain import listing
-from services.products.domain.listing import LEADS, SORTS
+from services.products.domain.documents import STATUSES
+from services.products.store import listing
+from services.products.store.listing import LEADING_FIELDS, SORTS
 from tests.service.products.conftest import ADMIN, VENDOR, Catalogue
 
 
@@ -76,17 +77,17 @@ def test_pages_and_cursors_show_everything_once(catalogue: Catalogue, sort: str,
             "variants": [{"sku": f"S{index}", "price": {"amount": index % 4, "currency": "USD"}}],
         }
         catalogue.load(row)
-    whole = catalogue.store.reading.find(ProductQuery(sort=sort, limit=100), ["active"])
+    whole = catalogue.store.queries.find(ProductQuery(sort=sort, limit=100), ["active"])
 
     by_page, by_cursor, cursor, number = [], [], None, 1
     while True:
-        page = catalogue.store.reading.find(ProductQuery(sort=sort, limit=limit, page=number), ["active"])
+        page = catalogue.store.queries.find(ProductQuery(sort=sort, limit=limit, page=number), ["active"])
         by_page += page["items"]
         if not page["items"]:
             break
         number += 1
     while True:
-        page = catalogue.store.reading.find(
+        page = catalogue.store.queries.find(
             ProductQuery(sort=sort, limit=limit, cursor=cursor, max_price=100), ["active"]
         )
         by_cursor += page["items"]
@@ -123,10 +124,10 @@ def test_no_filter_and_order_scans_or_sorts_the_collection(catalogue: Catalogue)
     shelf(catalogue)
     products = catalogue.store.db["products"]
     cursor = {
-        sort: catalogue.store.reading.find(ProductQuery(sort=sort, limit=1), ["active"])["next_cursor"]
+        sort: catalogue.store.queries.find(ProductQuery(sort=sort, limit=1), ["active"])["next_cursor"]
         for sort in SORTS
     }
-    for names, sort, deep, statuses in product(COMBINATIONS, SORTS, (False, True), (["active"], listing.STATUSES)):
+    for names, sort, deep, statuses in product(COMBINATIONS, SORTS, (False, True), (["active"], STATUSES)):
         query = ProductQuery.model_validate({name: FILTERS[name] for name in names} | {"sort": sort})
         condition = listing.conditions(query, statuses)
         wanted = {"$and": [condition, listing.after_cursor(cursor[sort], sort)]} if deep else condition
@@ -156,7 +157,7 @@ def test_an_unfiltered_total_is_counted_on_the_index_alone(catalogue: Catalogue)
 def test_every_lead_has_an_index_for_every_order(catalogue: Catalogue) -> None:
     made = catalogue.store.db["products"].index_information()
 
-    assert {f"{lead}_by_{field}" for lead in (*LEADS, "all") for field, _ in SORTS.values()} <= made.keys()
+    assert {f"{lead}_by_{field}" for lead in (*LEADING_FIELDS, "all") for field, _ in SORTS.values()} <= made.keys()
     assert len(made) < 30
 
 
@@ -176,7 +177,7 @@ def test_prices_of_many_skus_are_one_query(catalogue: Catalogue) -> None:
     catalogue.create(title="Old", sku="OLD", status="archived")
     catalogue.store.stock.record({"A": (4, 1)})
 
-    prices = catalogue.store.reading.price(["A", "OLD", "GHOST"], "DE", "BY")
+    prices = catalogue.store.queries.price(["A", "OLD", "GHOST"], "DE", "BY")
 
     assert prices.keys() == {"A", "OLD"}
     assert prices["A"] == {
@@ -194,18 +195,18 @@ def test_prices_of_many_skus_are_one_query(catalogue: Catalogue) -> None:
         "vendor_id": None,
     }
     assert (prices["OLD"]["active"], prices["OLD"]["tax_rate_bp"]) == (False, 1900)
-    assert catalogue.store.reading.price(["A"], None, None)["A"]["tax_rate_bp"] == 0
+    assert catalogue.store.queries.price(["A"], None, None)["A"]["tax_rate_bp"] == 0
 
 
 def test_many_and_related(catalogue: Catalogue) -> None:
     shelf(catalogue)
     ids = {title: catalogue.get(title)["id"] for title in ("apron", "bowl", "draft")}
 
-    many = catalogue.store.reading.get_many([ids["bowl"], ids["draft"], ids["apron"]])
+    many = catalogue.store.queries.get_many([ids["bowl"], ids["draft"], ids["apron"]])
 
     assert [item["title"] for item in many] == ["Bowl", "Apron"]
-    assert [item["title"] for item in catalogue.store.reading.related("apron", 5)] == ["Bowl"]
-    assert catalogue.store.reading.related("draft", 5) == []
+    assert [item["title"] for item in catalogue.store.queries.related("apron", 5)] == ["Bowl"]
+    assert catalogue.store.queries.related("draft", 5) == []
 
 
 def test_tax_rates_are_kept_by_administrators(catalogue: Catalogue) -> None:
@@ -225,7 +226,7 @@ def test_tax_rates_are_kept_by_administrators(catalogue: Catalogue) -> None:
         {"slug": "mug"},
         {"variants.sku": "A", "stock": {"$elemMatch": {"sku": "A", "sequence": {"$lt": 3}}}},
         {"$or": [{"slug": {"$in": ["a"]}}, {"external_id": {"$in": ["b"]}}, {"variants.sku": {"$in": ["c"]}}]},
-        {"status": {"$in": listing.STATUSES}, "categories": "kitchen", "listing.category.id": "x"},
+        {"status": {"$in": STATUSES}, "categories": "kitchen", "listing.category.id": "x"},
     ],
 )
 def test_nothing_that_services_ask_scans_the_collection(catalogue: Catalogue, condition: dict[str, Any]) -> None:
@@ -257,11 +258,11 @@ def test_products_of_before_are_found_by_words_too(catalogue: Catalogue) -> None
     assert catalogue.titles(q="mugs") == ["Red Mug"]
 
 
-def test_snapshots_are_whole_and_carry_the_versions_of_their_parts(catalogue: Catalogue) -> None:
+def test_snapshots_contain_all_fields_and_part_versions(catalogue: Catalogue) -> None:
     made = catalogue.create(sku="A", title="Red Mug", status="draft")
     catalogue.store.stock.record({"A": (7, 3)})
 
-    (snapshot,) = catalogue.store.reading.snapshots([made["id"], "0197a000-0000-7000-8000-0000000000ff"])
+    (snapshot,) = catalogue.store.queries.snapshots([made["id"], "0197a000-0000-7000-8000-0000000000ff"])
 
     assert snapshot["stock"] == [{"sku": "A", "sequence": 3, "available": 7}]
     assert (snapshot["status"], snapshot["version"], snapshot["rating_sequence"]) == ("draft", 1, 0)
@@ -270,8 +271,8 @@ def test_snapshots_are_whole_and_carry_the_versions_of_their_parts(catalogue: Ca
 def test_snapshots_come_page_by_page(catalogue: Catalogue) -> None:
     ids = sorted(catalogue.create(sku=f"P-{number}", title=f"Mug {number}")["id"] for number in range(5))
 
-    first = catalogue.store.reading.list_snapshots(None, 3)
-    second = catalogue.store.reading.list_snapshots(first["next"], 3)
+    first = catalogue.store.queries.list_snapshots(None, 3)
+    second = catalogue.store.queries.list_snapshots(first["next"], 3)
 
     assert [item["id"] for item in first["items"] + second["items"]] == ids
     assert second["next"] is None

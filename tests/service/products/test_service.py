@@ -50,7 +50,7 @@ def test_replies_are_what_the_contract_says(call: Any) -> None:
     ImportReport.model_validate(call("import_products", products=[fields(sku="I")], caller=admin))
 
 
-def test_an_import_says_which_row_is_malformed_and_what_stock_to_set(call: Any) -> None:
+def test_import_reports_malformed_row_and_initial_stock(call: Any) -> None:
     good = fields(sku="A") | {"variants": [{"sku": "A", "price": {"amount": 1, "currency": "USD"}, "stock": 9}]}
 
     report = call(

@@ -15,20 +15,20 @@ from services.chassis.common.errors import (
     PreconditionFailed,
     ValidationFailed,
 )
-from services.products.domain.documents import patched
+from services.products.domain.documents import apply_patch
 from tests.service.products.conftest import ADMIN, RIVAL, VENDOR, Catalogue, fields
 
 
 def patch(catalogue: Catalogue, product_id: str, caller: Any = ADMIN, version: int | None = None, **values: Any) -> Any:
     wanted = ProductPatch.model_validate(values)
-    return catalogue.store.writing.change(
-        product_id, lambda before: patched(before, wanted), caller, version, catalogue.now(), None
+    return catalogue.store.commands.change(
+        product_id, lambda before: apply_patch(before, wanted), caller, version, catalogue.now(), None
     )
 
 
 def replace(catalogue: Catalogue, product_id: str, **values: Any) -> Any:
     product = ProductWrite.model_validate(fields(**values))
-    return catalogue.store.writing.change(product_id, lambda _: product, ADMIN, None, catalogue.now(), None)
+    return catalogue.store.commands.change(product_id, lambda _: product, ADMIN, None, catalogue.now(), None)
 
 
 def test_a_created_product_reads_as_it_was_written(catalogue: Catalogue) -> None:
@@ -140,7 +140,7 @@ def test_of_two_changes_of_one_version_one_wins(catalogue: Catalogue) -> None:
     assert catalogue.get(product["id"])["version"] == 2
 
 
-def test_archiving_is_told_by_its_name_and_an_archived_product_is_not_listed(catalogue: Catalogue) -> None:
+def test_archiving_publishes_event_and_hides_product(catalogue: Catalogue) -> None:
     product = catalogue.create()
 
     patch(catalogue, product["id"], status="archived")
@@ -157,7 +157,7 @@ def test_a_vendor_changes_only_own_products(catalogue: Catalogue) -> None:
     with pytest.raises(NotFound):
         patch(catalogue, product["id"], RIVAL, title="Jar")
     with pytest.raises(NotFound):
-        catalogue.store.writing.delete(product["id"], RIVAL, None, None)
+        catalogue.store.commands.delete(product["id"], RIVAL, None, None)
     with pytest.raises(Forbidden):
         patch(catalogue, product["id"], VENDOR, vendor_id=RIVAL.user_id)
     assert patch(catalogue, product["id"], ADMIN, vendor_id=RIVAL.user_id)["vendor_id"] == RIVAL.user_id
@@ -166,12 +166,12 @@ def test_a_vendor_changes_only_own_products(catalogue: Catalogue) -> None:
 def test_a_deleted_product_is_gone_and_its_sku_is_free(catalogue: Catalogue) -> None:
     product = catalogue.create()
 
-    catalogue.store.writing.delete(product["id"], ADMIN, 1, None)
+    catalogue.store.commands.delete(product["id"], ADMIN, 1, None)
 
     with pytest.raises(NotFound):
         catalogue.get(product["id"])
     with pytest.raises(NotFound):
-        catalogue.store.writing.delete(product["id"], ADMIN, None, None)
+        catalogue.store.commands.delete(product["id"], ADMIN, None, None)
     assert catalogue.said()[-1] == ("product_archived", 2)
     assert catalogue.create()["slug"] == "mug"
 
@@ -182,7 +182,7 @@ def test_one_key_creates_one_product_even_from_eight_threads(catalogue: Catalogu
 
     def attempt(_: int) -> Any:
         try:
-            return catalogue.store.writing.create(product, ADMIN, catalogue.now(), key)["id"]
+            return catalogue.store.commands.create(product, ADMIN, catalogue.now(), key)["id"]
         except DomainError as refused:
             return refused.code
 

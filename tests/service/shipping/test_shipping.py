@@ -130,7 +130,7 @@ def test_methods_say_where_they_go_and_how_long_it_takes(desk: Desk) -> None:
     assert (listed["standard"].days_min, listed["standard"].days_max) == (2, 21)
 
 
-def test_changed_rates_are_quoted_and_stay_when_the_shop_is_seeded_again(shipping_store: ShippingStore) -> None:
+def test_changed_rates_survive_repeated_seeding(shipping_store: ShippingStore) -> None:
     def flat(amount: int) -> None:
         domestic = (rates.c.method == "standard", rates.c.zone == "domestic")
         with shipping_store.transaction() as session:
@@ -194,7 +194,7 @@ def test_a_number_belongs_to_one_order(desk: Desk) -> None:
     assert refused.value.details == [{"field": "tracking_number", "message": "is taken"}]
 
 
-def test_a_vendors_parcel_is_the_vendors_and_becomes_the_customers_when_the_order_says_whose_it_is(desk: Desk) -> None:
+def test_vendor_shipment_is_readable_by_customer_once_known(desk: Desk) -> None:
     order_id = new_id()
     by_vendor = desk.ship(order_id, vendor_id=AS_VENDOR["user_id"], user_id=None)
     customer = {"user_id": CUSTOMER, "roles": ["CUSTOMER"]}

@@ -96,7 +96,7 @@ def outcomes(works: list[Any]) -> list[str]:
         return list(pool.map(run, works))
 
 
-def test_a_new_account_has_a_profile_however_often_its_event_comes(desk: Desk) -> None:
+def test_repeated_user_registered_creates_one_profile(desk: Desk) -> None:
     user_id = desk.person()
     desk.call("update_profile", caller=customer(user_id), first_name="Augusta", last_name="King", phone="+1 555 0100")
 
@@ -108,7 +108,7 @@ def test_a_new_account_has_a_profile_however_often_its_event_comes(desk: Desk) -
 
 
 @pytest.mark.parametrize("first", ["get_profile", "update_profile", "add_address"])
-def test_who_is_here_before_the_news_of_their_account_has_a_profile_already(desk: Desk, first: str) -> None:
+def test_profile_exists_before_user_registered_event(desk: Desk, first: str) -> None:
     user_id = new_id()
     desk.accounts.known[user_id] = {
         "id": user_id, "email": "b@example.com", "first_name": "Bob", "last_name": "Hope",
@@ -163,7 +163,7 @@ def test_a_book_is_read_in_the_order_it_was_written(desk: Desk) -> None:
     assert [entry["city"] for entry in desk.call("list_addresses", caller=customer(user_id))] == ["A", "B", "C"]
 
 
-@pytest.mark.parametrize("address_id", [new_id(), "nonsense", "\x00"])
+@pytest.mark.parametrize("address_id", ["0197b1c8-7a5e-7cc0-9f00-000000000001", "nonsense", "\x00"])
 def test_an_address_of_somebody_else_is_not_found(desk: Desk, address_id: str) -> None:
     owner, stranger = desk.person(), desk.person()
     theirs = desk.add(owner)["id"]
@@ -185,6 +185,15 @@ def test_a_new_default_takes_the_place_of_the_old_one(desk: Desk) -> None:
 
     assert desk.defaults(user_id) == [first]
     assert desk.defaults(user_id, "billing") == []
+
+
+def test_new_default_leaves_other_customers_defaults(desk: Desk) -> None:
+    ada, mary = desk.person(), desk.person()
+    theirs = desk.add(ada, is_default_shipping=True, is_default_billing=True)["id"]
+
+    desk.add(mary, is_default_shipping=True, is_default_billing=True)
+
+    assert desk.defaults(ada) == desk.defaults(ada, "billing") == [theirs]
 
 
 def test_defaults_set_at_once_leave_one(desk: Desk) -> None:

@@ -17,7 +17,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from services.auth import tokens
-from services.auth.domain import RefreshToken, Verdict, judge, normalised
+from services.auth.domain import RefreshToken, TokenState, normalised, refresh_token_state
 from services.auth.passwords import Passwords
 from services.auth.tokens import Signer
 
@@ -38,18 +38,18 @@ def signer(tmp_path: Path) -> Signer:
 
 
 @pytest.mark.parametrize(
-    ("token", "verdict"),
+    ("token", "state"),
     [
-        (TOKEN, Verdict.GOOD),
-        (replace(TOKEN, expires_at=NOW), Verdict.OVER),
-        (replace(TOKEN, used_at=NOW), Verdict.REUSED),
-        (replace(TOKEN, used_at=NOW, expires_at=NOW - timedelta(days=1)), Verdict.REUSED),
-        (replace(TOKEN, session_ended_at=NOW), Verdict.OVER),
-        (replace(TOKEN, session_ended_at=NOW, used_at=NOW), Verdict.OVER),
+        (TOKEN, TokenState.VALID),
+        (replace(TOKEN, expires_at=NOW), TokenState.ENDED),
+        (replace(TOKEN, used_at=NOW), TokenState.REUSED),
+        (replace(TOKEN, used_at=NOW, expires_at=NOW - timedelta(days=1)), TokenState.REUSED),
+        (replace(TOKEN, session_ended_at=NOW), TokenState.ENDED),
+        (replace(TOKEN, session_ended_at=NOW, used_at=NOW), TokenState.ENDED),
     ],
 )
-def test_a_refresh_token_is_good_once_while_its_session_lasts(token: RefreshToken, verdict: Verdict) -> None:
-    assert judge(token, NOW) is verdict
+def test_a_refresh_token_is_good_once_while_its_session_lasts(token: RefreshToken, state: TokenState) -> None:
+    assert refresh_token_state(token, NOW) is state
 
 
 def test_anybody_can_check_a_token_with_the_published_keys(signer: Signer) -> None:

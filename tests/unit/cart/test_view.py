@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from schemas.api.cart import Cart as CartReply
 from schemas.api.cart import CheckoutView
 from schemas.api.products import PricedSku
-from services.cart.domain import MOST_GRAMS, MOST_MONEY, Cart, Line, check_size, checkout, is_guest, sellable, view
+from services.cart.domain import MAX_TOTAL, MAX_WEIGHT_G, Cart, Line, check_size, checkout, is_guest, sellable, view
 from services.chassis.common.errors import NotFound, ValidationFailed
 
 PRODUCT = "0197a000-0000-7000-8000-00000000000e"
@@ -111,7 +111,7 @@ def test_a_users_id_is_no_guests_cart() -> None:
 
 @pytest.mark.parametrize(
     ("most", "bound", "word"),
-    [({"unit_price": 10**11}, MOST_MONEY, "worth"), ({"weight_g": 10**9}, MOST_GRAMS, "heavy")],
+    [({"unit_price": 10**11}, MAX_TOTAL, "worth"), ({"weight_g": 10**9}, MAX_WEIGHT_G, "heavy")],
 )
 def test_a_cart_beyond_all_bounds_is_no_order(most: dict[str, int], bound: int, word: str) -> None:
     assert list(most.values()) == [bound]

@@ -28,7 +28,7 @@ def test_what_is_left_is_never_more_than_the_limit() -> None:
     assert context.remaining(5) < 0
 
 
-def test_a_part_of_the_work_may_have_less_time_and_the_rest_has_what_it_had() -> None:
+def test_nested_deadline_is_restored_afterwards() -> None:
     context.enter({"deadline": time.time() + 8, "request_id": "r"})
 
     with context.within(2):

@@ -57,13 +57,13 @@ def test_the_keywords_of_a_call_are_the_fields_of_its_one_model() -> None:
     assert command == Reserve(order_id="o", lines=[Line(sku="MUG", quantity=2)])
 
 
-def test_the_model_may_come_as_one_argument_as_stock_callers_send_it() -> None:
+def test_model_is_accepted_as_a_single_argument() -> None:
     assert reserve.arguments([{"order_id": "o", "lines": LINES}], {}) == reserve.arguments(
         [], {"order_id": "o", "lines": LINES}
     )
 
 
-def test_each_parameter_is_read_by_its_own_annotation_and_defaults_stay() -> None:
+def test_parameters_are_parsed_by_annotation_with_defaults() -> None:
     assert adjust.arguments(["MUG"], {"delta": 3, "caller": {"user_id": "u"}}) == [
         "MUG",
         3,
@@ -97,13 +97,13 @@ def test_unknown_and_missing_keywords_are_named() -> None:
     assert fields(adjust, sku="MUG") == ["delta"]
 
 
-def test_too_many_arguments_and_an_argument_that_is_no_object_are_refused() -> None:
+def test_extra_or_non_object_arguments_are_refused() -> None:
     with pytest.raises(ValidationFailed, match="takes at most 1 arguments"):
         reserve.arguments([{}, {}], {})
     assert fields(reserve, 3) == ["order_id", "lines"]
 
 
-def test_a_refusal_says_what_is_wrong_and_does_not_repeat_what_came() -> None:
+def test_validation_error_does_not_repeat_the_input() -> None:
     with pytest.raises(ValidationFailed) as error:
         reserve.arguments([], {"order_id": "nobody's", "lines": [{"sku": "4242 4242 4242 4242", "quantity": 1}]})
 

@@ -62,7 +62,7 @@ def test_a_subclass_with_a_known_code_does_not_take_its_place() -> None:
     assert Special("x").to_wire()["code"] == "CONFLICT"
 
 
-def test_a_server_that_is_away_is_one_error_whatever_its_driver_says() -> None:
+def test_connection_errors_of_all_drivers_are_unavailable() -> None:
     import amqp.exceptions
     import psycopg2
     import pymongo.errors

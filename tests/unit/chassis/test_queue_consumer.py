@@ -36,7 +36,7 @@ def _take(intake: OrderedQueueConsumer, channel: Channel, *tags: int) -> dict[in
     return messages
 
 
-def test_a_batch_with_nothing_else_before_it_is_one_acknowledgement(intake: OrderedQueueConsumer) -> None:
+def test_batch_without_earlier_messages_is_acked_once(intake: OrderedQueueConsumer) -> None:
     channel = Channel()
     taken = _take(intake, channel, 1, 2, 3, 4)
 

@@ -74,7 +74,7 @@ def test_what_the_broker_says_is_read(ends: Ends) -> None:
     assert hear(ends[0]) == ["within 0.05 s"]
 
 
-def test_a_closed_connection_is_noticed_before_anything_is_written_to_it(ends: Ends) -> None:
+def test_closed_connection_is_detected_before_writing(ends: Ends) -> None:
     raw = ends[1].detach()
     socket.socket(fileno=raw).close()
 

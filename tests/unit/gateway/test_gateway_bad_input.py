@@ -63,8 +63,12 @@ def test_encodings_that_we_do_not_read_are_named(client: FlaskClient, headers: d
         ({"sku": "MUG", "quantity": 1.5}, "quantity"),
         ({"sku": "MUG", "quantity": 0}, "quantity"),
         ({"sku": "MUG", "quantity": -1}, "quantity"),
+        ({"sku": "MUG", "quantity": 10_001}, "quantity"),
+        ({"sku": "MUG", "quantity": 2**64}, "quantity"),
         ({"sku": "MUG", "quantity": 10**30}, "quantity"),
+        ({"sku": "MUG", "quantity": 1e308}, "quantity"),
         ({"sku": "MUG", "quantity": None}, "quantity"),
+        ({"sku": "MUG", "quantity": [1]}, "quantity"),
         ({"sku": "MUG\x00", "quantity": 1}, "sku"),
         ({"sku": "x" * 10_000}, "sku"),
         ({"sku": ["MUG"]}, "sku"),
@@ -102,15 +106,25 @@ def test_a_wrong_field_is_named_by_its_path(client: FlaskClient) -> None:
     ("query", "field"),
     [
         ("page=0", "page"),
-        ("limit=1000", "limit"),
+        ("page=99999999999999999999", "page"),
         ("page=1&page=2", "page"),
         ("page=one", "page"),
+        ("page=1e3", "page"),
+        ("page=%00", "page"),
+        ("limit=101", "limit"),
         ("colour=red", "colour"),
         ("sort=cheapest", "sort"),
         ("category=%00", "category"),
+        ("category=Not%20a%20slug", "category"),
+        ("brand=" + "x" * 10_000, "brand"),
+        ("attr.%00=red", "attr."),
         ("%00=1", ""),
+        ("min_price=-1", "min_price"),
+        ("max_price=1.5", "max_price"),
         ("min_price=9&max_price=3", "max_price"),
         ("in_stock=perhaps", "in_stock"),
+        ("rating=6", "rating"),
+        ("rating=nan", "rating"),
         ("vendor=7", "vendor"),
     ],
 )
@@ -272,11 +286,3 @@ def test_an_attribute_of_no_type_of_ours_is_refused_once(
 
     assert _error(refused) == (422, "VALIDATION_ERROR", ["attributes.size"])
     assert [name for name, _ in services.calls] == ["auth.jwks"]
-
-
-@pytest.mark.parametrize(
-    ("query", "field"), [("min_price=2&max_price=1", "max_price"), ("vendor=me", "vendor"), ("rating=6", "rating")]
-)
-def test_a_wrong_filter_is_named(client: FlaskClient, services: FakeServices, query: str, field: str) -> None:
-    assert _error(client.get(f"/api/v1/products?{query}")) == (422, "VALIDATION_ERROR", [field])
-    assert services.calls == []

@@ -7,12 +7,12 @@ from hypothesis import strategies as st
 from services.chassis.common.errors import Conflict, InvalidState, OutOfStock
 from services.inventory.domain import (
     Line,
-    Standing,
+    ReservationState,
     Stock,
     Take,
     allocate,
     check_repeated,
-    merged,
+    merge_lines,
     on_commit,
     on_release,
 )
@@ -56,30 +56,30 @@ def test_an_allocation_is_exact_or_refused(stocks: list[Stock], wanted: int) -> 
 
 
 def test_lines_of_one_sku_are_one_line() -> None:
-    assert merged([Line("B", 1), Line("A", 2), Line("B", 3)]) == (Line("A", 2), Line("B", 4))
+    assert merge_lines([Line("B", 1), Line("A", 2), Line("B", 3)]) == (Line("A", 2), Line("B", 4))
 
 
 def test_what_was_given_back_is_not_committed() -> None:
-    assert on_commit(Standing("held")) == "sell"
-    assert on_commit(Standing("committed")) == "settle"
-    assert on_commit(Standing("released", "expired")) == "retake"
+    assert on_commit(ReservationState("held")) == "sell"
+    assert on_commit(ReservationState("committed")) == "settle"
+    assert on_commit(ReservationState("released", "expired")) == "retake"
     for reason in ("released", "returned", "abandoned"):
         with pytest.raises(InvalidState):
-            on_commit(Standing("released", reason))
+            on_commit(ReservationState("released", reason))
 
 
 def test_a_release_undoes_a_hold_and_a_sale_once() -> None:
-    assert on_release(Standing("held")) == "free"
-    assert on_release(Standing("released", "expired")) == "free"
-    assert on_release(Standing("committed")) == "give_back"
-    assert on_release(Standing("released", "returned")) == "nothing"
+    assert on_release(ReservationState("held")) == "free"
+    assert on_release(ReservationState("released", "expired")) == "free"
+    assert on_release(ReservationState("committed")) == "return_units"
+    assert on_release(ReservationState("released", "returned")) == "nothing"
 
 
 def test_a_repeated_reserve_is_answered_with_what_was_reserved() -> None:
     lines = [Line("MUG", 1)]
-    check_repeated(Standing("held"), lines, lines)
-    check_repeated(Standing("committed"), lines, lines)
+    check_repeated(ReservationState("held"), lines, lines)
+    check_repeated(ReservationState("committed"), lines, lines)
     with pytest.raises(Conflict):
-        check_repeated(Standing("held"), lines, [Line("MUG", 2)])
+        check_repeated(ReservationState("held"), lines, [Line("MUG", 2)])
     with pytest.raises(InvalidState):
-        check_repeated(Standing("released", "expired"), lines, lines)
+        check_repeated(ReservationState("released", "expired"), lines, lines)

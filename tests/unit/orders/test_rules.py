@@ -92,7 +92,7 @@ def test_an_order_takes_only_its_next_steps(status: str, allowed: set[str]) -> N
             lifecycle.check_step(standing, step)
 
 
-def test_an_order_that_is_being_undone_takes_no_step_and_is_cancelled_only_before_it_leaves() -> None:
+def test_undone_order_takes_no_step_and_cancel_needs_unshipped() -> None:
     undoing = after(confirmed(), events.OrderCancellationRequested(order_id="o", requested_by="guest"), AT)
 
     lifecycle.check_cancellable(confirmed())
@@ -104,7 +104,7 @@ def test_an_order_that_is_being_undone_takes_no_step_and_is_cancelled_only_befor
         )
 
 
-def test_an_order_is_seen_by_its_owner_by_who_holds_its_key_and_by_who_sells_in_it() -> None:
+def test_order_is_visible_to_owner_key_holder_and_vendor() -> None:
     hers = order(user_id=CUSTOMER.user_id)
     sold = fold([(placed(line(vendor_id=VENDOR.user_id), line("LAMP")), AT)])
 
@@ -117,7 +117,7 @@ def test_an_order_is_seen_by_its_owner_by_who_holds_its_key_and_by_who_sells_in_
             lifecycle.check_owner(standing, caller, False)
 
 
-def test_an_order_is_moved_by_an_administrator_or_by_the_vendor_of_all_of_it() -> None:
+def test_order_is_fulfilled_by_admin_or_sole_vendor() -> None:
     whole = fold([(placed(line(vendor_id=VENDOR.user_id)), AT)])
     part = fold([(placed(line(vendor_id=VENDOR.user_id), line("LAMP")), AT)])
 
@@ -128,7 +128,7 @@ def test_an_order_is_moved_by_an_administrator_or_by_the_vendor_of_all_of_it() -
             lifecycle.check_fulfils(standing, caller)
 
 
-def test_a_history_must_begin_with_a_placement_and_hold_only_events_of_orders() -> None:
+def test_history_begins_with_placed_and_has_order_events_only() -> None:
     from schemas.events.payments import PaymentVoided
 
     with pytest.raises(ValueError, match="begins with order_placed"):
@@ -155,12 +155,12 @@ def test_an_order_is_shown_as_the_api_describes_it() -> None:
 def test_a_guests_key_opens_one_order() -> None:
     key = placement.access_key("secret", "o-1")
 
-    assert placement.opens("secret", "o-1", key)
+    assert placement.is_access_key("secret", "o-1", key)
     assert not any(
         (
-            placement.opens("secret", "o-2", key),
-            placement.opens("other", "o-1", key),
-            placement.opens("secret", "o-1", None),
+            placement.is_access_key("secret", "o-2", key),
+            placement.is_access_key("other", "o-1", key),
+            placement.is_access_key("secret", "o-1", None),
         )
     )
 

@@ -17,7 +17,7 @@ from services.chassis.common.errors import (
 from services.orders.checkout import Checkout
 from services.orders.domain import saga
 from services.orders.domain.order import Order, fold
-from services.orders.store import Stored, VersionConflict
+from services.orders.store import StoredOrder, VersionConflict
 from tests.support.orders import MemoryOrders, check_settled, placed
 from tests.support.partners import ASKING, DECLINING, Died, Inventory, Line, Payments
 
@@ -68,7 +68,7 @@ class Checkouts:
 
 
 @given(card=cards, stock=st.sampled_from([0, 10]), at_inventory=troubles, at_payments=troubles)
-def test_every_history_ends_paid_and_sold_or_with_nothing_held_and_nothing_charged(
+def test_saga_ends_paid_and_sold_or_fully_compensated(
     card: str, stock: int, at_inventory: list[str], at_payments: list[str]
 ) -> None:
     checkouts = Checkouts(card, stock)
@@ -83,7 +83,7 @@ def test_every_history_ends_paid_and_sold_or_with_nothing_held_and_nothing_charg
     assert [milestone.status for milestone in order.timeline].count(order.status) == 1
 
 
-def test_a_checkout_without_trouble_takes_five_steps_and_six_events() -> None:
+def test_checkout_takes_five_steps_and_six_events() -> None:
     checkouts = Checkouts()
 
     order = checkouts.drive()
@@ -112,7 +112,7 @@ def test_an_order_out_of_stock_ends_without_a_word_to_the_bank() -> None:
     assert checkouts.to_payments.calls == []
 
 
-def test_a_reserve_that_was_lost_on_the_way_and_comes_after_the_order_has_failed_holds_nothing() -> None:
+def test_late_reserve_of_failed_order_holds_nothing() -> None:
     """The first try is under way when the second is refused; then stock comes in and the first one arrives."""
     checkouts = Checkouts(stock=0)
     checkouts.to_inventory.troubles = ["late"]
@@ -142,7 +142,7 @@ def test_a_capture_that_the_bank_declines_gives_the_promise_back() -> None:
 
 
 @pytest.mark.parametrize("busy", [RateLimited(), IdempotencyInProgress()])
-def test_a_partner_that_says_later_is_asked_again_and_the_order_does_not_fail(busy: DomainError) -> None:
+def test_retryable_error_is_retried_without_failing_order(busy: DomainError) -> None:
     checkouts = Checkouts()
     real, answers = checkouts.inventory.reserve, [busy]
 
@@ -160,7 +160,7 @@ def test_a_partner_that_says_later_is_asked_again_and_the_order_does_not_fail(bu
     assert order.status == "confirmed"
 
 
-def test_an_order_that_came_to_nothing_is_never_said_to_be_worth_another_try() -> None:
+def test_failed_order_is_never_reported_as_retryable() -> None:
     """The same key finds the same failed order: 503 with Retry-After would be asked for ever."""
     checkouts = Checkouts()
     stored = checkouts.store.read(checkouts.order_id)
@@ -176,7 +176,7 @@ def test_an_order_that_came_to_nothing_is_never_said_to_be_worth_another_try() -
     check_settled(order, checkouts.inventory, checkouts.payments)
 
 
-def test_of_two_that_work_on_the_same_order_the_slower_one_goes_on_from_where_it_is_now() -> None:
+def test_concurrent_driver_continues_from_current_version() -> None:
     checkouts = Checkouts()
     old = checkouts.store.read(checkouts.order_id)
     checkouts.drive()
@@ -188,7 +188,7 @@ def test_of_two_that_work_on_the_same_order_the_slower_one_goes_on_from_where_it
         checkouts.store.append(old, [events.OrderStockCommitted(order_id=old.order.id)], clock.now())
 
 
-def test_a_payment_that_the_customer_confirms_goes_on_and_one_given_up_fails() -> None:
+def test_confirmed_payment_continues_and_abandoned_fails() -> None:
     confirmed, given_up = Checkouts(ASKING), Checkouts(ASKING)
 
     assert confirmed.drive().status == "awaiting_payment"
@@ -222,9 +222,38 @@ def test_waiting_grows_to_ten_seconds_and_stays_there() -> None:
 
 def test_an_order_out_of_time_is_left_for_the_next_one() -> None:
     checkouts = Checkouts()
-    stored: Stored = checkouts.store.read(checkouts.order_id)
+    stored: StoredOrder = checkouts.store.read(checkouts.order_id)
 
     order = Checkout(checkouts.store, checkouts.to_inventory, checkouts.to_payments).drive(stored, time.monotonic())  # type: ignore[arg-type]
 
     assert order == stored.order
     assert checkouts.to_inventory.calls == []
+
+
+def test_card_is_not_charged_once_the_stock_hold_is_over() -> None:
+    checkouts = Checkouts()
+    checkouts.inventory.expires_at = "2020-01-01T00:00:00Z"
+
+    order = checkouts.settle()
+
+    assert order.status == "failed"
+    assert order.failure is not None
+    assert order.failure.code == "INVALID_STATE"
+    assert "authorise" not in checkouts.to_payments.calls
+    check_settled(order, checkouts.inventory, checkouts.payments)
+
+
+def test_open_payment_is_given_up_once_the_stock_hold_is_over() -> None:
+    checkouts = Checkouts(ASKING)
+    checkouts.drive()
+    assert checkouts.order.status == "awaiting_payment"
+    [placed_event, (reserved, at), *rest] = checkouts.store.events[checkouts.order_id]
+    over = reserved.model_copy(update={"expires_at": clock.now()})
+    checkouts.store.events[checkouts.order_id] = [placed_event, (over, at), *rest]
+
+    order = checkouts.drive()
+
+    assert order.status == "failed"
+    assert order.failure is not None
+    assert order.failure.code == "PAYMENT_ACTION_REQUIRED"
+    check_settled(order, checkouts.inventory, checkouts.payments)

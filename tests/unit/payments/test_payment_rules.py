@@ -13,7 +13,7 @@ from services.payments.domain import Payment, Refund
 
 ORDER = "0197a000-0000-7000-8000-000000000001"
 PAYMENT = Payment("0197a000-0000-7000-8000-000000000002", ORDER, "ada", "sandbox", "authorized", 1000, "USD")
-TAKEN = replace(PAYMENT, status="captured", captured=1000)
+CAPTURED_STATUSES = replace(PAYMENT, status="captured", captured=1000)
 
 
 def test_all_is_captured_unless_a_part_is_wanted() -> None:
@@ -23,7 +23,7 @@ def test_all_is_captured_unless_a_part_is_wanted() -> None:
 
 
 @pytest.mark.parametrize("wanted", [-1, 0, 1001])
-def test_no_more_is_captured_than_was_promised_and_no_less_than_a_cent(wanted: int) -> None:
+def test_capture_is_between_a_cent_and_the_authorised_amount(wanted: int) -> None:
     with pytest.raises(ValidationFailed) as refused:
         domain.amount_to_capture(PAYMENT, wanted)
     assert refused.value.details == [{"field": "amount", "message": "must be between 1 and 1000"}]
@@ -39,12 +39,12 @@ def test_only_a_promise_can_be_captured(status: str) -> None:
 @pytest.mark.parametrize("status", ["processing", "requires_action", "authorized", "declined", "voided", "refunded"])
 def test_only_what_was_taken_can_be_given_back(status: str) -> None:
     with pytest.raises(InvalidState):
-        domain.amount_to_refund(replace(TAKEN, status=status), None)
+        domain.amount_to_refund(replace(CAPTURED_STATUSES, status=status), None)
 
 
 @given(captured=st.integers(1, 10**12), parts=st.lists(st.one_of(st.none(), st.integers(-5, 10**12)), max_size=6))
 def test_refunds_never_add_up_to_more_than_was_taken(captured: int, parts: list[int | None]) -> None:
-    payment = replace(TAKEN, amount=captured, captured=captured)
+    payment = replace(CAPTURED_STATUSES, amount=captured, captured=captured)
 
     for part in parts:
         try:

@@ -96,7 +96,7 @@ def test_a_shop_may_have_several_providers() -> None:
         ({"payment_providers": "stripe", "stripe_api_key": "sk_test_1"}, "stripe_webhook_secret"),
     ],
 )
-def test_a_provider_that_is_unknown_or_without_its_keys_names_the_setting(values: dict[str, str], field: str) -> None:
+def test_unknown_or_unconfigured_provider_names_the_setting(values: dict[str, str], field: str) -> None:
     with pytest.raises(ValidationError) as refused:
         payment_settings(**values)
     assert [error["loc"] for error in refused.value.errors()] == [(field,)]

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from services.chassis.common.errors import InvalidState
 from services.shipping import domain
-from services.shipping.domain import NEXT, Tariff, Zone
+from services.shipping.domain import NEXT_STATUSES, Tariff, Zone
 
 US, REMOTE = Zone("us", ("US",)), Zone("us-remote", ("US",), ("AK", "Alaska"))
 EUROPE, WORLD = Zone("europe", ("DE", "FR")), Zone("world", ())
@@ -48,9 +48,7 @@ def test_a_heavier_parcel_is_never_cheaper(subtotal: int, light: int, more: int,
         ("JP", None, WORLD),
     ],
 )
-def test_the_zone_that_names_the_region_comes_before_the_country_before_the_rest(
-    country: str, region: str | None, zone: Zone
-) -> None:
+def test_region_zone_precedes_country_zone_precedes_rest(country: str, region: str | None, zone: Zone) -> None:
     for zones in (ZONES, ZONES[::-1]):
         assert domain.zone_for(zones, country, region) == zone
 
@@ -60,7 +58,7 @@ def test_where_no_zone_is_nothing_is_sent() -> None:
     assert domain.offers([FLAT], "JP", None, 100, 100, "USD") == []
 
 
-def test_offers_are_those_that_go_there_and_carry_it_cheapest_first() -> None:
+def test_offers_match_zone_and_weight_cheapest_first() -> None:
     express = replace(FLAT, method="express", base=1299, days_max=2)
     light = replace(FLAT, method="letter", base=99, max_weight_g=500)
     euro = replace(FLAT, method="euro", currency="EUR")
@@ -80,8 +78,8 @@ def test_a_method_that_goes_everywhere_names_no_country() -> None:
 
 
 @given(st.sampled_from(STATUSES), st.sampled_from(STATUSES))
-def test_a_parcel_moves_on_and_what_has_arrived_can_only_come_back(status: str, to: str) -> None:
-    allowed = to in NEXT.get(status, set())
+def test_delivered_parcel_can_only_be_returned(status: str, to: str) -> None:
+    allowed = to in NEXT_STATUSES.get(status, set())
     assert not (allowed and to == "created")
     assert not (allowed and status in ("returned", "lost"))
     assert (status, to) == ("delivered", "returned") or not (allowed and status == "delivered")

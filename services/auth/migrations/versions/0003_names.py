@@ -1,4 +1,4 @@
-"""How somebody is called follows the profile, and never back."""
+"""Account names follow the profile's, newest event last."""
 
 import sqlalchemy as sa
 from alembic import op

@@ -1,4 +1,4 @@
-"""Which index answers which question of the product list, and where a cursor stands in it."""
+"""MongoDB conditions, indexes and cursors of the product list."""
 
 from datetime import UTC, datetime, timedelta
 from typing import Any, Final
@@ -22,58 +22,57 @@ SORTS: Final = {
 """Field and direction; the id breaks ties in the same direction, so that one index serves both ways."""
 
 WORDS: Final = "words"
-"""The index of the titles' words; few products have them all, and those are sorted as they come."""
+"""Name of the index on title words. Few products match all words, so MongoDB sorts them in memory."""
 
-LEADS: Final = ("attrs", "brand_key", "vendor_id", "categories")
-"""The fields that an index may begin with, the choosiest first."""
+LEADING_FIELDS: Final = ("attrs", "brand_key", "vendor_id", "categories")
+"""The filters that an index may begin with, the most selective first."""
 
-STATUSES: Final = ["active", "archived", "draft"]
 EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 
 
 def indexes() -> dict[str, list[tuple[str, int]]]:
-    """Every index of the list by name: equality first, then the order; the other filters look at what it yields."""
+    """The list's indexes by name: equality fields, then the sort field; other filters are applied to the result."""
     return {
         f"{lead or 'all'}_by_{field}": [("status", 1), *([(lead, 1)] if lead else []), (field, 1), ("_id", 1)]
-        for lead in (*LEADS, None)
+        for lead in (*LEADING_FIELDS, None)
         for field in {field: None for field, _ in SORTS.values()}
     } | {WORDS: [("status", 1), ("words", 1)]}
 
 
 def conditions(query: ProductQuery, statuses: list[str], vendor_id: str | None = None) -> Condition:
-    """The query as the store understands it."""
-    found: Condition = {"status": statuses[0] if len(statuses) == 1 else {"$in": statuses}}
+    """The MongoDB condition of a query."""
+    condition: Condition = {"status": statuses[0] if len(statuses) == 1 else {"$in": statuses}}
     if words := stems(query.q or ""):
-        found["words"] = words[0] if len(words) == 1 else {"$all": words}
+        condition["words"] = words[0] if len(words) == 1 else {"$all": words}
     if query.attributes:
         keys = [attribute_key(name, value) for name, value in query.attributes.items()]
-        found["attrs"] = keys[0] if len(keys) == 1 else {"$all": keys}
+        condition["attrs"] = keys[0] if len(keys) == 1 else {"$all": keys}
     if query.brand:
-        found["brand_key"] = brand_key(query.brand)
+        condition["brand_key"] = brand_key(query.brand)
     if vendor_id or query.vendor:
-        found["vendor_id"] = vendor_id or query.vendor
+        condition["vendor_id"] = vendor_id or query.vendor
     if query.category:
-        found["categories"] = query.category
+        condition["categories"] = query.category
     bounds = {"$gte": query.min_price, "$lte": query.max_price}
     if price := {operator: bound for operator, bound in bounds.items() if bound is not None}:
-        found["price"] = price
+        condition["price"] = price
     if query.in_stock is not None:
-        found["in_stock"] = query.in_stock
+        condition["in_stock"] = query.in_stock
     if query.rating is not None:
-        found["rating"] = {"$gte": query.rating}
-    return found
+        condition["rating"] = {"$gte": query.rating}
+    return condition
 
 
 def index_for(condition: Condition, sort: str) -> str:
-    """The index that yields the condition's products in the wanted order."""
+    """Name of the index that serves a condition and sort order."""
     if "words" in condition:
         return WORDS
-    lead = next((lead for lead in LEADS if lead in condition), "all")
+    lead = next((lead for lead in LEADING_FIELDS if lead in condition), "all")
     return f"{lead}_by_{SORTS[sort][0]}"
 
 
 def cursor_after(document: Condition, sort: str) -> str:
-    """The cursor of what follows this document."""
+    """The cursor of the page after this document."""
     value = document[SORTS[sort][0]]
     if isinstance(value, datetime):
         value = (value - EPOCH) // timedelta(milliseconds=1)
@@ -81,7 +80,7 @@ def cursor_after(document: Condition, sort: str) -> str:
 
 
 def after_cursor(cursor: str, sort: str) -> Condition:
-    """The condition of what follows a cursor. Raises `ValidationFailed` for one that isn't of this order."""
+    """The condition of the page after a cursor. Raises `ValidationFailed` for a cursor of another sort order."""
     field, direction = SORTS[sort]
     match decode_cursor(cursor):
         case [str(of), str(value), str(last)] if of == sort and field == "title_key" and is_id(last):
@@ -91,7 +90,7 @@ def after_cursor(cursor: str, sort: str) -> Condition:
         case _:
             raise ValidationFailed.of("cursor", "is not a cursor of this list")
     onward, behind = ("$gte", "$lte") if direction > 0 else ("$lte", "$gte")
-    # not an `$or`: MongoDB would run its branches one by one and sort what they yield
+    # not `$or`: MongoDB would run each branch separately and sort the results
     return {field: {onward: edge}, "$nor": [{field: edge, "_id": {behind: last}}]}
 
 

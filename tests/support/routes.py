@@ -1,0 +1,85 @@
+"""Routes of the gateway in tests: a well-formed path for each, and the table of who may use which."""
+
+from typing import Final
+
+from gateway_flask import routes  # noqa: F401 - declares the endpoints
+from gateway_flask.openapi.endpoints import ENDPOINTS, PREFIX
+
+ID: Final = "0197b1c8-7a5e-7cc0-9f00-000000000001"
+PARTS: Final = {
+    "id": ID,
+    "slug": "no-such-category",
+    "sku": "NO-SUCH-SKU",
+    "code": "no-such-warehouse",
+    "number": "NOSUCHNUMBER",
+    "provider": "sandbox",
+    "name": "no_such_flag",
+    "key": "no.such_setting",
+    "kind": "order_shipped",
+}
+"""Parts of paths that are well formed and name nothing."""
+OTHER_PARTS: Final[dict[str, dict[str, str]]] = {"delete_tax_rate": {"id": "DE:*:standard"}}
+"""Where a part of this name looks different on one route."""
+
+
+def path_of(name: str, **parts: str) -> str:
+    """The path of a route, without the prefix, with these parts in it."""
+    rule = ENDPOINTS[name].rule.removeprefix(PREFIX)
+    template = rule.replace("<string:", "{").replace("<path:", "{").replace(">", "}")
+    return template.format(**PARTS | OTHER_PARTS.get(name, {}) | parts)
+
+
+ANONYMOUS: Final = "ANONYMOUS"
+ROLES: Final = (ANONYMOUS, "CUSTOMER", "VENDOR", "ADMIN")
+
+PUBLIC_ROUTES: Final = """
+    register login refresh verify_email forgot_password reset_password
+    category_tree get_category list_products get_product related_products search suggest
+    get_cart add_item set_quantity remove_item clear_cart
+    shipping_methods shipping_rates track
+    place_order get_order cancel_order order_events
+    list_reviews get_review
+    get_file get_file_info get_flags track_events
+    unsubscribe_page unsubscribe push_key wait_for_stock webhook
+"""
+SIGNED_IN_ROUTES: Final = """
+    logout logout_all resend_verification change_password me
+    get_profile update_profile list_addresses add_address get_address update_address delete_address
+    list_orders get_payment get_shipment
+    submit_review list_all_reviews edit_review delete_review vote_on_review report_review
+    upload_file list_files link_file delete_file
+    list_notifications unread_count read_all read_notification get_preferences put_preferences
+    add_device remove_device
+"""
+VENDOR_ROUTES: Final = """
+    create_product update_product patch_product delete_product
+    low_stock get_level adjust_stock
+    set_order_status create_shipment add_shipment_event
+    reply_to_review
+    analytics_sales analytics_top_products analytics_stock analytics_funnel analytics_customers analytics_live
+    list_reports create_report get_report update_report delete_report run_report report_result
+"""
+ADMIN_ROUTES: Final = """
+    create_category update_category delete_category import_products
+    list_tax_rates put_tax_rate delete_tax_rate
+    list_warehouses put_warehouse delete_warehouse
+    capture_payment refund_payment
+    import_reviews get_review_rules put_review_rules moderate_review
+    get_tuning set_tuning preview_tuning
+    list_flags get_flag put_flag list_settings put_setting setting_history roll_setting_back
+    list_deliveries list_templates get_template put_template preview_template test_template
+    list_audit export_audit verify_audit
+    analytics_cohorts analytics_payments analytics_delivery analytics_abandoned_carts analytics_search
+    analytics_flags
+"""
+ACCESS: Final[dict[str, frozenset[str]]] = {
+    name: frozenset(roles)
+    for names, roles in (
+        (PUBLIC_ROUTES, ROLES),
+        (SIGNED_IN_ROUTES, ("CUSTOMER", "VENDOR", "ADMIN")),
+        (VENDOR_ROUTES, ("VENDOR", "ADMIN")),
+        (ADMIN_ROUTES, ("ADMIN",)),
+    )
+    for name in names.split()
+}
+"""Which roles may use a route, by its name. Written by hand: what the code declares is what is checked against it."""

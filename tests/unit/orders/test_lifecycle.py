@@ -1,0 +1,153 @@
+"""Steps and cancellations of orders: what is refused, and with which details."""
+
+from datetime import UTC, datetime, timedelta
+
+import pytest
+
+from schemas.api.cart import CheckoutLine
+from schemas.base import Caller
+from schemas.events import orders as events
+from services.chassis.common.errors import InvalidState, ValidationFailed
+from services.orders.domain import lifecycle, saga
+from services.orders.domain.order import Order, after, fold
+from services.orders.domain.parcels import contents
+from services.orders.domain.pricing import price_lines
+from services.orders.domain.view import as_history, as_reply, as_summary
+from tests.support.orders import line, placed
+from tests.support.partners import cart_line
+
+AT = datetime(2026, 1, 31, 12, 0, tzinfo=UTC)
+ADMIN = Caller(user_id="boss", roles=["ADMIN"])
+
+
+def confirmed_order() -> Order:
+    new = fold([(placed(line("MUG", 2)), AT)])
+    return after(new, saga.confirmed(new), AT)
+
+
+def failed_order() -> Order:
+    new = fold([(placed(), AT)])
+    reason = "The card was declined"
+    return after(new, events.OrderRejected(order_id=new.id, code="PAYMENT_DECLINED", reason=reason), AT)
+
+
+def test_refused_step_says_from_where_to_where() -> None:
+    with pytest.raises(InvalidState) as refused:
+        lifecycle.check_step(confirmed_order(), "delivered")
+
+    assert refused.value.details == [
+        {"field": "status", "message": "from confirmed to delivered", "status": "confirmed"}
+    ]
+
+
+def test_refused_cancellation_says_how_the_order_stands() -> None:
+    with pytest.raises(InvalidState) as refused:
+        lifecycle.check_cancellable(failed_order())
+
+    assert refused.value.details == [{"field": "status", "status": failed_order().status}]
+
+
+@pytest.mark.parametrize(
+    ("status", "age", "leaves"),
+    [
+        ("failed", timedelta(0), True),
+        ("cancelled", timedelta(0), True),
+        ("awaiting_payment", timedelta(0), True),
+        ("confirmed", timedelta(0), False),
+        ("pending", timedelta(hours=1), False),
+        ("confirmed", timedelta(hours=1, seconds=1), True),
+    ],
+)
+def test_cart_may_be_ordered_again(status: str, age: timedelta, leaves: bool) -> None:
+    assert lifecycle.is_cart_reorderable(status, AT, AT + age) is leaves
+
+
+def test_refused_parcel_says_how_the_order_stands() -> None:
+    pending = fold([(placed(line("MUG", 2)), AT)])
+
+    with pytest.raises(InvalidState) as refused:
+        contents(pending, [], ADMIN)
+
+    assert refused.value.details == [{"status": "pending"}]
+
+
+@pytest.mark.parametrize(
+    ("sku", "quantity", "detail"),
+    [
+        ("GHOST", 1, {"field": "items.0.sku", "message": "is not in this order"}),
+        ("MUG", 3, {"field": "items.0.quantity", "message": "is more than the 2 ordered"}),
+    ],
+)
+def test_refused_parcel_names_the_line(sku: str, quantity: int, detail: dict[str, str]) -> None:
+    from schemas.api.shipping import ShipmentLine
+
+    with pytest.raises(ValidationFailed) as refused:
+        contents(confirmed_order(), [ShipmentLine(sku=sku, quantity=quantity)], ADMIN)
+
+    assert refused.value.details == [detail]
+
+
+def test_history_entry_is_the_event_without_its_envelope() -> None:
+    envelope = {"id": "e-1", "sequence": 2, "type": "order_confirmed", "time": "2026-01-31T12:00:00Z", "data": {"a": 1}}
+
+    assert as_history(envelope | {"source": "/orders"}) == {
+        "id": "e-1",
+        "sequence": 2,
+        "type": "order_confirmed",
+        "at": "2026-01-31T12:00:00Z",
+        "data": {"a": 1},
+    }
+
+
+def test_order_shows_its_payment_and_when_it_changed() -> None:
+    new = fold([(placed(line("MUG", 2, 1000)), AT)])
+    later = AT + timedelta(minutes=1)
+    authorized = events.OrderPaymentAuthorized(
+        order_id=new.id, payment_id=new.placed.payment_id, status="authorized", amount=2500, currency="USD"
+    )
+
+    order = after(new, authorized, later)
+    shown = as_reply(order)
+
+    assert shown["payment"] == {
+        "id": new.placed.payment_id,
+        "provider": "sandbox",
+        "status": "authorized",
+        "amount": {"amount": 2500, "currency": "USD"},
+    }
+    assert shown["updated_at"] == as_summary(order)["updated_at"] == "2026-01-31T12:01:00Z"
+    assert as_reply(new)["payment"] is None
+
+
+def test_closing_events_carry_whose_order_it_was() -> None:
+    new = fold([(placed(user_id="ada"), AT)])
+    rejected = events.OrderRejected(order_id=new.id, code="PAYMENT_DECLINED", reason="Declined")
+    requested = events.OrderCancellationRequested(order_id=new.id, requested_by="ada", reason="Ordered twice")
+
+    confirmed, failed, cancelled = (
+        saga.confirmed(new),
+        saga.ended(after(new, rejected, AT)),
+        saga.ended(after(new, requested, AT)),
+    )
+
+    assert (confirmed.type, failed.type, cancelled.type) == ("order_confirmed", "order_failed", "order_cancelled")
+    for event in (confirmed, failed, cancelled):
+        assert (event.user_id, event.email, event.number) == ("ada", "ada@example.com", new.number)
+
+
+def test_hold_is_over_at_its_last_moment() -> None:
+    new = fold([(placed(), AT)])
+    held = after(new, events.OrderStockReserved(order_id=new.id, expires_at=AT), AT)
+
+    assert saga.hold_is_over(held, AT)
+    assert not saga.hold_is_over(held, AT - timedelta(microseconds=1))
+
+
+def test_priced_line_keeps_its_vendor_and_category() -> None:
+    line = cart_line("MUG") | {"line_total": 1000}
+    mug, lamp = price_lines(
+        [CheckoutLine.model_validate(line | known) for known in ({"vendor_id": "v-1", "category": "kitchen"}, {})]
+    )
+
+    assert (mug.vendor_id, mug.category) == ("v-1", "kitchen")
+    assert (lamp.vendor_id, lamp.category) == (None, None)
