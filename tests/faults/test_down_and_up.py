@@ -31,7 +31,7 @@ def other() -> Iterator[Instance]:
     instance.ultramarket("down", "--wipe")
 
 
-@pytest.mark.timeout(550)
+@pytest.mark.timeout(1500)
 def test_all_confirmed_orders_are_there_after_everything_was_killed(other: Instance) -> None:
     other.ultramarket("up")
     environment = json.loads(other.ultramarket("env", "--all", "--json"))
