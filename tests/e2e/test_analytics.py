@@ -254,7 +254,7 @@ def test_what_happens_now_is_shown_and_streamed(shop: Shop) -> None:
         f"{shop.url}/api/v1/analytics/live",
         headers={"Authorization": f"Bearer {shop.admin.token}", "Accept": "text/event-stream"},
         stream=True,
-        timeout=10,
+        timeout=60,
     ) as stream:
         lines = stream.iter_lines()
         data = next(line for line in lines if line.startswith(b"data: "))

@@ -113,7 +113,7 @@ def test_every_reply_carries_a_request_id(shop: Shop, sent: str, echoed: bool) -
 def test_what_is_not_http_is_refused_by_the_server(shop: Shop, head: bytes) -> None:
     where = urlsplit(os.environ["ULTRAMARKET_URL"])
 
-    with socket.create_connection((where.hostname, where.port), timeout=10) as connection:
+    with socket.create_connection((where.hostname, where.port), timeout=60) as connection:
         connection.settimeout(10)
         try:
             connection.sendall(head)

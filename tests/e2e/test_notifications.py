@@ -141,15 +141,15 @@ def test_unsubscribe_link_opens_page_and_button_unsubscribes(shop: Shop) -> None
         kinds = customer("GET", "/notifications/preferences").data["kinds"]
         return bool(kinds["back_in_stock"]["email"])
 
-    page = requests.get(url, headers={"Accept": "text/html,*/*;q=0.8"}, timeout=10)
+    page = requests.get(url, headers={"Accept": "text/html,*/*;q=0.8"}, timeout=60)
     assert (page.status_code, page.headers["Content-Type"]) == (200, "text/html; charset=utf-8")
     assert '<form method="post"' in page.text
     assert "form-action 'self'" in page.headers["Content-Security-Policy"]
     assert shop.guest()("GET", f"/notifications/unsubscribe?token={signed}").data == {"kind": "back_in_stock"}
     assert wanted()
 
-    pressed = requests.post(url, data={}, headers={"Accept": "text/html,*/*;q=0.8"}, timeout=10)
-    again = requests.post(url, data={"List-Unsubscribe": "One-Click"}, timeout=10)
+    pressed = requests.post(url, data={}, headers={"Accept": "text/html,*/*;q=0.8"}, timeout=60)
+    again = requests.post(url, data={"List-Unsubscribe": "One-Click"}, timeout=60)
 
     assert pressed.status_code == again.status_code == 200
     assert "<form" not in pressed.text

@@ -17,7 +17,7 @@ from tests.support.shop import Shop
 
 
 def get(shop: Shop, path: str) -> requests.Response:
-    return requests.get(shop.url + path, timeout=20)
+    return requests.get(shop.url + path, timeout=60)
 
 
 def test_health_names_everything_that_we_stand_on(shop: Shop) -> None:
@@ -33,11 +33,11 @@ def test_browsers_that_only_read_keep_nobody_out(shop: Shop) -> None:
     where = urlsplit(shop.url)
     with ExitStack() as open_windows:
         for _ in range(400):
-            window = open_windows.enter_context(socket.create_connection((where.hostname, where.port), timeout=5))
+            window = open_windows.enter_context(socket.create_connection((where.hostname, where.port), timeout=60))
             window.sendall(b"GET /health/live HTTP/1.1\r\nHost: shop\r\n\r\n")
             assert window.recv(64).startswith(b"HTTP/1.1 200")
 
-        assert requests.get(f"{shop.url}/health/live", timeout=5).status_code == 200
+        assert requests.get(f"{shop.url}/health/live", timeout=60).status_code == 200
 
 
 def test_metrics_count_what_was_asked_by_route(shop: Shop) -> None:

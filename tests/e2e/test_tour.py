@@ -38,7 +38,7 @@ def test_the_first_order_of_the_readme() -> None:
     assert re.search(r"order_confirmed\n", output), output[-2000:]
 
 
-@pytest.mark.timeout(550)
+@pytest.mark.timeout(1500)
 def test_the_tour(shop: Shop) -> None:
     wrong_words = lambda: shop.guest()("GET", "/search?q=iphne").data  # noqa: E731
     assert eventually(lambda: wrong_words()["did_you_mean"]), "the search engine is not awake"

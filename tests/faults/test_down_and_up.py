@@ -31,7 +31,7 @@ def other() -> Iterator[Instance]:
     instance.ultramarket("down", "--wipe")
 
 
-@pytest.mark.timeout(550)
+@pytest.mark.timeout(1500)
 def test_confirmed_orders_survive_killing_everything(other: Instance) -> None:
     other.ultramarket("up")
     environment = json.loads(other.ultramarket("env", "--all", "--json"))

@@ -13,7 +13,7 @@ VICTIMS = ("orders", "payments", "inventory", "gateway", "bridge")
 STOCK = 5000
 
 
-@pytest.mark.timeout(900)
+@pytest.mark.timeout(1500)
 def test_orders_survive_kills_of_any_process(shop: Shop, instance: Instance, order_events: Topic) -> None:
     sku = shop.product(stock=STOCK)
     crowd = Crowd(shop, sku)

@@ -15,7 +15,7 @@ AROUND = (*PLATFORM_SERVICES, "notifications", ANALYTICS_CONSUMER)
 REVIEW = {"rating": 4, "title": "Holds tea", "text": "And survives camping."}
 
 
-@pytest.mark.timeout(900)
+@pytest.mark.timeout(1500)
 def test_orders_go_on_without_the_platform_services(shop: Shop, instance: Instance) -> None:
     early = shop.customer()
     sku = shop.product(stock=5)

@@ -14,7 +14,7 @@ SERVERS = ("rabbitmq", "postgres", "mongodb", "redis", "kafka")
 STOCK = 5000
 
 
-@pytest.mark.timeout(900)
+@pytest.mark.timeout(1500)
 def test_orders_survive_restarts_of_every_server(shop: Shop, instance: Instance, order_events: Topic) -> None:
     sku = shop.product(stock=STOCK)
     crowd = Crowd(shop, sku)
@@ -32,7 +32,7 @@ def test_orders_survive_restarts_of_every_server(shop: Shop, instance: Instance,
     check_topic(order_events, sku)
 
 
-@pytest.mark.timeout(600)
+@pytest.mark.timeout(1500)
 def test_events_wait_while_kafka_is_away(shop: Shop, instance: Instance, order_events: Topic) -> None:
     sku = shop.product(stock=STOCK)
     crowd = Crowd(shop, sku)

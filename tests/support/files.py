@@ -26,7 +26,7 @@ def fetch(shop: Shop, url: str, who: Client | None = None, method: str = "GET", 
     sent = {name.replace("_", "-"): value for name, value in headers.items()}
     if who is not None:
         sent["Authorization"] = f"Bearer {who.token}"
-    return requests.request(method, f"{shop.url}{url}", headers=sent, timeout=20)
+    return requests.request(method, f"{shop.url}{url}", headers=sent, timeout=60)
 
 
 def unlike(width: int = 800, height: int = 500) -> bytes:

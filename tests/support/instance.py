@@ -20,7 +20,7 @@ class Instance:
     def __init__(self, name: str | None = None) -> None:
         self.name = name or os.environ["ULTRAMARKET_INSTANCE"]
 
-    def ultramarket(self, *arguments: str, seconds: float = 600) -> str:
+    def ultramarket(self, *arguments: str, seconds: float = 1200) -> str:
         """The command's output. Raises when it fails."""
         command = [COMMAND, "--instance", self.name, *arguments]
         environment = {name: value for name, value in os.environ.items() if not name.startswith("ULTRAMARKET_")}
@@ -51,7 +51,7 @@ class Instance:
                 os.kill(victim, signal.SIGKILL)
         return pid
 
-    def wait_until_healthy(self, seconds: float = 300) -> None:
+    def wait_until_healthy(self, seconds: float = 600) -> None:
         """Every process runs and says that it is well."""
         last: dict[str, Any] = {}
 

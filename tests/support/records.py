@@ -26,10 +26,10 @@ class Topic:
                 "auto.offset.reset": "earliest",
             }
         )
-        partitions = self._consumer.list_topics(name, timeout=20).topics[name].partitions
+        partitions = self._consumer.list_topics(name, timeout=60).topics[name].partitions
         starts = []
         for number in partitions:
-            low, high = self._consumer.get_watermark_offsets(TopicPartition(name, number), timeout=20)
+            low, high = self._consumer.get_watermark_offsets(TopicPartition(name, number), timeout=60)
             starts.append(TopicPartition(name, number, low if from_start else high))
         self._consumer.assign(starts)
         self.events: list[Event] = []

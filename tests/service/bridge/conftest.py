@@ -89,7 +89,9 @@ class Bridging:
 
     def health(self, port_base: int = FREE_PORT_BASE) -> dict[str, Any]:
         try:
-            return dict(requests.get(f"http://127.0.0.1:{port_of('bridge', port_base)}/health/ready", timeout=5).json())
+            return dict(
+                requests.get(f"http://127.0.0.1:{port_of('bridge', port_base)}/health/ready", timeout=60).json()
+            )
         except requests.ConnectionError:
             return {}
 

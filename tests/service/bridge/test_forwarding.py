@@ -99,11 +99,11 @@ def test_deleted_topic_is_recreated(bridging: Bridging, read: Read, monkeypatch:
     assert numbers(read(name), subject, 0) == []
     assert eventually(lambda: bridging.waiting() == 0)
     admin.delete_topics([name])[name].result()
-    assert eventually(lambda: name not in admin.list_topics(timeout=5).topics)
+    assert eventually(lambda: name not in admin.list_topics(timeout=60).topics)
 
     bridging.send(event(subject, 2))
 
-    assert eventually(lambda: name in admin.list_topics(timeout=5).topics)
+    assert eventually(lambda: name in admin.list_topics(timeout=60).topics)
     again = Topic(name, from_start=True)
     assert numbers(again, subject, 1) == [2]
     again.close()
@@ -185,4 +185,4 @@ def test_health_reports_both_servers(bridging: Bridging) -> None:
 
 
 def _metrics(port_base: int) -> str:
-    return requests.get(f"http://127.0.0.1:{port_of('bridge', port_base)}/metrics", timeout=5).text
+    return requests.get(f"http://127.0.0.1:{port_of('bridge', port_base)}/metrics", timeout=60).text

@@ -53,7 +53,7 @@ class Actor:
 
     def health(self, path: str = "/health/ready") -> dict[str, Any]:
         try:
-            return dict(requests.get(f"http://127.0.0.1:{self.port}{path}", timeout=5).json())
+            return dict(requests.get(f"http://127.0.0.1:{self.port}{path}", timeout=60).json())
         except requests.RequestException:
             return {}
 

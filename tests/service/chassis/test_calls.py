@@ -185,7 +185,7 @@ def test_calls_are_counted_and_timed_by_outcome(client: RpcClient, worker: Actor
 
     client.call(worker.name, "pid")
 
-    metrics = requests.get(f"http://127.0.0.1:{worker.port}/metrics", timeout=5).text
+    metrics = requests.get(f"http://127.0.0.1:{worker.port}/metrics", timeout=60).text
 
     assert f'ultramarket_rpc_seconds_count{{method="pid",outcome="ok",service="{worker.name}"}}' in metrics
     assert f'method="refuse",outcome="OUT_OF_STOCK",service="{worker.name}"' in metrics

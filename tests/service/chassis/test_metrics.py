@@ -10,7 +10,7 @@ def test_calls_workers_and_queues_are_measured(stage: Stage, client: RpcClient) 
     worker = stage.start("worker")
     client.call(worker.name, "echo", value=1)
 
-    lines = requests.get(f"http://127.0.0.1:{worker.port}/metrics", timeout=5).text.splitlines()
+    lines = requests.get(f"http://127.0.0.1:{worker.port}/metrics", timeout=60).text.splitlines()
 
     label = f'service="{worker.name}"'
     assert f'ultramarket_rpc_seconds_count{{method="echo",outcome="ok",{label}}} 1.0' in lines

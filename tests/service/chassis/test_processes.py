@@ -95,11 +95,11 @@ def test_health_names_each_dependency_and_its_state(stage: Stage, kind: str) -> 
         proxy.cut()
 
         assert eventually(lambda: actor.health()["dependencies"]["rabbitmq"] == "down")
-        assert requests.get(f"http://127.0.0.1:{actor.port}/health/ready", timeout=5).status_code == 503
+        assert requests.get(f"http://127.0.0.1:{actor.port}/health/ready", timeout=60).status_code == 503
         assert actor.health("/health/live") == {"status": "live", "service": actor.name}
         proxy.mend()
         assert eventually(actor.is_ready)
-        assert requests.get(f"http://127.0.0.1:{actor.port}/nothing", timeout=5).status_code == 404
+        assert requests.get(f"http://127.0.0.1:{actor.port}/nothing", timeout=60).status_code == 404
 
 
 def test_service_survives_lost_connections_under_load(stage: Stage) -> None:

@@ -86,7 +86,7 @@ def machine(store: MortalStore) -> type[RuleBasedStateMachine]:
     return Counter
 
 
-@pytest.mark.timeout(240)
+@pytest.mark.timeout(1500)
 def test_our_books_and_the_banks_agree(payment_store: MortalStore) -> None:
     run_state_machine_as_test(
         machine(payment_store),

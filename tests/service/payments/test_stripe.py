@@ -244,7 +244,7 @@ def test_a_signed_webhook_that_is_no_event_is_refused(provider: StripeProvider) 
         provider.read_notice(body, {"stripe-signature": f"{at},v1={mark}"})
 
 
-@pytest.mark.timeout(260)
+@pytest.mark.timeout(1500)
 def test_stripes_own_mock_finds_nothing_wrong_with_our_requests() -> None:
     with stripe_mock() as address:
         provider = provider_at(address)

@@ -62,7 +62,7 @@ def test_refusals_do_not_open_the_breaker() -> None:
 
 
 def test_customers_of_one_provider_do_not_wait_for_each_other() -> None:
-    caller, both_are_there = Caller("bank"), threading.Barrier(2, timeout=10)
+    caller, both_are_there = Caller("bank"), threading.Barrier(2, timeout=60)
     threads = [threading.Thread(target=caller, args=(both_are_there.wait,)) for _ in range(2)]
 
     for thread in threads:
