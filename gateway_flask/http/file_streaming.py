@@ -119,6 +119,8 @@ def _read(reply: Any) -> Any:
         raise ServiceUnavailable("The service files went away while it answered") from broken
     if error := body.get("error") if isinstance(body, dict) else None:
         raise from_wire(error)
+    if reply.status >= 400:  # the port answers, and the service behind it is stopped
+        raise ServiceUnavailable("The service files is not running at the moment")
     return body
 
 

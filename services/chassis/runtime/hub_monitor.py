@@ -5,7 +5,6 @@ thread looks at what the main thread is executing, and logs the service and the 
 returns is named as well. Code that does not release the interpreter lock can be named only once it has.
 """
 
-import os
 import sys
 import time
 from collections import deque
@@ -25,6 +24,7 @@ BLOCKED_SECONDS: Final = 1.0
 
 _threading: Any = patcher.original("threading")
 _time: Any = patcher.original("time")
+_os: Any = patcher.original("os")  # the patched `os.write` works in greenthreads only
 
 
 class HubMonitor:
@@ -73,7 +73,7 @@ class HubMonitor:
             "level": "warning",
             "timestamp": datetime.now(UTC).isoformat().replace("+00:00", "Z"),
         }
-        os.write(sys.stdout.fileno(), orjson.dumps(line) + b"\n")
+        _os.write(sys.stdout.fileno(), orjson.dumps(line) + b"\n")
 
 
 def handler_of(frame: FrameType | None) -> dict[str, str]:

@@ -12,14 +12,18 @@ from gateway_flask.testing import Issuer
 FORM = {"Content-Type": "multipart/form-data; boundary=x"}
 
 
-@pytest.fixture(params=[b"", b"<html>", None], ids=["nothing", "no JSON", "half of it"])
+STOPPED = b'{"status": "not found"}'
+"""The reply of the health port while the service in that process is stopped."""
+
+
+@pytest.fixture(params=[b"", b"<html>", None, STOPPED], ids=["nothing", "no JSON", "half of it", "stopped"])
 def dying(request: pytest.FixtureRequest) -> Iterator[str]:
     """The URL of a server that ends in the middle of its answers."""
 
     class Dying(BaseHTTPRequestHandler):
         def do_POST(self) -> None:
             self.rfile.read(int(self.headers["Content-Length"]))
-            self.send_response(201)
+            self.send_response(404 if request.param == STOPPED else 201)
             self.send_header("Content-Length", "100" if request.param is None else str(len(request.param)))
             self.end_headers()
             self.wfile.write(request.param or b"")
