@@ -67,7 +67,7 @@ def test_dead_letter_has_its_reason_and_can_be_replayed(
     stage: Stage, listener: Actor, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     instance: Any = SimpleNamespace(url=lambda _server: os.environ["ULTRAMARKET_AMQP_URL"])
-    monkeypatch.setattr(dead_letters, "_services", lambda: (listener.name,))
+    monkeypatch.setattr(dead_letters, "consumers", lambda: (listener.name,))
     subject = new_id()
     event = stock_released(subject)
     fails(stage, listener, "second", 4)

@@ -243,7 +243,7 @@ def test_commit_during_a_query_is_published_before_the_next_poll(
 def test_idle_relay_is_woken_by_its_process(
     counters: tuple[HotStore, str], ear: Ear, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    for seconds in ("LOOK_SECONDS", "SWEEP_SECONDS"):
+    for seconds in ("POLL_SECONDS", "SWEEP_SECONDS"):
         monkeypatch.setattr(mongo_outbox, seconds, 600.0)
     (store, name), subject = counters, new_id()
     relay = quiet_relay(name)

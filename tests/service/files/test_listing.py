@@ -8,22 +8,22 @@ from schemas.api.files import FilesQuery
 from schemas.base import Caller
 from services.chassis.common.ids import new_id
 from services.files.service import FilesService
-from tests.service.files.conftest import Desk
+from tests.service.files.conftest import Uploader
 from tests.support.pictures import picture
 
 
-def listed(desk: Desk, caller: Caller, owner: str | None) -> list[str]:
-    service: Any = worker_factory(FilesService, store=desk.keeper.store, keeper=desk.keeper)
+def listed(uploader: Uploader, caller: Caller, owner: str | None) -> list[str]:
+    service: Any = worker_factory(FilesService, store=uploader.manager.store, manager=uploader.manager)
     page = service.list_files(FilesQuery(owner=owner), caller)
     return [item["id"] for item in page["items"]]
 
 
-def test_only_an_administrator_lists_files_of_another_owner(desk: Desk) -> None:
+def test_only_an_administrator_lists_files_of_another_owner(uploader: Uploader) -> None:
     owner, stranger = (Caller(user_id=new_id(), roles=["CUSTOMER"]) for _ in range(2))
     admin = Caller(user_id=new_id(), roles=["ADMIN"])
-    file_id = desk.bring(picture(20, 20), "review", owner)["id"]
+    file_id = uploader.upload(picture(20, 20), "review", owner)["id"]
 
-    assert listed(desk, owner, None) == [file_id]
-    assert listed(desk, admin, owner.user_id) == [file_id]
-    assert listed(desk, stranger, owner.user_id) == []
-    assert listed(desk, admin, None) == []
+    assert listed(uploader, owner, None) == [file_id]
+    assert listed(uploader, admin, owner.user_id) == [file_id]
+    assert listed(uploader, stranger, owner.user_id) == []
+    assert listed(uploader, admin, None) == []

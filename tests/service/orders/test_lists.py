@@ -96,7 +96,7 @@ def test_a_rebuild_makes_what_living_made(shop: Shop) -> None:
 
 
 def test_a_rebuild_goes_on_portion_by_portion(shop: Shop, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("services.orders.service.REBUILD_PORTION", 2)
+    monkeypatch.setattr("services.orders.service.REBUILD_BATCH", 2)
     for number in range(3):
         shop.order(key=f"key-{number}")
 

@@ -39,7 +39,7 @@ def test_unreachable_engine_fails_at_once() -> None:
         engine = _engine(f"http://127.0.0.1:{nobody.getsockname()[1]}")
 
     with pytest.raises(ServiceUnavailable):
-        engine._ask(lambda: engine.store.request("GET", "/"))
+        engine._call(lambda: engine.store.request("GET", "/"))
 
 
 def test_engine_that_hangs_repeatedly_opens_the_breaker() -> None:
