@@ -67,7 +67,7 @@ def test_the_tour(shop: Shop) -> None:
         '"accepted":2,"rejected":[{"index":2',
         "'name': 'paid'",
         '"action": "product.update"',
-        "The trail is whole",
+        "The audit trail is valid",
         "and the chain holds",
         "must be at most 3",
         "as it was",
@@ -79,7 +79,7 @@ def test_the_tour(shop: Shop) -> None:
         "place_order",
         "event_dead",
         "for notifications, 2 tries",
-        "1 put back",
+        "1 replayed",
         "orders rebuilt",
         "Product deleted",
     )

@@ -15,7 +15,7 @@ def create(recipient: str, kind: str, secret: bytes) -> str:
 def parse(token: str, secret: bytes) -> tuple[str, str]:
     """Parse a token: (recipient, kind). Raises `NotFound` for an invalid signature."""
     payload, _, signature = token.partition(".")
-    if not hmac.compare_digest(signature, _signature(payload, secret)):
+    if not hmac.compare_digest(signature.encode(), _signature(payload, secret).encode()):
         raise NotFound("There is no such link")
     kind, _, recipient = base64.urlsafe_b64decode(payload + "=" * (-len(payload) % 4)).decode().partition(" ")
     return recipient, kind
