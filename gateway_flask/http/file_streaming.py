@@ -70,17 +70,17 @@ class FilesClient:
         headers = {name: request.headers[name] for name in ASKED if name in request.headers}
         fields = {"size": query.size} | ({"format": query.format} if query.format else {})
         reply = self._ask(request.method, f"{PATH}/{file_id}", headers, fields=fields, linked=linked)
-        shown = {name: reply.headers[name] for name in REPLIED if name in reply.headers}
+        reply_headers = {name: reply.headers[name] for name in REPLIED if name in reply.headers}
         if reply.status == 416:
             reply.drain_conn()
-            headers_sent = {"Content-Range": shown["Content-Range"]}
+            headers_sent = {"Content-Range": reply_headers["Content-Range"]}
             return envelope.failure("RANGE_NOT_SATISFIABLE", "The content has no such part", 416, [], headers_sent)
         if reply.status >= 400:
             _read(reply)
-        if key is not None and self._small.fits(reply.status, shown):
-            return self._small.keep(key, shown, reply.data).reply()
+        if key is not None and self._small.fits(reply.status, reply_headers):
+            return self._small.keep(key, reply_headers, reply.data).reply()
         request.environ[STREAMS] = True
-        response = Response(_stream(reply), reply.status, shown, direct_passthrough=True)
+        response = Response(_stream(reply), reply.status, reply_headers, direct_passthrough=True)
         response.call_on_close(reply.close)
         return response
 

@@ -1,5 +1,6 @@
 """Aggregation: figures depend on the set of events only, not on order, duplicates or batches."""
 
+import copy
 from datetime import UTC, datetime
 from typing import Any
 
@@ -205,12 +206,20 @@ def test_unreadable_record_is_skipped_with_reason(raw: bytes | None, reason: str
 
 @pytest.mark.parametrize("spoiled", ["items", "totals", "currency", "shipping_address", "email"])
 @pytest.mark.parametrize("value", [None, 7, [1], {"x": 1}])
-def test_malformed_order_is_skipped(spoiled: str, value: Any) -> None:
+def test_malformed_order_counts_whole_or_not_at_all(spoiled: str, value: Any) -> None:
+    def totals(records: list[dict[str, Any]]) -> dict[str, Any]:
+        counters = aggregate(records).figures()["counters"]
+        return {key: sums for key, sums in counters.items() if key.startswith("|total|")}
+
     history = History()
     history.order("o1", user="ada")
+    whole = totals(history.records)
+    without = totals([*history.records[:1], *history.records[2:]])
+    history.records[1] = copy.deepcopy(history.records[1])
     history.records[1]["data"][spoiled] = value
 
-    aggregate(history.records)
+    assert totals(history.records) in (without, whole)
+    assert without != whole
 
 
 def test_newer_event_version_is_skipped() -> None:
