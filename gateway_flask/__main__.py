@@ -4,6 +4,10 @@ import os
 import resource
 from typing import Final
 
+# setproctitle, which granian uses where it is installed, would overwrite the environment by which processes of an
+# instance are recognised: https://github.com/dvarrazzo/py-setproctitle#environment-variables
+os.environ.setdefault("SPT_NOENV", "1")
+
 from granian import Granian
 from granian.constants import Interfaces
 from granian.http import HTTP1Settings
