@@ -6,6 +6,7 @@ from ultramarket import processes
 from ultramarket.instance import Instance
 from ultramarket.programs import SERVER_PROGRAMS
 from ultramarket.servers import SERVERS
+from ultramarket.sockets import sockets
 from ultramarket.supervision import Supervisor
 
 
@@ -22,7 +23,7 @@ def down(instance: Instance) -> int:
         supervisor.stop([name for name in states if name == "epmd"])  # RabbitMQ needs it to the end
         supervisor.shutdown()
     leftovers = processes.end_leftovers(instance, supervisor_runs=False)
-    for file in (supervisor.pid_file, supervisor.socket):
+    for file in (supervisor.pid_file, *sockets(instance)):
         file.unlink(missing_ok=True)
     return ended + len(leftovers)
 

@@ -20,6 +20,12 @@ def control_socket(instance: Instance, process: str) -> Path:
     return _path(instance, process)
 
 
+def sockets(instance: Instance) -> list[Path]:
+    """The sockets that exist; a process that was killed leaves its own behind."""
+    example = control_socket(instance, "*")
+    return list(example.parent.glob(example.name))
+
+
 def _path(instance: Instance, name: str) -> Path:
     """In the instance's folder, or, where that path is too long, in a private folder of the user."""
     path = instance.folder / "sockets" / f"{name}.sock"
