@@ -1,6 +1,6 @@
 """Orders: checkout, cancellation, fulfilment."""
 
-from flask import Response
+from flask import Response, current_app
 
 from gateway_flask.http.envelope import listing, ok
 from gateway_flask.middleware.authentication import Who
@@ -8,6 +8,7 @@ from gateway_flask.middleware.request_context import caller, cart_id, current_re
 from gateway_flask.openapi.endpoints import Api
 from gateway_flask.routes.paths import IdPath
 from gateway_flask.rpc.calls import call, call_within
+from gateway_flask.settings import GatewaySettings
 from schemas.api.orders import (
     CancelOrder,
     CancelRequest,
@@ -25,8 +26,6 @@ from schemas.rpc.orders import OrdersRpc
 api = Api("orders", "Orders", "Place orders, follow and fulfil them.", "/orders")
 
 UNDECIDED = ("pending", "awaiting_payment")
-PLACE_SECONDS = 8.0
-"""Longer than the 5 s after which the orders service replies with the order in its current state."""
 
 
 @api.post("", reply=Order, statuses=(201, 202), who=Who.GUEST, key="must", headers=("X-Cart-Id",))
@@ -37,7 +36,8 @@ def place_order(body: OrderRequest) -> Response:
     """
     cart = None if current_request().caller.user_id else cart_id()
     command = PlaceOrder(**body.given(), cart_id=cart, caller=caller(), idempotency=idempotency())
-    order = call_within(PLACE_SECONDS, OrdersRpc.place_order, command)
+    settings: GatewaySettings = current_app.extensions["settings"]
+    order = call_within(settings.gateway_order_seconds, OrdersRpc.place_order, command)
     undecided = order.json["status"] in UNDECIDED
     return ok(order, "Order received" if undecided else "Thank you for your order", 202 if undecided else 201)
 

@@ -4,13 +4,14 @@ import json
 import os
 import signal
 from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
 
 import psutil
 import pytest
 
 from tests.support.instance import Instance
-from tests.support.shop import Client, new_key
+from tests.support.shop import Client, Reply, new_key, outcome, persistently
 
 NAME = "test-whole"
 ADDRESS = {
@@ -44,9 +45,7 @@ def test_confirmed_orders_survive_killing_everything(other: Instance) -> None:
     other.ultramarket("up")
 
     for order in placed:
-        again = Client(environment["ULTRAMARKET_URL"])(
-            "GET", f"/orders/{order['id']}", headers={"X-Order-Key": order["access_key"]}
-        )
+        again = persistently(partial(_read, environment["ULTRAMARKET_URL"], order))
         assert (again.data["status"], again.data["total"]) == ("confirmed", order["total"])
     another = _order(environment["ULTRAMARKET_URL"])
     assert another["number"] > placed[-1]["number"]
@@ -60,18 +59,24 @@ def test_confirmed_orders_survive_killing_everything(other: Instance) -> None:
 
 def _order(url: str) -> dict[str, str]:
     guest = Client(url)
-    product = guest("GET", "/products", params={"in_stock": "true", "limit": 1}).data[0]
-    sku = guest("GET", f"/products/{product['id']}").data["variants"][0]["sku"]
-    guest.add(sku)
+    product = persistently(lambda: guest("GET", "/products", params={"in_stock": "true", "limit": 1})).data[0]
+    sku = persistently(lambda: guest("GET", f"/products/{product['id']}")).data["variants"][0]["sku"]
+    added = persistently(lambda: guest.add(sku))
+    assert added.status == 201, added
     body = {
         "email": "guest@example.com",
         "shipping_address": ADDRESS,
         "shipping_method": "standard",
         "payment_method": {"provider": "sandbox", "token": "pm_card_visa"},
     }
-    reply = guest("POST", "/orders", body, key=new_key())
+    key = new_key()
+    reply = outcome(lambda: guest("POST", "/orders", body, key=key))
     assert (reply.status, reply.data["status"]) == (201, "confirmed"), reply
     return dict(reply.data)
+
+
+def _read(url: str, order: dict[str, str]) -> Reply:
+    return Client(url)("GET", f"/orders/{order['id']}", headers={"X-Order-Key": order["access_key"]})
 
 
 def _processes_of(home: str) -> list[psutil.Process]:

@@ -134,7 +134,13 @@ def new_key() -> str:
     return uuid.uuid4().hex
 
 
-def persistently(call: Callable[[], Reply], seconds: float = 150) -> Reply:
+PATIENCE = 120.0
+"""How long a condition is waited for: what takes a second here may take a minute on a busy machine."""
+CROWD_PATIENCE = 400.0
+"""How long a command is sent again, for the last of many that send at once."""
+
+
+def persistently(call: Callable[[], Reply], seconds: float = CROWD_PATIENCE) -> Reply:
     """Call as a client does that was told to try again: after 429, 5xx or a broken connection, with the same key."""
     until = time.monotonic() + seconds
     while True:
@@ -150,16 +156,12 @@ def persistently(call: Callable[[], Reply], seconds: float = 150) -> Reply:
         time.sleep(0.2)
 
 
-def outcome(call: Callable[[], Reply], seconds: float = 150) -> Reply:
+def outcome(call: Callable[[], Reply], seconds: float = CROWD_PATIENCE) -> Reply:
     """The same until the outcome is known: 202 says that the command is still being worked on."""
     until = time.monotonic() + seconds
     while (reply := persistently(call, seconds)).status == 202 and time.monotonic() < until:
         time.sleep(0.2)
     return reply
-
-
-PATIENCE = 120.0
-"""How long a condition is waited for: what takes a second here may take a minute on a busy machine."""
 
 
 def eventually(check: Callable[[], Any], seconds: float = PATIENCE, every: float = 0.05) -> Any:

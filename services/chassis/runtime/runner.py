@@ -57,10 +57,10 @@ def nameko_config(settings: Settings) -> dict[str, Any]:
     }
 
 
-def run(names: list[str]) -> None:
-    """Run the named services, each with its health on its own port."""
+def run(names: list[str], *, free_ports: bool = False) -> None:
+    """Run the named services, each with its health on its own port, or on any free one."""
     settings = load(Settings)
-    serve({service_class(name): port_of(name, settings.port_base) for name in names}, settings)
+    serve({service_class(name): 0 if free_ports else port_of(name, settings.port_base) for name in names}, settings)
 
 
 def serve(services: dict[type[Service], int], settings: Settings) -> None:
