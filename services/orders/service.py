@@ -80,9 +80,9 @@ class OrdersService(Service):
         existing_id = self.store.placed_with(command.idempotency)
         if existing_id is None:
             with within(seconds):
-                stored, by_us = placement.place(command, self.store, self.cart, self.shipping, self.settings)
-                order = self._checkout().drive(stored, until) if by_us else self._wait_for(stored.order.id, until)
-            if by_us and order.status == "confirmed":
+                stored, created = placement.place(command, self.store, self.cart, self.shipping, self.settings)
+                order = self._checkout().drive(stored, until) if created else self._wait_for(stored.order.id, until)
+            if created and order.status == "confirmed":
                 placement.empty_cart(order, self.cart)
         else:
             order = self._wait_for(existing_id, until)

@@ -106,7 +106,7 @@ class ProductsService(Service):
     @implements(ProductsRpc.create_product)
     def create_product(self, product: ProductWrite, caller: Caller, idempotency: Idempotency | None = None) -> Document:
         created = self.catalogue.commands.create(product, caller, clock.now(), idempotency)
-        self.catalogue.queries.forget_totals()
+        self.catalogue.queries.clear_totals()
         return created
 
     @implements(ProductsRpc.update_product)
@@ -147,7 +147,7 @@ class ProductsService(Service):
         idempotency: Idempotency | None = None,
     ) -> None:
         self.catalogue.commands.delete(id_or_slug, caller, expected_version, idempotency)
-        self.catalogue.queries.forget_totals()
+        self.catalogue.queries.clear_totals()
 
     @implements(ProductsRpc.import_products)
     def import_products(self, products: ImportRows, caller: Caller) -> Document:
@@ -158,11 +158,11 @@ class ProductsService(Service):
             except ValidationError as invalid:
                 outcomes.append(refusal(index, refused(invalid)))
         outcomes += self.catalogue.bulk_import.run(rows, caller, clock.now())
-        self.catalogue.queries.forget_totals()
+        self.catalogue.queries.clear_totals()
         return _report(sorted(outcomes, key=lambda outcome: outcome.index), rows)
 
     @on_batch(StockChanged, size=200, seconds=0.1)
-    def bring_stock_to_products(self, events: list[StockChanged]) -> None:
+    def update_stock_of_products(self, events: list[StockChanged]) -> None:
         """Copy available units to products. A sale of reserved units changes nothing here."""
         levels: dict[str, tuple[int, int]] = {}
         for event in sorted(events, key=lambda event: event.meta.sequence or 0):
@@ -172,7 +172,7 @@ class ProductsService(Service):
             self.catalogue.stock.record(levels)
 
     @on_event(RatingChanged)
-    def bring_rating_to_product(self, event: RatingChanged) -> None:
+    def update_rating_of_product(self, event: RatingChanged) -> None:
         """Copy the rating to the product."""
         rating = {"average": event.average, "count": event.count, "histogram": event.histogram}
         self.catalogue.ratings.record(event.product_id, rating, event.meta.sequence or 0)
@@ -186,7 +186,7 @@ class ProductsService(Service):
         idempotency: Idempotency | None,
     ) -> Document:
         changed = self.catalogue.commands.change(id_or_slug, change, caller, expected_version, clock.now(), idempotency)
-        self.catalogue.queries.forget_totals()
+        self.catalogue.queries.clear_totals()
         return changed
 
     # ---- categories and tax --------------------------------------------------------------------------------------

@@ -127,7 +127,7 @@ def test_what_ran_out_a_week_ago_is_forgotten_with_its_session(desk: Desk) -> No
             .values(expires_at=datetime.now(UTC) - timedelta(days=8))
         )
 
-    desk.store.forget_old()
+    desk.store.delete_expired()
 
     def count(user_id: str) -> int:
         with desk.store.transaction() as session:

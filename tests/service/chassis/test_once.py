@@ -132,7 +132,7 @@ def test_keys_and_events_are_forgotten_after_a_week(notes: NoteStore) -> None:
         session.execute(text(f"update idempotency set created_at = now() - {week} where key = :key"), {"key": old.key})
         session.execute(text(f"update inbox set handled_at = now() - {week}"))
 
-    notes.forget_old()
+    notes.delete_expired()
 
     with notes.reading() as session:
         assert notes.known(session, old) is None

@@ -166,7 +166,7 @@ def test_a_payment_of_somebody_else_is_not_found(call: Any, shop: Shop) -> None:
 def test_a_refund_that_a_dead_process_left_is_carried_out(call: Any, shop: Shop) -> None:
     payment = shop.paid()
     shop.dying(lambda: shop.refund(payment, 300))
-    call.service.finish_refunds_left_behind()
+    call.service.finish_interrupted_refunds()
     assert shop.now(payment)[2] == 0  # somebody may still be at it
 
     with shop.store.transaction() as session:
@@ -174,6 +174,6 @@ def test_a_refund_that_a_dead_process_left_is_carried_out(call: Any, shop: Shop)
             text("update refunds set created_at = created_at - :age"),
             {"age": PENDING_REFUND_AGE + timedelta(seconds=1)},
         )
-    call.service.finish_refunds_left_behind()
+    call.service.finish_interrupted_refunds()
 
     assert shop.now(payment) == ("partially_refunded", 1000, 300)

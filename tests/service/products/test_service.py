@@ -123,7 +123,7 @@ def test_stock_news_arrive_as_events(call: Any) -> None:
 
     def hears(available: int, delta: int, sequence: int) -> None:
         said = StockChanged(sku="MUG-1", on_hand=9, reserved=0, available=available, reason="reserved", delta=delta)
-        call.service.bring_stock_to_products([StockChanged.from_envelope(envelope(said, sequence))])
+        call.service.update_stock_of_products([StockChanged.from_envelope(envelope(said, sequence))])
 
     hears(4, -1, 2)
     hears(5, -1, 1)
