@@ -23,7 +23,7 @@ CUSTOMERS: Final[dict[str, tuple[str, int]]] = {
     "delete_address": ("address", 200),
     "get_file": ("file", 200),
     "get_file_info": ("file", 200),
-    "link_file": ("file", 200),
+    "link_file": ("file", 201),
     "delete_file": ("file", 200),
     "read_notification": ("notification", 200),
     "edit_review": ("review", 200),
@@ -79,7 +79,7 @@ def made(reply: Reply) -> dict[str, Any]:
     return dict(reply.data)
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture
 def seller(shop: Shop) -> Owner:
     """A vendor with a product on sale, a draft and a report."""
     client = shop.member("VENDOR")
@@ -95,7 +95,7 @@ def seller(shop: Shop) -> Owner:
     return Owner(client, ids)
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture
 def buyer(shop: Shop, seller: Owner) -> Owner:
     """A customer who ordered of the vendor, with a shipment, a review, an address, a document, a notification."""
     client = shop.customer()
@@ -103,7 +103,7 @@ def buyer(shop: Shop, seller: Owner) -> Owner:
     for step in ("processing", "shipped"):
         made(shop.admin("PATCH", f"/orders/{order['id']}/status", {"status": step}))
     shipment = made(client("GET", f"/orders/{order['id']}"))["tracking_number"]
-    shipped = made(shop.admin("POST", "/shipments", {"order_id": vendor_order["id"]}, key=new_key()))
+    shipped = made(seller.client("POST", "/shipments", {"order_id": vendor_order["id"]}, key=new_key()))
     review = made(client("POST", f"/products/{seller.ids['product']}/reviews", BODIES["submit_review"]))
     notifications = eventually(lambda: client("GET", "/notifications").data)
     assert shipment
