@@ -20,7 +20,6 @@ from services.chassis.messaging.events import on_event
 from services.chassis.messaging.rpc import implements
 from services.chassis.messaging.signatures import refused
 from services.chassis.runtime.service import Service
-from services.chassis.runtime.settings import load
 from services.chassis.stores.mongo import Mongo
 from services.products.domain.checks import check_own, vendor_for
 from services.products.domain.documents import STATUSES, Document, apply_patch, to_detail
@@ -28,21 +27,12 @@ from services.products.settings import ProductSettings
 from services.products.store import ProductStore
 from services.products.store.bulk_import import Outcome, Row, refusal
 
-SETTINGS = load(ProductSettings)
-
-
-class TimedProductStore(ProductStore):
-    """With what may be remembered for a moment."""
-
-    def __init__(self, database: Any) -> None:
-        super().__init__(database, SETTINGS.list_total_seconds, SETTINGS.tax_rates_seconds)
-
 
 class ProductsService(Service):
     """Reads are one query each; every change is one transaction with its event."""
 
     name = "products"
-    catalogue = Mongo(TimedProductStore)
+    catalogue = Mongo(ProductStore, ProductSettings)
 
     # ---- reading -------------------------------------------------------------------------------------------------
 
