@@ -14,7 +14,8 @@ from services.cart.store import CartStore, new_cart_id
 from services.chassis.common import clock
 from services.chassis.common.errors import NotFound
 from services.chassis.messaging.events import on_event
-from services.chassis.messaging.rpc import Json, Remote, implements
+from services.chassis.messaging.remote import Remote
+from services.chassis.messaging.rpc import Json, implements
 from services.chassis.runtime.service import Configured, Service
 from services.chassis.stores.redis import Redis
 

@@ -30,7 +30,8 @@ from services.chassis.common.ids import is_id
 from services.chassis.dynamic_config import config
 from services.chassis.messaging.batches import on_batch
 from services.chassis.messaging.events import on_event
-from services.chassis.messaging.rpc import Json, Remote, implements
+from services.chassis.messaging.remote import Remote
+from services.chassis.messaging.rpc import Json, implements
 from services.chassis.runtime.service import Configured, Service
 from services.chassis.runtime.timers import every
 from services.chassis.stores.mongo import Mongo
