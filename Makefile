@@ -64,5 +64,5 @@ lock: venv ## resolve requirements/*.in again and write the locks with hashes
 	done
 
 clean: ## remove the environment and the caches; instances stay (`ultramarket down --wipe` removes those)
-	@rm -rf .venv .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis .coverage .coverage.* htmlcov
+	@rm -rf .venv .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis .coverage
 	@find . -name __pycache__ -not -path './.ultramarket/*' -prune -exec rm -rf {} +

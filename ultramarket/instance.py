@@ -130,7 +130,7 @@ class Instance:
             ULTRAMARKET_SECRET_KEY=self.secrets["secret_key"],
         )
         if env.get("ULTRAMARKET_COVERAGE") == "1":
-            env.update(COVERAGE_PROCESS_START=str(ROOT / "pyproject.toml"), COVERAGE_FILE=str(ROOT / ".coverage"))
+            env.update(COVERAGE_FOLDER=str(ROOT / ".coverage"), PYTHONPATH=str(ROOT / "tests" / "coverage_hook"))
         return env
 
     def printed(self) -> dict[str, str]:

@@ -107,15 +107,12 @@ def service_programs(instance: Instance) -> list[Program]:
 
 def _program(instance: Instance, name: str, services: tuple[str, ...]) -> Program:
     environment = instance.environment()
-    measured = "COVERAGE_PROCESS_START" in environment
     if name not in ENTRY_MODULES:
         environment["ULTRAMARKET_CONTROL_SOCKET"] = str(control_socket(instance, name))
-        if measured:
-            environment["COVERAGE_SWITCHES"] = "greenlet"
     return Program(
         name=name,
         kind="service",
-        command=[sys.executable, "-m", *_module(name, services, measured)],
+        command=[sys.executable, "-m", *_module(name, services)],
         environment=environment,
         ports=tuple(instance.block.service(service) for service in services),
         stop_seconds=SERVICE_STOP_SECONDS,
@@ -123,12 +120,10 @@ def _program(instance: Instance, name: str, services: tuple[str, ...]) -> Progra
     )
 
 
-def _module(name: str, services: tuple[str, ...], measured: bool) -> list[str]:
+def _module(name: str, services: tuple[str, ...]) -> list[str]:
     if name not in ENTRY_MODULES:
         return ["services.chassis.runtime", *services]
-    return (
-        ["ultramarket.gateway_coverage", ENTRY_MODULES[name]] if measured and name == GATEWAY else [ENTRY_MODULES[name]]
-    )
+    return [ENTRY_MODULES[name]]
 
 
 def needs(name: str) -> set[str]:
