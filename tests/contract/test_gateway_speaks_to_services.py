@@ -13,7 +13,7 @@ from gateway_flask.testing import SIGNED_IN, FakeServices, Issuer, settings
 from services.chassis.messaging.signatures import Signature
 from services.chassis.runtime.registry import SERVICES
 from services.chassis.runtime.runner import service_class
-from tests.support.bodies import GOOD, ID
+from tests.support.bodies import ID, VALID_BODIES
 
 CART = "c" * 27
 PATH = {"id": ID, "slug": "mugs", "sku": "MUG-RED", "code": "main", "number": "UP0000042", "provider": "sandbox"}
@@ -93,7 +93,7 @@ def test_the_service_understands(name: str) -> None:
             path,
             method=endpoint.method,
             query_string=QUERIES.get(name, ""),
-            json=GOOD.get(name),
+            json=VALID_BODIES.get(name),
             headers=headers | signed_in,
         )
         if {*roles, "?"} & set(endpoint.who.value) or endpoint.who is Who.ANYONE:

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 import pytest
 
 from tests.support import contract
-from tests.support.bystander import Bystander
+from tests.support.existing_customer import ExistingCustomer
 from tests.support.records import Topic
 from tests.support.shop import Client, Shop
 
@@ -28,16 +28,16 @@ def vendor(shop: Shop) -> Client:
 
 
 @pytest.fixture(scope="module")
-def bystander(shop: Shop) -> Bystander:
-    return Bystander(shop)
+def existing_customer(shop: Shop) -> ExistingCustomer:
+    return ExistingCustomer(shop)
 
 
 @pytest.fixture
-def unchanged(bystander: Bystander) -> Iterator[Bystander]:
+def unchanged(existing_customer: ExistingCustomer) -> Iterator[ExistingCustomer]:
     """Whatever the test sends: the bystander has what they had."""
-    before = bystander.state()
-    yield bystander
-    assert bystander.state() == before
+    before = existing_customer.state()
+    yield existing_customer
+    assert existing_customer.state() == before
 
 
 @pytest.fixture

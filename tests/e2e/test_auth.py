@@ -158,13 +158,13 @@ def test_logout_all_ends_every_session(shop: Shop) -> None:
     account = person()
     sessions = [shop.guest()("POST", "/auth/register", account)]
     sessions.append(shop.guest()("POST", "/auth/login", {"email": account["email"], "password": PASSWORD}))
-    bystander = shop.guest()("POST", "/auth/register", person())
+    existing_customer = shop.guest()("POST", "/auth/register", person())
 
     out = signed_in(sessions[1], shop.guest())("POST", "/auth/logout-all")
 
     assert out.status == 200
     assert [refreshed(shop, session.data["refresh_token"]).status for session in sessions] == [401, 401]
-    assert refreshed(shop, bystander.data["refresh_token"]).status == 200
+    assert refreshed(shop, existing_customer.data["refresh_token"]).status == 200
 
 
 def test_roles_come_from_the_operator(shop: Shop) -> None:

@@ -6,14 +6,14 @@ from urllib.parse import urlsplit
 
 import pytest
 
-from tests.support.bystander import Bystander
+from tests.support.existing_customer import ExistingCustomer
 from tests.support.shop import ADDRESS, Shop, new_key
 
 STRANGE_PARTS = ["%00", "a%00b", "x" * 10_000, "%ff%fe", "%0d%0aX-Evil:%201", "'; drop table orders; --", "$where"]
 
 
 @pytest.mark.parametrize("part", STRANGE_PARTS)
-def test_impossible_id_is_not_found(unchanged: Bystander, part: str) -> None:
+def test_impossible_id_is_not_found(unchanged: ExistingCustomer, part: str) -> None:
     for path in (f"/products/{part}", f"/orders/{part}/events", f"/tracking/{part}"):
         reply = unchanged.client("GET", path)
 
@@ -41,7 +41,7 @@ def test_wrong_parameter_is_refused(shop: Shop, query: str) -> None:
     ],
 )
 def test_a_method_that_is_not_allowed_says_which_are(
-    unchanged: Bystander, method: str, path: str, allowed: str
+    unchanged: ExistingCustomer, method: str, path: str, allowed: str
 ) -> None:
     reply = unchanged.client(method, path.format(order=unchanged.order_id), {})
 
@@ -69,7 +69,7 @@ def test_what_is_not_there_is_not_found(shop: Shop, path: str) -> None:
     ],
 )
 def test_a_wrong_header_is_refused(
-    shop: Shop, unchanged: Bystander, header: str, value: str, status: int, code: str
+    shop: Shop, unchanged: ExistingCustomer, header: str, value: str, status: int, code: str
 ) -> None:
     guest = shop.guest()
     guest.cart = "unknown-but-well-formed"
@@ -82,7 +82,7 @@ def test_a_wrong_header_is_refused(
 
 
 @pytest.mark.parametrize("sent", ["yesterday", 'W/"1"', '"1", "2"', "99999999999999999999999"])
-def test_a_version_that_cannot_be_ours_is_a_failed_precondition(unchanged: Bystander, sent: str) -> None:
+def test_a_version_that_cannot_be_ours_is_a_failed_precondition(unchanged: ExistingCustomer, sent: str) -> None:
     reply = unchanged.shop.admin(
         "PATCH", f"/products/{unchanged.product_id}", {"title": "x"}, headers={"If-Match": sent}
     )

@@ -2,7 +2,7 @@
 
 import pytest
 
-from tests.support import books
+from tests.support import database
 from tests.support.shop import Shop, eventually, new_key
 
 
@@ -56,7 +56,7 @@ def test_what_is_no_longer_sold_is_told_and_not_bought(shop: Shop, how: str) -> 
     assert cart["subtotal"]["amount"] == 300
     assert (refused.status, refused.code) == (404, "NOT_FOUND")
     assert [detail["sku"] for detail in refused.error["details"]] == [sku]
-    assert books.orders_with(sku) == []
+    assert database.orders_with(sku) == []
     assert shop.level(other) == (5, 0, 5)
     assert customer("DELETE", f"/cart/items/{sku}").data["warnings"] == []
     assert customer.order().status == 201

@@ -9,8 +9,8 @@ import pytest
 import requests
 from PIL import Image
 
-from tests.support.files import BOUNDARY, fetch, form, unlike, upload
-from tests.support.pictures import PDF, SVG, bomb, photograph
+from tests.support.files import BOUNDARY, fetch, form, unique_picture, upload
+from tests.support.images import PDF, SVG, decompression_bomb, photograph
 from tests.support.shop import Client, Reply, Shop, eventually, new_key, persistently
 
 TEN_MB = 10_485_760
@@ -22,7 +22,7 @@ def customer(shop: Shop) -> Client:
 
 
 def test_a_picture_comes_back_in_three_sizes_and_two_formats(shop: Shop, customer: Client) -> None:
-    content = unlike()
+    content = unique_picture()
     reply = upload(customer, content)
 
     assert reply.status == 201, reply
@@ -48,7 +48,7 @@ def test_a_photograph_keeps_its_secrets(shop: Shop, customer: Client) -> None:
 
 
 def test_parts_heads_and_what_one_has_already(shop: Shop, customer: Client) -> None:
-    url = upload(customer, unlike()).data["variants"]["full"]
+    url = upload(customer, unique_picture()).data["variants"]["full"]
     whole = fetch(shop, url)
     etag, total = whole.headers["ETag"], len(whole.content)
 
@@ -74,7 +74,7 @@ def test_parts_heads_and_what_one_has_already(shop: Shop, customer: Client) -> N
         (SVG, 415, "UNSUPPORTED_MEDIA_TYPE"),
         (b"MZ" + bytes(200), 415, "UNSUPPORTED_MEDIA_TYPE"),
         (PDF, 415, "UNSUPPORTED_MEDIA_TYPE"),
-        (bomb(), 422, "VALIDATION_ERROR"),
+        (decompression_bomb(), 422, "VALIDATION_ERROR"),
         (photograph()[:2000], 422, "VALIDATION_ERROR"),
         (b"", 422, "VALIDATION_ERROR"),
         (bytes(TEN_MB + 1), 413, "PAYLOAD_TOO_LARGE"),
@@ -93,7 +93,7 @@ def test_forms_that_are_not_right(shop: Shop, customer: Client) -> None:
     def refused(reply: Reply) -> tuple[int, str | None]:
         return reply.status, (reply.error["details"] or [{}])[0].get("field")
 
-    good = unlike(50, 50)
+    good = unique_picture(50, 50)
     assert refused(upload(customer, good, None)) == (422, "purpose")
     assert refused(upload(customer, good, "poster")) == (422, "purpose")
     assert refused(upload(customer, good, "review", private="perhaps")) == (422, "private")
@@ -152,7 +152,7 @@ def test_documents_are_their_owners_and_whose_link_it_is(shop: Shop, customer: C
 
 
 def test_a_deleted_file_is_nowhere(shop: Shop, customer: Client) -> None:
-    stored = upload(customer, unlike()).data
+    stored = upload(customer, unique_picture()).data
 
     assert customer("DELETE", f"/files/{stored['id']}").status == 200
     assert customer("DELETE", f"/files/{stored['id']}").status == 404
@@ -162,7 +162,7 @@ def test_a_deleted_file_is_nowhere(shop: Shop, customer: Client) -> None:
 
 def test_lists_are_of_the_own_files(shop: Shop) -> None:
     somebody = shop.customer()
-    ids = [upload(somebody, unlike(30, 30)).data["id"] for _ in range(3)]
+    ids = [upload(somebody, unique_picture(30, 30)).data["id"] for _ in range(3)]
 
     listed = somebody("GET", "/files?limit=2")
     assert [file["id"] for file in listed.data] == [ids[2], ids[1]]
@@ -173,7 +173,7 @@ def test_lists_are_of_the_own_files(shop: Shop) -> None:
 
 
 def test_many_bring_the_same_at_the_same_time(shop: Shop, customer: Client) -> None:
-    content = unlike(1200, 900)
+    content = unique_picture(1200, 900)
     with ThreadPoolExecutor(16) as pool:
         replies: list[Any] = list(pool.map(lambda _: persistently(lambda: upload(customer, content)), range(16)))
 

@@ -4,8 +4,8 @@ from typing import Any
 
 import pytest
 
-from tests.support import books
-from tests.support.bystander import Bystander
+from tests.support import database
+from tests.support.existing_customer import ExistingCustomer
 from tests.support.shop import ADDRESS, Client, Shop, new_key
 
 PROVIDER = "payment_method.provider"
@@ -59,7 +59,7 @@ def test_an_order_with_something_wrong_is_none(
 
     assert (refused.status, refused.code) == (status, code)
     assert refused.error["details"][0].get("field") == field
-    assert books.orders_with(sku) == []
+    assert database.orders_with(sku) == []
     assert shop.level(sku) == (5, 0, 5)
     assert buyer("GET", "/cart").data == cart
 
@@ -103,7 +103,7 @@ def test_where_nobody_delivers_nothing_is_bought(shop: Shop, buyer: Client) -> N
 @pytest.mark.parametrize("path", MONEY)
 @pytest.mark.parametrize("body", [None, {}, {"quantity": "wrong"}])
 def test_what_moves_money_needs_a_key_before_anything_else(
-    shop: Shop, unchanged: Bystander, path: str, body: Any
+    shop: Shop, unchanged: ExistingCustomer, path: str, body: Any
 ) -> None:
     client = shop.guest() if path == "/orders" else shop.admin
 
@@ -128,7 +128,7 @@ def test_what_moves_money_needs_a_key_before_anything_else(
     ],
 )  # fmt: skip
 def test_an_administrator_is_refused_what_makes_no_sense(
-    unchanged: Bystander, method: str, path: str, body: Any, status: int, code: str
+    unchanged: ExistingCustomer, method: str, path: str, body: Any, status: int, code: str
 ) -> None:
     things = {"payment": unchanged.payment_id, "order": unchanged.order_id}
 
@@ -139,7 +139,7 @@ def test_an_administrator_is_refused_what_makes_no_sense(
     assert (refused.status, refused.code) == (status, code)
 
 
-def test_what_is_captured_already_is_not_taken_twice(unchanged: Bystander) -> None:
+def test_what_is_captured_already_is_not_taken_twice(unchanged: ExistingCustomer) -> None:
     again = unchanged.shop.admin("POST", f"/payments/{unchanged.payment_id}/capture", {}, key=new_key())
 
     assert (again.status, again.data["status"]) == (200, "captured")

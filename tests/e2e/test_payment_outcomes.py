@@ -7,7 +7,7 @@ import os
 
 import pytest
 
-from tests.support import books
+from tests.support import database
 from tests.support.shop import Shop, eventually, new_key, persistently
 
 SETTLED = ("confirmed", "failed", "cancelled")
@@ -54,7 +54,7 @@ def test_a_bank_that_is_slow_or_fails_at_first_is_paid_once(shop: Shop, card: st
     status = eventually(lambda: guest("GET", f"/orders/{order_id}", headers=access).data["status"] in SETTLED)
     assert status
     assert guest("GET", f"/orders/{order_id}", headers=access).data["status"] == "confirmed"
-    charges = books.bank_charges_of([order_id])
+    charges = database.bank_charges_of([order_id])
     assert [(state, captured) for _, state, captured, _ in charges] == [("captured", placed.data["total"]["amount"])]
     assert shop.level(sku) == (2, 0, 2)
 
@@ -114,7 +114,7 @@ def test_cancelling_paid_order_refunds_and_restocks(shop: Shop) -> None:
     assert again.raw == cancelled.raw
     assert shop.level(sku) == (5, 0, 5)
     total = order["total"]["amount"]
-    assert [(taken, back) for _, _, taken, back in books.bank_charges_of([order["id"]])] == [(total, total)]
+    assert [(taken, back) for _, _, taken, back in database.bank_charges_of([order["id"]])] == [(total, total)]
 
 
 def test_partial_refund_is_limited_to_captured_amount(shop: Shop) -> None:

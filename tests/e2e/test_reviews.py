@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from tests.support.files import unlike, upload
+from tests.support.files import unique_picture, upload
 from tests.support.shop import Client, Reply, Shop, eventually, new_key
 
 REVIEW = {"rating": 4, "title": "Holds tea", "text": "And survives camping."}
@@ -124,8 +124,8 @@ def test_votes_reports_replies_and_the_authors_own_hand(shop: Shop, vendor: Clie
 
 def test_pictures_are_files_of_the_author(shop: Shop, sku: str, product: str) -> None:
     author = buyer(shop, sku)
-    own = upload(author, unlike(60, 40)).data["id"]
-    others = upload(shop.customer(), unlike(60, 40)).data["id"]
+    own = upload(author, unique_picture(60, 40)).data["id"]
+    others = upload(shop.customer(), unique_picture(60, 40)).data["id"]
 
     refused = write(author, product, images=[own, others])
     assert (refused.status, refused.error["details"][0]["field"]) == (422, "images.1")

@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from tests.support.bystander import Bystander
+from tests.support.existing_customer import ExistingCustomer
 from tests.support.shop import ADDRESS, Client, Shop, new_key
 
 STATUS = {"status": "processing"}
@@ -31,7 +31,7 @@ def stranger(shop: Shop) -> Client:
     ],
 )
 def test_a_customers_things_are_nowhere_for_others(
-    shop: Shop, unchanged: Bystander, stranger: Client, who: str, method: str, path: str, body: Any, guests: bool
+    shop: Shop, unchanged: ExistingCustomer, stranger: Client, who: str, method: str, path: str, body: Any, guests: bool
 ) -> None:
     things = {"order": unchanged.order_id, "payment": unchanged.payment_id, "address": unchanged.address_id}
     body = body and {name: unchanged.user_id if value == "{user}" else value for name, value in body.items()}
@@ -43,7 +43,7 @@ def test_a_customers_things_are_nowhere_for_others(
     assert (reply.status, reply.code) == expected
 
 
-def test_a_customers_cart_is_not_a_guests_to_name(shop: Shop, unchanged: Bystander) -> None:
+def test_a_customers_cart_is_not_a_guests_to_name(shop: Shop, unchanged: ExistingCustomer) -> None:
     guest = shop.guest()
     guest.cart = unchanged.user_id
 
@@ -58,7 +58,7 @@ def test_a_customers_cart_is_not_a_guests_to_name(shop: Shop, unchanged: Bystand
     assert cleared.data["items"] == []
 
 
-def test_guest_naming_customer_cart_gets_own_cart(shop: Shop, unchanged: Bystander) -> None:
+def test_guest_naming_customer_cart_gets_own_cart(shop: Shop, unchanged: ExistingCustomer) -> None:
     guest = shop.guest()
     guest.cart = unchanged.user_id
 
@@ -69,7 +69,7 @@ def test_guest_naming_customer_cart_gets_own_cart(shop: Shop, unchanged: Bystand
     assert added.data["item_count"] == 1
 
 
-def test_signing_in_with_a_customers_cart_takes_nothing_along(shop: Shop, unchanged: Bystander) -> None:
+def test_signing_in_with_a_customers_cart_takes_nothing_along(shop: Shop, unchanged: ExistingCustomer) -> None:
     thief = shop.guest()
     thief.cart = unchanged.user_id
     person = {"email": f"{new_key()[:12]}@example.com", "password": "correct horse battery"}
@@ -117,7 +117,7 @@ def test_a_vendor_keeps_their_own_product_and_its_stock(shop: Shop, vendor: Clie
     ],
 )  # fmt: skip
 def test_another_vendors_things_are_nowhere(
-    unchanged: Bystander, vendor: Client, method: str, path: str, body: Any
+    unchanged: ExistingCustomer, vendor: Client, method: str, path: str, body: Any
 ) -> None:
     things = {"id": unchanged.product_id, "sku": unchanged.sku, "order": unchanged.order_id}
     body = body and {name: unchanged.order_id if value == "{order}" else value for name, value in body.items()}
@@ -127,10 +127,10 @@ def test_another_vendors_things_are_nowhere(
     assert (reply.status, reply.code) == (404, "NOT_FOUND")
 
 
-def test_a_vendor_cannot_sell_in_anothers_name(vendor: Client, bystander: Bystander) -> None:
+def test_a_vendor_cannot_sell_in_anothers_name(vendor: Client, existing_customer: ExistingCustomer) -> None:
     body = {"title": "x", "status": "active", "variants": [{"sku": "VX-1", "price": {"amount": 1, "currency": "USD"}}]}
 
-    reply = vendor("POST", "/products", body | {"vendor_id": bystander.user_id})
+    reply = vendor("POST", "/products", body | {"vendor_id": existing_customer.user_id})
 
     assert (reply.status, reply.code) == (403, "FORBIDDEN")
     assert reply.error["details"][0]["field"] == "vendor_id"

@@ -4,7 +4,7 @@ import random
 
 import pytest
 
-from tests.support.crowd import Crowd, check_books, check_topic
+from tests.support.concurrent_customers import ConcurrentCustomers, check_consistency, check_topic
 from tests.support.instance import Instance
 from tests.support.records import Topic
 from tests.support.shop import Shop
@@ -16,21 +16,21 @@ STOCK = 5000
 @pytest.mark.timeout(1500)
 def test_orders_survive_kills_of_any_process(shop: Shop, instance: Instance, order_events: Topic) -> None:
     sku = shop.product(stock=STOCK)
-    crowd = Crowd(shop, sku)
+    customers = ConcurrentCustomers(shop, sku)
     chance = random.Random()
     killed = []
-    crowd.start()
+    customers.start()
 
     for victim in (*VICTIMS, *VICTIMS):
-        crowd.wait_for(chance.randint(3, 12))
+        customers.wait_for(chance.randint(3, 12))
         killed.append((victim, instance.kill(victim)))
 
-    crowd.wait_for(10)
-    bought = crowd.stop()
+    customers.wait_for(10)
+    bought = customers.stop()
     instance.wait_until_healthy()
     assert len({pid for _, pid in killed}) == 2 * len(VICTIMS), killed
-    assert 500 not in crowd.statuses
-    check_books(shop, sku, STOCK, bought)
+    assert 500 not in customers.statuses
+    check_consistency(shop, sku, STOCK, bought)
     check_topic(order_events, sku)
 
 

@@ -6,7 +6,7 @@ import pytest
 import requests
 
 from services.chassis.runtime.registry import ANALYTICS_CONSUMER, PLATFORM_SERVICES
-from tests.support.files import unlike, upload
+from tests.support.files import unique_picture, upload
 from tests.support.instance import Instance
 from tests.support.mailbox import mails_to
 from tests.support.shop import Client, Shop, eventually, new_key
@@ -36,7 +36,7 @@ def test_orders_go_on_without_the_platform_services(shop: Shop, instance: Instan
         for refused in (
             shop.admin("GET", "/audit"),
             customer("POST", f"/products/{product_id}/reviews", REVIEW),
-            upload(customer, unlike()),
+            upload(customer, unique_picture()),
         ):
             assert (refused.status, refused.code) == (503, "SERVICE_UNAVAILABLE")
     finally:
@@ -49,7 +49,7 @@ def test_orders_go_on_without_the_platform_services(shop: Shop, instance: Instan
         "analytics": lambda: units_sold(shop, product_id) == 3,
         "notifications": lambda: len(mails_to(buyer)) > 0,
         "reviews": lambda: review(early, waiting.data["id"]) == ("approved", True),
-        "files": lambda: upload(customer, unlike()).status == 201,
+        "files": lambda: upload(customer, unique_picture()).status == 201,
     }
     assert {name: bool(eventually(check, every=0.25)) for name, check in caught_up.items()} == dict.fromkeys(
         caught_up, True

@@ -5,7 +5,7 @@ import os
 import pytest
 from pymongo import MongoClient
 
-from tests.support.crowd import Crowd, check_books, check_topic
+from tests.support.concurrent_customers import ConcurrentCustomers, check_consistency, check_topic
 from tests.support.instance import Instance
 from tests.support.records import Topic
 from tests.support.shop import Shop
@@ -17,36 +17,36 @@ STOCK = 5000
 @pytest.mark.timeout(1500)
 def test_orders_survive_restarts_of_every_server(shop: Shop, instance: Instance, order_events: Topic) -> None:
     sku = shop.product(stock=STOCK)
-    crowd = Crowd(shop, sku)
-    crowd.start()
+    customers = ConcurrentCustomers(shop, sku)
+    customers.start()
 
     for server in SERVERS:
-        crowd.wait_for(15)
+        customers.wait_for(15)
         instance.ultramarket("restart", server)
 
-    crowd.wait_for(15)
-    bought = crowd.stop()
+    customers.wait_for(15)
+    bought = customers.stop()
     instance.wait_until_healthy()
-    assert 500 not in crowd.statuses
-    check_books(shop, sku, STOCK, bought)
+    assert 500 not in customers.statuses
+    check_consistency(shop, sku, STOCK, bought)
     check_topic(order_events, sku)
 
 
 @pytest.mark.timeout(1500)
 def test_events_wait_while_kafka_is_away(shop: Shop, instance: Instance, order_events: Topic) -> None:
     sku = shop.product(stock=STOCK)
-    crowd = Crowd(shop, sku)
+    customers = ConcurrentCustomers(shop, sku)
     instance.ultramarket("stop", "kafka")
     try:
-        crowd.start()
+        customers.start()
         instance.wait_until_unready("bridge")
-        crowd.wait_for(15)
-        bought = crowd.stop()
+        customers.wait_for(15)
+        bought = customers.stop()
     finally:
         instance.ultramarket("start", "kafka")
 
     instance.wait_until_healthy()
-    check_books(shop, sku, STOCK, bought)
+    check_consistency(shop, sku, STOCK, bought)
     check_topic(order_events, sku)
 
 

@@ -62,8 +62,8 @@ def happened(
 def test_concurrent_writers_make_one_chain(store: AuditStore) -> None:
     batches = [[happened(resource_id=new_id()) for _ in range(25)] for _ in range(20)]
 
-    with ThreadPoolExecutor(20) as crowd:
-        added = list(crowd.map(store.append, batches + batches))
+    with ThreadPoolExecutor(20) as customers:
+        added = list(customers.map(store.append, batches + batches))
 
     assert sum(added) == 500
     assert store.verify(KEY) == Verdict(True, 500)

@@ -11,7 +11,7 @@ from services.cart.store import CartStore
 from services.chassis.common.ids import new_id
 from services.chassis.messaging.signatures import Signature
 from services.chassis.testing import connect_redis
-from tests.support.partners import typed
+from tests.support.fake_services import typed
 
 
 class Products:

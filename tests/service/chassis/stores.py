@@ -26,7 +26,7 @@ def command(key: str, fingerprint: str = "same") -> Idempotency:
     return Idempotency(owner="user:ada", key=key, fingerprint=fingerprint)
 
 
-class Died(Exception):
+class SimulatedCrash(Exception):
     """The process ended here."""
 
 
@@ -46,7 +46,7 @@ class NoteStore(postgres.PostgresStore):
             self.emit(session, OrderStockReleased(order_id=subject), sequence=number)
             self.remember(session, key, {"number": number})
             if fails:
-                raise Died
+                raise SimulatedCrash
         return number
 
     def waiting(self) -> int:
@@ -105,7 +105,7 @@ class HotStore(mongo.MongoStore):
             self.emit(session, OrderStockReleased(order_id=subject), sequence=found["n"])
             self.remember(session, key, {"number": found["n"]})
             if fails:
-                raise Died
+                raise SimulatedCrash
             return int(found["n"])
 
         return self.in_transaction(work)
@@ -156,7 +156,7 @@ class Relays:
     def _run(relay: Any) -> None:
         try:
             relay.run()
-        except Died:
+        except SimulatedCrash:
             return
 
 

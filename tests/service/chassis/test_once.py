@@ -12,7 +12,7 @@ from schemas.events.orders import OrderStockReleased
 from services.chassis.common.errors import IdempotencyInProgress, IdempotencyKeyReused
 from services.chassis.common.ids import new_id
 from services.chassis.messaging.envelopes import envelope
-from tests.service.chassis.stores import Died, HotStore, NoteStore, command, hot_store, note_store
+from tests.service.chassis.stores import HotStore, NoteStore, SimulatedCrash, command, hot_store, note_store
 
 Step = Callable[..., int]
 
@@ -81,7 +81,7 @@ def test_key_reuse_is_refused_and_keys_belong_to_callers(step: Step) -> None:
 
 def test_a_command_that_failed_is_free_to_be_tried_again(step: Step) -> None:
     key, subject = command(new_id()), new_id()
-    with pytest.raises(Died):
+    with pytest.raises(SimulatedCrash):
         step(subject, fails=True, key=key)
 
     assert step(subject, key=key) == 1
@@ -113,9 +113,9 @@ def test_event_is_new_again_after_rollback(notes: NoteStore) -> None:
     def dies() -> None:
         with notes.transaction() as session:
             assert notes.first_time(session, event)
-            raise Died
+            raise SimulatedCrash
 
-    with pytest.raises(Died):
+    with pytest.raises(SimulatedCrash):
         dies()
 
     assert heard(notes, event)

@@ -20,11 +20,11 @@ from services.chassis.outbox.postgres import OutboxTable
 from tests.service.chassis.stores import (
     EXCHANGE,
     TYPE,
-    Died,
     Ear,
     HotStore,
     NoteStore,
     Relays,
+    SimulatedCrash,
     first_times,
     hot_store,
     mongo_relay,
@@ -107,7 +107,7 @@ def test_what_does_not_commit_is_not_published(outbox: Outbox, ear: Ear) -> None
     subject = new_id()
     outbox.relays.start()
 
-    with pytest.raises(Died):
+    with pytest.raises(SimulatedCrash):
         outbox.step(subject, fails=True)
 
     outbox.step(subject)
@@ -153,7 +153,7 @@ def test_relay_killed_before_removal_publishes_again(outbox: Outbox, ear: Ear, m
     def dies(self: Any, envelopes: Any) -> Any:
         publish(self, envelopes)
         monkeypatch.setattr(publisher.ConfirmingPublisher, "publish", publish)
-        raise Died
+        raise SimulatedCrash
 
     monkeypatch.setattr(publisher.ConfirmingPublisher, "publish", dies)
     outbox.relays.start()

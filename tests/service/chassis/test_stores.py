@@ -18,7 +18,7 @@ from services.chassis.migrations import steps
 from services.chassis.runtime.settings import Settings
 from services.chassis.stores import mongo, postgres, redis
 from services.chassis.testing import connect_redis
-from tests.service.chassis.stores import Died, HotStore, NoteStore, hot_store, note_store
+from tests.service.chassis.stores import HotStore, NoteStore, SimulatedCrash, hot_store, note_store
 
 
 @pytest.fixture(scope="module")
@@ -77,9 +77,9 @@ def test_a_mongo_transaction_is_whole_or_nothing(counters: HotStore) -> None:
         with counters.transaction() as session:
             counters.db["beside"].insert_one({"_id": subject}, session=session)
             counters.emit(session, OrderStockReleased(order_id=subject))
-            raise Died
+            raise SimulatedCrash
 
-    with pytest.raises(Died):
+    with pytest.raises(SimulatedCrash):
         dies()
     assert counters.db["beside"].count_documents({"_id": subject}) == 0
     with counters.transaction() as session:

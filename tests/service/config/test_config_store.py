@@ -54,8 +54,8 @@ def test_concurrent_changes_of_one_version(config: ConfigClient) -> None:
         except Conflict:
             return None
 
-    with ThreadPoolExecutor(8) as crowd:
-        outcomes = [value for value in crowd.map(attempt, range(1, 9)) if value is not None]
+    with ThreadPoolExecutor(8) as customers:
+        outcomes = [value for value in customers.map(attempt, range(1, 9)) if value is not None]
 
     assert len(outcomes) == 1
     assert config("snapshot")["settings"] == {KEY: [outcomes[0], 1]}

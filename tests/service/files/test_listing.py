@@ -9,7 +9,7 @@ from schemas.base import Caller
 from services.chassis.common.ids import new_id
 from services.files.service import FilesService
 from tests.service.files.conftest import Uploader
-from tests.support.pictures import picture
+from tests.support.images import picture
 
 
 def listed(uploader: Uploader, caller: Caller, owner: str | None) -> list[str]:

@@ -13,7 +13,7 @@ from services.files.service import make_file_manager
 from services.files.settings import FileSettings
 from services.files.store import FileStore
 from tests.service.files.conftest import Uploader
-from tests.support.pictures import picture
+from tests.support.images import picture
 from tests.support.seaweed import seaweed
 
 

@@ -25,10 +25,10 @@ from services.chassis.stores.tables import outbox
 from services.files.models import blobs, removals
 from services.files.store import FileStore
 from tests.service.files.conftest import Uploader
-from tests.support.pictures import PDF, SVG, bomb, photograph, picture
+from tests.support.images import PDF, SVG, decompression_bomb, photograph, picture
 
 
-def unlike(*sides: int) -> bytes:
+def unique_picture(*sides: int) -> bytes:
     """A picture that no other test has."""
     return picture(*(sides or (40, 30)), colour=tuple(new_id().encode()[-3:]))
 
@@ -64,7 +64,7 @@ def test_photo_is_rotated_and_stripped_of_metadata(uploader: Uploader) -> None:
 
 
 def test_pictures_get_three_sizes_without_enlarging(uploader: Uploader) -> None:
-    large, small = uploader.upload(unlike(3000, 2000)), uploader.upload(unlike(100, 50))
+    large, small = uploader.upload(unique_picture(3000, 2000)), uploader.upload(unique_picture(100, 50))
 
     sizes = {
         name: [Image.open(io.BytesIO(read(uploader, record["id"], f"{name}.webp"))).size for record in (large, small)]
@@ -102,8 +102,8 @@ def test_transparency_becomes_white_in_jpeg(uploader: Uploader) -> None:
         (SVG, UnsupportedMediaType),
         (b"<html><script>", UnsupportedMediaType),
         (b"GIF89a" + bytes(20), ValidationFailed),
-        (bomb(), ValidationFailed),
-        (bomb(5000, 5000), ValidationFailed),
+        (decompression_bomb(), ValidationFailed),
+        (decompression_bomb(5000, 5000), ValidationFailed),
         (photograph()[:900], ValidationFailed),
         (b"\xff\xd8\xff\xe0" + b"<script>alert(1)</script>" * 40, ValidationFailed),
         (PDF, UnsupportedMediaType),
@@ -128,7 +128,7 @@ def test_document_is_stored_unchanged(uploader: Uploader) -> None:
 
 
 def test_same_content_is_stored_once(uploader: Uploader) -> None:
-    content = unlike()
+    content = unique_picture()
     with ThreadPoolExecutor(8) as pool:
         stored = list(pool.map(lambda _: uploader.upload(content), range(8)))
     uploader.manager.collect()
@@ -140,7 +140,7 @@ def test_same_content_is_stored_once(uploader: Uploader) -> None:
 
 
 def test_orphan_is_removed_after_grace_period(uploader: Uploader) -> None:
-    first, second = (uploader.upload(content) for content in [unlike()] * 2)
+    first, second = (uploader.upload(content) for content in [unique_picture()] * 2)
     store = uploader.manager.store
 
     store.remove(first["id"])
@@ -158,7 +158,7 @@ def test_orphan_is_removed_after_grace_period(uploader: Uploader) -> None:
 
 
 def test_upload_within_grace_period_saves_content(uploader: Uploader) -> None:
-    content = unlike()
+    content = unique_picture()
     uploader.manager.store.remove(uploader.upload(content)["id"])
     again = uploader.upload(content)
     uploader.manager.collect()
@@ -167,7 +167,7 @@ def test_upload_within_grace_period_saves_content(uploader: Uploader) -> None:
 
 
 def test_concurrent_upload_and_collection_lose_nothing(uploader: Uploader) -> None:
-    content, store = unlike(), uploader.manager.store
+    content, store = unique_picture(), uploader.manager.store
 
     def bring_and_drop(_: int) -> None:
         for _turn in range(6):
@@ -207,7 +207,7 @@ def test_aborted_upload_is_cleaned_up(uploader: Uploader, moment: str, monkeypat
         if moment == "objects" and len(calls) == 3:
             die()
 
-    content = unlike()
+    content = unique_picture()
     monkeypatch.setattr(uploader.manager.objects, "put", put)
     if moment == "commit":
         monkeypatch.setattr(uploader.manager.store, "add", die)
@@ -237,7 +237,7 @@ def test_upload_with_claimed_prefix_fails(uploader: Uploader, monkeypatch: pytes
 
     monkeypatch.setattr(store, "add", late)
     with pytest.raises(ServiceUnavailable):
-        uploader.upload(unlike())
+        uploader.upload(unique_picture())
     assert uploader.objects() == []
 
 
@@ -262,7 +262,7 @@ def test_quota_holds_for_concurrent_uploads(uploader: Uploader) -> None:
 
 
 def test_upload_and_deletion_publish_events(uploader: Uploader) -> None:
-    stored = uploader.upload(unlike(), "review")
+    stored = uploader.upload(unique_picture(), "review")
     uploader.manager.store.remove(stored["id"])
 
     with uploader.manager.store.reading() as connection:
@@ -276,8 +276,8 @@ def test_upload_and_deletion_publish_events(uploader: Uploader) -> None:
 
 
 def test_staff_uploads_and_deletions_are_audited(uploader: Uploader) -> None:
-    by_customer = uploader.upload(unlike(), "review", Caller(user_id=new_id(), roles=["CUSTOMER"]))
-    by_staff = uploader.upload(unlike())
+    by_customer = uploader.upload(unique_picture(), "review", Caller(user_id=new_id(), roles=["CUSTOMER"]))
+    by_staff = uploader.upload(unique_picture())
     uploader.manager.store.remove(by_staff["id"], audited=True)
 
     with uploader.manager.store.reading() as connection:

@@ -14,7 +14,7 @@ from services.chassis.common.ids import new_id
 from services.chassis.messaging.signatures import Signature, jsonable
 from services.inventory.store import InventoryStore
 from tests.service.inventory.conftest import Shop
-from tests.support.partners import typed
+from tests.support.fake_services import typed
 
 ADMIN = {"user_id": new_id(), "roles": ["ADMIN"]}
 VENDOR = {"user_id": new_id(), "roles": ["VENDOR"]}

@@ -206,11 +206,11 @@ def test_quiet_hours_delay_optional_messages(post: Post) -> None:
 
 
 def test_long_queue_does_not_delay_confirmation(post: Post) -> None:
-    crowd = [
+    customers = [
         Message(f"bulk-{new_id()}", "back_in_stock", "email", f"u{n}", f"u{n}@example.com", "", {"title": "Mug"})
         for n in range(10_000)
     ]
-    post.store.messages.queue(crowd, clock.now())
+    post.store.messages.queue(customers, clock.now())
     person = registered()
 
     post.service.send_welcome(person)

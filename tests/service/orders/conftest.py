@@ -22,13 +22,22 @@ from services.orders.readmodel import OrderReadModel
 from services.orders.service import LIST_EVENTS, OrdersService
 from services.orders.settings import OrderSettings
 from services.orders.store import LEASE, OrderStore, StoredOrder
+from tests.support.fake_services import (
+    Cart,
+    Inventory,
+    Payments,
+    Shipping,
+    SimulatedCrash,
+    UnreliableClient,
+    cart_line,
+    typed,
+)
 from tests.support.orders import ADDRESS
-from tests.support.partners import Cart, Died, Inventory, Line, Payments, Shipping, cart_line, typed
 
 ADMIN = Caller(user_id=new_id(), roles=["ADMIN"], email="admin@example.com")
 
 
-class MortalStore(OrderStore):
+class CrashingStore(OrderStore):
     """Its process may die before or after a transaction: "place_before", "append_after", …"""
 
     dies_at: tuple[str, int] | None = None
@@ -53,17 +62,17 @@ class MortalStore(OrderStore):
     def _die(self, moment: str, number: int) -> None:
         if self.dies_at == (moment, number):
             self.dies_at = None
-            raise Died
+            raise SimulatedCrash
 
 
 class Shop:
     """The service, as its callers see it, and what a test wants to know of its partners."""
 
-    def __init__(self, store: MortalStore, lists: OrderReadModel, settings: OrderSettings) -> None:
+    def __init__(self, store: CrashingStore, lists: OrderReadModel, settings: OrderSettings) -> None:
         self.store, self.lists, self.settings = store, lists, settings
         store.dies_at, store.appends = None, 0
         self.inventory, self.payments = Inventory(MUG=10), Payments()
-        self.to_inventory, self.to_payments = Line(self.inventory), Line(self.payments)
+        self.to_inventory, self.to_payments = UnreliableClient(self.inventory), UnreliableClient(self.payments)
         self.cart, self.shipping = Cart(cart_line()), Shipping()
         self.service = self.another()
 
@@ -105,10 +114,10 @@ class Shop:
         """Other processes take over, again and again, until nothing is left to do."""
         for _ in range(20):
             self.time_passes()
-            with suppress(Died):
+            with suppress(SimulatedCrash):
                 self.another().resume_sagas()
-        self.to_inventory.land()
-        self.to_payments.land()
+        self.to_inventory.deliver_late_calls()
+        self.to_payments.deliver_late_calls()
 
     def events(self, order_id: str) -> list[Event]:
         wrapped = self.store.history(order_id)
@@ -137,8 +146,8 @@ def at_once(times: int, work: Callable[[int], Any]) -> list[Any]:
 
 
 @pytest.fixture(scope="module")
-def order_store() -> Iterator[MortalStore]:
-    with connect_postgres("orders", MortalStore) as store:
+def order_store() -> Iterator[CrashingStore]:
+    with connect_postgres("orders", CrashingStore) as store:
         yield store
 
 
@@ -149,7 +158,7 @@ def read_model() -> Iterator[OrderReadModel]:
 
 
 @pytest.fixture
-def shop(order_store: MortalStore, read_model: OrderReadModel) -> Shop:
+def shop(order_store: CrashingStore, read_model: OrderReadModel) -> Shop:
     with order_store.transaction() as session:
         session.execute(text("truncate orders, order_events, idempotency"))
     read_model.db["orders"].delete_many({})

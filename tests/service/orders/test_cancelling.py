@@ -10,8 +10,8 @@ from services.chassis.common import clock
 from services.chassis.common.errors import DomainError, InvalidState
 from services.chassis.common.ids import new_id
 from tests.service.orders.conftest import ADMIN, Shop, at_once
+from tests.support.fake_services import AUTHENTICATION_CARD
 from tests.support.orders import check_settled
-from tests.support.partners import ASKING
 
 
 def cancel_latest(shop: Shop) -> None:
@@ -23,7 +23,7 @@ def cancel_latest(shop: Shop) -> None:
 @pytest.mark.parametrize("partner", ["to_inventory", "to_payments"])
 def test_cancellation_during_a_step_compensates_that_step(shop: Shop, partner: str, number: int, when: str) -> None:
     line = getattr(shop, partner)
-    line.troubles, line.meanwhile = ["none"] * number + [when], lambda: cancel_latest(shop)
+    line.faults, line.concurrent_action = ["none"] * number + [when], lambda: cancel_latest(shop)
 
     reply = shop.order()
     shop.resume()
@@ -34,7 +34,7 @@ def test_cancellation_during_a_step_compensates_that_step(shop: Shop, partner: s
     assert shop.inventory.stock == {"MUG": 10}
 
 
-@pytest.mark.parametrize("card", ["pm_card_visa", ASKING])
+@pytest.mark.parametrize("card", ["pm_card_visa", AUTHENTICATION_CARD])
 def test_a_cancelled_order_has_its_money_and_its_stock_back(shop: Shop, card: str) -> None:
     at_once(1, lambda _: shop.order(card))
     [order_id] = shop.ids()
@@ -62,7 +62,7 @@ def test_cancelling_again_changes_nothing(shop: Shop) -> None:
 @pytest.mark.parametrize("partner", ["to_inventory", "to_payments"])
 def test_interrupted_compensation_is_finished_by_other_process(shop: Shop, partner: str, bad: str) -> None:
     order_id = shop.order()["id"]
-    getattr(shop, partner).troubles = [bad]
+    getattr(shop, partner).faults = [bad]
 
     try:
         shop.cancel(order_id=order_id, caller=ADMIN)
@@ -136,7 +136,7 @@ def test_what_has_failed_or_left_the_house_is_not_cancelled(shop: Shop) -> None:
 
 def test_order_failing_during_cancel_is_compensated_once(shop: Shop) -> None:
     """The cancellation is recorded between the step's refusal and its record."""
-    shop.to_inventory.troubles = ["down"]
+    shop.to_inventory.faults = ["down"]
     order_id = shop.order()["id"]
     stored = shop.store.read(order_id)
     request = events.OrderCancellationRequested(order_id=order_id, requested_by="guest", reason=None)

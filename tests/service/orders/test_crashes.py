@@ -7,14 +7,14 @@ from services.chassis.common.errors import DomainError
 from services.orders.domain.order import fold
 from services.orders.store import LEASE
 from tests.service.orders.conftest import Shop, at_once
+from tests.support.fake_services import AUTHENTICATION_CARD, DECLINED_CARD, SimulatedCrash
 from tests.support.orders import check_settled
-from tests.support.partners import ASKING, DECLINING, Died
 
-CARDS = ("pm_card_visa", DECLINING, ASKING)
+CARDS = ("pm_card_visa", DECLINED_CARD, AUTHENTICATION_CARD)
 CALLS = [
     (partner, number, card) for partner in ("to_inventory", "to_payments") for number in range(2) for card in CARDS
 ]
-CALLS.remove(("to_payments", 1, DECLINING))
+CALLS.remove(("to_payments", 1, DECLINED_CARD))
 """Each call to a partner that an order makes, by its number: a declined card is not asked for twice."""
 RECORDS = [(number, card) for card, records in zip(CARDS, (4, 3, 5), strict=True) for number in range(records)]
 """Each record that is appended to an order after its first."""
@@ -25,7 +25,7 @@ def buy(shop: Shop, card: str, key: str = "a-key") -> None:
     """A customer whose request may end without an answer."""
     try:
         shop.order(card, key)
-    except (Died, DomainError):
+    except (SimulatedCrash, DomainError):
         return
 
 
@@ -43,16 +43,16 @@ def test_bad_luck_at_any_call_leaves_no_order_half_done(
     shop: Shop, partner: str, bad: str, number: int, card: str
 ) -> None:
     line = getattr(shop, partner)
-    line.troubles = ["none"] * number + [bad]
+    line.faults = ["none"] * number + [bad]
     buy(shop, card)
 
     settle(shop, card)
 
-    assert line.troubles == [], "the call that was to go wrong was not made"
+    assert line.faults == [], "the call that was to go wrong was not made"
     [order_id] = shop.ids()
     order = shop.now(order_id)
     check_settled(order, shop.inventory, shop.payments)
-    assert order.status == ("failed" if card == DECLINING else "confirmed")
+    assert order.status == ("failed" if card == DECLINED_CARD else "confirmed")
 
 
 @pytest.mark.parametrize(("number", "card"), RECORDS)
@@ -91,7 +91,7 @@ def test_crash_after_placement_is_found_by_its_key(shop: Shop) -> None:
 
 def test_one_broken_order_does_not_keep_the_others_waiting(shop: Shop) -> None:
     """Orders are taken over in portions, oldest first: the broken one is in front each time."""
-    shop.to_inventory.troubles = ["down"] * 3
+    shop.to_inventory.faults = ["down"] * 3
     for number in range(3):
         shop.order(key=f"key-{number}")
     broken, *others = shop.ids()
@@ -109,7 +109,7 @@ def test_one_broken_order_does_not_keep_the_others_waiting(shop: Shop) -> None:
 
 
 def test_expired_order_is_taken_over_by_one_process(shop: Shop) -> None:
-    shop.to_inventory.troubles = ["dies_before"] * 30
+    shop.to_inventory.faults = ["dies_before"] * 30
     for number in range(30):
         buy(shop, "pm_card_visa", f"key-{number}")
     assert shop.store.take_over(clock.now()) == []
@@ -123,7 +123,7 @@ def test_expired_order_is_taken_over_by_one_process(shop: Shop) -> None:
 
 def test_a_frozen_process_that_wakes_up_changes_nothing(shop: Shop) -> None:
     """It slept through its lease; another one has carried the order to its end."""
-    shop.to_inventory.troubles = ["dies_before"]
+    shop.to_inventory.faults = ["dies_before"]
     buy(shop, "pm_card_visa")
     [order_id] = shop.ids()
     asleep = shop.store.read(order_id)
@@ -138,7 +138,7 @@ def test_a_frozen_process_that_wakes_up_changes_nothing(shop: Shop) -> None:
 
 def test_two_at_once_on_the_same_order_make_each_step_once(shop: Shop) -> None:
     for number in range(10):
-        shop.to_inventory.troubles = ["dies_before"]
+        shop.to_inventory.faults = ["dies_before"]
         buy(shop, "pm_card_visa", f"key-{number}")
     for order_id in shop.ids():
         stored = shop.store.read(order_id)

@@ -14,8 +14,8 @@ from services.chassis.common.ids import new_id
 from services.chassis.common.paging import encode_cursor
 from services.orders.domain.order import Order, after, fold
 from tests.service.orders.conftest import ADMIN, Shop
+from tests.support.fake_services import DECLINED_CARD
 from tests.support.orders import line, placed
-from tests.support.partners import DECLINING
 
 GRACE = Caller(user_id=new_id(), roles=["CUSTOMER"], email="grace@example.com")
 
@@ -156,7 +156,7 @@ def test_a_made_up_cursor_is_refused(shop: Shop, position: list[object]) -> None
 
 def test_a_failed_order_is_shown_as_failed(shop: Shop) -> None:
     with pytest.raises(DomainError):
-        shop.order(DECLINING, caller=GRACE.model_dump())
+        shop.order(DECLINED_CARD, caller=GRACE.model_dump())
     [order_id] = shop.ids()
 
     shop.show(*shop.events(order_id))

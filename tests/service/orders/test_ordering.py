@@ -23,8 +23,8 @@ from services.chassis.common.errors import (
 )
 from services.chassis.common.ids import new_id
 from tests.service.orders.conftest import ADMIN, Shop, at_once
+from tests.support.fake_services import AUTHENTICATION_CARD, DECLINED_CARD, cart_line
 from tests.support.orders import ADDRESS
-from tests.support.partners import ASKING, DECLINING, cart_line
 
 
 def test_an_order_is_what_the_cart_the_parcel_and_the_tax_cost(shop: Shop) -> None:
@@ -58,17 +58,17 @@ def test_twins_of_a_command_are_one_order_and_one_charge(shop: Shop) -> None:
 
 @pytest.mark.parametrize("away", [False, True])
 def test_cart_is_emptied_before_order_reply(shop: Shop, away: bool) -> None:
-    shop.cart.away = away
+    shop.cart.down = away
 
     order = shop.order()
 
     assert order["status"] == "confirmed"
     taken = [] if away else [(order["id"], [{"sku": "MUG", "quantity": 1}])]
-    assert shop.cart.taken == taken
+    assert shop.cart.removals == taken
 
 
 def test_a_cart_as_it_stands_is_bought_once_whatever_the_keys(shop: Shop) -> None:
-    shop.cart.stays = True
+    shop.cart.fixed_version = True
 
     def buy(_: int) -> str:
         try:
@@ -80,13 +80,13 @@ def test_a_cart_as_it_stands_is_bought_once_whatever_the_keys(shop: Shop) -> Non
 
     assert len(shop.ids()) == 1
     assert sum(shop.payments.charged(payment) for payment in shop.payments.payments) == 1500
-    shop.cart.stays = False
+    shop.cart.fixed_version = False
     assert shop.order()["status"] == "confirmed", "a cart filled again is another one"
 
 
-@pytest.mark.parametrize("card", [DECLINING, ASKING])
+@pytest.mark.parametrize("card", [DECLINED_CARD, AUTHENTICATION_CARD])
 def test_cart_of_failed_or_waiting_order_is_ordered_again(shop: Shop, card: str) -> None:
-    shop.cart.stays = True
+    shop.cart.fixed_version = True
     with pytest.raises((PaymentDeclined, PaymentActionRequired)):
         shop.order(card)
 
@@ -97,7 +97,7 @@ def test_cart_of_failed_or_waiting_order_is_ordered_again(shop: Shop, card: str)
 
 
 def test_a_cart_that_counts_anew_is_not_taken_for_an_old_one(shop: Shop) -> None:
-    shop.cart.stays = True
+    shop.cart.fixed_version = True
     shop.order()
     with shop.store.transaction() as session:
         session.execute(text("update orders set created_at = created_at - interval '2 hours'"))
@@ -118,7 +118,7 @@ def test_a_key_that_comes_with_another_order_is_refused(shop: Shop) -> None:
 @pytest.mark.parametrize(
     ("card", "stock", "error", "detail"),
     [
-        (DECLINING, 10, PaymentDeclined, {"decline_code": "generic_decline"}),
+        (DECLINED_CARD, 10, PaymentDeclined, {"decline_code": "generic_decline"}),
         ("pm_card_visa", 0, OutOfStock, {"sku": "MUG", "requested": 1, "available": 0}),
     ],
 )
@@ -140,7 +140,7 @@ def test_failure_reason_is_returned_on_each_repeat(
 
 def test_a_payment_that_asks_back_brings_the_secret_and_waits(shop: Shop) -> None:
     with pytest.raises(PaymentActionRequired) as asked:
-        shop.order(ASKING)
+        shop.order(AUTHENTICATION_CARD)
 
     [order_id] = shop.ids()
     assert asked.value.details == [{"client_secret": "secret", "order_id": order_id}]
@@ -155,7 +155,7 @@ def test_a_payment_that_asks_back_brings_the_secret_and_waits(shop: Shop) -> Non
 
 def test_a_payment_given_up_fails_the_order_and_frees_the_stock(shop: Shop) -> None:
     with pytest.raises(PaymentActionRequired):
-        shop.order(ASKING)
+        shop.order(AUTHENTICATION_CARD)
     [order_id] = shop.ids()
     shop.payments.customer_gives_up(shop.now(order_id).placed.payment_id)
 
@@ -176,7 +176,7 @@ def test_payment_event_without_waiting_order_is_ignored(shop: Shop) -> None:
 
 
 def test_pending_order_is_returned_at_the_deadline(shop: Shop) -> None:
-    shop.to_payments.troubles = ["lost"]
+    shop.to_payments.faults = ["lost"]
 
     order = shop.order()
 

@@ -23,11 +23,11 @@ from services.payments.store import PaymentStore
 TIMEOUT = 0.05
 
 
-class Died(Exception):
+class SimulatedCrash(Exception):
     """Stands for the process's end between the provider's answer and our record of it."""
 
 
-class MortalStore(PaymentStore):
+class CrashingStore(PaymentStore):
     """The store of a process that dies once, where it is told to."""
 
     dies = False
@@ -35,7 +35,7 @@ class MortalStore(PaymentStore):
     def _live_or_die(self) -> None:
         if self.dies:
             self.dies = False
-            raise Died
+            raise SimulatedCrash
 
     def change(self, session: Any, payment: Payment, **values: Any) -> Payment:
         self._live_or_die()
@@ -49,7 +49,7 @@ class MortalStore(PaymentStore):
 class Shop:
     """The till with orders to pay, and its bank's books."""
 
-    def __init__(self, store: MortalStore) -> None:
+    def __init__(self, store: CrashingStore) -> None:
         self.store = store
         self.bank = SandboxBank(store.engine)
         self.sandbox = SandboxProvider(self.bank, "secret", TIMEOUT)
@@ -100,7 +100,7 @@ class Shop:
             events = [orjson.loads(body) for body in bodies]
         return [event["type"] for event in events if event["subject"] == payment.id and event["source"] == "/payments"]
 
-    def check_books(self) -> None:
+    def check_consistency(self) -> None:
         """What we say we have is what the bank has taken and not given back."""
         ours = func.coalesce(func.sum(payments.c.captured - payments.c.refunded), 0)
         with self.store.transaction() as session:
@@ -109,7 +109,7 @@ class Shop:
     def dying(self, work: Callable[[], Any]) -> None:
         """Do it, and die after the provider has answered."""
         self.store.dies = True
-        with pytest.raises(Died):
+        with pytest.raises(SimulatedCrash):
             work()
 
 
@@ -129,13 +129,13 @@ def at_once(times: int, work: Callable[[int], Any]) -> list[Any]:
 
 
 @pytest.fixture(scope="module")
-def payment_store() -> Iterator[MortalStore]:
-    with connect_postgres("payments", MortalStore) as store:
+def payment_store() -> Iterator[CrashingStore]:
+    with connect_postgres("payments", CrashingStore) as store:
         yield store
 
 
 @pytest.fixture
-def shop(payment_store: MortalStore) -> Iterator[Shop]:
+def shop(payment_store: CrashingStore) -> Iterator[Shop]:
     shop = Shop(payment_store)
     yield shop
-    shop.check_books()
+    shop.check_consistency()

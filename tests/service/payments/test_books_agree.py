@@ -12,12 +12,12 @@ from hypothesis.stateful import Bundle, RuleBasedStateMachine, initialize, invar
 from services.chassis.common.errors import DomainError
 from services.chassis.common.ids import new_id
 from services.payments.domain import Payment
-from tests.service.payments.conftest import Died, MortalStore, Shop
+from tests.service.payments.conftest import CrashingStore, Shop, SimulatedCrash
 
 AMOUNTS = st.one_of(st.none(), st.integers(1, 1200))
 
 
-def machine(store: MortalStore) -> type[RuleBasedStateMachine]:
+def machine(store: CrashingStore) -> type[RuleBasedStateMachine]:
     class Counter(RuleBasedStateMachine):
         """A shop's counter: people pay, take, give back and undo; now and then the process dies."""
 
@@ -34,7 +34,7 @@ def machine(store: MortalStore) -> type[RuleBasedStateMachine]:
             try:
                 with suppress(DomainError):  # a rule said no
                     work()
-            except Died:
+            except SimulatedCrash:
                 self.unanswered.append(work)
             finally:
                 store.dies = False
@@ -81,13 +81,13 @@ def machine(store: MortalStore) -> type[RuleBasedStateMachine]:
         def teardown(self) -> None:
             self.ask_again()
             self.when_everything_is_answered_the_books_agree()
-            self.shop.check_books()
+            self.shop.check_consistency()
 
     return Counter
 
 
 @pytest.mark.timeout(1500)
-def test_our_books_and_the_banks_agree(payment_store: MortalStore) -> None:
+def test_our_books_and_the_banks_agree(payment_store: CrashingStore) -> None:
     run_state_machine_as_test(
         machine(payment_store),
         settings=settings(

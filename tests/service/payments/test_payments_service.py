@@ -17,13 +17,13 @@ from services.chassis.messaging.signatures import Signature, jsonable
 from services.payments.providers.installed import Installed
 from services.payments.providers.sandbox import SIGNATURE_HEADER
 from services.payments.service import PENDING_REFUND_AGE, PaymentsService
-from tests.service.payments.conftest import MortalStore, Shop, at_once
+from tests.service.payments.conftest import CrashingStore, Shop, at_once
 
 ADMIN = {"user_id": new_id(), "roles": ["ADMIN"]}
 
 
 @pytest.fixture
-def call(payment_store: MortalStore, shop: Shop) -> Any:
+def call(payment_store: CrashingStore, shop: Shop) -> Any:
     service = worker_factory(PaymentsService, store=payment_store, providers=Installed({"sandbox": shop.sandbox}))
 
     def rpc(method: str, **kwargs: Any) -> Any:

@@ -16,7 +16,7 @@ from services.chassis.messaging.signatures import Signature
 from services.chassis.testing import connect_mongo
 from services.reviews.service import ReviewsService
 from services.reviews.store import ReviewStore
-from tests.support.partners import typed
+from tests.support.fake_services import typed
 
 ADMIN = Caller(user_id=new_id(), roles=["ADMIN"])
 

@@ -21,7 +21,7 @@ from services.users.domain import MAX_ADDRESSES
 from services.users.service import UsersService
 from services.users.store import UserStore
 from tests.support.callers import customer
-from tests.support.partners import typed
+from tests.support.fake_services import typed
 
 HOME = {"name": "Ada", "line1": "1 Main St", "city": "Springfield", "postal_code": "12345", "country": "US"}
 

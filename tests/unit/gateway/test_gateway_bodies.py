@@ -11,7 +11,7 @@ from flask.testing import FlaskClient
 
 from gateway_flask.openapi.endpoints import ENDPOINTS, PREFIX
 from gateway_flask.testing import FakeServices, Issuer
-from tests.support.bodies import GOOD, spoiled
+from tests.support.bodies import VALID_BODIES, invalid_bodies
 from tests.support.routes import path_of
 
 ROWS = ("import_products", "import_reviews", "track_events")
@@ -39,15 +39,17 @@ def names(field: str, error: dict[str, Any]) -> bool:
 
 def test_good_bodies_are_given_for_every_route_with_one() -> None:
     with_body = {name for name, endpoint in ENDPOINTS.items() if "body" in endpoint.models}
-    assert with_body == set(GOOD)
+    assert with_body == set(VALID_BODIES)
 
 
-@pytest.mark.parametrize("name", [name for name in GOOD if name not in ROWS])
+@pytest.mark.parametrize("name", [name for name in VALID_BODIES if name not in ROWS])
 def test_each_wrong_field_of_a_body_is_named(
     client: FlaskClient, services: FakeServices, headers: dict[str, str], name: str
 ) -> None:
-    bodies = [(field, body) for field, body in spoiled(GOOD[name]) if (name, field) not in JUDGED_BY_SERVICES]
-    assert len(bodies) > len(GOOD[name])
+    bodies = [
+        (field, body) for field, body in invalid_bodies(VALID_BODIES[name]) if (name, field) not in JUDGED_BY_SERVICES
+    ]
+    assert len(bodies) > len(VALID_BODIES[name])
 
     for field, body in bodies:
         response = client.open(PREFIX + path_of(name), method=ENDPOINTS[name].method, json=body, headers=headers)
@@ -62,7 +64,7 @@ def test_each_wrong_field_of_a_body_is_named(
 def test_unknown_field_beside_the_rows_is_named(
     client: FlaskClient, services: FakeServices, headers: dict[str, str], name: str
 ) -> None:
-    response = client.post(PREFIX + path_of(name), json=GOOD[name] | {"surprise": 1}, headers=headers)
+    response = client.post(PREFIX + path_of(name), json=VALID_BODIES[name] | {"surprise": 1}, headers=headers)
 
     assert response.status_code == 422
     assert names("surprise", response.get_json()["error"])

@@ -13,8 +13,8 @@ from services.orders.domain.order import Order, after, fold
 from services.orders.domain.parcels import contents
 from services.orders.domain.pricing import price_lines
 from services.orders.domain.view import as_history, as_reply, as_summary
+from tests.support.fake_services import cart_line
 from tests.support.orders import line, placed
-from tests.support.partners import cart_line
 
 AT = datetime(2026, 1, 31, 12, 0, tzinfo=UTC)
 ADMIN = Caller(user_id="boss", roles=["ADMIN"])

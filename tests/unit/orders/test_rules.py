@@ -20,8 +20,8 @@ from services.orders.domain import lifecycle, saga
 from services.orders.domain.order import Order, after, fold
 from services.orders.domain.pricing import add_up, price_lines
 from services.orders.domain.view import as_reply, as_summary
+from tests.support.fake_services import cart_line
 from tests.support.orders import ADDRESS, line, placed
-from tests.support.partners import cart_line
 
 AT = datetime(2026, 1, 31, 12, 0, tzinfo=UTC)
 VENDOR, RIVAL = Caller(user_id=new_id(), roles=["VENDOR"]), Caller(user_id=new_id(), roles=["VENDOR"])

@@ -18,12 +18,19 @@ from services.orders.checkout import Checkout
 from services.orders.domain import saga
 from services.orders.domain.order import Order, fold
 from services.orders.store import StoredOrder, VersionConflict
+from tests.support.fake_services import (
+    AUTHENTICATION_CARD,
+    DECLINED_CARD,
+    Inventory,
+    Payments,
+    SimulatedCrash,
+    UnreliableClient,
+)
 from tests.support.orders import MemoryOrders, check_settled, placed
-from tests.support.partners import ASKING, DECLINING, Died, Inventory, Line, Payments
 
-TROUBLES = ("none", "lost", "late", "down", "dies_before", "dies_after", "cancel_before", "cancel_after")
-troubles = st.lists(st.sampled_from(TROUBLES), max_size=6)
-cards = st.sampled_from(["pm_card_visa", DECLINING, ASKING])
+FAULTS = ("none", "lost", "late", "down", "dies_before", "dies_after", "cancel_before", "cancel_after")
+faults = st.lists(st.sampled_from(FAULTS), max_size=6)
+cards = st.sampled_from(["pm_card_visa", DECLINED_CARD, AUTHENTICATION_CARD])
 
 
 class Checkouts:
@@ -32,8 +39,8 @@ class Checkouts:
     def __init__(self, card: str = "pm_card_visa", stock: int = 10) -> None:
         self.store = MemoryOrders()
         self.inventory, self.payments = Inventory(MUG=stock, REST=10 - stock), Payments()
-        self.to_inventory, self.to_payments = Line(self.inventory), Line(self.payments)
-        self.to_inventory.meanwhile = self.to_payments.meanwhile = self.cancel
+        self.to_inventory, self.to_payments = UnreliableClient(self.inventory), UnreliableClient(self.payments)
+        self.to_inventory.concurrent_action = self.to_payments.concurrent_action = self.cancel
         self.order_id = self.store.place(placed(), card, clock.now()).order.id
 
     @property
@@ -45,7 +52,7 @@ class Checkouts:
         checkout = Checkout(self.store, self.to_inventory, self.to_payments)  # type: ignore[arg-type]
         try:
             return checkout.drive(self.store.take_over(self.order_id), time.monotonic() + 5)
-        except Died:
+        except SimulatedCrash:
             return self.order
 
     def cancel(self) -> None:
@@ -61,19 +68,19 @@ class Checkouts:
                 break
             if self.order.status == "awaiting_payment":
                 self.payments.customer_confirms(self.order.placed.payment_id)
-        self.to_inventory.land()
-        self.to_payments.land()
+        self.to_inventory.deliver_late_calls()
+        self.to_payments.deliver_late_calls()
         assert saga.next_step(self.order) is None
         return self.order
 
 
-@given(card=cards, stock=st.sampled_from([0, 10]), at_inventory=troubles, at_payments=troubles)
+@given(card=cards, stock=st.sampled_from([0, 10]), at_inventory=faults, at_payments=faults)
 def test_saga_ends_paid_and_sold_or_fully_compensated(
     card: str, stock: int, at_inventory: list[str], at_payments: list[str]
 ) -> None:
     checkouts = Checkouts(card, stock)
-    checkouts.to_inventory.troubles = at_inventory
-    checkouts.to_payments.troubles = at_payments
+    checkouts.to_inventory.faults = at_inventory
+    checkouts.to_payments.faults = at_payments
 
     order = checkouts.settle()
 
@@ -115,12 +122,12 @@ def test_an_order_out_of_stock_ends_without_a_word_to_the_bank() -> None:
 def test_late_reserve_of_failed_order_holds_nothing() -> None:
     """The first try is under way when the second is refused; then stock comes in and the first one arrives."""
     checkouts = Checkouts(stock=0)
-    checkouts.to_inventory.troubles = ["late"]
+    checkouts.to_inventory.faults = ["late"]
     checkouts.drive()
 
     order = checkouts.drive()
     checkouts.inventory.stock = {"MUG": 10}
-    checkouts.to_inventory.land()
+    checkouts.to_inventory.deliver_late_calls()
 
     assert order.status == "failed"
     assert checkouts.inventory.state(order.id) == "released"
@@ -189,7 +196,7 @@ def test_concurrent_driver_continues_from_current_version() -> None:
 
 
 def test_confirmed_payment_continues_and_abandoned_fails() -> None:
-    confirmed, given_up = Checkouts(ASKING), Checkouts(ASKING)
+    confirmed, given_up = Checkouts(AUTHENTICATION_CARD), Checkouts(AUTHENTICATION_CARD)
 
     assert confirmed.drive().status == "awaiting_payment"
     assert given_up.drive().status == "awaiting_payment"
@@ -202,7 +209,7 @@ def test_confirmed_payment_continues_and_abandoned_fails() -> None:
 
 
 def test_an_undo_that_is_refused_is_kept_for_somebody_to_look_at() -> None:
-    checkouts = Checkouts(DECLINING)
+    checkouts = Checkouts(DECLINED_CARD)
 
     def refuses(order_id: str) -> None:
         raise PaymentDeclined("nonsense")
@@ -244,7 +251,7 @@ def test_card_is_not_charged_once_the_stock_hold_is_over() -> None:
 
 
 def test_open_payment_is_given_up_once_the_stock_hold_is_over() -> None:
-    checkouts = Checkouts(ASKING)
+    checkouts = Checkouts(AUTHENTICATION_CARD)
     checkouts.drive()
     assert checkouts.order.status == "awaiting_payment"
     [placed_event, (reserved, at), *rest] = checkouts.store.events[checkouts.order_id]
