@@ -1,4 +1,4 @@
-"""End to end: through HTTP, on the instance that the environment names (`eval "$(ultramarket env --all)"`)."""
+"""End-to-end tests over HTTP, on the instance that the environment names (`eval "$(ultramarket env --all)"`)."""
 
 from collections.abc import Iterator
 
@@ -11,7 +11,7 @@ from tests.support.shop import Client, Shop
 
 
 @pytest.fixture(scope="session", autouse=True)
-def _replies_are_what_the_contract_says() -> Iterator[None]:
+def _check_replies_against_contract() -> Iterator[None]:
     Client.on_reply.append(contract.check)
     yield
     Client.on_reply.remove(contract.check)
@@ -34,7 +34,7 @@ def existing_customer(shop: Shop) -> ExistingCustomer:
 
 @pytest.fixture
 def unchanged(existing_customer: ExistingCustomer) -> Iterator[ExistingCustomer]:
-    """Whatever the test sends: the bystander has what they had."""
+    """An existing customer whose data must be the same after the test."""
     before = existing_customer.state()
     yield existing_customer
     assert existing_customer.state() == before

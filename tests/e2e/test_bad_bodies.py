@@ -1,4 +1,4 @@
-"""Malformed bodies over HTTP: one clear error each, nothing changes. Fields: see `test_gateway_bodies`."""
+"""Malformed bodies over HTTP: one clear error each, and no change. Fields: see `test_gateway_bodies`."""
 
 import pytest
 

@@ -107,7 +107,7 @@ def check_consistency(shop: Shop, sku: str, stock: int, outcomes: list[OrderOutc
 
     Nothing is lost, held or left over.
     """
-    assert eventually(lambda: database.unfinished_sagas() == 0), "an order's saga is still not at its end"
+    assert eventually(lambda: database.unfinished_sagas() == 0), "an order's saga has not ended"
     orders = {order_id: status for order_id, status, _ in database.orders_with(sku)}
     assert outcomes
     assert {order_id: status for order_id, status in orders.items() if status != "confirmed"} == {}
