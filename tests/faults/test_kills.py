@@ -1,4 +1,4 @@
-"""`kill -9` of any process while orders come in."""
+"""Orders survive `kill -9` of any process."""
 
 import random
 
@@ -9,7 +9,7 @@ from tests.support.instance import Instance
 from tests.support.records import Topic
 from tests.support.shop import Shop
 
-VICTIMS = ("orders", "payments", "inventory", "gateway", "bridge")
+PROCESSES = ("orders", "payments", "inventory", "gateway", "bridge")
 STOCK = 5000
 
 
@@ -17,25 +17,25 @@ STOCK = 5000
 def test_orders_survive_kills_of_any_process(shop: Shop, instance: Instance, order_events: Topic) -> None:
     sku = shop.product(stock=STOCK)
     customers = ConcurrentCustomers(shop, sku)
-    chance = random.Random()
+    rng = random.Random()
     killed = []
     customers.start()
 
-    for victim in (*VICTIMS, *VICTIMS):
-        customers.wait_for(chance.randint(3, 12))
-        killed.append((victim, instance.kill(victim)))
+    for process in (*PROCESSES, *PROCESSES):
+        customers.wait_for(rng.randint(3, 12))
+        killed.append((process, instance.kill(process)))
 
     customers.wait_for(10)
-    bought = customers.stop()
+    outcomes = customers.stop()
     instance.wait_until_healthy()
-    assert len({pid for _, pid in killed}) == 2 * len(VICTIMS), killed
+    assert len({pid for _, pid in killed}) == 2 * len(PROCESSES), killed
     assert 500 not in customers.statuses
-    check_consistency(shop, sku, STOCK, bought)
+    check_consistency(shop, sku, STOCK, outcomes)
     check_topic(order_events, sku)
 
 
 def test_killed_service_is_started_again(instance: Instance) -> None:
-    killed = instance.kill("shipping")
+    killed_pid = instance.kill("shipping")
 
     instance.wait_until_healthy()
-    assert instance.pid("shipping") not in (None, killed)
+    assert instance.pid("shipping") not in (None, killed_pid)

@@ -1,4 +1,4 @@
-"""Servers that go away in the middle of orders and come back."""
+"""Orders survive restarts of every server, and events wait for Kafka."""
 
 import os
 
@@ -25,15 +25,15 @@ def test_orders_survive_restarts_of_every_server(shop: Shop, instance: Instance,
         instance.ultramarket("restart", server)
 
     customers.wait_for(15)
-    bought = customers.stop()
+    outcomes = customers.stop()
     instance.wait_until_healthy()
     assert 500 not in customers.statuses
-    check_consistency(shop, sku, STOCK, bought)
+    check_consistency(shop, sku, STOCK, outcomes)
     check_topic(order_events, sku)
 
 
 @pytest.mark.timeout(1500)
-def test_events_wait_while_kafka_is_away(shop: Shop, instance: Instance, order_events: Topic) -> None:
+def test_events_wait_while_kafka_is_stopped(shop: Shop, instance: Instance, order_events: Topic) -> None:
     sku = shop.product(stock=STOCK)
     customers = ConcurrentCustomers(shop, sku)
     instance.ultramarket("stop", "kafka")
@@ -41,19 +41,19 @@ def test_events_wait_while_kafka_is_away(shop: Shop, instance: Instance, order_e
         customers.start()
         instance.wait_until_unready("bridge")
         customers.wait_for(15)
-        bought = customers.stop()
+        outcomes = customers.stop()
     finally:
         instance.ultramarket("start", "kafka")
 
     instance.wait_until_healthy()
-    check_consistency(shop, sku, STOCK, bought)
+    check_consistency(shop, sku, STOCK, outcomes)
     check_topic(order_events, sku)
 
 
 def test_restarted_service_applies_pending_migrations(instance: Instance) -> None:
     with MongoClient[dict[str, object]](os.environ["ULTRAMARKET_MONGO_URL"]) as client:
         reviews = client["ultramarket_reviews"]["reviews"]
-        reviews.drop_index("by_status")  # what a pending migration would bring
+        reviews.drop_index("by_status")  # a pending migration would create it
 
         instance.ultramarket("restart", "reviews")
 
