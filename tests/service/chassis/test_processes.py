@@ -97,7 +97,7 @@ def test_health_names_each_dependency_and_its_state(processes: ServiceProcesses,
         assert eventually(lambda: service.health()["dependencies"]["rabbitmq"] == "down")
         assert requests.get(f"http://127.0.0.1:{service.port}/health/ready", timeout=60).status_code == 503
         assert service.health("/health/live") == {"status": "live", "service": service.name}
-        proxy.mend()
+        proxy.restore()
         assert eventually(service.is_ready)
         assert requests.get(f"http://127.0.0.1:{service.port}/nothing", timeout=60).status_code == 404
 
@@ -144,7 +144,7 @@ def test_lost_connection_ends_calls_and_is_reopened(processes: ServiceProcesses)
         with pytest.raises(ServiceUnavailable):
             client.call(worker.name, "echo", value=2)
         assert not client.connected
-        proxy.mend()
+        proxy.restore()
         assert eventually(lambda: client.connected)
         assert client.call(worker.name, "echo", value=3) == 3
         client.close()

@@ -1,4 +1,4 @@
-"""Whatever is asked in whatever order, and wherever we die: in the end our books say what the bank's say."""
+"""Random payment operations and crashes: the payments table and the provider's charges agree in the end."""
 
 from collections.abc import Callable
 from contextlib import suppress
@@ -17,9 +17,9 @@ from tests.service.payments.conftest import CrashingStore, Shop, SimulatedCrash
 AMOUNTS = st.one_of(st.none(), st.integers(1, 1200))
 
 
-def machine(store: CrashingStore) -> type[RuleBasedStateMachine]:
-    class Counter(RuleBasedStateMachine):
-        """A shop's counter: people pay, take, give back and undo; now and then the process dies."""
+def payment_machine(store: CrashingStore) -> type[RuleBasedStateMachine]:
+    class PaymentMachine(RuleBasedStateMachine):
+        """Random payments, captures, refunds and reversals, with occasional crashes."""
 
         payments = Bundle("payments")
 
@@ -29,15 +29,15 @@ def machine(store: CrashingStore) -> type[RuleBasedStateMachine]:
             self.opened: list[Payment] = []
             self.unanswered: list[Callable[[], Any]] = []
 
-        def do(self, work: Callable[[], Any], dies: bool) -> None:
-            store.dies = dies
+        def run(self, work: Callable[[], Any], crashes: bool) -> None:
+            store.crashes = crashes
             try:
-                with suppress(DomainError):  # a rule said no
+                with suppress(DomainError):  # refused by a rule
                     work()
             except SimulatedCrash:
                 self.unanswered.append(work)
             finally:
-                store.dies = False
+                store.crashes = False
 
         @rule(target=payments, token=st.sampled_from(["pm_card_visa", "pm_card_authenticationRequired"]))
         def pay(self, token: str) -> Payment:
@@ -45,51 +45,51 @@ def machine(store: CrashingStore) -> type[RuleBasedStateMachine]:
             self.opened.append(payment)
             return payment
 
-        @rule(payment=payments, amount=AMOUNTS, dies=st.booleans())
-        def capture(self, payment: Payment, amount: int | None, dies: bool) -> None:
-            self.do(lambda: self.shop.till.capture(payment.id, amount), dies)
+        @rule(payment=payments, amount=AMOUNTS, crashes=st.booleans())
+        def capture(self, payment: Payment, amount: int | None, crashes: bool) -> None:
+            self.run(lambda: self.shop.processor.capture(payment.id, amount), crashes)
 
-        @rule(payment=payments, amount=AMOUNTS, dies=st.booleans())
-        def refund(self, payment: Payment, amount: int | None, dies: bool) -> None:
+        @rule(payment=payments, amount=AMOUNTS, crashes=st.booleans())
+        def refund(self, payment: Payment, amount: int | None, crashes: bool) -> None:
             refund_id = new_id()
-            self.do(lambda: self.shop.refund(payment, amount, refund_id), dies)
+            self.run(lambda: self.shop.refund(payment, amount, refund_id), crashes)
 
-        @rule(payment=payments, dies=st.booleans())
-        def reverse(self, payment: Payment, dies: bool) -> None:
-            self.do(lambda: self.shop.reverse(payment), dies)
+        @rule(payment=payments, crashes=st.booleans())
+        def reverse(self, payment: Payment, crashes: bool) -> None:
+            self.run(lambda: self.shop.reverse(payment), crashes)
 
         @rule()
-        def ask_again(self) -> None:
+        def repeat_unanswered(self) -> None:
             while self.unanswered:
-                self.do(self.unanswered.pop(0), dies=False)
+                self.run(self.unanswered.pop(0), crashes=False)
 
         @invariant()
-        def nobody_has_more_than_there_is(self) -> None:
+        def amounts_are_bounded(self) -> None:
             for payment in self.opened:
                 _, captured, refunded = self.shop.now(payment)
-                _, taken, given = self.shop.at_bank(payment)
-                assert 0 <= given <= taken <= payment.amount
-                assert captured <= taken
-                assert refunded <= given
+                _, captured_at_bank, refunded_at_bank = self.shop.at_bank(payment)
+                assert 0 <= refunded_at_bank <= captured_at_bank <= payment.amount
+                assert captured <= captured_at_bank
+                assert refunded <= refunded_at_bank
 
         @invariant()
-        def when_everything_is_answered_the_books_agree(self) -> None:
+        def amounts_agree_when_nothing_is_unanswered(self) -> None:
             if not self.unanswered:
                 for payment in self.opened:
                     assert self.shop.now(payment)[1:] == self.shop.at_bank(payment)[1:]
 
         def teardown(self) -> None:
-            self.ask_again()
-            self.when_everything_is_answered_the_books_agree()
+            self.repeat_unanswered()
+            self.amounts_agree_when_nothing_is_unanswered()
             self.shop.check_consistency()
 
-    return Counter
+    return PaymentMachine
 
 
 @pytest.mark.timeout(1500)
-def test_our_books_and_the_banks_agree(payment_store: CrashingStore) -> None:
+def test_payments_agree_with_provider_charges(payment_store: CrashingStore) -> None:
     run_state_machine_as_test(
-        machine(payment_store),
+        payment_machine(payment_store),
         settings=settings(
             max_examples=25,
             stateful_step_count=15,
