@@ -125,14 +125,14 @@ def bridge_runner() -> Iterator[BridgeRunner]:
 
 
 @pytest.fixture
-def open_topic_() -> Iterator[Callable[[str], Topic]]:
+def open_topic() -> Iterator[Callable[[str], Topic]]:
     """A function that opens a topic, to be read from its current end."""
     topics: list[Topic] = []
 
-    def open_topic_(name: str) -> Topic:
+    def open_(name: str) -> Topic:
         topics.append(Topic(name))
         return topics[-1]
 
-    yield open_topic_
+    yield open_
     for topic in topics:
         topic.close()

@@ -52,10 +52,10 @@ class NotificationsClient:
     def message(self, event: UserRegistered) -> dict[str, Any]:
         return self.store.db["messages"].find_one({"_id": f"{event.meta.id}:email"}) or {}
 
-    def event_(self, event: UserRegistered) -> list[tuple[str, str | None]]:
+    def outbox_events(self, event: UserRegistered) -> list[tuple[str, str | None]]:
         events = self.message(event).get("outbox", [])
-        assert all(event_["subject"] == event.user_id for event_ in events)
-        return [(event_["type"], event_["data"].get("reason")) for event_ in events]
+        assert all(entry["subject"] == event.user_id for entry in events)
+        return [(entry["type"], entry["data"].get("reason")) for entry in events]
 
 
 def registered(**values: Any) -> UserRegistered:

@@ -29,7 +29,7 @@ def payment_machine(store: CrashingStore) -> type[RuleBasedStateMachine]:
             self.opened: list[Payment] = []
             self.unanswered: list[Callable[[], Any]] = []
 
-        def run(self, work: Callable[[], Any], crashes: bool) -> None:
+        def attempt(self, work: Callable[[], Any], crashes: bool) -> None:
             store.crashes = crashes
             try:
                 with suppress(DomainError):  # refused by a rule
@@ -47,21 +47,21 @@ def payment_machine(store: CrashingStore) -> type[RuleBasedStateMachine]:
 
         @rule(payment=payments, amount=AMOUNTS, crashes=st.booleans())
         def capture(self, payment: Payment, amount: int | None, crashes: bool) -> None:
-            self.run(lambda: self.shop.processor.capture(payment.id, amount), crashes)
+            self.attempt(lambda: self.shop.processor.capture(payment.id, amount), crashes)
 
         @rule(payment=payments, amount=AMOUNTS, crashes=st.booleans())
         def refund(self, payment: Payment, amount: int | None, crashes: bool) -> None:
             refund_id = new_id()
-            self.run(lambda: self.shop.refund(payment, amount, refund_id), crashes)
+            self.attempt(lambda: self.shop.refund(payment, amount, refund_id), crashes)
 
         @rule(payment=payments, crashes=st.booleans())
         def reverse(self, payment: Payment, crashes: bool) -> None:
-            self.run(lambda: self.shop.reverse(payment), crashes)
+            self.attempt(lambda: self.shop.reverse(payment), crashes)
 
         @rule()
         def repeat_unanswered(self) -> None:
             while self.unanswered:
-                self.run(self.unanswered.pop(0), crashes=False)
+                self.attempt(self.unanswered.pop(0), crashes=False)
 
         @invariant()
         def amounts_are_bounded(self) -> None:

@@ -66,7 +66,7 @@ def test_charge_is_a_confirmed_intent_with_manual_capture(stripe: ReplayedStripe
 
     assert provider.authorise(CHARGE, "key-1") == ChargeResult("authorized", "pi_1")
 
-    (request,) = stripe.requestss
+    (request,) = stripe.requests
     assert (request.method, request.path, request.key) == ("POST", "/v1/payment_intents", "key-1")
     assert request.fields == {
         "amount": "1999",

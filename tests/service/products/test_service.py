@@ -122,9 +122,7 @@ def test_stock_changed_events_update_availability(call: Any) -> None:
     call("create_product", product=fields(), caller=ADMIN.model_dump())
 
     def handle_stock_changed(available: int, delta: int, sequence: int) -> None:
-        event = StockChanged(
-            sku="MUG-1", on_hand=9, reserved=0, available=available, reason="reserved", delta=delta
-        )
+        event = StockChanged(sku="MUG-1", on_hand=9, reserved=0, available=available, reason="reserved", delta=delta)
         call.service.bring_stock_to_products([StockChanged.from_envelope(envelope(event, sequence))])
 
     handle_stock_changed(4, -1, 2)
