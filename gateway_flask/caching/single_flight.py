@@ -10,7 +10,7 @@ from cachetools import TTLCache
 
 
 @dataclass(frozen=True, slots=True)
-class Answer:
+class CachedBody:
     """A body, and until when it is cached (monotonic seconds); 0: not cached."""
 
     body: bytes
@@ -28,37 +28,37 @@ class SingleFlightCache:
     def __init__(self, most: int, seconds: float) -> None:
         self._seconds = seconds
         self._lock = threading.Lock()
-        self._answers: TTLCache[Hashable, Answer] = TTLCache(most, seconds)
-        self._in_flight: dict[Hashable, Future[Answer]] = {}
+        self._cached: TTLCache[Hashable, CachedBody] = TTLCache(most, seconds)
+        self._in_flight: dict[Hashable, Future[CachedBody]] = {}
         """Computations in progress."""
 
-    def get(self, key: Hashable, compute: Callable[[], tuple[bytes, bool]]) -> Answer:
+    def get(self, key: Hashable, compute: Callable[[], tuple[bytes, bool]]) -> CachedBody:
         """The cached value of the key, or that of `compute`: the body, and whether to cache it.
 
         An exception of `compute` is raised to all waiting requests, and not cached.
         """
         with self._lock:
-            cached = self._answers.get(key)
+            cached = self._cached.get(key)
             if cached is not None:
                 return cached
             waiting = self._in_flight.get(key)
             if waiting is None:
-                mine = self._in_flight[key] = Future[Answer]()
+                mine = self._in_flight[key] = Future[CachedBody]()
         if waiting is not None:
             return waiting.result()
         try:
             body, cacheable = compute()
-            answer = Answer(body, time.monotonic() + self._seconds if cacheable else 0.0)
+            computed = CachedBody(body, time.monotonic() + self._seconds if cacheable else 0.0)
         except BaseException as failed:
             self._settle(key)
             mine.set_exception(failed)
             raise
-        self._settle(key, answer if cacheable else None)
-        mine.set_result(answer)
-        return answer
+        self._settle(key, computed if cacheable else None)
+        mine.set_result(computed)
+        return computed
 
-    def _settle(self, key: Hashable, answer: Answer | None = None) -> None:
+    def _settle(self, key: Hashable, computed: CachedBody | None = None) -> None:
         with self._lock:
             del self._in_flight[key]
-            if answer is not None:
-                self._answers[key] = answer
+            if computed is not None:
+                self._cached[key] = computed

@@ -47,12 +47,12 @@ def reply_to(error: Exception) -> Response:
         return _of_domain(error)
     if isinstance(error, HTTPException):
         return _of_http(error)
-    return _unforeseen(error)
+    return _unexpected(error)
 
 
 def _of_domain(error: DomainError) -> Response:
     if error.status == 500:
-        return _unforeseen(error)
+        return _unexpected(error)
     headers = {}
     if error.retry_after is not None:
         headers["Retry-After"] = str(
@@ -63,7 +63,7 @@ def _of_domain(error: DomainError) -> Response:
     return envelope.failure(error.code, error.message, error.status, error.details, headers)
 
 
-def _unforeseen(error: Exception) -> Response:
+def _unexpected(error: Exception) -> Response:
     log.error("request_failed", exc_info=error)
     return envelope.failure(DomainError.code, DomainError.default_message, 500, [])
 
@@ -71,7 +71,7 @@ def _unforeseen(error: Exception) -> Response:
 def _of_http(error: HTTPException) -> Response:
     status = error.code or 500
     if status >= 500 and status not in OF_HTTP:
-        return _unforeseen(error)
+        return _unexpected(error)
     kind = OF_HTTP.get(status, errors.BadRequest)
     headers = {}
     if isinstance(error, MethodNotAllowed) and error.valid_methods:

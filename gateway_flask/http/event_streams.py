@@ -31,14 +31,14 @@ class Streams:
         self.most = most
         self._free = threading.BoundedSemaphore(most)
 
-    def open(self, event: str, look: Callable[[], Any], every: float = EVERY_SECONDS) -> Response:
-        """A stream of what `look` returns, at intervals. Raises `ServiceUnavailable` when there are too many."""
-        first = look()
+    def open(self, event: str, read: Callable[[], Any], every: float = EVERY_SECONDS) -> Response:
+        """A stream of what `read` returns, at intervals. Raises `ServiceUnavailable` when there are too many."""
+        first = read()
         if not self._free.acquire(blocking=False):
             raise ServiceUnavailable(f"At most {self.most} streams at once")
         request.environ[STREAMS] = True
         response = Response(
-            stream_with_context(_events(event, first, look, every)),
+            stream_with_context(_events(event, first, read, every)),
             content_type=KIND,
             headers={"Cache-Control": "no-store", "X-Accel-Buffering": "no"},
         )
@@ -60,22 +60,22 @@ class Streams:
         return response
 
 
-def _events(event: str, seen: Any, look: Callable[[], Any], every: float) -> Iterator[bytes]:
+def _events(event: str, value: Any, read: Callable[[], Any], every: float) -> Iterator[bytes]:
     until = time.monotonic() + LASTS_SECONDS
     yield f"retry: {int(every * 1000)}\n\n".encode()
     while True:
-        yield b"event: " + event.encode() + b"\ndata: " + orjson.dumps(seen) + b"\n\n"
+        yield b"event: " + event.encode() + b"\ndata: " + orjson.dumps(value) + b"\n\n"
         if time.monotonic() + every > until:
             return
         time.sleep(every)
         try:
-            seen = look()
+            value = read()
         except DomainError as away:
             log.warning("stream_ended", code=away.code)
             return
 
 
-def wanted() -> bool:
+def is_requested() -> bool:
     """Whether the client accepts `text/event-stream`."""
     return KIND in request.headers.get("Accept", "")
 

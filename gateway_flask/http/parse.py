@@ -84,7 +84,7 @@ def body(model: type[M]) -> M:
         if error.errors(include_url=False, include_context=False, include_input=False)[0]["type"] == "json_invalid":
             raise BadRequest("The body is JSON that we don't take: too deep, or with endless numbers") from None
         raise invalid(error, at="body") from None
-    if _SUSPICIOUS.search(raw) and (problem := _unfit(json.loads(raw))) is not None:
+    if _SUSPICIOUS.search(raw) and (problem := _unusable_value(json.loads(raw))) is not None:
         raise ValidationFailed.of(*problem)
     return parsed
 
@@ -99,7 +99,7 @@ def _check_content_type() -> None:
         raise UnsupportedMediaType("Send JSON in UTF-8")
 
 
-def _unfit(document: Any) -> tuple[str, str] | None:
+def _unusable_value(document: Any) -> tuple[str, str] | None:
     """The path and message of a value in free-form JSON that stores can't hold: a NUL, a number beyond 64 bits."""
     pending: list[tuple[Any, str]] = [(document, "")]
     while pending:

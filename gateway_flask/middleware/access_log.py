@@ -28,11 +28,11 @@ def _logger() -> Callable[..., None]:
     """A logger without the search for secrets: access log fields hold none."""
     write = structlog.BytesLogger(sys.stdout.buffer).msg
 
-    def say(event: str, **fields: Any) -> None:
+    def write_line(event: str, **fields: Any) -> None:
         at = f"{datetime.now(UTC).isoformat(timespec='microseconds')[:26]}Z"
         write(orjson.dumps({"event": event, "level": "info", "process": "gateway", **fields, "timestamp": at}))
 
-    return say
+    return write_line
 
 
 def _nothing(*_: Any, **__: Any) -> None:
@@ -41,7 +41,7 @@ def _nothing(*_: Any, **__: Any) -> None:
 
 def install(app: Flask, enabled: bool = True) -> None:
     """Log and measure every request, and set `X-Request-Id` on every reply."""
-    say = _logger() if enabled else _nothing
+    write_line = _logger() if enabled else _nothing
 
     def record(response: Response) -> Response:
         visit = g.request_context
@@ -51,7 +51,7 @@ def install(app: Flask, enabled: bool = True) -> None:
         route = rule.rule if rule is not None else "none"
         _observer(request.method, route, response.status_code).observe(took)
         with suppress(OSError):  # when nobody reads our log any more, the customer still gets the reply
-            say(
+            write_line(
                 "request",
                 request_id=visit.request_id,
                 user_id=visit.caller.user_id,

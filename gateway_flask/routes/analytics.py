@@ -106,7 +106,7 @@ def analytics_live() -> Response:
     Vendors get orders and revenue of their own order lines, and the sessions that viewed their own products.
     """
     who = caller()
-    if event_streams.wanted():
+    if event_streams.is_requested():
         return event_streams.streams().open("live", lambda: call(AnalyticsRpc.live, caller=who).json)
     return ok(call(AnalyticsRpc.live, caller=who), "Live")
 

@@ -12,7 +12,7 @@ Value = Annotated[bool | int | float | str, one_of("must be true, false, a numbe
 FlagValue = Annotated[bool | FlagName, one_of("must be true, false or the name of a variant")]
 Reason = Annotated[str, Field(min_length=3, max_length=500)]
 Revision = Annotated[int, Field(ge=0, le=2**31 - 1)]
-_Someone = Annotated[str, StringConstraints(min_length=1, max_length=100), OneLine]
+_AccountId = Annotated[str, StringConstraints(min_length=1, max_length=100), OneLine]
 Percent = Annotated[int, Field(ge=0, le=100)]
 
 
@@ -80,8 +80,8 @@ class Rule(Request):
 
     roles: Annotated[list[Literal["CUSTOMER", "VENDOR", "ADMIN"]], Field(max_length=3)] | None = None
     countries: Annotated[list[Country], Field(max_length=250)] | None = None
-    users: Annotated[list[_Someone], Field(max_length=1_000)] | None = None
-    vendors: Annotated[list[_Someone], Field(max_length=1_000)] | None = None
+    users: Annotated[list[_AccountId], Field(max_length=1_000)] | None = None
+    vendors: Annotated[list[_AccountId], Field(max_length=1_000)] | None = None
     from_: GivenMoment | None = Field(None, alias="from")
     to: GivenMoment | None = None
     serve: FlagValue

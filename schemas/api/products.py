@@ -130,7 +130,7 @@ class ProductPatch(Request):
     vendor_id: Id = LEFT_OUT
 
     @model_validator(mode="after")
-    def _says_something(self) -> Self:
+    def _names_a_field(self) -> Self:
         if not self.model_fields_set:
             raise ValueError("name at least one field to change")
         return self

@@ -50,8 +50,8 @@ def _breaks(old: _Schema, new: _Schema, where: str) -> list[str]:
         if old.own.get(word) != new.own.get(word)
     ]
     if "enum" in old.own:
-        unheard = [value for value in new.own.get("enum", ["anything"]) if value not in old.own["enum"]]
-        breaks_.extend(f"{name}: no reader has heard of the value {value}" for value in unheard)
+        new_values = [value for value in new.own.get("enum", ["anything"]) if value not in old.own["enum"]]
+        breaks_.extend(f"{name}: the value {value} is unknown to readers of the older schema" for value in new_values)
     for field, before in old.fields.items():
         path = f"{where}.{field}" if where else field
         if field not in new.fields:
@@ -62,11 +62,11 @@ def _breaks(old: _Schema, new: _Schema, where: str) -> list[str]:
                 breaks_.append(f"{path}: was always there, now may be missing")
     breaks_.extend(f"{where}.{field}".lstrip(".") + ": is new and required" for field in new.required - old.required)
     for word in ("items", "additionalProperties"):
-        held, holds = old.own.get(word), new.own.get(word)
-        if isinstance(held, dict) and isinstance(holds, dict):
-            breaks_.extend(_breaks(old.at(held), new.at(holds), f"{where}[]"))
-        elif isinstance(held, dict) or isinstance(holds, dict):
-            breaks_.append(f"{name}: what it holds has changed")
+        old_part, new_part = old.own.get(word), new.own.get(word)
+        if isinstance(old_part, dict) and isinstance(new_part, dict):
+            breaks_.extend(_breaks(old.at(old_part), new.at(new_part), f"{where}[]"))
+        elif isinstance(old_part, dict) or isinstance(new_part, dict):
+            breaks_.append(f"{name}: the type of its items has changed")
     return breaks_
 
 

@@ -94,6 +94,6 @@ def invalidate_unused(session: Session, purpose: Purpose, user_id: str, now: dat
     session.execute(update(tickets).where(*unused).values(used_at=now))
 
 
-def forget_old(session: Session) -> None:
+def delete_expired(session: Session) -> None:
     """Delete tokens that expired more than a week ago."""
     session.execute(delete(tickets).where(tickets.c.expires_at < func.now() - timedelta(days=7)))

@@ -123,11 +123,11 @@ class RecoveryStore(AccountStore):
                 raise Conflict("The password was changed at the same moment")
             self._password_changed(session, user_id, "password.change", now, keep)
 
-    def forget_old(self) -> None:
+    def delete_expired(self) -> None:
         """Delete old one-time tokens as well."""
-        super().forget_old()
+        super().delete_expired()
         with self.transaction() as session:
-            one_time_tokens.forget_old(session)
+            one_time_tokens.delete_expired(session)
 
     def _password_changed(
         self, session: Session, user_id: str, action: str, now: datetime, keep: str | None = None

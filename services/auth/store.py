@@ -166,9 +166,9 @@ class AccountStore(PostgresStore):
         """End all sessions of an account."""
         self._sign_out(sessions.c.user_id == user_id)
 
-    def forget_old(self) -> None:
+    def delete_expired(self) -> None:
         """Delete sessions whose refresh tokens expired more than seven days ago, and what the chassis deletes."""
-        super().forget_old()
+        super().delete_expired()
         with self.transaction() as session:
             week_ago = func.now() - timedelta(days=7)
             session.execute(delete(refresh_tokens).where(refresh_tokens.c.expires_at < week_ago))

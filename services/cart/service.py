@@ -14,26 +14,18 @@ from services.cart.store import CartStore, new_cart_id
 from services.chassis.common import clock
 from services.chassis.common.errors import NotFound
 from services.chassis.messaging.events import on_event
-from services.chassis.messaging.rpc import Json, Remote, implements
-from services.chassis.runtime.service import Service
-from services.chassis.runtime.settings import load
+from services.chassis.messaging.remote import Remote
+from services.chassis.messaging.rpc import Json, implements
+from services.chassis.runtime.service import Configured, Service
 from services.chassis.stores.redis import Redis
-
-SETTINGS = load(CartSettings)
-
-
-class TimedCartStore(CartStore):
-    """The cart store with the configured lifetime of guests' carts."""
-
-    def __init__(self, client: Any) -> None:
-        super().__init__(client, SETTINGS.guest_cart)
 
 
 class CartService(Service):
     """A signed-in caller has the cart of their user id, a guest the cart that `cart_id` names."""
 
     name = "cart"
-    carts = Redis(TimedCartStore)
+    settings = Configured(CartSettings)
+    carts = Redis(CartStore, CartSettings)
     products = Remote(ProductsRpc)
 
     @implements(CartRpc.get_cart)
@@ -93,7 +85,7 @@ class CartService(Service):
             raise NotFound("There is no such cart", [{"field": "cart_id", "message": "does not exist"}])
         skus = [line.sku for line in cart.lines] if cart else []
         priced = self.products.price_skus(skus=skus, country=country, region=region) if skus else {}
-        view = checkout(cart, priced, SETTINGS.cart_currency)
+        view = checkout(cart, priced, self.settings.cart_currency)
         check_size(view)
         return view
 
@@ -132,4 +124,4 @@ class CartService(Service):
         skus = {sku, *(line.sku for line in before.lines)} if before else {sku}
         if priced is None or (cart and any(line.sku not in skus for line in cart.lines)):
             priced = self._price(cart)
-        return view(cart, priced, SETTINGS.cart_currency)
+        return view(cart, priced, self.settings.cart_currency)

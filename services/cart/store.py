@@ -17,6 +17,7 @@ import redis
 from schemas.api.cart import MAX_LINES, MAX_QUANTITY
 from schemas.api.products import PricedSku
 from services.cart.domain import Cart, Line, is_guest, not_in_cart, refusal, snapshot
+from services.cart.settings import CartSettings
 from services.chassis.common.clock import rfc3339
 from services.chassis.stores.redis import RedisStore
 
@@ -31,9 +32,9 @@ _SCRIPTS = Path(__file__).parent / "lua"
 class CartStore(RedisStore):
     """Carts by id: a guest's random one, or the user's."""
 
-    def __init__(self, client: "redis.Redis", guest_cart: timedelta = DEDUPLICATION_PERIOD) -> None:
+    def __init__(self, client: "redis.Redis", settings: CartSettings | None = None) -> None:
         super().__init__(client)
-        self._guest_seconds = int(guest_cart.total_seconds())
+        self._guest_seconds = int((settings.guest_cart if settings else DEDUPLICATION_PERIOD).total_seconds())
         self._put, self._remove, self._order, self._freeze, self._merge = (
             client.register_script((_SCRIPTS / f"{name}.lua").read_text())
             for name in ("put", "remove", "order", "freeze", "merge")

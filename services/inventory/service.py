@@ -20,30 +20,21 @@ from services.chassis.common.errors import NotFound
 from services.chassis.common.paging import Paging
 from services.chassis.dynamic_config import config
 from services.chassis.messaging.events import on_event
-from services.chassis.messaging.rpc import Json, Remote, implements
-from services.chassis.runtime.service import Service
-from services.chassis.runtime.settings import load
+from services.chassis.messaging.remote import Remote
+from services.chassis.messaging.rpc import Json, implements
+from services.chassis.runtime.service import Configured, Service
 from services.chassis.runtime.timers import every
 from services.chassis.stores.mongo import Mongo
 from services.inventory.domain import Line
 from services.inventory.settings import InventorySettings
 from services.inventory.store import InventoryStore
 
-SETTINGS = load(InventorySettings)
-
-
-def _hold() -> timedelta:
-    return timedelta(seconds=config.setting("inventory.stock_hold_seconds", SETTINGS.stock_hold_seconds))
-
-
-def _threshold() -> int:
-    return int(config.setting("inventory.low_stock_threshold", SETTINGS.low_stock_threshold))
-
 
 class InventoryService(Service):
     """Stock levels and reservations."""
 
     name = "inventory"
+    settings = Configured(InventorySettings)
     stock = Mongo(InventoryStore)
     products = Remote(ProductsRpc, deadline=2.0)
 
@@ -51,12 +42,12 @@ class InventoryService(Service):
     def reserve(self, command: ReserveStock) -> Json:
         now = clock.now()
         lines = [Line(line.sku, line.quantity) for line in command.lines]
-        return self.stock.reservations.reserve(command.order_id, lines, now, now + _hold())
+        return self.stock.reservations.reserve(command.order_id, lines, now, now + self._hold_time())
 
     @implements(InventoryRpc.commit)
     def commit(self, order_id: Id) -> Json:
         now = clock.now()
-        return self.stock.reservations.commit(order_id, now, now + _hold())
+        return self.stock.reservations.commit(order_id, now, now + self._hold_time())
 
     @implements(InventoryRpc.release)
     def release(self, order_id: Id) -> Json:
@@ -84,12 +75,12 @@ class InventoryService(Service):
         idempotency: Idempotency | None = None,
     ) -> Json:
         self._check_own(sku, caller)
-        return self.stock.adjust(sku, delta, reason, warehouse, _threshold(), idempotency)
+        return self.stock.adjust(sku, delta, reason, warehouse, self._low_stock_threshold(), idempotency)
 
     @implements(InventoryRpc.set_initial)
     def set_initial(self, levels: InitialLevels, caller: Caller) -> InitialStockReport:
         counts = [level.model_dump() for level in {level.sku: level for level in levels}.values()]
-        created = self.stock.set_initial(counts, _threshold())
+        created = self.stock.set_initial(counts, self._low_stock_threshold())
         return InitialStockReport(created=created, existing=len(counts) - created)
 
     @implements(InventoryRpc.get_level)
@@ -125,3 +116,9 @@ class InventoryService(Service):
         priced = self.products.price_skus(skus=[sku]).get(sku)
         if priced is None or priced.vendor_id != caller.user_id:
             raise NotFound(f"There is no stock record of {sku}")
+
+    def _hold_time(self) -> timedelta:
+        return timedelta(seconds=config.setting("inventory.stock_hold_seconds", self.settings.stock_hold_seconds))
+
+    def _low_stock_threshold(self) -> int:
+        return int(config.setting("inventory.low_stock_threshold", self.settings.low_stock_threshold))

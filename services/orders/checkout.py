@@ -86,7 +86,7 @@ class Checkout:
 
     def _authorise(self, stored: StoredOrder) -> Sequence[Event]:
         order, placed = stored.order, stored.order.placed
-        if saga.hold_is_over(order, clock.now()):
+        if saga.hold_expired(order, clock.now()):
             return [events.OrderRejected(order_id=order.id, code="INVALID_STATE", reason="Payment took too long")]
         authorisation = self.payments.authorise(
             Authorise(
@@ -108,7 +108,7 @@ class Checkout:
         payment = self.payments.status_of(payment_id=order.placed.payment_id)
         if payment.status != "requires_action":
             return [_outcome_of(order, payment)]
-        if saga.hold_is_over(order, clock.now()):
+        if saga.hold_expired(order, clock.now()):
             reason = "The payment was not confirmed in time"
             return [events.OrderRejected(order_id=order.id, code="PAYMENT_ACTION_REQUIRED", reason=reason)]
         return []

@@ -30,7 +30,8 @@ from services.chassis.common.ids import is_id
 from services.chassis.dynamic_config import config
 from services.chassis.messaging.batches import on_batch
 from services.chassis.messaging.events import on_event
-from services.chassis.messaging.rpc import Json, Remote, implements
+from services.chassis.messaging.remote import Remote
+from services.chassis.messaging.rpc import Json, implements
 from services.chassis.runtime.service import Configured, Service
 from services.chassis.runtime.timers import every
 from services.chassis.stores.mongo import Mongo
@@ -80,9 +81,9 @@ class OrdersService(Service):
         existing_id = self.store.placed_with(command.idempotency)
         if existing_id is None:
             with within(seconds):
-                stored, by_us = placement.place(command, self.store, self.cart, self.shipping, self.settings)
-                order = self._checkout().drive(stored, until) if by_us else self._wait_for(stored.order.id, until)
-            if by_us and order.status == "confirmed":
+                stored, created = placement.place(command, self.store, self.cart, self.shipping, self.settings)
+                order = self._checkout().drive(stored, until) if created else self._wait_for(stored.order.id, until)
+            if created and order.status == "confirmed":
                 placement.empty_cart(order, self.cart)
         else:
             order = self._wait_for(existing_id, until)

@@ -227,7 +227,7 @@ class OrderStore(PostgresStore):
         order = fold(_parsed(orjson.loads(row.body) for row in rows))
         return StoredOrder(order, rows[-1].payment_token, rows[-1].attempts)
 
-    def forget_old(self) -> None:
+    def delete_expired(self) -> None:
         """Delete old inbox entries; command keys are kept with their orders."""
         with self.transaction() as session:
             session.execute(text("delete from inbox where handled_at < now() - interval '7 days'"))

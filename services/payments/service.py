@@ -116,7 +116,7 @@ class PaymentsService(Service):
         return WebhookReply(duplicate=not new)
 
     @every(seconds=60)
-    def finish_refunds_left_behind(self) -> None:
+    def finish_interrupted_refunds(self) -> None:
         """Carry out pending refunds of processes that died."""
         for payment_id in self.store.abandoned_refunds(clock.now() - PENDING_REFUND_AGE):
             try:

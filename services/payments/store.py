@@ -112,9 +112,9 @@ class PaymentStore(PostgresStore):
             given_back = connection.execute(_REFUNDS, {"of_payment": payment_id})
             return _to_resource(row, [_refund(refund, row.currency) for refund in given_back])
 
-    def forget_old(self) -> None:
+    def delete_expired(self) -> None:
         """Delete old webhook ids, inbox entries and idempotency keys."""
-        super().forget_old()
+        super().delete_expired()
         with self.transaction() as session:
             session.execute(delete(webhooks).where(webhooks.c.received_at < func.now() - WEBHOOK_RETENTION))
 

@@ -20,7 +20,6 @@ from services.chassis.messaging.events import on_event
 from services.chassis.messaging.rpc import implements
 from services.chassis.messaging.signatures import refused
 from services.chassis.runtime.service import Service
-from services.chassis.runtime.settings import load
 from services.chassis.stores.mongo import Mongo
 from services.products.domain.checks import check_own, vendor_for
 from services.products.domain.documents import STATUSES, Document, apply_patch, to_detail
@@ -28,21 +27,12 @@ from services.products.settings import ProductSettings
 from services.products.store import ProductStore
 from services.products.store.bulk_import import Outcome, Row, refusal
 
-SETTINGS = load(ProductSettings)
-
-
-class TimedProductStore(ProductStore):
-    """With what may be remembered for a moment."""
-
-    def __init__(self, database: Any) -> None:
-        super().__init__(database, SETTINGS.list_total_seconds, SETTINGS.tax_rates_seconds)
-
 
 class ProductsService(Service):
     """Reads are one query each; every change is one transaction with its event."""
 
     name = "products"
-    catalogue = Mongo(TimedProductStore)
+    catalogue = Mongo(ProductStore, ProductSettings)
 
     # ---- reading -------------------------------------------------------------------------------------------------
 
@@ -106,7 +96,7 @@ class ProductsService(Service):
     @implements(ProductsRpc.create_product)
     def create_product(self, product: ProductWrite, caller: Caller, idempotency: Idempotency | None = None) -> Document:
         created = self.catalogue.commands.create(product, caller, clock.now(), idempotency)
-        self.catalogue.queries.forget_totals()
+        self.catalogue.queries.clear_totals()
         return created
 
     @implements(ProductsRpc.update_product)
@@ -147,7 +137,7 @@ class ProductsService(Service):
         idempotency: Idempotency | None = None,
     ) -> None:
         self.catalogue.commands.delete(id_or_slug, caller, expected_version, idempotency)
-        self.catalogue.queries.forget_totals()
+        self.catalogue.queries.clear_totals()
 
     @implements(ProductsRpc.import_products)
     def import_products(self, products: ImportRows, caller: Caller) -> Document:
@@ -158,11 +148,11 @@ class ProductsService(Service):
             except ValidationError as invalid:
                 outcomes.append(refusal(index, refused(invalid)))
         outcomes += self.catalogue.bulk_import.run(rows, caller, clock.now())
-        self.catalogue.queries.forget_totals()
+        self.catalogue.queries.clear_totals()
         return _report(sorted(outcomes, key=lambda outcome: outcome.index), rows)
 
     @on_batch(StockChanged, size=200, seconds=0.1)
-    def bring_stock_to_products(self, events: list[StockChanged]) -> None:
+    def update_stock_of_products(self, events: list[StockChanged]) -> None:
         """Copy available units to products. A sale of reserved units changes nothing here."""
         levels: dict[str, tuple[int, int]] = {}
         for event in sorted(events, key=lambda event: event.meta.sequence or 0):
@@ -172,7 +162,7 @@ class ProductsService(Service):
             self.catalogue.stock.record(levels)
 
     @on_event(RatingChanged)
-    def bring_rating_to_product(self, event: RatingChanged) -> None:
+    def update_rating_of_product(self, event: RatingChanged) -> None:
         """Copy the rating to the product."""
         rating = {"average": event.average, "count": event.count, "histogram": event.histogram}
         self.catalogue.ratings.record(event.product_id, rating, event.meta.sequence or 0)
@@ -186,7 +176,7 @@ class ProductsService(Service):
         idempotency: Idempotency | None,
     ) -> Document:
         changed = self.catalogue.commands.change(id_or_slug, change, caller, expected_version, clock.now(), idempotency)
-        self.catalogue.queries.forget_totals()
+        self.catalogue.queries.clear_totals()
         return changed
 
     # ---- categories and tax --------------------------------------------------------------------------------------

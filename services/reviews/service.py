@@ -29,7 +29,8 @@ from services.chassis.common.errors import Forbidden, NotFound, ValidationFailed
 from services.chassis.common.paging import Paging, page
 from services.chassis.dynamic_config import config
 from services.chassis.messaging.events import on_event
-from services.chassis.messaging.rpc import Json, Remote, implements
+from services.chassis.messaging.remote import Remote
+from services.chassis.messaging.rpc import Json, implements
 from services.chassis.runtime.service import Service
 from services.chassis.stores.mongo import Mongo
 from services.reviews import domain

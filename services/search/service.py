@@ -20,7 +20,8 @@ from services.chassis.common.errors import ServiceUnavailable
 from services.chassis.dynamic_config import config
 from services.chassis.messaging.batches import on_batch
 from services.chassis.messaging.events import on_event
-from services.chassis.messaging.rpc import Json, Remote, implements
+from services.chassis.messaging.remote import Remote
+from services.chassis.messaging.rpc import Json, implements
 from services.chassis.runtime.service import Service
 from services.search.backend import SearchBackend
 from services.search.domain import suggestions

@@ -16,7 +16,8 @@ from schemas.rpc.shipping import ShippingRpc
 from services.chassis.common.errors import NotFound, ValidationFailed
 from services.chassis.common.ids import is_id
 from services.chassis.common.money import json as money
-from services.chassis.messaging.rpc import Json, Remote, implements
+from services.chassis.messaging.remote import Remote
+from services.chassis.messaging.rpc import Json, implements
 from services.chassis.runtime.service import Service
 from services.chassis.stores.postgres import Postgres
 from services.shipping import domain

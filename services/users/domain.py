@@ -7,7 +7,7 @@ from services.chassis.common.errors import InvalidState
 MAX_ADDRESSES: Final = 50
 
 
-def check_room(count: int) -> None:
+def check_address_limit(count: int) -> None:
     """Raises `InvalidState` for a full address book."""
     if count >= MAX_ADDRESSES:
         raise InvalidState(

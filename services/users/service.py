@@ -11,7 +11,8 @@ from schemas.rpc.users import UsersRpc
 from services.chassis.common.errors import NotFound
 from services.chassis.common.ids import is_id
 from services.chassis.messaging.events import on_event
-from services.chassis.messaging.rpc import Json, Remote, implements
+from services.chassis.messaging.remote import Remote
+from services.chassis.messaging.rpc import Json, implements
 from services.chassis.runtime.service import Service
 from services.chassis.stores.postgres import Postgres
 from services.users.store import UserStore

@@ -11,7 +11,7 @@ from services.chassis.common.clock import rfc3339
 from services.chassis.common.errors import NotFound
 from services.chassis.common.ids import new_id
 from services.chassis.stores.postgres import PostgresStore, Session
-from services.users.domain import check_room
+from services.users.domain import check_address_limit
 from services.users.models import addresses, profiles
 
 _FIELDS = tuple(AddressRequest.model_fields)
@@ -64,7 +64,9 @@ class UserStore(PostgresStore):
         with self.transaction() as session:
             self._row(session, user_id, lock=True)
             of_user = addresses.c.user_id == user_id
-            check_room(session.execute(select(func.count()).select_from(addresses).where(of_user)).scalar_one())
+            check_address_limit(
+                session.execute(select(func.count()).select_from(addresses).where(of_user)).scalar_one()
+            )
             self._unset_previous_default(session, user_id, entry)
             session.execute(insert(addresses).values(id=address_id, user_id=user_id, **_values(entry)))
             self.emit(session, AddressBookChanged(user_id=user_id, address_id=address_id, change="added"))

@@ -6,22 +6,15 @@ import signal
 from collections.abc import Iterator
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 import psutil
 import pytest
 
 from tests.support.instance import Instance
-from tests.support.shop import Client, Reply, new_key, outcome, persistently
+from tests.support.shop import Reply, Shop, new_key, outcome, persistently
 
 NAME = "test-whole"
-ADDRESS = {
-    "name": "Ada",
-    "line1": "1 Road",
-    "city": "Portland",
-    "region": "OR",
-    "postal_code": "97201",
-    "country": "US",
-}
 
 
 @pytest.fixture
@@ -34,20 +27,23 @@ def other() -> Iterator[Instance]:
 
 @pytest.mark.timeout(1500)
 def test_confirmed_orders_survive_killing_everything(other: Instance) -> None:
-    other.ultramarket("up")
+    other.ultramarket("up", "--no-seed")
     environment = json.loads(other.ultramarket("env", "--all", "--json"))
     home = environment["ULTRAMARKET_HOME"]
-    placed = [_order(environment["ULTRAMARKET_URL"]) for _ in range(5)]
+    shop = Shop(environment)
+    sku = shop.product(stock=20)
+    placed = [_order(shop, sku) for _ in range(5)]
     assert _processes_of(home)
 
     for process in _processes_of(home):
         _kill(process)
-    other.ultramarket("up")
+    other.ultramarket("up", "--no-seed")
 
     for order in placed:
-        again = persistently(partial(_read, environment["ULTRAMARKET_URL"], order))
+        again = persistently(partial(_read, shop, order))
         assert (again.data["status"], again.data["total"]) == ("confirmed", order["total"])
-    another = _order(environment["ULTRAMARKET_URL"])
+    assert shop.level(sku) == (15, 0, 15)
+    another = _order(shop, sku)
     assert another["number"] > placed[-1]["number"]
 
     other.ultramarket("down")
@@ -57,26 +53,17 @@ def test_confirmed_orders_survive_killing_everything(other: Instance) -> None:
     assert list(Path(home).rglob("*.sock")) == []
 
 
-def _order(url: str) -> dict[str, str]:
-    guest = Client(url)
-    product = persistently(lambda: guest("GET", "/products", params={"in_stock": "true", "limit": 1})).data[0]
-    sku = persistently(lambda: guest("GET", f"/products/{product['id']}")).data["variants"][0]["sku"]
+def _order(shop: Shop, sku: str) -> dict[str, Any]:
+    guest, key = shop.guest(), new_key()
     added = persistently(lambda: guest.add(sku))
     assert added.status == 201, added
-    body = {
-        "email": "guest@example.com",
-        "shipping_address": ADDRESS,
-        "shipping_method": "standard",
-        "payment_method": {"provider": "sandbox", "token": "pm_card_visa"},
-    }
-    key = new_key()
-    reply = outcome(lambda: guest("POST", "/orders", body, key=key))
+    reply = outcome(lambda: guest.order(key=key))
     assert (reply.status, reply.data["status"]) == (201, "confirmed"), reply
     return dict(reply.data)
 
 
-def _read(url: str, order: dict[str, str]) -> Reply:
-    return Client(url)("GET", f"/orders/{order['id']}", headers={"X-Order-Key": order["access_key"]})
+def _read(shop: Shop, order: dict[str, Any]) -> Reply:
+    return shop.guest()("GET", f"/orders/{order['id']}", headers={"X-Order-Key": order["access_key"]})
 
 
 def _processes_of(home: str) -> list[psutil.Process]:

@@ -4,7 +4,7 @@ import os
 import threading
 import time
 import uuid
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any, ClassVar
@@ -173,10 +173,11 @@ def eventually(check: Callable[[], Any], seconds: float = PATIENCE, every: float
 
 
 class Shop:
-    """The instance that the environment names."""
+    """The instance that the environment names; another by its own environment (`ultramarket env --all`)."""
 
-    def __init__(self) -> None:
-        self.url = os.environ["ULTRAMARKET_URL"]
+    def __init__(self, environment: Mapping[str, str] = os.environ) -> None:
+        self._environment = environment
+        self.url = environment["ULTRAMARKET_URL"]
 
     def guest(self) -> Client:
         return Client(self.url)
@@ -185,8 +186,8 @@ class Shop:
     def admin(self) -> Client:
         client = Client(self.url)
         credentials = {
-            "email": os.environ["ULTRAMARKET_ADMIN_EMAIL"],
-            "password": os.environ["ULTRAMARKET_ADMIN_PASSWORD"],
+            "email": self._environment["ULTRAMARKET_ADMIN_EMAIL"],
+            "password": self._environment["ULTRAMARKET_ADMIN_PASSWORD"],
         }
         client.sign_in(credentials)
         return client
@@ -208,7 +209,7 @@ class Shop:
     @cached_property
     def services(self) -> RpcClient:
         """The way to the services that operators take."""
-        return RpcClient(os.environ["ULTRAMARKET_AMQP_URL"])
+        return RpcClient(self._environment["ULTRAMARKET_AMQP_URL"])
 
     def member(self, *roles: str) -> Client:
         """Somebody new with these roles, signed in."""

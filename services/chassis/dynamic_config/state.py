@@ -1,4 +1,4 @@
-"""The last known settings and flags of this process, kept in a file beside the instance for the next start."""
+"""The settings and flags in force in this process, with a snapshot file of the instance for the next start."""
 
 import contextlib
 import fcntl
@@ -16,7 +16,7 @@ from services.chassis.dynamic_config.flag_rules import parsed
 
 log = structlog.get_logger()
 
-Known = dict[str, tuple[Any, int]]
+Versioned = dict[str, tuple[Any, int]]
 """(value, version) by name."""
 
 
@@ -46,7 +46,7 @@ class State:
             self._definitions = {**self._definitions, **renewed}
             self.flags = {**self.flags, **_readable(renewed)}
             if changed or renewed:
-                self._keep(changed, renewed)
+                self._save(changed, renewed)
 
     def load_snapshot(self) -> None:
         """Load the last snapshot of the instance, for a start while config is not running."""
@@ -55,24 +55,26 @@ class State:
             self.apply(snapshot["settings"], snapshot["flags"])
 
     @staticmethod
-    def _newer(known: dict[str, tuple[Any, int]], news: dict[str, Any]) -> dict[str, tuple[Any, int]]:
+    def _newer(current: dict[str, tuple[Any, int]], changes: dict[str, Any]) -> dict[str, tuple[Any, int]]:
         return {
-            name: (value, version) for name, (value, version) in news.items() if version > known.get(name, (None, 0))[1]
+            name: (value, version)
+            for name, (value, version) in changes.items()
+            if version > current.get(name, (None, 0))[1]
         }
 
-    def _keep(self, settings: Known, flags: Known) -> None:
+    def _save(self, settings: Versioned, flags: Versioned) -> None:
         """Write the changes to the snapshot file, which all processes of the instance share, under a lock."""
         if self._file is None:
             return
         # A convenience: a read-only disk is no reason to stop.
         with contextlib.suppress(OSError), self._file.with_suffix(".lock").open("w") as lock:
             fcntl.flock(lock, fcntl.LOCK_EX)
-            kept = _read(self._file)
-            for part, news in (("settings", settings), ("flags", flags)):
-                kept[part] = {**kept[part], **self._newer(kept[part], news)}
-            beside = self._file.with_suffix(f".{os.getpid()}")
-            beside.write_bytes(orjson.dumps(kept))
-            beside.replace(self._file)
+            merged = _read(self._file)
+            for part, changes in (("settings", settings), ("flags", flags)):
+                merged[part] = {**merged[part], **self._newer(merged[part], changes)}
+            temporary = self._file.with_suffix(f".{os.getpid()}")
+            temporary.write_bytes(orjson.dumps(merged))
+            temporary.replace(self._file)
 
 
 def _read(path: Path) -> dict[str, Any]:
@@ -85,10 +87,10 @@ def _read(path: Path) -> dict[str, Any]:
 
 def _readable(definitions: dict[str, tuple[dict[str, Any], int]]) -> dict[str, FlagWrite]:
     """The flags that this version of the code can parse; others keep their previous definition."""
-    understood = {}
+    flags = {}
     for name, (definition, version) in definitions.items():
         try:
-            understood[name] = parsed(definition)
+            flags[name] = parsed(definition)
         except ValidationError as unknown:
             log.warning("flag_not_understood", flag=name, version=version, error=str(unknown))
-    return understood
+    return flags

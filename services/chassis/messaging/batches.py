@@ -46,9 +46,9 @@ class OnBatch(OnEvent):
             self._begin()
         elif not self._pausing:
             self._pausing = True
-            self.container.spawn_managed_thread(self._begin_soon, identifier="gathers-a-batch")
+            self.container.spawn_managed_thread(self._begin_after_delay, identifier="gathers-a-batch")
 
-    def _begin_soon(self) -> None:
+    def _begin_after_delay(self) -> None:
         eventlet.sleep(self.seconds)
         self._pausing = False
         self._begin()

@@ -1,4 +1,4 @@
-"""RPC over Nameko's protocol, with deadlines, typed errors and transient replies.
+"""RPC methods of a service, over Nameko's protocol, with deadlines, typed errors and transient replies.
 
 Stock Nameko persists and confirms every reply on a pooled producer; that is two thirds of a service's CPU. A reply
 that is lost is missed by its caller's deadline, and every method may be called again, so ours are transient.
@@ -9,27 +9,23 @@ import sys
 import time
 from collections.abc import Callable
 from functools import partial, wraps
-from typing import Any, Concatenate, Generic, ParamSpec, TypeVar, cast, overload
+from typing import Any, Concatenate, ParamSpec, TypeVar, cast
 
-import eventlet
 import structlog
-from eventlet.event import Event
 from kombu import Queue
 from nameko.exceptions import ContainerBeingKilled, MethodNotFound, serialize
-from nameko.extensions import DependencyProvider, Entrypoint, ProviderCollector, SharedExtension
-from nameko.messaging import HeaderDecoder, HeaderEncoder
-from nameko.rpc import RPC_QUEUE_TEMPLATE, ReplyListener, get_rpc_exchange
+from nameko.extensions import Entrypoint, ProviderCollector, SharedExtension
+from nameko.messaging import HeaderDecoder
+from nameko.rpc import RPC_QUEUE_TEMPLATE, get_rpc_exchange
 
 from schemas.permissions import access_of
-from services.chassis.common import context
 from services.chassis.common.driver_errors import as_domain_error
-from services.chassis.common.errors import DeadlineExceeded, DomainError, RemoteFailure, from_wire
-from services.chassis.common.ids import new_id
+from services.chassis.common.errors import DeadlineExceeded, DomainError
 from services.chassis.messaging.authorization import guarded
 from services.chassis.messaging.queue_consumer import OrderedQueueConsumer
 from services.chassis.messaging.signatures import Signature, jsonable
 from services.chassis.messaging.transport import RPC_EXCHANGE, Publisher, dumps
-from services.chassis.messaging.typed_calls import TypedService, address, reply_type, service_of
+from services.chassis.messaging.typed_calls import address, reply_type
 from services.chassis.observability.metrics import RPC_SECONDS, WORKERS_BUSY
 
 log = structlog.get_logger()
@@ -181,7 +177,6 @@ class Rpc(Entrypoint, HeaderDecoder):
 F = TypeVar("F", bound=Callable[..., Any])
 P = ParamSpec("P")
 R = TypeVar("R")
-T = TypeVar("T")
 Json = dict[str, Any] | list[dict[str, Any]] | dict[str, dict[str, Any]]
 """A reply that is JSON already, in the shape of the declared model: what hot reads build or find stored."""
 
@@ -211,80 +206,3 @@ def implements(
         return cast(Callable[Concatenate[Any, P], R], Rpc.decorator(checked))
 
     return decorate
-
-
-class Replies(ReplyListener):
-    """Nameko's reply queue of the container, consumed without acknowledgements and without a thread per reply."""
-
-    queue_consumer = OrderedQueueConsumer()
-    inline = True
-
-    def handle_message(self, body: Any, message: Any) -> None:
-        waiting = self._reply_events.pop(message.properties.get("correlation_id"), None)
-        if waiting is not None:
-            waiting.send(body)
-
-    def forget(self, correlation_id: str) -> None:
-        self._reply_events.pop(correlation_id, None)
-
-    def expect(self, correlation_id: str) -> Event:
-        return self.get_reply_event(correlation_id)
-
-
-class Remote(DependencyProvider, HeaderEncoder, Generic[T]):
-    """Another service behind its RPC interface: `products = Remote(ProductsRpc)`, then `self.products.price_skus(…)`.
-
-    Waits for what is left of the caller's own deadline, at most `deadline` seconds. Raises the other side's
-    `DomainError`, `DeadlineExceeded`, `ServiceUnavailable` (no broker) or `RemoteFailure` (a bug there).
-    """
-
-    replies = Replies()
-    rpc_publisher = RpcPublisher()
-
-    def __init__(self, interface: type[T], deadline: float = 5.0) -> None:
-        self.interface = interface
-        self.service = service_of(interface)
-        self.deadline = deadline
-
-    @overload
-    def __get__(self, instance: None, owner: type) -> "Remote[T]": ...
-    @overload
-    def __get__(self, instance: object, owner: type) -> T: ...
-    def __get__(self, instance: object | None, owner: type) -> "Remote[T] | T":
-        """For the type checker: in a worker Nameko has put `get_dependency`'s result over this attribute."""
-        return self
-
-    def get_dependency(self, worker_ctx: Any) -> T:
-        return cast(T, TypedService(self.interface, partial(self.call, worker_ctx)))
-
-    def call(self, worker_ctx: Any, method: str, kwargs: dict[str, Any]) -> Any:
-        seconds = context.remaining(self.deadline)
-        if seconds <= 0:
-            raise DeadlineExceeded()
-        correlation_id = new_id()
-        reply = self.replies.expect(correlation_id)
-        try:
-            self.rpc_publisher.publisher.publish(
-                dumps({"args": [], "kwargs": kwargs}),
-                exchange=RPC_EXCHANGE,
-                routing_key=f"{self.service}.{method}",
-                correlation_id=correlation_id,
-                reply_to=self.replies.routing_key,
-                expiration=str(int(seconds * 1000)),
-                application_headers=self.get_message_headers(worker_ctx) | {"nameko.deadline": time.time() + seconds},
-            )
-            with eventlet.Timeout(seconds, False):
-                return outcome(reply.wait())
-            raise DeadlineExceeded(f"{self.service}.{method} did not answer within {seconds:.1f} s")
-        finally:
-            self.replies.forget(correlation_id)
-
-
-def outcome(body: dict[str, Any]) -> Any:
-    """The result of a reply; raises its error."""
-    if error := body.get("error"):
-        raise from_wire(error)
-    return body["result"]
-
-
-__all__ = ["Json", "Remote", "RemoteFailure", "implements", "outcome", "rpc"]

@@ -114,10 +114,10 @@ class MongoRelay:
         if time.monotonic() < self._renew_at:
             return True
         now = clock.now()
-        mine_or_over = {"_id": "outbox", "$or": [{"holder": self._me}, {"until": {"$lt": now}}]}
+        own_or_expired = {"_id": "outbox", "$or": [{"holder": self._me}, {"until": {"$lt": now}}]}
         try:
             held = db["leases"].update_one(
-                mine_or_over, {"$set": {"holder": self._me, "until": now + LEASE}}, upsert=True
+                own_or_expired, {"$set": {"holder": self._me, "until": now + LEASE}}, upsert=True
             )
         except DuplicateKeyError:  # somebody else's, and not over
             return False

@@ -19,6 +19,7 @@ from services.chassis.messaging.envelopes import envelope
 from services.chassis.observability import audit_records
 from services.chassis.observability.metrics import POOL_USED
 from services.chassis.outbox.mongo import MongoRelay
+from services.chassis.runtime.settings import Settings, load
 
 S = TypeVar("S", bound="MongoStore")
 T = TypeVar("T")
@@ -147,18 +148,23 @@ class MongoStore:
 
 
 class Mongo(DependencyProvider, Generic[S]):
-    """Gives each worker the store and relays the service's outbox."""
+    """Gives each worker the store and relays the service's outbox.
+
+    A store with settings of its own gets them as its second argument: `Mongo(ProductStore, ProductSettings)`.
+    """
 
     kind = "mongodb"
 
-    def __init__(self, store_class: type[S]) -> None:
-        self.store_class = store_class
+    def __init__(self, store_class: type[S], settings_class: type[Settings] | None = None) -> None:
+        self.store_class: Any = store_class
+        self.settings_class = settings_class
 
     def setup(self) -> None:
         settings = self.container.config["SETTINGS"]
         service = self.container.service_name
         self.client = connect(settings.mongo_url, settings.workers + 8)
-        self.store = self.store_class(self.client[database_name(service)])
+        own_settings = [load(self.settings_class)] if self.settings_class else []
+        self.store: S = self.store_class(self.client[database_name(service)], *own_settings)
         self.relay = MongoRelay(service, settings.mongo_url, settings.amqp_url, self.store_class.hot_collections)
         self.store.wake_relay = self.relay.wake
         POOL_USED.labels(service, self.kind).set_function(self._connections)

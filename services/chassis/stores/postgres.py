@@ -160,7 +160,7 @@ class PostgresStore:
         if key is not None:
             session.execute(_REMEMBER, {"of_owner": key.owner, "of_key": key.key, "reply": reply})
 
-    def forget_old(self) -> None:
+    def delete_expired(self) -> None:
         """Delete keys and seen events of more than seven days ago."""
         age = text(f"now() - interval '{KEEP_DAYS} days'")
         with self.transaction() as session:
@@ -190,7 +190,7 @@ class Postgres(Database, Generic[S]):
         super().setup()
         self.store = self.store_class(self.engine)
         self.relay = PostgresRelay(
-            service, settings.postgres_url, settings.amqp_url, self.store_class.outbox_table, self.store.forget_old
+            service, settings.postgres_url, settings.amqp_url, self.store_class.outbox_table, self.store.delete_expired
         )
         POOL_USED.labels(service, self.kind).set_function(self.engine.pool.checkedout)
 

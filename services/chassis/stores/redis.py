@@ -6,6 +6,8 @@ import redis
 from nameko_redis import REDIS_URIS_KEY
 from nameko_redis import Redis as NamekoRedis
 
+from services.chassis.runtime.settings import Settings, load
+
 S = TypeVar("S", bound="RedisStore")
 
 CLIENT_OPTIONS: dict[str, Any] = {
@@ -27,22 +29,27 @@ class RedisStore:
 
 
 class Redis(NamekoRedis, Generic[S]):
-    """Gives each worker the store."""
+    """Gives each worker the store.
+
+    A store with settings of its own gets them as its second argument: `Redis(CartStore, CartSettings)`.
+    """
 
     kind = "redis"
 
-    def __init__(self, store_class: type[S]) -> None:
+    def __init__(self, store_class: type[S], settings_class: type[Settings] | None = None) -> None:
         super().__init__(store_class.__name__, **CLIENT_OPTIONS)
-        self.store_class = store_class
+        self.store_class: Any = store_class
+        self.settings_class = settings_class
 
     def setup(self) -> None:
         uris = self.container.config.setdefault(REDIS_URIS_KEY, {})
         uris[self.key] = self.container.config["SETTINGS"].redis_url
         super().setup()
+        self._own_settings = [load(self.settings_class)] if self.settings_class else []
 
     def start(self) -> None:
         super().start()
-        self.store = self.store_class(self.client)
+        self.store: S = self.store_class(self.client, *self._own_settings)
 
     def get_dependency(self, worker_ctx: Any) -> S:
         return self.store

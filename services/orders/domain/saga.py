@@ -70,7 +70,7 @@ def delay(attempts: int) -> timedelta:
     return RETRY[min(attempts, len(RETRY)) - 1]
 
 
-def hold_is_over(order: Order, now: datetime) -> bool:
+def hold_expired(order: Order, now: datetime) -> bool:
     """Whether the order's stock reservation may have expired."""
     return order.stock is Stock.HELD and order.hold_until is not None and now >= order.hold_until
 

@@ -4,6 +4,7 @@ from pymongo.database import Database
 
 from services.chassis.stores.mongo import MongoStore
 from services.products.domain.documents import Document
+from services.products.settings import ProductSettings
 from services.products.store.bulk_import import BulkImport
 from services.products.store.categories import Categories
 from services.products.store.commands import ProductCommands
@@ -14,14 +15,14 @@ from services.products.store.tax import TaxRates
 
 
 class ProductStore(MongoStore):
-    """Products, categories, copied stock and ratings, tax rates."""
+    """Products, categories, copied stock and ratings, tax rates. Without settings nothing is cached."""
 
-    def __init__(self, database: Database[Document], total_seconds: float = 0.0, tax_seconds: float = 0.0) -> None:
+    def __init__(self, database: Database[Document], settings: ProductSettings | None = None) -> None:
         super().__init__(database)
-        self.tax = TaxRates(self, tax_seconds)
+        self.tax = TaxRates(self, settings.tax_rates_seconds if settings else 0.0)
         self.stock = Stock(database["stock"], database["products"])
         self.ratings = Ratings(database["products"])
-        self.queries = ProductQueries(database["products"], self.tax, total_seconds)
+        self.queries = ProductQueries(database["products"], self.tax, settings.list_total_seconds if settings else 0.0)
         self.categories = Categories(self)
         self.commands = ProductCommands(self, self.categories, self.stock)
         self.bulk_import = BulkImport(self, self.categories, self.stock)

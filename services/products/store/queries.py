@@ -151,7 +151,7 @@ class ProductQueries:
         skus = (variant["sku"] for document in documents for variant in document["variants"])
         return list(islice(skus, MAX_SKUS))
 
-    def forget_totals(self) -> None:
+    def clear_totals(self) -> None:
         """Drop cached totals after a write of this process."""
         self._totals.clear()
 

@@ -74,7 +74,7 @@ class SearchEngine:
         """The hits with the engine's explanation of their scores."""
         body = {**query_bodies.body(query, reference_data.rules, reference_data.tree), "explain": True}
         response = self._call(
-            lambda: self.store.search_requests.search(body, MAX_BUSY_SECONDS), patience=MAX_BUSY_SECONDS
+            lambda: self.store.search_requests.search(body, MAX_BUSY_SECONDS), timeout_seconds=MAX_BUSY_SECONDS
         )
         hits: list[Document] = response["hits"].get("hits", [])
         return hits
@@ -124,9 +124,9 @@ class SearchEngine:
             return None
         return responses.reply(query, response, reference_data.tree, did_you_mean=corrected_query)
 
-    def _call(self, request: Callable[[], T], patience: float | None = None) -> T:
+    def _call(self, request: Callable[[], T], timeout_seconds: float | None = None) -> T:
         try:
-            return self._breaker.call(self._call_in_time, request, patience or self.seconds)
+            return self._breaker.call(self._call_in_time, request, timeout_seconds or self.seconds)
         except pybreaker.CircuitBreakerError:
             raise ServiceUnavailable("The search engine is unavailable after repeated failures") from None
         except Exception as error:
@@ -135,15 +135,15 @@ class SearchEngine:
                 raise
             raise unavailable from error
 
-    def _call_in_time(self, request: Callable[[], T], patience: float) -> T:
-        """Wait for the response: `patience` since the last response to any request, at most `MAX_BUSY_SECONDS`."""
+    def _call_in_time(self, request: Callable[[], T], timeout_seconds: float) -> T:
+        """Wait for the response: `timeout_seconds` since the last one to any request, at most `MAX_BUSY_SECONDS`."""
         started_at, pending = time.monotonic(), eventlet.spawn(request)
         while True:
-            with eventlet.Timeout(patience, False):
+            with eventlet.Timeout(timeout_seconds, False):
                 response = pending.wait()
                 self._last_response_at = time.monotonic()
                 return response
             now = time.monotonic()
-            if now - max(started_at, self._last_response_at) >= patience or now - started_at > MAX_BUSY_SECONDS:
+            if now - max(started_at, self._last_response_at) >= timeout_seconds or now - started_at > MAX_BUSY_SECONDS:
                 pending.kill()
                 raise ServiceUnavailable("The search engine does not respond")

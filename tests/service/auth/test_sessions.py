@@ -127,7 +127,7 @@ def test_sessions_expired_a_week_ago_are_deleted(auth: AuthClient) -> None:
             .values(expires_at=datetime.now(UTC) - timedelta(days=8))
         )
 
-    auth.store.forget_old()
+    auth.store.delete_expired()
 
     def count(user_id: str) -> int:
         with auth.store.transaction() as session:

@@ -22,7 +22,8 @@ from services.chassis.common import context
 from services.chassis.messaging.batches import on_batch
 from services.chassis.common.errors import DomainError, OutOfStock
 from services.chassis.messaging.events import on_event
-from services.chassis.messaging.rpc import Remote, rpc
+from services.chassis.messaging.remote import Remote
+from services.chassis.messaging.rpc import rpc
 from services.chassis.runtime.runner import serve
 from services.chassis.runtime.service import Configured, Service
 from services.chassis.runtime.settings import Settings, load

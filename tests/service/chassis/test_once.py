@@ -144,7 +144,7 @@ def test_keys_and_events_are_forgotten_after_a_week(postgres_counters: PostgresC
         session.execute(text(f"update idempotency set created_at = now() - {age} where key = :key"), {"key": old.key})
         session.execute(text(f"update inbox set handled_at = now() - {age}"))
 
-    postgres_counters.forget_old()
+    postgres_counters.delete_expired()
 
     with postgres_counters.reading() as session:
         assert postgres_counters.known(session, old) is None

@@ -173,7 +173,7 @@ def test_payment_of_another_customer_is_not_found(call: Any, shop: Shop) -> None
 def test_pending_refund_of_a_crashed_process_is_finished(call: Any, shop: Shop) -> None:
     payment = shop.paid()
     shop.crash_during(lambda: shop.refund(payment, 300))
-    call.service.finish_refunds_left_behind()
+    call.service.finish_interrupted_refunds()
     assert shop.now(payment)[2] == 0  # another process may still be working on it
 
     with shop.store.transaction() as session:
@@ -181,6 +181,6 @@ def test_pending_refund_of_a_crashed_process_is_finished(call: Any, shop: Shop) 
             text("update refunds set created_at = created_at - :age"),
             {"age": PENDING_REFUND_AGE + timedelta(seconds=1)},
         )
-    call.service.finish_refunds_left_behind()
+    call.service.finish_interrupted_refunds()
 
     assert shop.now(payment) == ("partially_refunded", 1000, 300)

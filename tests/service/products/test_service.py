@@ -123,7 +123,7 @@ def test_stock_changed_events_update_availability(call: Any) -> None:
 
     def handle_stock_changed(available: int, delta: int, sequence: int) -> None:
         event = StockChanged(sku="MUG-1", on_hand=9, reserved=0, available=available, reason="reserved", delta=delta)
-        call.service.bring_stock_to_products([StockChanged.from_envelope(envelope(event, sequence))])
+        call.service.update_stock_of_products([StockChanged.from_envelope(envelope(event, sequence))])
 
     handle_stock_changed(4, -1, 2)
     handle_stock_changed(5, -1, 1)

@@ -139,8 +139,8 @@ def test_hold_ends_at_its_expiry() -> None:
     new = fold([(placed(), AT)])
     held = after(new, events.OrderStockReserved(order_id=new.id, expires_at=AT), AT)
 
-    assert saga.hold_is_over(held, AT)
-    assert not saga.hold_is_over(held, AT - timedelta(microseconds=1))
+    assert saga.hold_expired(held, AT)
+    assert not saga.hold_expired(held, AT - timedelta(microseconds=1))
 
 
 def test_priced_line_keeps_its_vendor_and_category() -> None:

@@ -7,15 +7,15 @@ from pydantic import ValidationError
 
 from schemas.api.users import AddressRequest, ProfileRequest
 from services.chassis.common.errors import InvalidState
-from services.users.domain import MAX_ADDRESSES, check_room
+from services.users.domain import MAX_ADDRESSES, check_address_limit
 
 HOME = {"name": "Ada", "line1": "1 Main St", "city": "Springfield", "postal_code": "12345", "country": "US"}
 
 
 def test_address_book_holds_fifty_addresses() -> None:
-    check_room(MAX_ADDRESSES - 1)
+    check_address_limit(MAX_ADDRESSES - 1)
     with pytest.raises(InvalidState) as refused:
-        check_room(MAX_ADDRESSES)
+        check_address_limit(MAX_ADDRESSES)
     assert refused.value.message == "An address book holds 50 addresses"
 
 
