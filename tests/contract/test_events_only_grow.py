@@ -86,7 +86,7 @@ def test_compatible_event_change_is_allowed(after: type[BaseModel]) -> None:
 
 
 @pytest.mark.parametrize(
-    ("after", "where"),
+    ("after", "field"),
     [
         (_changed("added", str), "added"),
         (_changed("amount", str), "amount"),
@@ -99,11 +99,11 @@ def test_compatible_event_change_is_allowed(after: type[BaseModel]) -> None:
         (_changed("by_sku", dict[str, str], {}), "by_sku"),
     ],
 )
-def test_incompatible_event_change_is_reported(after: type[BaseModel], where: str) -> None:
+def test_incompatible_event_change_is_reported(after: type[BaseModel], field: str) -> None:
     reasons = breaks(Before.model_json_schema(), after.model_json_schema())
 
     assert reasons
-    assert all(reason.startswith(where) for reason in reasons), reasons
+    assert all(reason.startswith(field) for reason in reasons), reasons
 
 
 def test_removed_field_is_incompatible() -> None:

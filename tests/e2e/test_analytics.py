@@ -13,8 +13,6 @@ import requests
 
 from tests.support.shop import Client, Shop, eventually, new_key
 
-"""Seconds that a busy machine may take; how soon it mostly is, the demo shows."""
-
 
 def now(**ago: float) -> str:
     return (datetime.now(UTC) - timedelta(**ago)).isoformat()

@@ -71,9 +71,9 @@ def test_logins_are_audited_without_passwords(shop: Shop) -> None:
     person = {"email": email, "password": "correct horse 42", "first_name": "Ada", "last_name": "Byron"}
     user = Client(shop.url)("POST", "/auth/register", person).data["user"]
 
-    wrong = Client(shop.url)("POST", "/auth/login", {"email": email, "password": "wrong horse 42"})
+    refused_login = Client(shop.url)("POST", "/auth/login", {"email": email, "password": "wrong horse 42"})
 
-    assert wrong.status == 401
+    assert refused_login.status == 401
     [refused] = entries(shop, resource_id=email)
     account_entries = entries(shop, 2, resource_type="account", resource_id=user["id"])
     assert (refused["action"], refused["actor"]["kind"], refused["ip"]) == ("session.refuse", "guest", "127.0.0.1")

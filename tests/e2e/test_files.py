@@ -134,12 +134,12 @@ def test_document_is_read_by_its_owner_or_a_signed_link(shop: Shop, customer: Cl
     assert owner_response.headers["Content-Disposition"].startswith("attachment")
     assert owner_response.headers["Cache-Control"].startswith("private")
     assert fetch(shop, url, shop.admin).status_code == 200
-    stranger = shop.customer()
-    for client in (None, stranger):
+    other_customer = shop.customer()
+    for client in (None, other_customer):
         assert fetch(shop, url, client).status_code == 404
-    assert stranger("GET", f"/files/{stored['id']}/info").status == 404
-    assert stranger("POST", f"/files/{stored['id']}/link", {}).status == 404
-    assert stranger("DELETE", f"/files/{stored['id']}").status == 404
+    assert other_customer("GET", f"/files/{stored['id']}/info").status == 404
+    assert other_customer("POST", f"/files/{stored['id']}/link", {}).status == 404
+    assert other_customer("DELETE", f"/files/{stored['id']}").status == 404
 
     link = customer("POST", f"/files/{stored['id']}/link", {"expires_in": 600}).data
     assert fetch(shop, link["url"]).content == content

@@ -136,18 +136,18 @@ def test_pages_are_consecutive(product_list: ProductList) -> None:
 
 @pytest.mark.parametrize("sort", ["title", "price", "-price", "-rating", "-created_at"])
 def test_cursor_visits_every_product_once(product_list: ProductList, sort: str) -> None:
-    seen: list[str] = []
+    ids: list[str] = []
     query: dict[str, Any] = {}
 
     for _ in range(10):
         page = product_list(sort=sort, limit=2, **query)
-        seen += [item["id"] for item in page.data]
+        ids += [item["id"] for item in page.data]
         if not (cursor := page.body["pagination"].get("nextCursor")):
             break
         query = {"cursor": cursor}
 
-    assert seen == [item["id"] for item in product_list(sort=sort).data]
-    assert len(seen) == len(PRODUCTS)
+    assert ids == [item["id"] for item in product_list(sort=sort).data]
+    assert len(ids) == len(PRODUCTS)
 
 
 def test_cursor_of_another_sort_order_is_refused(product_list: ProductList) -> None:

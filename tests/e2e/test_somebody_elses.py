@@ -16,7 +16,7 @@ def other_customer(shop: Shop) -> Client:
     return shop.customer()
 
 
-@pytest.mark.parametrize("who", ["another customer", "a guest"])
+@pytest.mark.parametrize("caller", ["another customer", "a guest"])
 @pytest.mark.parametrize(
     ("method", "path", "body", "guests"),
     [
@@ -34,7 +34,7 @@ def test_data_of_another_customer_is_not_found(
     shop: Shop,
     unchanged: ExistingCustomer,
     other_customer: Client,
-    who: str,
+    caller: str,
     method: str,
     path: str,
     body: Any,
@@ -42,7 +42,7 @@ def test_data_of_another_customer_is_not_found(
 ) -> None:
     ids = {"order": unchanged.order_id, "payment": unchanged.payment_id, "address": unchanged.address_id}
     body = body and {name: unchanged.user_id if value == "{user}" else value for name, value in body.items()}
-    client = other_customer if who == "another customer" else shop.guest()
+    client = other_customer if caller == "another customer" else shop.guest()
 
     reply = client(method, path.format(**ids), body, key=new_key())
 

@@ -45,17 +45,17 @@ def test_single_event_is_handled_without_waiting(processes: ServiceProcesses, ba
 def test_failing_event_is_parked_and_others_are_handled(
     processes: ServiceProcesses, batch_consumer: ServiceProcess
 ) -> None:
-    good, bad = [new_id() for _ in range(10)], new_id()
-    processes.redis.sadd(f"bad:{batch_consumer.name}", bad)
+    handled_subjects, failing_subject = [new_id() for _ in range(10)], new_id()
+    processes.redis.sadd(f"bad:{batch_consumer.name}", failing_subject)
 
-    for subject in (*good[:5], bad, *good[5:]):
+    for subject in (*handled_subjects[:5], failing_subject, *handled_subjects[5:]):
         processes.rabbit.publish(stock_released(subject), batch_consumer.queue)
 
-    assert eventually(lambda: sum(map(len, batches(processes, batch_consumer, set(good)))) == 10)
+    assert eventually(lambda: sum(map(len, batches(processes, batch_consumer, set(handled_subjects)))) == 10)
     dead = processes.rabbit.wait_for(f"{batch_consumer.queue}.dead")
     assert dead is not None
-    assert bad in str(dead.body)
-    assert batches(processes, batch_consumer, {bad}) == []
+    assert failing_subject in str(dead.body)
+    assert batches(processes, batch_consumer, {failing_subject}) == []
 
 
 def test_unhandled_events_of_killed_process_are_redelivered(processes: ServiceProcesses) -> None:

@@ -109,7 +109,7 @@ def test_concurrent_repetitions_run_the_command_once(order: Callable[..., Any], 
     assert len({reply.data for reply in replies}) == 1
 
 
-def test_concurrent_request_with_same_key_is_told_to_retry(
+def test_concurrent_request_with_same_key_gets_retry_after(
     order: Callable[..., Any], services: FakeServices, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(idempotency, "WAIT_SECONDS", 0.1)

@@ -39,7 +39,7 @@ def between(owner: type, method: str, action: Callable[[], Any], *, after: bool 
     original = getattr(owner, method)
     calls: list[str] = []
 
-    def wrapped(*args: Any, **kwargs: Any) -> Any:
+    def wrapper(*args: Any, **kwargs: Any) -> Any:
         first = not calls and kwargs.get("session") is None
         if first:
             calls.append(method)
@@ -50,7 +50,7 @@ def between(owner: type, method: str, action: Callable[[], Any], *, after: bool 
             action()
         return result
 
-    with patch.object(owner, method, wrapped):
+    with patch.object(owner, method, wrapper):
         yield calls
 
 

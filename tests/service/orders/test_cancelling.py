@@ -18,12 +18,12 @@ def cancel_latest(shop: Shop) -> None:
     shop.cancel(order_id=shop.ids()[-1], caller=ADMIN, reason="changed my mind")
 
 
-@pytest.mark.parametrize("when", ["cancel_before", "cancel_after"])
+@pytest.mark.parametrize("fault", ["cancel_before", "cancel_after"])
 @pytest.mark.parametrize("number", [0, 1])
 @pytest.mark.parametrize("dependency", ["to_inventory", "to_payments"])
-def test_cancellation_during_a_step_compensates_that_step(shop: Shop, dependency: str, number: int, when: str) -> None:
+def test_cancellation_during_a_step_compensates_that_step(shop: Shop, dependency: str, number: int, fault: str) -> None:
     client = getattr(shop, dependency)
-    client.faults, client.concurrent_action = ["none"] * number + [when], lambda: cancel_latest(shop)
+    client.faults, client.concurrent_action = ["none"] * number + [fault], lambda: cancel_latest(shop)
 
     reply = shop.order()
     shop.resume()

@@ -102,7 +102,7 @@ def test_bucket_is_stable(name: str, key: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "wrong",
+    "invalid",
     [
         {"default": "blue"},
         {"variants": {"blue": 1}, "default": True},
@@ -113,9 +113,9 @@ def test_bucket_is_stable(name: str, key: str) -> None:
         {"rollout": -1},
     ],
 )
-def test_invalid_flag_is_refused(wrong: dict[str, Any]) -> None:
+def test_invalid_flag_is_refused(invalid: dict[str, Any]) -> None:
     with pytest.raises((ValidationError, ValidationFailed)):
-        check_flag(flag(**wrong))
+        check_flag(flag(**invalid))
 
 
 def test_kill_switches_are_initially_on() -> None:
