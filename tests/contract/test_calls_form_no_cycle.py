@@ -1,4 +1,4 @@
-"""Calls between services form no circle, and `docs/calls.md` shows exactly those that the code makes."""
+"""Calls between services form no cycle, and `docs/calls.md` shows exactly the calls in the code."""
 
 import re
 from graphlib import CycleError, TopologicalSorter
@@ -10,12 +10,12 @@ from services.chassis.runtime.registry import GATEWAY, SERVICES
 
 ROOT = Path(__file__).resolve().parents[2]
 CALL = re.compile(r"\bRemote\(\s*([A-Z][a-z]+)Rpc\b")
-GATEWAYS_CALL = re.compile(r'\bcall\(\s*"([a-z]+)"|\b([A-Z][a-z]+)Rpc\.|service="([a-z]+)"')
+GATEWAY_CALL = re.compile(r'\bcall\(\s*"([a-z]+)"|\b([A-Z][a-z]+)Rpc\.|service="([a-z]+)"')
 ARROW = re.compile(r"^\s*([a-z]+) --> ([a-z &]+)$", re.MULTILINE)
 
 
 def calls_in_code() -> dict[str, set[str]]:
-    """For each service, whom it declares to call."""
+    """The services that each service calls, by its declarations."""
     return {
         service: {
             called.lower()
@@ -28,35 +28,35 @@ def calls_in_code() -> dict[str, set[str]]:
 
 def calls_of_gateway() -> set[str]:
     modules = (ROOT / "gateway_flask").rglob("*.py")
-    return {"".join(called).lower() for module in modules for called in GATEWAYS_CALL.findall(module.read_text())}
+    return {"".join(called).lower() for module in modules for called in GATEWAY_CALL.findall(module.read_text())}
 
 
 def calls_in_doc() -> dict[str, set[str]]:
-    picture = (ROOT / "docs" / "calls.md").read_text().partition("```mermaid")[2].partition("```")[0]
+    diagram = (ROOT / "docs" / "calls.md").read_text().partition("```mermaid")[2].partition("```")[0]
     arrows: dict[str, set[str]] = {}
-    for caller, called in ARROW.findall(picture):
+    for caller, called in ARROW.findall(diagram):
         arrows.setdefault(caller, set()).update(name.strip() for name in called.split("&"))
     return arrows
 
 
-def test_services_call_in_no_circle() -> None:
+def test_service_calls_form_no_cycle() -> None:
     order = list(TopologicalSorter(calls_in_code()).static_order())
 
     assert order.index("products") < order.index("cart") < order.index("orders")
 
 
-def test_a_circle_would_be_found() -> None:
+def test_cycle_is_detected() -> None:
     with pytest.raises(CycleError):
         list(TopologicalSorter(calls_in_code() | {"products": {"orders"}}).static_order())
 
 
-def test_only_services_that_exist_are_called() -> None:
+def test_called_services_exist() -> None:
     called = set().union(*calls_in_code().values(), calls_of_gateway())
 
     assert called <= set(SERVICES)
 
 
-def test_the_picture_shows_the_calls_that_the_code_makes() -> None:
+def test_diagram_shows_the_calls_in_the_code() -> None:
     code = {service: called for service, called in calls_in_code().items() if called}
 
     assert calls_in_doc() == code | {GATEWAY: calls_of_gateway()}

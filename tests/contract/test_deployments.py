@@ -1,4 +1,4 @@
-"""Compose and the chart run exactly the processes that there are, on their ports, with secrets from files."""
+"""Docker Compose and the Helm chart run every process on its port, with secrets from files."""
 
 from pathlib import Path
 from typing import Any
@@ -19,30 +19,30 @@ def read(path: str) -> Any:
 
 
 def command_of(name: str) -> str:
-    own = {GATEWAY: "gateway_flask", BRIDGE: "kafka_bridge", ANALYTICS_CONSUMER: "services.analytics.consumer"}
-    return f"python -m {own.get(name, f'services.chassis.runtime {name}')}"
+    modules = {GATEWAY: "gateway_flask", BRIDGE: "kafka_bridge", ANALYTICS_CONSUMER: "services.analytics.consumer"}
+    return f"python -m {modules.get(name, f'services.chassis.runtime {name}')}"
 
 
-def test_compose_runs_every_process_with_a_check_and_a_limit() -> None:
+def test_compose_runs_every_process_with_check_and_limit() -> None:
     services = read("docker-compose.yml")["services"]
 
     assert services.keys() >= PROCESSES
     for name in PROCESSES:
-        ours = services[name]
-        assert ours["command"] == command_of(name)
-        assert f":{3000 + PORT_OFFSETS[name]}/health/ready" in ours["healthcheck"]["test"][-1]
-        assert (ours["read_only"], ours["cap_drop"], ours["networks"]) == (True, ["ALL"], ["shop"])
+        definition = services[name]
+        assert definition["command"] == command_of(name)
+        assert f":{3000 + PORT_OFFSETS[name]}/health/ready" in definition["healthcheck"]["test"][-1]
+        assert (definition["read_only"], definition["cap_drop"], definition["networks"]) == (True, ["ALL"], ["shop"])
     assert [name for name, service in services.items() if "mem_limit" not in service] == []
 
 
-def test_no_password_stands_in_compose() -> None:
+def test_compose_contains_no_password() -> None:
     text = (ROOT / "docker-compose.yml").read_text()
 
     assert "PASSWORD:" not in text
     assert "SECRET_KEY" not in text
 
 
-def test_the_chart_has_every_process_on_its_port() -> None:
+def test_chart_has_every_process_on_its_port() -> None:
     rows = read("charts/ultramarket/values.yaml")["processes"]
 
     assert {name: row["port"] for name, row in rows.items()} == {
@@ -53,11 +53,11 @@ def test_the_chart_has_every_process_on_its_port() -> None:
         assert " ".join(command) == command_of(name)
 
 
-def test_secrets_are_made_once_and_read_as_settings(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    made = secret_files.create(tmp_path / "secrets")
-    first = {name: (tmp_path / "secrets" / name).read_text() for name in made}
-    assert secret_files.create(tmp_path / "secrets") == made
-    assert {name: (tmp_path / "secrets" / name).read_text() for name in made} == first
+def test_secrets_are_created_once_and_read_as_settings(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    names = secret_files.create(tmp_path / "secrets")
+    first = {name: (tmp_path / "secrets" / name).read_text() for name in names}
+    assert secret_files.create(tmp_path / "secrets") == names
+    assert {name: (tmp_path / "secrets" / name).read_text() for name in names} == first
     assert first["postgres_password"] in first["postgres_url"]
     assert len(first["secret_key"]) >= 32
 

@@ -1,4 +1,4 @@
-"""The pages say what is there: their links lead somewhere, their routes, commands and settings exist."""
+"""The documentation matches the code: links, routes, commands, make targets, ports, settings and metrics exist."""
 
 import re
 from collections.abc import Callable, Iterable, Iterator
@@ -25,13 +25,15 @@ PAGES = sorted(
     path for path in ROOT.rglob("*.md") if not SKIPPED.intersection(path.relative_to(ROOT).parts) and path.is_file()
 )
 PLACEHOLDER = re.compile(r"\b(SERVICE|AREA|NAME|NNNN)")
-"""What a recipe leaves to be filled in."""
-A_FEW_PAGES = 5
-"""At least as many pages have links, or name files and commands: or else the search for them finds nothing any more."""
+"""Placeholders in recipes."""
+MIN_PAGES = 5
+"""The least number of pages expected to have links or to name files and commands; fewer means that the search is
+broken.
+"""
 TOURS = [ROOT / "README.md", ROOT / "docs" / "tour.md"]
 OPERATIONS = ROOT / "docs" / "operations.md"
 UNLISTED = {"/metrics", "/docs", "/api/v1/openapi.json", "/.well-known/jwks.json"}
-"""Served for machines and people, but no operations of the API."""
+"""Served, but not operations of the API."""
 
 
 def _name(path: Path) -> str:
@@ -41,10 +43,10 @@ def _name(path: Path) -> str:
 # -- links ---------------------------------------------------------------------------------------------------------
 
 
-def _everywhere(read: Callable[[str], Iterable[str]]) -> dict[Path, list[str]]:
-    """What `read` finds in each page's text, for the pages in which it finds something."""
-    named = {page: list(read(page.read_text())) for page in PAGES}
-    return {page: names for page, names in named.items() if names}
+def _matches_by_page(read: Callable[[str], Iterable[str]]) -> dict[Path, list[str]]:
+    """The matches of `read` in each page, for the pages that have any."""
+    matches = {page: list(read(page.read_text())) for page in PAGES}
+    return {page: names for page, names in matches.items() if names}
 
 
 def _links(text: str) -> Iterator[str]:
@@ -62,21 +64,21 @@ def _files(text: str) -> list[str]:
     return [path for path in files if not PLACEHOLDER.search(path)]
 
 
-def test_relative_links_lead_somewhere() -> None:
-    links = _everywhere(_links)
+def test_relative_links_resolve() -> None:
+    links = _matches_by_page(_links)
 
-    assert len(links) > A_FEW_PAGES
+    assert len(links) > MIN_PAGES
     assert [(_name(page), path) for page in links for path in links[page] if not (page.parent / path).exists()] == []
 
 
 def test_files_named_by_a_page_exist() -> None:
-    files = _everywhere(_files)
+    files = _matches_by_page(_files)
 
-    assert len(files) > A_FEW_PAGES
+    assert len(files) > MIN_PAGES
     assert [(_name(page), path) for page in files for path in files[page] if not (ROOT / path).exists()] == []
 
 
-def test_every_package_has_its_page() -> None:
+def test_every_package_has_a_readme() -> None:
     packages = [f"services/{name}" for name in (*SERVICES, "chassis")] + [
         "gateway_flask",
         "kafka_bridge",
@@ -86,7 +88,7 @@ def test_every_package_has_its_page() -> None:
     assert [name for name in packages if not (ROOT / name / "README.md").exists()] == []
 
 
-def test_the_indexes_name_every_page() -> None:
+def test_indexes_list_every_page() -> None:
     for folder in (ROOT / "docs", ROOT / "docs" / "adr"):
         index = (folder / "README.md").read_text()
         assert [p.name for p in folder.glob("*.md") if p.name != "README.md" and f"({p.name})" not in index] == []
@@ -103,26 +105,26 @@ def _routes() -> list[re.Pattern[str]]:
 @pytest.mark.parametrize("page", TOURS, ids=_name)
 def test_routes_in_the_tours_are_served(page: Path) -> None:
     text = page.read_text()
-    asked = {"/api/v1" + path for path in re.findall(r'\$shop(/[^"\s?]*)', text)}
-    asked |= {path.partition("?")[0] for path in re.findall(r"127\.0\.0\.1:3000(/[^\s'\"`;)>]+)", text)} - {"/api/v1"}
-    asked |= {"/api/v1" + path for path in re.findall(r"`(?:GET|POST|PUT|PATCH|DELETE) (/[^`\s?]*)", text)}
-    filled = {re.sub(r"\$\(.*|\$\{?\w+\}?", "x", path) for path in asked}
-    known = _routes()
-    assert filled
-    assert [path for path in sorted(filled - UNLISTED) if not any(route.match(path) for route in known)] == []
+    paths = {"/api/v1" + path for path in re.findall(r'\$shop(/[^"\s?]*)', text)}
+    paths |= {path.partition("?")[0] for path in re.findall(r"127\.0\.0\.1:3000(/[^\s'\"`;)>]+)", text)} - {"/api/v1"}
+    paths |= {"/api/v1" + path for path in re.findall(r"`(?:GET|POST|PUT|PATCH|DELETE) (/[^`\s?]*)", text)}
+    example_paths = {re.sub(r"\$\(.*|\$\{?\w+\}?", "x", path) for path in paths}
+    routes = _routes()
+    assert example_paths
+    assert [path for path in sorted(example_paths - UNLISTED) if not any(route.match(path) for route in routes)] == []
 
 
 # -- the command ---------------------------------------------------------------------------------------------------
 
 
 def _commands() -> dict[str, set[str]]:
-    """Each command and, where it is a group, its own commands."""
+    """Each command with its subcommands."""
     top: Any = typer.main.get_command(command)
-    return {name: set(getattr(found, "commands", {})) for name, found in top.commands.items()}
+    return {name: set(getattr(group, "commands", {})) for name, group in top.commands.items()}
 
 
-def _called(text: str) -> Iterator[str]:
-    """Commands that are called in code, inline or in blocks: `config list`."""
+def _commands_in(text: str) -> Iterator[str]:
+    """`ultramarket` commands in code, inline or in blocks: `config list`."""
     code = re.findall(r"^```(?:sh|console)\n(.*?)^```", text, re.S | re.M)
     code += re.findall(r"`([^`\n]+)`", re.sub(r"^```.*?^```", "", text, flags=re.S | re.M))
     for part in code:
@@ -130,23 +132,23 @@ def _called(text: str) -> Iterator[str]:
         yield from (f"{name} {inner}".strip() for name, inner in re.findall(calls, part))
 
 
-def _exists(call: str, commands: dict[str, set[str]]) -> bool:
+def _command_exists(call: str, commands: dict[str, set[str]]) -> bool:
     name, _, inner = call.partition(" ")
     return name in commands and (not inner or not commands[name] or inner in commands[name])
 
 
 def test_commands_named_by_a_page_exist() -> None:
-    calls, commands = _everywhere(_called), _commands()
+    calls, commands = _matches_by_page(_commands_in), _commands()
 
-    assert len(calls) > A_FEW_PAGES
-    assert [(_name(page), call) for page in calls for call in calls[page] if not _exists(call, commands)] == []
-    assert not _exists("config nosuch", commands)
-    assert not _exists("nosuch", commands)
+    assert len(calls) > MIN_PAGES
+    assert [(_name(page), call) for page in calls for call in calls[page] if not _command_exists(call, commands)] == []
+    assert not _command_exists("config nosuch", commands)
+    assert not _command_exists("nosuch", commands)
 
 
 def test_make_targets_named_by_a_page_exist() -> None:
     targets = set(re.findall(r"^([a-z-]+):.*## ", (ROOT / "Makefile").read_text(), re.M))
-    named = _everywhere(lambda text: re.findall(r"(?:`|^)make ([a-z-]+)", text, re.M))
+    named = _matches_by_page(lambda text: re.findall(r"(?:`|^)make ([a-z-]+)", text, re.M))
 
     assert len(named) > 1
     assert [(_name(page), target) for page in named for target in named[page] if target not in targets] == []
@@ -155,10 +157,10 @@ def test_make_targets_named_by_a_page_exist() -> None:
 # -- ports and settings --------------------------------------------------------------------------------------------
 
 
-def test_the_table_of_ports_is_the_registry() -> None:
+def test_port_table_matches_the_registry() -> None:
     text = (ROOT / "README.md").read_text()
-    today = {name: DEV_BASE + PORT_OFFSETS[name] for name in (*SERVICES, GATEWAY, BRIDGE)}
-    assert {name: port for name, port in today.items() if not re.search(rf"\| {port} \| {name}\b", text)} == {}
+    ports = {name: DEV_BASE + PORT_OFFSETS[name] for name in (*SERVICES, GATEWAY, BRIDGE)}
+    assert {name: port for name, port in ports.items() if not re.search(rf"\| {port} \| {name}\b", text)} == {}
     assert [port for offset in SERVER_OFFSETS.values() if str(port := DEV_BASE + offset) not in text] == []
 
 
@@ -191,24 +193,24 @@ def _default(field: FieldInfo) -> str:
 
 
 def settings_rows() -> list[str]:
-    """The table's rows, one for each setting; those who read the same setting share one."""
-    facts: dict[str, tuple[list[str], str, list[str]]] = {}
-    for owner, found in sorted(_settings_classes(), key=lambda pair: pair[0] != "every process"):
-        for name, field in found.model_fields.items():
-            if found is not Settings and name in Settings.model_fields:
+    """Rows of the settings table, one for each setting, with all processes that read it."""
+    settings_by_name: dict[str, tuple[list[str], str, list[str]]] = {}
+    for owner, settings_class in sorted(_settings_classes(), key=lambda entry: entry[0] != "every process"):
+        for name, field in settings_class.model_fields.items():
+            if settings_class is not Settings and name in Settings.model_fields:
                 continue
-            owners, _, meanings = facts.setdefault(name, ([], _default(field), []))
+            owners, _, meanings = settings_by_name.setdefault(name, ([], _default(field), []))
             owners.append(owner)
             if field.description and field.description not in meanings:
                 meanings.append(field.description)
     return [
         f"| `ULTRAMARKET_{name.upper()}` | {default} | {', '.join(owners)} | {'; '.join(meanings)} |"
-        for name, (owners, default, meanings) in facts.items()
+        for name, (owners, default, meanings) in settings_by_name.items()
     ]
 
 
-def test_the_table_of_settings_is_complete() -> None:
-    """What is missing is printed as the row to paste."""
+def test_settings_table_is_complete() -> None:
+    """Missing rows are printed ready to paste."""
     lines = OPERATIONS.read_text().splitlines()
     assert [row for row in settings_rows() if row not in lines] == []
     named = {line.split("`")[1] for line in lines if line.startswith("| `ULTRAMARKET_")}
@@ -219,10 +221,10 @@ def test_the_table_of_settings_is_complete() -> None:
 
 
 def test_every_metric_is_named_in_operations() -> None:
-    made = set()
+    names = set()
     for folder in ("services", "gateway_flask", "kafka_bridge"):
         for path in (ROOT / folder).rglob("*.py"):
-            made |= set(re.findall(r'(?:Counter|Gauge|Histogram)\(\s*"(ultramarket_\w+)"', path.read_text()))
-    assert made
+            names |= set(re.findall(r'(?:Counter|Gauge|Histogram)\(\s*"(ultramarket_\w+)"', path.read_text()))
+    assert names
     text = OPERATIONS.read_text()
-    assert [name for name in sorted(made) if f"`{name}`" not in text] == []
+    assert [name for name in sorted(names) if f"`{name}`" not in text] == []

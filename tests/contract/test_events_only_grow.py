@@ -1,4 +1,4 @@
-"""Published events and their readers: what may change and what may not."""
+"""Compatibility of published events: which schema changes readers tolerate and which are refused."""
 
 from pathlib import Path
 from typing import Any, Literal
@@ -17,7 +17,7 @@ def test_every_event_is_published() -> None:
     assert unpublished == [], "publish their schemas with `ultramarket schemas` and commit them"
 
 
-def test_published_events_still_serve_their_readers() -> None:
+def test_published_events_are_compatible() -> None:
     files = [event_file(event) for event in every_event()]
     current = documents()
     breaking = {file: reasons for file in files if (reasons := breaks(published(file) or {}, current[file]))}
@@ -26,17 +26,17 @@ def test_published_events_still_serve_their_readers() -> None:
     assert breaking == {}
 
 
-def test_no_published_event_has_gone() -> None:
-    known = {(event.source, event.type) for event in EVENTS.values()}
-    gone = [
+def test_no_published_event_is_removed() -> None:
+    declared = {(event.source, event.type) for event in EVENTS.values()}
+    removed = [
         str(file.relative_to(FOLDER))
         for file in FOLDER.glob("events/*/*.json")
-        if (file.parent.name, file.name.split(".")[0]) not in known
+        if (file.parent.name, file.name.split(".")[0]) not in declared
     ]
-    assert gone == []
+    assert removed == []
 
 
-def test_the_schema_files_say_what_the_models_say() -> None:
+def test_schema_files_match_the_models() -> None:
     stale = [path for path, document in documents().items() if published(path) != document]
     assert stale == [], "write them with `ultramarket schemas` and commit them"
 
@@ -55,19 +55,19 @@ class Before(BaseModel):
 
 
 def _changed(name: str, annotation: Any, default: Any = ...) -> type[BaseModel]:
-    """`Before` with one field added or made another."""
+    """`Before` with one field added or changed."""
     namespace: dict[str, Any] = {"__annotations__": {name: annotation}, "__module__": __name__}
     if default is not ...:
         namespace[name] = default
     return type("After", (Before,), namespace)
 
 
-class BiggerPart(BaseModel):
+class ExtendedPart(BaseModel):
     sku: str
     colour: str | None = None
 
 
-class OtherPart(BaseModel):
+class IncompatiblePart(BaseModel):
     number: str
 
 
@@ -78,15 +78,15 @@ class OtherPart(BaseModel):
         _changed("added", str, "something"),
         _changed("added", str | None, None),
         _changed("note", str, ""),
-        _changed("parts", list[BiggerPart], []),
+        _changed("parts", list[ExtendedPart], []),
     ],
 )
-def test_an_event_may_grow(after: type[BaseModel]) -> None:
+def test_compatible_event_change_is_allowed(after: type[BaseModel]) -> None:
     assert breaks(Before.model_json_schema(), after.model_json_schema()) == []
 
 
 @pytest.mark.parametrize(
-    ("after", "where"),
+    ("after", "field"),
     [
         (_changed("added", str), "added"),
         (_changed("amount", str), "amount"),
@@ -94,26 +94,26 @@ def test_an_event_may_grow(after: type[BaseModel]) -> None:
         (_changed("amount", int, 0), "amount"),
         (_changed("kind", Literal["a", "b", "c"], "a"), "kind"),
         (_changed("kind", str, "a"), "kind"),
-        (_changed("parts", list[OtherPart], []), "parts"),
+        (_changed("parts", list[IncompatiblePart], []), "parts"),
         (_changed("parts", list[str], []), "parts"),
         (_changed("by_sku", dict[str, str], {}), "by_sku"),
     ],
 )
-def test_an_event_may_not_surprise_its_readers(after: type[BaseModel], where: str) -> None:
-    found = breaks(Before.model_json_schema(), after.model_json_schema())
+def test_incompatible_event_change_is_reported(after: type[BaseModel], field: str) -> None:
+    reasons = breaks(Before.model_json_schema(), after.model_json_schema())
 
-    assert found
-    assert all(why.startswith(where) for why in found), found
-
-
-def test_a_removed_field_breaks_readers() -> None:
-    smaller = Before.model_json_schema()
-    del smaller["properties"]["note"]
-
-    assert breaks(Before.model_json_schema(), smaller) == ["note: was removed"]
+    assert reasons
+    assert all(reason.startswith(field) for reason in reasons), reasons
 
 
-def test_a_breaking_schema_is_not_written_over_a_published_one(tmp_path: Path) -> None:
+def test_removed_field_is_incompatible() -> None:
+    without_note = Before.model_json_schema()
+    del without_note["properties"]["note"]
+
+    assert breaks(Before.model_json_schema(), without_note) == ["note: was removed"]
+
+
+def test_incompatible_schema_does_not_replace_a_published_one(tmp_path: Path) -> None:
     write(tmp_path)
     file = tmp_path / event_file(every_event()[0])
     file.write_text(file.read_text().replace('"required": [', '"required": ["yesterdays", '))

@@ -1,4 +1,4 @@
-"""Every question that the gateway asks is one that the service understands, argument by argument."""
+"""Every call of the gateway fits the signature of the service's RPC method, argument by argument."""
 
 import os
 from collections.abc import Iterator
@@ -13,7 +13,7 @@ from gateway_flask.testing import SIGNED_IN, FakeServices, Issuer, settings
 from services.chassis.messaging.signatures import Signature
 from services.chassis.runtime.registry import SERVICES
 from services.chassis.runtime.runner import service_class
-from tests.support.bodies import GOOD, ID
+from tests.support.bodies import ID, VALID_BODIES
 
 CART = "c" * 27
 PATH = {"id": ID, "slug": "mugs", "sku": "MUG-RED", "code": "main", "number": "UP0000042", "provider": "sandbox"}
@@ -32,12 +32,12 @@ QUERIES = {
     "search": "q=red+mug&category=mugs&attr.colour=red&in_stock=true&min_price=5&facets=brand",
     "suggest": "q=mu",
 }
-HERE = {"get_flags"}
-"""Answered by the gateway itself."""
-NEEDED = {"amqp_url", "postgres_url", "mongo_url", "redis_url", "kafka_bootstrap"}
-BYTES = {name for name, endpoint in ENDPOINTS.items() if endpoint.form is not None or endpoint.gives_bytes}
-"""These go to the files service over HTTP: see `tests/e2e/test_files.py`."""
-ANSWER: dict[str, Any] = {
+LOCAL_ROUTES = {"get_flags"}
+"""Answered by the gateway itself, without a service."""
+REQUIRED_SETTINGS = {"amqp_url", "postgres_url", "mongo_url", "redis_url", "kafka_bootstrap"}
+FILE_ROUTES = {name for name, endpoint in ENDPOINTS.items() if endpoint.form is not None or endpoint.gives_bytes}
+"""Routes that call the files service over HTTP: see `tests/e2e/test_files.py`."""
+REPLY: dict[str, Any] = {
     "items": [], "page": 1, "limit": 20, "total": 0, "id": CART, "status": "confirmed", "version": 1,
     "user": {"id": ID}, "stock": [{"sku": "MUG-RED", "on_hand": 5}], "keys": [],
     "format": "csv", "csv": "", "subtotal": 500, "weight_g": 380, "currency": "USD",
@@ -46,31 +46,31 @@ ANSWER: dict[str, Any] = {
 
 @pytest.fixture(autouse=True, scope="module")
 def _environment() -> Iterator[None]:
-    """Some services read their settings when they are imported."""
+    """Set the environment, because some services read their settings when they are imported."""
     with pytest.MonkeyPatch.context() as patch:
-        for name, value in settings().model_dump(include=NEEDED).items():
+        for name, value in settings().model_dump(include=REQUIRED_SETTINGS).items():
             patch.setenv(f"ULTRAMARKET_{name.upper()}", os.environ.get(f"ULTRAMARKET_{name.upper()}", value))
         yield
 
 
-class ExactServices(FakeServices):
-    """Takes only what the real service's method would take."""
+class SignatureCheckingServices(FakeServices):
+    """Fake services that check the arguments of each call against the real method's signature."""
 
     def call(self, service: str, method: str, /, **kwargs: Any) -> Any:
-        self.answers.setdefault(f"{service}.{method}", ANSWER)
-        answer = super().call(service, method, **kwargs)
+        self.answers.setdefault(f"{service}.{method}", REPLY)
+        reply = super().call(service, method, **kwargs)
         arguments = self.arguments(f"{service}.{method}")
         Signature(getattr(service_class(service), method)).arguments([], arguments)
-        return answer
+        return reply
 
 
 def test_every_service_of_the_registry_exists() -> None:
     assert [service_class(name).name for name in SERVICES] == list(SERVICES)
 
 
-@pytest.mark.parametrize("name", [name for name in ENDPOINTS if name not in BYTES | HERE])
-def test_the_service_understands(name: str) -> None:
-    endpoint, issuer, services = ENDPOINTS[name], Issuer(), ExactServices()
+@pytest.mark.parametrize("name", [name for name in ENDPOINTS if name not in FILE_ROUTES | LOCAL_ROUTES])
+def test_call_fits_the_service_method(name: str) -> None:
+    endpoint, issuer, services = ENDPOINTS[name], Issuer(), SignatureCheckingServices()
     services.answer("auth.jwks", issuer.jwks())
     for method in ("login", "register"):
         services.answer(f"auth.{method}", SIGNED_IN)
@@ -93,9 +93,9 @@ def test_the_service_understands(name: str) -> None:
             path,
             method=endpoint.method,
             query_string=QUERIES.get(name, ""),
-            json=GOOD.get(name),
+            json=VALID_BODIES.get(name),
             headers=headers | signed_in,
         )
         if {*roles, "?"} & set(endpoint.who.value) or endpoint.who is Who.ANYONE:
             assert response.status_code in endpoint.statuses, response.get_data(as_text=True)
-    assert [asked for asked, _ in services.calls if asked != "auth.jwks"]
+    assert [method_name for method_name, _ in services.calls if method_name != "auth.jwks"]

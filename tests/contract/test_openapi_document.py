@@ -1,4 +1,4 @@
-"""The OpenAPI document is what the gateway does."""
+"""The OpenAPI document matches the gateway's routes, models and error table."""
 
 import json
 from typing import Any
@@ -22,21 +22,21 @@ ERROR_CODES = (
 )
 
 
-def test_it_is_valid_openapi() -> None:
+def test_document_is_valid_openapi() -> None:
     assert DOCUMENT["openapi"].startswith("3.1")
     validate(DOCUMENT)
 
 
-def test_every_route_of_the_application_is_in_it() -> None:
-    silent = {"openapi", "docs", "docs_assets", "static", "metrics", "jwks", "jwks_root"}
+def test_every_route_is_in_the_document() -> None:
+    undocumented = {"openapi", "docs", "docs_assets", "static", "metrics", "jwks", "jwks_root"}
     served = {
         (rule.rule.replace("<string:", "{").replace("<path:", "{").replace(">", "}"), method.lower())
         for rule in app.url_map.iter_rules()
         for method in (rule.methods or set()) - {"HEAD", "OPTIONS"}
-        if rule.endpoint.rpartition(".")[2] not in silent
+        if rule.endpoint.rpartition(".")[2] not in undocumented
     }
-    described = {(path, method) for path, item in DOCUMENT["paths"].items() for method in item}
-    assert described == served
+    documented = {(path, method) for path, item in DOCUMENT["paths"].items() for method in item}
+    assert documented == served
 
 
 def test_every_route_has_a_plain_summary() -> None:
@@ -64,25 +64,27 @@ def test_every_route_describes_access_and_refusals() -> None:
     assert closed == {name for name, roles in ACCESS.items() if ANONYMOUS not in roles}
 
 
-def test_every_code_of_the_error_table_is_in_it() -> None:
-    said = " ".join(response["description"] for response in DOCUMENT["components"]["responses"].values())
-    assert [code for code in ERROR_CODES.split() if f"`{code}`" not in said] == []
+def test_every_error_code_is_in_the_document() -> None:
+    descriptions = " ".join(response["description"] for response in DOCUMENT["components"]["responses"].values())
+    assert [code for code in ERROR_CODES.split() if f"`{code}`" not in descriptions] == []
 
 
-def test_taking_and_replying_are_told_apart() -> None:
-    taken = OPERATIONS["create_product"]["requestBody"]["content"]["application/json"]["schema"]["$ref"]
-    schema = DOCUMENT["components"]["schemas"][taken.rpartition("/")[2]]
+def test_request_and_response_schemas_are_separate() -> None:
+    reference = OPERATIONS["create_product"]["requestBody"]["content"]["application/json"]["schema"]["$ref"]
+    schema = DOCUMENT["components"]["schemas"][reference.rpartition("/")[2]]
     assert sorted(schema["required"]) == ["status", "title", "variants"]
 
 
-def test_examples_are_good_requests() -> None:
-    read = {name: ENDPOINTS[name].models["body"].model_validate_json(json.dumps(BODIES[name])) for name in BODIES}
+def test_examples_are_valid_requests() -> None:
+    bodies = {name: ENDPOINTS[name].models["body"].model_validate_json(json.dumps(BODIES[name])) for name in BODIES}
 
-    assert read
-    assert {name: body.model_fields_set for name, body in read.items()} == {n: set(body) for n, body in BODIES.items()}
+    assert bodies
+    assert {name: body.model_fields_set for name, body in bodies.items()} == {
+        n: set(body) for n, body in BODIES.items()
+    }
 
 
-def test_the_page_and_its_assets_are_served_by_us() -> None:
+def test_docs_page_and_assets_are_served_locally() -> None:
     client = app.test_client()
     page = client.get("/docs").get_data(as_text=True)
     assert "http://" not in page

@@ -1,4 +1,4 @@
-"""Every RPC method checks its caller as the table of permissions says, and nothing is open by omission."""
+"""Every RPC method checks its caller as the table of permissions requires, and no method is open by omission."""
 
 import ast
 import importlib
@@ -31,7 +31,7 @@ ALLOWED = {
 
 
 class Reached(Exception):
-    """The body of a method was entered."""
+    """Raised by the body of a method: the permission check let the caller through."""
 
 
 def interface_of(service: str) -> type[Any]:
@@ -54,13 +54,17 @@ def test_table_lists_exactly_the_methods_of_the_interfaces() -> None:
 
 
 @pytest.mark.parametrize(("service", "name"), [pair for pair in methods() if RPC[pair[0]][pair[1]] in ALLOWED])
-def test_method_lets_in_whom_the_table_names(service: str, name: str) -> None:
+def test_method_accepts_the_callers_in_the_table(service: str, name: str) -> None:
     declared = getattr(interface_of(service), name)
     parameter = "caller" if "caller" in inspect.signature(declared).parameters else "command"
 
-    let_in = {who for who, caller in CALLERS.items() if _reaches(declared, RPC[service][name], parameter, caller)}
+    accepted = {
+        caller_name
+        for caller_name, caller in CALLERS.items()
+        if _reaches(declared, RPC[service][name], parameter, caller)
+    }
 
-    assert let_in == ALLOWED[RPC[service][name]]
+    assert accepted == ALLOWED[RPC[service][name]]
 
 
 def _reaches(declared: Any, access: Access, parameter: str, caller: Caller) -> bool:

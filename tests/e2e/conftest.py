@@ -1,17 +1,17 @@
-"""End to end: through HTTP, on the instance that the environment names (`eval "$(ultramarket env --all)"`)."""
+"""End-to-end tests over HTTP, on the instance that the environment names (`eval "$(ultramarket env --all)"`)."""
 
 from collections.abc import Iterator
 
 import pytest
 
 from tests.support import contract
-from tests.support.bystander import Bystander
+from tests.support.existing_customer import ExistingCustomer
 from tests.support.records import Topic
 from tests.support.shop import Client, Shop
 
 
 @pytest.fixture(scope="session", autouse=True)
-def _replies_are_what_the_contract_says() -> Iterator[None]:
+def _check_replies_against_contract() -> Iterator[None]:
     Client.on_reply.append(contract.check)
     yield
     Client.on_reply.remove(contract.check)
@@ -28,16 +28,16 @@ def vendor(shop: Shop) -> Client:
 
 
 @pytest.fixture(scope="module")
-def bystander(shop: Shop) -> Bystander:
-    return Bystander(shop)
+def existing_customer(shop: Shop) -> ExistingCustomer:
+    return ExistingCustomer(shop)
 
 
 @pytest.fixture
-def unchanged(bystander: Bystander) -> Iterator[Bystander]:
-    """Whatever the test sends: the bystander has what they had."""
-    before = bystander.state()
-    yield bystander
-    assert bystander.state() == before
+def unchanged(existing_customer: ExistingCustomer) -> Iterator[ExistingCustomer]:
+    """An existing customer whose data must be the same after the test."""
+    before = existing_customer.state()
+    yield existing_customer
+    assert existing_customer.state() == before
 
 
 @pytest.fixture

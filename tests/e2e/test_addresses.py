@@ -6,7 +6,7 @@ import pytest
 
 from tests.support.shop import ADDRESS, Client, Shop
 
-BOOK = "/users/me/addresses"
+PATH = "/users/me/addresses"
 
 
 @pytest.fixture
@@ -14,34 +14,34 @@ def customer(shop: Shop) -> Client:
     return shop.customer()
 
 
-def test_an_address_is_kept_changed_and_removed(customer: Client) -> None:
-    made = customer("POST", BOOK, ADDRESS | {"label": "Home"})
-    path = f"{BOOK}/{made.data['id']}"
+def test_address_is_created_updated_and_deleted(customer: Client) -> None:
+    created = customer("POST", PATH, ADDRESS | {"label": "Home"})
+    path = f"{PATH}/{created.data['id']}"
 
     replaced = customer("PUT", path, {**ADDRESS, "name": "Grace Hopper", "region": None})
-    listed = customer("GET", BOOK)
+    listed = customer("GET", PATH)
     removed = customer("DELETE", path)
 
-    assert made.status == 201
-    assert (made.data["label"], made.data["city"]) == ("Home", "Springfield")
+    assert created.status == 201
+    assert (created.data["label"], created.data["city"]) == ("Home", "Springfield")
     assert (replaced.data["name"], replaced.data["region"], replaced.data["label"]) == ("Grace Hopper", None, None)
     assert listed.data == [replaced.data]
     assert (removed.status, removed.data) == (200, None)
     for again in (customer("GET", path), customer("DELETE", path), customer("PUT", path, ADDRESS)):
         assert (again.status, again.code) == (404, "NOT_FOUND")
-    assert customer("GET", BOOK).data == []
+    assert customer("GET", PATH).data == []
 
 
 @pytest.mark.parametrize("kind", ["is_default_shipping", "is_default_billing"])
-def test_a_new_default_takes_the_place_of_the_old_one(customer: Client, kind: str) -> None:
-    first = customer("POST", BOOK, ADDRESS | {kind: True}).data["id"]
-    second = customer("POST", BOOK, ADDRESS | {kind: True}).data["id"]
+def test_new_default_address_replaces_the_old_one(customer: Client, kind: str) -> None:
+    first = customer("POST", PATH, ADDRESS | {kind: True}).data["id"]
+    second = customer("POST", PATH, ADDRESS | {kind: True}).data["id"]
 
-    defaults = {entry["id"]: entry[kind] for entry in customer("GET", BOOK).data}
+    defaults = {entry["id"]: entry[kind] for entry in customer("GET", PATH).data}
     assert (defaults[first], defaults[second]) == (False, True)
-    customer("PUT", f"{BOOK}/{first}", ADDRESS | {kind: True})
+    customer("PUT", f"{PATH}/{first}", ADDRESS | {kind: True})
 
-    defaults = {entry["id"]: entry[kind] for entry in customer("GET", BOOK).data}
+    defaults = {entry["id"]: entry[kind] for entry in customer("GET", PATH).data}
     assert (defaults[first], defaults[second]) == (True, False)
 
 
@@ -62,9 +62,9 @@ def test_a_new_default_takes_the_place_of_the_old_one(customer: Client, kind: st
         ("id", "mine"),
     ],
 )
-def test_what_is_no_address_is_refused_by_field(customer: Client, field: str, value: Any) -> None:
-    refused = customer("POST", BOOK, ADDRESS | {field: value})
+def test_invalid_address_is_refused_by_field(customer: Client, field: str, value: Any) -> None:
+    refused = customer("POST", PATH, ADDRESS | {field: value})
 
     assert (refused.status, refused.code) == (422, "VALIDATION_ERROR")
     assert [detail["field"] for detail in refused.error["details"]] == [field]
-    assert customer("GET", BOOK).data == []
+    assert customer("GET", PATH).data == []

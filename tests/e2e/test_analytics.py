@@ -1,4 +1,6 @@
-"""Figures of what was done through HTTP, within seconds; and only for whom they are."""
+"""Analytics over HTTP: sales, funnel, live figures and reports, up to date within seconds and only for permitted
+roles.
+"""
 
 import uuid
 from collections.abc import Callable
@@ -11,27 +13,25 @@ import requests
 
 from tests.support.shop import Client, Shop, eventually, new_key
 
-"""Seconds that a busy machine may take; how soon it mostly is, the demo shows."""
-
 
 def now(**ago: float) -> str:
     return (datetime.now(UTC) - timedelta(**ago)).isoformat()
 
 
-def sales(client: Client, **asked: Any) -> dict[str, Any]:
+def sales(client: Client, **query: Any) -> dict[str, Any]:
     today = datetime.now(UTC).date().isoformat()
-    reply = client("GET", "/analytics/sales", params={"from": today, "to": today} | asked)
+    reply = client("GET", "/analytics/sales", params={"from": today, "to": today} | query)
     assert reply.status == 200, reply
     return dict(reply.data)
 
 
-def group(client: Client, key: str, **asked: Any) -> dict[str, Any]:
-    return next((found for found in sales(client, **asked)["groups"] if found["key"] == key), {})
+def group(client: Client, key: str, **query: Any) -> dict[str, Any]:
+    return next((entry for entry in sales(client, **query)["groups"] if entry["key"] == key), {})
 
 
-def visit(client: Client, session: str, *events: dict[str, Any], **more: Any) -> Any:
-    said = [{"at": now(), **event} for event in events]
-    return client("POST", "/events", {"session_id": session, "events": said} | more)
+def visit(client: Client, session: str, *events: dict[str, Any], **fields: Any) -> Any:
+    batch = [{"at": now(), **event} for event in events]
+    return client("POST", "/events", {"session_id": session, "events": batch} | fields)
 
 
 def steps(shop: Shop) -> dict[str, int]:
@@ -44,7 +44,7 @@ def own_product(shop: Shop, vendor: Client) -> tuple[str, str]:
 
 
 def product_of(shop: Shop, vendor: Client) -> tuple[str, str]:
-    """A vendor's product: its id, its SKU."""
+    """Create a product of a vendor; returns its id and SKU."""
     sku = f"V-{uuid.uuid4().hex[:12].upper()}"
     body = {
         "title": f"Vendor's {sku}",
@@ -52,14 +52,14 @@ def product_of(shop: Shop, vendor: Client) -> tuple[str, str]:
         "status": "active",
         "variants": [{"sku": sku, "price": {"amount": 2500, "currency": "USD"}, "weight_g": 100}],
     }
-    made = vendor("POST", "/products", body, key=new_key())
-    assert made.status == 201, made
+    created = vendor("POST", "/products", body, key=new_key())
+    assert created.status == 201, created
     shop.adjust(sku, 50)
-    assert eventually(lambda: shop.available(made.data["id"]) == 50)
-    return made.data["id"], sku
+    assert eventually(lambda: shop.available(created.data["id"]) == 50)
+    return created.data["id"], sku
 
 
-def test_an_order_is_in_the_figures_within_seconds(shop: Shop, vendor: Client, own_product: tuple[str, str]) -> None:
+def test_order_is_in_sales_figures_within_seconds(shop: Shop, vendor: Client, own_product: tuple[str, str]) -> None:
     product_id, sku = own_product
     buyer = shop.customer()
     buyer.add(sku, 2)
@@ -71,12 +71,12 @@ def test_an_order_is_in_the_figures_within_seconds(shop: Shop, vendor: Client, o
     assert total["net"]["amount"] == 5000 - total["discounts"]["amount"]
     assert total["tax"] == order["tax_total"]
     assert total["shipping"] == order["shipping_total"]
-    whole = sales(vendor, group_by="vendor", interval="hour")
-    assert whole["totals"]["orders"] == sum(point["orders"] for point in whole["series"]) == 1
-    assert [found["label"] for found in whole["groups"]] == ["Mary Jackson"]
+    report = sales(vendor, group_by="vendor", interval="hour")
+    assert report["totals"]["orders"] == sum(point["orders"] for point in report["series"]) == 1
+    assert [entry["label"] for entry in report["groups"]] == ["Mary Jackson"]
     assert group(shop.admin, product_id, group_by="product")["label"] == f"Vendor's {sku}"
     top = vendor("GET", "/analytics/top-products").data
-    assert [(found["product_id"], found["units"]) for found in top] == [(product_id, 2)]
+    assert [(entry["product_id"], entry["units"]) for entry in top] == [(product_id, 2)]
 
     def stock() -> list[tuple[str, int, int]]:
         rows = vendor("GET", "/analytics/stock").data
@@ -85,26 +85,26 @@ def test_an_order_is_in_the_figures_within_seconds(shop: Shop, vendor: Client, o
     assert eventually(lambda: stock() == [(product_id, 48, 2)]), stock()
 
 
-def test_a_vendor_sees_nothing_of_others(shop: Shop) -> None:
+def test_vendor_sees_only_their_own_figures(shop: Shop) -> None:
     vendor, other, buyer = shop.member("VENDOR"), shop.member("VENDOR"), shop.customer()
     product_id, sku = product_of(shop, vendor)
     visit(buyer, uuid.uuid4().hex, {"type": "product_view", "product_id": product_id})
     buyer.add(sku, 2)
     buyer.order()
 
-    def own(client: Client) -> tuple[list[int], int, int, int, list[str]]:
-        """Steps of the funnel, customers, orders and visitors of the last hour, what sells."""
+    def figures(client: Client) -> tuple[list[int], int, int, int, list[str]]:
+        """(sessions per funnel step, new customers, orders and visitors of the last hour, ids of the top products)."""
         live = client("GET", "/analytics/live").data
         return (
             [step["sessions"] for step in client("GET", "/analytics/funnel").data["steps"]],
             client("GET", "/analytics/customers").data["new"],
             sum(minute["orders"] for minute in live["minutes"]),
             sum(minute["visitors"] for minute in live["minutes"]),
-            [one["product_id"] for one in live["top_products"]],
+            [product["product_id"] for product in live["top_products"]],
         )
 
-    assert eventually(lambda: own(vendor) == ([1, 1, 1, 1], 1, 1, 1, [product_id])), own(vendor)
-    assert own(other) == ([0, 0, 0, 0], 0, 0, 0, [])
+    assert eventually(lambda: figures(vendor) == ([1, 1, 1, 1], 1, 1, 1, [product_id])), figures(vendor)
+    assert figures(other) == ([0, 0, 0, 0], 0, 0, 0, [])
     assert vendor("GET", "/analytics/customers").data["top"] == []
     assert sales(other)["totals"]["orders"] == 0
     assert other("GET", "/analytics/top-products").data == []
@@ -120,7 +120,7 @@ def test_customers_see_no_figures(shop: Shop, path: str) -> None:
     assert shop.guest()("GET", f"/analytics/{path}").status == 401
 
 
-def test_money_that_goes_back_is_in_the_figures(shop: Shop) -> None:
+def test_refund_is_in_sales_figures(shop: Shop) -> None:
     sku = shop.product()
     buyer = shop.customer()
     buyer.add(sku)
@@ -134,35 +134,35 @@ def test_money_that_goes_back_is_in_the_figures(shop: Shop) -> None:
     assert group(shop.admin, product, group_by="product")["orders"] == 1
 
 
-def test_a_visit_goes_down_the_funnel(shop: Shop) -> None:
+def test_session_is_counted_in_each_funnel_step(shop: Shop) -> None:
     sku, session, before = shop.product(), uuid.uuid4().hex, steps(shop)
     buyer = shop.customer()
 
-    seen = visit(
+    guest_reply = visit(
         shop.guest(), session, {"type": "page_view"}, {"type": "product_view", "product_id": "x"},
         {"type": "search", "query": f"mug {session}"}, {"type": "click", "query": f"mug {session}", "position": 3},
     )  # fmt: skip
-    filled = visit(buyer, session, {"type": "add_to_cart", "sku": sku})
+    buyer_reply = visit(buyer, session, {"type": "add_to_cart", "sku": sku})
     buyer.add(sku)
     buyer.order()
 
-    assert (seen.status, seen.data) == (202, {"accepted": 4, "rejected": []})
-    assert filled.data["accepted"] == 1
+    assert (guest_reply.status, guest_reply.data) == (202, {"accepted": 4, "rejected": []})
+    assert buyer_reply.data["accepted"] == 1
 
-    def grown() -> bool:
+    def every_step_grew() -> bool:
         return all(steps(shop)[name] >= before[name] + 1 for name in before)
 
-    assert eventually(grown), (before, steps(shop))
+    assert eventually(every_step_grew), (before, steps(shop))
     today = {"from": datetime.now(UTC).date().isoformat()}
 
     def searched() -> bool:
-        found = shop.admin("GET", "/analytics/search", params=today).data
-        return bool(found["searches"] >= 1 and found["clicks"] >= 1)
+        figures = shop.admin("GET", "/analytics/search", params=today).data
+        return bool(figures["searches"] >= 1 and figures["clicks"] >= 1)
 
     assert eventually(searched), "the search or its click isn't counted"
 
 
-def test_each_event_is_judged_by_itself(shop: Shop) -> None:
+def test_each_event_of_a_batch_is_validated_by_itself(shop: Shop) -> None:
     reply = shop.guest()(
         "POST",
         "/events",
@@ -183,7 +183,7 @@ def test_each_event_is_judged_by_itself(shop: Shop) -> None:
 
     assert reply.status == 202
     assert reply.data["accepted"] == 2
-    assert [(wrong["index"], wrong["message"].split(":")[0]) for wrong in reply.data["rejected"]] == [
+    assert [(rejected["index"], rejected["message"].split(":")[0]) for rejected in reply.data["rejected"]] == [
         (1, "at"), (2, "type"), (3, "query"), (4, "at"), (5, "at"), (6, "surprise"),
     ]  # fmt: skip
 
@@ -199,7 +199,7 @@ def test_each_event_is_judged_by_itself(shop: Shop) -> None:
         ({"session_id": "s", "events": [{}], "consent": "no"}, "consent"),
     ],
 )
-def test_what_is_no_batch_is_refused(shop: Shop, body: dict[str, Any], field: str) -> None:
+def test_invalid_event_batch_is_refused(shop: Shop, body: dict[str, Any], field: str) -> None:
     reply = shop.guest()("POST", "/events", body)
 
     assert (reply.status, reply.code) == (422, "VALIDATION_ERROR")
@@ -207,7 +207,7 @@ def test_what_is_no_batch_is_refused(shop: Shop, body: dict[str, Any], field: st
 
 
 @pytest.mark.parametrize(
-    ("asked", "field"),
+    ("query", "field"),
     [
         ({"from": "yesterday"}, "from"),
         ({"from": "2026-01-01T00:00:00"}, "from"),
@@ -221,28 +221,28 @@ def test_what_is_no_batch_is_refused(shop: Shop, body: dict[str, Any], field: st
         ({"surprise": "1"}, "surprise"),
     ],
 )
-def test_bad_questions_name_their_parameter(shop: Shop, asked: dict[str, str], field: str) -> None:
-    reply = shop.admin("GET", "/analytics/sales", params=asked)
+def test_invalid_query_names_its_parameter(shop: Shop, query: dict[str, str], field: str) -> None:
+    reply = shop.admin("GET", "/analytics/sales", params=query)
 
     assert (reply.status, reply.code) == (422, "VALIDATION_ERROR")
     assert reply.error["details"][0]["field"] == field
 
 
-def test_every_figure_answers(shop: Shop) -> None:
+def test_every_analytics_endpoint_replies(shop: Shop) -> None:
     year = {"from": now(days=360)[:10], "to": now()[:10]}
     for path in ("funnel", "customers", "payments", "delivery", "abandoned-carts", "search", "stock", "top-products"):
         assert shop.admin("GET", f"/analytics/{path}", params=year).status == 200, path
     for interval, kind in (("day", "country"), ("week", "category"), ("month", "customer")):
-        found = sales(shop.admin, interval=interval, group_by=kind, **year)
-        assert sum(point["net"]["amount"] for point in found["series"]) == found["totals"]["net"]["amount"]
-        assert found["time_zone"] == "UTC"
+        report = sales(shop.admin, interval=interval, group_by=kind, **year)
+        assert sum(point["net"]["amount"] for point in report["series"]) == report["totals"]["net"]["amount"]
+        assert report["time_zone"] == "UTC"
     assert shop.admin("GET", "/analytics/cohorts").data["cohorts"]
     part = {"from": now(minutes=90), "to": now(hours=-1), "group_by": "country"}
-    found = sales(shop.admin, **part)
-    assert sum(one["net"]["amount"] for one in found["groups"]) == found["totals"]["net"]["amount"]
+    report = sales(shop.admin, **part)
+    assert sum(group_["net"]["amount"] for group_ in report["groups"]) == report["totals"]["net"]["amount"]
 
 
-def test_what_happens_now_is_shown_and_streamed(shop: Shop) -> None:
+def test_live_figures_are_returned_and_streamed(shop: Shop) -> None:
     sku = shop.product()
     buyer = shop.customer()
     visit(buyer, uuid.uuid4().hex, {"type": "page_view"})
@@ -266,7 +266,7 @@ def test_what_happens_now_is_shown_and_streamed(shop: Shop) -> None:
 
 def _busy(live: dict[str, Any]) -> dict[str, Any] | None:
     last = live["minutes"][-2:]
-    return live if any(one["orders"] for one in last) and any(one["visitors"] for one in last) else None
+    return live if any(minute["orders"] for minute in last) and any(minute["visitors"] for minute in last) else None
 
 
 REPORT = {
@@ -277,42 +277,42 @@ REPORT = {
 }
 
 
-def test_a_report_is_kept_run_and_read(shop: Shop) -> None:
-    made = shop.admin("POST", "/analytics/reports", REPORT)
-    path = f"/analytics/reports/{made.data['id']}"
+def test_report_is_created_run_and_read(shop: Shop) -> None:
+    created = shop.admin("POST", "/analytics/reports", REPORT)
+    path = f"/analytics/reports/{created.data['id']}"
 
-    early = shop.admin("GET", f"{path}/result")
-    ran = shop.admin("POST", f"{path}/run")
+    result_before_run = shop.admin("GET", f"{path}/result")
+    run = shop.admin("POST", f"{path}/run")
     result = shop.admin("GET", f"{path}/result").data
 
-    assert (made.status, early.status, ran.status) == (201, 404, 200)
+    assert (created.status, result_before_run.status, run.status) == (201, 404, 200)
     assert result["columns"] == ["day", "country", "orders", "units", "net", "customers"]
-    assert ran.data["last_run"]["rows"] == len(result["rows"])
+    assert run.data["last_run"]["rows"] == len(result["rows"])
 
-    def agree() -> bool:
-        """Once what other tests have sold is counted."""
+    def totals_agree() -> bool:
+        """The report has the same net total as the sales endpoint, once the orders of other tests are counted."""
         shop.admin("POST", f"{path}/run")
         rows = shop.admin("GET", f"{path}/result").data["rows"]
-        whole = sales(shop.admin, **REPORT["period"])  # type: ignore[arg-type]
-        return bool(sum(row[4] for row in rows) == whole["totals"]["net"]["amount"])
+        report = sales(shop.admin, **REPORT["period"])  # type: ignore[arg-type]
+        return bool(sum(row[4] for row in rows) == report["totals"]["net"]["amount"])
 
-    assert eventually(agree, every=0.5)
+    assert eventually(totals_agree, every=0.5)
     changed = shop.admin("PUT", path, REPORT | {"format": "csv", "dimensions": [], "measures": ["orders", "net"]})
     assert changed.data["format"] == "csv"
     shop.admin("POST", f"{path}/run")
     file = shop.admin("GET", f"{path}/result")
     assert file.headers["Content-Type"].startswith("text/csv")
     assert file.raw.decode().splitlines()[0] == "orders,net"
-    assert made.data["id"] in [one["id"] for one in shop.admin("GET", "/analytics/reports").data]
+    assert created.data["id"] in [entry["id"] for entry in shop.admin("GET", "/analytics/reports").data]
     assert shop.admin("DELETE", path).status == 200
     assert shop.admin("GET", path).status == 404
 
 
-def test_somebody_elses_report_is_not_there(shop: Shop, vendor: Client) -> None:
+def test_report_of_another_vendor_is_not_found(shop: Shop, vendor: Client) -> None:
     path = f"/analytics/reports/{vendor('POST', '/analytics/reports', REPORT).data['id']}"
     other = shop.member("VENDOR")
 
-    asked: list[Callable[[], Any]] = [
+    calls: list[Callable[[], Any]] = [
         lambda: other("GET", path),
         lambda: other("PUT", path, REPORT),
         lambda: other("POST", f"{path}/run"),
@@ -320,7 +320,7 @@ def test_somebody_elses_report_is_not_there(shop: Shop, vendor: Client) -> None:
         lambda: other("DELETE", path),
     ]
 
-    assert [ask().status for ask in asked] == [404] * 5
+    assert [call().status for call in calls] == [404] * 5
     assert vendor("GET", path).status == 200
 
 
@@ -341,14 +341,14 @@ def test_somebody_elses_report_is_not_there(shop: Shop, vendor: Client) -> None:
         ({"name": ""}, "name"),
     ],
 )
-def test_a_definition_without_sense_is_refused(shop: Shop, change: dict[str, Any], field: str) -> None:
+def test_invalid_report_definition_is_refused(shop: Shop, change: dict[str, Any], field: str) -> None:
     reply = shop.admin("POST", "/analytics/reports", REPORT | change)
 
     assert (reply.status, reply.code) == (422, "VALIDATION_ERROR"), reply
     assert reply.error["details"][0]["field"] == field
 
 
-def test_a_session_becomes_the_customers_at_sign_in(shop: Shop) -> None:
+def test_guest_session_is_assigned_to_customer_at_sign_in(shop: Shop) -> None:
     session, before = uuid.uuid4().hex, steps(shop)
     guest, sku = shop.guest(), shop.product()
     visit(guest, session, {"type": "add_to_cart", "sku": sku})
@@ -358,13 +358,13 @@ def test_a_session_becomes_the_customers_at_sign_in(shop: Shop) -> None:
         "first_name": "A",
         "last_name": "B",
     }
-    signed_in = guest("POST", "/auth/register", person, headers={"X-Session-Id": session})
-    buyer = Client(shop.url, token=signed_in.data["access_token"])
+    registered = guest("POST", "/auth/register", person, headers={"X-Session-Id": session})
+    buyer = Client(shop.url, token=registered.data["access_token"])
     buyer.add(sku)
     buyer.order()
 
-    def more() -> tuple[int, int]:
+    def growth() -> tuple[int, int]:
         after = steps(shop)
         return after["view"] - before["view"], after["paid"] - before["paid"]
 
-    assert eventually(lambda: more()[1] >= 1 and more()[0] == more()[1]), more()
+    assert eventually(lambda: growth()[1] >= 1 and growth()[0] == growth()[1]), growth()

@@ -1,4 +1,4 @@
-"""What administrators, vendors and people who sign in do is in the trail, with who, what and where from."""
+"""The audit trail over HTTP: who did what, with the changes and the IP address; export and verification."""
 
 import csv
 import io
@@ -10,27 +10,27 @@ import pytest
 from tests.support.shop import Client, Shop, eventually, new_key
 
 
-def entries(shop: Shop, wanted: int = 1, **query: Any) -> list[dict[str, Any]]:
-    """The trail's entries for a query, the newest first, once there are as many as are expected."""
+def entries(shop: Shop, count: int = 1, **query: Any) -> list[dict[str, Any]]:
+    """Audit entries for a query, newest first, once there are at least `count`."""
 
-    def found() -> list[dict[str, Any]]:
+    def matching() -> list[dict[str, Any]]:
         items: list[dict[str, Any]] = shop.admin("GET", "/audit", params=query).data
-        return items if len(items) >= wanted else []
+        return items if len(items) >= count else []
 
-    return eventually(found) or found()
+    return eventually(matching) or matching()
 
 
-def test_a_change_of_price_says_who_what_and_from_where(shop: Shop) -> None:
+def test_price_change_is_audited_with_actor_changes_and_ip(shop: Shop) -> None:
     sku = shop.product(stock=1)
     product = shop.admin("GET", "/products", params={"status": "active", "sort": "-created_at", "limit": 1}).data[0]
     detail = shop.admin("GET", f"/products/{product['id']}").data
     [variant] = detail["variants"]
     assert variant["sku"] == sku
     price = {"amount": variant["price"]["amount"] + 100, "currency": variant["price"]["currency"]}
-    editable = {"sku": sku, "price": price}
+    new_variant = {"sku": sku, "price": price}
 
     changed = shop.admin(
-        "PATCH", f"/products/{product['id']}", {"variants": [editable]}, headers={"User-Agent": "editor/1"}
+        "PATCH", f"/products/{product['id']}", {"variants": [new_variant]}, headers={"User-Agent": "editor/1"}
     )
 
     assert changed.status == 200
@@ -38,12 +38,12 @@ def test_a_change_of_price_says_who_what_and_from_where(shop: Shop) -> None:
     assert (entry["action"], entry["resource"]) == ("product.update", {"type": "product", "id": product["id"]})
     assert (entry["actor"]["roles"], entry["ip"], entry["user_agent"]) == (["ADMIN"], "127.0.0.1", "editor/1")
     assert entry["request_id"] == changed.headers["X-Request-Id"]
-    [difference] = [change for change in entry["changes"] if change["field"] == "variants"]
-    assert difference["before"][0]["price"] == variant["price"]
-    assert difference["after"][0]["price"] == price
+    [variants_change] = [change for change in entry["changes"] if change["field"] == "variants"]
+    assert variants_change["before"][0]["price"] == variant["price"]
+    assert variants_change["after"][0]["price"] == price
 
 
-def test_stock_refunds_and_steps_of_an_order_are_recorded(shop: Shop) -> None:
+def test_stock_refund_and_order_status_changes_are_audited(shop: Shop) -> None:
     sku = shop.product(stock=2)
     shop.admin("POST", f"/inventory/{sku}/adjust", {"delta": 3, "reason": "counted"}, key=new_key())
     guest = shop.guest()
@@ -71,22 +71,22 @@ def test_logins_are_audited_without_passwords(shop: Shop) -> None:
     person = {"email": email, "password": "correct horse 42", "first_name": "Ada", "last_name": "Byron"}
     user = Client(shop.url)("POST", "/auth/register", person).data["user"]
 
-    wrong = Client(shop.url)("POST", "/auth/login", {"email": email, "password": "wrong horse 42"})
+    refused_login = Client(shop.url)("POST", "/auth/login", {"email": email, "password": "wrong horse 42"})
 
-    assert wrong.status == 401
+    assert refused_login.status == 401
     [refused] = entries(shop, resource_id=email)
-    mine = entries(shop, 2, resource_type="account", resource_id=user["id"])
+    account_entries = entries(shop, 2, resource_type="account", resource_id=user["id"])
     assert (refused["action"], refused["actor"]["kind"], refused["ip"]) == ("session.refuse", "guest", "127.0.0.1")
-    assert [entry["action"] for entry in mine] == ["session.open", "account.create"]
-    opened = mine[0]["actor"]
-    assert (opened["id"], opened["email"], opened["roles"], mine[0]["ip"]) == (
+    assert [entry["action"] for entry in account_entries] == ["session.open", "account.create"]
+    actor = account_entries[0]["actor"]
+    assert (actor["id"], actor["email"], actor["roles"], account_entries[0]["ip"]) == (
         user["id"], email, ["CUSTOMER"], "127.0.0.1",
     )  # fmt: skip
     assert [entry["action"] for entry in entries(shop, actor=user["id"])] == ["session.open"]
-    assert "horse" not in str([refused, *mine])
+    assert "horse" not in str([refused, *account_entries])
 
 
-def test_the_chain_holds_and_only_administrators_look(shop: Shop) -> None:
+def test_audit_chain_is_valid_and_only_for_administrators(shop: Shop) -> None:
     verdict = shop.admin("GET", "/audit/verify").data
 
     assert verdict["valid"] is True
@@ -96,22 +96,22 @@ def test_the_chain_holds_and_only_administrators_look(shop: Shop) -> None:
         assert shop.guest()("GET", path).status == 401
 
 
-@pytest.mark.parametrize("wrong", [{"from": "yesterday"}, {"action": "'; drop"}, {"limit": "101"}, {"who": "me"}])
-def test_a_bad_filter_is_named(shop: Shop, wrong: dict[str, str]) -> None:
-    refused = shop.admin("GET", "/audit", params=wrong)
+@pytest.mark.parametrize("invalid", [{"from": "yesterday"}, {"action": "'; drop"}, {"limit": "101"}, {"who": "me"}])
+def test_invalid_filter_is_named(shop: Shop, invalid: dict[str, str]) -> None:
+    refused = shop.admin("GET", "/audit", params=invalid)
 
-    assert (refused.status, refused.error["details"][0]["field"]) == (422, next(iter(wrong)))
+    assert (refused.status, refused.error["details"][0]["field"]) == (422, next(iter(invalid)))
 
 
-def test_the_trail_is_taken_along_as_a_file_and_that_is_recorded(shop: Shop) -> None:
+def test_audit_export_is_a_file_and_is_audited_itself(shop: Shop) -> None:
     sku = shop.product(stock=0)
     for _ in range(3):
         shop.adjust(sku, 1)
     assert len(entries(shop, 3, resource_type="sku", resource_id=sku)) == 3
-    wanted = {"resource_type": "sku", "resource_id": sku}
+    query = {"resource_type": "sku", "resource_id": sku}
 
-    as_csv = shop.admin("GET", "/audit/export", params=wanted)
-    as_lines = shop.admin("GET", "/audit/export", params={**wanted, "format": "jsonl"})
+    as_csv = shop.admin("GET", "/audit/export", params=query)
+    as_lines = shop.admin("GET", "/audit/export", params={**query, "format": "jsonl"})
 
     rows = list(csv.DictReader(io.StringIO(as_csv.raw.decode())))
     assert [(row["action"], row["resource_id"]) for row in rows] == [("stock.adjust", sku)] * 3
@@ -120,5 +120,5 @@ def test_the_trail_is_taken_along_as_a_file_and_that_is_recorded(shop: Shop) -> 
     assert [line["seq"] for line in lines] == [int(row["seq"]) for row in rows]
     [newest, *_] = entries(shop, action="audit.export")
     assert newest["actor"]["roles"] == ["ADMIN"]
-    assert {change["field"]: change["after"] for change in newest["changes"]} == wanted
+    assert {change["field"]: change["after"] for change in newest["changes"]} == query
     assert shop.member("VENDOR")("GET", "/audit/export").status == 403

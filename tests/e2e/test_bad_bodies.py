@@ -1,8 +1,8 @@
-"""Malformed bodies over HTTP: one clear error each, nothing changes. Fields: see `test_gateway_bodies`."""
+"""Malformed bodies over HTTP: one clear error each, and no change. Fields: see `test_gateway_bodies`."""
 
 import pytest
 
-from tests.support.bystander import Bystander
+from tests.support.existing_customer import ExistingCustomer
 
 
 @pytest.mark.parametrize(
@@ -23,7 +23,7 @@ from tests.support.bystander import Bystander
         (b'{"a": "' + b"x" * 2_000_000 + b'"}', "application/json", 413, "PAYLOAD_TOO_LARGE"),
     ],
 )  # fmt: skip
-def test_malformed_body_is_refused(unchanged: Bystander, data: bytes, kind: str, status: int, code: str) -> None:
+def test_malformed_body_is_refused(unchanged: ExistingCustomer, data: bytes, kind: str, status: int, code: str) -> None:
     reply = unchanged.client("POST", "/cart/items", data=data, headers={"Content-Type": kind})
 
     assert (reply.status, reply.code) == (status, code)

@@ -1,4 +1,4 @@
-"""What is wrong around the body: paths, queries, headers, methods."""
+"""Invalid requests over HTTP: paths, query parameters, headers and methods."""
 
 import os
 import socket
@@ -6,14 +6,22 @@ from urllib.parse import urlsplit
 
 import pytest
 
-from tests.support.bystander import Bystander
+from tests.support.existing_customer import ExistingCustomer
 from tests.support.shop import ADDRESS, Shop, new_key
 
-STRANGE_PARTS = ["%00", "a%00b", "x" * 10_000, "%ff%fe", "%0d%0aX-Evil:%201", "'; drop table orders; --", "$where"]
+INVALID_PATH_PARAMETERS = [
+    "%00",
+    "a%00b",
+    "x" * 10_000,
+    "%ff%fe",
+    "%0d%0aX-Evil:%201",
+    "'; drop table orders; --",
+    "$where",
+]
 
 
-@pytest.mark.parametrize("part", STRANGE_PARTS)
-def test_impossible_id_is_not_found(unchanged: Bystander, part: str) -> None:
+@pytest.mark.parametrize("part", INVALID_PATH_PARAMETERS)
+def test_impossible_id_is_not_found(unchanged: ExistingCustomer, part: str) -> None:
     for path in (f"/products/{part}", f"/orders/{part}/events", f"/tracking/{part}"):
         reply = unchanged.client("GET", path)
 
@@ -40,8 +48,8 @@ def test_wrong_parameter_is_refused(shop: Shop, query: str) -> None:
         ("DELETE", "/payments/{order}", "GET"),
     ],
 )
-def test_a_method_that_is_not_allowed_says_which_are(
-    unchanged: Bystander, method: str, path: str, allowed: str
+def test_wrong_method_is_refused_with_allow_header(
+    unchanged: ExistingCustomer, method: str, path: str, allowed: str
 ) -> None:
     reply = unchanged.client(method, path.format(order=unchanged.order_id), {})
 
@@ -50,7 +58,7 @@ def test_a_method_that_is_not_allowed_says_which_are(
 
 
 @pytest.mark.parametrize("path", ["/cart/coupon", "/nothing", "/products/a/b/c", "//products", "/%2e%2e/health"])
-def test_what_is_not_there_is_not_found(shop: Shop, path: str) -> None:
+def test_unknown_route_is_not_found(shop: Shop, path: str) -> None:
     reply = shop.guest()("POST", path, {"code": "SUMMER"})
 
     assert (reply.status, reply.code) == (404, "NOT_FOUND")
@@ -68,8 +76,8 @@ def test_what_is_not_there_is_not_found(shop: Shop, path: str) -> None:
         ("Content-Encoding", "gzip", 415, "UNSUPPORTED_MEDIA_TYPE"),
     ],
 )
-def test_a_wrong_header_is_refused(
-    shop: Shop, unchanged: Bystander, header: str, value: str, status: int, code: str
+def test_invalid_header_is_refused(
+    shop: Shop, unchanged: ExistingCustomer, header: str, value: str, status: int, code: str
 ) -> None:
     guest = shop.guest()
     guest.cart = "unknown-but-well-formed"
@@ -81,23 +89,24 @@ def test_a_wrong_header_is_refused(
     assert (reply.status, reply.code) == (status, code)
 
 
-@pytest.mark.parametrize("sent", ["yesterday", 'W/"1"', '"1", "2"', "99999999999999999999999"])
-def test_a_version_that_cannot_be_ours_is_a_failed_precondition(unchanged: Bystander, sent: str) -> None:
+@pytest.mark.parametrize("if_match", ["yesterday", 'W/"1"', '"1", "2"', "99999999999999999999999"])
+def test_malformed_version_is_a_failed_precondition(unchanged: ExistingCustomer, if_match: str) -> None:
     reply = unchanged.shop.admin(
-        "PATCH", f"/products/{unchanged.product_id}", {"title": "x"}, headers={"If-Match": sent}
+        "PATCH", f"/products/{unchanged.product_id}", {"title": "x"}, headers={"If-Match": if_match}
     )
 
     assert (reply.status, reply.code) == (412, "PRECONDITION_FAILED")
 
 
 @pytest.mark.parametrize(
-    ("sent", "echoed"), [("trace-42", True), ("a" * 128, True), ("a" * 129, False), ("two words", False), ("", False)]
+    ("request_id", "echoed"),
+    [("trace-42", True), ("a" * 128, True), ("a" * 129, False), ("two words", False), ("", False)],
 )
-def test_every_reply_carries_a_request_id(shop: Shop, sent: str, echoed: bool) -> None:
+def test_every_reply_has_a_request_id(shop: Shop, request_id: str, echoed: bool) -> None:
     for path in ("/products?limit=1", "/nothing"):
-        reply = shop.guest()("GET", path, headers={"X-Request-Id": sent})
+        reply = shop.guest()("GET", path, headers={"X-Request-Id": request_id})
 
-        assert (reply.headers["X-Request-Id"] == sent) is echoed
+        assert (reply.headers["X-Request-Id"] == request_id) is echoed
         assert len(reply.headers["X-Request-Id"]) >= 8
 
 
@@ -110,10 +119,10 @@ def test_every_reply_carries_a_request_id(shop: Shop, sent: str, echoed: bool) -
         b"NONSENSE\r\n\r\n",
     ],
 )
-def test_what_is_not_http_is_refused_by_the_server(shop: Shop, head: bytes) -> None:
-    where = urlsplit(os.environ["ULTRAMARKET_URL"])
+def test_malformed_http_is_refused_by_the_server(shop: Shop, head: bytes) -> None:
+    url = urlsplit(os.environ["ULTRAMARKET_URL"])
 
-    with socket.create_connection((where.hostname, where.port), timeout=60) as connection:
+    with socket.create_connection((url.hostname, url.port), timeout=60) as connection:
         connection.settimeout(10)
         try:
             connection.sendall(head)

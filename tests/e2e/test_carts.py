@@ -1,27 +1,27 @@
-"""What happens to a cart when the catalogue changes under it."""
+"""Carts over HTTP: changes of price, availability and status in the catalogue, quantities, removal."""
 
 import pytest
 
-from tests.support import books
+from tests.support import database
 from tests.support.shop import Shop, eventually, new_key
 
 
 def test_new_product_is_listed_and_can_be_bought(shop: Shop) -> None:
     sku, brand = f"NEW-{new_key()[:8].upper()}", f"Brand {new_key()[:8]}"
     variant = {"sku": sku, "price": {"amount": 700, "currency": "USD"}}
-    made = shop.admin("POST", "/products", {"title": sku, "brand": brand, "status": "active", "variants": [variant]})
+    created = shop.admin("POST", "/products", {"title": sku, "brand": brand, "status": "active", "variants": [variant]})
     shop.adjust(sku, 2)
     guest = shop.guest()
 
     assert eventually(lambda: [item["id"] for item in guest("GET", f"/products?brand={brand}").data]) == [
-        made.data["id"]
+        created.data["id"]
     ]
     assert eventually(lambda: guest("GET", f"/products?brand={brand}&in_stock=true").data)
     assert eventually(lambda: guest.add(sku, 2).status == 201)
     assert guest.order().data["subtotal"] == {"amount": 1400, "currency": "USD"}
 
 
-def test_a_changed_price_is_told_and_is_what_is_paid(shop: Shop) -> None:
+def test_changed_price_is_a_warning_and_is_charged(shop: Shop) -> None:
     sku = shop.product(stock=5, price=1000)
     guest = shop.guest()
     added = guest.add(sku, 2).data
@@ -39,7 +39,7 @@ def test_a_changed_price_is_told_and_is_what_is_paid(shop: Shop) -> None:
 
 
 @pytest.mark.parametrize("how", ["archived", "deleted"])
-def test_what_is_no_longer_sold_is_told_and_not_bought(shop: Shop, how: str) -> None:
+def test_unavailable_item_is_a_warning_and_not_ordered(shop: Shop, how: str) -> None:
     sku, other = shop.product(stock=5), shop.product(stock=5, price=300)
     customer = shop.customer()
     customer.add(other)
@@ -56,21 +56,21 @@ def test_what_is_no_longer_sold_is_told_and_not_bought(shop: Shop, how: str) -> 
     assert cart["subtotal"]["amount"] == 300
     assert (refused.status, refused.code) == (404, "NOT_FOUND")
     assert [detail["sku"] for detail in refused.error["details"]] == [sku]
-    assert books.orders_with(sku) == []
+    assert database.orders_with(sku) == []
     assert shop.level(other) == (5, 0, 5)
     assert customer("DELETE", f"/cart/items/{sku}").data["warnings"] == []
     assert customer.order().status == 201
 
 
-def test_what_has_sold_out_meanwhile_is_told_and_not_bought(shop: Shop) -> None:
+def test_sold_out_item_is_a_warning_and_not_ordered(shop: Shop) -> None:
     sku = shop.product(stock=3)
-    slow, quick = shop.guest(), shop.guest()
-    slow.add(sku, 3)
-    quick.add(sku, 2)
-    assert quick.order().status == 201
+    guest, other = shop.guest(), shop.guest()
+    guest.add(sku, 3)
+    other.add(sku, 2)
+    assert other.order().status == 201
 
-    cart = eventually(lambda: (seen := slow("GET", "/cart").data)["warnings"] and seen)
-    refused = slow.order()
+    cart = eventually(lambda: (view := guest("GET", "/cart").data)["warnings"] and view)
+    refused = guest.order()
 
     assert [warning["code"] for warning in cart["warnings"]] == ["LOW_AVAILABILITY"]
     assert cart["items"][0]["available"] == 1
@@ -89,21 +89,21 @@ def test_quantities_are_set_and_items_removed(shop: Shop) -> None:
     assert guest("GET", "/cart").data["id"] is None
     guest.add(sku, 1)
 
-    more = guest.add(sku, 2).data
-    fewer = guest("PATCH", f"/cart/items/{sku}", {"quantity": 2}).data
+    increased = guest.add(sku, 2).data
+    reduced = guest("PATCH", f"/cart/items/{sku}", {"quantity": 2}).data
     too_many = guest("PATCH", f"/cart/items/{sku}", {"quantity": 10})
-    gone = guest("DELETE", f"/cart/items/{sku}").data
+    removed = guest("DELETE", f"/cart/items/{sku}").data
     again = guest("DELETE", f"/cart/items/{sku}")
 
-    assert (more["item_count"], fewer["item_count"], gone["item_count"]) == (3, 2, 0)
-    assert fewer["items"][0]["line_total"] == fewer["total"] == {"amount": 500, "currency": "USD"}
+    assert (increased["item_count"], reduced["item_count"], removed["item_count"]) == (3, 2, 0)
+    assert reduced["items"][0]["line_total"] == reduced["total"] == {"amount": 500, "currency": "USD"}
     assert (too_many.status, too_many.code) == (409, "OUT_OF_STOCK")
     assert (again.status, again.code) == (404, "NOT_FOUND")
     guest.add(sku, 4)
     assert guest("DELETE", "/cart").data["items"] == []
 
 
-def test_what_does_not_exist_is_not_put_in(shop: Shop) -> None:
+def test_unknown_sku_is_not_added_to_the_cart(shop: Shop) -> None:
     refused = shop.guest().add("NO-SUCH-SKU")
 
     assert (refused.status, refused.code) == (404, "NOT_FOUND")

@@ -1,4 +1,4 @@
-"""Products, as those who keep them and those who buy them see them over HTTP."""
+"""The catalogue over HTTP: products created, read, replaced, patched and deleted by staff and vendors."""
 
 from typing import Any
 
@@ -8,7 +8,7 @@ from tests.support.shop import Client, Reply, Shop, eventually, new_key
 
 
 def product(**changes: Any) -> dict[str, Any]:
-    """A mug in two colours."""
+    """The request body of a mug in two colours."""
     name = new_key()[:10]
     price = {"amount": 1299, "currency": "USD"}
     variants = [
@@ -28,60 +28,60 @@ def product(**changes: Any) -> dict[str, Any]:
 
 
 @pytest.fixture
-def made(shop: Shop) -> Reply:
+def created(shop: Shop) -> Reply:
     reply = shop.admin("POST", "/products", product(), key=new_key())
     assert reply.status == 201, reply
     return reply
 
 
-def test_a_new_product_is_read_back_by_id_and_slug(shop: Shop) -> None:
-    wanted = product(seo={"title": "Mugs", "description": "The best"})
+def test_new_product_is_read_by_id_and_slug(shop: Shop) -> None:
+    body = product(seo={"title": "Mugs", "description": "The best"})
 
-    made = shop.admin("POST", "/products", wanted)
-    by_id = shop.guest()("GET", f"/products/{made.data['id']}")
-    by_slug = shop.guest()("GET", f"/products/{made.data['slug']}")
+    created = shop.admin("POST", "/products", body)
+    by_id = shop.guest()("GET", f"/products/{created.data['id']}")
+    by_slug = shop.guest()("GET", f"/products/{created.data['slug']}")
 
-    assert made.status == 201
-    assert by_id.data == by_slug.data == made.data
-    assert made.data["slug"] == wanted["title"].lower().replace(" ", "-")
-    assert [variant["title"] for variant in made.data["variants"]] == ["Red", "Blue"]
-    assert [variant["available"] for variant in made.data["variants"]] == [0, 0]
-    assert (made.data["version"], made.data["in_stock"], made.data["vendor_id"]) == (1, False, None)
+    assert created.status == 201
+    assert by_id.data == by_slug.data == created.data
+    assert created.data["slug"] == body["title"].lower().replace(" ", "-")
+    assert [variant["title"] for variant in created.data["variants"]] == ["Red", "Blue"]
+    assert [variant["available"] for variant in created.data["variants"]] == [0, 0]
+    assert (created.data["version"], created.data["in_stock"], created.data["vendor_id"]) == (1, False, None)
     for field in ("title", "description", "tags", "attributes", "options", "seo"):
-        assert made.data[field] == wanted[field]
+        assert created.data[field] == body[field]
 
 
-def test_a_product_made_twice_with_one_key_is_one(shop: Shop) -> None:
-    wanted, key = product(), new_key()
+def test_product_repeated_with_its_key_is_one_product(shop: Shop) -> None:
+    body, key = product(), new_key()
 
-    first, second = (shop.admin("POST", "/products", wanted, key=key) for _ in range(2))
-    without_key = shop.admin("POST", "/products", wanted)
+    first, second = (shop.admin("POST", "/products", body, key=key) for _ in range(2))
+    without_key = shop.admin("POST", "/products", body)
 
     assert (first.status, second.raw) == (201, first.raw)
     assert (without_key.status, without_key.code) == (409, "CONFLICT")
 
 
 @pytest.mark.parametrize("taken", ["sku", "slug"])
-def test_a_sku_and_a_slug_belong_to_one_product(shop: Shop, made: Reply, taken: str) -> None:
+def test_sku_and_slug_are_unique(shop: Shop, created: Reply, taken: str) -> None:
     other = product()
     if taken == "sku":
-        other["variants"][1]["sku"] = made.data["variants"][0]["sku"]
+        other["variants"][1]["sku"] = created.data["variants"][0]["sku"]
     else:
-        other["slug"] = made.data["slug"]
+        other["slug"] = created.data["slug"]
 
-    created = shop.admin("POST", "/products", other)
-    moved = shop.admin("POST", "/products", product())
-    change = {"slug": made.data["slug"]} if taken == "slug" else {"variants": other["variants"]}
-    changed = shop.admin("PATCH", f"/products/{moved.data['id']}", change)
+    duplicate = shop.admin("POST", "/products", other)
+    another = shop.admin("POST", "/products", product())
+    change = {"slug": created.data["slug"]} if taken == "slug" else {"variants": other["variants"]}
+    changed = shop.admin("PATCH", f"/products/{another.data['id']}", change)
 
-    for refused in (created, changed):
+    for refused in (duplicate, changed):
         assert (refused.status, refused.code) == (409, "CONFLICT")
         assert taken in refused.error["details"][0]["field"]
-    assert shop.guest()("GET", f"/products/{moved.data['id']}").data == moved.data
+    assert shop.guest()("GET", f"/products/{another.data['id']}").data == another.data
 
 
-def test_a_change_against_an_old_version_is_refused(shop: Shop, made: Reply) -> None:
-    path, first = f"/products/{made.data['id']}", made.headers["ETag"]
+def test_change_against_an_old_version_is_refused(shop: Shop, created: Reply) -> None:
+    path, first = f"/products/{created.data['id']}", created.headers["ETag"]
 
     changed = shop.admin("PATCH", path, {"brand": "Tinware"}, headers={"If-Match": first})
     for method, body in (("PATCH", {"brand": "Other"}), ("PUT", product()), ("DELETE", None)):
@@ -94,8 +94,8 @@ def test_a_change_against_an_old_version_is_refused(shop: Shop, made: Reply) -> 
     assert shop.guest()("GET", path).data == again.data
 
 
-def test_what_a_client_has_is_not_sent_again_until_it_changes(shop: Shop, made: Reply) -> None:
-    path, sku = f"/products/{made.data['id']}", made.data["variants"][0]["sku"]
+def test_unchanged_product_is_not_sent_again(shop: Shop, created: Reply) -> None:
+    path, sku = f"/products/{created.data['id']}", created.data["variants"][0]["sku"]
     tag = shop.guest()("GET", path).headers["ETag"]
 
     same = shop.guest()("GET", path, headers={"If-None-Match": tag})
@@ -107,19 +107,19 @@ def test_what_a_client_has_is_not_sent_again_until_it_changes(shop: Shop, made: 
     assert shop.guest()("GET", path).data["variants"][0]["available"] == 3
 
 
-def test_replacing_leaves_nothing_of_before(shop: Shop, made: Reply) -> None:
+def test_replaced_product_keeps_nothing_of_the_old_one(shop: Shop, created: Reply) -> None:
     price = {"amount": 500, "currency": "USD"}
-    bare = {"title": "Bare", "status": "active", "variants": [{"sku": f"BARE-{new_key()[:8]}", "price": price}]}
+    replacement = {"title": "Bare", "status": "active", "variants": [{"sku": f"BARE-{new_key()[:8]}", "price": price}]}
 
-    replaced = shop.admin("PUT", f"/products/{made.data['id']}", bare)
+    replaced = shop.admin("PUT", f"/products/{created.data['id']}", replacement)
 
     assert (replaced.status, replaced.data["title"], replaced.data["version"]) == (200, "Bare", 2)
     assert (replaced.data["tags"], replaced.data["attributes"], replaced.data["options"]) == ([], {}, [])
-    gone = shop.guest().add(made.data["variants"][0]["sku"])
-    assert (gone.status, gone.code) == (404, "NOT_FOUND")
+    refused = shop.guest().add(created.data["variants"][0]["sku"])
+    assert (refused.status, refused.code) == (404, "NOT_FOUND")
 
 
-def test_a_draft_is_seen_by_those_who_make_it(shop: Shop, vendor: Client) -> None:
+def test_draft_is_visible_to_its_vendor_and_administrators(shop: Shop, vendor: Client) -> None:
     draft = vendor("POST", "/products", product(status="draft")).data
     sku, path = draft["variants"][0]["sku"], f"/products/{draft['id']}"
 
@@ -133,12 +133,12 @@ def test_a_draft_is_seen_by_those_who_make_it(shop: Shop, vendor: Client) -> Non
     assert (hidden.status, hidden.code) == (403, "FORBIDDEN")
 
 
-def test_a_deleted_product_frees_its_names(shop: Shop) -> None:
-    wanted = product()
-    first = shop.admin("POST", "/products", wanted).data
+def test_deleted_product_frees_its_sku_and_slug(shop: Shop) -> None:
+    body = product()
+    first = shop.admin("POST", "/products", body).data
 
     removed = shop.admin("DELETE", f"/products/{first['id']}")
-    again = shop.admin("POST", "/products", wanted)
+    again = shop.admin("POST", "/products", body)
 
     assert (removed.status, removed.data) == (200, None)
     assert shop.guest()("GET", f"/products/{first['id']}").status == 404
@@ -166,12 +166,12 @@ def _variant(**changes: Any) -> dict[str, Any]:
         ({"attributes": {"Not A Name": 1}}, "attributes"),
     ],
 )
-def test_what_is_no_product_is_refused_by_field(shop: Shop, changes: dict[str, Any], field: str) -> None:
-    wanted = product(**changes)
+def test_invalid_product_is_refused_by_field(shop: Shop, changes: dict[str, Any], field: str) -> None:
+    body = product(**changes)
 
-    refused = shop.admin("POST", "/products", wanted)
+    refused = shop.admin("POST", "/products", body)
 
     assert (refused.status, refused.code) == (422, "VALIDATION_ERROR")
     assert refused.error["details"][0]["field"].startswith(field)
-    for variant in wanted["variants"]:
+    for variant in body["variants"]:
         assert shop.guest().add(variant["sku"]).status == 404

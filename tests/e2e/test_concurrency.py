@@ -1,9 +1,9 @@
-"""Many at the same moment: nothing is sold twice, nobody is charged twice."""
+"""Concurrent requests over HTTP: no unit is sold twice, no customer is charged twice."""
 
 from concurrent.futures import ThreadPoolExecutor
 from threading import Barrier
 
-from tests.support import books
+from tests.support import database
 from tests.support.shop import Client, Reply, Shop, eventually, new_key, outcome, persistently
 
 
@@ -28,13 +28,13 @@ def test_stock_of_fifty_makes_fifty_orders_of_150_buyers(shop: Shop) -> None:
     assert (len(confirmed), len(refused)) == (50, 100)
     assert {reply.code for reply in refused} == {"OUT_OF_STOCK"}
     assert refused[0].error["details"][0]["sku"] == sku
-    assert eventually(lambda: books.unfinished_sagas() == 0)
+    assert eventually(lambda: database.unfinished_sagas() == 0)
     assert shop.level(sku) == (0, 0, 0)
-    orders = books.orders_with(sku)
+    orders = database.orders_with(sku)
     assert sorted(status for _, status, _ in orders) == ["confirmed"] * 50 + ["failed"] * (len(orders) - 50)
-    taken = [row for row in books.payments_of([order for order, _, _ in orders]) if row[2] - row[3] > 0]
-    assert {row[0] for row in taken} == set(confirmed)
-    assert len(taken) == 50
+    charged = [row for row in database.payments_of([order for order, _, _ in orders]) if row[2] - row[3] > 0]
+    assert {row[0] for row in charged} == set(confirmed)
+    assert len(charged) == 50
 
 
 def test_order_sent_fifty_times_is_one_order_and_one_charge(shop: Shop) -> None:
@@ -53,8 +53,8 @@ def test_order_sent_fifty_times_is_one_order_and_one_charge(shop: Shop) -> None:
     assert [reply.status for reply in replies] == [201] * 50
     assert len({reply.raw for reply in replies}) == 1
     assert shop.level(sku) == (99, 0, 99)
-    assert len(books.orders_with(sku)) == 1
-    charges = books.bank_charges_of([replies[0].data["id"]])
+    assert len(database.orders_with(sku)) == 1
+    charges = database.bank_charges_of([replies[0].data["id"]])
     assert [(status, captured) for _, status, captured, _ in charges] == [
         ("captured", replies[0].data["total"]["amount"])
     ]
@@ -82,7 +82,7 @@ def test_cart_ordered_under_ten_keys_is_one_order(shop: Shop) -> None:
     assert shop.level(sku) == (99, 0, 99)
 
 
-def test_a_key_that_comes_with_another_order_is_refused(shop: Shop) -> None:
+def test_key_reused_for_another_order_is_refused(shop: Shop) -> None:
     sku = shop.product()
     guest = shop.guest()
     guest.add(sku)
@@ -97,7 +97,7 @@ def test_a_key_that_comes_with_another_order_is_refused(shop: Shop) -> None:
     assert (other.status, other.code) == (422, "IDEMPOTENCY_KEY_REUSED")
 
 
-def test_an_order_needs_a_key(shop: Shop) -> None:
+def test_order_without_key_is_refused(shop: Shop) -> None:
     guest = shop.guest()
     guest.add(shop.product())
 
@@ -106,7 +106,7 @@ def test_an_order_needs_a_key(shop: Shop) -> None:
     assert (refused.status, refused.code) == (400, "IDEMPOTENCY_KEY_REQUIRED")
 
 
-def test_stock_is_counted_once_however_often_the_count_is_sent(shop: Shop) -> None:
+def test_repeated_stock_adjustment_is_applied_once(shop: Shop) -> None:
     sku, key = shop.product(stock=0), new_key()
     body = {"delta": 7, "reason": "delivery"}
 

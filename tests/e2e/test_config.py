@@ -1,4 +1,4 @@
-"""Settings and kill switches, changed while everything runs: they take effect within a second, and switch something."""
+"""Settings and feature flags over HTTP: changes take effect within a second, without a restart."""
 
 from collections.abc import Iterator
 from typing import Any
@@ -12,32 +12,32 @@ THRESHOLD = "inventory.low_stock_threshold"
 
 
 def setting(shop: Shop, key: str) -> dict[str, Any]:
-    return next(one for one in shop.admin("GET", "/config/settings").data if one["key"] == key)
+    return next(entry for entry in shop.admin("GET", "/config/settings").data if entry["key"] == key)
 
 
 @pytest.fixture
-def switch(shop: Shop) -> Iterator[Any]:
-    """Switches a flag off, and on again at the end."""
-    touched: list[str] = []
+def disable(shop: Shop) -> Iterator[Any]:
+    """A function that disables a feature flag until the end of the test."""
+    disabled: list[str] = []
 
-    def off(name: str) -> None:
-        touched.append(name)
+    def disable_flag(name: str) -> None:
+        disabled.append(name)
         assert shop.admin("PUT", f"/config/flags/{name}", {"enabled": False, "default": True}).status == 200
 
-    yield off
-    for name in touched:
+    yield disable_flag
+    for name in disabled:
         shop.admin("PUT", f"/config/flags/{name}", {"enabled": True, "default": True})
         assert eventually(lambda name=name: shop.guest()("GET", "/config/flags").data["flags"][name])
 
 
-def test_a_setting_takes_effect_and_is_rolled_back(shop: Shop) -> None:
+def test_setting_takes_effect_and_is_rolled_back(shop: Shop) -> None:
     before = setting(shop, THRESHOLD)
     sku = shop.product(stock=1)
 
     def threshold_of_a_new_sku() -> int:
-        fresh = f"T-{new_key()[:12].upper()}"
+        new_sku = f"T-{new_key()[:12].upper()}"
         return int(
-            shop.admin("POST", f"/inventory/{fresh}/adjust", {"delta": 1, "reason": "t"}).data["low_stock_threshold"]
+            shop.admin("POST", f"/inventory/{new_sku}/adjust", {"delta": 1, "reason": "t"}).data["low_stock_threshold"]
         )
 
     changed = shop.admin(
@@ -52,32 +52,32 @@ def test_a_setting_takes_effect_and_is_rolled_back(shop: Shop) -> None:
         "PUT", f"/config/settings/{THRESHOLD}", {"value": 1, "version": before["version"], "reason": "late"}
     )
     assert (stale.status, stale.code) == (409, "CONFLICT")
-    back = shop.admin(
+    rolled_back = shop.admin(
         "POST", f"/config/settings/{THRESHOLD}/rollback", {"version": before["version"], "reason": "as it was"}
     )
-    assert back.data["value"] == before["value"]
+    assert rolled_back.data["value"] == before["value"]
     history = shop.admin("GET", f"/config/settings/{THRESHOLD}/history").data
-    assert [one["reason"] for one in history[:2]] == ["as it was", "more warning"]
+    assert [entry["reason"] for entry in history[:2]] == ["as it was", "more warning"]
     assert sku
 
 
-def test_guests_cannot_order_while_that_is_switched_off(shop: Shop, switch: Any) -> None:
+def test_disabled_guest_checkout_refuses_guest_orders(shop: Shop, disable: Any) -> None:
     sku, guest, customer = shop.product(stock=5), shop.guest(), shop.customer()
     assert guest.add(sku).status == 201
     assert customer.add(sku).status == 201
 
-    switch("guest_checkout")
+    disable("guest_checkout")
 
     assert eventually(lambda: guest.order().status == 403)
     assert guest.order().code == "FORBIDDEN"
     assert customer.order().status == 201
 
 
-def test_a_payment_provider_can_be_switched_off(shop: Shop, switch: Any) -> None:
+def test_disabled_payment_provider_refuses_orders(shop: Shop, disable: Any) -> None:
     sku, guest = shop.product(stock=5), shop.guest()
     assert guest.add(sku).status == 201
 
-    switch("payments.sandbox")
+    disable("payments.sandbox")
 
     assert eventually(lambda: guest.order().status == 422)
     refused = guest.order()
@@ -85,36 +85,36 @@ def test_a_payment_provider_can_be_switched_off(shop: Shop, switch: Any) -> None
     assert shop.level(sku) == (5, 0, 5)
 
 
-def test_recommendations_can_be_switched_off(shop: Shop, switch: Any) -> None:
+def test_disabled_recommendations_return_no_products(shop: Shop, disable: Any) -> None:
     product = shop.guest()("GET", "/products", params={"category": "laptops", "limit": 1}).data[0]
     related = f"/products/{product['id']}/related"
-    assert product["id"] not in [one["id"] for one in shop.guest()("GET", related).data]
+    assert product["id"] not in [item["id"] for item in shop.guest()("GET", related).data]
     assert shop.guest()("GET", related).data != []
 
-    switch("recommendations")
+    disable("recommendations")
 
     assert eventually(lambda: shop.guest()("GET", related).data == [])
 
 
-def test_the_search_engine_can_be_switched_off(shop: Shop, switch: Any) -> None:
+def test_disabled_search_engine_falls_back_to_the_catalogue(shop: Shop, disable: Any) -> None:
     search = lambda: shop.guest()("GET", "/search", params={"q": "iphone", "limit": 3}).data  # noqa: E731
     assert eventually(lambda: not search()["degraded"])
 
-    switch("search_engine")
+    disable("search_engine")
 
     assert eventually(lambda: search()["degraded"])
     assert all("iphone" in item["title"].lower() for item in search()["items"])
     assert search()["items"] != []
 
 
-def test_flags_are_evaluated_for_whoever_asks(shop: Shop) -> None:
+def test_flags_are_evaluated_for_the_caller(shop: Shop) -> None:
     name = f"test_{new_key()[:8]}"
     rules = [{"roles": ["ADMIN"], "serve": "green"}]
     body = {"enabled": True, "variants": {"blue": 1, "green": 0}, "default": "blue", "rules": rules}
 
-    made = shop.admin("PUT", f"/config/flags/{name}", body)
+    created = shop.admin("PUT", f"/config/flags/{name}", body)
 
-    assert (made.status, made.data["version"]) == (200, 1)
+    assert (created.status, created.data["version"]) == (200, 1)
     assert eventually(lambda: shop.guest()("GET", "/config/flags").data["flags"].get(name) == "blue")
     assert shop.admin("GET", "/config/flags").data["flags"][name] == "green"
     assert shop.admin("PUT", f"/config/flags/{name}", body, headers={"If-Match": '"7"'}).status == 412
@@ -133,7 +133,7 @@ def test_flags_are_evaluated_for_whoever_asks(shop: Shop) -> None:
         ),
     ],
 )
-def test_a_bad_flag_is_refused(shop: Shop, body: dict[str, Any], field: str | None) -> None:
+def test_invalid_flag_is_refused(shop: Shop, body: dict[str, Any], field: str | None) -> None:
     refused = shop.admin("PUT", "/config/flags/test_bad", body)
 
     assert (refused.status, refused.code) == (422, "VALIDATION_ERROR")
@@ -142,7 +142,7 @@ def test_a_bad_flag_is_refused(shop: Shop, body: dict[str, Any], field: str | No
     assert shop.admin("GET", "/config/flags/test_bad").status == 404
 
 
-def test_only_administrators_change_or_see_definitions(shop: Shop) -> None:
+def test_definitions_are_for_administrators_only(shop: Shop) -> None:
     customer = shop.customer()
 
     assert customer("GET", "/config/settings").status == 403
@@ -150,7 +150,7 @@ def test_only_administrators_change_or_see_definitions(shop: Shop) -> None:
     assert shop.guest()("GET", "/config/flag-definitions").status == 401
 
 
-def test_who_got_which_variant_is_told_to_analytics(shop: Shop) -> None:
+def test_flag_exposure_is_published_to_analytics(shop: Shop) -> None:
     name, visitor = f"test_{new_key()[:8]}", f"visitor-{new_key()}"
     topic = Topic("analytics-events")
     body = {"enabled": True, "variants": {"blue": 1, "green": 1}, "default": "blue"}
@@ -161,11 +161,11 @@ def test_who_got_which_variant_is_told_to_analytics(shop: Shop) -> None:
     events = topic.of(visitor, "flag_exposed")
     topic.close()
 
-    mine = [event["data"] for event in events if event["data"]["flag"] == name]
-    assert [(one["value"], one["session_id"]) for one in mine] == [(flags()[name], visitor)]
-    shown = {"value": flags()[name], "exposed": 1, "ordered": 0, "paid": 0, "conversion": 0.0}
+    exposures = [event["data"] for event in events if event["data"]["flag"] == name]
+    assert [(exposure["value"], exposure["session_id"]) for exposure in exposures] == [(flags()[name], visitor)]
+    expected = {"value": flags()[name], "exposed": 1, "ordered": 0, "paid": 0, "conversion": 0.0}
 
-    def figures() -> bool:
-        return {"flag": name, "values": [shown]} in shop.admin("GET", "/analytics/flags").data
+    def counted() -> bool:
+        return {"flag": name, "values": [expected]} in shop.admin("GET", "/analytics/flags").data
 
-    assert eventually(figures)
+    assert eventually(counted)

@@ -1,4 +1,4 @@
-"""`ultramarket demo`, as a newcomer sees it: every step goes well, and prices are as they were."""
+"""`ultramarket demo` runs every step successfully and restores the prices."""
 
 import os
 import re
@@ -11,16 +11,16 @@ from tests.support.shop import Shop
 COMMAND = Path(sys.executable).with_name("ultramarket")
 
 
-def test_the_demo_goes_from_a_misspelt_word_to_kafka(shop: Shop) -> None:
+def test_demo_runs_from_misspelt_query_to_kafka(shop: Shop) -> None:
     before = shop.guest()("GET", "/products/iphone-x").data
 
-    done = subprocess.run(
+    completed = subprocess.run(
         [COMMAND, "-i", os.environ["ULTRAMARKET_INSTANCE"], "demo"],
         text=True, timeout=280, check=False, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
     )  # fmt: skip
 
-    assert done.returncode == 0, done.stdout
-    told = (
+    assert completed.returncode == 0, completed.stdout
+    expected = (
         r"results in spite of the misspelt query",
         r"category: .*Smartphones \(\d+\)",
         r"GET /products/iphone-",
@@ -38,11 +38,11 @@ def test_the_demo_goes_from_a_misspelt_word_to_kafka(shop: Shop) -> None:
         r"order_confirmed  order-events",
         r"✓ order UM-",
     )
-    places = [found.start() if (found := re.search(words, done.stdout)) else words for words in told]
-    assert all(isinstance(place, int) for place in places), (places, done.stdout)
-    assert places == sorted(places), done.stdout
+    positions = [match.start() if (match := re.search(pattern, completed.stdout)) else pattern for pattern in expected]
+    assert all(isinstance(position, int) for position in positions), (positions, completed.stdout)
+    assert positions == sorted(positions), completed.stdout
     after = shop.guest()("GET", "/products/iphone-x").data
-    assert (after["price"], [one["price"] for one in after["variants"]]) == (
+    assert (after["price"], [variant["price"] for variant in after["variants"]]) == (
         before["price"],
-        [one["price"] for one in before["variants"]],
+        [variant["price"] for variant in before["variants"]],
     )

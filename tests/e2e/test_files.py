@@ -1,4 +1,4 @@
-"""Files through the gateway: streamed in, streamed out, parts, versions, links, limits, and what is refused."""
+"""Files over HTTP: streaming upload and download, ranges, image variants, signed links, limits and refusals."""
 
 import io
 from collections.abc import Iterator
@@ -9,8 +9,8 @@ import pytest
 import requests
 from PIL import Image
 
-from tests.support.files import BOUNDARY, fetch, form, unlike, upload
-from tests.support.pictures import PDF, SVG, bomb, photograph
+from tests.support.files import BOUNDARY, fetch, form, unique_picture, upload
+from tests.support.images import PDF, SVG, decompression_bomb, photograph
 from tests.support.shop import Client, Reply, Shop, eventually, new_key, persistently
 
 TEN_MB = 10_485_760
@@ -21,8 +21,8 @@ def customer(shop: Shop) -> Client:
     return shop.customer()
 
 
-def test_a_picture_comes_back_in_three_sizes_and_two_formats(shop: Shop, customer: Client) -> None:
-    content = unlike()
+def test_image_is_served_in_three_sizes_and_two_formats(shop: Shop, customer: Client) -> None:
+    content = unique_picture()
     reply = upload(customer, content)
 
     assert reply.status == 201, reply
@@ -31,24 +31,24 @@ def test_a_picture_comes_back_in_three_sizes_and_two_formats(shop: Shop, custome
     assert (stored["content_type"], stored["private"], stored["purpose"]) == ("image/jpeg", False, "review")
     for size, edge in (("thumb", 160), ("card", 400), ("full", 800)):
         for accept, kind in (("image/webp,*/*", "WEBP"), ("*/*", "JPEG")):
-            shown = fetch(shop, stored["variants"][size], Accept=accept)
-            image = Image.open(io.BytesIO(shown.content))
-            assert (shown.status_code, image.format, image.width) == (200, kind, edge)
-            assert shown.headers["Content-Type"] == f"image/{kind.lower()}"
-            assert shown.headers["Cache-Control"] == "public, max-age=31536000, immutable"
-            assert shown.headers["Vary"] == "Accept"
+            response = fetch(shop, stored["variants"][size], Accept=accept)
+            image = Image.open(io.BytesIO(response.content))
+            assert (response.status_code, image.format, image.width) == (200, kind, edge)
+            assert response.headers["Content-Type"] == f"image/{kind.lower()}"
+            assert response.headers["Cache-Control"] == "public, max-age=31536000, immutable"
+            assert response.headers["Vary"] == "Accept"
     assert Image.open(io.BytesIO(fetch(shop, f"{stored['url']}?format=webp").content)).format == "WEBP"
 
 
-def test_a_photograph_keeps_its_secrets(shop: Shop, customer: Client) -> None:
+def test_photo_metadata_is_removed(shop: Shop, customer: Client) -> None:
     stored = upload(customer, photograph(6)).data
-    shown = fetch(shop, stored["url"])
-    assert Image.open(io.BytesIO(shown.content)).size == (200, 400)
-    assert b"SECRET" not in shown.content
+    response = fetch(shop, stored["url"])
+    assert Image.open(io.BytesIO(response.content)).size == (200, 400)
+    assert b"SECRET" not in response.content
 
 
-def test_parts_heads_and_what_one_has_already(shop: Shop, customer: Client) -> None:
-    url = upload(customer, unlike()).data["variants"]["full"]
+def test_ranges_head_and_conditional_requests(shop: Shop, customer: Client) -> None:
+    url = upload(customer, unique_picture()).data["variants"]["full"]
     whole = fetch(shop, url)
     etag, total = whole.headers["ETag"], len(whole.content)
 
@@ -61,9 +61,9 @@ def test_parts_heads_and_what_one_has_already(shop: Shop, customer: Client) -> N
     assert (beyond.status_code, beyond.headers["Content-Range"]) == (416, f"bytes */{total}")
     assert beyond.json()["error"]["code"] == "RANGE_NOT_SATISFIABLE"
     for url_again in (url, f"{url}&format=jpeg"):
-        known = fetch(shop, url_again, If_None_Match=etag)
-        assert (known.status_code, known.content) == (304, b"")
-        assert known.headers["ETag"] == etag
+        not_modified = fetch(shop, url_again, If_None_Match=etag)
+        assert (not_modified.status_code, not_modified.content) == (304, b"")
+        assert not_modified.headers["ETag"] == etag
     head = fetch(shop, url, method="HEAD")
     assert (head.status_code, head.content, head.headers["Content-Length"]) == (200, b"", str(total))
 
@@ -74,14 +74,14 @@ def test_parts_heads_and_what_one_has_already(shop: Shop, customer: Client) -> N
         (SVG, 415, "UNSUPPORTED_MEDIA_TYPE"),
         (b"MZ" + bytes(200), 415, "UNSUPPORTED_MEDIA_TYPE"),
         (PDF, 415, "UNSUPPORTED_MEDIA_TYPE"),
-        (bomb(), 422, "VALIDATION_ERROR"),
+        (decompression_bomb(), 422, "VALIDATION_ERROR"),
         (photograph()[:2000], 422, "VALIDATION_ERROR"),
         (b"", 422, "VALIDATION_ERROR"),
         (bytes(TEN_MB + 1), 413, "PAYLOAD_TOO_LARGE"),
     ],
     ids=["svg", "program", "pdf as review", "bomb", "half", "empty", "too large"],
 )
-def test_what_is_not_taken(customer: Client, content: bytes, status: int, code: str) -> None:
+def test_invalid_file_is_refused(customer: Client, content: bytes, status: int, code: str) -> None:
     before = customer("GET", "/files").body["pagination"]["total"]
     reply = upload(customer, content)
 
@@ -89,11 +89,11 @@ def test_what_is_not_taken(customer: Client, content: bytes, status: int, code: 
     assert customer("GET", "/files").body["pagination"]["total"] == before
 
 
-def test_forms_that_are_not_right(shop: Shop, customer: Client) -> None:
+def test_invalid_form_is_refused(shop: Shop, customer: Client) -> None:
     def refused(reply: Reply) -> tuple[int, str | None]:
         return reply.status, (reply.error["details"] or [{}])[0].get("field")
 
-    good = unlike(50, 50)
+    good = unique_picture(50, 50)
     assert refused(upload(customer, good, None)) == (422, "purpose")
     assert refused(upload(customer, good, "poster")) == (422, "purpose")
     assert refused(upload(customer, good, "review", private="perhaps")) == (422, "private")
@@ -106,13 +106,13 @@ def test_forms_that_are_not_right(shop: Shop, customer: Client) -> None:
     assert upload(shop.guest(), good).status == 401
 
 
-def test_a_stream_without_end_is_cut_off(shop: Shop, customer: Client) -> None:
-    sent = [0]
+def test_endless_upload_is_cut_off(shop: Shop, customer: Client) -> None:
+    sent_bytes = [0]
 
     def endless() -> Iterator[bytes]:
         yield form(b"")[:-30]
         for _ in range(2000):
-            sent[0] += 65_536
+            sent_bytes[0] += 65_536
             yield bytes(65_536)
 
     headers = {"Content-Type": f"multipart/form-data; boundary={BOUNDARY}", "Authorization": f"Bearer {customer.token}"}
@@ -120,39 +120,39 @@ def test_a_stream_without_end_is_cut_off(shop: Shop, customer: Client) -> None:
         reply = requests.post(f"{shop.url}/api/v1/files", data=endless(), headers=headers, timeout=30)
         assert (reply.status_code, reply.json()["error"]["code"]) == (413, "PAYLOAD_TOO_LARGE")
     except requests.ConnectionError:
-        pass  # cut off while we were speaking
-    assert sent[0] < 6 * TEN_MB
+        pass  # cut off during the upload
+    assert sent_bytes[0] < 6 * TEN_MB
 
 
-def test_documents_are_their_owners_and_whose_link_it_is(shop: Shop, customer: Client) -> None:
+def test_document_is_read_by_its_owner_or_a_signed_link(shop: Shop, customer: Client) -> None:
     content = PDF + new_key().encode()
     stored = upload(customer, content, "document").data
     url = stored["url"]
 
-    own = fetch(shop, url, customer)
-    assert (own.status_code, own.content) == (200, content)
-    assert own.headers["Content-Disposition"].startswith("attachment")
-    assert own.headers["Cache-Control"].startswith("private")
+    owner_response = fetch(shop, url, customer)
+    assert (owner_response.status_code, owner_response.content) == (200, content)
+    assert owner_response.headers["Content-Disposition"].startswith("attachment")
+    assert owner_response.headers["Cache-Control"].startswith("private")
     assert fetch(shop, url, shop.admin).status_code == 200
-    stranger = shop.customer()
-    for who in (None, stranger):
-        assert fetch(shop, url, who).status_code == 404
-    assert stranger("GET", f"/files/{stored['id']}/info").status == 404
-    assert stranger("POST", f"/files/{stored['id']}/link", {}).status == 404
-    assert stranger("DELETE", f"/files/{stored['id']}").status == 404
+    other_customer = shop.customer()
+    for client in (None, other_customer):
+        assert fetch(shop, url, client).status_code == 404
+    assert other_customer("GET", f"/files/{stored['id']}/info").status == 404
+    assert other_customer("POST", f"/files/{stored['id']}/link", {}).status == 404
+    assert other_customer("DELETE", f"/files/{stored['id']}").status == 404
 
     link = customer("POST", f"/files/{stored['id']}/link", {"expires_in": 600}).data
     assert fetch(shop, link["url"]).content == content
     other = upload(customer, PDF + new_key().encode(), "document").data
     assert fetch(shop, link["url"].replace(stored["id"], other["id"])).status_code == 404
     assert fetch(shop, link["url"].replace("expires=1", "expires=2")).status_code == 404
-    brief = customer("POST", f"/files/{stored['id']}/link", {"expires_in": 1}).data
-    assert eventually(lambda: fetch(shop, brief["url"]).status_code == 404)
+    short_link = customer("POST", f"/files/{stored['id']}/link", {"expires_in": 1}).data
+    assert eventually(lambda: fetch(shop, short_link["url"]).status_code == 404)
     assert customer("POST", f"/files/{stored['id']}/link", {"expires_in": 0}).status == 422
 
 
-def test_a_deleted_file_is_nowhere(shop: Shop, customer: Client) -> None:
-    stored = upload(customer, unlike()).data
+def test_deleted_file_is_not_found(shop: Shop, customer: Client) -> None:
+    stored = upload(customer, unique_picture()).data
 
     assert customer("DELETE", f"/files/{stored['id']}").status == 200
     assert customer("DELETE", f"/files/{stored['id']}").status == 404
@@ -160,20 +160,20 @@ def test_a_deleted_file_is_nowhere(shop: Shop, customer: Client) -> None:
     assert fetch(shop, "/api/v1/files/nothing").status_code == 404
 
 
-def test_lists_are_of_the_own_files(shop: Shop) -> None:
-    somebody = shop.customer()
-    ids = [upload(somebody, unlike(30, 30)).data["id"] for _ in range(3)]
+def test_file_list_has_the_own_files_only(shop: Shop) -> None:
+    owner_client = shop.customer()
+    ids = [upload(owner_client, unique_picture(30, 30)).data["id"] for _ in range(3)]
 
-    listed = somebody("GET", "/files?limit=2")
+    listed = owner_client("GET", "/files?limit=2")
     assert [file["id"] for file in listed.data] == [ids[2], ids[1]]
     assert listed.body["pagination"]["total"] == 3
-    assert somebody("GET", "/files?purpose=document").data == []
+    assert owner_client("GET", "/files?purpose=document").data == []
     owner = listed.data[0]["owner_id"]
     assert len(shop.admin("GET", f"/files?owner={owner}").data) == 3
 
 
-def test_many_bring_the_same_at_the_same_time(shop: Shop, customer: Client) -> None:
-    content = unlike(1200, 900)
+def test_concurrent_uploads_of_one_file_succeed(shop: Shop, customer: Client) -> None:
+    content = unique_picture(1200, 900)
     with ThreadPoolExecutor(16) as pool:
         replies: list[Any] = list(pool.map(lambda _: persistently(lambda: upload(customer, content)), range(16)))
 
@@ -186,6 +186,6 @@ def test_catalogue_thumbnails_load(shop: Shop) -> None:
     listed = shop.guest()("GET", "/products?limit=100&brand=Apple").data
     assert listed
     for product in listed:
-        shown = fetch(shop, product["thumbnail"])
-        assert shown.status_code == 200, product
-        assert Image.open(io.BytesIO(shown.content)).size == (160, 160)
+        response = fetch(shop, product["thumbnail"])
+        assert response.status_code == 200, product
+        assert Image.open(io.BytesIO(response.content)).size == (160, 160)

@@ -1,4 +1,4 @@
-"""Bulk import: each row judged by itself, the same rows again change nothing."""
+"""Bulk import over HTTP: each row is validated by itself, and repeated rows change nothing."""
 
 from typing import Any
 
@@ -10,7 +10,7 @@ def row(name: str, **changes: Any) -> dict[str, Any]:
     return {"title": f"Import {name}", "external_id": f"ext-{name}", "variants": [variant]} | changes
 
 
-def test_the_same_rows_again_change_nothing(shop: Shop) -> None:
+def test_repeated_rows_change_nothing(shop: Shop) -> None:
     names = [new_key()[:10] for _ in range(3)]
     rows = [row(name) for name in names]
 
@@ -34,12 +34,12 @@ def test_the_same_rows_again_change_nothing(shop: Shop) -> None:
     assert shop.guest()("GET", f"/products/{ids[0][0]}").data["title"] == "Better"
 
 
-def test_a_bad_row_is_named_and_keeps_no_good_one_back(shop: Shop) -> None:
-    good, taken = new_key()[:10], shop.product()
+def test_invalid_rows_are_reported_and_valid_ones_imported(shop: Shop) -> None:
+    valid_name, used_sku = new_key()[:10], shop.product()
     rows: list[dict[str, Any]] = [
         row("no-price", variants=[{"sku": "IMP-X"}]),
-        row(good),
-        row("twice", variants=[{"sku": taken, "price": {"amount": 1, "currency": "USD"}}], external_id="ext-other"),
+        row(valid_name),
+        row("twice", variants=[{"sku": used_sku, "price": {"amount": 1, "currency": "USD"}}], external_id="ext-other"),
         row("long", title="x" * 10_000),
         row("surprise", colour="red"),
         {},
@@ -53,11 +53,11 @@ def test_a_bad_row_is_named_and_keeps_no_good_one_back(shop: Shop) -> None:
     refused = {result["index"]: result["field"] for result in report.data["rows"] if result["status"] == "refused"}
     assert {index: refused[index] for index in (0, 3, 4)} == {0: "variants.0.price", 3: "title", 4: "colour"}
     assert all(result["reason"] for result in report.data["rows"] if result["status"] == "refused")
-    assert eventually(lambda: shop.guest().add(f"IMP-{good}").status == 201, seconds=2)
+    assert eventually(lambda: shop.guest().add(f"IMP-{valid_name}").status == 201, seconds=2)
     assert shop.guest().add("IMP-X").status == 404
 
 
-def test_an_import_takes_a_hundred_rows_at_a_time(shop: Shop) -> None:
+def test_import_takes_one_to_a_hundred_rows(shop: Shop) -> None:
     for products in ([], [{}] * 101, "all", None):
         refused = shop.admin("POST", "/products/import", {"products": products})
 
@@ -65,7 +65,7 @@ def test_an_import_takes_a_hundred_rows_at_a_time(shop: Shop) -> None:
         assert refused.error["details"][0]["field"] == "products"
 
 
-def test_a_row_that_no_store_takes_refuses_the_request(shop: Shop) -> None:
+def test_row_that_cannot_be_stored_refuses_the_request(shop: Shop) -> None:
     for value in ("with a \x00 in it", 10**30):
         refused = shop.admin("POST", "/products/import", {"products": [row("nul", attributes={"odd": value})]})
 

@@ -1,4 +1,4 @@
-"""From a product to a paid order, as a guest and as a customer."""
+"""The customer journey over HTTP, from a product to a paid and delivered order, as a guest and as a customer."""
 
 from tests.support.mailbox import mails_to, wait_for_mail
 from tests.support.records import Topic, first_occurrences
@@ -14,7 +14,7 @@ CONFIRMED = [
 ]
 
 
-def test_a_guest_buys_and_the_order_reaches_kafka(shop: Shop, order_events: Topic) -> None:
+def test_guest_order_reaches_kafka(shop: Shop, order_events: Topic) -> None:
     sku = shop.product(stock=10, price=2500)
     guest = shop.guest()
 
@@ -40,12 +40,12 @@ def test_guest_order_is_read_with_its_key_only(shop: Shop) -> None:
     order = guest.order().data
 
     with_key = shop.guest()("GET", f"/orders/{order['id']}", headers={"X-Order-Key": order["access_key"]})
-    without = shop.guest()("GET", f"/orders/{order['id']}")
-    wrong = shop.guest()("GET", f"/orders/{order['id']}", headers={"X-Order-Key": "0" * 40})
+    without_key = shop.guest()("GET", f"/orders/{order['id']}")
+    wrong_key = shop.guest()("GET", f"/orders/{order['id']}", headers={"X-Order-Key": "0" * 40})
 
     assert with_key.data["number"] == order["number"]
-    assert (without.status, without.code) == (404, "NOT_FOUND")
-    assert (wrong.status, wrong.code) == (404, "NOT_FOUND")
+    assert (without_key.status, without_key.code) == (404, "NOT_FOUND")
+    assert (wrong_key.status, wrong_key.code) == (404, "NOT_FOUND")
 
 
 def test_guest_cart_is_merged_at_sign_up_and_emptied_by_order(shop: Shop) -> None:
@@ -54,8 +54,8 @@ def test_guest_cart_is_merged_at_sign_up_and_emptied_by_order(shop: Shop) -> Non
     guest.add(sku, 3)
     address = f"{new_key()[:10]}@example.com"
     person = {"email": address, "password": "correct horse", "first_name": "Ida", "last_name": "Rhodes"}
-    signed_up = guest("POST", "/auth/register", person)
-    guest.token, guest.cart = signed_up.data["access_token"], None
+    registered = guest("POST", "/auth/register", person)
+    guest.token, guest.cart = registered.data["access_token"], None
 
     assert guest("GET", "/cart").data["items"][0]["quantity"] == 3
     order = guest.order()
@@ -77,14 +77,15 @@ def test_confirmation_is_mailed_once(shop: Shop) -> None:
     for status in ("processing", "shipped"):
         assert shop.admin("PATCH", f"/orders/{order['id']}/status", {"status": status}).status == 200
 
-    assert eventually(lambda: len(mails_to(buyer)) >= 2)  # the mail of the parcel: by then a second one would be there
+    # The second mail is that of the shipment; by then a repeated confirmation would have arrived.
+    assert eventually(lambda: len(mails_to(buyer)) >= 2)
 
     subjects = [str(mail["Subject"]) for mail in mails_to(buyer)]
     assert len(subjects) == len(set(subjects)) == 2
     assert all(order["number"] in subject for subject in subjects)
 
 
-def test_an_order_is_packed_shipped_and_delivered(shop: Shop) -> None:
+def test_order_is_processed_shipped_and_delivered(shop: Shop) -> None:
     customer = shop.customer()
     customer.add(shop.product())
     order_id = customer.order().data["id"]
@@ -99,11 +100,11 @@ def test_an_order_is_packed_shipped_and_delivered(shop: Shop) -> None:
     assert [entry["status"] for entry in shipped["timeline"]][-3:] == ["processing", "shipped", "delivered"]
     tracking = shop.guest()("GET", f"/tracking/{shipped['tracking_number']}")
     assert tracking.data["status"] == "created"
-    late = shop.admin("PATCH", f"/orders/{order_id}/status", {"status": "processing"})
-    assert (late.status, late.code) == (409, "INVALID_STATE")
+    refused = shop.admin("PATCH", f"/orders/{order_id}/status", {"status": "processing"})
+    assert (refused.status, refused.code) == (409, "INVALID_STATE")
 
 
-def test_a_changed_total_is_refused_before_anything_is_bought(shop: Shop) -> None:
+def test_unexpected_total_is_refused_before_the_order(shop: Shop) -> None:
     sku = shop.product(stock=5)
     guest = shop.guest()
     guest.add(sku)
@@ -115,7 +116,7 @@ def test_a_changed_total_is_refused_before_anything_is_bought(shop: Shop) -> Non
     assert shop.level(sku) == (5, 0, 5)
 
 
-def test_an_order_goes_to_the_address_that_was_given(shop: Shop) -> None:
+def test_order_keeps_shipping_and_billing_addresses(shop: Shop) -> None:
     guest = shop.guest()
     guest.add(shop.product())
 

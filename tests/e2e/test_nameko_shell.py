@@ -1,4 +1,4 @@
-"""`nameko shell` on the running instance: every service answers what is typed there."""
+"""`nameko shell` on the running instance: every service replies to an RPC from it."""
 
 import os
 import subprocess
@@ -26,7 +26,7 @@ CALLS = {
     "reviews": "n.rpc.reviews.list_all(query={}, caller=admin)",
     "files": "n.rpc.files.list_files(query={}, caller=admin)",
 }
-ASK = """
+SCRIPT = """
 import json
 try:
     print("ANSWER", json.dumps(["{service}", "ok", {call}]), flush=True)
@@ -36,12 +36,12 @@ except Exception as error:
 """
 
 
-def test_every_service_answers_in_the_shell() -> None:
+def test_every_service_replies_in_the_shell() -> None:
     assert set(CALLS) == set(SERVICES)
-    typed = "".join(ASK.format(service=service, call=call) for service, call in CALLS.items())
+    script = "".join(SCRIPT.format(service=service, call=call) for service, call in CALLS.items())
     command = [str(Path(sys.executable).with_name("ultramarket")), "--instance", os.environ["ULTRAMARKET_INSTANCE"]]
 
-    shell = subprocess.run([*command, "shell"], input=typed, capture_output=True, text=True, timeout=90)
+    shell = subprocess.run([*command, "shell"], input=script, capture_output=True, text=True, timeout=90)
 
     lines = [line.partition("ANSWER ")[2] for line in shell.stdout.splitlines() if "ANSWER " in line]
     answers = {service: (outcome, answer) for service, outcome, answer in map(orjson.loads, lines)}

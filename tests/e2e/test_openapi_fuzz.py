@@ -1,4 +1,4 @@
-"""Requests generated from the OpenAPI document: each gets a reply that the document declares, and none fails us."""
+"""Requests generated from the OpenAPI document: each gets a declared reply, and none causes a server error."""
 
 from collections import Counter
 from collections.abc import Iterator
@@ -20,35 +20,35 @@ from tests.support.contract import check
 from tests.support.shop import Client, Reply, Shop, new_key
 
 DOCUMENT = create_app(testing.settings(), testing.FakeServices()).test_client().get("/api/v1/openapi.json").get_json()
-"""The one that is served (`test_system`), had before there is an instance to ask."""
+"""The served document (see `test_system`), built here because parametrisation runs before the instance is used."""
 schema = schemathesis.openapi.from_dict(DOCUMENT)
 
 
 ENDS_SESSIONS = {"logout", "logout_all", "change_password"}
 NEED_A_TOKEN = {"unsubscribe_page"}
 CREDENTIALS_IN_BODY = {"login", "refresh", "webhook"}
-"""Who is asking is said in what is made up."""
+"""Routes whose generated body holds the credentials, so that 401 and 403 are expected."""
 
 
 @pytest.fixture(scope="module")
-def everybody(shop: Shop) -> Iterator[Client]:
-    """Somebody who may do anything, and whom nobody misses. What would get in others' way is taken back."""
+def privileged(shop: Shop) -> Iterator[Client]:
+    """A client with all roles. Warehouses, tax rates and review rules created by the generated requests are removed."""
 
-    def named(path: str, name: str) -> set[str]:
+    def values_of(path: str, name: str) -> set[str]:
         return {row[name] for row in shop.admin("GET", path).data}
 
-    warehouses, rates = named("/inventory/warehouses", "code"), named("/tax-rates", "id")
+    warehouses, rates = values_of("/inventory/warehouses", "code"), values_of("/tax-rates", "id")
     yield shop.member("ADMIN", "VENDOR", "CUSTOMER")
-    for code in named("/inventory/warehouses", "code") - warehouses:
+    for code in values_of("/inventory/warehouses", "code") - warehouses:
         shop.admin("DELETE", f"/inventory/warehouses/{code}")
-    for rate in named("/tax-rates", "id") - rates:
+    for rate in values_of("/tax-rates", "id") - rates:
         shop.admin("DELETE", f"/tax-rates/{rate}")
     shop.admin("PUT", "/reviews/rules", {})
 
 
 @pytest.mark.parametrize("name", ENDPOINTS)
-def test_generated_requests_get_declared_replies(shop: Shop, everybody: Client, name: str) -> None:
-    client = everybody if name not in ENDS_SESSIONS else shop.member("CUSTOMER")
+def test_generated_requests_get_declared_replies(shop: Shop, privileged: Client, name: str) -> None:
+    client = privileged if name not in ENDS_SESSIONS else shop.member("CUSTOMER")
     assert client("GET", "/auth/me").status == 200
     replies = Counter[int]()
 
@@ -56,10 +56,12 @@ def test_generated_requests_get_declared_replies(shop: Shop, everybody: Client, 
         for response in generated(shop, client, name, mode):
             headers = CaseInsensitiveDict({name: values[0] for name, values in response.headers.items()})
             reply = Reply(response.status_code, _json(response), headers, response.content)
-            seen = f"{response.request.method} {response.request.url} {response.request.headers}\n{response.text[:500]}"
-            assert reply.status < 500, seen
+            exchange = (
+                f"{response.request.method} {response.request.url} {response.request.headers}\n{response.text[:500]}"
+            )
+            assert reply.status < 500, exchange
             if reply.status in (401, 403) and response.request.headers.get("Authorization") == client.authorization:
-                assert name in CREDENTIALS_IN_BODY, seen
+                assert name in CREDENTIALS_IN_BODY, exchange
             check(str(response.request.method), str(response.request.path_url).removeprefix(PREFIX), reply)
             replies[reply.status] += 1
 
@@ -69,7 +71,7 @@ def test_generated_requests_get_declared_replies(shop: Shop, everybody: Client, 
 
 
 def generated(shop: Shop, client: Client, name: str, mode: GenerationMode) -> list[requests.Response]:
-    """Replies to requests that the document allows, or that it doesn't."""
+    """Replies to generated requests that match the document, or that violate it."""
     responses: list[requests.Response] = []
 
     @given(case=schema.find_operation_by_id(name).as_strategy(generation_mode=mode))
@@ -78,7 +80,8 @@ def generated(shop: Shop, client: Client, name: str, mode: GenerationMode) -> li
         headers = {"Authorization": client.authorization, "Idempotency-Key": new_key()}
         responses.append(case.call(base_url=shop.url, headers=headers, timeout=60))
 
-    with suppress(*([Unsatisfiable] if mode is GenerationMode.NEGATIVE else [])):  # in some nothing can be wrong
+    # Some routes have no invalid request.
+    with suppress(*([Unsatisfiable] if mode is GenerationMode.NEGATIVE else [])):
         send()
     return responses
 

@@ -1,26 +1,26 @@
-"""Orders that are refused before they are one: a clear reason, and nothing bought."""
+"""Orders refused before they are placed: a clear error, nothing ordered or charged."""
 
 from typing import Any
 
 import pytest
 
-from tests.support import books
-from tests.support.bystander import Bystander
+from tests.support import database
+from tests.support.existing_customer import ExistingCustomer
 from tests.support.shop import ADDRESS, Client, Shop, new_key
 
 PROVIDER = "payment_method.provider"
-MONEY = ["/orders", "/payments/{id}/refunds", "/payments/{id}/capture"]
+PAYMENT_ROUTES = ["/orders", "/payments/{id}/refunds", "/payments/{id}/capture"]
 
 
 @pytest.fixture
 def buyer(shop: Shop) -> Client:
-    """A guest with something in the cart."""
+    """A guest with one item in the cart."""
     guest = shop.guest()
     guest.add(shop.product(stock=5))
     return guest
 
 
-def in_cart(buyer: Client) -> str:
+def sku_in_cart(buyer: Client) -> str:
     return str(buyer("GET", "/cart").data["items"][0]["sku"])
 
 
@@ -50,21 +50,21 @@ def in_cart(buyer: Client) -> str:
         ({"expected_total": {"amount": 0, "currency": "USD"}}, 409, "PRICE_CHANGED", None),
     ],
 )  # fmt: skip
-def test_an_order_with_something_wrong_is_none(
+def test_invalid_order_is_refused(
     shop: Shop, buyer: Client, changes: dict[str, Any], status: int, code: str, field: str | None
 ) -> None:
-    sku, cart = in_cart(buyer), buyer("GET", "/cart").data
+    sku, cart = sku_in_cart(buyer), buyer("GET", "/cart").data
 
     refused = buyer.order(**changes)
 
     assert (refused.status, refused.code) == (status, code)
     assert refused.error["details"][0].get("field") == field
-    assert books.orders_with(sku) == []
+    assert database.orders_with(sku) == []
     assert shop.level(sku) == (5, 0, 5)
     assert buyer("GET", "/cart").data == cart
 
 
-def test_an_empty_cart_buys_nothing(shop: Shop) -> None:
+def test_order_of_an_empty_cart_is_refused(shop: Shop) -> None:
     customer, guest = shop.customer(), shop.guest()
     guest.add(shop.product())
     guest("DELETE", "/cart")
@@ -76,18 +76,18 @@ def test_an_empty_cart_buys_nothing(shop: Shop) -> None:
         assert refused.error["details"] == [{"field": "cart", "message": "is empty"}]
 
 
-def test_a_guest_without_a_cart_buys_nothing(shop: Shop) -> None:
-    no_cart, unknown = shop.guest(), shop.guest()
-    unknown.cart = "no-such-cart-of-ours"
+def test_order_without_a_cart_is_refused(shop: Shop) -> None:
+    guest, guest_with_unknown_cart = shop.guest(), shop.guest()
+    guest_with_unknown_cart.cart = "no-such-cart-of-ours"
 
-    without, foreign = no_cart.order(), unknown.order()
+    without_cart, unknown_cart = guest.order(), guest_with_unknown_cart.order()
 
-    assert (without.status, without.error["details"][0]["field"]) == (422, "X-Cart-Id")
-    assert (foreign.status, foreign.code) == (404, "NOT_FOUND")
+    assert (without_cart.status, without_cart.error["details"][0]["field"]) == (422, "X-Cart-Id")
+    assert (unknown_cart.status, unknown_cart.code) == (404, "NOT_FOUND")
 
 
-def test_where_nobody_delivers_nothing_is_bought(shop: Shop, buyer: Client) -> None:
-    """Antarctica is in no zone; should there be one for everywhere, it is delivered there."""
+def test_order_outside_all_shipping_zones_is_refused(shop: Shop, buyer: Client) -> None:
+    """An address outside every shipping zone is refused; if a zone covers all countries, the order is accepted."""
     address = ADDRESS | {"country": "AQ", "region": None}
     rates = buyer("POST", "/shipping/rates", {"address": {"country": "AQ"}}).data
 
@@ -100,10 +100,10 @@ def test_where_nobody_delivers_nothing_is_bought(shop: Shop, buyer: Client) -> N
         assert buyer.order(shipping_address=address).error["details"][0]["field"] == "shipping_method"
 
 
-@pytest.mark.parametrize("path", MONEY)
+@pytest.mark.parametrize("path", PAYMENT_ROUTES)
 @pytest.mark.parametrize("body", [None, {}, {"quantity": "wrong"}])
-def test_what_moves_money_needs_a_key_before_anything_else(
-    shop: Shop, unchanged: Bystander, path: str, body: Any
+def test_payment_route_checks_the_key_before_the_body(
+    shop: Shop, unchanged: ExistingCustomer, path: str, body: Any
 ) -> None:
     client = shop.guest() if path == "/orders" else shop.admin
 
@@ -127,19 +127,19 @@ def test_what_moves_money_needs_a_key_before_anything_else(
         ("GET", "/orders?status=eaten", None, 422, "VALIDATION_ERROR"),
     ],
 )  # fmt: skip
-def test_an_administrator_is_refused_what_makes_no_sense(
-    unchanged: Bystander, method: str, path: str, body: Any, status: int, code: str
+def test_invalid_administrator_request_is_refused(
+    unchanged: ExistingCustomer, method: str, path: str, body: Any, status: int, code: str
 ) -> None:
-    things = {"payment": unchanged.payment_id, "order": unchanged.order_id}
+    ids = {"payment": unchanged.payment_id, "order": unchanged.order_id}
 
     refused = unchanged.shop.admin(
-        method, path.format(**things, unknown="0197b1c8-7a5e-7cc0-9f00-0000000000ff"), body, key=new_key()
+        method, path.format(**ids, unknown="0197b1c8-7a5e-7cc0-9f00-0000000000ff"), body, key=new_key()
     )
 
     assert (refused.status, refused.code) == (status, code)
 
 
-def test_what_is_captured_already_is_not_taken_twice(unchanged: Bystander) -> None:
+def test_repeated_capture_changes_nothing(unchanged: ExistingCustomer) -> None:
     again = unchanged.shop.admin("POST", f"/payments/{unchanged.payment_id}/capture", {}, key=new_key())
 
     assert (again.status, again.data["status"]) == (200, "captured")

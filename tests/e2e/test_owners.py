@@ -6,9 +6,9 @@ from typing import Any, Final
 import pytest
 
 from gateway_flask.openapi.endpoints import ENDPOINTS, PREFIX
-from tests.support.bodies import GOOD
+from tests.support.bodies import VALID_BODIES
 from tests.support.files import upload
-from tests.support.pictures import PDF
+from tests.support.images import PDF
 from tests.support.routes import ACCESS, SIGNED_IN_ROUTES, VENDOR_ROUTES, path_of
 from tests.support.shop import ADDRESS, Client, Reply, Shop, eventually, new_key
 
@@ -63,7 +63,7 @@ NOT_OWNED: Final = frozenset(
     }
 )
 """Routes that name something public, or an item of the caller's own cart."""
-BODIES: Final[dict[str, Any]] = GOOD | {"cancel_order": {}, "set_order_status": {"status": "processing"}}
+BODIES: Final[dict[str, Any]] = VALID_BODIES | {"cancel_order": {}, "set_order_status": {"status": "processing"}}
 
 
 @dataclass
@@ -74,7 +74,7 @@ class Owner:
     ids: dict[str, str]
 
 
-def made(reply: Reply) -> dict[str, Any]:
+def data_of(reply: Reply) -> dict[str, Any]:
     assert reply.status in (200, 201), reply
     return dict(reply.data)
 
@@ -88,10 +88,10 @@ def seller(shop: Shop) -> Owner:
         sku = f"O-{new_key()[:12].upper()}"
         variants = [{"sku": sku, "price": {"amount": 500, "currency": "USD"}, "weight_g": 100}]
         body = {"title": f"Owned {sku}", "status": status, "variants": variants}
-        ids[name] = made(client("POST", "/products", body, key=new_key()))["id"]
+        ids[name] = data_of(client("POST", "/products", body, key=new_key()))["id"]
         ids["sku" if name == "product" else "draft_sku"] = sku
-    made(client("POST", f"/inventory/{ids['sku']}/adjust", {"delta": 20, "reason": "first"}, key=new_key()))
-    ids["report"] = made(client("POST", "/analytics/reports", BODIES["create_report"], key=new_key()))["id"]
+    data_of(client("POST", f"/inventory/{ids['sku']}/adjust", {"delta": 20, "reason": "first"}, key=new_key()))
+    ids["report"] = data_of(client("POST", "/analytics/reports", BODIES["create_report"], key=new_key()))["id"]
     return Owner(client, ids)
 
 
@@ -99,12 +99,12 @@ def seller(shop: Shop) -> Owner:
 def buyer(shop: Shop, seller: Owner) -> Owner:
     """A customer who ordered of the vendor, with a shipment, a review, an address, a document, a notification."""
     client = shop.customer()
-    order, open_order, vendor_order = (ordered(client, seller.ids["sku"]) for _ in range(3))
+    order, open_order, vendor_order = (place_order(client, seller.ids["sku"]) for _ in range(3))
     for step in ("processing", "shipped"):
-        made(shop.admin("PATCH", f"/orders/{order['id']}/status", {"status": step}))
-    shipment = made(client("GET", f"/orders/{order['id']}"))["tracking_number"]
-    shipped = made(seller.client("POST", "/shipments", {"order_id": vendor_order["id"]}, key=new_key()))
-    review = made(client("POST", f"/products/{seller.ids['product']}/reviews", BODIES["submit_review"]))
+        data_of(shop.admin("PATCH", f"/orders/{order['id']}/status", {"status": step}))
+    shipment = data_of(client("GET", f"/orders/{order['id']}"))["tracking_number"]
+    shipped = data_of(seller.client("POST", "/shipments", {"order_id": vendor_order["id"]}, key=new_key()))
+    review = data_of(client("POST", f"/products/{seller.ids['product']}/reviews", BODIES["submit_review"]))
     notifications = eventually(lambda: client("GET", "/notifications").data)
     assert shipment
     seller.ids |= {"vendor_order": vendor_order["id"], "vendor_shipment": shipped["id"], "vendor_review": review["id"]}
@@ -115,17 +115,17 @@ def buyer(shop: Shop, seller: Owner) -> Owner:
             "open_order": open_order["id"],
             "payment": order["payment"]["id"],
             "shipment": shipped["id"],
-            "address": made(client("POST", "/users/me/addresses", ADDRESS))["id"],
-            "file": made(upload(client, PDF + new_key().encode(), "document"))["id"],
+            "address": data_of(client("POST", "/users/me/addresses", ADDRESS))["id"],
+            "file": data_of(upload(client, PDF + new_key().encode(), "document"))["id"],
             "notification": notifications[0]["id"],
             "review": review["id"],
         },
     )
 
 
-def ordered(client: Client, sku: str) -> dict[str, Any]:
+def place_order(client: Client, sku: str) -> dict[str, Any]:
     assert eventually(lambda: client.add(sku).status == 201)
-    return made(client.order())
+    return data_of(client.order())
 
 
 def request(client: Client, route: str, resource: str) -> Reply:
@@ -141,58 +141,58 @@ def statuses(owner: Owner, routes: dict[str, tuple[str, int]]) -> dict[str, int]
 
 
 def test_every_route_with_a_resource_is_classified() -> None:
-    naming = {name for name, endpoint in ENDPOINTS.items() if "<" in endpoint.rule and ACCESS[name] != {"ADMIN"}}
+    routes = {name for name, endpoint in ENDPOINTS.items() if "<" in endpoint.rule and ACCESS[name] != {"ADMIN"}}
 
-    assert naming == {*CUSTOMERS, *VENDORS, *NOT_OWNED}
+    assert routes == {*CUSTOMERS, *VENDORS, *NOT_OWNED}
 
 
 def test_customers_resource_is_found_by_its_owner_only(shop: Shop, buyer: Owner, seller: Owner) -> None:
-    strangers = {"customer": shop.customer(), "vendor": shop.member("VENDOR"), "guest": shop.guest()}
+    others = {"customer": shop.customer(), "vendor": shop.member("VENDOR"), "guest": shop.guest()}
 
     replies = {
-        (who, route): (reply.status, reply.code)
-        for who, stranger in strangers.items()
+        (role, route): (reply.status, reply.code)
+        for role, client in others.items()
         for route, (resource, _) in CUSTOMERS.items()
-        for reply in [request(stranger, route, buyer.ids[resource])]
+        for reply in [request(client, route, buyer.ids[resource])]
     }
-    own = statuses(buyer, CUSTOMERS)
+    own_statuses = statuses(buyer, CUSTOMERS)
 
     signed_in_only = {route for route in CUSTOMERS if "ANONYMOUS" not in ACCESS[route]}
     assert replies == {
-        (who, route): (401, "UNAUTHENTICATED") if who == "guest" and route in signed_in_only else (404, "NOT_FOUND")
-        for who in strangers
+        (role, route): (401, "UNAUTHENTICATED") if role == "guest" and route in signed_in_only else (404, "NOT_FOUND")
+        for role in others
         for route in CUSTOMERS
     }
-    assert own == {route: status for route, (_, status) in CUSTOMERS.items()}
+    assert own_statuses == {route: status for route, (_, status) in CUSTOMERS.items()}
 
 
 def test_vendors_resource_is_found_by_its_vendor_only(shop: Shop, buyer: Owner, seller: Owner) -> None:
-    stranger = shop.member("VENDOR")
+    other_vendor = shop.member("VENDOR")
 
     replies = {
         route: (reply.status, reply.code)
         for route, (resource, _) in VENDORS.items()
-        for reply in [request(stranger, route, seller.ids[resource])]
+        for reply in [request(other_vendor, route, seller.ids[resource])]
     }
-    own = statuses(seller, VENDORS)
+    own_statuses = statuses(seller, VENDORS)
 
     assert replies == dict.fromkeys(VENDORS, (404, "NOT_FOUND"))
-    assert own == {route: status for route, (_, status) in VENDORS.items()}
+    assert own_statuses == {route: status for route, (_, status) in VENDORS.items()}
 
 
 def test_lists_hold_nothing_of_others(shop: Shop, buyer: Owner, seller: Owner) -> None:
-    stranger = shop.member("VENDOR", "CUSTOMER")
+    other = shop.member("VENDOR", "CUSTOMER")
     public = {"product", "sku", "review", "vendor_review"}
-    foreign = {value for owner in (buyer, seller) for name, value in owner.ids.items() if name not in public}
+    owned_ids = {value for owner in (buyer, seller) for name, value in owner.ids.items() if name not in public}
     lists = [
         name
         for name in (*SIGNED_IN_ROUTES.split(), *VENDOR_ROUTES.split(), "list_products", "get_cart", "search")
         if ENDPOINTS[name].method == "GET" and "<" not in ENDPOINTS[name].rule and not ENDPOINTS[name].streams
     ]
 
-    replies = {name: stranger("GET", ENDPOINTS[name].rule.removeprefix(PREFIX)) for name in lists}
+    replies = {name: other("GET", ENDPOINTS[name].rule.removeprefix(PREFIX)) for name in lists}
 
     assert len(lists) > 15
     assert {name: reply.status for name, reply in replies.items()} == dict.fromkeys(lists, 200)
-    leaks = {name for name, reply in replies.items() if any(value.encode() in reply.raw for value in foreign)}
+    leaks = {name for name, reply in replies.items() if any(value.encode() in reply.raw for value in owned_ids)}
     assert leaks == set()

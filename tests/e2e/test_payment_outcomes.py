@@ -1,4 +1,4 @@
-"""What happens when the card says no, asks back, is slow or does not answer; and when an order is undone."""
+"""Payment outcomes: declined, authentication required, slow or failing provider, webhooks, refunds."""
 
 import hashlib
 import hmac
@@ -7,10 +7,10 @@ import os
 
 import pytest
 
-from tests.support import books
+from tests.support import database
 from tests.support.shop import Shop, eventually, new_key, persistently
 
-SETTLED = ("confirmed", "failed", "cancelled")
+FINAL_STATUSES = ("confirmed", "failed", "cancelled")
 
 
 @pytest.mark.parametrize(
@@ -41,7 +41,7 @@ def test_declined_card_releases_stock_for_another_card(shop: Shop, card: str, re
 
 
 @pytest.mark.parametrize("card", ["pm_sandbox_timeout", "pm_sandbox_error", "pm_sandbox_slow", "pm_sandbox_dispute"])
-def test_a_bank_that_is_slow_or_fails_at_first_is_paid_once(shop: Shop, card: str) -> None:
+def test_slow_or_failing_provider_charges_once(shop: Shop, card: str) -> None:
     sku = shop.product(stock=3)
     guest = shop.guest()
     guest.add(sku)
@@ -51,10 +51,10 @@ def test_a_bank_that_is_slow_or_fails_at_first_is_paid_once(shop: Shop, card: st
 
     assert placed.status in (201, 202)
     order_id, access = placed.data["id"], {"X-Order-Key": placed.data["access_key"]}
-    status = eventually(lambda: guest("GET", f"/orders/{order_id}", headers=access).data["status"] in SETTLED)
+    status = eventually(lambda: guest("GET", f"/orders/{order_id}", headers=access).data["status"] in FINAL_STATUSES)
     assert status
     assert guest("GET", f"/orders/{order_id}", headers=access).data["status"] == "confirmed"
-    charges = books.bank_charges_of([order_id])
+    charges = database.bank_charges_of([order_id])
     assert [(state, captured) for _, state, captured, _ in charges] == [("captured", placed.data["total"]["amount"])]
     assert shop.level(sku) == (2, 0, 2)
 
@@ -64,14 +64,14 @@ def test_authentication_required_holds_order_until_webhook(shop: Shop) -> None:
     customer = shop.customer()
     customer.add(sku)
 
-    asked = customer.order("pm_card_authenticationRequired")
+    refused = customer.order("pm_card_authenticationRequired")
 
-    assert (asked.status, asked.code) == (402, "PAYMENT_ACTION_REQUIRED")
-    details = asked.error["details"][0]
+    assert (refused.status, refused.code) == (402, "PAYMENT_ACTION_REQUIRED")
+    details = refused.error["details"][0]
     order_id, charge = details["order_id"], details["client_secret"].partition("_secret_")[0]
     assert customer("GET", f"/orders/{order_id}").data["status"] == "awaiting_payment"
     assert shop.level(sku) == (3, 1, 2)
-    assert _tell(shop, "payment.confirmed", charge) == 200
+    assert _send_webhook(shop, "payment.confirmed", charge) == 200
     assert eventually(lambda: customer("GET", f"/orders/{order_id}").data["status"] == "confirmed")
     assert shop.level(sku) == (2, 0, 2)
 
@@ -82,14 +82,14 @@ def test_unconfirmed_payment_is_not_charged(shop: Shop) -> None:
     customer.add(sku)
     details = customer.order("pm_card_authenticationRequired").error["details"][0]
 
-    _tell(shop, "payment.declined", details["client_secret"].partition("_secret_")[0])
+    _send_webhook(shop, "payment.declined", details["client_secret"].partition("_secret_")[0])
 
     order = f"/orders/{details['order_id']}"
     assert eventually(lambda: customer("GET", order).data["status"] == "failed")
     assert eventually(lambda: shop.level(sku) == (3, 0, 3))
 
 
-def test_a_forged_webhook_is_refused(shop: Shop) -> None:
+def test_webhook_with_a_wrong_signature_is_refused(shop: Shop) -> None:
     body = json.dumps({"id": new_key(), "type": "payment.confirmed", "charge": "sbx_1"}).encode()
     headers = {"X-Sandbox-Signature": "0" * 64, "Content-Type": "application/json"}
 
@@ -114,7 +114,9 @@ def test_cancelling_paid_order_refunds_and_restocks(shop: Shop) -> None:
     assert again.raw == cancelled.raw
     assert shop.level(sku) == (5, 0, 5)
     total = order["total"]["amount"]
-    assert [(taken, back) for _, _, taken, back in books.bank_charges_of([order["id"]])] == [(total, total)]
+    assert [(captured, refunded) for _, _, captured, refunded in database.bank_charges_of([order["id"]])] == [
+        (total, total)
+    ]
 
 
 def test_partial_refund_is_limited_to_captured_amount(shop: Shop) -> None:
@@ -138,9 +140,9 @@ def test_partial_refund_is_limited_to_captured_amount(shop: Shop) -> None:
     assert eventually(lambda: customer("GET", order).data["payment"]["status"] == "partially_refunded")
 
 
-def _tell(shop: Shop, what: str, charge: str) -> int:
-    """Send the sandbox's message, signed as it signs."""
-    body = json.dumps({"id": new_key(), "type": what, "charge": charge}).encode()
+def _send_webhook(shop: Shop, event_type: str, charge: str) -> int:
+    """Post a webhook as the sandbox provider does, signed with its secret."""
+    body = json.dumps({"id": new_key(), "type": event_type, "charge": charge}).encode()
     signature = hmac.new(os.environ["ULTRAMARKET_SECRET_KEY"].encode(), body, hashlib.sha256).hexdigest()
     headers = {"X-Sandbox-Signature": signature, "Content-Type": "application/json"}
     return shop.guest()("POST", "/webhooks/sandbox", data=body, headers=headers).status

@@ -1,4 +1,4 @@
-"""The product list: what it filters, how it sorts, how it is paged, over products that are known."""
+"""The product list over HTTP: filters, sorting and paging over a fixed set of products."""
 
 from dataclasses import dataclass
 from typing import Any
@@ -8,7 +8,7 @@ import pytest
 from tests.support.shop import Shop, eventually, new_key
 
 # title, price, stock, rating, colour, category below the root
-GOODS = [
+PRODUCTS = [
     ("Apron", 900, 0, 3.5, "red", "linen"),
     ("Bowl", 500, 9, 4.5, "blue", "pottery"),
     ("Cup", 300, 9, 4.0, "red", "pottery"),
@@ -20,8 +20,8 @@ GOODS = [
 
 
 @dataclass
-class Range:
-    """Everything of one brand, so that nothing else gets in between."""
+class ProductList:
+    """The product list restricted to one brand, so that other products don't interfere."""
 
     shop: Shop
     brand: str
@@ -35,7 +35,7 @@ class Range:
 
 
 @pytest.fixture(scope="module")
-def goods(shop: Shop) -> Range:
+def product_list(shop: Shop) -> ProductList:
     name = new_key()[:8]
     brand, root = f"Brand {name}", f"Root {name}"
     rows = [
@@ -49,17 +49,17 @@ def goods(shop: Shop) -> Range:
             "rating": {"average": rating, "count": 10},
             "variants": [{"sku": f"{name}-{title[0]}", "price": {"amount": price, "currency": "USD"}, "stock": stock}],
         }
-        for title, price, stock, rating, colour, category in GOODS
+        for title, price, stock, rating, colour, category in PRODUCTS
     ]
     report = shop.admin("POST", "/products/import", {"products": rows})
-    assert report.data["created"] == len(GOODS), report
-    known = Range(shop, brand, f"root-{name}")
-    assert eventually(lambda: len(known(in_stock=True).data) == 5, seconds=5)
+    assert report.data["created"] == len(PRODUCTS), report
+    products = ProductList(shop, brand, f"root-{name}")
+    assert eventually(lambda: len(products(in_stock=True).data) == 5, seconds=5)
     shop.adjust(f"{name}-A", 1)
-    assert eventually(lambda: len(known(in_stock=True).data) == 6, seconds=2)
+    assert eventually(lambda: len(products(in_stock=True).data) == 6, seconds=2)
     shop.adjust(f"{name}-A", -1)
-    assert eventually(lambda: known(in_stock=True).body["pagination"]["total"] == 5, seconds=3)
-    return known
+    assert eventually(lambda: products(in_stock=True).body["pagination"]["total"] == 5, seconds=3)
+    return products
 
 
 @pytest.mark.parametrize(
@@ -71,17 +71,17 @@ def goods(shop: Shop) -> Range:
         ("-rating", ["Dish", "Fork", "Bowl", "Cup", "Apron", "Egg cup", "Glass"]),
     ],
 )
-def test_it_is_sorted(goods: Range, sort: str, titles: list[str]) -> None:
-    values = {title: (price, rating) for title, price, _, rating, _, _ in GOODS}
+def test_product_list_is_sorted(product_list: ProductList, sort: str, titles: list[str]) -> None:
+    values = {title: (price, rating) for title, price, _, rating, _, _ in PRODUCTS}
 
-    found = goods.titles(sort=sort)
+    listed = product_list.titles(sort=sort)
 
-    assert sorted(found) == sorted(titles)
+    assert sorted(listed) == sorted(titles)
     if sort == "title":
-        assert found == titles
+        assert listed == titles
     else:
-        which = 1 if sort == "-rating" else 0
-        assert [values[title][which] for title in found] == [values[title][which] for title in titles]
+        index = 1 if sort == "-rating" else 0
+        assert [values[title][index] for title in listed] == [values[title][index] for title in titles]
 
 
 @pytest.mark.parametrize(
@@ -102,26 +102,28 @@ def test_it_is_sorted(goods: Range, sort: str, titles: list[str]) -> None:
         ({"vendor": "0197b1c8-7a5e-7cc0-9f00-000000000001"}, []),
     ],
 )
-def test_it_is_filtered(goods: Range, query: dict[str, Any], titles: list[str]) -> None:
+def test_product_list_is_filtered(product_list: ProductList, query: dict[str, Any], titles: list[str]) -> None:
     if "category" in query:
-        pottery = next(item for item in goods().data if item["title"] == "Bowl")["category"]["slug"]
-        query = {"category": query["category"].format(root=goods.root, pottery=pottery)}
+        pottery = next(item for item in product_list().data if item["title"] == "Bowl")["category"]["slug"]
+        query = {"category": query["category"].format(root=product_list.root, pottery=pottery)}
 
-    page = goods(sort="title", **query)
+    page = product_list(sort="title", **query)
 
     assert [item["title"] for item in page.data] == titles
     assert page.body["pagination"]["total"] == len(titles)
 
 
-def test_capitals_of_a_brand_do_not_matter(goods: Range) -> None:
-    assert len(goods(brand=goods.brand.upper()).data) == len(GOODS)
+def test_brand_filter_ignores_case(product_list: ProductList) -> None:
+    assert len(product_list(brand=product_list.brand.upper()).data) == len(PRODUCTS)
 
 
-def test_pages_follow_each_other(goods: Range) -> None:
-    pages = [goods(sort="price", page=number, limit=3) for number in (1, 2, 3, 4)]
+def test_pages_are_consecutive(product_list: ProductList) -> None:
+    pages = [product_list(sort="price", page=number, limit=3) for number in (1, 2, 3, 4)]
 
     assert [len(page.data) for page in pages] == [3, 3, 1, 0]
-    assert [item["id"] for page in pages for item in page.data] == [item["id"] for item in goods(sort="price").data]
+    assert [item["id"] for page in pages for item in page.data] == [
+        item["id"] for item in product_list(sort="price").data
+    ]
     first = pages[0].body["pagination"]
     assert {name: first[name] for name in ("page", "limit", "total", "totalPages")} == {
         "page": 1,
@@ -133,34 +135,34 @@ def test_pages_follow_each_other(goods: Range) -> None:
 
 
 @pytest.mark.parametrize("sort", ["title", "price", "-price", "-rating", "-created_at"])
-def test_a_cursor_leads_through_all_of_it_once(goods: Range, sort: str) -> None:
-    seen: list[str] = []
+def test_cursor_visits_every_product_once(product_list: ProductList, sort: str) -> None:
+    ids: list[str] = []
     query: dict[str, Any] = {}
 
     for _ in range(10):
-        page = goods(sort=sort, limit=2, **query)
-        seen += [item["id"] for item in page.data]
+        page = product_list(sort=sort, limit=2, **query)
+        ids += [item["id"] for item in page.data]
         if not (cursor := page.body["pagination"].get("nextCursor")):
             break
         query = {"cursor": cursor}
 
-    assert seen == [item["id"] for item in goods(sort=sort).data]
-    assert len(seen) == len(GOODS)
+    assert ids == [item["id"] for item in product_list(sort=sort).data]
+    assert len(ids) == len(PRODUCTS)
 
 
-def test_a_cursor_of_another_order_is_refused(goods: Range) -> None:
-    cursor = goods(sort="price", limit=2).body["pagination"]["nextCursor"]
+def test_cursor_of_another_sort_order_is_refused(product_list: ProductList) -> None:
+    cursor = product_list(sort="price", limit=2).body["pagination"]["nextCursor"]
 
-    refused = goods(sort="title", limit=2, cursor=cursor)
+    refused = product_list(sort="title", limit=2, cursor=cursor)
 
     assert (refused.status, refused.error["details"][0]["field"]) == (422, "cursor")
 
 
-def test_the_tree_shows_the_categories_and_where_they_hang(goods: Range) -> None:
-    tree = goods.shop.guest()("GET", "/categories").data
+def test_category_tree_has_children_and_parents(product_list: ProductList) -> None:
+    tree = product_list.shop.guest()("GET", "/categories").data
 
-    root = next(node for node in tree if node["slug"] == goods.root)
+    root = next(node for node in tree if node["slug"] == product_list.root)
     assert sorted(child["name"].split()[0] for child in root["children"]) == ["cutlery", "glass", "linen", "pottery"]
-    assert {child["parent"] for child in root["children"]} == {goods.root}
+    assert {child["parent"] for child in root["children"]} == {product_list.root}
     pottery = next(child for child in root["children"] if child["name"].startswith("pottery"))
-    assert goods.shop.guest()("GET", f"/categories/{pottery['slug']}").data["ancestors"] == [goods.root]
+    assert product_list.shop.guest()("GET", f"/categories/{pottery['slug']}").data["ancestors"] == [product_list.root]

@@ -1,24 +1,24 @@
-"""Reviews through the gateway: written by buyers and others, moderated, voted on, counted into the product."""
+"""Reviews over HTTP: submission, verification, moderation, votes, reports, and the product's rating."""
 
 from typing import Any
 
 import pytest
 
-from tests.support.files import unlike, upload
+from tests.support.files import unique_picture, upload
 from tests.support.shop import Client, Reply, Shop, eventually, new_key
 
 REVIEW = {"rating": 4, "title": "Holds tea", "text": "And survives camping."}
 
 
 def product_of(shop: Shop, sku: str) -> str:
-    """A product that a test has just made."""
+    """The id of a product that this test has just created."""
     newest = shop.guest()("GET", "/products?limit=20").data
     return next(str(item["id"]) for item in newest if item["title"].endswith(sku))
 
 
 @pytest.fixture(autouse=True, scope="module")
 def _rules(shop: Shop) -> None:
-    """As a new shop has them, whatever others tried."""
+    """Reset the review rules to their defaults, whatever other tests changed."""
     assert shop.admin("PUT", "/reviews/rules", {}).status == 200
 
 
@@ -39,67 +39,69 @@ def buyer(shop: Shop, sku: str) -> Client:
     return customer
 
 
-def write(who: Client, product: str, key: str | None = None, **changes: Any) -> Reply:
-    return who("POST", f"/products/{product}/reviews", REVIEW | changes, key=key)
+def submit_review(client: Client, product: str, key: str | None = None, **changes: Any) -> Reply:
+    return client("POST", f"/products/{product}/reviews", REVIEW | changes, key=key)
 
 
 def rating(shop: Shop, product: str) -> dict[str, Any]:
     return dict(shop.guest()("GET", f"/products/{product}").data["rating"])
 
 
-def test_a_buyers_review_is_verified_seen_and_counted(shop: Shop, sku: str, product: str) -> None:
+def test_review_of_a_buyer_is_verified_and_counted(shop: Shop, sku: str, product: str) -> None:
     customer = buyer(shop, sku)
-    written = write(customer, product)
-    assert written.status == 201, written
-    review_id = written.data["id"]
+    submitted = submit_review(customer, product)
+    assert submitted.status == 201, submitted
+    review_id = submitted.data["id"]
 
-    seen = eventually(lambda: shop.guest()("GET", f"/products/{product}/reviews").data)
-    assert [(found["id"], found["verified"], found["status"]) for found in seen] == [(review_id, True, "approved")]
-    assert seen[0]["author"] == {"name": "Grace H."}
-    counted = {"average": 4.0, "count": 1, "histogram": {"1": 0, "2": 0, "3": 0, "4": 1, "5": 0}}
-    assert eventually(lambda: rating(shop, product) == counted), rating(shop, product)
+    reviews = eventually(lambda: shop.guest()("GET", f"/products/{product}/reviews").data)
+    assert [(review["id"], review["verified"], review["status"]) for review in reviews] == [
+        (review_id, True, "approved")
+    ]
+    assert reviews[0]["author"] == {"name": "Grace H."}
+    expected = {"average": 4.0, "count": 1, "histogram": {"1": 0, "2": 0, "3": 0, "4": 1, "5": 0}}
+    assert eventually(lambda: rating(shop, product) == expected), rating(shop, product)
     listed = shop.guest()("GET", "/products?rating=4&sort=-created_at&limit=1").data
     assert (listed[0]["id"], listed[0]["rating"]) == (product, {"average": 4.0, "count": 1})
-    again = write(customer, product)
+    again = submit_review(customer, product)
     assert (again.status, again.code) == (409, "CONFLICT")
 
 
-def test_the_same_key_is_the_same_review(shop: Shop, product: str) -> None:
+def test_review_repeated_with_its_key_is_one_review(shop: Shop, product: str) -> None:
     customer, key = shop.customer(), new_key()
-    first, second = (write(customer, product, key) for _ in range(2))
+    first, second = (submit_review(customer, product, key) for _ in range(2))
     assert (first.status, second.status) == (201, 201)
     assert first.raw == second.raw
-    other = write(customer, product, key, rating=1)
+    other = submit_review(customer, product, key, rating=1)
     assert (other.status, other.code) == (422, "IDEMPOTENCY_KEY_REUSED")
 
 
-def test_a_strangers_review_waits_for_an_administrator(shop: Shop, product: str) -> None:
-    stranger = shop.customer()
-    review_id = write(stranger, product).data["id"]
+def test_review_of_a_non_buyer_waits_for_moderation(shop: Shop, product: str) -> None:
+    author = shop.customer()
+    review_id = submit_review(author, product).data["id"]
 
     assert shop.guest()("GET", f"/products/{product}/reviews").data == []
     assert shop.guest()("GET", f"/reviews/{review_id}").status == 404
     assert shop.customer()("GET", f"/reviews/{review_id}").status == 404
-    own = stranger("GET", "/reviews").data
-    assert [(found["id"], found["status"]) for found in own] == [(review_id, "pending")]
-    assert own[0]["reason"]
-    assert stranger("POST", f"/reviews/{review_id}/moderate", {"status": "approved"}).status == 403
-    waiting = shop.admin("GET", f"/reviews?status=pending&product={product}").data
-    assert [found["id"] for found in waiting] == [review_id]
+    own_reviews = author("GET", "/reviews").data
+    assert [(review["id"], review["status"]) for review in own_reviews] == [(review_id, "pending")]
+    assert own_reviews[0]["reason"]
+    assert author("POST", f"/reviews/{review_id}/moderate", {"status": "approved"}).status == 403
+    pending = shop.admin("GET", f"/reviews?status=pending&product={product}").data
+    assert [review["id"] for review in pending] == [review_id]
     no_reason = shop.admin("POST", f"/reviews/{review_id}/moderate", {"status": "rejected"})
     assert (no_reason.status, no_reason.error["details"]) == (
         422,
         [{"field": "reason", "message": "is required for a rejection"}],
     )
     assert shop.admin("POST", f"/reviews/{review_id}/moderate", {"status": "approved"}).status == 200
-    assert [found["id"] for found in shop.guest()("GET", f"/products/{product}/reviews").data] == [review_id]
+    assert [review["id"] for review in shop.guest()("GET", f"/products/{product}/reviews").data] == [review_id]
 
 
-def test_votes_reports_replies_and_the_authors_own_hand(shop: Shop, vendor: Client) -> None:
+def test_votes_reports_replies_edits_and_deletion(shop: Shop, vendor: Client) -> None:
     sku = shop.product(stock=50, vendor_id=vendor("GET", "/auth/me").data["id"])
     product = product_of(shop, sku)
     author, other = buyer(shop, sku), shop.customer()
-    review_id = write(author, product).data["id"]
+    review_id = submit_review(author, product).data["id"]
     assert eventually(lambda: shop.guest()("GET", f"/reviews/{review_id}").status == 200)
 
     assert other("POST", f"/reviews/{review_id}/vote", {"helpful": True}).data == {"helpful": 1, "not_helpful": 0}
@@ -122,15 +124,15 @@ def test_votes_reports_replies_and_the_authors_own_hand(shop: Shop, vendor: Clie
     assert eventually(lambda: rating(shop, product)["count"] == 0)
 
 
-def test_pictures_are_files_of_the_author(shop: Shop, sku: str, product: str) -> None:
+def test_images_must_be_files_of_the_author(shop: Shop, sku: str, product: str) -> None:
     author = buyer(shop, sku)
-    own = upload(author, unlike(60, 40)).data["id"]
-    others = upload(shop.customer(), unlike(60, 40)).data["id"]
+    own_file = upload(author, unique_picture(60, 40)).data["id"]
+    other_file = upload(shop.customer(), unique_picture(60, 40)).data["id"]
 
-    refused = write(author, product, images=[own, others])
+    refused = submit_review(author, product, images=[own_file, other_file])
     assert (refused.status, refused.error["details"][0]["field"]) == (422, "images.1")
-    written = write(author, product, images=[own])
-    assert (written.status, written.data["images"]) == (201, [own])
+    submitted = submit_review(author, product, images=[own_file])
+    assert (submitted.status, submitted.data["images"]) == (201, [own_file])
 
 
 @pytest.mark.parametrize(
@@ -138,23 +140,23 @@ def test_pictures_are_files_of_the_author(shop: Shop, sku: str, product: str) ->
     [({"rating": 6}, "rating"), ({"rating": "5"}, "rating"), ({"title": ""}, "title"), ({"text": "x" * 5001}, "text"),
      ({"images": ["x"]}, "images.0"), ({"verified": True}, "verified")],
 )  # fmt: skip
-def test_what_is_no_review(shop: Shop, product: str, change: dict[str, Any], field: str) -> None:
-    refused = write(shop.customer(), product, **change)
+def test_invalid_review_is_refused(shop: Shop, product: str, change: dict[str, Any], field: str) -> None:
+    refused = submit_review(shop.customer(), product, **change)
     assert (refused.status, refused.error["details"][0]["field"]) == (422, field)
 
 
-def test_what_is_not_there(shop: Shop) -> None:
-    nowhere = "0197b1c8-7a5e-7cc0-9f00-00000000dead"
-    assert write(shop.customer(), nowhere).status == 404
-    assert shop.guest()("GET", f"/products/{nowhere}/reviews").status == 404
+def test_unknown_product_and_review_are_not_found(shop: Shop) -> None:
+    unknown = "0197b1c8-7a5e-7cc0-9f00-00000000dead"
+    assert submit_review(shop.customer(), unknown).status == 404
+    assert shop.guest()("GET", f"/products/{unknown}/reviews").status == 404
     assert shop.guest()("GET", "/products/no-such-product/reviews").status == 404
-    assert shop.guest()("GET", f"/reviews/{nowhere}").status == 404
-    assert shop.guest()("POST", f"/products/{nowhere}/reviews", REVIEW).status == 401
+    assert shop.guest()("GET", f"/reviews/{unknown}").status == 404
+    assert shop.guest()("POST", f"/products/{unknown}/reviews", REVIEW).status == 401
 
 
-def test_the_catalogues_own_reviews_are_there(shop: Shop) -> None:
-    rated = shop.guest()("GET", "/products/red-lipstick").data["rating"]
+def test_reviews_of_the_demo_catalogue_are_listed(shop: Shop) -> None:
+    rating_ = shop.guest()("GET", "/products/red-lipstick").data["rating"]
     reviews = shop.guest()("GET", "/products/red-lipstick/reviews?sort=-rating").body
-    assert reviews["pagination"]["total"] == rated["count"] == sum(rated["histogram"].values()) > 0
-    stars = [found["rating"] for found in reviews["data"]]
+    assert reviews["pagination"]["total"] == rating_["count"] == sum(rating_["histogram"].values()) > 0
+    stars = [review["rating"] for review in reviews["data"]]
     assert stars == sorted(stars, reverse=True)

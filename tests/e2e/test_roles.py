@@ -1,4 +1,4 @@
-"""Who may use which route: every route of the gateway as anonymous, customer, vendor and administrator."""
+"""Access control: every route of the gateway as anonymous, customer, vendor and administrator."""
 
 import pytest
 
@@ -8,8 +8,8 @@ from tests.support.shop import Shop, new_key
 
 UNAUTHENTICATED = (401, "UNAUTHENTICATED")
 FORBIDDEN = (403, "FORBIDDEN")
-PAST_THE_CHECK = (422, "VALIDATION_ERROR")
-"""The reply to the unknown parameter that is sent along, so that nothing happens on a route that is open."""
+PERMITTED = (422, "VALIDATION_ERROR")
+"""The reply to the unknown parameter sent along, so that a permitted request changes nothing."""
 
 
 def test_access_table_names_every_route() -> None:
@@ -26,4 +26,4 @@ def test_role_opens_its_routes_and_no_others(shop: Shop, role: str) -> None:
         reply = client(endpoint.method, path_of(name), params={"surprise": 1}, key=new_key())
         replies[name] = (reply.status, reply.code)
 
-    assert replies == {name: PAST_THE_CHECK if role in ACCESS[name] else refused for name in ENDPOINTS}
+    assert replies == {name: PERMITTED if role in ACCESS[name] else refused for name in ENDPOINTS}

@@ -1,4 +1,4 @@
-"""Searching through HTTP: a product is found as soon as it is there, and as it is now."""
+"""Search over HTTP: new and changed products are found soon and with their current data."""
 
 import uuid
 from typing import Any
@@ -8,13 +8,13 @@ import pytest
 from tests.support.shop import Client, Shop, eventually, new_key
 
 
-def _word() -> str:
-    """One that nothing else has."""
+def _unique_word() -> str:
+    """A unique word."""
     return "q" + "".join(char for char in uuid.uuid4().hex if char.isalpha()) + "zx"
 
 
 def _search(client: Client, q: str, **parameters: Any) -> dict[str, Any]:
-    """The engine's own answer: on a busy machine it may come too late, and the catalogue's in its place."""
+    """A reply of the search engine, not of the catalogue that replaces it when the engine is slow."""
     replies = lambda: client("GET", "/search", params={"q": q, **parameters})  # noqa: E731
     reply = eventually(lambda: (reply := replies()).status == 200 and not reply.data["degraded"] and reply)
     assert reply, replies()
@@ -25,21 +25,21 @@ def _slugs(client: Client, q: str, **parameters: Any) -> list[str]:
     return [item["slug"] for item in _search(client, q, **parameters)["items"]]
 
 
-def _make(shop: Shop, title: str, **changes: Any) -> dict[str, Any]:
+def _create_product(shop: Shop, title: str, **changes: Any) -> dict[str, Any]:
     sku = f"S-{uuid.uuid4().hex[:10].upper()}"
     body = {
         "title": title,
         "status": "active",
         "variants": [{"sku": sku, "price": {"amount": 1999, "currency": "USD"}}],
     }
-    made = shop.admin("POST", "/products", body | changes, key=new_key())
-    assert made.status == 201, made
-    return {**made.data, "sku": sku}
+    created = shop.admin("POST", "/products", body | changes, key=new_key())
+    assert created.status == 201, created
+    return {**created.data, "sku": sku}
 
 
-def test_a_new_product_is_found_soon_and_is_as_it_is_now(shop: Shop) -> None:
-    guest, word = shop.guest(), _word()
-    product = _make(shop, f"Mug {word}", brand="Acme")
+def test_new_product_is_found_with_its_current_data(shop: Shop) -> None:
+    guest, word = shop.guest(), _unique_word()
+    product = _create_product(shop, f"Mug {word}", brand="Acme")
     path = f"/products/{product['id']}"
 
     assert eventually(lambda: _slugs(guest, word))
@@ -65,8 +65,8 @@ def test_a_new_product_is_found_soon_and_is_as_it_is_now(shop: Shop) -> None:
     assert eventually(lambda: not _slugs(guest, word))
 
 
-def test_a_vendors_products_are_found_by_vendor_and_attributes(shop: Shop, vendor: Client) -> None:
-    guest, word = shop.guest(), _word()
+def test_products_are_found_by_vendor_and_attributes(shop: Shop, vendor: Client) -> None:
+    guest, word = shop.guest(), _unique_word()
     body = {
         "title": f"Shirt {word}",
         "status": "active",
@@ -77,33 +77,33 @@ def test_a_vendors_products_are_found_by_vendor_and_attributes(shop: Shop, vendo
             for size in ("S", "L")
         ],
     }
-    made = vendor("POST", "/products", body, key=new_key()).data
+    product = vendor("POST", "/products", body, key=new_key()).data
 
-    assert eventually(lambda: _slugs(guest, word, vendor=made["vendor_id"]) == [made["slug"]])
+    assert eventually(lambda: _slugs(guest, word, vendor=product["vendor_id"]) == [product["slug"]])
     for parameters in ({"attr.colour": "red"}, {"attr.wool": "true"}, {"attr.size": "l"}):
-        assert _slugs(guest, word, **parameters) == [made["slug"]]
+        assert _slugs(guest, word, **parameters) == [product["slug"]]
     assert _slugs(guest, word, **{"attr.colour": "blue"}) == []
-    assert _slugs(guest, f"{word}-L") == [made["slug"]]
+    assert _slugs(guest, f"{word}-L") == [product["slug"]]
     facets = {facet["field"]: facet for facet in _search(guest, word)["facets"]}
     assert [value["value"] for value in facets["attr.size"]["values"]] == ["L", "S"]
 
 
-def test_the_demo_catalogue_is_found_by_what_shoppers_type(shop: Shop) -> None:
+def test_demo_catalogue_is_found_in_spite_of_typos(shop: Shop) -> None:
     guest = shop.guest()
 
     assert "eyeshadow-palette-with-mirror" in _slugs(guest, "eyeshadow")
-    wrong = _search(guest, "eyshadow palete")
-    assert wrong["did_you_mean"] == "eyeshadow palette"
-    assert wrong["items"][0]["slug"] == "eyeshadow-palette-with-mirror"
+    misspelt = _search(guest, "eyshadow palete")
+    assert misspelt["did_you_mean"] == "eyeshadow palette"
+    assert misspelt["items"][0]["slug"] == "eyeshadow-palette-with-mirror"
     assert all(item["price"]["amount"] <= 50_000 for item in _search(guest, "phone under 500")["items"])
 
 
-def test_suggestions_come_by_beginnings(shop: Shop) -> None:
+def test_suggestions_match_prefixes(shop: Shop) -> None:
     guest = shop.guest()
 
     def suggested(kind: str, q: str) -> list[dict[str, Any]]:
-        found: list[dict[str, Any]] = guest("GET", "/search/suggest", params={"q": q}).data[kind]
-        return found
+        suggestions: list[dict[str, Any]] = guest("GET", "/search/suggest", params={"q": q}).data[kind]
+        return suggestions
 
     products = eventually(lambda: suggested("products", "eyes"))
     assert "eyeshadow-palette-with-mirror" in [product["slug"] for product in products]
@@ -126,7 +126,7 @@ def test_suggestions_come_by_beginnings(shop: Shop) -> None:
         {"colour": "red"},
     ],
 )
-def test_what_is_no_search_is_refused(shop: Shop, parameters: dict[str, Any]) -> None:
+def test_invalid_search_is_refused(shop: Shop, parameters: dict[str, Any]) -> None:
     reply = shop.guest()("GET", "/search", params=parameters)
 
     assert (reply.status, reply.code) == (422, "VALIDATION_ERROR")
@@ -135,43 +135,43 @@ def test_what_is_no_search_is_refused(shop: Shop, parameters: dict[str, Any]) ->
 @pytest.mark.parametrize(
     "q", ["", " ", "!!!", "\\", '"', "a*b?c", "foo:bar", "(", "日本語", "' or 1=1", "<b>", "%", "under"]
 )
-def test_any_text_is_a_search(shop: Shop, q: str) -> None:
+def test_any_query_text_is_accepted(shop: Shop, q: str) -> None:
     assert shop.guest()("GET", "/search", params={"q": q, "limit": 1}).status == 200
     assert shop.guest()("GET", "/search/suggest", params={"q": q}).status in ((200,) if q.strip() else (422,))
 
 
-def test_the_list_of_products_has_a_search_of_its_own(shop: Shop) -> None:
+def test_product_list_has_a_text_search(shop: Shop) -> None:
     listed = lambda: shop.guest()("GET", "/products", params={"q": "eyeshadow palettes"}).data  # noqa: E731
 
     assert eventually(lambda: [item["slug"] for item in listed()] == ["eyeshadow-palette-with-mirror"])
     assert "sku" not in listed()[0]
 
 
-def test_tuning_is_the_administrators_and_is_in_force_soon(shop: Shop) -> None:
-    guest, word = shop.guest(), _word()
-    product = _make(shop, f"Kettle {word}")
+def test_tuning_is_for_administrators_and_takes_effect_soon(shop: Shop) -> None:
+    guest, word = shop.guest(), _unique_word()
+    product = _create_product(shop, f"Kettle {word}")
     assert shop.guest()("GET", "/search/tuning").status == 401
     assert shop.customer()("GET", "/search/tuning").status == 403
     before = shop.admin("GET", "/search/tuning").data
     changes = {name: before[name] for name in ("synonyms", "pinned", "buried", "boosts", "margins", "version")}
-    nickname = _word()
-    tried = changes | {"synonyms": [*before["synonyms"], f"{nickname} => {word}"]}
-    tuning = {name: value for name, value in tried.items() if name != "version"}
+    synonym = _unique_word()
+    new_tuning = changes | {"synonyms": [*before["synonyms"], f"{synonym} => {word}"]}
+    tuning = {name: value for name, value in new_tuning.items() if name != "version"}
     assert eventually(lambda: _slugs(guest, word))
 
-    seen = shop.admin("POST", "/search/tuning/preview", {"q": nickname, "tuning": tuning})
+    preview = shop.admin("POST", "/search/tuning/preview", {"q": synonym, "tuning": tuning})
 
-    assert [item["id"] for item in seen.data["after"]] == [product["id"]]
-    assert seen.data["before"] == []
-    assert _slugs(guest, nickname) == []
-    saved = shop.admin("PUT", "/search/tuning", tried)
+    assert [item["id"] for item in preview.data["after"]] == [product["id"]]
+    assert preview.data["before"] == []
+    assert _slugs(guest, synonym) == []
+    saved = shop.admin("PUT", "/search/tuning", new_tuning)
     assert (saved.status, saved.data["version"]) == (200, before["version"] + 1)
     try:
-        assert eventually(lambda: _slugs(guest, nickname) == [product["slug"]])
-        assert shop.admin("PUT", "/search/tuning", tried).code == "CONFLICT"
-        trail = lambda: shop.admin("GET", "/audit", params={"action": "search_tuning.update", "limit": 1}).data  # noqa: E731
-        assert eventually(lambda: trail() and trail()[0]["changes"][0]["field"] == "synonyms")
-        bad = shop.admin("PUT", "/search/tuning", tried | {"synonyms": ["alone"]})
-        assert (bad.status, bad.error["details"][0]["field"]) == (422, "synonyms.0")
+        assert eventually(lambda: _slugs(guest, synonym) == [product["slug"]])
+        assert shop.admin("PUT", "/search/tuning", new_tuning).code == "CONFLICT"
+        audit_entries = lambda: shop.admin("GET", "/audit", params={"action": "search_tuning.update", "limit": 1}).data  # noqa: E731
+        assert eventually(lambda: audit_entries() and audit_entries()[0]["changes"][0]["field"] == "synonyms")
+        refused = shop.admin("PUT", "/search/tuning", new_tuning | {"synonyms": ["alone"]})
+        assert (refused.status, refused.error["details"][0]["field"]) == (422, "synonyms.0")
     finally:
         shop.admin("PUT", "/search/tuning", changes | {"version": before["version"] + 1})

@@ -1,4 +1,4 @@
-"""What sending costs, where a parcel is, and what tax is added where."""
+"""Shipping rates, shipments, tracking and tax over HTTP."""
 
 from typing import Any
 
@@ -7,7 +7,7 @@ import pytest
 from tests.support.shop import ADDRESS, Shop, new_key
 
 
-def test_rates_are_the_prices_that_orders_pay(shop: Shop) -> None:
+def test_rate_is_the_shipping_price_of_the_order(shop: Shop) -> None:
     guest = shop.guest()
     guest.add(shop.product(price=1200))
 
@@ -23,7 +23,7 @@ def test_rates_are_the_prices_that_orders_pay(shop: Shop) -> None:
         assert order.data["shipping_total"] == rate["price"]
 
 
-def test_a_customer_sees_the_rates_of_their_own_cart(shop: Shop) -> None:
+def test_rates_default_to_the_customers_own_cart(shop: Shop) -> None:
     customer = shop.customer()
     customer.add(shop.product(price=1200))
     cart = customer("GET", "/cart").data["id"]
@@ -50,39 +50,41 @@ def test_a_customer_sees_the_rates_of_their_own_cart(shop: Shop) -> None:
         ({"address": {"country": "US"}, "cart_id": "no-such-cart-of-ours"}, 404, "cart_id"),
     ],
 )
-def test_rates_of_nothing_are_refused(shop: Shop, body: dict[str, Any], status: int, field: str) -> None:
+def test_invalid_rate_request_is_refused(shop: Shop, body: dict[str, Any], status: int, field: str) -> None:
     refused = shop.guest()("POST", "/shipping/rates", body)
 
     assert refused.status == status
     assert refused.error["details"][0]["field"] == field
 
 
-def test_the_methods_are_public(shop: Shop) -> None:
+def test_shipping_methods_are_public(shop: Shop) -> None:
     methods = shop.guest()("GET", "/shipping/methods").data
 
     assert "standard" in [method["method"] for method in methods]
     assert all(method["days_min"] <= method["days_max"] for method in methods)
 
 
-def test_a_parcel_is_followed_by_its_number(shop: Shop) -> None:
+def test_shipment_is_tracked_by_its_number(shop: Shop) -> None:
     customer = shop.customer()
     sku = shop.product()
     customer.add(sku, 2)
     order_id, number = customer.order().data["id"], f"UP{new_key()[:12].upper()}"
     body = {"order_id": order_id, "items": [{"sku": sku, "quantity": 1}], "tracking_number": number}
 
-    sent = shop.admin("POST", "/shipments", body, key=new_key())
+    created = shop.admin("POST", "/shipments", body, key=new_key())
     again = shop.admin("POST", "/shipments", body, key=new_key())
-    moved = shop.admin("POST", f"/shipments/{sent.data['id']}/events", {"status": "in_transit", "location": "Portland"})
+    event = shop.admin(
+        "POST", f"/shipments/{created.data['id']}/events", {"status": "in_transit", "location": "Portland"}
+    )
 
-    assert (sent.status, sent.data["status"], sent.data["items"]) == (201, "created", body["items"])
-    assert again.data["id"] == sent.data["id"]
-    assert moved.status == 201
-    tracked = shop.guest()("GET", f"/tracking/{number}").data
-    assert [event["status"] for event in tracked["events"]] == ["created", "in_transit"]
-    assert tracked["status"] == "in_transit"
-    assert "address" not in tracked
-    assert customer("GET", f"/shipments/{sent.data['id']}").data["tracking_number"] == number
+    assert (created.status, created.data["status"], created.data["items"]) == (201, "created", body["items"])
+    assert again.data["id"] == created.data["id"]
+    assert event.status == 201
+    tracking = shop.guest()("GET", f"/tracking/{number}").data
+    assert [entry["status"] for entry in tracking["events"]] == ["created", "in_transit"]
+    assert tracking["status"] == "in_transit"
+    assert "address" not in tracking
+    assert customer("GET", f"/shipments/{created.data['id']}").data["tracking_number"] == number
 
 
 @pytest.mark.parametrize(
@@ -92,7 +94,7 @@ def test_a_parcel_is_followed_by_its_number(shop: Shop) -> None:
         ([{"sku": "{sku}", "quantity": 3}], "items.0.quantity"),
     ],
 )
-def test_what_was_not_ordered_is_not_sent(shop: Shop, items: list[dict[str, Any]], field: str) -> None:
+def test_items_not_in_the_order_are_not_shipped(shop: Shop, items: list[dict[str, Any]], field: str) -> None:
     customer, sku = shop.customer(), shop.product()
     customer.add(sku, 2)
     order_id = customer.order().data["id"]
@@ -103,11 +105,11 @@ def test_what_was_not_ordered_is_not_sent(shop: Shop, items: list[dict[str, Any]
     assert (refused.status, refused.error["details"][0]["field"]) == (422, field)
 
 
-def test_an_unknown_number_is_not_found(shop: Shop) -> None:
+def test_unknown_tracking_number_is_not_found(shop: Shop) -> None:
     assert shop.guest()("GET", "/tracking/UP000000NOSUCH").status == 404
 
 
-def test_an_administrator_sets_the_tax_of_a_place(shop: Shop) -> None:
+def test_administrator_manages_tax_rates(shop: Shop) -> None:
     rate = {"country": "ZW", "region": "HA", "tax_class": "standard", "rate_bp": 1450, "name": "VAT"}
 
     saved = shop.admin("PUT", "/tax-rates", rate)
@@ -123,7 +125,7 @@ def test_an_administrator_sets_the_tax_of_a_place(shop: Shop) -> None:
     assert shop.admin("DELETE", f"/tax-rates/{saved.data['id']}").status == 404
 
 
-def test_tax_is_added_where_there_is_one(shop: Shop) -> None:
+def test_tax_is_added_by_destination(shop: Shop) -> None:
     guest = shop.guest()
     guest.add(shop.product(price=10_000))
 

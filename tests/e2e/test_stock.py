@@ -1,4 +1,4 @@
-"""Stock and warehouses, as administrators count them."""
+"""Stock levels and warehouses over HTTP, as administrators manage them."""
 
 from collections.abc import Iterator
 
@@ -9,10 +9,10 @@ from tests.support.shop import Client, Shop, eventually, new_key
 
 @pytest.fixture
 def warehouse(shop: Shop) -> Iterator[str]:
-    """A second place, emptied after the first."""
+    """A second warehouse, with the lowest priority."""
     code = f"w-{new_key()[:10]}"
-    made = shop.admin("PUT", f"/inventory/warehouses/{code}", {"name": "Second", "priority": 900, "country": "DE"})
-    assert made.data == {"code": code, "name": "Second", "priority": 900, "country": "DE"}
+    created = shop.admin("PUT", f"/inventory/warehouses/{code}", {"name": "Second", "priority": 900, "country": "DE"})
+    assert created.data == {"code": code, "name": "Second", "priority": 900, "country": "DE"}
     yield code
     shop.admin("DELETE", f"/inventory/warehouses/{code}")
 
@@ -26,12 +26,12 @@ def test_stock_is_counted_by_warehouse(shop: Shop, warehouse: str) -> None:
     )
 
     assert level.data["on_hand"] == 7
-    there = {entry["warehouse"]: entry["on_hand"] for entry in level.data["warehouses"]}
-    assert there == {main: 3, warehouse: 4}
+    by_warehouse = {entry["warehouse"]: entry["on_hand"] for entry in level.data["warehouses"]}
+    assert by_warehouse == {main: 3, warehouse: 4}
     assert shop.admin("GET", f"/inventory/{sku}").data == level.data
 
 
-def test_an_order_takes_from_several_warehouses(shop: Shop, warehouse: str) -> None:
+def test_order_takes_stock_from_several_warehouses(shop: Shop, warehouse: str) -> None:
     sku = shop.product(stock=1)
     shop.admin("POST", f"/inventory/{sku}/adjust", {"delta": 2, "reason": "more", "warehouse": warehouse})
     guest = shop.guest()
@@ -44,7 +44,7 @@ def test_an_order_takes_from_several_warehouses(shop: Shop, warehouse: str) -> N
     assert level["available"] == 0
 
 
-def test_no_more_is_taken_away_than_is_there(shop: Shop) -> None:
+def test_stock_cannot_become_negative(shop: Shop) -> None:
     sku = shop.product(stock=2)
 
     refused = shop.admin("POST", f"/inventory/{sku}/adjust", {"delta": -3, "reason": "lost"}, key=new_key())
@@ -55,7 +55,7 @@ def test_no_more_is_taken_away_than_is_there(shop: Shop) -> None:
 
 
 @pytest.mark.parametrize("delta", [0, 10_000_001, -10_000_001])
-def test_a_count_that_is_a_slip_is_refused(shop: Shop, delta: int) -> None:
+def test_implausible_adjustment_is_refused(shop: Shop, delta: int) -> None:
     sku = shop.product(stock=2)
 
     refused = shop.admin("POST", f"/inventory/{sku}/adjust", {"delta": delta, "reason": "slip"}, key=new_key())
@@ -64,31 +64,33 @@ def test_a_count_that_is_a_slip_is_refused(shop: Shop, delta: int) -> None:
     assert shop.level(sku) == (2, 0, 2)
 
 
-def test_what_was_never_counted_or_is_nowhere_is_not_found(shop: Shop) -> None:
+def test_unknown_sku_and_warehouse_are_not_found(shop: Shop) -> None:
     sku = shop.product(stock=0)
 
-    never = shop.admin("GET", f"/inventory/{sku}")
-    nowhere = shop.admin("POST", f"/inventory/{sku}/adjust", {"delta": 1, "reason": "x", "warehouse": "no-such-place"})
+    unknown_sku = shop.admin("GET", f"/inventory/{sku}")
+    unknown_warehouse = shop.admin(
+        "POST", f"/inventory/{sku}/adjust", {"delta": 1, "reason": "x", "warehouse": "no-such-place"}
+    )
 
-    assert (never.status, never.code) == (404, "NOT_FOUND")
-    assert (nowhere.status, nowhere.code) == (404, "NOT_FOUND")
+    assert (unknown_sku.status, unknown_sku.code) == (404, "NOT_FOUND")
+    assert (unknown_warehouse.status, unknown_warehouse.code) == (404, "NOT_FOUND")
 
 
-def test_what_runs_low_is_listed_the_scarcest_first(shop: Shop) -> None:
-    scarce, low, plenty = shop.product(stock=0), shop.product(stock=4), shop.product(stock=50)
-    adjusted = shop.admin("POST", f"/inventory/{scarce}/adjust", {"delta": 1, "reason": "found"}, key=new_key())
+def test_low_stock_is_listed_lowest_first(shop: Shop) -> None:
+    lowest, low, sufficient = shop.product(stock=0), shop.product(stock=4), shop.product(stock=50)
+    adjusted = shop.admin("POST", f"/inventory/{lowest}/adjust", {"delta": 1, "reason": "found"}, key=new_key())
     assert adjusted.data["available"] == 1
 
-    listed = all_low(shop.admin)
+    listed = all_low_stock(shop.admin)
 
     skus = [row["sku"] for row in listed]
-    assert plenty not in skus
-    assert skus.index(scarce) < skus.index(low)
+    assert sufficient not in skus
+    assert skus.index(lowest) < skus.index(low)
     assert [row["available"] for row in listed] == sorted(row["available"] for row in listed)
-    assert {row["low_stock_threshold"] for row in listed if row["sku"] in (scarce, low)} == {5}
+    assert {row["low_stock_threshold"] for row in listed if row["sku"] in (lowest, low)} == {5}
 
 
-def all_low(client: Client) -> list[dict[str, object]]:
+def all_low_stock(client: Client) -> list[dict[str, object]]:
     rows: list[dict[str, object]] = []
     for number in range(1, 1000):
         page = client("GET", f"/inventory/low-stock?limit=100&page={number}")
@@ -98,7 +100,7 @@ def all_low(client: Client) -> list[dict[str, object]]:
     return rows
 
 
-def test_a_warehouse_with_stock_stays(shop: Shop, warehouse: str) -> None:
+def test_warehouse_with_stock_cannot_be_deleted(shop: Shop, warehouse: str) -> None:
     sku = shop.product(stock=0)
     path = f"/inventory/{sku}/adjust"
     shop.admin("POST", path, {"delta": 1, "reason": "in", "warehouse": warehouse})

@@ -1,4 +1,4 @@
-"""What machines read of us: health, metrics, keys, the document and its page."""
+"""Endpoints for operators and machines: health, metrics, signing keys, the OpenAPI document and its page."""
 
 import re
 import socket
@@ -20,7 +20,7 @@ def get(shop: Shop, path: str) -> requests.Response:
     return requests.get(shop.url + path, timeout=60)
 
 
-def test_health_names_everything_that_we_stand_on(shop: Shop) -> None:
+def test_health_names_every_dependency(shop: Shop) -> None:
     assert get(shop, "/health/live").json() == {"status": "live", "service": "gateway"}
     for path in ("/health", "/health/ready"):
         health = get(shop, path)
@@ -29,42 +29,42 @@ def test_health_names_everything_that_we_stand_on(shop: Shop) -> None:
         assert health.json()["dependencies"].keys() == {"redis", "rabbitmq", *SERVICES}
 
 
-def test_browsers_that_only_read_keep_nobody_out(shop: Shop) -> None:
-    where = urlsplit(shop.url)
-    with ExitStack() as open_windows:
+def test_idle_keep_alive_connections_block_no_request(shop: Shop) -> None:
+    url = urlsplit(shop.url)
+    with ExitStack() as stack:
         for _ in range(400):
-            window = open_windows.enter_context(socket.create_connection((where.hostname, where.port), timeout=60))
-            window.sendall(b"GET /health/live HTTP/1.1\r\nHost: shop\r\n\r\n")
-            assert window.recv(64).startswith(b"HTTP/1.1 200")
+            connection = stack.enter_context(socket.create_connection((url.hostname, url.port), timeout=60))
+            connection.sendall(b"GET /health/live HTTP/1.1\r\nHost: shop\r\n\r\n")
+            assert connection.recv(64).startswith(b"HTTP/1.1 200")
 
         assert requests.get(f"{shop.url}/health/live", timeout=60).status_code == 200
 
 
-def test_metrics_count_what_was_asked_by_route(shop: Shop) -> None:
+def test_metrics_count_requests_by_route(shop: Shop) -> None:
     line = re.compile(
         r'ultramarket_http_seconds_count\{method="GET",route="/api/v1/products/<string:id>",status="404"\} (\d+)'
     )
 
-    def counted() -> int:
-        found = line.search(get(shop, "/metrics").text)
-        return int(float(found[1])) if found else 0
+    def request_count() -> int:
+        match = line.search(get(shop, "/metrics").text)
+        return int(float(match[1])) if match else 0
 
-    before = counted()
+    before = request_count()
     shop.guest()("GET", "/products/no-such-product")
 
-    assert counted() > before
+    assert request_count() > before
 
 
-def test_the_document_is_the_one_of_the_code(shop: Shop) -> None:
+def test_served_openapi_document_matches_the_code(shop: Shop) -> None:
     served = get(shop, "/api/v1/openapi.json")
-    here = create_app(settings(), FakeServices()).test_client().get("/api/v1/openapi.json").get_json()
+    generated = create_app(settings(), FakeServices()).test_client().get("/api/v1/openapi.json").get_json()
 
     validate(served.json())
     assert served.headers["Content-Type"] == "application/json"
-    assert served.json() == here
+    assert served.json() == generated
 
 
-def test_the_page_loads_from_us_alone(shop: Shop) -> None:
+def test_docs_page_loads_no_external_assets(shop: Shop) -> None:
     page = get(shop, "/docs")
     linked = re.findall(r'(?:href|src)="([^"]+)"', page.text)
 
@@ -78,11 +78,11 @@ def test_the_page_loads_from_us_alone(shop: Shop) -> None:
 
 
 @pytest.mark.parametrize("asset", ["../../../../etc/passwd", "%2e%2e/%2e%2e/app.py", "none.js"])
-def test_the_page_serves_nothing_else(shop: Shop, asset: str) -> None:
+def test_docs_assets_serve_no_other_files(shop: Shop, asset: str) -> None:
     assert get(shop, f"/docs/assets/{asset}").status_code == 404
 
 
-def test_what_is_private_is_not_kept_by_caches(shop: Shop) -> None:
+def test_private_replies_are_not_cached(shop: Shop) -> None:
     customer = shop.customer()
 
     replies: list[Any] = [customer("GET", path) for path in ("/auth/me", "/cart", "/orders", "/users/me/addresses")]

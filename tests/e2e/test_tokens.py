@@ -1,4 +1,4 @@
-"""Access tokens over HTTP: what is no good one opens nothing."""
+"""Access tokens over HTTP: expired, forged and malformed tokens are refused on every route."""
 
 import base64
 import json
@@ -19,7 +19,7 @@ PATHS = ["/auth/me", "/users/me", "/orders", "/cart"]
 
 @pytest.fixture(scope="module")
 def key() -> Any:
-    """The instance's own key: with it one can sign what auth would never issue."""
+    """The instance's own private key, to sign tokens that auth would never issue."""
     pem = Path(os.environ["ULTRAMARKET_JWT_PRIVATE_KEY_FILE"]).read_bytes()
     return load_pem_private_key(pem, password=None)
 
@@ -42,7 +42,7 @@ def unsigned(header: dict[str, Any], claims: dict[str, Any]) -> str:
     return ".".join((*parts, ""))
 
 
-def refused(shop: Shop, token: str, path: str = "/auth/me") -> tuple[int, str]:
+def refusal_of(shop: Shop, token: str, path: str = "/auth/me") -> tuple[int, str]:
     client = shop.guest()
     client.token = token
     reply = client("GET", path)
@@ -51,14 +51,14 @@ def refused(shop: Shop, token: str, path: str = "/auth/me") -> tuple[int, str]:
 
 
 @pytest.mark.parametrize("path", PATHS)
-def test_an_expired_token_says_so(shop: Shop, customer: Client, key: Any, path: str) -> None:
+def test_expired_token_is_refused_as_expired(shop: Shop, customer: Client, key: Any, path: str) -> None:
     claims = claims_of(customer) | {"exp": int(time.time()) - 60}
     expired = jwt.encode(claims, key, algorithm="EdDSA", headers={"kid": kid_of(customer)})
 
-    assert refused(shop, expired, path) == (401, "TOKEN_EXPIRED")
+    assert refusal_of(shop, expired, path) == (401, "TOKEN_EXPIRED")
 
 
-def test_a_token_of_our_own_key_is_good(shop: Shop, customer: Client, key: Any) -> None:
+def test_token_signed_with_the_own_key_is_accepted(shop: Shop, customer: Client, key: Any) -> None:
     client = shop.guest()
     client.token = jwt.encode(claims_of(customer), key, algorithm="EdDSA", headers={"kid": kid_of(customer)})
 
@@ -67,7 +67,7 @@ def test_a_token_of_our_own_key_is_good(shop: Shop, customer: Client, key: Any) 
 
 @pytest.mark.parametrize("path", PATHS)
 @pytest.mark.parametrize("kind", ["another key", "no algorithm", "public key as secret", "more roles", "cut"])
-def test_a_forged_token_is_refused(shop: Shop, customer: Client, key: Any, kind: str, path: str) -> None:
+def test_forged_token_is_refused(shop: Shop, customer: Client, key: Any, kind: str, path: str) -> None:
     claims, kid = claims_of(customer) | {"roles": ["ADMIN"]}, kid_of(customer)
     header, payload, signature = str(customer.token).split(".")
     forged = {
@@ -80,36 +80,36 @@ def test_a_forged_token_is_refused(shop: Shop, customer: Client, key: Any, kind:
         "cut": f"{header}.{payload}.{signature[:-4]}",
     }[kind]
 
-    assert refused(shop, forged, path) == (401, "UNAUTHENTICATED")
+    assert refusal_of(shop, forged, path) == (401, "UNAUTHENTICATED")
 
 
 @pytest.mark.parametrize("change", [{"type": "refresh"}, {"sub": None}, {"exp": "soon"}, {"nbf": 2**40}])
-def test_a_token_of_our_key_that_is_no_access_token_is_refused(
+def test_signed_token_with_invalid_claims_is_refused(
     shop: Shop, customer: Client, key: Any, change: dict[str, Any]
 ) -> None:
     claims = {name: value for name, value in (claims_of(customer) | change).items() if value is not None}
-    odd = jwt.encode(claims, key, algorithm="EdDSA", headers={"kid": kid_of(customer)})
+    token = jwt.encode(claims, key, algorithm="EdDSA", headers={"kid": kid_of(customer)})
 
-    assert refused(shop, odd) == (401, "UNAUTHENTICATED")
+    assert refusal_of(shop, token) == (401, "UNAUTHENTICATED")
 
 
 @pytest.mark.parametrize("kid", ["unknown", "", "../../etc/passwd", "x" * 1000])
-def test_a_token_of_an_unknown_key_is_refused(shop: Shop, customer: Client, key: Any, kid: str) -> None:
+def test_token_with_an_unknown_key_id_is_refused(shop: Shop, customer: Client, key: Any, kid: str) -> None:
     token = jwt.encode(claims_of(customer), key, algorithm="EdDSA", headers={"kid": kid})
 
-    assert refused(shop, token) == (401, "UNAUTHENTICATED")
+    assert refusal_of(shop, token) == (401, "UNAUTHENTICATED")
 
 
 @pytest.mark.parametrize(
     "header", ["Bearer", "Bearer a b", "Basic YTpi", "Bearer a.b.c", "Token x", "Bearer " + "x" * 9000]
 )
-def test_what_is_no_token_is_refused(shop: Shop, header: str) -> None:
+def test_malformed_authorization_header_is_refused(shop: Shop, header: str) -> None:
     reply = shop.guest()("GET", "/auth/me", headers={"Authorization": header})
 
     assert (reply.status, reply.code) == (401, "UNAUTHENTICATED")
 
 
-def test_the_keys_are_published(shop: Shop, customer: Client) -> None:
+def test_public_keys_are_published(shop: Shop, customer: Client) -> None:
     for path in ("/.well-known/jwks.json",):
         published = shop.guest()("GET", path)
 

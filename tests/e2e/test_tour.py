@@ -23,7 +23,7 @@ def script(page: Path) -> str:
 
 
 def typed(page: Path, seconds: float) -> str:
-    """What came of it, in one bash. Raises when a command failed."""
+    """Run the commands of a page in one bash and return the output. Raises when a command fails."""
     done = subprocess.run(
         ["bash"], input=script(page), cwd=ROOT, text=True, timeout=seconds, check=False,
         stdout=subprocess.PIPE, stderr=subprocess.STDOUT,

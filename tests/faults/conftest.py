@@ -1,4 +1,4 @@
-"""Faults: processes killed and servers restarted under the running instance that the environment names."""
+"""Fault tests: processes are killed and servers restarted in the running instance that the environment names."""
 
 from collections.abc import Iterator
 

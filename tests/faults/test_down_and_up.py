@@ -68,14 +68,14 @@ def _read(shop: Shop, order: dict[str, Any]) -> Reply:
 
 def _processes_of(home: str) -> list[psutil.Process]:
     """Everything that runs with the instance's folder in its environment."""
-    found = []
+    processes = []
     for process in psutil.process_iter():
         try:
             if process.pid != os.getpid() and process.environ().get("ULTRAMARKET_HOME") == home:
-                found.append(process)
+                processes.append(process)
         except (psutil.NoSuchProcess, psutil.AccessDenied, psutil.ZombieProcess):
             continue
-    return found
+    return processes
 
 
 def _kill(process: psutil.Process) -> None:

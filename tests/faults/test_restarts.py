@@ -1,11 +1,11 @@
-"""Servers that go away in the middle of orders and come back."""
+"""Orders survive restarts of every server, and events wait for Kafka."""
 
 import os
 
 import pytest
 from pymongo import MongoClient
 
-from tests.support.crowd import Crowd, check_books, check_topic
+from tests.support.concurrent_customers import ConcurrentCustomers, check_consistency, check_topic
 from tests.support.instance import Instance
 from tests.support.records import Topic
 from tests.support.shop import Shop
@@ -17,43 +17,43 @@ STOCK = 5000
 @pytest.mark.timeout(1500)
 def test_orders_survive_restarts_of_every_server(shop: Shop, instance: Instance, order_events: Topic) -> None:
     sku = shop.product(stock=STOCK)
-    crowd = Crowd(shop, sku)
-    crowd.start()
+    customers = ConcurrentCustomers(shop, sku)
+    customers.start()
 
     for server in SERVERS:
-        crowd.wait_for(15)
+        customers.wait_for(15)
         instance.ultramarket("restart", server)
 
-    crowd.wait_for(15)
-    bought = crowd.stop()
+    customers.wait_for(15)
+    outcomes = customers.stop()
     instance.wait_until_healthy()
-    assert 500 not in crowd.statuses
-    check_books(shop, sku, STOCK, bought)
+    assert 500 not in customers.statuses
+    check_consistency(shop, sku, STOCK, outcomes)
     check_topic(order_events, sku)
 
 
 @pytest.mark.timeout(1500)
-def test_events_wait_while_kafka_is_away(shop: Shop, instance: Instance, order_events: Topic) -> None:
+def test_events_wait_while_kafka_is_stopped(shop: Shop, instance: Instance, order_events: Topic) -> None:
     sku = shop.product(stock=STOCK)
-    crowd = Crowd(shop, sku)
+    customers = ConcurrentCustomers(shop, sku)
     instance.ultramarket("stop", "kafka")
     try:
-        crowd.start()
+        customers.start()
         instance.wait_until_unready("bridge")
-        crowd.wait_for(15)
-        bought = crowd.stop()
+        customers.wait_for(15)
+        outcomes = customers.stop()
     finally:
         instance.ultramarket("start", "kafka")
 
     instance.wait_until_healthy()
-    check_books(shop, sku, STOCK, bought)
+    check_consistency(shop, sku, STOCK, outcomes)
     check_topic(order_events, sku)
 
 
 def test_restarted_service_applies_pending_migrations(instance: Instance) -> None:
     with MongoClient[dict[str, object]](os.environ["ULTRAMARKET_MONGO_URL"]) as client:
         reviews = client["ultramarket_reviews"]["reviews"]
-        reviews.drop_index("by_status")  # what a pending migration would bring
+        reviews.drop_index("by_status")  # a pending migration would create it
 
         instance.ultramarket("restart", "reviews")
 

@@ -1,4 +1,4 @@
-"""A good body for each route that takes one, and the ways to spoil it."""
+"""A valid body for each route that takes one, and generators of invalid variants of it."""
 
 import copy
 from collections.abc import Iterator
@@ -7,7 +7,7 @@ from typing import Any
 from gateway_flask.openapi.examples import BODIES
 
 ID = "0197b1c8-7a5e-7cc0-9f00-000000000001"
-GOOD: dict[str, Any] = BODIES | {
+VALID_BODIES: dict[str, Any] = BODIES | {
     "refresh": {"refresh_token": "token"},
     "verify_email": {"token": "token"},
     "forgot_password": {"email": "nobody-knows@example.com"},
@@ -55,17 +55,17 @@ GOOD: dict[str, Any] = BODIES | {
     "link_file": {"expires_in": 3600},
     "add_shipment_event": {"status": "in_transit", "location": "Here"},
 }
-WRONG_NUMBERS = (1.5, "1", 2**63, -(2**63), 10**30, True, [1])
-WRONG_WEIGHTS = ("1", "", -1, 1e308, 10**30, True, [1], {"x": 1})
-"""For a number that may have decimals."""
-WRONG_TEXTS = (7, True, ["x"], {"x": 1}, "x" * 10_000, "with a \x00 in it")
-WRONGS: dict[type, tuple[Any, ...]] = {int: WRONG_NUMBERS, float: WRONG_WEIGHTS}
-LONG = {"description", "refresh_token"}
-"""Fields that may be as long as 10,000 characters, or whose like is looked for elsewhere."""
+INVALID_NUMBERS = (1.5, "1", 2**63, -(2**63), 10**30, True, [1])
+INVALID_DECIMALS = ("1", "", -1, 1e308, 10**30, True, [1], {"x": 1})
+"""Values that are invalid for a decimal number."""
+INVALID_TEXTS = (7, True, ["x"], {"x": 1}, "x" * 10_000, "with a \x00 in it")
+INVALID_VALUES: dict[type, tuple[Any, ...]] = {int: INVALID_NUMBERS, float: INVALID_DECIMALS}
+LONG_FIELDS = {"description", "refresh_token"}
+"""Fields that may hold 10,000 characters, or whose length is tested elsewhere."""
 
 
 def leaves(body: Any, at: tuple[Any, ...] = ()) -> Iterator[tuple[tuple[Any, ...], Any]]:
-    """Every value in the body that holds no others, and the way to it."""
+    """All scalar values of a body, each with its path."""
     if isinstance(body, dict | list):
         for step, value in body.items() if isinstance(body, dict) else enumerate(body):
             yield from leaves(value, (*at, step))
@@ -74,7 +74,7 @@ def leaves(body: Any, at: tuple[Any, ...] = ()) -> Iterator[tuple[tuple[Any, ...
 
 
 def with_value(body: Any, at: tuple[Any, ...], value: Any) -> Any:
-    """The body with another value at that place."""
+    """A copy of the body with the value at that path replaced."""
     changed = copy.deepcopy(body)
     inner = changed
     for step in at[:-1]:
@@ -83,12 +83,14 @@ def with_value(body: Any, at: tuple[Any, ...], value: Any) -> Any:
     return changed
 
 
-def spoiled(body: Any) -> Iterator[tuple[str, Any]]:
-    """The body with one thing wrong in it, once for each field and each wrong: the field's path, the body."""
+def invalid_bodies(body: Any) -> Iterator[tuple[str, Any]]:
+    """Invalid variants of a body, one for each field and each invalid value: (path of the field, body)."""
     for at, value in leaves(body):
         path = ".".join(str(step) for step in at)
-        for wrong in WRONGS.get(type(value), WRONG_TEXTS):
-            if type(wrong) is type(value) is bool or (at[-1] in LONG and isinstance(wrong, str) and len(wrong) > 100):
+        for invalid in INVALID_VALUES.get(type(value), INVALID_TEXTS):
+            if type(invalid) is type(value) is bool or (
+                at[-1] in LONG_FIELDS and isinstance(invalid, str) and len(invalid) > 100
+            ):
                 continue
-            yield path, with_value(body, at, wrong)
+            yield path, with_value(body, at, invalid)
     yield "surprise", {**body, "surprise": 1}

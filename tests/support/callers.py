@@ -1,4 +1,4 @@
-"""Callers of RPC methods, as they go over the wire."""
+"""Callers of RPC methods in their wire format."""
 
 from typing import Any
 

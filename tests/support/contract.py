@@ -1,4 +1,4 @@
-"""Every reply over HTTP is what its model in `schemas/` says: watch a client with `check`."""
+"""Check replies over HTTP against their models in `schemas/`: add `check` to `Client.on_reply`."""
 
 from functools import cache
 from typing import Any
@@ -26,7 +26,7 @@ def model_of(name: str) -> type[BaseModel]:
 
 
 def check(method: str, path: str, reply: Reply) -> None:
-    """A refusal has the one shape of refusals, with a code; a success has the shape that its route declares."""
+    """Check an error reply against the error envelope, a success against the model that its route declares."""
     if reply.status >= 400:
         failure = Failure.model_validate_json(reply.raw)
         assert failure.error.message

@@ -1,8 +1,8 @@
-"""Uploads and downloads as a browser makes them."""
+"""Uploads and downloads of files as a browser sends them."""
 
 import requests
 
-from tests.support.pictures import picture
+from tests.support.images import picture
 from tests.support.shop import Client, Reply, Shop, new_key
 
 BOUNDARY = "part-of-a-test"
@@ -17,17 +17,17 @@ def form(content: bytes, purpose: str | None = "review", name: str = "a.jpg", **
     return parts + head + content + f"\r\n--{BOUNDARY}--\r\n".encode()
 
 
-def upload(who: Client, content: bytes, purpose: str | None = "review", **fields: str) -> Reply:
+def upload(client: Client, content: bytes, purpose: str | None = "review", **fields: str) -> Reply:
     headers = {"Content-Type": f"multipart/form-data; boundary={BOUNDARY}"}
-    return who("POST", "/files", data=form(content, purpose, **fields), headers=headers)
+    return client("POST", "/files", data=form(content, purpose, **fields), headers=headers)
 
 
-def fetch(shop: Shop, url: str, who: Client | None = None, method: str = "GET", **headers: str) -> requests.Response:
-    sent = {name.replace("_", "-"): value for name, value in headers.items()}
-    if who is not None:
-        sent["Authorization"] = f"Bearer {who.token}"
-    return requests.request(method, f"{shop.url}{url}", headers=sent, timeout=60)
+def fetch(shop: Shop, url: str, client: Client | None = None, method: str = "GET", **headers: str) -> requests.Response:
+    request_headers = {name.replace("_", "-"): value for name, value in headers.items()}
+    if client is not None:
+        request_headers["Authorization"] = f"Bearer {client.token}"
+    return requests.request(method, f"{shop.url}{url}", headers=request_headers, timeout=60)
 
 
-def unlike(width: int = 800, height: int = 500) -> bytes:
+def unique_picture(width: int = 800, height: int = 500) -> bytes:
     return picture(width, height, colour=tuple(new_key().encode()[:3]))

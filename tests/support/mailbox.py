@@ -1,4 +1,4 @@
-"""Mails that the instance's mail server caught, by recipient, the oldest first."""
+"""Mails caught by the instance's mail server, by recipient, oldest first."""
 
 import email
 import email.policy
@@ -11,14 +11,14 @@ from tests.support.shop import eventually
 
 
 def mails_to(address: str) -> list[EmailMessage]:
-    """Those in the folder of the instance that the environment names."""
+    """Mails to an address in the mail folder of the instance under test."""
     folder = Path(os.environ["ULTRAMARKET_HOME"]) / "mail"
     messages = (_read(path) for path in sorted(folder.glob("[!.]*.eml")))
     return [message for message in messages if email.utils.parseaddr(str(message["To"]))[1] == address]
 
 
 def wait_for_mail(address: str, subject: str = "") -> EmailMessage:
-    """The first mail to an address whose subject has these words in it."""
+    """Wait for the first mail to an address whose subject contains `subject`."""
 
     def first() -> EmailMessage | None:
         return next((message for message in mails_to(address) if subject in str(message["Subject"])), None)
@@ -29,7 +29,7 @@ def wait_for_mail(address: str, subject: str = "") -> EmailMessage:
 
 
 def text_of(message: EmailMessage) -> str:
-    """The plain text."""
+    """The plain text part of a mail."""
     part = message.get_body(preferencelist=("plain",))
     assert part is not None
     return str(part.get_content())

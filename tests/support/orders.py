@@ -1,4 +1,4 @@
-"""Orders in tests: placed ones, a store that forgets, and what must hold for each in the end."""
+"""Order fixtures for tests: placed orders, an in-memory store, and the invariants of a finished order."""
 
 from collections.abc import Sequence
 from dataclasses import replace
@@ -11,7 +11,7 @@ from schemas.events.orders import OrderLine, OrderPlaced, Totals
 from services.chassis.common.ids import new_id
 from services.orders.domain.order import Order, Stock, after, fold
 from services.orders.store import LEASE, StoredOrder, VersionConflict
-from tests.support.partners import Inventory, Payments
+from tests.support.fake_services import Inventory, Payments
 
 ADDRESS = {"name": "Ada", "line1": "1 Main St", "city": "Springfield", "postal_code": "97477", "country": "US"}
 
@@ -21,15 +21,15 @@ _carts = count(1)
 
 def line(sku: str = "MUG", quantity: int = 1, unit_price: int = 1000, vendor_id: str | None = None) -> OrderLine:
     total = unit_price * quantity
-    facts = {"sku": sku, "product_id": new_id(), "title": sku, "quantity": quantity, "unit_price": unit_price}
-    return OrderLine(**facts, line_total=total, vendor_id=vendor_id)
+    fields = {"sku": sku, "product_id": new_id(), "title": sku, "quantity": quantity, "unit_price": unit_price}
+    return OrderLine(**fields, line_total=total, vendor_id=vendor_id)
 
 
 def placed(*items: OrderLine, **values: Any) -> OrderPlaced:
-    """The event that an order begins with: one mug for a guest, unless told otherwise."""
+    """An `OrderPlaced` event: one mug for a guest by default."""
     lines = list(items) or [line()]
     subtotal = sum(item.line_total for item in lines)
-    facts: dict[str, Any] = {
+    fields: dict[str, Any] = {
         "order_id": new_id(),
         "number": "UM-2026-000001",
         "user_id": None,
@@ -45,11 +45,11 @@ def placed(*items: OrderLine, **values: Any) -> OrderPlaced:
         "cart_id": "a-cart",
         "cart_version": next(_carts),
     }
-    return OrderPlaced(**facts | values)
+    return OrderPlaced(**fields | values)
 
 
 class MemoryOrders:
-    """Keeps orders as `OrderStore` does: by version, nothing overwritten; in a dictionary instead of a database."""
+    """An in-memory `OrderStore`: append-only events per order with optimistic locking by version."""
 
     def __init__(self) -> None:
         self.events: dict[str, list[tuple[Event, datetime]]] = {}
@@ -83,13 +83,13 @@ class MemoryOrders:
             self.attempts[order_id] += 1
 
     def take_over(self, order_id: str) -> StoredOrder:
-        """As `OrderStore.take_over` and `read`: somebody had it before."""
+        """Take an order over from another process and read it, as `OrderStore` does."""
         self.attempts[order_id] += 1
         return self.read(order_id)
 
 
 def check_settled(order: Order, inventory: Inventory, payments: Payments) -> None:
-    """What must hold of an order at rest, whatever happened to it on the way there."""
+    """Check the invariants of an order that has reached a final status: stock, payment and charge agree."""
     stock, payment = inventory.state(order.id), payments.state(order.placed.payment_id)
     charged = payments.charged(order.placed.payment_id)
     if order.status == "confirmed":

@@ -21,15 +21,12 @@ LONGEST_TEST_NAME: Final = 60
 
 def findings(path: Path) -> Iterator[str]:
     """One line for each finding in a module."""
-    in_tests = path.is_relative_to(ROOT / "tests")
     for node in ast.walk(ast.parse(path.read_text())):
         place = f"{path.relative_to(ROOT)}:{getattr(node, 'lineno', 1)}"
         if isinstance(node, ast.ClassDef) and node.name in REPLACED:
             yield f"{place}: class {node.name}: use the field's term (docs/glossary.md)"
         if isinstance(node, ast.FunctionDef) and node.name.startswith("test_") and len(node.name) > LONGEST_TEST_NAME:
             yield f"{place}: {node.name} has {len(node.name)} characters; at most {LONGEST_TEST_NAME}"
-        if in_tests:
-            continue
         if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Store) and node.id in LOCALS:
             yield f"{place}: {node.id}: name the variable for what it holds"
         if isinstance(node, ast.FunctionDef | ast.ClassDef | ast.Module):

@@ -1,4 +1,4 @@
-"""A way to a server that a test can cut and mend, so that a lost connection needs no restarted server."""
+"""A TCP proxy in front of a server whose connections a test can cut and restore without restarting the server."""
 
 import contextlib
 import socket
@@ -8,7 +8,7 @@ from urllib.parse import urlsplit
 
 
 class Proxy:
-    """Listens on a port of its own and passes bytes on. `cut` ends all connections and refuses new ones."""
+    """Forwards bytes from a port of its own to the server. `cut` ends all connections and refuses new ones."""
 
     def __init__(self, url: str) -> None:
         parts = urlsplit(url)
@@ -16,9 +16,9 @@ class Proxy:
         self._listener = socket.create_server(("127.0.0.1", 0))
         self._open: set[socket.socket] = set()
         self._closed = self._refusing = False
-        own = f"127.0.0.1:{self._listener.getsockname()[1]}"
+        address = f"127.0.0.1:{self._listener.getsockname()[1]}"
         self.url = parts._replace(
-            netloc=parts.netloc.rpartition("@")[0] + "@" + own if "@" in parts.netloc else own
+            netloc=parts.netloc.rpartition("@")[0] + "@" + address if "@" in parts.netloc else address
         ).geturl()
         threading.Thread(target=self._accept, daemon=True).start()
 
@@ -27,7 +27,7 @@ class Proxy:
         self.drop()
 
     def drop(self) -> None:
-        """End all connections; new ones are welcome."""
+        """End all connections; new ones are accepted."""
         for sock in list(self._open):
             with contextlib.suppress(OSError):
                 sock.shutdown(socket.SHUT_RDWR)
@@ -36,7 +36,7 @@ class Proxy:
     def connections(self) -> int:
         return len(self._open) // 2
 
-    def mend(self) -> None:
+    def restore(self) -> None:
         self._refusing = False
 
     def close(self) -> None:
@@ -47,30 +47,30 @@ class Proxy:
     def _accept(self) -> None:
         while not self._closed:
             try:
-                inner, _ = self._listener.accept()
+                downstream, _ = self._listener.accept()
             except OSError:
                 return
             if self._refusing:
-                inner.close()
+                downstream.close()
                 continue
             try:
-                outer = socket.create_connection(self._target)
+                upstream = socket.create_connection(self._target)
             except OSError:
-                inner.close()
+                downstream.close()
                 continue
-            self._open |= {inner, outer}
-            for here, there in ((inner, outer), (outer, inner)):
-                threading.Thread(target=self._pass_on, args=(here, there), daemon=True).start()
+            self._open |= {downstream, upstream}
+            for source, target in ((downstream, upstream), (upstream, downstream)):
+                threading.Thread(target=self._forward, args=(source, target), daemon=True).start()
 
-    def _pass_on(self, here: socket.socket, there: socket.socket) -> None:
+    def _forward(self, source: socket.socket, target: socket.socket) -> None:
         with contextlib.suppress(OSError):
-            while data := here.recv(65_536):
-                there.sendall(data)
-        for sock in (here, there):
+            while data := source.recv(65_536):
+                target.sendall(data)
+        for sock in (source, target):
             self._open.discard(sock)
             with contextlib.suppress(OSError):
                 sock.shutdown(socket.SHUT_RDWR)
-            if here is sock:
+            if source is sock:
                 sock.close()
 
 

@@ -1,4 +1,4 @@
-"""The Kafka topics as an ordinary consumer reads them."""
+"""A Kafka consumer for tests."""
 
 import os
 import time
@@ -15,7 +15,7 @@ Event = dict[str, Any]
 
 
 class Topic:
-    """Reads one topic from where it stood when this was made (or from its start)."""
+    """Reads one topic from its end at the time of creation (or from its start)."""
 
     def __init__(self, name: str, from_start: bool = False) -> None:
         self._consumer = Consumer(
@@ -35,7 +35,7 @@ class Topic:
         self.events: list[Event] = []
 
     def read_until(self, enough: Callable[[list[Event]], bool], seconds: float = PATIENCE) -> list[Event]:
-        """All events read so far, once they are `enough` (or the time is over)."""
+        """All events read so far, once `enough` is true of them or the time is over."""
         until = time.monotonic() + seconds
         while not enough(self.events) and time.monotonic() < until:
             for record in self._consumer.consume(500, timeout=0.2):
@@ -55,6 +55,6 @@ class Topic:
 
 
 def first_occurrences(events: Iterable[Event]) -> list[Event]:
-    """Without repetitions: at least once is what the topics promise, and the id tells."""
+    """The events without redeliveries (topics are at least once), recognised by id."""
     seen: set[str] = set()
     return [event for event in events if not (event["id"] in seen or seen.add(event["id"]))]  # type: ignore[func-returns-value]

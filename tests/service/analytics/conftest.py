@@ -1,4 +1,4 @@
-"""Topics, database and consumers of each test's own."""
+"""Kafka topics, a database and consumers of each test's own."""
 
 import os
 import signal
@@ -35,12 +35,12 @@ class ConsumerEnvironment:
         self.topics = tuple(f"{self.name}-{kind}" for kind in ("order", "payment", "notification", "analytics"))
         self.client = connect(os.environ["ULTRAMARKET_MONGO_URL"])
         self.db: Database[Record] = self.client[self.name]
-        self.sent = 0
+        self.written_count = 0
         self.zone = "UTC"
         self._admin = AdminClient({"bootstrap.servers": os.environ["ULTRAMARKET_KAFKA_BOOTSTRAP"]})
         self._producer = Producer({"bootstrap.servers": os.environ["ULTRAMARKET_KAFKA_BOOTSTRAP"]})
-        made = self._admin.create_topics([NewTopic(topic, PARTITIONS, 1) for topic in self.topics])
-        for topic in made.values():
+        creations = self._admin.create_topics([NewTopic(topic, PARTITIONS, 1) for topic in self.topics])
+        for topic in creations.values():
             topic.result()
         self._running: list[tuple[Reader, threading.Thread]] = []
         self._processes: list[subprocess.Popen[bytes]] = []
@@ -53,17 +53,17 @@ class ConsumerEnvironment:
         for record in history:
             kind = {"orders": 0, "payments": 1, "notifications": 2}.get(record["source"][1:], 3)
             self._producer.produce(self.topics[kind], orjson.dumps(record), record["subject"])
-            self.sent += 1
+            self.written_count += 1
         self._producer.flush(20)
 
     def write_raw(self, *values: bytes) -> None:
         for value in values:
             self._producer.produce(self.topics[0], value)
-            self.sent += 1
+            self.written_count += 1
         self._producer.flush(20)
 
     def start_consumer(self, **changes: Any) -> Reader:
-        """A consumer in a thread."""
+        """Run a consumer in a thread."""
         reader = Reader(self.settings(**changes), self.name, self.topics)
         thread = threading.Thread(target=reader.run, daemon=True)
         thread.start()
@@ -71,7 +71,7 @@ class ConsumerEnvironment:
         return reader
 
     def spawn(self, batch: int = 20) -> subprocess.Popen[bytes]:
-        """A consumer in a process that can be killed."""
+        """Run a consumer in a process that can be killed."""
         environment = {
             "ULTRAMARKET_ANALYTICS_GROUP": self.name,
             "ULTRAMARKET_ANALYTICS_BATCH": str(batch),
@@ -98,7 +98,9 @@ class ConsumerEnvironment:
 
     def wait(self, seconds: float = PATIENCE) -> Figures:
         """All figures, once all written records are processed."""
-        assert eventually(lambda: self.processed() >= self.sent, seconds), f"{self.processed()} of {self.sent}"
+        assert eventually(lambda: self.processed() >= self.written_count, seconds), (
+            f"{self.processed()} of {self.written_count}"
+        )
         return figures(self.dataset)
 
     def close(self) -> None:
@@ -113,7 +115,7 @@ class ConsumerEnvironment:
 
 
 def figures(dataset: Dataset) -> Figures:
-    """All figures, without zeros."""
+    """All counters, customers and stock levels, without zeros."""
     counters = {}
     for document in dataset["counters"].find():
         name = document.pop("_id")
@@ -130,9 +132,9 @@ def _sorted(document: Record) -> Record:
 
 
 def until(check: Callable[[], bool], seconds: float = PATIENCE) -> None:
-    """Wait in small steps: for the moment between two batches."""
-    end = time.monotonic() + seconds
-    while not check() and time.monotonic() < end:
+    """Wait in small steps, to catch a moment between two batches."""
+    deadline = time.monotonic() + seconds
+    while not check() and time.monotonic() < deadline:
         time.sleep(0.002)
 
 

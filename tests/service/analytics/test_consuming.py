@@ -15,7 +15,7 @@ from tests.unit.analytics.histories import History, aggregate, line
 CUSTOMERS = ("ada", "grace", "mary")
 
 
-def a_week(orders: int = 60) -> list[dict[str, Any]]:
+def week_of_orders(orders: int = 60) -> list[dict[str, Any]]:
     rng = random.Random(7)
     history = History()
     for number in range(orders):
@@ -29,11 +29,11 @@ def a_week(orders: int = 60) -> list[dict[str, Any]]:
             history.refund(order, 100 + number)
         history.publish("inventory", "stock_changed", "MUG", {"on_hand": 100 - number, "available": 90})
         if number == orders // 2:
-            history.product("mug", "v0")  # earlier sessions refer to it unresolved
+            history.product("mug", "v0")  # events of earlier sessions refer to an unknown product
     return history.records
 
 
-WEEK = a_week()
+WEEK = week_of_orders()
 EXPECTED = aggregate(WEEK).figures()["counters"]
 
 
@@ -59,7 +59,7 @@ def test_killed_consumer_resumes_without_loss(environment: ConsumerEnvironment) 
     environment.write(WEEK)
     for part in (0.1, 0.4, 0.7):
         process = environment.spawn(batch=15)
-        until(lambda part=part: environment.processed() >= part * environment.sent)  # type: ignore[misc]
+        until(lambda part=part: environment.processed() >= part * environment.written_count)  # type: ignore[misc]
         time.sleep(random.random() / 20)
         process.kill()
         process.wait(60)
@@ -81,7 +81,7 @@ def test_two_consumers_share_the_partitions(environment: ConsumerEnvironment) ->
 
 
 def test_superseded_consumer_counts_nothing_twice(environment: ConsumerEnvironment) -> None:
-    """A process with outdated offsets, which another one has advanced since."""
+    """A consumer with outdated offsets, which another one has advanced since."""
     environment.write(WEEK[:100])
     reader = environment.start_consumer()
     environment.wait()
@@ -105,18 +105,18 @@ def test_rebuild_yields_same_figures_and_consumer_resumes(environment: ConsumerE
     environment.write(WEEK[:-40])
     environment.start_consumer()
     before = environment.wait()
-    environment.db["s1.counters"].update_many({}, {"$inc": {"g": 1}})  # tells the old figures from the new
+    environment.db["s1.counters"].update_many({}, {"$inc": {"g": 1}})  # marks the figures before the rebuild
     progress: list[tuple[int, int]] = []
 
-    done = rebuild(
+    processed = rebuild(
         environment.settings(),
-        lambda done, total: progress.append((done, total)),
+        lambda processed, total: progress.append((processed, total)),
         database=environment.name,
         topics=environment.topics,
     )
 
-    assert done == len(WEEK) - 40
-    assert progress[-1] == (done, done)
+    assert processed == len(WEEK) - 40
+    assert progress[-1] == (processed, processed)
     assert environment.dataset.name == "s2"
     assert figures(environment.dataset) == before
     assert [name for name in environment.db.list_collection_names() if name.startswith("s1.")] == []

@@ -39,9 +39,9 @@ def service(store: AnalyticsStore) -> Any:
 
 
 def count_history(dataset: Dataset, history: History) -> None:
-    facts: list[Fact] = [fact for record in history.records if (fact := parse(record)) is not None]
+    events: list[Fact] = [event for record in history.records if (event := parse(record)) is not None]
     with dataset.db.client.start_session() as session:
-        write_batch(dataset, session, {}, facts)
+        write_batch(dataset, session, {}, events)
 
 
 def published_events(store: AnalyticsStore) -> list[tuple[str, dict[str, Any]]]:
@@ -58,7 +58,7 @@ def test_units_sold_are_published_on_change(service: Any, store: AnalyticsStore)
 
     service.publish_sales()
     first = published_events(store)
-    service.publish_sales()  # not yet an hour ago
+    service.publish_sales()  # less than an hour after the first
     second = published_events(store)
     store.publish_sales({"mug": 3, "lamp": 2})
     third = published_events(store)
@@ -100,7 +100,10 @@ def test_fully_refunded_customer_has_spent_nothing(service: Any, store: Analytic
 
     customers = service.customers(CurrencyQuery(), ADMIN)
 
-    assert [(one["customer_id"], one["spent"]["amount"]) for one in customers["top"]] == [("bob", 1620), ("ada", 0)]
+    assert [(customer["customer_id"], customer["spent"]["amount"]) for customer in customers["top"]] == [
+        ("bob", 1620),
+        ("ada", 0),
+    ]
     assert customers["lifetime_value"]["amount"] == 810
 
 
@@ -115,9 +118,9 @@ def test_due_report_is_run_by_one_process(service: Any, store: AnalyticsStore) -
     assert [(kind, data["report_id"], data["email"]) for kind, data in finished] == [
         ("report_finished", report["id"], "boss@example.com")
     ]
-    shown = service.get_report(report["id"], ADMIN)
-    assert shown["last_run"]["rows"] == 1
-    assert shown["next_run_at"] > clock.rfc3339(clock.now())
+    stored = service.get_report(report["id"], ADMIN)
+    assert stored["last_run"]["rows"] == 1
+    assert stored["next_run_at"] > clock.rfc3339(clock.now())
 
 
 def test_report_claim_expires(store: AnalyticsStore) -> None:
@@ -153,9 +156,10 @@ def test_report_agrees_with_sales_groups(service: Any, store: AnalyticsStore) ->
     rows = service.report_result(report["id"], ADMIN)["result"]["rows"]
     groups = service.sales(SalesQuery.model_validate(period | {"group_by": "vendor"}), ADMIN)["groups"]
 
-    money = ("gross", "discounts", "refunds", "net", "tax", "shipping")
+    amounts = ("gross", "discounts", "refunds", "net", "tax", "shipping")
     assert sorted(rows) == sorted(
-        [one["key"], one["orders"], one["units"], *(one[name]["amount"] for name in money)] for one in groups
+        [group["key"], group["orders"], group["units"], *(group[name]["amount"] for name in amounts)]
+        for group in groups
     )
 
 
@@ -212,7 +216,7 @@ def test_vendor_figures_cover_own_products(service: Any, store: AnalyticsStore) 
     assert customers["top"] == []
     assert sum(minute["orders"] for minute in live["minutes"]) == 2
     assert sum(minute["revenue"]["amount"] for minute in live["minutes"]) == 3000 - 300 + 100 + 500
-    assert [(one["product_id"], one["units"]) for one in live["top_products"]] == [("mug", 4)]
+    assert [(product["product_id"], product["units"]) for product in live["top_products"]] == [("mug", 4)]
     assert sum(minute["visitors"] for minute in live["minutes"]) >= 1
     assert sum(minute["visitors"] for minute in service.live(other_vendor)["minutes"]) == 0
     assert (
@@ -239,19 +243,21 @@ def test_shop_figures_of_one_history(service: Any, store: AnalyticsStore) -> Non
     count_history(store.dataset, history)
 
     customers = service.customers(CurrencyQuery(), ADMIN)
-    paid = service.payments(CurrencyQuery(), ADMIN)
-    sent = service.delivery(PeriodQuery(), ADMIN)
-    left = service.abandoned_carts(CurrencyQuery(), ADMIN)
-    top = service.top_products(TopQuery(by="units"), ADMIN)
+    payments = service.payments(CurrencyQuery(), ADMIN)
+    delivery = service.delivery(PeriodQuery(), ADMIN)
+    abandoned = service.abandoned_carts(CurrencyQuery(), ADMIN)
+    top_products = service.top_products(TopQuery(by="units"), ADMIN)
 
     assert (customers["active"], customers["new"], customers["returning"], customers["all_time"]) == (2, 1, 1, 2)
     assert customers["lifetime_value"]["amount"] == 2500
-    assert {one["name"]: one["customers"] for one in customers["segments"] if one["customers"]} == {
+    assert {entry["name"]: entry["customers"] for entry in customers["segments"] if entry["customers"]} == {
         "promising": 1, "new": 1,
     }  # fmt: skip
-    assert (paid["payments"], paid["success_rate"]) == (2, 0.5)
-    assert paid["declines"] == [{"code": "card_declined", "payments": 1, "amount": {"amount": 1000, "currency": "USD"}}]
-    assert sent["to_deliver"] == {"orders": 1, "average": 24.0, "p50": 24.0, "p90": 24.0}
-    assert (left["abandoned"], left["value"]["amount"]) == (1, 1800)
-    assert left["products"][0]["title"] == "A mug"
-    assert [one["product_id"] for one in top] == ["lamp", "mug"]
+    assert (payments["payments"], payments["success_rate"]) == (2, 0.5)
+    assert payments["declines"] == [
+        {"code": "card_declined", "payments": 1, "amount": {"amount": 1000, "currency": "USD"}}
+    ]
+    assert delivery["to_deliver"] == {"orders": 1, "average": 24.0, "p50": 24.0, "p90": 24.0}
+    assert (abandoned["abandoned"], abandoned["value"]["amount"]) == (1, 1800)
+    assert abandoned["products"][0]["title"] == "A mug"
+    assert [entry["product_id"] for entry in top_products] == ["lamp", "mug"]

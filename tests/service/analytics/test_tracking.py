@@ -38,13 +38,13 @@ class BehaviourTopic:
         self.records: list[Any] = []
 
     def of_session(self, session_id: str, number: int) -> list[Any]:
-        """The records of a session, as soon as there are so many."""
+        """The records of a session, once there are `number` of them."""
 
-        def arrived() -> bool:
+        def has_arrived() -> bool:
             self.records += [m for m in self._consumer.consume(100, 0.2) if m.error() is None]
             return len(self._of(session_id)) >= number
 
-        assert eventually(arrived, 30), f"{len(self._of(session_id))} of {number} records"
+        assert eventually(has_arrived, 30), f"{len(self._of(session_id))} of {number} records"
         return self._of(session_id)
 
     def _of(self, session_id: str) -> list[Any]:

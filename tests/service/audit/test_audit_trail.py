@@ -1,4 +1,4 @@
-"""The trail on a real PostgreSQL: it grows in one line, whatever happens at the same time, and only grows."""
+"""The audit trail on the real PostgreSQL: one chain under concurrency, append only, tampering detected."""
 
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -24,16 +24,16 @@ NOON = datetime(2026, 11, 24, 12, tzinfo=UTC)
 
 
 @pytest.fixture(scope="module")
-def kept() -> Iterator[AuditStore]:
+def audit_store() -> Iterator[AuditStore]:
     with connect_postgres("audit", AuditStore) as store:
         yield store
 
 
 @pytest.fixture
-def store(kept: AuditStore) -> AuditStore:
-    """Empty again, as only a superuser with the triggers off can make it."""
-    as_superuser(kept, "truncate entries, checkpoints")
-    return kept
+def store(audit_store: AuditStore) -> AuditStore:
+    """The store with empty tables, which only a superuser with disabled triggers can truncate."""
+    as_superuser(audit_store, "truncate entries, checkpoints")
+    return audit_store
 
 
 def as_superuser(store: AuditStore, statement: str) -> None:
@@ -45,7 +45,7 @@ def as_superuser(store: AuditStore, statement: str) -> None:
     owner.dispose()
 
 
-def happened(
+def audit_entry(
     action: str = "product.update", resource_id: str = "p-1", at: datetime = NOON, **actor: Any
 ) -> tuple[str, str]:
     record = ActionRecorded(
@@ -54,25 +54,25 @@ def happened(
         resource={"type": action.partition(".")[0], "id": resource_id},
         changes=[{"field": "title", "before": "Mug", "after": "Cup"}],
     )
-    wrapped = envelope(record, at=at)
-    came = ActionRecorded.from_envelope(wrapped)
-    return wrapped["id"], body_of(came.meta, came)
+    message = envelope(record, at=at)
+    event = ActionRecorded.from_envelope(message)
+    return message["id"], body_of(event.meta, event)
 
 
 def test_concurrent_writers_make_one_chain(store: AuditStore) -> None:
-    batches = [[happened(resource_id=new_id()) for _ in range(25)] for _ in range(20)]
+    batches = [[audit_entry(resource_id=new_id()) for _ in range(25)] for _ in range(20)]
 
-    with ThreadPoolExecutor(20) as crowd:
-        added = list(crowd.map(store.append, batches + batches))
+    with ThreadPoolExecutor(20) as pool:
+        counts = list(pool.map(store.append, batches + batches))
 
-    assert sum(added) == 500
+    assert sum(counts) == 500
     assert store.verify(KEY) == Verdict(True, 500)
     assert store.list(AuditQuery(limit=1))["total"] == 500
 
 
 @pytest.mark.parametrize("statement", ["update entries set body = '{}'", "delete from entries", "truncate entries"])
 def test_role_may_only_select_and_insert(store: AuditStore, statement: str) -> None:
-    store.append([happened()])
+    store.append([audit_entry()])
 
     with pytest.raises(ProgrammingError, match="permission denied"), store.transaction() as session:
         session.execute(text(statement))
@@ -100,9 +100,9 @@ def test_triggers_refuse_the_owner(store: AuditStore, statement: str) -> None:
     ],
 )
 def test_tampering_by_superuser_is_detected(store: AuditStore, tampering: str, broken: int, reason: str) -> None:
-    store.append([happened() for _ in range(10)])
+    store.append([audit_entry() for _ in range(10)])
     assert store.checkpoint(KEY, "2026-11-24T12:00:00Z") == 10
-    store.append([happened(), happened()])
+    store.append([audit_entry(), audit_entry()])
 
     as_superuser(store, tampering)
 
@@ -113,7 +113,7 @@ def test_tampering_by_superuser_is_detected(store: AuditStore, tampering: str, b
 
 def test_checkpoint_is_made_for_new_entries(store: AuditStore) -> None:
     assert store.checkpoint(KEY, "2026-11-24T12:00:00Z") is None
-    store.append([happened()])
+    store.append([audit_entry()])
 
     assert store.checkpoint(KEY, "2026-11-24T12:00:00Z") == 1
     assert store.checkpoint(KEY, "2026-11-24T12:01:00Z") is None
@@ -122,27 +122,27 @@ def test_checkpoint_is_made_for_new_entries(store: AuditStore) -> None:
 def test_entries_are_filtered(store: AuditStore) -> None:
     store.append(
         [
-            happened("product.update", "p-1", NOON, id="ada"),
-            happened("product.delete", "p-1", NOON + timedelta(hours=1), id="bob"),
-            happened("order.cancel", "o-1", NOON + timedelta(hours=2), id="ada"),
+            audit_entry("product.update", "p-1", NOON, id="ada"),
+            audit_entry("product.delete", "p-1", NOON + timedelta(hours=1), id="bob"),
+            audit_entry("order.cancel", "o-1", NOON + timedelta(hours=2), id="ada"),
         ]
     )
 
-    def statement(**query: Any) -> list[int]:
+    def sequence_numbers(**query: Any) -> list[int]:
         page = store.list(AuditQuery.model_validate(query))
         assert page["total"] == len(page["items"])
         return [entry["seq"] for entry in page["items"]]
 
-    assert statement() == [3, 2, 1]
-    assert statement(actor="ada") == [3, 1]
-    assert statement(action="product.delete") == [2]
-    assert statement(resource_type="product", resource_id="p-1") == [2, 1]
-    assert statement(**{"from": "2026-11-24T14:00:00+01:00", "to": "2026-11-24T14:00:00Z"}) == [2]
+    assert sequence_numbers() == [3, 2, 1]
+    assert sequence_numbers(actor="ada") == [3, 1]
+    assert sequence_numbers(action="product.delete") == [2]
+    assert sequence_numbers(resource_type="product", resource_id="p-1") == [2, 1]
+    assert sequence_numbers(**{"from": "2026-11-24T14:00:00+01:00", "to": "2026-11-24T14:00:00Z"}) == [2]
     assert [entry["seq"] for entry in store.after(AuditFilter(actor="ada"), 1, 10)] == [3]
 
 
 def test_entry_fields(store: AuditStore) -> None:
-    event_id, body = happened(ip="10.0.0.1", user_agent="curl/8", email="ada@example.com")
+    event_id, body = audit_entry(ip="10.0.0.1", user_agent="curl/8", email="ada@example.com")
     store.append([(event_id, body)])
 
     [entry] = store.list(AuditQuery())["items"]

@@ -1,4 +1,4 @@
-"""Accounts of our own on the real PostgreSQL, behind the service's methods."""
+"""The auth service on the real PostgreSQL, called through its RPC contract."""
 
 from collections.abc import Iterator
 from datetime import timedelta
@@ -25,8 +25,8 @@ PASSWORD = "correct horse battery"
 SECRET = b"a secret of tests only"
 
 
-class Desk:
-    """The service as its callers know it, and what it has said."""
+class AuthClient:
+    """Calls the auth service through its RPC contract, and reads its outbox."""
 
     def __init__(self, service: AuthService, store: RecoveryStore) -> None:
         self.service, self.store = service, store
@@ -40,10 +40,10 @@ class Desk:
         return dict(self.call("register", **{**person, **values}))
 
     def refresh(self, token: str) -> str:
-        """The next refresh token."""
+        """Exchange a refresh token for the next one."""
         return str(self.call("refresh", refresh_token=token)["refresh_token"])
 
-    def said(self, user_id: str) -> list[str]:
+    def event_types(self, user_id: str) -> list[str]:
         with self.store.transaction() as session:
             bodies = session.execute(select(outbox.c.body).order_by(outbox.c.position)).scalars()
             events = [orjson.loads(body) for body in bodies]
@@ -61,9 +61,9 @@ def account_store() -> Iterator[RecoveryStore]:
 
 
 @pytest.fixture
-def desk(account_store: RecoveryStore, tmp_path: Path) -> Desk:
+def auth(account_store: RecoveryStore, tmp_path: Path) -> AuthClient:
     key = tmp_path / "key.pem"
     key.write_bytes(Ed25519PrivateKey.generate().private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption()))
     settings = SimpleNamespace(bcrypt_rounds=4, refresh_token_lifetime=timedelta(days=30), link_key=SECRET)
     signer = Signer(key, timedelta(minutes=15))
-    return Desk(worker_factory(AuthService, store=account_store, settings=settings, signer=signer), account_store)
+    return AuthClient(worker_factory(AuthService, store=account_store, settings=settings, signer=signer), account_store)

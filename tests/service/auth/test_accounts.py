@@ -1,4 +1,4 @@
-"""Opening an account, and getting into it again."""
+"""Accounts: registration, sign-in, tokens and idempotency."""
 
 from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
@@ -21,7 +21,7 @@ from services.chassis.common.errors import (
 )
 from services.chassis.common.ids import new_id
 from services.chassis.messaging.envelopes import envelope
-from tests.service.auth.conftest import PASSWORD, Desk, new_email
+from tests.service.auth.conftest import PASSWORD, AuthClient, new_email
 from tests.support.callers import customer
 
 REGISTERED = ("user_registered", "email_verification_requested")
@@ -31,46 +31,46 @@ def key(name: str, fingerprint: str = "f") -> dict[str, str]:
     return {"owner": "anonymous", "key": name, "fingerprint": fingerprint}
 
 
-def test_who_registers_is_signed_in_and_announced(desk: Desk) -> None:
+def test_registration_signs_in_and_publishes_events(auth: AuthClient) -> None:
     email = new_email()
 
-    signed_in = SignedIn.model_validate(desk.register(email))
+    signed_in = SignedIn.model_validate(auth.register(email))
 
     assert signed_in.user == User(
         id=signed_in.user.id, email=email, first_name="Ada", last_name="Byron", roles=["CUSTOMER"], email_verified=False
     )
     assert (signed_in.token_type, signed_in.expires_in) == ("Bearer", 900)
-    assert desk.said(signed_in.user.id) == [*REGISTERED, "user_logged_in"]
-    assert desk.call("me", caller=customer(signed_in.user.id)) == signed_in.user.model_dump()
+    assert auth.event_types(signed_in.user.id) == [*REGISTERED, "user_logged_in"]
+    assert auth.call("me", caller=customer(signed_in.user.id)) == signed_in.user.model_dump()
 
 
-def test_the_published_keys_prove_the_token_and_its_roles(desk: Desk) -> None:
+def test_access_token_is_verified_with_published_keys(auth: AuthClient) -> None:
     email = new_email()
-    desk.call(
+    auth.call(
         "create_user", email=email, password=PASSWORD, first_name="A", last_name="B", roles=["VENDOR", "ADMIN", "ADMIN"]
     )
 
-    token = desk.call("login", email=email, password=PASSWORD)["access_token"]
+    token = auth.call("login", email=email, password=PASSWORD)["access_token"]
 
-    keys = jwt.PyJWKSet.from_dict(desk.call("jwks"))
+    keys = jwt.PyJWKSet.from_dict(auth.call("jwks"))
     claims = jwt.decode(token, keys[jwt.get_unverified_header(token)["kid"]], algorithms=["EdDSA"])
     assert claims["roles"] == ["ADMIN", "VENDOR"]
 
 
-def test_an_address_has_one_account_in_any_spelling(desk: Desk) -> None:
+def test_email_is_unique_whatever_its_case(auth: AuthClient) -> None:
     email = new_email()
-    desk.register(email)
+    auth.register(email)
     with pytest.raises(Conflict) as refused:
-        desk.register(email.upper())
+        auth.register(email.upper())
     assert refused.value.details == [{"field": "email", "message": "has an account"}]
 
 
-def test_registered_by_eight_at_once_one_gets_it(desk: Desk) -> None:
+def test_concurrent_registrations_create_one_account(auth: AuthClient) -> None:
     email = new_email()
 
     def add(_: int) -> str:
         try:
-            return str(desk.store.add(email, "hash", ("A", "B"), ["CUSTOMER"], None)["id"])
+            return str(auth.store.add(email, "hash", ("A", "B"), ["CUSTOMER"], None)["id"])
         except Conflict:
             return "conflict"
 
@@ -80,95 +80,95 @@ def test_registered_by_eight_at_once_one_gets_it(desk: Desk) -> None:
     assert outcomes.count("conflict") == 7
 
 
-def test_repeated_register_returns_account_with_new_session(desk: Desk) -> None:
+def test_repeated_register_returns_account_with_new_session(auth: AuthClient) -> None:
     email = new_email()
 
-    first = desk.register(email, idempotency=key(email))
-    again = desk.register(email, idempotency=key(email))
+    first = auth.register(email, idempotency=key(email))
+    again = auth.register(email, idempotency=key(email))
 
     assert again["user"] == first["user"]
     assert again["refresh_token"] != first["refresh_token"]
-    assert desk.said(first["user"]["id"]).count("user_registered") == 1
+    assert auth.event_types(first["user"]["id"]).count("user_registered") == 1
 
 
-def test_the_same_key_eight_times_at_once_is_one_account(desk: Desk) -> None:
+def test_concurrent_requests_with_one_key_create_one_account(auth: AuthClient) -> None:
     email = new_email()
-    once = Idempotency.model_validate(key(email))
+    idempotency = Idempotency.model_validate(key(email))
 
     with ThreadPoolExecutor(8) as pool:
-        users = list(pool.map(lambda _: desk.store.add(email, "hash", ("A", "B"), ["CUSTOMER"], once), range(8)))
+        users = list(pool.map(lambda _: auth.store.add(email, "hash", ("A", "B"), ["CUSTOMER"], idempotency), range(8)))
 
     assert users == [users[0]] * 8
-    assert desk.said(users[0]["id"]) == ["user_registered"]
+    assert auth.event_types(users[0]["id"]) == ["user_registered"]
 
 
-def test_another_key_or_another_body_is_refused(desk: Desk) -> None:
+def test_another_key_or_body_is_refused(auth: AuthClient) -> None:
     email = new_email()
-    desk.register(email, idempotency=key(email))
+    auth.register(email, idempotency=key(email))
     with pytest.raises(Conflict):
-        desk.register(email, idempotency=key(f"{email}-other"))
+        auth.register(email, idempotency=key(f"{email}-other"))
     with pytest.raises(IdempotencyKeyReused):
-        desk.register(new_email(), idempotency=key(email, "another"))
+        auth.register(new_email(), idempotency=key(email, "another"))
 
 
-def test_a_key_that_was_refused_may_be_used_again(desk: Desk) -> None:
-    taken, free = new_email(), new_email()
-    desk.register(taken)
+def test_email_can_be_registered_after_a_refused_request(auth: AuthClient) -> None:
+    registered_email, new_address = new_email(), new_email()
+    auth.register(registered_email)
     with pytest.raises(Conflict):
-        desk.register(taken, idempotency=key(free, "1"))
-    assert desk.register(free, idempotency=key(free, "2"))["user"]["email"] == free
+        auth.register(registered_email, idempotency=key(new_address, "1"))
+    assert auth.register(new_address, idempotency=key(new_address, "2"))["user"]["email"] == new_address
 
 
-def test_signing_in_leaves_a_trace_of_where(desk: Desk) -> None:
+def test_sign_in_publishes_an_event(auth: AuthClient) -> None:
     email = new_email()
-    user = desk.register(email)["user"]
+    user = auth.register(email)["user"]
 
-    signed_in = desk.call("login", email=email.upper(), password=PASSWORD, user_agent="Browser", address="127.0.0.1")
+    signed_in = auth.call("login", email=email.upper(), password=PASSWORD, user_agent="Browser", address="127.0.0.1")
 
     assert signed_in["user"] == user
-    assert desk.said(user["id"]) == [*REGISTERED, "user_logged_in", "user_logged_in"]
+    assert auth.event_types(user["id"]) == [*REGISTERED, "user_logged_in", "user_logged_in"]
 
 
-def test_whatever_is_wrong_the_answer_is_the_same(desk: Desk) -> None:
+def test_wrong_password_and_unknown_account_get_the_same_error(auth: AuthClient) -> None:
     email = new_email()
-    desk.register(email)
+    auth.register(email)
 
-    def answer(**credentials: str) -> dict[str, Any]:
+    def login_error(**credentials: str) -> dict[str, Any]:
         with pytest.raises(InvalidCredentials) as refused:
-            desk.call("login", **credentials)
+            auth.call("login", **credentials)
         return refused.value.to_wire()
 
-    assert answer(email=email, password="wrong") == answer(email=new_email(), password=PASSWORD)
+    assert login_error(email=email, password="wrong") == login_error(email=new_email(), password=PASSWORD)
 
 
-def test_tokens_call_somebody_as_the_newest_profile_does(desk: Desk) -> None:
+def test_access_token_has_the_newest_profile_name(auth: AuthClient) -> None:
     email = new_email()
-    user_id = desk.register(email)["user"]["id"]
+    user_id = auth.register(email)["user"]["id"]
     now = clock.now()
 
-    def says(first_name: str, seconds: int) -> ProfileUpdated:
+    def profile_updated(first_name: str, seconds: int) -> ProfileUpdated:
         event = ProfileUpdated(user_id=user_id, first_name=first_name, last_name="King")
         return ProfileUpdated.from_envelope(envelope(event, at=now + timedelta(seconds=seconds)))
 
-    for event in (says("Augusta", 0), says("Adi", 1), says("Augusta", 0)):
-        desk.service.update_name(event)
+    for event in (profile_updated("Augusta", 0), profile_updated("Adi", 1), profile_updated("Augusta", 0)):
+        auth.service.update_name(event)
 
-    signed_in = desk.call("login", email=email, password=PASSWORD)
+    signed_in = auth.call("login", email=email, password=PASSWORD)
     assert (signed_in["user"]["first_name"], signed_in["user"]["last_name"]) == ("Adi", "King")
     claims = jwt.decode(signed_in["access_token"], options={"verify_signature": False})
     assert claims["name"] == "Adi King"
 
 
-def test_long_passwords_differ_at_their_end(desk: Desk) -> None:
-    email, long = new_email(), "p" * 100
-    desk.register(email, password=long + "1")
+def test_long_passwords_are_compared_in_full(auth: AuthClient) -> None:
+    email, long_password = new_email(), "p" * 100
+    auth.register(email, password=long_password + "1")
     with pytest.raises(InvalidCredentials):
-        desk.call("login", email=email, password=long + "2")
-    assert desk.call("login", email=email, password=long + "1")["user"]["email"] == email
+        auth.call("login", email=email, password=long_password + "2")
+    assert auth.call("login", email=email, password=long_password + "1")["user"]["email"] == email
 
 
 @pytest.mark.parametrize(
-    "wrong",
+    "invalid",
     [
         {"email": "nobody"},
         {"password": "short"},
@@ -179,10 +179,10 @@ def test_long_passwords_differ_at_their_end(desk: Desk) -> None:
         {"roles": ["ADMIN"]},
     ],
 )
-def test_what_is_no_account_is_refused(desk: Desk, wrong: dict[str, Any]) -> None:
+def test_invalid_account_is_refused(auth: AuthClient, invalid: dict[str, Any]) -> None:
     with pytest.raises(ValidationFailed) as refused:
-        desk.register(**wrong)
-    assert [detail["field"] for detail in refused.value.details] == list(wrong)
+        auth.register(**invalid)
+    assert [detail["field"] for detail in refused.value.details] == list(invalid)
 
 
 @pytest.mark.parametrize(
@@ -194,8 +194,8 @@ def test_what_is_no_account_is_refused(desk: Desk, wrong: dict[str, Any]) -> Non
         ("logout", {"session_id": "\x00"}, ValidationFailed),
     ],
 )
-def test_nonsense_is_an_error_of_its_own(
-    desk: Desk, method: str, arguments: dict[str, Any], error: type[DomainError]
+def test_invalid_id_is_a_domain_error(
+    auth: AuthClient, method: str, arguments: dict[str, Any], error: type[DomainError]
 ) -> None:
     with pytest.raises(error):
-        desk.call(method, **arguments)
+        auth.call(method, **arguments)

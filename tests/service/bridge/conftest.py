@@ -1,4 +1,4 @@
-"""A bridge of the test's own, with a queue of its own between the instance's servers: the real one may run beside."""
+"""A bridge with a queue of its own between the instance's RabbitMQ and Kafka, beside the instance's bridge."""
 
 import os
 import signal
@@ -25,7 +25,7 @@ FREE_PORT_BASE = 21_700
 
 
 def event(subject: str, number: int = 0, source: str = "orders", **changes: Any) -> dict[str, Any]:
-    """The envelope of something that happened to an aggregate."""
+    """The envelope of an event of an aggregate."""
     return {
         "specversion": "1.0",
         "id": new_id(),
@@ -38,28 +38,28 @@ def event(subject: str, number: int = 0, source: str = "orders", **changes: Any)
     } | changes
 
 
-class Bridging:
-    """A bridge under test: in a thread here, or in a process that can be killed."""
+class BridgeRunner:
+    """A bridge under test: in a thread, or in a process that can be killed."""
 
     def __init__(self, broker: Rabbit) -> None:
         self.name = f"bridge-{new_id()}"
-        self.queue, self.rejected = f"evt-{self.name}", f"evt-{self.name}.dead"
+        self.queue, self.dead_letter_queue = f"evt-{self.name}", f"evt-{self.name}.dead"
         self.rabbit = broker
         self.processes: list[subprocess.Popen[bytes]] = []
         self.bridges: list[Bridge] = []
         self._threads: list[threading.Thread] = []
-        self._ended = threading.Event()
+        self._closing = threading.Event()
 
     def settings(self, **values: Any) -> BridgeSettings:
         return BridgeSettings(bridge_name=self.name, **values)
 
     def run(self, **values: Any) -> Bridge:
-        """In a thread, begun anew when it gives up, as the supervisor does with the process."""
+        """Run a bridge in a thread, restarted when it gives up, as supervisord does with the process."""
         settings = self.settings(**values)
         self.bridges.append(Bridge(settings))
 
         def keep_alive() -> None:
-            while not self._ended.is_set():
+            while not self._closing.is_set():
                 try:
                     self.bridges[-1].run()
                     return
@@ -76,7 +76,7 @@ class Bridging:
         return bool(self.bridges) and self.bridges[-1].states["rabbitmq"] == "up"
 
     def start(self, port_base: int = FREE_PORT_BASE, **environment: str) -> "subprocess.Popen[bytes]":
-        """In a process of its own; returns when it is ready."""
+        """Run a bridge in a process; returns when it is ready."""
         process = self.start_without_waiting(port_base, **environment)
         assert eventually(lambda: self.health(port_base).get("status") == "ready")
         return process
@@ -99,11 +99,11 @@ class Bridging:
         for body in events:
             self.rabbit.publish(body, self.queue)
 
-    def waiting(self) -> int:
+    def queue_depth(self) -> int:
         return self.rabbit.depth(self.queue)
 
-    def end(self) -> None:
-        self._ended.set()
+    def close(self) -> None:
+        self._closing.set()
         for bridge in self.bridges:
             bridge.stopping.set()
         for thread in self._threads:
@@ -112,27 +112,27 @@ class Bridging:
             if process.poll() is None:
                 process.send_signal(signal.SIGKILL)
             process.wait()
-        for queue in (self.queue, self.rejected):
+        for queue in (self.queue, self.dead_letter_queue):
             self.rabbit.channel.queue_delete(queue)
 
 
 @pytest.fixture
-def bridging() -> Iterator[Bridging]:
+def bridge_runner() -> Iterator[BridgeRunner]:
     with rabbit() as broker:
-        bridging = Bridging(broker)
-        yield bridging
-        bridging.end()
+        bridge_runner = BridgeRunner(broker)
+        yield bridge_runner
+        bridge_runner.close()
 
 
 @pytest.fixture
-def read() -> Iterator[Callable[[str], Topic]]:
-    """Topics, read from where they stand now."""
+def open_topic() -> Iterator[Callable[[str], Topic]]:
+    """A function that opens a topic, to be read from its current end."""
     topics: list[Topic] = []
 
-    def open_topic(name: str) -> Topic:
+    def open_(name: str) -> Topic:
         topics.append(Topic(name))
         return topics[-1]
 
-    yield open_topic
+    yield open_
     for topic in topics:
         topic.close()

@@ -1,4 +1,4 @@
-"""Carts on the real Redis, and a catalogue that keeps the contract of `products.price_skus`."""
+"""Carts on the real Redis, with a fake of `products.price_skus`."""
 
 from collections.abc import Iterator
 from typing import Any
@@ -11,20 +11,20 @@ from services.cart.store import CartStore
 from services.chassis.common.ids import new_id
 from services.chassis.messaging.signatures import Signature
 from services.chassis.testing import connect_redis
-from tests.support.partners import typed
+from tests.support.fake_services import typed
 
 
 class Products:
-    """What is for sale; counts how often it is asked."""
+    """A fake of the products service with the SKUs that a test adds; counts its calls."""
 
     interface = ProductsRpc
 
     def __init__(self) -> None:
-        self.facts: dict[str, dict[str, Any]] = {}
-        self.asked = 0
+        self.priced_skus: dict[str, dict[str, Any]] = {}
+        self.calls = 0
 
-    def sells(self, sku: str, unit_price: int = 100, available: int = 10, **more: Any) -> None:
-        self.facts[sku] = {
+    def add_sku(self, sku: str, unit_price: int = 100, available: int = 10, **fields: Any) -> None:
+        self.priced_skus[sku] = {
             "sku": sku,
             "product_id": "0197a000-0000-7000-8000-00000000000e",
             "title": f"The {sku}",
@@ -37,17 +37,17 @@ class Products:
             "tax_rate_bp": 0,
             "category": None,
             "vendor_id": None,
-            **more,
+            **fields,
         }
 
     def price_skus(self, skus: list[str], country: str | None = None, region: str | None = None) -> dict[str, Any]:
-        self.asked += 1
+        self.calls += 1
         rate = 1900 if country == "DE" else 0
-        return {sku: self.facts[sku] | {"tax_rate_bp": rate} for sku in skus if sku in self.facts}
+        return {sku: self.priced_skus[sku] | {"tax_rate_bp": rate} for sku in skus if sku in self.priced_skus}
 
 
 class Carts:
-    """The service as its callers see it."""
+    """Calls the cart service through its RPC contract."""
 
     def __init__(self, store: CartStore, products: Products) -> None:
         from services.cart.service import CartService
@@ -69,8 +69,8 @@ def cart_store() -> Iterator[CartStore]:
 @pytest.fixture
 def products() -> Products:
     catalogue = Products()
-    catalogue.sells("MUG")
-    catalogue.sells("LAMP", 250)
+    catalogue.add_sku("MUG")
+    catalogue.add_sku("LAMP", 250)
     return catalogue
 
 

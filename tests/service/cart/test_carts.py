@@ -1,4 +1,4 @@
-"""A cart from its first item to the order, for guests and customers, from many threads at once."""
+"""Carts of guests and customers: items, limits, merging, checkout, concurrency."""
 
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
@@ -20,11 +20,11 @@ def quantities(cart: dict[str, Any]) -> dict[str, int]:
     return {item["sku"]: item["quantity"] for item in cart["items"]}
 
 
-def test_a_guests_first_item_makes_a_cart_in_one_call(carts: Carts, products: Products) -> None:
+def test_first_item_of_a_guest_creates_a_cart_in_one_call(carts: Carts, products: Products) -> None:
     cart = carts.add_item(sku="MUG", quantity=2)
 
     CartReply.model_validate(cart)
-    assert products.asked == 1
+    assert products.calls == 1
     assert len(cart["id"]) >= 22
     assert cart["total"] == {"amount": 200, "currency": "USD"}
     assert carts.get_cart(cart_id=cart["id"]) == cart
@@ -42,21 +42,21 @@ def test_items_are_added_changed_and_removed(carts: Carts) -> None:
     assert carts.checkout_view(cart_id=cart_id)["version"] == 6
 
 
-def test_there_is_no_cart_and_that_is_an_empty_one(carts: Carts, user: str) -> None:
-    for whose in ({}, {"cart_id": new_cart_id()}, {"caller": customer(user)}, {"cart_id": user}):
-        assert carts.get_cart(**whose)["id"] is None
-        assert carts.clear(**whose)["id"] is None
+def test_missing_cart_is_shown_as_empty(carts: Carts, user: str) -> None:
+    for identity in ({}, {"cart_id": new_cart_id()}, {"caller": customer(user)}, {"cart_id": user}):
+        assert carts.get_cart(**identity)["id"] is None
+        assert carts.clear(**identity)["id"] is None
         for change in (
-            lambda whose=whose: carts.remove_item(sku="MUG", **whose),
-            lambda whose=whose: carts.set_quantity(sku="MUG", quantity=1, **whose),
+            lambda identity=identity: carts.remove_item(sku="MUG", **identity),
+            lambda identity=identity: carts.set_quantity(sku="MUG", quantity=1, **identity),
         ):
             with pytest.raises(NotFound):
                 change()
 
 
-def test_an_id_that_is_not_ours_is_not_taken_over(carts: Carts, user: str) -> None:
-    invented = new_cart_id()
-    assert carts.add_item(sku="MUG", cart_id=invented)["id"] != invented
+def test_unknown_cart_id_is_not_adopted(carts: Carts, user: str) -> None:
+    unknown = new_cart_id()
+    assert carts.add_item(sku="MUG", cart_id=unknown)["id"] != unknown
 
     carts.add_item(sku="MUG", caller=customer(user))
     assert carts.get_cart(cart_id=user)["id"] is None
@@ -65,8 +65,8 @@ def test_an_id_that_is_not_ours_is_not_taken_over(carts: Carts, user: str) -> No
 
 
 @pytest.mark.parametrize("sku", ["GHOST", "OLD"])
-def test_what_is_not_for_sale_is_not_put_in(carts: Carts, products: Products, sku: str) -> None:
-    products.sells("OLD", active=False)
+def test_product_not_for_sale_is_refused(carts: Carts, products: Products, sku: str) -> None:
+    products.add_sku("OLD", active=False)
 
     with pytest.raises(NotFound) as refused:
         carts.add_item(sku=sku)
@@ -74,7 +74,7 @@ def test_what_is_not_for_sale_is_not_put_in(carts: Carts, products: Products, sk
     assert refused.value.details[0]["field"] == "sku"
 
 
-def test_no_more_than_there_is_over_all_additions(carts: Carts) -> None:
+def test_total_quantity_is_limited_by_stock(carts: Carts) -> None:
     cart_id = carts.add_item(sku="MUG", quantity=8)["id"]
 
     with pytest.raises(OutOfStock) as refused:
@@ -86,16 +86,16 @@ def test_no_more_than_there_is_over_all_additions(carts: Carts) -> None:
 
 
 @pytest.mark.parametrize("quantity", [0, -1, 10_001, 10**12])
-def test_absurd_quantities_are_refused_by_field(carts: Carts, quantity: int) -> None:
+def test_invalid_quantity_is_refused_by_field(carts: Carts, quantity: int) -> None:
     with pytest.raises(ValidationFailed) as refused:
         carts.add_item(sku="MUG", quantity=quantity)
 
     assert refused.value.details[0]["field"] == "quantity"
 
 
-def test_a_line_and_a_cart_have_their_limits(carts: Carts, products: Products) -> None:
+def test_line_quantity_and_line_count_are_limited(carts: Carts, products: Products) -> None:
     for index in range(MAX_LINES + 1):
-        products.sells(f"S{index}", available=1_000_000)
+        products.add_sku(f"S{index}", available=1_000_000)
     cart_id = carts.add_item(sku="S0", quantity=10_000)["id"]
 
     with pytest.raises(ValidationFailed) as refused:
@@ -108,8 +108,8 @@ def test_a_line_and_a_cart_have_their_limits(carts: Carts, products: Products) -
     assert refused.value.details[0]["field"] == "sku"
 
 
-def test_a_cart_is_in_one_currency(carts: Carts, products: Products) -> None:
-    products.sells("EURO", currency="EUR")
+def test_cart_has_one_currency(carts: Carts, products: Products) -> None:
+    products.add_sku("EURO", currency="EUR")
     cart_id = carts.add_item(sku="MUG")["id"]
 
     with pytest.raises(ValidationFailed) as refused:
@@ -120,9 +120,9 @@ def test_a_cart_is_in_one_currency(carts: Carts, products: Products) -> None:
     assert carts.add_item(sku="EURO", cart_id=cart_id)["currency"] == "EUR"
 
 
-def test_changes_since_are_told(carts: Carts, products: Products) -> None:
+def test_changed_price_and_stock_are_warnings(carts: Carts, products: Products) -> None:
     cart_id = carts.add_item(sku="MUG", quantity=5)["id"]
-    products.sells("MUG", 120, available=3)
+    products.add_sku("MUG", 120, available=3)
 
     cart = carts.get_cart(cart_id=cart_id)
 
@@ -131,8 +131,8 @@ def test_changes_since_are_told(carts: Carts, products: Products) -> None:
     assert carts.set_quantity(sku="MUG", quantity=2, cart_id=cart_id)["warnings"] == []
 
 
-def test_thirty_threads_adding_one_each_add_up(carts: Carts, products: Products) -> None:
-    products.sells("MUG", available=30)
+def test_concurrent_additions_add_up(carts: Carts, products: Products) -> None:
+    products.add_sku("MUG", available=30)
     cart_id = carts.add_item(sku="LAMP")["id"]
 
     def attempt(_: int) -> bool:
@@ -149,7 +149,7 @@ def test_thirty_threads_adding_one_each_add_up(carts: Carts, products: Products)
     assert quantities(carts.get_cart(cart_id=cart_id)) == {"LAMP": 1, "MUG": 30}
 
 
-def test_a_guests_cart_lives_on_with_each_use(carts: Carts, cart_store: CartStore) -> None:
+def test_expiry_of_a_guest_cart_is_extended_by_each_use(carts: Carts, cart_store: CartStore) -> None:
     cart_id = carts.add_item(sku="MUG")["id"]
     key = f"cart:{{g:{cart_id}}}"
     for use in (
@@ -163,13 +163,13 @@ def test_a_guests_cart_lives_on_with_each_use(carts: Carts, cart_store: CartStor
         assert cart_store.redis.ttl(key) > 29 * 86_400
 
 
-def test_a_customers_cart_does_not_end(carts: Carts, cart_store: CartStore, user: str) -> None:
+def test_customer_cart_does_not_expire(carts: Carts, cart_store: CartStore, user: str) -> None:
     carts.add_item(sku="MUG", caller=customer(user))
 
     assert cart_store.redis.ttl(f"cart:{{u:{user}}}") == -1
 
 
-def test_at_login_the_carts_become_one_once(carts: Carts, user: str) -> None:
+def test_carts_are_merged_once_at_login(carts: Carts, user: str) -> None:
     guest = carts.add_item(sku="MUG", quantity=2)["id"]
     carts.add_item(sku="LAMP", cart_id=guest)
     carts.add_item(sku="MUG", quantity=3, caller=customer(user))
@@ -181,7 +181,7 @@ def test_at_login_the_carts_become_one_once(carts: Carts, user: str) -> None:
     assert carts.add_item(sku="MUG", cart_id=guest)["id"] not in (guest, user)
 
 
-def test_sixteen_logins_at_once_merge_once(carts: Carts, user: str) -> None:
+def test_concurrent_merges_merge_once(carts: Carts, user: str) -> None:
     guest = carts.add_item(sku="MUG", quantity=2)["id"]
 
     with ThreadPoolExecutor(16) as pool:
@@ -190,34 +190,34 @@ def test_sixteen_logins_at_once_merge_once(carts: Carts, user: str) -> None:
     assert quantities(carts.get_cart(caller=customer(user))) == {"MUG": 2}
 
 
-def test_a_merge_that_died_is_finished_by_the_next(carts: Carts, cart_store: CartStore, user: str) -> None:
+def test_interrupted_merge_is_finished_by_the_next(carts: Carts, cart_store: CartStore, user: str) -> None:
     first, second = (carts.add_item(sku="MUG", quantity=2)["id"] for _ in range(2))
     key = f"cart:{{g:{first}}}"
-    cart_store._freeze(keys=[key, f"{key}:merging"], args=[100])  # died after the first step
+    cart_store._freeze(keys=[key, f"{key}:merging"], args=[100])  # as if the process ended after the first step
     carts.merge(cart_id=first, caller=customer(user))
     assert quantities(carts.get_cart(caller=customer(user))) == {"MUG": 2}
 
     key = f"cart:{{g:{second}}}"
     saved = cart_store.redis.hgetall(key)
     carts.merge(cart_id=second, caller=customer(user))
-    cart_store.redis.hset(f"{key}:merging", mapping=saved)  # died before the last step
+    cart_store.redis.hset(f"{key}:merging", mapping=saved)  # as if the process ended before the last step
     carts.merge(cart_id=second, caller=customer(user))
     assert quantities(carts.get_cart(caller=customer(user))) == {"MUG": 4}
     assert cart_store.redis.keys(f"{key}*") == []
 
 
-def test_a_merge_keeps_to_the_limits_and_to_one_currency(carts: Carts, products: Products, user: str) -> None:
-    products.sells("NUT", available=10**6)
-    products.sells("EURO", currency="EUR")
+def test_merge_respects_limits_and_currency(carts: Carts, products: Products, user: str) -> None:
+    products.add_sku("NUT", available=10**6)
+    products.add_sku("EURO", currency="EUR")
     guest = carts.add_item(sku="NUT", quantity=9_000)["id"]
     carts.add_item(sku="NUT", quantity=9_000, caller=customer(user))
     assert quantities(carts.merge(cart_id=guest, caller=customer(user))) == {"NUT": 10_000}
 
-    foreign = carts.add_item(sku="EURO")["id"]
-    assert quantities(carts.merge(cart_id=foreign, caller=customer(user))) == {"NUT": 10_000}
+    euro_cart = carts.add_item(sku="EURO")["id"]
+    assert quantities(carts.merge(cart_id=euro_cart, caller=customer(user))) == {"NUT": 10_000}
 
 
-def confirmed(cart_id: str, **bought: int) -> OrderConfirmed:
+def confirmed(cart_id: str, **quantities_: int) -> OrderConfirmed:
     return OrderConfirmed(
         user_id=None,
         order_id=new_id(),
@@ -233,7 +233,7 @@ def confirmed(cart_id: str, **bought: int) -> OrderConfirmed:
                 "unit_price": 1,
                 "line_total": quantity,
             }
-            for sku, quantity in bought.items()
+            for sku, quantity in quantities_.items()
         ],
         totals={"subtotal": 1, "discount": 0, "shipping": 0, "tax": 0, "total": 1},
         shipping_address={},
@@ -244,7 +244,7 @@ def confirmed(cart_id: str, **bought: int) -> OrderConfirmed:
     )
 
 
-def test_what_was_bought_leaves_the_cart_once_and_the_rest_stays(carts: Carts, cart_store: CartStore) -> None:
+def test_ordered_items_are_removed_once(carts: Carts, cart_store: CartStore) -> None:
     cart_id = carts.add_item(sku="MUG", quantity=2)["id"]
     event = confirmed(cart_id, MUG=2, GHOST=1)
     carts.add_item(sku="MUG", quantity=1, cart_id=cart_id)
@@ -261,24 +261,24 @@ def test_what_was_bought_leaves_the_cart_once_and_the_rest_stays(carts: Carts, c
     assert cart_store.remove_ordered(new_cart_id(), new_id(), [("MUG", 1)], clock.now()) is False
 
 
-def test_an_order_takes_over_prices_tax_and_weight(carts: Carts, products: Products, user: str) -> None:
+def test_checkout_view_has_prices_tax_and_weight(carts: Carts, products: Products, user: str) -> None:
     carts.add_item(sku="MUG", quantity=2, caller=customer(user))
     carts.add_item(sku="LAMP", caller=customer(user))
-    del products.facts["LAMP"]
+    del products.priced_skus["LAMP"]
 
-    taken = carts.checkout_view(caller=customer(user), country="DE", region="BY")
+    checkout_view = carts.checkout_view(caller=customer(user), country="DE", region="BY")
 
-    CheckoutView.model_validate(taken)
-    assert taken["cart_id"] == user
-    assert (taken["subtotal"], taken["weight_g"], taken["version"]) == (200, 20, 2)
-    assert taken["lines"][0]["tax_rate_bp"] == 1900
-    assert taken["unavailable"] == ["LAMP"]
+    CheckoutView.model_validate(checkout_view)
+    assert checkout_view["cart_id"] == user
+    assert (checkout_view["subtotal"], checkout_view["weight_g"], checkout_view["version"]) == (200, 20, 2)
+    assert checkout_view["lines"][0]["tax_rate_bp"] == 1900
+    assert checkout_view["unavailable"] == ["LAMP"]
 
 
-def test_a_foreign_cart_is_not_found_at_the_checkout(carts: Carts, user: str) -> None:
+def test_cart_of_another_customer_is_not_found_at_checkout(carts: Carts, user: str) -> None:
     carts.add_item(sku="MUG", caller=customer(user))
 
-    for foreign in (user, new_cart_id()):
+    for other in (user, new_cart_id()):
         with pytest.raises(NotFound):
-            carts.checkout_view(cart_id=foreign)
+            carts.checkout_view(cart_id=other)
     assert carts.checkout_view(caller=customer(new_id()))["lines"] == []

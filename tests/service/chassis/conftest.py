@@ -1,4 +1,4 @@
-"""Services of the test's own, as processes on the instance's real servers."""
+"""Small services as processes on the instance's real servers."""
 
 import os
 import signal
@@ -41,8 +41,8 @@ def stock_released(subject: str, number: int = 0, **changes: Any) -> dict[str, A
     } | changes
 
 
-class Actor:
-    """One process that runs a service, and what it has left behind."""
+class ServiceProcess:
+    """One process that runs a service, with its log and queue."""
 
     def __init__(self, name: str, port: int, process: "subprocess.Popen[bytes]", log: Path) -> None:
         self.name, self.port, self.process, self._log = name, port, process, log
@@ -61,7 +61,7 @@ class Actor:
         return self.health().get("status") == "ready"
 
     def lines(self) -> list[dict[str, Any]]:
-        """What it has logged."""
+        """Its log lines."""
         lines = self._log.read_bytes().splitlines()
         return [orjson.loads(line) for line in lines if line.startswith(b"{")]
 
@@ -72,71 +72,71 @@ class Actor:
         self.process.send_signal(number)
 
     def end(self, number: signal.Signals = signal.SIGTERM, seconds: float = 60) -> int:
-        """Ask it to end; its exit code."""
+        """Ask the process to stop, and return its exit code."""
         self.kill(number)
         return self.process.wait(seconds)
 
 
-class Stage:
-    """Where the actors are started, and all of them are ended."""
+class ServiceProcesses:
+    """Starts service processes and stops all of them at the end."""
 
     def __init__(self, folder: Path, broker: Rabbit) -> None:
         self.folder, self.rabbit = folder, broker
         self.redis = redis.Redis.from_url(os.environ["ULTRAMARKET_REDIS_URL"], decode_responses=True)
-        self.actors: list[Actor] = []
+        self.started: list[ServiceProcess] = []
 
-    def start(self, kind: str, name: str | None = None, ready: bool = True, **environment: str) -> Actor:
-        """Start an actor of `actors.KINDS`; returns when it is ready."""
+    def start(self, kind: str, name: str | None = None, ready: bool = True, **environment: str) -> ServiceProcess:
+        """Start a service of `small_services.KINDS`; returns when it is ready."""
         name, port = name or f"{kind}-{new_id()}", free_port()
-        command = [sys.executable, "-m", "tests.service.chassis.actors", kind, name, str(port)]
-        actor = self._spawn(command, name, port, environment)
+        command = [sys.executable, "-m", "tests.service.chassis.small_services", kind, name, str(port)]
+        service = self._spawn(command, name, port, environment)
         if ready:
-            assert eventually(actor.is_ready), actor.lines()
-        return actor
+            assert eventually(service.is_ready), service.lines()
+        return service
 
-    def start_stock(self, other: str) -> Actor:
-        """Start a service of stock Nameko, which has no health to ask for."""
+    def start_stock_nameko(self, other: str) -> ServiceProcess:
+        """Start a service of stock Nameko, which has no health endpoint."""
         name = f"stock-{new_id()}"
         nameko = str(Path(sys.executable).with_name("nameko"))
         command = [nameko, "run", "--broker", os.environ["ULTRAMARKET_AMQP_URL"], "tests.service.chassis.stock"]
         return self._spawn(command, name, 0, {"NAME": name, "OTHER": other})
 
-    def marks(self, actor: Actor) -> list[str]:
-        return list(self.redis.lrange(f"marks:{actor.name}", 0, -1))  # type: ignore[arg-type]
+    def marks(self, service: ServiceProcess) -> list[str]:
+        return list(self.redis.lrange(f"marks:{service.name}", 0, -1))  # type: ignore[arg-type]
 
-    def wait_for_mark(self, actor: Actor, text: str) -> bool:
-        return bool(eventually(lambda: any(text in found for found in self.marks(actor))))
+    def wait_for_mark(self, service: ServiceProcess, text: str) -> bool:
+        return bool(eventually(lambda: any(text in mark for mark in self.marks(service))))
 
     def close(self) -> None:
-        for actor in self.actors:
-            if actor.process.poll() is None:
-                actor.process.terminate()
-        for actor in self.actors:
+        for service in self.started:
+            if service.process.poll() is None:
+                service.process.terminate()
+        for service in self.started:
             try:
-                actor.process.wait(60)
+                service.process.wait(60)
             except subprocess.TimeoutExpired:
-                actor.kill()
-                actor.process.wait()
-            for queue in (f"rpc-{actor.name}", actor.queue, f"{actor.queue}.dead"):
+                service.kill()
+                service.process.wait()
+            for queue in (f"rpc-{service.name}", service.queue, f"{service.queue}.dead"):
                 self.rabbit.channel.queue_delete(queue)
-            for key in self.redis.scan_iter(f"*:{actor.name}*"):
+            for key in self.redis.scan_iter(f"*:{service.name}*"):
                 self.redis.delete(key)
         self.redis.close()
 
-    def _spawn(self, command: list[str], name: str, port: int, environment: dict[str, str]) -> Actor:
-        log = self.folder / f"{name}-{len(self.actors)}.log"
+    def _spawn(self, command: list[str], name: str, port: int, environment: dict[str, str]) -> ServiceProcess:
+        log = self.folder / f"{name}-{len(self.started)}.log"
         with log.open("wb") as out:
             process = subprocess.Popen(command, env=os.environ | environment, stdout=out, stderr=subprocess.STDOUT)
-        self.actors.append(Actor(name, port, process, log))
-        return self.actors[-1]
+        self.started.append(ServiceProcess(name, port, process, log))
+        return self.started[-1]
 
 
 @pytest.fixture(scope="module")
-def stage(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stage]:
+def processes(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ServiceProcesses]:
     with rabbit() as broker:
-        stage = Stage(tmp_path_factory.mktemp("stage"), broker)
-        yield stage
-        stage.close()
+        processes = ServiceProcesses(tmp_path_factory.mktemp("processes"), broker)
+        yield processes
+        processes.close()
 
 
 @pytest.fixture(scope="module")

@@ -19,18 +19,20 @@ NAME = sys.argv[1] if len(sys.argv) > 1 else "pair"
 
 
 class Crash(DependencyProvider):
-    """`self.crash()` ends the service's container, as a lost consumer would."""
+    """`self.crash()` ends the service's container, as a lost consumer does."""
 
     def get_dependency(self, worker_ctx: Any) -> Any:
         return lambda: self.container.spawn_managed_thread(self._fail)
 
     def _fail(self) -> None:
-        eventlet.sleep(0.2)  # the reply goes out first: an unacknowledged request would be delivered, and crash, again
+        eventlet.sleep(
+            0.2
+        )  # the reply is sent first: an unacknowledged request would be redelivered, and crash the service again
         raise KeyError("crash on demand")
 
 
 class Steady(Service):
-    """The service that must not notice the other one."""
+    """A service that must not be affected by crashes of the other one."""
 
     name = NAME
 
@@ -40,7 +42,7 @@ class Steady(Service):
 
 
 class Fragile(Service):
-    """Crashes and blocks on demand."""
+    """A service that crashes and blocks on demand."""
 
     name = f"{NAME}-fragile"
     crash = Crash()

@@ -1,4 +1,4 @@
-"""A service of stock Nameko, without a line of ours: `nameko run tests.service.chassis.stock`."""
+"""A service of stock Nameko, without UltraMarket's chassis: `nameko run tests.service.chassis.stock`."""
 
 import os
 
@@ -13,10 +13,10 @@ marks = redis.Redis.from_url(os.environ["ULTRAMARKET_REDIS_URL"], decode_respons
 
 class StockService:
     name = NAME
-    ours = RpcProxy(os.environ["OTHER"])
+    chassis_service = RpcProxy(os.environ["OTHER"])
 
     @rpc
-    def shout(self, text: str) -> dict[str, str]:
+    def upper(self, text: str) -> dict[str, str]:
         return {"text": text.upper()}
 
     @rpc
@@ -24,9 +24,9 @@ class StockService:
         raise ValueError("as stock services do")
 
     @rpc
-    def ask_ours(self, value: object) -> object:
-        return self.ours.echo(value)
+    def call_chassis_service(self, value: object) -> object:
+        return self.chassis_service.echo(value)
 
     @event_handler("orders", "order_stock_released")
-    def heard(self, event: dict[str, object]) -> None:
+    def handle_stock_released(self, event: dict[str, object]) -> None:
         marks.rpush(f"marks:{NAME}", f"{event['type']} {event['subject']} {event['specversion']}")

@@ -1,4 +1,4 @@
-"""Stores of the tests' own, small enough to see through, and their relays."""
+"""Minimal stores for tests of the chassis, and relays of their outboxes."""
 
 import os
 import threading
@@ -26,18 +26,18 @@ def command(key: str, fingerprint: str = "same") -> Idempotency:
     return Idempotency(owner="user:ada", key=key, fingerprint=fingerprint)
 
 
-class Died(Exception):
-    """The process ended here."""
+class SimulatedCrash(Exception):
+    """The simulated end of the process."""
 
 
-class NoteStore(postgres.PostgresStore):
-    """Counters, one event per step."""
+class PostgresCounterStore(postgres.PostgresStore):
+    """Counters in PostgreSQL; each step publishes one event."""
 
     def step(self, subject: str, fails: bool = False, key: Idempotency | None = None) -> int:
-        """Count one further, under the counter's row lock; the number."""
+        """Increment a counter under its row lock, and return its number."""
         with self.transaction() as session:
-            if (known := self.claim(session, key)) is not None:
-                return int(known["number"])
+            if (stored := self.claim(session, key)) is not None:
+                return int(stored["number"])
             row = session.execute(
                 text(_COUNT),
                 {"id": subject},
@@ -46,19 +46,19 @@ class NoteStore(postgres.PostgresStore):
             self.emit(session, OrderStockReleased(order_id=subject), sequence=number)
             self.remember(session, key, {"number": number})
             if fails:
-                raise Died
+                raise SimulatedCrash
         return number
 
-    def waiting(self) -> int:
+    def unpublished_count(self) -> int:
         with self.reading() as session:
             return int(session.execute(text("select count(*) from outbox")).scalar_one())
 
 
 @contextmanager
-def note_store() -> Iterator[tuple[NoteStore, str]]:
-    """A store in a schema of its own, and the schema's name."""
+def postgres_counter_store() -> Iterator[tuple[PostgresCounterStore, str]]:
+    """A store in a schema of its own, with the schema's name."""
     url, schema = os.environ["ULTRAMARKET_POSTGRES_URL"], f"test_notes_{new_id()[-12:]}"
-    store = postgres.open_store(NoteStore, url, schema, 40)
+    store = postgres.open_store(PostgresCounterStore, url, schema, 40)
     with store.transaction() as session:
         session.execute(text(f'create schema "{schema}"'))
         session.execute(text("create table counters (id text primary key, n int not null)"))
@@ -73,53 +73,55 @@ def note_store() -> Iterator[tuple[NoteStore, str]]:
         store.close()
 
 
-class HotStore(mongo.MongoStore):
-    """Counters whose documents carry their events, and others that write them beside."""
+class MongoCounterStore(mongo.MongoStore):
+    """Counters in MongoDB: hot documents that carry their events, and others with events in the outbox collection."""
 
     hot_collections: ClassVar[tuple[str, ...]] = ("counters",)
 
     def step(self, subject: str) -> int:
-        """Count a hot counter one further, with its event, in one update."""
+        """Increment a hot counter and add its event, in one update."""
         while True:
-            found = self.db["counters"].find_one({"_id": subject}) or {"n": 0}
-            number = found["n"] + 1
+            counter = self.db["counters"].find_one({"_id": subject}) or {"n": 0}
+            number = counter["n"] + 1
             event = self.pending(OrderStockReleased(order_id=subject), sequence=number)
             update = {"$set": {"n": number}, "$push": {"outbox": event}}
             try:
-                done = self.db["counters"].update_one({"_id": subject, "n": found["n"]}, update, upsert=found["n"] == 0)
+                updated = self.db["counters"].update_one(
+                    {"_id": subject, "n": counter["n"]}, update, upsert=counter["n"] == 0
+                )
             except pymongo.errors.DuplicateKeyError:
                 continue
-            if done.modified_count or done.upserted_id:
+            if updated.modified_count or updated.upserted_id:
                 return int(number)
 
-    def step_beside(self, subject: str, fails: bool = False, key: Idempotency | None = None) -> int:
-        """The same in a transaction, with the event in the outbox collection."""
+    def step_with_outbox_collection(self, subject: str, fails: bool = False, key: Idempotency | None = None) -> int:
+        """Increment a counter in a transaction, with its event in the outbox collection."""
 
-        def work(session: Any) -> int:
-            if (known := self.claim(session, key)) is not None:
-                return int(known["number"])
+        def increment(session: Any) -> int:
+            if (stored := self.claim(session, key)) is not None:
+                return int(stored["number"])
             after = pymongo.ReturnDocument.AFTER
-            found = self.db["beside"].find_one_and_update(
+            counter = self.db["beside"].find_one_and_update(
                 {"_id": subject}, {"$inc": {"n": 1}}, upsert=True, return_document=after, session=session
             )
-            self.emit(session, OrderStockReleased(order_id=subject), sequence=found["n"])
-            self.remember(session, key, {"number": found["n"]})
+            self.emit(session, OrderStockReleased(order_id=subject), sequence=counter["n"])
+            self.remember(session, key, {"number": counter["n"]})
             if fails:
-                raise Died
-            return int(found["n"])
+                raise SimulatedCrash
+            return int(counter["n"])
 
-        return self.in_transaction(work)
+        return self.in_transaction(increment)
 
-    def waiting(self) -> int:
+    def unpublished_count(self) -> int:
         hot = sum(len(document.get("outbox", [])) for document in self.db["counters"].find())
         return hot + int(self.db["outbox"].count_documents({}))
 
 
 @contextmanager
-def hot_store() -> Iterator[tuple[HotStore, str]]:
-    """A store in a database of its own, and the database's name."""
+def mongo_counter_store() -> Iterator[tuple[MongoCounterStore, str]]:
+    """A store in a database of its own, with the database's name."""
     name = f"test_hot_{new_id()[-12:]}"
-    store = mongo.open_store(HotStore, os.environ["ULTRAMARKET_MONGO_URL"], name, 64)
+    store = mongo.open_store(MongoCounterStore, os.environ["ULTRAMARKET_MONGO_URL"], name, 64)
     store.indexes()
     for collection in ("counters", "beside", "outbox", "idempotency", "inbox"):
         if collection not in store.db.list_collection_names():
@@ -132,7 +134,7 @@ def hot_store() -> Iterator[tuple[HotStore, str]]:
 
 
 class Relays:
-    """Relays in threads, as processes run them."""
+    """Outbox relays in threads."""
 
     def __init__(self, make: Callable[[], Any]) -> None:
         self._make = make
@@ -156,36 +158,36 @@ class Relays:
     def _run(relay: Any) -> None:
         try:
             relay.run()
-        except Died:
+        except SimulatedCrash:
             return
 
 
-class Ear:
-    """A queue that hears the events of the test's own subjects."""
+class EventQueue:
+    """A queue bound to the events of the tests' own subjects."""
 
     def __init__(self, broker: Rabbit) -> None:
         self.rabbit, self.queue = broker, f"ear-{new_id()}"
         broker.channel.exchange_declare(EXCHANGE, "topic", durable=True, auto_delete=False)
         broker.channel.queue_declare(self.queue, exclusive=True)
         broker.channel.queue_bind(self.queue, EXCHANGE, TYPE)
-        self.heard: list[dict[str, Any]] = []
+        self.received: list[dict[str, Any]] = []
 
     def numbers(self, subject: str, count: int, seconds: float = PATIENCE) -> list[int]:
-        """The sequence numbers of a subject's events in the order they came in, once there are `count` or more."""
+        """The sequence numbers of a subject's events in order of arrival, once there are `count` or more."""
         import orjson
 
-        def listen() -> bool:
-            self.heard += [orjson.loads(message.body) for message in self.rabbit.take_all(self.queue)]
+        def receive() -> bool:
+            self.received += [orjson.loads(message.body) for message in self.rabbit.take_all(self.queue)]
             return len(self.of(subject)) >= count
 
-        eventually(listen, seconds)
+        eventually(receive, seconds)
         return self.of(subject)
 
     def of(self, subject: str) -> list[int]:
-        return [event["sequence"] for event in self.heard if event["subject"] == subject]
+        return [event["sequence"] for event in self.received if event["subject"] == subject]
 
 
-def first_times(numbers: Sequence[int]) -> list[int]:
+def first_occurrences(numbers: Sequence[int]) -> list[int]:
     return list(dict.fromkeys(numbers))
 
 
@@ -198,10 +200,10 @@ def postgres_relay(schema: str, **values: Any) -> PostgresRelay:
 
 def mongo_relay(database: str, **values: Any) -> MongoRelay:
     url, broker = os.environ["ULTRAMARKET_MONGO_URL"], os.environ["ULTRAMARKET_AMQP_URL"]
-    hot = values.pop("hot", HotStore.hot_collections)
+    hot = values.pop("hot", MongoCounterStore.hot_collections)
     return MongoRelay("hot", url, values.pop("amqp_url", broker), hot, database)
 
 
-def quiet_relay(database: str, **values: Any) -> MongoRelay:
-    """Of a service without hot documents: it only looks into its stream now and then."""
+def mongo_outbox_relay(database: str, **values: Any) -> MongoRelay:
+    """A relay of a service without hot documents, which polls its change stream rarely."""
     return mongo_relay(database, hot=(), **values)

@@ -1,85 +1,89 @@
-"""Events by the batch: together when many come, soon when few come, and one bad one holds up no other."""
+"""Batched event handlers: batch sizes, waiting time, parking of failing events, redelivery."""
 
 import pytest
 
 from services.chassis.common.ids import new_id
-from tests.service.chassis.conftest import Actor, Stage, stock_released
+from tests.service.chassis.conftest import ServiceProcess, ServiceProcesses, stock_released
 from tests.support.shop import eventually
 
 
 @pytest.fixture(scope="module")
-def gatherer(stage: Stage) -> Actor:
-    return stage.start("gatherer", ULTRAMARKET_EVENT_RETRY_SECONDS="[0.1, 0.2]")
+def batch_consumer(processes: ServiceProcesses) -> ServiceProcess:
+    return processes.start("batch_consumer", ULTRAMARKET_EVENT_RETRY_SECONDS="[0.1, 0.2]")
 
 
-def batches(stage: Stage, gatherer: Actor, subjects: set[str]) -> list[list[str]]:
-    found = [mark.split() for mark in stage.marks(gatherer)]
-    return [batch for batch in found if subjects & set(batch)]
+def batches(processes: ServiceProcesses, batch_consumer: ServiceProcess, subjects: set[str]) -> list[list[str]]:
+    marks = [mark.split() for mark in processes.marks(batch_consumer)]
+    return [batch for batch in marks if subjects & set(batch)]
 
 
-def test_many_are_handled_together_and_each_once(stage: Stage, gatherer: Actor) -> None:
+def test_many_events_are_handled_in_batches_once_each(
+    processes: ServiceProcesses, batch_consumer: ServiceProcess
+) -> None:
     subjects = [new_id() for _ in range(120)]
 
     for subject in subjects:
-        stage.rabbit.publish(stock_released(subject), gatherer.queue)
+        processes.rabbit.publish(stock_released(subject), batch_consumer.queue)
 
-    wanted = set(subjects)
-    assert eventually(lambda: sum(map(len, batches(stage, gatherer, wanted))) == 120)
-    together = batches(stage, gatherer, wanted)
-    assert sorted(subject for batch in together for subject in batch) == sorted(subjects)
-    assert max(map(len, together)) <= 50
-    assert len(together) < 60
-    assert eventually(lambda: stage.rabbit.depth(gatherer.queue) == 0)
+    expected = set(subjects)
+    assert eventually(lambda: sum(map(len, batches(processes, batch_consumer, expected))) == 120)
+    handled = batches(processes, batch_consumer, expected)
+    assert sorted(subject for batch in handled for subject in batch) == sorted(subjects)
+    assert max(map(len, handled)) <= 50
+    assert len(handled) < 60
+    assert eventually(lambda: processes.rabbit.depth(batch_consumer.queue) == 0)
 
 
-def test_one_alone_does_not_wait_for_others(stage: Stage, gatherer: Actor) -> None:
+def test_single_event_is_handled_without_waiting(processes: ServiceProcesses, batch_consumer: ServiceProcess) -> None:
     subject = new_id()
 
-    stage.rabbit.publish(stock_released(subject), gatherer.queue)
+    processes.rabbit.publish(stock_released(subject), batch_consumer.queue)
 
-    assert eventually(lambda: batches(stage, gatherer, {subject}) == [[subject]])
+    assert eventually(lambda: batches(processes, batch_consumer, {subject}) == [[subject]])
 
 
-def test_a_bad_one_is_parked_and_the_others_are_handled(stage: Stage, gatherer: Actor) -> None:
-    good, bad = [new_id() for _ in range(10)], new_id()
-    stage.redis.sadd(f"bad:{gatherer.name}", bad)
+def test_failing_event_is_parked_and_others_are_handled(
+    processes: ServiceProcesses, batch_consumer: ServiceProcess
+) -> None:
+    handled_subjects, failing_subject = [new_id() for _ in range(10)], new_id()
+    processes.redis.sadd(f"bad:{batch_consumer.name}", failing_subject)
 
-    for subject in (*good[:5], bad, *good[5:]):
-        stage.rabbit.publish(stock_released(subject), gatherer.queue)
+    for subject in (*handled_subjects[:5], failing_subject, *handled_subjects[5:]):
+        processes.rabbit.publish(stock_released(subject), batch_consumer.queue)
 
-    assert eventually(lambda: sum(map(len, batches(stage, gatherer, set(good)))) == 10)
-    dead = stage.rabbit.wait_for(f"{gatherer.queue}.dead")
+    assert eventually(lambda: sum(map(len, batches(processes, batch_consumer, set(handled_subjects)))) == 10)
+    dead = processes.rabbit.wait_for(f"{batch_consumer.queue}.dead")
     assert dead is not None
-    assert bad in str(dead.body)
-    assert batches(stage, gatherer, {bad}) == []
+    assert failing_subject in str(dead.body)
+    assert batches(processes, batch_consumer, {failing_subject}) == []
 
 
-def test_unhandled_events_of_killed_process_are_redelivered(stage: Stage) -> None:
-    first = stage.start("gatherer")
+def test_unhandled_events_of_killed_process_are_redelivered(processes: ServiceProcesses) -> None:
+    first = processes.start("batch_consumer")
     subjects = [new_id() for _ in range(30)]
     for subject in subjects:
-        stage.rabbit.publish(stock_released(subject), first.queue)
+        processes.rabbit.publish(stock_released(subject), first.queue)
     first.kill()
     first.process.wait(60)
 
-    again = stage.start("gatherer", name=first.name)
+    again = processes.start("batch_consumer", name=first.name)
 
     assert eventually(
-        lambda: {one for batch in batches(stage, again, set(subjects)) for one in batch} == set(subjects), 15
+        lambda: {event for batch in batches(processes, again, set(subjects)) for event in batch} == set(subjects), 15
     )
 
 
-@pytest.mark.parametrize("start", range(3))  # the order in which a process's consumers begin is a matter of chance
-def test_service_with_rpc_receives_whole_batches(stage: Stage, start: int) -> None:
-    first = stage.start("gatherer")
+@pytest.mark.parametrize("start", range(3))  # the order in which a process's consumers start varies
+def test_service_with_rpc_receives_whole_batches(processes: ServiceProcesses, start: int) -> None:
+    first = processes.start("batch_consumer")
     first.kill()
     first.process.wait(60)
     subjects = [new_id() for _ in range(120)]
     for subject in subjects:
-        stage.rabbit.publish(stock_released(subject), first.queue)
+        processes.rabbit.publish(stock_released(subject), first.queue)
 
-    again = stage.start("gatherer", name=first.name)
+    again = processes.start("batch_consumer", name=first.name)
 
-    wanted = set(subjects)
-    assert eventually(lambda: sum(map(len, batches(stage, again, wanted))) == 120)
-    assert max(map(len, batches(stage, again, wanted))) == 50
+    expected = set(subjects)
+    assert eventually(lambda: sum(map(len, batches(processes, again, expected))) == 120)
+    assert max(map(len, batches(processes, again, expected))) == 50

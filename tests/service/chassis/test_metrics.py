@@ -1,13 +1,13 @@
-"""What an operator's Prometheus reads from a service."""
+"""Prometheus metrics of a service process."""
 
 import requests
 
 from services.chassis.messaging.rpc_client import RpcClient
-from tests.service.chassis.conftest import Stage
+from tests.service.chassis.conftest import ServiceProcesses
 
 
-def test_calls_workers_and_queues_are_measured(stage: Stage, client: RpcClient) -> None:
-    worker = stage.start("worker")
+def test_metrics_have_calls_and_queue_depth(processes: ServiceProcesses, client: RpcClient) -> None:
+    worker = processes.start("worker")
     client.call(worker.name, "echo", value=1)
 
     lines = requests.get(f"http://127.0.0.1:{worker.port}/metrics", timeout=60).text.splitlines()

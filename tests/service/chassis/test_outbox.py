@@ -1,4 +1,4 @@
-"""What commits is published, in order, by one relay at a time; what doesn't is not; nothing is lost on the way."""
+"""Outbox relays: committed events are published in order, by one relay at a time, and none is lost."""
 
 import os
 import signal
@@ -20,17 +20,17 @@ from services.chassis.outbox.postgres import OutboxTable
 from tests.service.chassis.stores import (
     EXCHANGE,
     TYPE,
-    Died,
-    Ear,
-    HotStore,
-    NoteStore,
+    EventQueue,
+    MongoCounterStore,
+    PostgresCounterStore,
     Relays,
-    first_times,
-    hot_store,
+    SimulatedCrash,
+    first_occurrences,
+    mongo_counter_store,
+    mongo_outbox_relay,
     mongo_relay,
-    note_store,
+    postgres_counter_store,
     postgres_relay,
-    quiet_relay,
 )
 from tests.support.proxy import proxy_to
 from tests.support.rabbit import rabbit
@@ -40,9 +40,9 @@ RELAY = "from tests.service.chassis.stores import *; {make}({name!r}).run()"
 
 
 class Outbox(NamedTuple):
-    """A store whose steps say events, and the relays that publish them."""
+    """A store whose steps publish events, and the relays of its outbox."""
 
-    store: NoteStore | HotStore
+    store: PostgresCounterStore | MongoCounterStore
     name: str
     step: Callable[..., int]
     relay: Callable[..., Any]
@@ -53,69 +53,73 @@ class Outbox(NamedTuple):
 
 
 @pytest.fixture(scope="module")
-def notes() -> Iterator[tuple[NoteStore, str]]:
-    with note_store() as opened:
-        yield opened
+def postgres_counters() -> Iterator[tuple[PostgresCounterStore, str]]:
+    with postgres_counter_store() as store:
+        yield store
 
 
 @pytest.fixture(scope="module")
-def counters() -> Iterator[tuple[HotStore, str]]:
-    with hot_store() as opened:
-        yield opened
+def mongo_counters() -> Iterator[tuple[MongoCounterStore, str]]:
+    with mongo_counter_store() as store:
+        yield store
 
 
 @pytest.fixture(params=["postgres", "mongo, hot", "mongo, beside"])
-def outbox(request: pytest.FixtureRequest, notes: Any, counters: Any) -> Iterator[Outbox]:
+def outbox(request: pytest.FixtureRequest, postgres_counters: Any, mongo_counters: Any) -> Iterator[Outbox]:
     if request.param == "postgres":
-        (store, name), relay = notes, postgres_relay
+        (store, name), relay = postgres_counters, postgres_relay
         step = store.step
     else:
-        (store, name) = counters
-        relay, step = (mongo_relay, store.step) if "hot" in request.param else (quiet_relay, store.step_beside)
+        (store, name) = mongo_counters
+        relay, step = (
+            (mongo_relay, store.step)
+            if "hot" in request.param
+            else (mongo_outbox_relay, store.step_with_outbox_collection)
+        )
     relays = Relays(lambda: relay(name))
     yield Outbox(store, name, step, relay, relays)
     relays.stop()
     drain = relays.start()
-    assert eventually(lambda: store.waiting() == 0)
+    assert eventually(lambda: store.unpublished_count() == 0)
     drain.stop()
     relays.stop()
 
 
 @pytest.fixture
-def ear() -> Iterator[Ear]:
+def queue_of_events() -> Iterator[EventQueue]:
     with rabbit() as broker:
-        yield Ear(broker)
+        yield EventQueue(broker)
 
 
-def test_committed_event_is_published_and_leaves_the_outbox(outbox: Outbox, ear: Ear) -> None:
+def test_committed_event_is_published_and_leaves_the_outbox(outbox: Outbox, queue_of_events: EventQueue) -> None:
     subject = new_id()
     outbox.relays.start()
     outbox.step(subject)
-    assert ear.numbers(subject, 1) == [1]
+    assert queue_of_events.numbers(subject, 1) == [1]
 
     outbox.step(subject)
 
-    assert ear.numbers(subject, 2) == [1, 2]
-    assert eventually(lambda: outbox.store.waiting() == 0)
-    [event, _] = [event for event in ear.heard if event["subject"] == subject]
+    assert queue_of_events.numbers(subject, 2) == [1, 2]
+    assert eventually(lambda: outbox.store.unpublished_count() == 0)
+    [event, _] = [event for event in queue_of_events.received if event["subject"] == subject]
     assert (event["type"], event["source"], event["data"]) == (TYPE, "/orders", {"order_id": subject})
 
 
-def test_what_does_not_commit_is_not_published(outbox: Outbox, ear: Ear) -> None:
-    if outbox.step == getattr(outbox.store, "step", None) and isinstance(outbox.store, HotStore):
+def test_uncommitted_event_is_not_published(outbox: Outbox, queue_of_events: EventQueue) -> None:
+    if outbox.step == getattr(outbox.store, "step", None) and isinstance(outbox.store, MongoCounterStore):
         pytest.skip("a hot document's event is part of the very update")
     subject = new_id()
     outbox.relays.start()
 
-    with pytest.raises(Died):
+    with pytest.raises(SimulatedCrash):
         outbox.step(subject, fails=True)
 
     outbox.step(subject)
-    assert ear.numbers(subject, 1) == [1]
-    assert eventually(lambda: outbox.store.waiting() == 0)
+    assert queue_of_events.numbers(subject, 1) == [1]
+    assert eventually(lambda: outbox.store.unpublished_count() == 0)
 
 
-def test_aggregate_order_is_kept_with_sixteen_writers(outbox: Outbox, ear: Ear) -> None:
+def test_aggregate_order_is_kept_with_sixteen_writers(outbox: Outbox, queue_of_events: EventQueue) -> None:
     subjects = [new_id() for _ in range(4)]
     outbox.relays.start()
 
@@ -123,69 +127,71 @@ def test_aggregate_order_is_kept_with_sixteen_writers(outbox: Outbox, ear: Ear) 
         list(pool.map(lambda index: outbox.step(subjects[index % 4]), range(240)))
 
     for subject in subjects:
-        assert ear.numbers(subject, 60) == list(range(1, 61))
+        assert queue_of_events.numbers(subject, 60) == list(range(1, 61))
 
 
-def test_standby_relay_takes_over_from_the_leader(outbox: Outbox, ear: Ear) -> None:
+def test_standby_relay_takes_over_from_the_leader(outbox: Outbox, queue_of_events: EventQueue) -> None:
     subject = new_id()
     first = outbox.start_process()
     outbox.step(subject)
-    assert ear.numbers(subject, 1) == [1]
+    assert queue_of_events.numbers(subject, 1) == [1]
     outbox.relays.start()
     for _ in range(20):
         outbox.step(subject)
-    assert ear.numbers(subject, 21) == list(range(1, 22))
+    assert queue_of_events.numbers(subject, 21) == list(range(1, 22))
 
     first.send_signal(signal.SIGKILL)
     first.wait()
     outbox.step(subject)
 
-    # Killed between the broker's confirm and the removal, the first one leaves an event that comes twice.
-    assert eventually(lambda: list(dict.fromkeys(ear.numbers(subject, 22, 0))) == list(range(1, 23)))
+    # A leader killed between the broker's confirm and the removal leaves an event that is published twice.
+    assert eventually(lambda: list(dict.fromkeys(queue_of_events.numbers(subject, 22, 0))) == list(range(1, 23)))
 
 
-def test_relay_killed_before_removal_publishes_again(outbox: Outbox, ear: Ear, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_relay_killed_before_removal_publishes_again(
+    outbox: Outbox, queue_of_events: EventQueue, monkeypatch: pytest.MonkeyPatch
+) -> None:
     subject = new_id()
     for _ in range(5):
         outbox.step(subject)
     publish = publisher.ConfirmingPublisher.publish
 
-    def dies(self: Any, envelopes: Any) -> Any:
+    def publish_and_crash(self: Any, envelopes: Any) -> Any:
         publish(self, envelopes)
         monkeypatch.setattr(publisher.ConfirmingPublisher, "publish", publish)
-        raise Died
+        raise SimulatedCrash
 
-    monkeypatch.setattr(publisher.ConfirmingPublisher, "publish", dies)
+    monkeypatch.setattr(publisher.ConfirmingPublisher, "publish", publish_and_crash)
     outbox.relays.start()
-    assert ear.numbers(subject, 5) == [1, 2, 3, 4, 5]
+    assert queue_of_events.numbers(subject, 5) == [1, 2, 3, 4, 5]
 
     outbox.relays.start()
     outbox.step(subject)
 
-    assert first_times(ear.numbers(subject, 11)) == [1, 2, 3, 4, 5, 6]
-    assert eventually(lambda: outbox.store.waiting() == 0)
+    assert first_occurrences(queue_of_events.numbers(subject, 11)) == [1, 2, 3, 4, 5, 6]
+    assert eventually(lambda: outbox.store.unpublished_count() == 0)
 
 
-def _declare_the_exchange_alone(self: Any, exchange: str) -> None:
+def _declare_exchange_without_queue(self: Any, exchange: str) -> None:
     self._channel.exchange_declare(exchange, "topic", durable=True, auto_delete=False)
 
 
 def test_unroutable_event_waits_for_a_queue(outbox: Outbox, monkeypatch: pytest.MonkeyPatch) -> None:
-    """As when the exchange has lost its queues; the bridge's own is made by whoever publishes."""
+    """An exchange without queues; the bridge's own queue is declared by the publisher."""
     subject, exchange = new_id(), f"deaf-{new_id()}.events"
-    monkeypatch.setattr(publisher, "exchange_of", lambda _wrapped: exchange)
-    monkeypatch.setattr(publisher.ConfirmingPublisher, "_declare", _declare_the_exchange_alone)
+    monkeypatch.setattr(publisher, "exchange_of", lambda _envelope: exchange)
+    monkeypatch.setattr(publisher.ConfirmingPublisher, "_declare", _declare_exchange_without_queue)
     outbox.relays.start()
     outbox.step(subject)
-    time.sleep(1.5)  # long enough for the relay to have tried
-    assert outbox.store.waiting() == 1
+    time.sleep(1.5)  # long enough for the relay to try
+    assert outbox.store.unpublished_count() == 1
 
     with rabbit() as broker:
-        ear = Ear(broker)
-        broker.channel.queue_bind(ear.queue, exchange, TYPE)
+        queue_of_events = EventQueue(broker)
+        broker.channel.queue_bind(queue_of_events.queue, exchange, TYPE)
 
-        assert ear.numbers(subject, 1) == [1]
-        assert eventually(lambda: outbox.store.waiting() == 0)
+        assert queue_of_events.numbers(subject, 1) == [1]
+        assert eventually(lambda: outbox.store.unpublished_count() == 0)
         broker.channel.exchange_delete(exchange)
 
 
@@ -197,13 +203,13 @@ def test_bridge_receives_events_published_before_its_start(outbox: Outbox, monke
     outbox.step(subject)
 
     with rabbit() as broker:
-        assert eventually(lambda: outbox.store.waiting() == 0)
+        assert eventually(lambda: outbox.store.unpublished_count() == 0)
         assert eventually(lambda: broker.depth(f"evt-{name}") == 1)
         broker.channel.queue_delete(f"evt-{name}")
         broker.channel.queue_delete(f"evt-{name}.dead")
 
 
-def test_a_relay_lives_through_lost_connections_to_the_broker(outbox: Outbox, ear: Ear) -> None:
+def test_relay_survives_lost_broker_connections(outbox: Outbox, queue_of_events: EventQueue) -> None:
     subject = new_id()
     with proxy_to(os.environ["ULTRAMARKET_AMQP_URL"]) as proxy:
         outbox.relays.start(outbox.relay(outbox.name, amqp_url=proxy.url))
@@ -212,15 +218,15 @@ def test_a_relay_lives_through_lost_connections_to_the_broker(outbox: Outbox, ea
                 proxy.drop()
             outbox.step(subject)
 
-        assert first_times(ear.numbers(subject, 60)) == list(range(1, 61))
-        assert eventually(lambda: outbox.store.waiting() == 0)
+        assert first_occurrences(queue_of_events.numbers(subject, 60)) == list(range(1, 61))
+        assert eventually(lambda: outbox.store.unpublished_count() == 0)
         outbox.relays.stop()
 
 
-def test_commit_during_a_query_is_published_before_the_next_poll(
-    notes: tuple[NoteStore, str], ear: Ear, monkeypatch: pytest.MonkeyPatch
+def test_commit_during_a_query_is_published_before_next_poll(
+    postgres_counters: tuple[PostgresCounterStore, str], queue_of_events: EventQueue, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """The notification comes with the answer of the very query that did not see the row yet."""
+    """The notification arrives with the result of the query that did not see the row yet."""
 
     class SlowTable(OutboxTable):
         @property
@@ -228,36 +234,36 @@ def test_commit_during_a_query_is_published_before_the_next_poll(
             rows = f"select position, body, 1.0 from {self.name} order by position limit 500"
             return f"with rows as materialized ({rows}), slept as materialized (select pg_sleep(0.4)) select rows.* from slept left join rows on true where rows.position is not null"  # noqa: E501
 
-    monkeypatch.setattr(postgres_outbox, "IDLE_SECONDS", 600.0)  # longer than is waited for here
-    store, schema = notes
+    monkeypatch.setattr(postgres_outbox, "IDLE_SECONDS", 600.0)  # longer than this test waits
+    store, schema = postgres_counters
     subject, relays = new_id(), Relays(lambda: postgres_relay(schema, table=SlowTable()))
     relay = relays.start()
     for number in range(1, 6):
         store.step(subject)
-        assert ear.numbers(subject, number) == list(range(1, number + 1))
+        assert queue_of_events.numbers(subject, number) == list(range(1, number + 1))
     relay.stop()
-    store.step(new_id())  # wakes it, so that it notices
+    store.step(new_id())  # wakes the relay, so that it stops
     relays.stop()
 
 
 def test_idle_relay_is_woken_by_its_process(
-    counters: tuple[HotStore, str], ear: Ear, monkeypatch: pytest.MonkeyPatch
+    mongo_counters: tuple[MongoCounterStore, str], queue_of_events: EventQueue, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     for seconds in ("POLL_SECONDS", "SWEEP_SECONDS"):
         monkeypatch.setattr(mongo_outbox, seconds, 600.0)
-    (store, name), subject = counters, new_id()
-    relay = quiet_relay(name)
+    (store, name), subject = mongo_counters, new_id()
+    relay = mongo_outbox_relay(name)
     monkeypatch.setattr(store, "wake_relay", relay.wake)
     relays = Relays(lambda: relay)
     relays.start()
     for number in (1, 2):
-        store.step_beside(subject)
-        assert ear.numbers(subject, number) == list(range(1, number + 1))
+        store.step_with_outbox_collection(subject)
+        assert queue_of_events.numbers(subject, number) == list(range(1, number + 1))
     relays.stop()
 
 
 def test_frozen_leader_is_replaced_without_lost_or_late_events(
-    outbox: Outbox, ear: Ear, monkeypatch: pytest.MonkeyPatch
+    outbox: Outbox, queue_of_events: EventQueue, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(postgres_outbox, "FROZEN_SECONDS", 3)
     subject = new_id()
@@ -266,22 +272,24 @@ def test_frozen_leader_is_replaced_without_lost_or_late_events(
          + RELAY.format(make=outbox.relay.__name__, name=outbox.name)]
     )  # fmt: skip
     outbox.step(subject)
-    assert ear.numbers(subject, 1) == [1]
-    assert eventually(lambda: outbox.store.waiting() == 0)  # or it is frozen before it could remove it
+    assert queue_of_events.numbers(subject, 1) == [1]
+    assert eventually(
+        lambda: outbox.store.unpublished_count() == 0
+    )  # otherwise it might be frozen before it removes the event
     outbox.relays.start()
     frozen.send_signal(signal.SIGSTOP)
     outbox.step(subject)
 
-    assert ear.numbers(subject, 2) == [1, 2]
+    assert queue_of_events.numbers(subject, 2) == [1, 2]
     frozen.send_signal(signal.SIGCONT)
     for _ in range(10):
         outbox.step(subject)
-    assert first_times(ear.numbers(subject, 12)) == list(range(1, 13))
+    assert first_occurrences(queue_of_events.numbers(subject, 12)) == list(range(1, 13))
     frozen.kill()
     frozen.wait()
 
 
-def test_many_events_go_in_windows(outbox: Outbox, ear: Ear) -> None:
+def test_many_events_are_published_in_windows(outbox: Outbox, queue_of_events: EventQueue) -> None:
     subjects = [new_id() for _ in range(30)]
     with ThreadPoolExecutor(16) as pool:
         list(pool.map(lambda index: outbox.step(subjects[index % 30]), range(690)))
@@ -289,20 +297,22 @@ def test_many_events_go_in_windows(outbox: Outbox, ear: Ear) -> None:
     outbox.relays.start()
 
     for subject in subjects:
-        assert ear.numbers(subject, 23) == list(range(1, 24))
-    assert eventually(lambda: outbox.store.waiting() == 0)
+        assert queue_of_events.numbers(subject, 23) == list(range(1, 24))
+    assert eventually(lambda: outbox.store.unpublished_count() == 0)
 
 
-def test_leadership_is_given_back_at_a_stop(outbox: Outbox, ear: Ear, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(mongo_outbox, "LEASE", timedelta(hours=1))  # it does not run out here
+def test_leadership_is_released_on_stop(
+    outbox: Outbox, queue_of_events: EventQueue, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(mongo_outbox, "LEASE", timedelta(hours=1))  # so that it doesn't expire during the test
     subject = new_id()
     outbox.relays.start()
     outbox.step(subject)
-    assert ear.numbers(subject, 1) == [1]
+    assert queue_of_events.numbers(subject, 1) == [1]
     outbox.relays.stop()
 
     outbox.relays.start()
     outbox.step(subject)
 
-    assert ear.numbers(subject, 2) == [1, 2]
+    assert queue_of_events.numbers(subject, 2) == [1, 2]
     assert EXCHANGE == "orders.events"

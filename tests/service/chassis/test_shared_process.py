@@ -15,7 +15,7 @@ import requests
 from services.chassis.common.errors import DomainError
 from services.chassis.common.ids import new_id
 from services.chassis.messaging.rpc_client import RpcClient
-from tests.service.chassis.conftest import Actor, Stage, free_port
+from tests.service.chassis.conftest import ServiceProcess, ServiceProcesses, free_port
 from tests.support.shop import eventually
 
 
@@ -23,8 +23,8 @@ from tests.support.shop import eventually
 class Pair:
     """The process, its control socket, and the names and ports of its services."""
 
-    stage: Stage
-    steady: Actor
+    processes: ServiceProcesses
+    steady: ServiceProcess
     fragile_port: int
     socket_path: Path
 
@@ -50,20 +50,20 @@ class Pair:
         return dict(requests.get(f"http://127.0.0.1:{self.fragile_port}/health/ready", timeout=60).json())
 
 
-def start(stage: Stage, socket_path: Path, name: str) -> Pair:
-    port, fragile_port = free_port(), free_port()
-    command = [sys.executable, "-m", "tests.service.chassis.pair", name, str(port), str(fragile_port)]
-    actor = stage._spawn(command, name, port, {"ULTRAMARKET_CONTROL_SOCKET": str(socket_path)})
-    assert eventually(actor.is_ready, 20), actor.text()
-    return Pair(stage, actor, fragile_port, socket_path)
+def start(processes: ServiceProcesses, socket_path: Path, name: str) -> Pair:
+    stable_port, fragile_port = free_port(), free_port()
+    command = [sys.executable, "-m", "tests.service.chassis.pair", name, str(stable_port), str(fragile_port)]
+    service = processes._spawn(command, name, stable_port, {"ULTRAMARKET_CONTROL_SOCKET": str(socket_path)})
+    assert eventually(service.is_ready, 20), service.text()
+    return Pair(processes, service, fragile_port, socket_path)
 
 
 @pytest.fixture
-def pair(stage: Stage, tmp_path: Path) -> Iterator[Pair]:
-    pair = start(stage, tmp_path / "pair.sock", f"pair-{new_id()}")
+def pair(processes: ServiceProcesses, tmp_path: Path) -> Iterator[Pair]:
+    pair = start(processes, tmp_path / "pair.sock", f"pair-{new_id()}")
     yield pair
     pair.steady.end()
-    stage.rabbit.channel.queue_delete(f"rpc-{pair.fragile}")
+    processes.rabbit.channel.queue_delete(f"rpc-{pair.fragile}")
 
 
 def test_crashed_service_restarts_alone(pair: Pair, client: RpcClient) -> None:
@@ -106,7 +106,7 @@ def test_stopped_service_stays_stopped_after_a_crash(pair: Pair, client: RpcClie
     pair.steady.kill()
     pair.steady.process.wait()
 
-    again = start(pair.stage, pair.socket_path, pair.steady.name)
+    again = start(pair.processes, pair.socket_path, pair.steady.name)
 
     assert again.state() == {"state": "stopped", "restarts": 0}
     assert client.call(again.steady.name, "pid", deadline=60) == again.steady.process.pid
@@ -122,9 +122,9 @@ def test_control_socket_belongs_to_its_owner_alone(pair: Pair) -> None:
 def test_blocking_handler_is_named(pair: Pair, client: RpcClient) -> None:
     client.call(pair.fragile, "block", seconds=2.5, deadline=15)
 
-    blocks = [line for line in pair.steady.lines() if line["event"] == "hub_blocked"]
-    assert {(line["service"], line["method"]) for line in blocks} == {(pair.fragile, "block")}
-    assert "pair.py" in blocks[0]["line"]
+    block_lines = [line for line in pair.steady.lines() if line["event"] == "hub_blocked"]
+    assert {(line["service"], line["method"]) for line in block_lines} == {(pair.fragile, "block")}
+    assert "pair.py" in block_lines[0]["line"]
     assert pair.control("GET", "/")["hub_lag_seconds"] > 2
     metrics = requests.get(f"http://127.0.0.1:{pair.steady.port}/metrics", timeout=60).text
     [lag] = [line for line in metrics.splitlines() if line.startswith("ultramarket_hub_lag_seconds ")]

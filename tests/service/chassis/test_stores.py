@@ -1,4 +1,4 @@
-"""What stores promise: one transaction or nothing, bounded waiting, silence about secrets; and their migrations."""
+"""Stores: transactions, lock timeouts, redaction of values, and migrations."""
 
 import os
 from collections.abc import Iterator
@@ -18,79 +18,85 @@ from services.chassis.migrations import steps
 from services.chassis.runtime.settings import Settings
 from services.chassis.stores import mongo, postgres, redis
 from services.chassis.testing import connect_redis
-from tests.service.chassis.stores import Died, HotStore, NoteStore, hot_store, note_store
+from tests.service.chassis.stores import (
+    MongoCounterStore,
+    PostgresCounterStore,
+    SimulatedCrash,
+    mongo_counter_store,
+    postgres_counter_store,
+)
 
 
 @pytest.fixture(scope="module")
-def notes() -> Iterator[NoteStore]:
-    with note_store() as (store, _):
+def postgres_counters() -> Iterator[PostgresCounterStore]:
+    with postgres_counter_store() as (store, _):
         yield store
 
 
 @pytest.fixture(scope="module")
-def counters() -> Iterator[HotStore]:
-    with hot_store() as (store, _):
+def mongo_counters() -> Iterator[MongoCounterStore]:
+    with mongo_counter_store() as (store, _):
         yield store
 
 
-def test_failed_statement_does_not_log_its_values(notes: NoteStore) -> None:
-    """Its message ends in a log, and what was to be stored may be a card's token."""
-    with pytest.raises(SQLAlchemyError) as failed, notes.transaction() as session:
+def test_failed_statement_does_not_log_its_values(postgres_counters: PostgresCounterStore) -> None:
+    """The error message is logged, and the value may be a card token."""
+    with pytest.raises(SQLAlchemyError) as failed, postgres_counters.transaction() as session:
         session.execute(text("insert into counters values (:id, :n)"), {"id": "tok_hunter2", "n": None})
 
     assert "[SQL parameters hidden" in str(failed.value)
 
 
-def test_locked_row_is_waited_for_until_the_lock_timeout(notes: NoteStore) -> None:
-    notes.step("locked")
+def test_locked_row_is_waited_for_until_the_lock_timeout(postgres_counters: PostgresCounterStore) -> None:
+    postgres_counters.step("locked")
 
-    def hurry() -> None:
-        with notes.transaction() as session:
+    def update_with_timeout() -> None:
+        with postgres_counters.transaction() as session:
             session.execute(text("set local lock_timeout = '200ms'"))
             session.execute(text("update counters set n = 0 where id = 'locked'"))
 
-    with notes.transaction() as session:
+    with postgres_counters.transaction() as session:
         session.execute(text("select * from counters where id = 'locked' for update"))
         with pytest.raises(SQLAlchemyError) as failed:
-            hurry()
+            update_with_timeout()
 
     assert isinstance(driver_errors.as_domain_error(failed.value), ServiceUnavailable)
 
 
-def test_reading_sees_what_is_committed_and_nothing_else(notes: NoteStore) -> None:
+def test_reading_sees_committed_rows_only(postgres_counters: PostgresCounterStore) -> None:
     def count(subject: str) -> int:
-        with notes.reading() as connection:
-            found = connection.execute(text("select n from counters where id = :id"), {"id": subject})
-            return len(found.all())
+        with postgres_counters.reading() as connection:
+            rows = connection.execute(text("select n from counters where id = :id"), {"id": subject})
+            return len(rows.all())
 
     subject = new_id()
-    with notes.transaction() as session:
+    with postgres_counters.transaction() as session:
         session.execute(text("insert into counters values (:id, 1)"), {"id": subject})
         assert count(subject) == 0
     assert count(subject) == 1
 
 
-def test_a_mongo_transaction_is_whole_or_nothing(counters: HotStore) -> None:
+def test_mongo_transaction_is_atomic(mongo_counters: MongoCounterStore) -> None:
     subject = new_id()
 
-    def dies() -> None:
-        with counters.transaction() as session:
-            counters.db["beside"].insert_one({"_id": subject}, session=session)
-            counters.emit(session, OrderStockReleased(order_id=subject))
-            raise Died
+    def fail_in_transaction() -> None:
+        with mongo_counters.transaction() as session:
+            mongo_counters.db["beside"].insert_one({"_id": subject}, session=session)
+            mongo_counters.emit(session, OrderStockReleased(order_id=subject))
+            raise SimulatedCrash
 
-    with pytest.raises(Died):
-        dies()
-    assert counters.db["beside"].count_documents({"_id": subject}) == 0
-    with counters.transaction() as session:
-        counters.db["beside"].insert_one({"_id": subject}, session=session)
-        counters.emit(session, OrderStockReleased(order_id=subject))
+    with pytest.raises(SimulatedCrash):
+        fail_in_transaction()
+    assert mongo_counters.db["beside"].count_documents({"_id": subject}) == 0
+    with mongo_counters.transaction() as session:
+        mongo_counters.db["beside"].insert_one({"_id": subject}, session=session)
+        mongo_counters.emit(session, OrderStockReleased(order_id=subject))
 
-    assert counters.db["beside"].count_documents({"_id": subject}) == 1
-    assert counters.db["outbox"].count_documents({"event.subject": subject}) == 1
+    assert mongo_counters.db["beside"].count_documents({"_id": subject}) == 1
+    assert mongo_counters.db["outbox"].count_documents({"event.subject": subject}) == 1
 
 
-def test_a_redis_store_reads_text() -> None:
+def test_redis_store_reads_text() -> None:
     with connect_redis("test", redis.RedisStore) as store:
         store.seed()
         store.redis.set("test:key", "é", ex=5)
@@ -98,7 +104,7 @@ def test_a_redis_store_reads_text() -> None:
         assert store.redis.get("test:key") == "é"
 
 
-def test_a_service_is_migrated_once_by_many_at_once() -> None:
+def test_concurrent_migrations_run_once() -> None:
     url, schema = os.environ["ULTRAMARKET_POSTGRES_URL"], f"test_orders_{new_id()[-10:]}"
     try:
         with ThreadPoolExecutor(4) as pool:
@@ -119,7 +125,7 @@ def test_a_service_is_migrated_once_by_many_at_once() -> None:
 
 
 @pytest.mark.parametrize("service", ["orders", "shipping"])
-def test_a_service_says_whether_it_is_migrated(service: str) -> None:
+def test_migration_state_is_reported(service: str) -> None:
     url = os.environ["ULTRAMARKET_POSTGRES_URL"]
     steps.upgrade_postgres(service, url)
     steps.seed_postgres(service, url)
@@ -127,7 +133,7 @@ def test_a_service_says_whether_it_is_migrated(service: str) -> None:
     assert steps.postgres_is_current(service, url)
 
 
-def test_mongos_indexes_are_made_as_often_as_asked() -> None:
+def test_mongo_indexes_can_be_created_repeatedly() -> None:
     for _ in range(2):
         steps.prepare_mongo("inventory", os.environ["ULTRAMARKET_MONGO_URL"])
 
@@ -138,11 +144,11 @@ def test_mongos_indexes_are_made_as_often_as_asked() -> None:
 
 
 @pytest.mark.parametrize(("provider", "store"), [
-    (postgres.Postgres, NoteStore), (mongo.Mongo, HotStore), (redis.Redis, redis.RedisStore),
+    (postgres.Postgres, PostgresCounterStore), (mongo.Mongo, MongoCounterStore), (redis.Redis, redis.RedisStore),
 ])  # fmt: skip
 def test_store_is_injected_and_reports_its_health(provider: Any, store: Any) -> None:
     class Container(SimpleNamespace):
-        """As much of Nameko's as a dependency sees; extensions keep weak references to it."""
+        """The parts of Nameko's container that a dependency uses; extensions keep weak references to it."""
 
         __hash__ = object.__hash__
 
@@ -152,13 +158,13 @@ def test_store_is_injected_and_reports_its_health(provider: Any, store: Any) -> 
         config={"SETTINGS": Settings()},
         spawn_managed_thread=lambda run, identifier: spawned.append(run),
     )
-    given = provider(store).bind(container, "store")  # type: ignore[arg-type]
-    given.setup()
-    given.start()
+    dependency = provider(store).bind(container, "store")  # type: ignore[arg-type]
+    dependency.setup()
+    dependency.start()
 
-    assert isinstance(given.get_dependency(None), store)
-    given.ping()
+    assert isinstance(dependency.get_dependency(None), store)
+    dependency.ping()
     assert len(spawned) == (0 if provider is redis.Redis else 1)
-    given.worker_teardown(None)
-    given.stop()
-    given.kill()
+    dependency.worker_teardown(None)
+    dependency.stop()
+    dependency.kill()

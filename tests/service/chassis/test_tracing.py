@@ -1,4 +1,4 @@
-"""Traces: from a caller's own trace, through two services, to the collector."""
+"""Distributed tracing: a caller's trace through two services to the collector."""
 
 import threading
 from collections.abc import Iterator
@@ -8,18 +8,18 @@ import pytest
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
 
 from services.chassis.messaging.rpc_client import RpcClient
-from tests.service.chassis.conftest import Stage
+from tests.service.chassis.conftest import ServiceProcesses
 from tests.support.shop import eventually
 
 TRACE = "4bf92f3577b34da6a3ce929d0e0e4736"
 
 
 class Collector:
-    """Takes OTLP over HTTP, as an OpenTelemetry collector does."""
+    """A fake OpenTelemetry collector that receives OTLP over HTTP."""
 
     def __init__(self) -> None:
         self.spans: dict[str, tuple[str, str]] = {}
-        """Of each span, by its name: its trace and its parent."""
+        """(trace id, parent span id) of each span, by its name."""
         collector = self
 
         class Handler(BaseHTTPRequestHandler):
@@ -30,7 +30,7 @@ class Collector:
                 self.end_headers()
 
             def log_message(self, *_: object) -> None:
-                """Nobody reads it."""
+                """Log nothing."""
 
         self._server = HTTPServer(("127.0.0.1", 0), Handler)
         self.url = f"http://127.0.0.1:{self._server.server_port}"
@@ -54,15 +54,15 @@ def collector() -> Iterator[Collector]:
     collector.close()
 
 
-def test_call_is_traced_across_services(stage: Stage, client: RpcClient, collector: Collector) -> None:
-    worker = stage.start("worker", ULTRAMARKET_OTLP_ENDPOINT=collector.url)
-    front = stage.start("front", OTHER=worker.name, ULTRAMARKET_OTLP_ENDPOINT=collector.url)
+def test_call_is_traced_across_services(processes: ServiceProcesses, client: RpcClient, collector: Collector) -> None:
+    worker = processes.start("worker", ULTRAMARKET_OTLP_ENDPOINT=collector.url)
+    caller = processes.start("caller", OTHER=worker.name, ULTRAMARKET_OTLP_ENDPOINT=collector.url)
     context = {"traceparent": f"00-{TRACE}-00f067aa0ba902b7-01"}
 
-    client.call(front.name, "ask", context=context, method="echo", arguments={"value": 1})
+    client.call(caller.name, "forward", context=context, method="echo", arguments={"value": 1})
 
-    called = {f"{front.name}.ask", f"{worker.name}.echo"}
+    called = {f"{caller.name}.forward", f"{worker.name}.echo"}
     assert eventually(lambda: called <= set(collector.spans)), collector.spans
     assert {collector.spans[name][0] for name in called} == {TRACE}
-    assert collector.spans[f"{front.name}.ask"][1] == "00f067aa0ba902b7"
+    assert collector.spans[f"{caller.name}.forward"][1] == "00f067aa0ba902b7"
     assert collector.spans[f"{worker.name}.echo"][1] not in ("", "00f067aa0ba902b7")

@@ -1,4 +1,4 @@
-"""Settings and flags on a real PostgreSQL: one of two changes of the same version wins, and every change is kept."""
+"""Settings and flags on the real PostgreSQL: optimistic locking by version, and a complete history."""
 
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -39,7 +39,7 @@ def config() -> Iterator[ConfigClient]:
 
 
 def test_unchanged_setting_has_declared_value(config: ConfigClient) -> None:
-    states = {each["key"]: SettingState.model_validate(each) for each in config("settings", caller=ADMIN)}
+    states = {state["key"]: SettingState.model_validate(state) for state in config("settings", caller=ADMIN)}
 
     assert (states[KEY].version, states[KEY].value) == (0, None)
     assert states["orders.maximum_units_of_a_line"].value == 10_000
@@ -54,8 +54,8 @@ def test_concurrent_changes_of_one_version(config: ConfigClient) -> None:
         except Conflict:
             return None
 
-    with ThreadPoolExecutor(8) as crowd:
-        outcomes = [value for value in crowd.map(attempt, range(1, 9)) if value is not None]
+    with ThreadPoolExecutor(8) as pool:
+        outcomes = [value for value in pool.map(attempt, range(1, 9)) if value is not None]
 
     assert len(outcomes) == 1
     assert config("snapshot")["settings"] == {KEY: [outcomes[0], 1]}
@@ -66,13 +66,13 @@ def test_roll_back_creates_new_version(config: ConfigClient) -> None:
     first = config.set(7, 0)
     config.set(9, 1)
 
-    back = config("roll_back", key=KEY, version=1, reason="too many", caller=ADMIN)
+    rolled_back = config("roll_back", key=KEY, version=1, reason="too many", caller=ADMIN)
     config("roll_back", key=KEY, version=0, reason="as it was", caller=ADMIN)
 
-    assert (back["value"], back["version"]) == (7, 3)
-    assert back["updated_at"] > first["updated_at"]
-    history = [SettingChange.model_validate(one) for one in config("history", key=KEY, caller=ADMIN)]
-    assert [(one.version, one.value, one.author, one.reason) for one in history] == [
+    assert (rolled_back["value"], rolled_back["version"]) == (7, 3)
+    assert rolled_back["updated_at"] > first["updated_at"]
+    history = [SettingChange.model_validate(change) for change in config("history", key=KEY, caller=ADMIN)]
+    assert [(change.version, change.value, change.author, change.reason) for change in history] == [
         (4, None, "ada", "as it was"),
         (3, 7, "ada", "too many"),
         (2, 9, "ada", "a test"),
@@ -104,13 +104,13 @@ def test_unknown_version_is_not_found(config: ConfigClient) -> None:
 
 
 def test_flag_is_created_and_replaced_by_version(config: ConfigClient) -> None:
-    on = {"enabled": True, "default": False, "rollout": 10}
+    definition = {"enabled": True, "default": False, "rollout": 10}
 
-    made = config("set_flag", name="new_cart", flag=on, caller=ADMIN)
-    changed = config("set_flag", name="new_cart", flag=on | {"rollout": 50}, expected_version=1, caller=ADMIN)
+    created = config("set_flag", name="new_cart", flag=definition, caller=ADMIN)
+    changed = config("set_flag", name="new_cart", flag=definition | {"rollout": 50}, expected_version=1, caller=ADMIN)
     with pytest.raises(PreconditionFailed):
-        config("set_flag", name="new_cart", flag=on, expected_version=1, caller=ADMIN)
+        config("set_flag", name="new_cart", flag=definition, expected_version=1, caller=ADMIN)
 
-    assert (made["version"], changed["version"], changed["rollout"]) == (1, 2, 50)
+    assert (created["version"], changed["version"], changed["rollout"]) == (1, 2, 50)
     assert config("flag", name="new_cart", caller=ADMIN)["rollout"] == 50
-    assert "new_cart" in [one["name"] for one in config("flags", caller=ADMIN)]
+    assert "new_cart" in [flag["name"] for flag in config("flags", caller=ADMIN)]

@@ -1,4 +1,4 @@
-"""The files service on a real PostgreSQL, with a folder of the test's own for its objects."""
+"""The files service on the real PostgreSQL, with a temporary folder for its objects."""
 
 import hashlib
 from collections.abc import Iterator
@@ -20,7 +20,7 @@ from services.files.upload_form import HEAD_BYTES, UploadForm
 
 @dataclass
 class Uploader:
-    """Whoever brings files."""
+    """Uploads files as a caller."""
 
     manager: FileManager
     folder: Path
@@ -36,7 +36,7 @@ class Uploader:
         return self.manager.store_upload(form, caller or self.caller)
 
     def objects(self) -> list[str]:
-        """What is in the folder of objects."""
+        """The paths of all stored objects."""
         root = Path(self.manager.settings.file_folder) / "objects"
         return sorted(str(path.relative_to(root)) for path in root.rglob("*") if path.is_file())
 

@@ -1,4 +1,4 @@
-"""Lists of files: whose are in them."""
+"""File lists: each caller sees their own files, administrators those of a given owner."""
 
 from typing import Any
 
@@ -9,7 +9,7 @@ from schemas.base import Caller
 from services.chassis.common.ids import new_id
 from services.files.service import FilesService
 from tests.service.files.conftest import Uploader
-from tests.support.pictures import picture
+from tests.support.images import picture
 
 
 def listed(uploader: Uploader, caller: Caller, owner: str | None) -> list[str]:
@@ -19,11 +19,11 @@ def listed(uploader: Uploader, caller: Caller, owner: str | None) -> list[str]:
 
 
 def test_only_an_administrator_lists_files_of_another_owner(uploader: Uploader) -> None:
-    owner, stranger = (Caller(user_id=new_id(), roles=["CUSTOMER"]) for _ in range(2))
+    owner, other = (Caller(user_id=new_id(), roles=["CUSTOMER"]) for _ in range(2))
     admin = Caller(user_id=new_id(), roles=["ADMIN"])
     file_id = uploader.upload(picture(20, 20), "review", owner)["id"]
 
     assert listed(uploader, owner, None) == [file_id]
     assert listed(uploader, admin, owner.user_id) == [file_id]
-    assert listed(uploader, stranger, owner.user_id) == []
+    assert listed(uploader, other, owner.user_id) == []
     assert listed(uploader, admin, None) == []

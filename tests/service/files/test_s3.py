@@ -1,4 +1,4 @@
-"""The S3 provider against a real server, SeaweedFS: started here, gone afterwards."""
+"""The S3 provider against a real server, SeaweedFS."""
 
 import socket
 from collections.abc import Iterator
@@ -13,7 +13,7 @@ from services.files.service import make_file_manager
 from services.files.settings import FileSettings
 from services.files.store import FileStore
 from tests.service.files.conftest import Uploader
-from tests.support.pictures import picture
+from tests.support.images import picture
 from tests.support.seaweed import seaweed
 
 
@@ -72,13 +72,13 @@ def test_picture_is_stored_and_collected_in_s3(
 
 
 def test_unreachable_s3_raises_service_unavailable(settings: FileSettings, tmp_path: Path) -> None:
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        nowhere = f"http://127.0.0.1:{free.getsockname()[1]}"
-    away = S3Store(settings.model_copy(update={"s3_endpoint": nowhere}))
+    with socket.socket() as socket_:
+        socket_.bind(("127.0.0.1", 0))
+        endpoint = f"http://127.0.0.1:{socket_.getsockname()[1]}"
+    unreachable = S3Store(settings.model_copy(update={"s3_endpoint": endpoint}))
     (tmp_path / "x").write_bytes(b"x")
 
     with pytest.raises(ServiceUnavailable):
-        away.put("x", tmp_path / "x", "image/webp")
+        unreachable.put("x", tmp_path / "x", "image/webp")
     with pytest.raises(ServiceUnavailable):
-        away.read("x", 0, 1)
+        unreachable.read("x", 0, 1)

@@ -1,4 +1,4 @@
-"""A content is kept once, however many have it, and goes when nobody has it any more; whatever happens in between."""
+"""Uploads: variants, deduplication, reference counts, garbage collection, crashes, quotas, events."""
 
 import io
 from collections.abc import Callable
@@ -25,11 +25,11 @@ from services.chassis.stores.tables import outbox
 from services.files.models import blobs, removals
 from services.files.store import FileStore
 from tests.service.files.conftest import Uploader
-from tests.support.pictures import PDF, SVG, bomb, photograph, picture
+from tests.support.images import PDF, SVG, decompression_bomb, photograph, picture
 
 
-def unlike(*sides: int) -> bytes:
-    """A picture that no other test has."""
+def unique_picture(*sides: int) -> bytes:
+    """A picture whose content differs from those of all other tests."""
     return picture(*(sides or (40, 30)), colour=tuple(new_id().encode()[-3:]))
 
 
@@ -39,12 +39,12 @@ def read(uploader: Uploader, file_id: str, name: str) -> bytes:
     return b"".join(uploader.manager.objects.read(record.prefix + object_.name, 0, object_.bytes))
 
 
-def refs(store: FileStore, sha256: str) -> int | None:
+def reference_count(store: FileStore, sha256: str) -> int | None:
     with store.reading() as connection:
-        return connection.execute(select(blobs.c.refs).where(blobs.c.sha256 == sha256)).scalar_one_or_none()
+        return connection.execute(select(blobs.c.reference_count).where(blobs.c.sha256 == sha256)).scalar_one_or_none()
 
 
-def left_to_remove(store: FileStore) -> int:
+def pending_removals(store: FileStore) -> int:
     with store.reading() as connection:
         return int(connection.execute(select(func.count()).select_from(removals)).scalar_one())
 
@@ -60,11 +60,11 @@ def test_photo_is_rotated_and_stripped_of_metadata(uploader: Uploader) -> None:
         assert not image.getexif()
         assert b"SECRET" not in content
         red, _, blue = image.convert("RGB").getpixel((10, image.height // 2))  # type: ignore[misc]
-        assert blue > 200 > 100 > red  # what was below is on the left
+        assert blue > 200 > 100 > red  # the lower half of the stored image is on the left
 
 
 def test_pictures_get_three_sizes_without_enlarging(uploader: Uploader) -> None:
-    large, small = uploader.upload(unlike(3000, 2000)), uploader.upload(unlike(100, 50))
+    large, small = uploader.upload(unique_picture(3000, 2000)), uploader.upload(unique_picture(100, 50))
 
     sizes = {
         name: [Image.open(io.BytesIO(read(uploader, record["id"], f"{name}.webp"))).size for record in (large, small)]
@@ -79,13 +79,13 @@ def test_pictures_get_three_sizes_without_enlarging(uploader: Uploader) -> None:
 
 
 def test_16_bit_grey_stays_grey(uploader: Uploader) -> None:
-    scan = io.BytesIO()
-    Image.new("I;16", (40, 30), 0x8000 + int(new_id()[-2:], 16)).save(scan, "PNG")
+    buffer = io.BytesIO()
+    Image.new("I;16", (40, 30), 0x8000 + int(new_id()[-2:], 16)).save(buffer, "PNG")
 
-    stored = uploader.upload(scan.getvalue())
+    stored = uploader.upload(buffer.getvalue())
 
-    to_api = Image.open(io.BytesIO(read(uploader, stored["id"], "full.jpeg"))).convert("L")
-    assert 120 < to_api.getpixel((20, 15)) < 136  # type: ignore[operator]
+    served = Image.open(io.BytesIO(read(uploader, stored["id"], "full.jpeg"))).convert("L")
+    assert 120 < served.getpixel((20, 15)) < 136  # type: ignore[operator]
 
 
 def test_transparency_becomes_white_in_jpeg(uploader: Uploader) -> None:
@@ -102,8 +102,8 @@ def test_transparency_becomes_white_in_jpeg(uploader: Uploader) -> None:
         (SVG, UnsupportedMediaType),
         (b"<html><script>", UnsupportedMediaType),
         (b"GIF89a" + bytes(20), ValidationFailed),
-        (bomb(), ValidationFailed),
-        (bomb(5000, 5000), ValidationFailed),
+        (decompression_bomb(), ValidationFailed),
+        (decompression_bomb(5000, 5000), ValidationFailed),
         (photograph()[:900], ValidationFailed),
         (b"\xff\xd8\xff\xe0" + b"<script>alert(1)</script>" * 40, ValidationFailed),
         (PDF, UnsupportedMediaType),
@@ -114,7 +114,7 @@ def test_invalid_file_leaves_nothing(uploader: Uploader, content: bytes, refusal
     with pytest.raises(refusal):
         uploader.upload(content)
     assert uploader.objects() == []
-    assert left_to_remove(uploader.manager.store) == 0
+    assert pending_removals(uploader.manager.store) == 0
 
 
 def test_document_is_stored_unchanged(uploader: Uploader) -> None:
@@ -128,37 +128,37 @@ def test_document_is_stored_unchanged(uploader: Uploader) -> None:
 
 
 def test_same_content_is_stored_once(uploader: Uploader) -> None:
-    content = unlike()
+    content = unique_picture()
     with ThreadPoolExecutor(8) as pool:
         stored = list(pool.map(lambda _: uploader.upload(content), range(8)))
     uploader.manager.collect()
 
     assert len({record["id"] for record in stored}) == 8
-    assert refs(uploader.manager.store, stored[0]["sha256"]) == 8
+    assert reference_count(uploader.manager.store, stored[0]["sha256"]) == 8
     assert len(uploader.objects()) == 6
-    assert left_to_remove(uploader.manager.store) == 0
+    assert pending_removals(uploader.manager.store) == 0
 
 
 def test_orphan_is_removed_after_grace_period(uploader: Uploader) -> None:
-    first, second = (uploader.upload(content) for content in [unlike()] * 2)
+    first, second = (uploader.upload(content) for content in [unique_picture()] * 2)
     store = uploader.manager.store
 
     store.remove(first["id"])
     uploader.manager.collect()
-    assert refs(store, first["sha256"]) == 1
+    assert reference_count(store, first["sha256"]) == 1
     store.remove(second["id"])
     assert store.remove_orphans(timedelta(hours=1)) == 0
     assert len(uploader.objects()) == 6
     uploader.manager.collect()
 
-    assert refs(store, first["sha256"]) is None
+    assert reference_count(store, first["sha256"]) is None
     assert uploader.objects() == []
     with pytest.raises(NotFound):
         store.remove(second["id"])
 
 
 def test_upload_within_grace_period_saves_content(uploader: Uploader) -> None:
-    content = unlike()
+    content = unique_picture()
     uploader.manager.store.remove(uploader.upload(content)["id"])
     again = uploader.upload(content)
     uploader.manager.collect()
@@ -167,9 +167,9 @@ def test_upload_within_grace_period_saves_content(uploader: Uploader) -> None:
 
 
 def test_concurrent_upload_and_collection_lose_nothing(uploader: Uploader) -> None:
-    content, store = unlike(), uploader.manager.store
+    content, store = unique_picture(), uploader.manager.store
 
-    def bring_and_drop(_: int) -> None:
+    def upload_and_remove(_: int) -> None:
         for _turn in range(6):
             stored = uploader.upload(content)
             assert read(uploader, stored["id"], "card.webp")
@@ -180,7 +180,9 @@ def test_concurrent_upload_and_collection_lose_nothing(uploader: Uploader) -> No
             uploader.manager.collect()
 
     with ThreadPoolExecutor(6) as pool:
-        tasks = [pool.submit(work, 0) for work in (bring_and_drop, bring_and_drop, bring_and_drop, collect, collect)]
+        tasks = [
+            pool.submit(work, 0) for work in (upload_and_remove, upload_and_remove, upload_and_remove, collect, collect)
+        ]
         for task in tasks:
             task.result()
     last = uploader.upload(content)
@@ -189,14 +191,14 @@ def test_concurrent_upload_and_collection_lose_nothing(uploader: Uploader) -> No
     assert len(uploader.objects()) == 6
 
 
-class Killed(BaseException):
-    """The process is no more."""
+class SimulatedCrash(BaseException):
+    """The simulated end of the process."""
 
 
 @pytest.mark.parametrize("moment", ["objects", "commit"])
 def test_aborted_upload_is_cleaned_up(uploader: Uploader, moment: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    def die(*_: Any, **__: Any) -> None:
-        raise Killed
+    def crash(*_: Any, **__: Any) -> None:
+        raise SimulatedCrash
 
     original: Callable[..., None] = uploader.manager.objects.put
     calls: list[str] = []
@@ -205,19 +207,19 @@ def test_aborted_upload_is_cleaned_up(uploader: Uploader, moment: str, monkeypat
         original(key, *rest)
         calls.append(key)
         if moment == "objects" and len(calls) == 3:
-            die()
+            crash()
 
-    content = unlike()
+    content = unique_picture()
     monkeypatch.setattr(uploader.manager.objects, "put", put)
     if moment == "commit":
-        monkeypatch.setattr(uploader.manager.store, "add", die)
-    with pytest.raises(Killed):
+        monkeypatch.setattr(uploader.manager.store, "add", crash)
+    with pytest.raises(SimulatedCrash):
         uploader.upload(content)
     monkeypatch.undo()
     assert len(uploader.objects()) == len(calls) > 0
 
     uploader.manager.collect()
-    assert len(uploader.objects()) == len(calls)  # it might still be at work
+    assert len(uploader.objects()) == len(calls)  # the upload might still be in progress
     with uploader.manager.store.transaction() as session:
         session.execute(text("update removals set due_at = now()"))
     uploader.manager.collect()
@@ -229,15 +231,15 @@ def test_aborted_upload_is_cleaned_up(uploader: Uploader, moment: str, monkeypat
 def test_upload_with_claimed_prefix_fails(uploader: Uploader, monkeypatch: pytest.MonkeyPatch) -> None:
     store, add = uploader.manager.store, uploader.manager.store.add
 
-    def late(*arguments: Any) -> Any:
+    def add_after_collection(*arguments: Any) -> Any:
         with store.transaction() as session:
             session.execute(text("update removals set due_at = now()"))
         uploader.manager.collect()
         return add(*arguments)
 
-    monkeypatch.setattr(store, "add", late)
+    monkeypatch.setattr(store, "add", add_after_collection)
     with pytest.raises(ServiceUnavailable):
-        uploader.upload(unlike())
+        uploader.upload(unique_picture())
     assert uploader.objects() == []
 
 
@@ -253,36 +255,36 @@ def test_quota_holds_for_concurrent_uploads(uploader: Uploader) -> None:
         return True
 
     with ThreadPoolExecutor(8) as pool:
-        object_ = list(pool.map(upload, contents))
-    assert sum(object_) == 3
-    mine = uploader.manager.store.page(FilesQuery(), customer.user_id)
-    assert mine["total"] == 3
-    uploader.manager.store.remove(mine["items"][0]["id"])
-    assert upload(contents[object_.index(False)])
+        accepted = list(pool.map(upload, contents))
+    assert sum(accepted) == 3
+    own_files = uploader.manager.store.page(FilesQuery(), customer.user_id)
+    assert own_files["total"] == 3
+    uploader.manager.store.remove(own_files["items"][0]["id"])
+    assert upload(contents[accepted.index(False)])
 
 
 def test_upload_and_deletion_publish_events(uploader: Uploader) -> None:
-    stored = uploader.upload(unlike(), "review")
+    stored = uploader.upload(unique_picture(), "review")
     uploader.manager.store.remove(stored["id"])
 
     with uploader.manager.store.reading() as connection:
         bodies = connection.execute(select(outbox.c.body).order_by(outbox.c.position)).scalars()
-        said = [event for event in map(orjson.loads, bodies) if event["subject"] == stored["id"]]
-    said = [event for event in said if event["type"] != "action_recorded"]
-    assert [event["type"] for event in said] == ["file_stored", "file_deleted"]
-    assert said[0]["data"] == said[1]["data"]
-    assert said[0]["data"]["purpose"] == "review"
-    assert said[0]["data"]["owner_id"] == uploader.caller.user_id
+        events = [event for event in map(orjson.loads, bodies) if event["subject"] == stored["id"]]
+    events = [event for event in events if event["type"] != "action_recorded"]
+    assert [event["type"] for event in events] == ["file_stored", "file_deleted"]
+    assert events[0]["data"] == events[1]["data"]
+    assert events[0]["data"]["purpose"] == "review"
+    assert events[0]["data"]["owner_id"] == uploader.caller.user_id
 
 
 def test_staff_uploads_and_deletions_are_audited(uploader: Uploader) -> None:
-    by_customer = uploader.upload(unlike(), "review", Caller(user_id=new_id(), roles=["CUSTOMER"]))
-    by_staff = uploader.upload(unlike())
+    by_customer = uploader.upload(unique_picture(), "review", Caller(user_id=new_id(), roles=["CUSTOMER"]))
+    by_staff = uploader.upload(unique_picture())
     uploader.manager.store.remove(by_staff["id"], audited=True)
 
     with uploader.manager.store.reading() as connection:
-        said = [orjson.loads(body) for body in connection.execute(select(outbox.c.body)).scalars()]
-    audited = [event["data"] for event in said if event["type"] == "action_recorded"]
-    done = {(entry["action"], entry["resource"]["id"]) for entry in audited}
-    assert {("file.create", by_staff["id"]), ("file.delete", by_staff["id"])} <= done
-    assert ("file.create", by_customer["id"]) not in done
+        events = [orjson.loads(body) for body in connection.execute(select(outbox.c.body)).scalars()]
+    audited = [event["data"] for event in events if event["type"] == "action_recorded"]
+    audited_actions = {(entry["action"], entry["resource"]["id"]) for entry in audited}
+    assert {("file.create", by_staff["id"]), ("file.delete", by_staff["id"])} <= audited_actions
+    assert ("file.create", by_customer["id"]) not in audited_actions

@@ -1,4 +1,4 @@
-"""The gateway with a real Redis behind it."""
+"""The gateway with fake services and the real Redis."""
 
 from collections.abc import Callable
 from typing import Any
@@ -32,7 +32,7 @@ def services(issuer: Issuer) -> FakeServices:
 
 @pytest.fixture
 def make_app(services: FakeServices, store: "redis.Redis") -> Callable[..., OpenAPI]:
-    def make(**changed: Any) -> OpenAPI:
-        return create_app(settings(**changed), services, store)
+    def make(**values: Any) -> OpenAPI:
+        return create_app(settings(**values), services, store)
 
     return make

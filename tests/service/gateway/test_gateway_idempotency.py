@@ -1,4 +1,4 @@
-"""The same request twice does its work once, whoever else is there, whatever breaks."""
+"""Idempotency keys at the gateway: replayed replies, concurrency, leases and outages of Redis."""
 
 import threading
 import time
@@ -44,34 +44,36 @@ def order(make_app: Callable[..., OpenAPI], key: str) -> Callable[..., Any]:
     app = make_app()
 
     def place(cart: str = f"cart-{key}", note: str | None = None, **headers: str) -> Any:
-        sent = {"Idempotency-Key": key, "X-Cart-Id": cart} | headers
-        return app.test_client().post("/api/v1/orders", json=ORDER | ({"note": note} if note else {}), headers=sent)
+        request_headers = {"Idempotency-Key": key, "X-Cart-Id": cart} | headers
+        return app.test_client().post(
+            "/api/v1/orders", json=ORDER | ({"note": note} if note else {}), headers=request_headers
+        )
 
     return place
 
 
 class Orders:
-    """Counts what it is asked for; each order is another."""
+    """A fake of `orders.place_order` that counts its calls and returns a new order for each."""
 
-    def __init__(self, takes: float = 0.0, status: str = "confirmed", error: Exception | None = None) -> None:
+    def __init__(self, delay: float = 0.0, status: str = "confirmed", error: Exception | None = None) -> None:
         self.placed = 0
-        self.takes, self.status, self.error = takes, status, error
-        self.go_on = threading.Event()
-        self.go_on.set()
+        self.delay, self.status, self.error = delay, status, error
+        self.proceed = threading.Event()
+        self.proceed.set()
         self._lock = threading.Lock()
 
     def __call__(self, **_: Any) -> dict[str, Any]:
         with self._lock:
             self.placed += 1
             number = self.placed
-        time.sleep(self.takes)
-        assert self.go_on.wait(60)
+        time.sleep(self.delay)
+        assert self.proceed.wait(60)
         if self.error is not None:
             raise self.error
         return {"id": str(uuid.uuid4()), "status": self.status, "number": number}
 
 
-def test_a_repetition_gets_the_first_reply_byte_for_byte(order: Callable[..., Any], services: FakeServices) -> None:
+def test_repeated_request_gets_the_same_reply(order: Callable[..., Any], services: FakeServices) -> None:
     orders = Orders()
     services.answer("orders.place_order", orders)
 
@@ -85,18 +87,18 @@ def test_a_repetition_gets_the_first_reply_byte_for_byte(order: Callable[..., An
     assert first.headers["X-Request-Id"] != second.headers["X-Request-Id"]
 
 
-def test_the_commands_identity_reaches_the_service(order: Callable[..., Any], services: FakeServices, key: str) -> None:
+def test_idempotency_is_passed_to_the_service(order: Callable[..., Any], services: FakeServices, key: str) -> None:
     services.answer("orders.place_order", Orders())
     order()
 
-    identity = services.arguments("orders.place_order")["idempotency"]
+    idempotency_ = services.arguments("orders.place_order")["idempotency"]
 
-    assert (identity["key"], identity["owner"]) == (key, f"cart:cart-{key}")
-    assert len(identity["fingerprint"]) == 64
+    assert (idempotency_["key"], idempotency_["owner"]) == (key, f"cart:cart-{key}")
+    assert len(idempotency_["fingerprint"]) == 64
 
 
-def test_fifty_at_once_do_the_work_once(order: Callable[..., Any], services: FakeServices) -> None:
-    orders = Orders(takes=0.3)
+def test_concurrent_repetitions_run_the_command_once(order: Callable[..., Any], services: FakeServices) -> None:
+    orders = Orders(delay=0.3)
     services.answer("orders.place_order", orders)
 
     with ThreadPoolExecutor(50) as pool:
@@ -107,19 +109,19 @@ def test_fifty_at_once_do_the_work_once(order: Callable[..., Any], services: Fak
     assert len({reply.data for reply in replies}) == 1
 
 
-def test_concurrent_request_with_same_key_is_told_to_retry(
+def test_concurrent_request_with_same_key_gets_retry_after(
     order: Callable[..., Any], services: FakeServices, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(idempotency, "WAIT_SECONDS", 0.1)
     orders = Orders()
-    orders.go_on.clear()
+    orders.proceed.clear()
     services.answer("orders.place_order", orders)
 
     with ThreadPoolExecutor(2) as pool:
         first = pool.submit(order)
         assert eventually(lambda: orders.placed)
         second = order()
-        orders.go_on.set()
+        orders.proceed.set()
 
         assert (second.status_code, second.get_json()["error"]["code"]) == (409, "IDEMPOTENCY_IN_PROGRESS")
         assert second.headers["Retry-After"] == "1"
@@ -128,7 +130,7 @@ def test_concurrent_request_with_same_key_is_told_to_retry(
     assert orders.placed == 1
 
 
-def test_another_body_is_refused(order: Callable[..., Any], services: FakeServices) -> None:
+def test_same_key_with_another_body_is_refused(order: Callable[..., Any], services: FakeServices) -> None:
     orders = Orders()
     services.answer("orders.place_order", orders)
     order()
@@ -142,7 +144,7 @@ def test_another_body_is_refused(order: Callable[..., Any], services: FakeServic
 def test_same_key_on_another_path_is_refused(
     make_app: Callable[..., OpenAPI], services: FakeServices, issuer: Issuer, key: str
 ) -> None:
-    services.answer("payments.capture_payment", NotFound())  # an outcome like any other
+    services.answer("payments.capture_payment", NotFound())  # an outcome that is stored like any other
     client, headers = make_app().test_client(), issuer.bearer("ADMIN") | {"Idempotency-Key": key}
 
     first, second = (client.post(f"/api/v1/payments/{uuid.uuid4()}/capture", json={}, headers=headers) for _ in "ab")
@@ -171,21 +173,21 @@ def test_same_key_with_another_method_is_refused(
     assert changed.get_json()["error"]["code"] == "IDEMPOTENCY_KEY_REUSED"
 
 
-def test_keys_of_others_are_unknown(order: Callable[..., Any], services: FakeServices, issuer: Issuer) -> None:
+def test_keys_are_separate_for_each_caller(order: Callable[..., Any], services: FakeServices, issuer: Issuer) -> None:
     orders = Orders()
     services.answer("orders.place_order", orders)
 
-    mine, theirs = order(), order(cart="another-guests-cart")
-    customers = order(**issuer.bearer())
+    first, second = order(), order(cart="another-guests-cart")
+    third = order(**issuer.bearer())
 
     assert orders.placed == 3
-    assert len({mine.data, theirs.data, customers.data}) == 3
+    assert len({first.data, second.data, third.data}) == 3
 
 
 @pytest.mark.parametrize(
     "outcome", [OutOfStock.of("MUG", 2, 1), PaymentDeclined(None, [{"decline_code": "lost"}]), NotFound()]
 )
-def test_a_refusal_is_an_outcome_as_well(
+def test_refusal_is_stored_and_replayed(
     order: Callable[..., Any], services: FakeServices, outcome: DomainError
 ) -> None:
     orders = Orders(error=outcome)
@@ -200,9 +202,7 @@ def test_a_refusal_is_an_outcome_as_well(
 @pytest.mark.parametrize(
     "outcome", [ServiceUnavailable(), DeadlineExceeded(), IdempotencyInProgress(), RuntimeError("a bug")]
 )
-def test_what_is_not_an_outcome_can_be_tried_again(
-    order: Callable[..., Any], services: FakeServices, outcome: Exception
-) -> None:
+def test_temporary_error_is_not_stored(order: Callable[..., Any], services: FakeServices, outcome: Exception) -> None:
     orders = Orders(error=outcome)
     services.answer("orders.place_order", orders)
 
@@ -213,7 +213,7 @@ def test_what_is_not_an_outcome_can_be_tried_again(
     assert orders.placed == 2
 
 
-def test_an_order_still_pending_is_asked_for_again(order: Callable[..., Any], services: FakeServices) -> None:
+def test_pending_reply_is_not_stored(order: Callable[..., Any], services: FakeServices) -> None:
     orders = Orders(status="pending")
     services.answer("orders.place_order", orders)
 
@@ -222,7 +222,7 @@ def test_an_order_still_pending_is_asked_for_again(order: Callable[..., Any], se
     assert order().status_code == 201
 
 
-def test_a_refused_request_does_not_use_up_its_key(
+def test_invalid_request_does_not_use_its_key(
     make_app: Callable[..., OpenAPI], services: FakeServices, key: str
 ) -> None:
     services.answer("orders.place_order", Orders())
@@ -232,7 +232,7 @@ def test_a_refused_request_does_not_use_up_its_key(
     assert client.post("/api/v1/orders", json=ORDER, headers=headers).status_code == 201
 
 
-def test_without_redis_the_services_are_asked_each_time(
+def test_services_are_called_each_time_without_redis(
     make_app: Callable[..., OpenAPI], services: FakeServices, key: str
 ) -> None:
     orders = Orders()
@@ -248,12 +248,12 @@ def test_without_redis_the_services_are_asked_each_time(
 
 
 def expire(store: "redis.Redis", name: str) -> None:
-    """As if the mark's time had run out."""
+    """Let the lease in Redis expire."""
     store.pexpire(name, 1)
     assert eventually(lambda: not store.exists(name))
 
 
-def test_mark_of_a_killed_gateway_expires(store: "redis.Redis", key: str) -> None:
+def test_lease_of_a_killed_gateway_expires(store: "redis.Redis", key: str) -> None:
     replies, name = ReplyStore(store, 60_000, SECRET), ReplyStore.name("user:1", key)
 
     assert replies.claim(name, "f", "first") == (Verdict.OURS, None)
@@ -264,7 +264,7 @@ def test_mark_of_a_killed_gateway_expires(store: "redis.Redis", key: str) -> Non
     assert replies.claim(name, "f", "second") == (Verdict.OURS, None)
 
 
-def test_a_late_finisher_overwrites_nothing(store: "redis.Redis", key: str) -> None:
+def test_holder_of_an_expired_lease_overwrites_nothing(store: "redis.Redis", key: str) -> None:
     replies, name = ReplyStore(store, 60_000, SECRET), ReplyStore.name("user:1", key)
     replies.claim(name, "f", "late")
     expire(store, name)
@@ -279,16 +279,16 @@ def test_a_late_finisher_overwrites_nothing(store: "redis.Redis", key: str) -> N
     assert LEASE_MS < store.pttl(name) <= 60_000
 
 
-def test_kept_replies_are_read_by_nobody_else(store: "redis.Redis", key: str) -> None:
+def test_stored_replies_are_encrypted_for_their_owner(store: "redis.Redis", key: str) -> None:
     replies, name = ReplyStore(store, 60_000, SECRET), ReplyStore.name("user:1", key)
     replies.claim(name, "f", "mark")
     replies.keep(name, "mark", StoredReply(201, {}, b'{"access_token": "of the customer"}'))
 
-    kept = store.hgetall(name)
-    another, elsewhere = ReplyStore(store, 60_000, b"another secret altogether"), ReplyStore.name("user:2", key)
-    store.hset(elsewhere, mapping=kept)
+    stored = store.hgetall(name)
+    other_store, other_name = ReplyStore(store, 60_000, b"another secret altogether"), ReplyStore.name("user:2", key)
+    store.hset(other_name, mapping=stored)
 
-    assert b"access_token" not in b"".join(kept.values())
-    assert another.claim(name, "f", "reader") == (Verdict.UNKNOWN, None)
-    assert replies.claim(elsewhere, "f", "reader") == (Verdict.UNKNOWN, None)
+    assert b"access_token" not in b"".join(stored.values())
+    assert other_store.claim(name, "f", "reader") == (Verdict.UNKNOWN, None)
+    assert replies.claim(other_name, "f", "reader") == (Verdict.UNKNOWN, None)
     assert replies.claim(name, "f", "reader")[0] is Verdict.DONE

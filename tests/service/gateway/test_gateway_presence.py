@@ -1,4 +1,4 @@
-"""Who listens, as the broker itself says it."""
+"""Presence of services by the consumer count of their RPC queue."""
 
 import uuid
 from collections.abc import Iterator
@@ -19,7 +19,7 @@ def connection() -> Iterator[amqp.Connection]:
     connection.close()
 
 
-def test_a_service_is_there_when_somebody_takes_from_its_queue(connection: amqp.Connection) -> None:
+def test_service_is_present_once_its_queue_has_a_consumer(connection: amqp.Connection) -> None:
     service = f"test-{uuid.uuid4().hex}"
     presence = Presence(Settings().amqp_url)
     assert consumers(connection, service) is None

@@ -1,4 +1,4 @@
-"""A stock of our own on the real MongoDB, and the few words that its tests are told in."""
+"""The inventory store on the real MongoDB, with helpers for its tests."""
 
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
@@ -17,7 +17,7 @@ LATER = NOW + timedelta(minutes=16)
 
 
 class Shop:
-    """The store with the clock at `NOW` unless told otherwise."""
+    """The inventory store with a fixed clock at `NOW`."""
 
     def __init__(self, store: InventoryStore) -> None:
         self.store = store
@@ -40,23 +40,23 @@ class Shop:
         return self.store.reservations.release_expired(at)
 
     def level(self, sku: str) -> tuple[int, int, int]:
-        """On hand, reserved, available."""
+        """(on hand, reserved, available) of a SKU, after checking its invariants."""
         self.check(sku)
         level = self.store.counts.get(sku)
         return level["on_hand"], level["reserved"], level["available"]
 
-    def said(self, sku: str) -> list[tuple[str, Any]]:
-        """Type and reason (or figure) of the events that the level carries."""
+    def published_events(self, sku: str) -> list[tuple[str, Any]]:
+        """(type, reason or available quantity) of the events in the level's outbox."""
         document = self.store.db["levels"].find_one({"_id": sku}) or {}
-        mine = [event for event in document["outbox"] if event["source"] == "/inventory"]
-        return [(event["type"], event["data"].get("reason", event["data"]["available"])) for event in mine]
+        own_events = [event for event in document["outbox"] if event["source"] == "/inventory"]
+        return [(event["type"], event["data"].get("reason", event["data"]["available"])) for event in own_events]
 
     def check(self, sku: str) -> None:
-        """What must hold of every level at every moment."""
+        """Check the invariants of a level."""
         level = self.store.db["levels"].find_one({"_id": sku}) or {}
-        for figure in ("on_hand", "reserved", "available"):
-            assert level[figure] == sum(entry[figure] for entry in level["warehouses"])
-            assert all(entry[figure] >= 0 for entry in level["warehouses"])
+        for field in ("on_hand", "reserved", "available"):
+            assert level[field] == sum(entry[field] for entry in level["warehouses"])
+            assert all(entry[field] >= 0 for entry in level["warehouses"])
         assert level["available"] == level["on_hand"] - level["reserved"]
         assert level["reserved"] == sum(hold["quantity"] for hold in level["holds"])
         assert all(hold["quantity"] == sum(take["quantity"] for take in hold["takes"]) for hold in level["holds"])

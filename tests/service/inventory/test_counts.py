@@ -1,4 +1,4 @@
-"""Counting, first counts, what runs low, warehouses, and what is said of it."""
+"""Adjustments, initial levels, low stock, warehouses, and their events."""
 
 from concurrent.futures import ThreadPoolExecutor
 
@@ -11,7 +11,7 @@ from services.chassis.common.paging import Paging
 from tests.service.inventory.conftest import NOW, Shop
 
 
-def test_a_count_makes_the_level_of_a_new_sku(shop: Shop) -> None:
+def test_first_adjustment_creates_the_level(shop: Shop) -> None:
     level = shop.store.adjust("MUG", 7, "delivery", None, 5, None)
 
     assert level == {
@@ -25,7 +25,7 @@ def test_a_count_makes_the_level_of_a_new_sku(shop: Shop) -> None:
     assert shop.store.counts.get("MUG") == level
 
 
-def test_a_count_never_takes_what_is_held(shop: Shop) -> None:
+def test_adjustment_cannot_take_reserved_units(shop: Shop) -> None:
     shop.stock(MUG=5)
     shop.reserve(new_id(), MUG=3)
 
@@ -36,7 +36,7 @@ def test_a_count_never_takes_what_is_held(shop: Shop) -> None:
     assert shop.level("MUG") == (5, 3, 2)
 
 
-def test_nothing_can_be_taken_from_a_sku_that_was_never_counted(shop: Shop) -> None:
+def test_unknown_sku_cannot_be_reduced(shop: Shop) -> None:
     with pytest.raises(OutOfStock):
         shop.store.adjust("GHOST", -1, "lost", None, 5, None)
     with pytest.raises(NotFound):
@@ -56,16 +56,16 @@ def test_adjust_with_key_runs_once_from_sixteen_threads(shop: Shop) -> None:
         shop.store.adjust("MUG", 3, "found", None, 5, key.model_copy(update={"fingerprint": "f2"}))
 
 
-def test_first_counts_leave_known_skus_alone(shop: Shop) -> None:
+def test_initial_levels_do_not_change_existing_ones(shop: Shop) -> None:
     shop.stock(MUG=5)
 
-    counts = [{"sku": "MUG", "on_hand": 99}, {"sku": "LAMP", "on_hand": 3, "low_stock_threshold": 1}]
-    assert shop.store.set_initial(counts, 5) == 1
-    assert shop.store.set_initial(counts, 5) == 0
+    initial_levels = [{"sku": "MUG", "on_hand": 99}, {"sku": "LAMP", "on_hand": 3, "low_stock_threshold": 1}]
+    assert shop.store.set_initial(initial_levels, 5) == 1
+    assert shop.store.set_initial(initial_levels, 5) == 0
 
     assert shop.level("MUG") == (5, 0, 5)
     assert shop.level("LAMP") == (3, 0, 3)
-    assert shop.said("LAMP") == [("stock_changed", "initial")]
+    assert shop.published_events("LAMP") == [("stock_changed", "initial")]
 
 
 def test_low_stock_is_published_once_each_time_it_happens(shop: Shop) -> None:
@@ -75,10 +75,13 @@ def test_low_stock_is_published_once_each_time_it_happens(shop: Shop) -> None:
     shop.stock(MUG=5)
     shop.store.adjust("MUG", -4, "broken", None, 5, None)
 
-    assert [said for said in shop.said("MUG") if said[0] == "low_stock"] == [("low_stock", 5), ("low_stock", 4)]
+    assert [event for event in shop.published_events("MUG") if event[0] == "low_stock"] == [
+        ("low_stock", 5),
+        ("low_stock", 4),
+    ]
 
 
-def test_what_runs_low_is_listed_the_scarcest_first(shop: Shop) -> None:
+def test_low_stock_is_listed_lowest_first(shop: Shop) -> None:
     shop.stock(LAMP=2, MUG=5, CUP=1, POT=6)
 
     low = shop.store.counts.list_low(Paging(1, 2))
@@ -87,17 +90,17 @@ def test_what_runs_low_is_listed_the_scarcest_first(shop: Shop) -> None:
     assert low["total"] == 3
 
 
-def test_a_change_is_said_with_the_figures_after_it(shop: Shop) -> None:
+def test_stock_changed_event_has_the_resulting_level(shop: Shop) -> None:
     shop.stock(MUG=8)
     order = new_id()
     shop.reserve(order, MUG=3)
 
     document = shop.store.db["levels"].find_one({"_id": "MUG"}) or {}
-    [_, said] = [event for event in document["outbox"] if event["type"] == "stock_changed"]
+    [_, event] = [event for event in document["outbox"] if event["type"] == "stock_changed"]
 
-    assert said["subject"] == "MUG"
-    assert said["sequence"] == document["version"] == 2
-    assert said["data"] == {
+    assert event["subject"] == "MUG"
+    assert event["sequence"] == document["version"] == 2
+    assert event["data"] == {
         "sku": "MUG",
         "on_hand": 8,
         "reserved": 3,
@@ -109,7 +112,7 @@ def test_a_change_is_said_with_the_figures_after_it(shop: Shop) -> None:
     }
 
 
-def test_a_warehouse_with_stock_stays_and_so_does_the_last(shop: Shop) -> None:
+def test_used_and_last_warehouse_cannot_be_deleted(shop: Shop) -> None:
     with pytest.raises(Conflict):
         shop.store.warehouses.delete("main")
     shop.store.warehouses.put("north", {"name": "North", "priority": 50, "country": "NO"})
@@ -133,7 +136,7 @@ def test_a_warehouse_with_stock_stays_and_so_does_the_last(shop: Shop) -> None:
         ("reservations", {"status": "held", "expires_at": {"$lte": NOW}}),
     ],
 )
-def test_no_sweep_scans_the_collection(shop: Shop, collection: str, condition: dict[str, object]) -> None:
+def test_periodic_queries_use_an_index(shop: Shop, collection: str, condition: dict[str, object]) -> None:
     shop.stock(MUG=1)
 
     plan = shop.store.db[collection].find(condition).explain()["queryPlanner"]["winningPlan"]

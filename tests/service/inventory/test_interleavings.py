@@ -1,4 +1,5 @@
-"""Every step of a reservation killed between any two writes, doubled, and against the others: nothing is sold twice.
+"""Concurrent and interrupted reservation steps: each step is crashed or interleaved with the others, and nothing is
+sold twice.
 
 `between` runs code before or after a named method of the store, so that a race is a plain test.
 """
@@ -26,38 +27,38 @@ from tests.service.inventory.conftest import LATER, Shop
 ORDER = "0197a000-0000-7000-8000-000000000002"
 
 
-class Killed(Exception):
-    """The process died here."""
+class SimulatedCrash(Exception):
+    """The simulated end of the process."""
 
 
 @contextmanager
-def between(owner: type, method: str, then: Callable[[], Any], *, after: bool = False) -> Iterator[list[str]]:
-    """Run `then` just before (or after) the first call of `owner.method` that is not inside a transaction: there, the
-    database itself lets nobody in between. What is yielded stays empty until that call comes.
+def between(owner: type, method: str, action: Callable[[], Any], *, after: bool = False) -> Iterator[list[str]]:
+    """Run `action` just before (or after) the first call of `owner.method` that is not inside a transaction, where the
+    database allows no interleaving. The yielded list stays empty until that call is made.
     """
     original = getattr(owner, method)
     calls: list[str] = []
 
-    def wrapped(*args: Any, **kwargs: Any) -> Any:
+    def wrapper(*args: Any, **kwargs: Any) -> Any:
         first = not calls and kwargs.get("session") is None
         if first:
             calls.append(method)
         if first and not after:
-            then()
+            action()
         result = original(*args, **kwargs)
         if first and after:
-            then()
+            action()
         return result
 
-    with patch.object(owner, method, wrapped):
+    with patch.object(owner, method, wrapper):
         yield calls
 
 
-def die() -> None:
-    raise Killed
+def crash() -> None:
+    raise SimulatedCrash
 
 
-def test_a_reserve_that_overtakes_another_leaves_one_hold(shop: Shop) -> None:
+def test_concurrent_reserves_of_one_order_leave_one_hold(shop: Shop) -> None:
     shop.stock(MUG=10)
 
     with between(Levels, "hold", lambda: shop.reserve(ORDER, MUG=3), after=True):
@@ -69,11 +70,11 @@ def test_a_reserve_that_overtakes_another_leaves_one_hold(shop: Shop) -> None:
 def test_duplicate_reserve_of_last_units_is_retryable(shop: Shop) -> None:
     shop.stock(MUG=3)
 
-    def twin() -> None:
+    def reserve_again() -> None:
         with pytest.raises(ServiceUnavailable):
             shop.reserve(ORDER, MUG=3)
 
-    with between(Levels, "hold", twin, after=True):
+    with between(Levels, "hold", reserve_again, after=True):
         shop.reserve(ORDER, MUG=3)
 
     assert shop.reserve(ORDER, MUG=3)["status"] == "held"
@@ -81,14 +82,14 @@ def test_duplicate_reserve_of_last_units_is_retryable(shop: Shop) -> None:
 
 
 @pytest.mark.parametrize("ending", ["commit", "release", "expire"])
-def test_a_reserve_whose_hold_comes_after_the_end_takes_nothing(shop: Shop, ending: str) -> None:
+def test_hold_after_the_end_of_the_reservation_is_undone(shop: Shop, ending: str) -> None:
     shop.stock(MUG=10)
 
-    def the_others_are_quicker() -> None:
+    def reserve_and_end() -> None:
         shop.reserve(ORDER, MUG=3)
         {"commit": lambda: shop.commit(ORDER), "release": lambda: shop.release(ORDER), "expire": shop.sweep}[ending]()
 
-    with between(Levels, "hold", the_others_are_quicker):
+    with between(Levels, "hold", reserve_and_end):
         try:
             shop.reserve(ORDER, MUG=3)
         except InvalidState:
@@ -98,9 +99,9 @@ def test_a_reserve_whose_hold_comes_after_the_end_takes_nothing(shop: Shop, endi
     assert shop.level("MUG") == (10 - sold, 0, 10 - sold)
 
 
-def test_a_reserve_that_died_before_it_was_recorded_frees_itself(shop: Shop) -> None:
+def test_hold_without_reservation_is_freed_by_the_sweep(shop: Shop) -> None:
     shop.stock(MUG=10)
-    with between(Levels, "hold", die, after=True), pytest.raises(Killed):
+    with between(Levels, "hold", crash, after=True), pytest.raises(SimulatedCrash):
         shop.reserve(ORDER, MUG=3)
     assert shop.level("MUG") == (10, 3, 7)
 
@@ -113,7 +114,7 @@ def test_a_reserve_that_died_before_it_was_recorded_frees_itself(shop: Shop) -> 
 
 def test_interrupted_reserve_is_repeated_and_first_hold_ends(shop: Shop) -> None:
     shop.stock(MUG=10)
-    with between(Levels, "hold", die, after=True), pytest.raises(Killed):
+    with between(Levels, "hold", crash, after=True), pytest.raises(SimulatedCrash):
         shop.reserve(ORDER, MUG=3)
 
     shop.reserve(ORDER, MUG=3)
@@ -123,7 +124,7 @@ def test_interrupted_reserve_is_repeated_and_first_hold_ends(shop: Shop) -> None
     assert shop.level("MUG") == (7, 0, 7)
 
 
-def test_a_sweep_that_ends_an_unrecorded_hold_bars_its_record(shop: Shop) -> None:
+def test_swept_hold_cannot_become_a_reservation(shop: Shop) -> None:
     shop.stock(MUG=10)
 
     with between(Levels, "hold", shop.sweep, after=True), pytest.raises(InvalidState):
@@ -133,10 +134,10 @@ def test_a_sweep_that_ends_an_unrecorded_hold_bars_its_record(shop: Shop) -> Non
 
 
 @pytest.mark.parametrize("helper", ["commit", "sweep"])
-def test_a_commit_that_died_after_its_decision_is_finished(shop: Shop, helper: str) -> None:
+def test_interrupted_commit_is_finished(shop: Shop, helper: str) -> None:
     shop.stock(MUG=10)
     shop.reserve(ORDER, MUG=3)
-    with between(Levels, "sell", die), pytest.raises(Killed):
+    with between(Levels, "sell", crash), pytest.raises(SimulatedCrash):
         shop.commit(ORDER)
     assert shop.level("MUG") == (10, 3, 7)
 
@@ -145,7 +146,7 @@ def test_a_commit_that_died_after_its_decision_is_finished(shop: Shop, helper: s
     assert shop.level("MUG") == (7, 0, 7)
 
 
-def test_a_sale_that_is_given_back_before_it_reached_the_shelves(shop: Shop) -> None:
+def test_release_during_commit_returns_the_units(shop: Shop) -> None:
     shop.stock(MUG=10)
     shop.reserve(ORDER, MUG=3)
 
@@ -155,11 +156,11 @@ def test_a_sale_that_is_given_back_before_it_reached_the_shelves(shop: Shop) -> 
     assert shop.level("MUG") == (10, 0, 10)
 
 
-def test_a_give_back_that_dies_gives_nothing_and_can_be_repeated(shop: Shop) -> None:
+def test_interrupted_return_changes_nothing_and_is_repeatable(shop: Shop) -> None:
     shop.stock(LAMP=5, MUG=10)
     shop.reserve(ORDER, LAMP=1, MUG=3)
     shop.commit(ORDER)
-    with between(Levels, "return_units", die, after=True), pytest.raises(Killed):
+    with between(Levels, "return_units", crash, after=True), pytest.raises(SimulatedCrash):
         shop.release(ORDER)
     assert (shop.level("LAMP"), shop.level("MUG")) == ((4, 0, 4), (7, 0, 7))
 
@@ -171,7 +172,7 @@ def test_a_give_back_that_dies_gives_nothing_and_can_be_repeated(shop: Shop) -> 
 def test_interrupted_release_is_finished_by_the_timer(shop: Shop) -> None:
     shop.stock(MUG=10)
     shop.reserve(ORDER, MUG=3)
-    with between(Levels, "free_all", die), pytest.raises(Killed):
+    with between(Levels, "free_all", crash), pytest.raises(SimulatedCrash):
         shop.release(ORDER)
 
     shop.sweep()
@@ -179,7 +180,7 @@ def test_interrupted_release_is_finished_by_the_timer(shop: Shop) -> None:
     assert shop.level("MUG") == (10, 0, 10)
 
 
-def test_a_commit_that_meets_the_expiry_takes_the_units_from_it(shop: Shop) -> None:
+def test_commit_during_expiry_sells_the_held_units(shop: Shop) -> None:
     shop.stock(MUG=3)
     shop.reserve(ORDER, MUG=3)
 
@@ -189,7 +190,7 @@ def test_a_commit_that_meets_the_expiry_takes_the_units_from_it(shop: Shop) -> N
     assert shop.level("MUG") == (0, 0, 0)
 
 
-def test_two_late_commits_sell_once(shop: Shop) -> None:
+def test_concurrent_late_commits_sell_once(shop: Shop) -> None:
     shop.stock(MUG=6)
     shop.reserve(ORDER, MUG=3)
     shop.sweep()
@@ -205,17 +206,17 @@ def test_late_commit_cannot_use_a_freed_hold(shop: Shop) -> None:
     shop.reserve(ORDER, MUG=3)
     shop.sweep()
 
-    def dying_twin() -> None:
-        with between(Levels, "free_all", die, after=True), pytest.raises(Killed):
+    def crashing_commit() -> None:
+        with between(Levels, "free_all", crash, after=True), pytest.raises(SimulatedCrash):
             shop.commit(ORDER, at=LATER)
 
-    with between(Levels, "hold", dying_twin, after=True):
+    with between(Levels, "hold", crashing_commit, after=True):
         shop.commit(ORDER, at=LATER)
 
     assert shop.level("MUG") == (3, 0, 3)
 
 
-def test_a_late_commit_cannot_name_a_hold_that_was_swept(shop: Shop) -> None:
+def test_late_commit_cannot_use_a_swept_hold(shop: Shop) -> None:
     shop.stock(MUG=6)
     shop.reserve(ORDER, MUG=3)
     shop.sweep()
@@ -226,7 +227,7 @@ def test_a_late_commit_cannot_name_a_hold_that_was_swept(shop: Shop) -> None:
     assert shop.level("MUG") == (3, 0, 3)
 
 
-def test_a_release_stops_a_late_commit_in_the_middle(shop: Shop) -> None:
+def test_release_during_a_late_commit_stops_it(shop: Shop) -> None:
     shop.stock(MUG=6)
     shop.reserve(ORDER, MUG=3)
     shop.sweep()
@@ -243,7 +244,7 @@ HISTORIES: tuple[tuple[str, ...], ...] = (
     ("reserve",),
     ("reserve", "commit"),
     ("reserve", "sweep"),
-    ("die reserving",),
+    ("crash reserving",),
 )
 PLACES = [
     (owner, method, after)
@@ -261,45 +262,49 @@ PLACES = [
 
 
 @pytest.mark.parametrize("place", PLACES, ids=lambda place: f"{place[1]}-{'after' if place[2] else 'before'}")
-def test_any_step_in_the_middle_of_any_other(shop: Shop, place: tuple[type, str, bool]) -> None:
-    """After any history, any step interrupted by any other at this place, then killed or not: the books are right."""
+def test_any_step_interrupted_by_any_other_is_consistent(shop: Shop, place: tuple[type, str, bool]) -> None:
+    """After any history, any step is interrupted by any other at this place, with or without a crash; the level stays
+    consistent.
+    """
     owner, method, after = place
-    interrupted = 0
+    interruptions = 0
     for history, step in product(HISTORIES, STEPS):
-        for other, killed in product(STEPS, (False, True)):
+        for other, crashes in product(STEPS, (False, True)):
             order, sku = new_id(), f"SKU-{new_id()}"
             shop.store.adjust(sku, 5, "delivery", None, 0, None)
             attempt = partial(try_step, shop, order, sku)
-            for past in history:
-                attempt(past)
+            for earlier_step in history:
+                attempt(earlier_step)
 
-            def interrupt(other: str = other, killed: bool = killed, attempt: Callable[[str], None] = attempt) -> None:
+            def interrupt(
+                other: str = other, crashes: bool = crashes, attempt: Callable[[str], None] = attempt
+            ) -> None:
                 attempt(other)
-                if killed:
-                    raise Killed
+                if crashes:
+                    raise SimulatedCrash
 
             with between(owner, method, interrupt, after=after) as calls:
                 attempt(step)
             if not calls:
-                break  # after this history, this step does not come by this place: whatever else happens
-            interrupted += 1
+                break  # after this history the step doesn't reach this place, whatever the other step is
+            interruptions += 1
             shop.check(sku)
             attempt(step)
             shop.sweep(LATER + timedelta(hours=1))
 
-            decided = shop.store.db["reservations"].find_one({"_id": order}) or {"status": "released"}
-            sold = 3 if decided["status"] == "committed" else 0
-            assert shop.level(sku) == (5 - sold, 0, 5 - sold), (history, step, other, killed, decided)
-    assert interrupted >= len(STEPS) * 2
+            reservation = shop.store.db["reservations"].find_one({"_id": order}) or {"status": "released"}
+            sold = 3 if reservation["status"] == "committed" else 0
+            assert shop.level(sku) == (5 - sold, 0, 5 - sold), (history, step, other, crashes, reservation)
+    assert interruptions >= len(STEPS) * 2
 
 
 def try_step(shop: Shop, order: str, sku: str, step: str) -> None:
-    """One step of an order for three units, which may be refused, or end where its process is killed."""
-    with suppress(DomainError, Killed):
+    """One step of an order for three units; it may be refused, or end where its process crashes."""
+    with suppress(DomainError, SimulatedCrash):
         if step == "reserve":
             shop.reserve(order, **{sku: 3})
-        elif step == "die reserving":  # the units are held, and no reservation says for whom
-            with between(Levels, "hold", die, after=True):
+        elif step == "crash reserving":  # the units are held without a reservation
+            with between(Levels, "hold", crash, after=True):
                 shop.reserve(order, **{sku: 3})
         elif step == "commit":
             shop.commit(order, at=LATER)
@@ -310,7 +315,7 @@ def try_step(shop: Shop, order: str, sku: str, step: str) -> None:
 
 
 class StockMachine(RuleBasedStateMachine):
-    """Any sequence of steps of a few orders on two SKUs, against a shopkeeper's notebook."""
+    """Random sequences of reservation steps on two SKUs, compared with a simple model."""
 
     store: InventoryStore
 
@@ -320,52 +325,54 @@ class StockMachine(RuleBasedStateMachine):
         self.skus = [f"A-{new_id()}", f"B-{new_id()}"]
         self.orders = [new_id() for _ in range(4)]
         self.status: dict[str, str] = {}
-        self.wanted: dict[str, tuple[int, int]] = {}
-        self.delivered = dict.fromkeys(self.skus, 0)
+        self.quantities_by_order: dict[str, tuple[int, int]] = {}
+        self.counted = dict.fromkeys(self.skus, 0)
         for sku in self.skus:
             self.count(sku, 6)
 
     def count(self, sku: str, delta: int) -> None:
         self.store.adjust(sku, delta, "count", None, 2, None)
-        self.delivered[sku] += delta
+        self.counted[sku] += delta
 
-    def free(self, sku: str) -> int:
+    def available(self, sku: str) -> int:
         taken = sum(
-            self.wanted[order][self.skus.index(sku)]
+            self.quantities_by_order[order][self.skus.index(sku)]
             for order, status in self.status.items()
             if status in ("held", "committed")
         )
-        return self.delivered[sku] - taken
+        return self.counted[sku] - taken
 
     @rule(order=st.integers(0, 3), quantities=st.tuples(st.integers(1, 4), st.integers(1, 4)))
     def reserve(self, order: int, quantities: tuple[int, int]) -> None:
         order_id = self.orders[order]
-        wanted = self.wanted.get(order_id, quantities)
-        fits = all(self.free(sku) >= quantity for sku, quantity in zip(self.skus, wanted, strict=True))
-        known = self.status.get(order_id)
+        quantities_ = self.quantities_by_order.get(order_id, quantities)
+        is_available = all(
+            self.available(sku) >= quantity for sku, quantity in zip(self.skus, quantities_, strict=True)
+        )
+        status = self.status.get(order_id)
         try:
-            reply = self.shop.reserve(order_id, **dict(zip(self.skus, wanted, strict=True)))
+            reply = self.shop.reserve(order_id, **dict(zip(self.skus, quantities_, strict=True)))
         except OutOfStock:
-            assert known is None
-            assert not fits
+            assert status is None
+            assert not is_available
         except InvalidState:
-            assert known in ("released", "expired")
+            assert status in ("released", "expired")
         else:
-            assert reply["status"] == (known or "held")
-            if known is None:
-                assert fits
-                self.status[order_id], self.wanted[order_id] = "held", wanted
+            assert reply["status"] == (status or "held")
+            if status is None:
+                assert is_available
+                self.status[order_id], self.quantities_by_order[order_id] = "held", quantities_
 
     @rule(order=st.integers(0, 3))
     def commit(self, order: int) -> None:
         order_id = self.orders[order]
-        known = self.status.get(order_id)
+        status = self.status.get(order_id)
         try:
             self.shop.commit(order_id, at=LATER)
         except OutOfStock:
-            assert known == "expired"
+            assert status == "expired"
         except DomainError:
-            assert known in (None, "released")
+            assert status in (None, "released")
         else:
             self.status[order_id] = "committed"
 
@@ -373,7 +380,7 @@ class StockMachine(RuleBasedStateMachine):
     def release(self, order: int) -> None:
         self.shop.release(self.orders[order])
         self.status[self.orders[order]] = "released"
-        self.wanted.setdefault(self.orders[order], (0, 0))
+        self.quantities_by_order.setdefault(self.orders[order], (0, 0))
 
     @rule()
     def expire(self) -> None:
@@ -384,21 +391,23 @@ class StockMachine(RuleBasedStateMachine):
 
     @rule(sku=st.integers(0, 1), delta=st.integers(-3, 3).filter(bool))
     def adjust(self, sku: int, delta: int) -> None:
-        free = self.free(self.skus[sku])
+        available = self.available(self.skus[sku])
         try:
             self.count(self.skus[sku], delta)
         except OutOfStock:
-            assert free < -delta
+            assert available < -delta
         else:
-            assert free + delta >= 0
+            assert available + delta >= 0
 
     @invariant()
-    def the_books_agree(self) -> None:
+    def levels_match_the_model(self) -> None:
         for index, sku in enumerate(self.skus):
-            held = sum(self.wanted[order][index] for order, status in self.status.items() if status == "held")
-            assert self.shop.level(sku) == (self.free(sku) + held, held, self.free(sku))
+            held = sum(
+                self.quantities_by_order[order][index] for order, status in self.status.items() if status == "held"
+            )
+            assert self.shop.level(sku) == (self.available(sku) + held, held, self.available(sku))
 
 
-def test_any_sequence_of_steps_agrees_with_the_notebook(shop: Shop) -> None:
+def test_any_sequence_of_steps_matches_the_model(shop: Shop) -> None:
     StockMachine.store = shop.store
     run_state_machine_as_test(StockMachine, settings=settings(max_examples=25, stateful_step_count=20, deadline=None))

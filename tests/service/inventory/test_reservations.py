@@ -1,4 +1,4 @@
-"""An order holds all it wants or nothing; what is decided stays decided, however often and late it is asked again."""
+"""Reservations: all or nothing, idempotent, final; expiry, warehouses, concurrency."""
 
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
@@ -13,7 +13,7 @@ from tests.service.inventory.conftest import LATER, NOW, Shop
 ORDER = "0197a000-0000-7000-8000-000000000001"
 
 
-def test_held_units_are_not_available_and_sold_ones_are_gone(shop: Shop) -> None:
+def test_held_units_are_reserved_and_committed_ones_removed(shop: Shop) -> None:
     shop.stock(MUG=10)
 
     held = shop.reserve(ORDER, MUG=3)
@@ -24,7 +24,7 @@ def test_held_units_are_not_available_and_sold_ones_are_gone(shop: Shop) -> None
     assert shop.level("MUG") == (7, 0, 7)
 
 
-def test_an_order_that_cannot_be_held_whole_holds_nothing(shop: Shop) -> None:
+def test_reserve_is_all_or_nothing(shop: Shop) -> None:
     shop.stock(LAMP=1, MUG=5)
 
     with pytest.raises(OutOfStock) as refused:
@@ -35,7 +35,7 @@ def test_an_order_that_cannot_be_held_whole_holds_nothing(shop: Shop) -> None:
     assert shop.level("MUG") == (5, 0, 5)
 
 
-def test_a_sku_that_was_never_counted_is_out_of_stock(shop: Shop) -> None:
+def test_unknown_sku_is_out_of_stock(shop: Shop) -> None:
     with pytest.raises(OutOfStock) as refused:
         shop.reserve(ORDER, GHOST=1)
 
@@ -43,7 +43,7 @@ def test_a_sku_that_was_never_counted_is_out_of_stock(shop: Shop) -> None:
 
 
 @pytest.mark.parametrize("step", ["reserve", "commit", "release"])
-def test_asking_twice_changes_nothing_more(shop: Shop, step: str) -> None:
+def test_repeated_step_changes_nothing(shop: Shop, step: str) -> None:
     shop.stock(MUG=10)
     shop.reserve(ORDER, MUG=3)
     steps: dict[str, Callable[[], Any]] = {
@@ -59,7 +59,7 @@ def test_asking_twice_changes_nothing_more(shop: Shop, step: str) -> None:
     assert shop.level("MUG") == level
 
 
-def test_releasing_a_sold_order_puts_its_units_back_once(shop: Shop) -> None:
+def test_release_of_a_sold_order_returns_its_units_once(shop: Shop) -> None:
     shop.stock(MUG=10)
     shop.reserve(ORDER, MUG=3)
     shop.commit(ORDER)
@@ -72,7 +72,7 @@ def test_releasing_a_sold_order_puts_its_units_back_once(shop: Shop) -> None:
         shop.commit(ORDER)
 
 
-def test_a_late_reserve_takes_nothing_after_the_order_is_over(shop: Shop) -> None:
+def test_late_reserve_of_released_order_takes_no_stock(shop: Shop) -> None:
     shop.stock(MUG=10)
     shop.reserve(ORDER, MUG=3)
     shop.release(ORDER)
@@ -92,7 +92,7 @@ def test_late_reserve_of_sold_order_takes_no_stock(shop: Shop) -> None:
     assert shop.level("MUG") == (0, 0, 0)
 
 
-def test_a_release_that_overtakes_its_reserve_bars_it(shop: Shop) -> None:
+def test_release_before_reserve_prevents_it(shop: Shop) -> None:
     shop.stock(MUG=10)
     shop.release(ORDER)
 
@@ -101,7 +101,7 @@ def test_a_release_that_overtakes_its_reserve_bars_it(shop: Shop) -> None:
     assert shop.level("MUG") == (10, 0, 10)
 
 
-def test_other_lines_under_the_same_order_are_refused(shop: Shop) -> None:
+def test_other_lines_of_the_same_order_are_refused(shop: Shop) -> None:
     shop.stock(MUG=10)
     shop.reserve(ORDER, MUG=3)
 
@@ -110,12 +110,12 @@ def test_other_lines_under_the_same_order_are_refused(shop: Shop) -> None:
     assert shop.level("MUG") == (10, 3, 7)
 
 
-def test_nothing_reserved_nothing_committed(shop: Shop) -> None:
+def test_commit_without_reservation_is_not_found(shop: Shop) -> None:
     with pytest.raises(NotFound):
         shop.commit(ORDER)
 
 
-def test_a_hold_ends_with_its_time(shop: Shop) -> None:
+def test_hold_expires(shop: Shop) -> None:
     shop.stock(MUG=10)
     shop.reserve(ORDER, MUG=3)
 
@@ -124,10 +124,10 @@ def test_a_hold_ends_with_its_time(shop: Shop) -> None:
     assert shop.sweep(LATER) == 0
 
     assert shop.level("MUG") == (10, 0, 10)
-    assert shop.said("MUG")[-1] == ("stock_changed", "expired")
+    assert shop.published_events("MUG")[-1] == ("stock_changed", "expired")
 
 
-def test_a_commit_after_the_hold_ran_out_takes_what_is_there(shop: Shop) -> None:
+def test_commit_after_expiry_takes_available_units(shop: Shop) -> None:
     shop.stock(MUG=3)
     shop.reserve(ORDER, MUG=3)
     shop.sweep()
@@ -150,7 +150,7 @@ def test_commit_after_expiry_fails_when_stock_is_sold(shop: Shop) -> None:
     assert shop.level("MUG") == (3, 1, 2)
 
 
-def test_no_late_commit_after_a_release_of_what_ran_out(shop: Shop) -> None:
+def test_commit_after_expiry_and_release_is_refused(shop: Shop) -> None:
     shop.stock(MUG=3)
     shop.reserve(ORDER, MUG=3)
     shop.sweep()
@@ -161,7 +161,7 @@ def test_no_late_commit_after_a_release_of_what_ran_out(shop: Shop) -> None:
     assert shop.level("MUG") == (3, 0, 3)
 
 
-def test_several_warehouses_give_what_one_alone_has_not(shop: Shop) -> None:
+def test_order_is_split_between_warehouses(shop: Shop) -> None:
     shop.store.warehouses.put("near", {"name": "Near", "priority": 1, "country": "DE"})
     shop.stock("main", MUG=3)
     shop.stock("near", MUG=2)
@@ -176,7 +176,7 @@ def test_several_warehouses_give_what_one_alone_has_not(shop: Shop) -> None:
     assert by_warehouse == {"near": 2, "main": 3}
 
 
-def test_the_first_warehouse_that_has_it_all_gives_it(shop: Shop) -> None:
+def test_first_warehouse_with_the_whole_quantity_is_used(shop: Shop) -> None:
     shop.store.warehouses.put("near", {"name": "Near", "priority": 1, "country": None})
     shop.stock("main", MUG=5)
     shop.stock("near", MUG=5)
@@ -210,7 +210,7 @@ def test_concurrent_orders_reserve_exactly_fifty_units(shop: Shop) -> None:
     assert shop.store.db["reservations"].count_documents({}) == 50
 
 
-def test_one_order_from_sixteen_threads_is_held_once(shop: Shop) -> None:
+def test_concurrent_reserves_of_one_order_hold_once(shop: Shop) -> None:
     shop.stock(LAMP=40, MUG=40)
 
     def attempt(_: int) -> str:

@@ -1,4 +1,4 @@
-"""The RPC methods as their callers see them."""
+"""The RPC methods of inventory, called through their contract."""
 
 from collections.abc import Iterator
 from typing import Any
@@ -14,25 +14,25 @@ from services.chassis.common.ids import new_id
 from services.chassis.messaging.signatures import Signature, jsonable
 from services.inventory.store import InventoryStore
 from tests.service.inventory.conftest import Shop
-from tests.support.partners import typed
+from tests.support.fake_services import typed
 
 ADMIN = {"user_id": new_id(), "roles": ["ADMIN"]}
 VENDOR = {"user_id": new_id(), "roles": ["VENDOR"]}
-RIVAL = {"user_id": new_id(), "roles": ["VENDOR"]}
+OTHER_VENDOR = {"user_id": new_id(), "roles": ["VENDOR"]}
 
 
 class Products:
-    """The catalogue: `VENDOR` sells the MUG."""
+    """A fake of products: `VENDOR` sells the MUG."""
 
     interface = ProductsRpc
 
     def price_skus(self, skus: list[str]) -> dict[str, Any]:
-        facts = {
+        fields = {
             "sku": "MUG", "product_id": new_id(), "title": "Mug", "thumbnail": None, "unit_price": 100,
             "currency": "USD", "weight_g": 10, "available": 1, "active": True, "tax_rate_bp": 0, "category": None,
             "vendor_id": VENDOR["user_id"],
         }  # fmt: skip
-        return {"MUG": facts} if "MUG" in skus else {}
+        return {"MUG": fields} if "MUG" in skus else {}
 
     def vendor_skus(self, vendor_id: str) -> list[str]:
         return ["MUG"] if vendor_id == VENDOR["user_id"] else []
@@ -54,7 +54,7 @@ def call(inventory_store: InventoryStore, shop: Shop) -> Iterator[Any]:
     return rpc
 
 
-def test_an_order_from_first_count_to_return(call: Any) -> None:
+def test_stock_from_initial_level_to_return(call: Any) -> None:
     order = new_id()
     assert call("set_initial", levels=[{"sku": "MUG", "on_hand": 3}]) == {"created": 1, "existing": 0}
     assert call("reserve", order_id=order, lines=[{"sku": "MUG", "quantity": 2}])["status"] == "held"
@@ -62,7 +62,7 @@ def test_an_order_from_first_count_to_return(call: Any) -> None:
     assert call("get_level", sku="MUG")["available"] == 1
     assert call("low_stock", query={})["items"] == [{"sku": "MUG", "available": 1, "low_stock_threshold": 5}]
     assert call("low_stock", query={}, caller=VENDOR)["total"] == 1
-    assert call("low_stock", query={}, caller=RIVAL)["items"] == []
+    assert call("low_stock", query={}, caller=OTHER_VENDOR)["items"] == []
     assert call("release", order_id=order)["status"] == "released"
     assert call("adjust", sku="MUG", delta=-1, reason="broken")["on_hand"] == 2
     assert call("get_levels", skus=["MUG", "GHOST"]).keys() == {"MUG"}
@@ -80,7 +80,7 @@ def test_an_order_from_first_count_to_return(call: Any) -> None:
         ("adjust", {"sku": "MUG", "delta": 10**9, "reason": "why"}, "delta"),
     ],
 )
-def test_what_does_not_fit_is_refused_by_field(call: Any, method: str, arguments: Any, field: str) -> None:
+def test_invalid_arguments_are_refused_by_field(call: Any, method: str, arguments: Any, field: str) -> None:
     with pytest.raises(ValidationFailed) as refused:
         call(method, **arguments)
 
@@ -95,7 +95,7 @@ def test_warehouses_are_listed_by_priority(call: Any) -> None:
 
 
 @pytest.mark.parametrize(("method", "arguments"), [("get_level", {}), ("adjust", {"delta": 1, "reason": "found"})])
-@pytest.mark.parametrize(("caller", "sku"), [(RIVAL, "MUG"), (VENDOR, "GHOST")])
+@pytest.mark.parametrize(("caller", "sku"), [(OTHER_VENDOR, "MUG"), (VENDOR, "GHOST")])
 def test_stock_of_another_vendor_is_not_found(call: Any, method: str, arguments: Any, caller: Any, sku: str) -> None:
     call("set_initial", levels=[{"sku": "MUG", "on_hand": 3}])
 
@@ -109,7 +109,7 @@ def archived(sku: str, deleted: bool) -> ProductArchived:
     return ProductArchived(product_id=new_id(), slug="a", title="A", status="archived", skus=(sku,), deleted=deleted)
 
 
-def test_deleting_a_product_ends_its_stock(call: Any, shop: Shop) -> None:
+def test_deleted_product_ends_its_stock(call: Any, shop: Shop) -> None:
     order = new_id()
     call("set_initial", levels=[{"sku": "OLD", "on_hand": 5}])
     call("reserve", order_id=order, lines=[{"sku": "OLD", "quantity": 2}])

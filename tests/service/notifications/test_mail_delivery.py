@@ -1,4 +1,4 @@
-"""One mail for one event, whatever happens: on the real MongoDB and real SMTP servers."""
+"""Mail delivery: one mail per event, retries, rejections, on the real MongoDB and SMTP servers."""
 
 import email
 import email.policy
@@ -32,18 +32,18 @@ from services.notifications.service import NotificationsService
 from services.notifications.store import MessageStore
 
 SENDER = "Shop <orders@ultramarket.example>"
-NOWHERE = "smtp://127.0.0.1:9"
+UNREACHABLE = "smtp://127.0.0.1:9"
 
 
-class Post:
-    """The service with a mail server, and what has become of its messages."""
+class NotificationsClient:
+    """The notifications service with a mail server, and access to its messages."""
 
     def __init__(self, store: MessageStore) -> None:
         self.store = store
         self.service: Any = None
-        self.server(Settings().smtp_url)
+        self.use_smtp_server(Settings().smtp_url)
 
-    def server(self, url: str) -> None:
+    def use_smtp_server(self, url: str) -> None:
         settings: Any = SimpleNamespace(shop_name="Shop", shop_url="https://shop.example", link_key=b"k" * 16)
         sms, push = SandboxSms(self.store.db), WebPush("", "mailto:a@example.com", 5)
         channels = Channels(settings, SmtpMailer(url, SENDER, 5), sms, push)
@@ -52,28 +52,28 @@ class Post:
     def message(self, event: UserRegistered) -> dict[str, Any]:
         return self.store.db["messages"].find_one({"_id": f"{event.meta.id}:email"}) or {}
 
-    def said(self, event: UserRegistered) -> list[tuple[str, str | None]]:
-        carried = self.message(event).get("outbox", [])
-        assert all(said["subject"] == event.user_id for said in carried)
-        return [(said["type"], said["data"].get("reason")) for said in carried]
+    def outbox_events(self, event: UserRegistered) -> list[tuple[str, str | None]]:
+        events = self.message(event).get("outbox", [])
+        assert all(entry["subject"] == event.user_id for entry in events)
+        return [(entry["type"], entry["data"].get("reason")) for entry in events]
 
 
 def registered(**values: Any) -> UserRegistered:
     user_id = new_id()
-    facts = {"user_id": user_id, "email": f"ada-{user_id}@example.com", "first_name": "Ada", "last_name": "B"}
-    event = UserRegistered(**{**facts, "roles": ["CUSTOMER"], **values})
+    fields = {"user_id": user_id, "email": f"ada-{user_id}@example.com", "first_name": "Ada", "last_name": "B"}
+    event = UserRegistered(**{**fields, "roles": ["CUSTOMER"], **values})
     return UserRegistered.from_envelope(envelope(event))
 
 
 def mails_to(address: str) -> list[EmailMessage]:
-    """What the instance's catcher has caught for them."""
-    caught = [path.read_bytes() for path in Path(os.environ["ULTRAMARKET_HOME"], "mail").glob("[!.]*.eml")]
-    mails = [email.message_from_bytes(raw, policy=email.policy.default) for raw in caught if address.encode() in raw]
+    """Mails to an address that the instance's mail server caught."""
+    raw_mails = [path.read_bytes() for path in Path(os.environ["ULTRAMARKET_HOME"], "mail").glob("[!.]*.eml")]
+    mails = [email.message_from_bytes(raw, policy=email.policy.default) for raw in raw_mails if address.encode() in raw]
     return [mail for mail in mails if mail["To"] == address]  # type: ignore[misc]
 
 
-class Strict:
-    """A mail server that answers a recipient as it was told to."""
+class RejectingHandler:
+    """An SMTP server that gives a configured reply to each recipient."""
 
     def __init__(self, reply: str) -> None:
         self.reply = reply
@@ -89,16 +89,16 @@ def message_store() -> Iterator[MessageStore]:
 
 
 @pytest.fixture
-def post(message_store: MessageStore) -> Post:
-    return Post(message_store)
+def notifications(message_store: MessageStore) -> NotificationsClient:
+    return NotificationsClient(message_store)
 
 
 @pytest.fixture
-def strict(request: pytest.FixtureRequest) -> Iterator[str]:
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
-    server = Controller(Strict(request.param), hostname="127.0.0.1", port=port)
+def rejecting_server(request: pytest.FixtureRequest) -> Iterator[str]:
+    with socket.socket() as socket_:
+        socket_.bind(("127.0.0.1", 0))
+        port = socket_.getsockname()[1]
+    server = Controller(RejectingHandler(request.param), hostname="127.0.0.1", port=port)
     server.start()
     try:
         yield f"smtp://127.0.0.1:{port}"
@@ -106,27 +106,27 @@ def strict(request: pytest.FixtureRequest) -> Iterator[str]:
         server.stop()
 
 
-def hear(post: Post, event: UserRegistered) -> str:
+def send_welcome(notifications: NotificationsClient, event: UserRegistered) -> str:
     try:
-        post.service.send_welcome(event)
+        notifications.service.send_welcome(event)
     except ServiceUnavailable:
         return "again"
     return "done"
 
 
-def test_welcome_mail(post: Post) -> None:
+def test_welcome_mail(notifications: NotificationsClient) -> None:
     event = registered()
 
-    post.service.send_welcome(event)
+    notifications.service.send_welcome(event)
 
     (mail,) = mails_to(event.email)
     assert mail["Subject"] == "Welcome to Shop, Ada"
     assert "https://shop.example" in mail.get_body(("plain",)).get_content()  # type: ignore[union-attr]
-    assert post.message(event)["status"] == "sent"
-    assert post.said(event) == [("notification_sent", None)]
+    assert notifications.message(event)["status"] == "sent"
+    assert notifications.outbox_events(event) == [("notification_sent", None)]
 
 
-def test_order_confirmation_to_guest(post: Post) -> None:
+def test_order_confirmation_to_guest(notifications: NotificationsClient) -> None:
     guest = f"guest-{new_id()}@example.com"
     item = {"sku": "MUG", "product_id": "p", "title": "Mug", "quantity": 2, "unit_price": 1250, "line_total": 2500}
     address = {"name": "Ada", "line1": "1 Main St", "city": "Springfield", "postal_code": "62704", "country": "US"}
@@ -139,7 +139,7 @@ def test_order_confirmation_to_guest(post: Post) -> None:
         }
     )  # fmt: skip
 
-    post.service.send_order_confirmation(OrderConfirmed.from_envelope(envelope(event)))
+    notifications.service.send_order_confirmation(OrderConfirmed.from_envelope(envelope(event)))
 
     (mail,) = mails_to(guest)
     assert mail["Subject"] == "Shop: order UM-7 is confirmed"
@@ -147,99 +147,99 @@ def test_order_confirmation_to_guest(post: Post) -> None:
         assert "$27.00" in mail.get_body((kind,)).get_content()  # type: ignore[union-attr]
 
 
-def test_concurrent_duplicates_send_one_mail(post: Post) -> None:
+def test_concurrent_duplicates_send_one_mail(notifications: NotificationsClient) -> None:
     for _ in range(10):
         event = registered()
 
         with ThreadPoolExecutor(3) as pool:
-            outcomes = list(pool.map(lambda _, event=event: hear(post, event), range(3)))
+            outcomes = list(pool.map(lambda _, event=event: send_welcome(notifications, event), range(3)))
 
         assert "done" in outcomes
-        assert hear(post, event) == "done"
+        assert send_welcome(notifications, event) == "done"
         assert len(mails_to(event.email)) == 1
-        assert post.said(event) == [("notification_sent", None)]
+        assert notifications.outbox_events(event) == [("notification_sent", None)]
 
 
-def test_retry_after_outage_sends_one_mail(post: Post) -> None:
+def test_retry_after_outage_sends_one_mail(notifications: NotificationsClient) -> None:
     event = registered()
-    post.server(NOWHERE)
+    notifications.use_smtp_server(UNREACHABLE)
     for _ in range(2):
-        assert hear(post, event) == "again"
-    assert post.message(event)["status"] == "queued"
+        assert send_welcome(notifications, event) == "again"
+    assert notifications.message(event)["status"] == "queued"
 
-    post.server(Settings().smtp_url)
+    notifications.use_smtp_server(Settings().smtp_url)
     for _ in range(2):
-        assert hear(post, event) == "done"
+        assert send_welcome(notifications, event) == "done"
 
     assert len(mails_to(event.email)) == 1
-    assert post.said(event) == [("notification_sent", None)]
+    assert notifications.outbox_events(event) == [("notification_sent", None)]
 
 
-@pytest.mark.parametrize("strict", ["550 no such user"], indirect=True)
-def test_rejected_address_is_not_retried(post: Post, strict: str) -> None:
+@pytest.mark.parametrize("rejecting_server", ["550 no such user"], indirect=True)
+def test_rejected_address_is_not_retried(notifications: NotificationsClient, rejecting_server: str) -> None:
     event = registered()
-    post.server(strict)
-    assert hear(post, event) == "done"
-    assert post.message(event)["status"] == "failed"
-    assert post.said(event) == [("notification_failed", "no such user")]
+    notifications.use_smtp_server(rejecting_server)
+    assert send_welcome(notifications, event) == "done"
+    assert notifications.message(event)["status"] == "failed"
+    assert notifications.outbox_events(event) == [("notification_failed", "no such user")]
 
-    post.server(Settings().smtp_url)
-    assert hear(post, event) == "done"
+    notifications.use_smtp_server(Settings().smtp_url)
+    assert send_welcome(notifications, event) == "done"
     assert mails_to(event.email) == []
 
 
-@pytest.mark.parametrize("strict", ["450 come back later"], indirect=True)
-def test_temporary_rejection_is_retried(post: Post, strict: str) -> None:
+@pytest.mark.parametrize("rejecting_server", ["450 come back later"], indirect=True)
+def test_temporary_rejection_is_retried(notifications: NotificationsClient, rejecting_server: str) -> None:
     event = registered()
-    post.server(strict)
-    assert hear(post, event) == "again"
-    assert (post.message(event)["status"], post.said(event)) == ("queued", [])
+    notifications.use_smtp_server(rejecting_server)
+    assert send_welcome(notifications, event) == "again"
+    assert (notifications.message(event)["status"], notifications.outbox_events(event)) == ("queued", [])
 
 
-def test_invalid_address_is_not_retried(post: Post) -> None:
+def test_invalid_address_is_not_retried(notifications: NotificationsClient) -> None:
     event = registered(email="a@b\r\nBcc: c@example.com")
-    assert hear(post, event) == "done"
-    assert post.said(event) == [("notification_failed", "is not an e-mail address")]
+    assert send_welcome(notifications, event) == "done"
+    assert notifications.outbox_events(event) == [("notification_failed", "is not an e-mail address")]
 
 
-def test_expired_claim_is_taken_over(post: Post) -> None:
+def test_expired_claim_is_taken_over(notifications: NotificationsClient) -> None:
     event = registered()
-    post.server(NOWHERE)
-    assert hear(post, event) == "again"
-    of_event = {"_id": f"{event.meta.id}:email"}
+    notifications.use_smtp_server(UNREACHABLE)
+    assert send_welcome(notifications, event) == "again"
+    query = {"_id": f"{event.meta.id}:email"}
 
     def leased_until(seconds: int) -> None:
         until = clock.now() + timedelta(seconds=seconds)
-        post.store.db["messages"].update_one(of_event, {"$set": {"leased_until": until}})
+        notifications.store.db["messages"].update_one(query, {"$set": {"leased_until": until}})
 
-    post.server(Settings().smtp_url)
+    notifications.use_smtp_server(Settings().smtp_url)
     leased_until(60)
-    assert hear(post, event) == "again"
+    assert send_welcome(notifications, event) == "again"
     assert mails_to(event.email) == []
 
     leased_until(-1)
-    assert hear(post, event) == "done"
+    assert send_welcome(notifications, event) == "done"
     assert len(mails_to(event.email)) == 1
 
 
-def test_name_with_line_ends(post: Post) -> None:
+def test_name_with_line_ends(notifications: NotificationsClient) -> None:
     event = registered(first_name="Ada\r\nBcc: all@example.com")
-    post.service.send_welcome(event)
+    notifications.service.send_welcome(event)
     (mail,) = mails_to(event.email)
     assert mail["Bcc"] is None
     assert mail["X-Envelope-To"] == event.email
 
 
-def test_consecutive_mails_share_a_connection(post: Post) -> None:
+def test_consecutive_mails_share_a_connection(notifications: NotificationsClient) -> None:
     events = [registered() for _ in range(3)]
-    mailer = post.service.channels.mailer
+    mailer = notifications.service.channels.mailer
     for event in events[:2]:
-        post.service.send_welcome(event)
-    ((_, kept),) = mailer._idle
+        notifications.service.send_welcome(event)
+    ((_, connection),) = mailer._idle
 
-    kept.sock.shutdown(socket.SHUT_RDWR)  # as a server that has lost patience
-    post.service.send_welcome(events[2])
+    connection.sock.shutdown(socket.SHUT_RDWR)  # as a server does after its idle timeout
+    notifications.service.send_welcome(events[2])
 
     assert [len(mails_to(event.email)) for event in events] == [1, 1, 1]
-    assert [server is kept for _, server in mailer._idle] == [False]
+    assert [server is connection for _, server in mailer._idle] == [False]
     mailer.close()

@@ -1,4 +1,4 @@
-"""The orders service on the real PostgreSQL and MongoDB, with small partners that keep their contracts."""
+"""The orders service on the real PostgreSQL and MongoDB, with fakes of the services that it calls."""
 
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -22,22 +22,31 @@ from services.orders.readmodel import OrderReadModel
 from services.orders.service import LIST_EVENTS, OrdersService
 from services.orders.settings import OrderSettings
 from services.orders.store import LEASE, OrderStore, StoredOrder
+from tests.support.fake_services import (
+    Cart,
+    Inventory,
+    Payments,
+    Shipping,
+    SimulatedCrash,
+    UnreliableClient,
+    cart_line,
+    typed,
+)
 from tests.support.orders import ADDRESS
-from tests.support.partners import Cart, Died, Inventory, Line, Payments, Shipping, cart_line, typed
 
 ADMIN = Caller(user_id=new_id(), roles=["ADMIN"], email="admin@example.com")
 
 
-class MortalStore(OrderStore):
-    """Its process may die before or after a transaction: "place_before", "append_after", …"""
+class CrashingStore(OrderStore):
+    """A store whose process crashes before or after a transaction: "place_before", "append_after", …"""
 
-    dies_at: tuple[str, int] | None = None
+    crash_at: tuple[str, int] | None = None
     appends = 0
 
     def place(self, *args: Any, **kwargs: Any) -> StoredOrder:
-        self._die("place_before", 0)
+        self._crash_if_due("place_before", 0)
         stored = super().place(*args, **kwargs)
-        self._die("place_after", 0)
+        self._crash_if_due("place_after", 0)
         return stored
 
     def append(
@@ -45,30 +54,30 @@ class MortalStore(OrderStore):
     ) -> StoredOrder:
         number = self.appends
         self.appends += 1
-        self._die("append_before", number)
+        self._crash_if_due("append_before", number)
         after = super().append(stored, events, now, due)
-        self._die("append_after", number)
+        self._crash_if_due("append_after", number)
         return after
 
-    def _die(self, moment: str, number: int) -> None:
-        if self.dies_at == (moment, number):
-            self.dies_at = None
-            raise Died
+    def _crash_if_due(self, moment: str, number: int) -> None:
+        if self.crash_at == (moment, number):
+            self.crash_at = None
+            raise SimulatedCrash
 
 
 class Shop:
-    """The service, as its callers see it, and what a test wants to know of its partners."""
+    """Calls the orders service through its RPC contract, and gives access to the fakes."""
 
-    def __init__(self, store: MortalStore, lists: OrderReadModel, settings: OrderSettings) -> None:
+    def __init__(self, store: CrashingStore, lists: OrderReadModel, settings: OrderSettings) -> None:
         self.store, self.lists, self.settings = store, lists, settings
-        store.dies_at, store.appends = None, 0
+        store.crash_at, store.appends = None, 0
         self.inventory, self.payments = Inventory(MUG=10), Payments()
-        self.to_inventory, self.to_payments = Line(self.inventory), Line(self.payments)
+        self.to_inventory, self.to_payments = UnreliableClient(self.inventory), UnreliableClient(self.payments)
         self.cart, self.shipping = Cart(cart_line()), Shipping()
-        self.service = self.another()
+        self.service = self.new_process()
 
-    def another(self) -> OrdersService:
-        """One more process of the service."""
+    def new_process(self) -> OrdersService:
+        """A further process of the service."""
         parts = {"store": self.store, "lists": self.lists, "settings": self.settings}
         remotes = {"inventory": self.to_inventory, "payments": self.to_payments}
         return worker_factory(OrdersService, **parts, **remotes, cart=typed(self.cart), shipping=typed(self.shipping))
@@ -78,7 +87,7 @@ class Shop:
         return lambda **kwargs: getattr(self.service, method)(*contract.arguments([], kwargs))
 
     def order(self, card: str = "pm_card_visa", key: str | None = None, **values: Any) -> dict[str, Any]:
-        """A guest, unless a caller is given, buys the cart."""
+        """Place an order for the cart, as a guest unless a caller is given."""
         command: dict[str, Any] = {
             "cart_id": "a-cart",
             "email": "ada@example.com",
@@ -90,32 +99,32 @@ class Shop:
         return dict(self.place_order(**command | values))
 
     def ids(self) -> list[str]:
-        """All orders, oldest first."""
+        """The ids of all orders, oldest first."""
         return self.store.ids_after(None, 1000)
 
     def now(self, order_id: str) -> Order:
         return self.store.read(order_id).order
 
-    def time_passes(self, length: timedelta = timedelta(hours=1)) -> None:
-        """As if so much time had gone by: leases and waits are over."""
+    def expire_leases(self, length: timedelta = timedelta(hours=1)) -> None:
+        """Let leases and retry delays expire."""
         with self.store.transaction() as session:
             session.execute(text(f"update orders set saga_due = saga_due - interval '{length.total_seconds()} s'"))
 
     def resume(self) -> None:
-        """Other processes take over, again and again, until nothing is left to do."""
+        """Let other processes resume the orders until no step is left."""
         for _ in range(20):
-            self.time_passes()
-            with suppress(Died):
-                self.another().resume_sagas()
-        self.to_inventory.land()
-        self.to_payments.land()
+            self.expire_leases()
+            with suppress(SimulatedCrash):
+                self.new_process().resume_sagas()
+        self.to_inventory.deliver_late_calls()
+        self.to_payments.deliver_late_calls()
 
     def events(self, order_id: str) -> list[Event]:
-        wrapped = self.store.history(order_id)
-        return [EVENTS["orders", envelope["type"]].from_envelope(envelope) for envelope in wrapped]
+        envelopes = self.store.history(order_id)
+        return [EVENTS["orders", envelope["type"]].from_envelope(envelope) for envelope in envelopes]
 
     def show(self, *events: Event) -> None:
-        """The events come to the lists."""
+        """Project the events to the read model."""
         for event in events:
             if isinstance(event, OrderPlaced):
                 self.service.project_placed([event])
@@ -123,8 +132,8 @@ class Shop:
                 self.service.project([event])
 
 
-def at_once(times: int, work: Callable[[int], Any]) -> list[Any]:
-    """Do it that often at the same moment; what each came to, a business error by its code."""
+def run_concurrently(times: int, work: Callable[[int], Any]) -> list[Any]:
+    """Call `work` concurrently; returns the results, or the codes of domain errors."""
 
     def outcome(index: int) -> Any:
         try:
@@ -137,8 +146,8 @@ def at_once(times: int, work: Callable[[int], Any]) -> list[Any]:
 
 
 @pytest.fixture(scope="module")
-def order_store() -> Iterator[MortalStore]:
-    with connect_postgres("orders", MortalStore) as store:
+def order_store() -> Iterator[CrashingStore]:
+    with connect_postgres("orders", CrashingStore) as store:
         yield store
 
 
@@ -149,7 +158,7 @@ def read_model() -> Iterator[OrderReadModel]:
 
 
 @pytest.fixture
-def shop(order_store: MortalStore, read_model: OrderReadModel) -> Shop:
+def shop(order_store: CrashingStore, read_model: OrderReadModel) -> Shop:
     with order_store.transaction() as session:
         session.execute(text("truncate orders, order_events, idempotency"))
     read_model.db["orders"].delete_many({})

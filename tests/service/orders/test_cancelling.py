@@ -1,4 +1,4 @@
-"""Cancelling, at every moment of an order's life: either it is undone whole, or it is refused."""
+"""Cancellation at every moment of an order: it is fully compensated, or refused."""
 
 from typing import Any
 
@@ -9,21 +9,21 @@ from schemas.events.payments import PaymentRefunded
 from services.chassis.common import clock
 from services.chassis.common.errors import DomainError, InvalidState
 from services.chassis.common.ids import new_id
-from tests.service.orders.conftest import ADMIN, Shop, at_once
+from tests.service.orders.conftest import ADMIN, Shop, run_concurrently
+from tests.support.fake_services import AUTHENTICATION_CARD
 from tests.support.orders import check_settled
-from tests.support.partners import ASKING
 
 
 def cancel_latest(shop: Shop) -> None:
     shop.cancel(order_id=shop.ids()[-1], caller=ADMIN, reason="changed my mind")
 
 
-@pytest.mark.parametrize("when", ["cancel_before", "cancel_after"])
+@pytest.mark.parametrize("fault", ["cancel_before", "cancel_after"])
 @pytest.mark.parametrize("number", [0, 1])
-@pytest.mark.parametrize("partner", ["to_inventory", "to_payments"])
-def test_cancellation_during_a_step_compensates_that_step(shop: Shop, partner: str, number: int, when: str) -> None:
-    line = getattr(shop, partner)
-    line.troubles, line.meanwhile = ["none"] * number + [when], lambda: cancel_latest(shop)
+@pytest.mark.parametrize("dependency", ["to_inventory", "to_payments"])
+def test_cancellation_during_a_step_compensates_that_step(shop: Shop, dependency: str, number: int, fault: str) -> None:
+    client = getattr(shop, dependency)
+    client.faults, client.concurrent_action = ["none"] * number + [fault], lambda: cancel_latest(shop)
 
     reply = shop.order()
     shop.resume()
@@ -34,9 +34,9 @@ def test_cancellation_during_a_step_compensates_that_step(shop: Shop, partner: s
     assert shop.inventory.stock == {"MUG": 10}
 
 
-@pytest.mark.parametrize("card", ["pm_card_visa", ASKING])
-def test_a_cancelled_order_has_its_money_and_its_stock_back(shop: Shop, card: str) -> None:
-    at_once(1, lambda _: shop.order(card))
+@pytest.mark.parametrize("card", ["pm_card_visa", AUTHENTICATION_CARD])
+def test_cancelled_order_is_refunded_and_restocked(shop: Shop, card: str) -> None:
+    run_concurrently(1, lambda _: shop.order(card))
     [order_id] = shop.ids()
     paid = shop.payments.charged(shop.now(order_id).placed.payment_id)
 
@@ -48,26 +48,26 @@ def test_a_cancelled_order_has_its_money_and_its_stock_back(shop: Shop, card: st
     assert shop.events(order_id)[-1].refunded == paid  # type: ignore[attr-defined]
 
 
-def test_cancelling_again_changes_nothing(shop: Shop) -> None:
+def test_repeated_cancellation_changes_nothing(shop: Shop) -> None:
     order_id = shop.order()["id"]
 
-    replies = at_once(8, lambda _: shop.cancel(order_id=order_id, caller=ADMIN))
+    replies = run_concurrently(8, lambda _: shop.cancel(order_id=order_id, caller=ADMIN))
 
     assert {reply["status"] for reply in replies} == {"cancelled"}
     types = [event.type for event in shop.events(order_id)]
     assert types.count("order_cancellation_requested") == types.count("order_cancelled") == 1
 
 
-@pytest.mark.parametrize("bad", ["down", "lost", "late", "dies_before", "dies_after"])
-@pytest.mark.parametrize("partner", ["to_inventory", "to_payments"])
-def test_interrupted_compensation_is_finished_by_other_process(shop: Shop, partner: str, bad: str) -> None:
+@pytest.mark.parametrize("fault", ["down", "lost", "late", "dies_before", "dies_after"])
+@pytest.mark.parametrize("dependency", ["to_inventory", "to_payments"])
+def test_interrupted_compensation_is_finished_by_other_process(shop: Shop, dependency: str, fault: str) -> None:
     order_id = shop.order()["id"]
-    getattr(shop, partner).troubles = [bad]
+    getattr(shop, dependency).faults = [fault]
 
     try:
         shop.cancel(order_id=order_id, caller=ADMIN)
     except Exception:
-        assert bad.startswith("dies")
+        assert fault.startswith("dies")
     shop.resume()
 
     assert shop.now(order_id).status == "cancelled"
@@ -78,12 +78,12 @@ def test_concurrent_ship_and_cancel_end_in_one_of_them(shop: Shop) -> None:
     for _ in range(8):
         order_id = shop.order()["id"]
 
-        def either(index: int, order_id: str = order_id) -> str:
+        def ship_or_cancel(index: int, order_id: str = order_id) -> str:
             if index:
                 return str(shop.cancel(order_id=order_id, caller=ADMIN)["status"])
             return str(shop.set_status(order_id=order_id, status="shipped", caller=ADMIN)["status"])
 
-        shipped, cancelled = at_once(2, either)
+        shipped, cancelled = run_concurrently(2, ship_or_cancel)
 
         assert (shipped, cancelled) in [("shipped", "INVALID_STATE"), ("INVALID_STATE", "cancelled")]
         assert shop.now(order_id).status in (shipped, cancelled)
@@ -94,14 +94,14 @@ def test_manual_refunds_are_shown_in_any_event_order(shop: Shop) -> None:
     for refunded in (900, 300, 900):
         shop.service.payment_was_refunded(_refund(order, refunded))
 
-    shown = shop.get_order(order_id=order["id"], caller=ADMIN)
-    assert shown["payment"]["status"] == "partially_refunded"
+    reply = shop.get_order(order_id=order["id"], caller=ADMIN)
+    assert reply["payment"]["status"] == "partially_refunded"
     assert [event.refunded for event in shop.events(order["id"]) if event.type == "order_payment_refunded"] == [900]  # type: ignore[attr-defined]
     shop.service.payment_was_refunded(_refund(order, 1500))
     assert shop.get_order(order_id=order["id"], caller=ADMIN)["payment"]["status"] == "refunded"
 
 
-def test_the_news_of_what_a_cancellation_gave_back_adds_nothing(shop: Shop) -> None:
+def test_refund_event_of_a_cancellation_changes_nothing(shop: Shop) -> None:
     order = shop.order()
     shop.cancel(order_id=order["id"], caller=ADMIN)
     before = shop.now(order["id"])
@@ -124,7 +124,7 @@ def _refund(order: dict[str, Any], refunded: int) -> PaymentRefunded:
     )
 
 
-def test_what_has_failed_or_left_the_house_is_not_cancelled(shop: Shop) -> None:
+def test_failed_order_cannot_be_cancelled(shop: Shop) -> None:
     shop.inventory.stock = {"MUG": 0}
     with pytest.raises(DomainError):
         shop.order()
@@ -135,8 +135,8 @@ def test_what_has_failed_or_left_the_house_is_not_cancelled(shop: Shop) -> None:
 
 
 def test_order_failing_during_cancel_is_compensated_once(shop: Shop) -> None:
-    """The cancellation is recorded between the step's refusal and its record."""
-    shop.to_inventory.troubles = ["down"]
+    """The cancellation is recorded after the step was refused and before the refusal is recorded."""
+    shop.to_inventory.faults = ["down"]
     order_id = shop.order()["id"]
     stored = shop.store.read(order_id)
     request = events.OrderCancellationRequested(order_id=order_id, requested_by="guest", reason=None)

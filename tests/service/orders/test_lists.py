@@ -1,4 +1,4 @@
-"""The read model: whatever order the events come in and however often, the lists show what the orders are."""
+"""The read model of order lists: out-of-order and duplicate events, rebuild, permissions, paging."""
 
 import random
 from concurrent.futures import ThreadPoolExecutor
@@ -14,8 +14,8 @@ from services.chassis.common.ids import new_id
 from services.chassis.common.paging import encode_cursor
 from services.orders.domain.order import Order, after, fold
 from tests.service.orders.conftest import ADMIN, Shop
+from tests.support.fake_services import DECLINED_CARD
 from tests.support.orders import line, placed
-from tests.support.partners import DECLINING
 
 GRACE = Caller(user_id=new_id(), roles=["CUSTOMER"], email="grace@example.com")
 
@@ -32,26 +32,26 @@ def test_late_duplicate_unordered_events_show_current_order(shop: Shop) -> None:
 
     for seed in range(5):
         shop.lists.db["orders"].delete_many({})
-        mixed = random.Random(seed).sample(history * 2, len(history) * 2)
-        shop.show(*mixed)
+        shuffled = random.Random(seed).sample(history * 2, len(history) * 2)
+        shop.show(*shuffled)
 
         assert listed(shop) == [(order_id, "cancelled")]
 
 
 def test_batch_with_duplicates_and_known_orders_is_stored(shop: Shop) -> None:
     orders = [shop.order()["id"] for _ in range(3)]
-    said = [event for order_id in orders for event in shop.events(order_id)]
-    confirmed = [event for event in said if isinstance(event, OrderConfirmed)]
+    events = [event for order_id in orders for event in shop.events(order_id)]
+    confirmed = [event for event in events if isinstance(event, OrderConfirmed)]
     shop.service.project(confirmed[:1])
 
-    shop.service.project_placed([event for event in said if isinstance(event, OrderPlaced)])
+    shop.service.project_placed([event for event in events if isinstance(event, OrderPlaced)])
     assert listed(shop) == [(orders[0], "confirmed")]
 
     shop.service.project([*confirmed, *confirmed])
     assert sorted(listed(shop)) == sorted((order_id, "confirmed") for order_id in orders)
 
 
-def test_an_older_state_does_not_replace_a_newer_one(shop: Shop) -> None:
+def test_older_state_does_not_replace_a_newer_one(shop: Shop) -> None:
     order_id = shop.order()["id"]
     events = [(event, event.meta.time) for event in shop.events(order_id)]
 
@@ -63,7 +63,7 @@ def test_an_older_state_does_not_replace_a_newer_one(shop: Shop) -> None:
 
 
 def test_newest_of_two_concurrent_first_states_stays(shop: Shop) -> None:
-    """Both find no document and want to make it; the one that is refused must not be the newer."""
+    """Both writers find no document and insert one; the refused one must not be the newer."""
     history = [(event, event.meta.time) for event in shop.events(shop.order()["id"])]
     start = Barrier(2)
 
@@ -78,24 +78,26 @@ def test_newest_of_two_concurrent_first_states_stays(shop: Shop) -> None:
             assert shop.lists.version(history[0][0].subject) == len(history)
 
 
-def test_a_rebuild_makes_what_living_made(shop: Shop) -> None:
+def test_rebuild_equals_the_incremental_read_model(shop: Shop) -> None:
     for number in range(5):
         order_id = shop.order(key=f"key-{number}")["id"]
         if number % 2:
             shop.cancel(order_id=order_id, caller=ADMIN)
         shop.show(*shop.events(order_id))
     collection = shop.lists.db["orders"]
-    living = list(collection.find().sort("_id"))
-    collection.delete_one({"_id": living[0]["_id"]})
-    collection.update_one({"_id": living[1]["_id"]}, {"$set": {"summary": {"of": "an older shape"}, "status": "odd"}})
+    incremental = list(collection.find().sort("_id"))
+    collection.delete_one({"_id": incremental[0]["_id"]})
+    collection.update_one(
+        {"_id": incremental[1]["_id"]}, {"$set": {"summary": {"of": "an older shape"}, "status": "odd"}}
+    )
 
-    done = shop.rebuild_read_model()
+    result = shop.rebuild_read_model()
 
-    assert (done.done, done.next) == (5, None)
-    assert list(collection.find().sort("_id")) == living
+    assert (result.done, result.next) == (5, None)
+    assert list(collection.find().sort("_id")) == incremental
 
 
-def test_a_rebuild_goes_on_portion_by_portion(shop: Shop, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_rebuild_continues_by_cursor(shop: Shop, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("services.orders.service.REBUILD_BATCH", 2)
     for number in range(3):
         shop.order(key=f"key-{number}")
@@ -107,15 +109,15 @@ def test_a_rebuild_goes_on_portion_by_portion(shop: Shop, monkeypatch: pytest.Mo
     assert len(listed(shop)) == 3
 
 
-def test_a_customer_sees_the_own_orders_and_an_administrator_all(shop: Shop) -> None:
-    hers = shop.order(key="1", email=None, caller=GRACE.model_dump())["id"]
-    guests = shop.order(key="2")["id"]
-    shop.show(*shop.events(hers), *shop.events(guests))
+def test_customer_lists_own_orders_and_administrator_all(shop: Shop) -> None:
+    customer_order = shop.order(key="1", email=None, caller=GRACE.model_dump())["id"]
+    guest_order = shop.order(key="2")["id"]
+    shop.show(*shop.events(customer_order), *shop.events(guest_order))
 
-    assert listed(shop, GRACE) == [(hers, "confirmed")]
-    assert {order_id for order_id, _ in listed(shop)} == {hers, guests}
-    assert listed(shop, user_id=GRACE.user_id) == [(hers, "confirmed")]
-    assert listed(shop, email="ADA@example.com") == [(guests, "confirmed")]
+    assert listed(shop, GRACE) == [(customer_order, "confirmed")]
+    assert {order_id for order_id, _ in listed(shop)} == {customer_order, guest_order}
+    assert listed(shop, user_id=GRACE.user_id) == [(customer_order, "confirmed")]
+    assert listed(shop, email="ADA@example.com") == [(guest_order, "confirmed")]
     assert listed(shop, status="failed") == []
     with pytest.raises(Unauthenticated):
         listed(shop, Caller())
@@ -125,38 +127,38 @@ def test_a_customer_sees_the_own_orders_and_an_administrator_all(shop: Shop) -> 
 
 
 @pytest.mark.parametrize("sort", ["created_at", "-created_at", "total", "-total"])
-def test_cursors_and_page_numbers_lead_through_the_same_list(shop: Shop, sort: str) -> None:
+def test_cursors_and_page_numbers_list_the_same_orders(shop: Shop, sort: str) -> None:
     for number in range(7):
         event = placed(line(unit_price=100 * (number % 3 + 1)))
         stored = shop.store.place(event, "pm_card_visa", None, _moment(number))
         shop.lists.put([stored.order])
 
-    numbered = [entry for number in (1, 2, 3, 4) for entry in listed(shop, page=number, limit=2, sort=sort)]
-    cursor, walked = None, []
+    by_page = [entry for number in (1, 2, 3, 4) for entry in listed(shop, page=number, limit=2, sort=sort)]
+    cursor, by_cursor = None, []
     while True:
         page = shop.list_orders(query={"limit": 2, "sort": sort, "cursor": cursor}, caller=ADMIN)
-        walked += [(item["id"], item["status"]) for item in page["items"]]
+        by_cursor += [(item["id"], item["status"]) for item in page["items"]]
         if (cursor := page["next_cursor"]) is None:
             break
 
-    assert walked == numbered
-    assert len(set(walked)) == 7
+    assert by_cursor == by_page
+    assert len(set(by_cursor)) == 7
     assert page["total"] == 7
 
 
 @pytest.mark.parametrize(
     "position", [[], [1], ["yesterday", "x"], [None, "x"], [2**63, "x"], [1.5, "x"], [1, {"$gt": ""}], [1, 2, 3]]
 )
-def test_a_made_up_cursor_is_refused(shop: Shop, position: list[object]) -> None:
+def test_invalid_cursor_is_refused(shop: Shop, position: list[object]) -> None:
     with pytest.raises(ValidationFailed) as refused:
         shop.lists.list(OrderQuery(cursor=encode_cursor(position)), ADMIN)
 
     assert refused.value.details[0]["field"] == "cursor"
 
 
-def test_a_failed_order_is_shown_as_failed(shop: Shop) -> None:
+def test_failed_order_is_listed_as_failed(shop: Shop) -> None:
     with pytest.raises(DomainError):
-        shop.order(DECLINING, caller=GRACE.model_dump())
+        shop.order(DECLINED_CARD, caller=GRACE.model_dump())
     [order_id] = shop.ids()
 
     shop.show(*shop.events(order_id))

@@ -1,4 +1,4 @@
-"""Placing an order: once per key, priced as shown, answered with what became of it."""
+"""Placing orders: idempotency, totals, payment outcomes, permissions, shipments."""
 
 import time
 from typing import Any
@@ -22,12 +22,12 @@ from services.chassis.common.errors import (
     ValidationFailed,
 )
 from services.chassis.common.ids import new_id
-from tests.service.orders.conftest import ADMIN, Shop, at_once
+from tests.service.orders.conftest import ADMIN, Shop, run_concurrently
+from tests.support.fake_services import AUTHENTICATION_CARD, DECLINED_CARD, cart_line
 from tests.support.orders import ADDRESS
-from tests.support.partners import ASKING, DECLINING, cart_line
 
 
-def test_an_order_is_what_the_cart_the_parcel_and_the_tax_cost(shop: Shop) -> None:
+def test_order_total_has_cart_shipping_and_tax(shop: Shop) -> None:
     shop.cart.lines = [cart_line("MUG", 3, 999, tax_rate_bp=1900)]
 
     order = shop.order(note="ring twice")
@@ -45,8 +45,8 @@ def test_an_order_is_what_the_cart_the_parcel_and_the_tax_cost(shop: Shop) -> No
     assert [entry["status"] for entry in order["timeline"]] == ["pending", "confirmed"]
 
 
-def test_twins_of_a_command_are_one_order_and_one_charge(shop: Shop) -> None:
-    replies = at_once(20, lambda _: shop.order(key="a-key"))
+def test_concurrent_repetitions_are_one_order_and_charge(shop: Shop) -> None:
+    replies = run_concurrently(20, lambda _: shop.order(key="a-key"))
 
     assert len({reply["id"] for reply in replies}) == 1
     assert {reply["status"] for reply in replies} == {"confirmed"}
@@ -56,19 +56,19 @@ def test_twins_of_a_command_are_one_order_and_one_charge(shop: Shop) -> None:
     assert shop.to_inventory.calls.count("reserve") == 1
 
 
-@pytest.mark.parametrize("away", [False, True])
-def test_cart_is_emptied_before_order_reply(shop: Shop, away: bool) -> None:
-    shop.cart.away = away
+@pytest.mark.parametrize("cart_is_down", [False, True])
+def test_cart_is_emptied_before_order_reply(shop: Shop, cart_is_down: bool) -> None:
+    shop.cart.down = cart_is_down
 
     order = shop.order()
 
     assert order["status"] == "confirmed"
-    taken = [] if away else [(order["id"], [{"sku": "MUG", "quantity": 1}])]
-    assert shop.cart.taken == taken
+    removals = [] if cart_is_down else [(order["id"], [{"sku": "MUG", "quantity": 1}])]
+    assert shop.cart.removals == removals
 
 
-def test_a_cart_as_it_stands_is_bought_once_whatever_the_keys(shop: Shop) -> None:
-    shop.cart.stays = True
+def test_cart_version_is_ordered_once_whatever_the_keys(shop: Shop) -> None:
+    shop.cart.fixed_version = True
 
     def buy(_: int) -> str:
         try:
@@ -76,17 +76,17 @@ def test_a_cart_as_it_stands_is_bought_once_whatever_the_keys(shop: Shop) -> Non
         except Conflict as refused:
             return str(refused.details[0]["order_id"])
 
-    assert set(at_once(10, buy)) == set(shop.ids())
+    assert set(run_concurrently(10, buy)) == set(shop.ids())
 
     assert len(shop.ids()) == 1
     assert sum(shop.payments.charged(payment) for payment in shop.payments.payments) == 1500
-    shop.cart.stays = False
+    shop.cart.fixed_version = False
     assert shop.order()["status"] == "confirmed", "a cart filled again is another one"
 
 
-@pytest.mark.parametrize("card", [DECLINING, ASKING])
+@pytest.mark.parametrize("card", [DECLINED_CARD, AUTHENTICATION_CARD])
 def test_cart_of_failed_or_waiting_order_is_ordered_again(shop: Shop, card: str) -> None:
-    shop.cart.stays = True
+    shop.cart.fixed_version = True
     with pytest.raises((PaymentDeclined, PaymentActionRequired)):
         shop.order(card)
 
@@ -96,8 +96,8 @@ def test_cart_of_failed_or_waiting_order_is_ordered_again(shop: Shop, card: str)
         shop.order()
 
 
-def test_a_cart_that_counts_anew_is_not_taken_for_an_old_one(shop: Shop) -> None:
-    shop.cart.stays = True
+def test_cart_version_can_be_reused_after_an_hour(shop: Shop) -> None:
+    shop.cart.fixed_version = True
     shop.order()
     with shop.store.transaction() as session:
         session.execute(text("update orders set created_at = created_at - interval '2 hours'"))
@@ -105,7 +105,7 @@ def test_a_cart_that_counts_anew_is_not_taken_for_an_old_one(shop: Shop) -> None
     assert shop.order()["status"] == "confirmed"
 
 
-def test_a_key_that_comes_with_another_order_is_refused(shop: Shop) -> None:
+def test_key_reused_for_another_order_is_refused(shop: Shop) -> None:
     shop.order(key="a-key")
 
     with pytest.raises(IdempotencyKeyReused):
@@ -118,7 +118,7 @@ def test_a_key_that_comes_with_another_order_is_refused(shop: Shop) -> None:
 @pytest.mark.parametrize(
     ("card", "stock", "error", "detail"),
     [
-        (DECLINING, 10, PaymentDeclined, {"decline_code": "generic_decline"}),
+        (DECLINED_CARD, 10, PaymentDeclined, {"decline_code": "generic_decline"}),
         ("pm_card_visa", 0, OutOfStock, {"sku": "MUG", "requested": 1, "available": 0}),
     ],
 )
@@ -127,7 +127,7 @@ def test_failure_reason_is_returned_on_each_repeat(
 ) -> None:
     shop.inventory.stock = {"MUG": stock}
     if again:
-        at_once(1, lambda _: shop.order(card, "a-key"))
+        run_concurrently(1, lambda _: shop.order(card, "a-key"))
 
     with pytest.raises(error) as refused:
         shop.order(card, "a-key")
@@ -138,28 +138,28 @@ def test_failure_reason_is_returned_on_each_repeat(
     assert shop.inventory.stock == {"MUG": stock}
 
 
-def test_a_payment_that_asks_back_brings_the_secret_and_waits(shop: Shop) -> None:
-    with pytest.raises(PaymentActionRequired) as asked:
-        shop.order(ASKING)
+def test_payment_requiring_action_returns_its_secret(shop: Shop) -> None:
+    with pytest.raises(PaymentActionRequired) as refused:
+        shop.order(AUTHENTICATION_CARD)
 
     [order_id] = shop.ids()
-    assert asked.value.details == [{"client_secret": "secret", "order_id": order_id}]
+    assert refused.value.details == [{"client_secret": "secret", "order_id": order_id}]
     assert shop.now(order_id).status == "awaiting_payment"
     assert shop.inventory.state(order_id) == "held"
-    shop.service.payment_was_confirmed(_news(order_id))
+    shop.service.payment_was_confirmed(_payment_event(order_id))
     assert shop.now(order_id).status == "awaiting_payment"
     shop.payments.customer_confirms(shop.now(order_id).placed.payment_id)
-    shop.service.payment_was_confirmed(_news(order_id))
+    shop.service.payment_was_confirmed(_payment_event(order_id))
     assert shop.now(order_id).status == "confirmed"
 
 
-def test_a_payment_given_up_fails_the_order_and_frees_the_stock(shop: Shop) -> None:
+def test_abandoned_payment_fails_order_and_releases_stock(shop: Shop) -> None:
     with pytest.raises(PaymentActionRequired):
-        shop.order(ASKING)
+        shop.order(AUTHENTICATION_CARD)
     [order_id] = shop.ids()
     shop.payments.customer_gives_up(shop.now(order_id).placed.payment_id)
 
-    shop.service.payment_was_declined(_news(order_id))
+    shop.service.payment_was_declined(_payment_event(order_id))
 
     assert shop.now(order_id).status == "failed"
     assert shop.inventory.stock == {"MUG": 10}
@@ -169,14 +169,14 @@ def test_payment_event_without_waiting_order_is_ignored(shop: Shop) -> None:
     order_id = shop.order()["id"]
     before = shop.now(order_id)
 
-    shop.service.payment_was_confirmed(_news(order_id))
-    shop.service.payment_was_declined(_news(new_id()))
+    shop.service.payment_was_confirmed(_payment_event(order_id))
+    shop.service.payment_was_declined(_payment_event(new_id()))
 
     assert shop.now(order_id) == before
 
 
 def test_pending_order_is_returned_at_the_deadline(shop: Shop) -> None:
-    shop.to_payments.troubles = ["lost"]
+    shop.to_payments.faults = ["lost"]
 
     order = shop.order()
 
@@ -185,30 +185,30 @@ def test_pending_order_is_returned_at_the_deadline(shop: Shop) -> None:
     assert shop.get_order(order_id=order["id"], caller=ADMIN)["status"] == "confirmed"
 
 
-def test_no_step_may_take_longer_than_the_customer_waits(shop: Shop) -> None:
-    """A bank that hangs must not use up the caller's time: there would be no answer at all."""
-    left: list[float] = []
+def test_payment_call_is_limited_by_the_reply_deadline(shop: Shop) -> None:
+    """A hanging payment provider must not use up the caller's deadline, or there would be no reply at all."""
+    remaining: list[float] = []
     authorise = shop.payments.authorise
 
-    def slowly(**kwargs: Any) -> dict[str, Any]:
-        left.append(context.remaining(60))
+    def recorded_authorise(**kwargs: Any) -> dict[str, Any]:
+        remaining.append(context.remaining(60))
         return authorise(**kwargs)
 
-    shop.payments.authorise = slowly  # type: ignore[method-assign]
+    shop.payments.authorise = recorded_authorise  # type: ignore[method-assign]
     context.enter({"deadline": time.time() + 8})
 
     shop.order()
 
-    assert left[0] <= shop.settings.answer_within
+    assert remaining[0] <= shop.settings.answer_within
     assert context.remaining(60) > 6
     context.enter({})
 
 
-def test_a_changed_total_is_said_and_nothing_is_bought(shop: Shop) -> None:
-    with pytest.raises(PriceChanged) as changed:
+def test_unexpected_total_is_refused(shop: Shop) -> None:
+    with pytest.raises(PriceChanged) as refused:
         shop.order(expected_total={"amount": 1000, "currency": "USD"})
 
-    assert changed.value.details == [
+    assert refused.value.details == [
         {"expected": {"amount": 1000, "currency": "USD"}, "actual": {"amount": 1500, "currency": "USD"}}
     ]
     assert shop.ids() == []
@@ -220,12 +220,12 @@ def test_cart_empty_or_with_unsold_sku_is_refused(shop: Shop) -> None:
     with pytest.raises(ValidationFailed, match="cart: is empty"):
         shop.order()
     shop.cart.unavailable = ["LAMP"]
-    with pytest.raises(NotFound) as gone:
+    with pytest.raises(NotFound) as refused:
         shop.order()
-    assert gone.value.details == [{"field": "cart", "sku": "LAMP", "message": "gone"}]
+    assert refused.value.details == [{"field": "cart", "sku": "LAMP", "message": "gone"}]
 
 
-def test_a_guest_needs_an_address_and_a_customer_has_one(shop: Shop) -> None:
+def test_guest_order_needs_an_email(shop: Shop) -> None:
     with pytest.raises(ValidationFailed, match="email"):
         shop.order(email=None)
 
@@ -235,23 +235,23 @@ def test_a_guest_needs_an_address_and_a_customer_has_one(shop: Shop) -> None:
     assert "access_key" not in order
 
 
-def test_an_order_is_its_owners_its_keys_and_the_administrators(shop: Shop) -> None:
+def test_order_is_visible_to_owner_key_holder_and_staff(shop: Shop) -> None:
     owner = Caller(user_id=new_id(), email="grace@example.com")
     order = shop.order(caller=owner.model_dump())
-    guests = shop.order()
+    guest_order = shop.order()
 
     for order_id, caller in (
         (order["id"], owner),
         (order["id"], ADMIN),
-        (guests["id"], Caller(order_key=guests["access_key"])),
+        (guest_order["id"], Caller(order_key=guest_order["access_key"])),
     ):
         assert shop.get_order(order_id=order_id, caller=caller)["id"] == order_id
         assert shop.history(order_id=order_id, caller=caller)[0]["type"] == "order_placed"
     for order_id, caller in (
         (order["id"], Caller()),
         (order["id"], Caller(user_id=new_id())),
-        (order["id"], Caller(order_key=guests["access_key"])),
-        (guests["id"], Caller(order_key="0" * 40)),
+        (order["id"], Caller(order_key=guest_order["access_key"])),
+        (guest_order["id"], Caller(order_key="0" * 40)),
         (new_id(), ADMIN),
         ("no id", ADMIN),
     ):
@@ -259,7 +259,7 @@ def test_an_order_is_its_owners_its_keys_and_the_administrators(shop: Shop) -> N
             shop.get_order(order_id=order_id, caller=caller)
 
 
-def test_an_order_is_carried_to_the_customer_step_by_step(shop: Shop) -> None:
+def test_order_status_is_set_step_by_step(shop: Shop) -> None:
     order_id = shop.order()["id"]
 
     for status in ("processing", "shipped", "delivered", "returned"):
@@ -279,8 +279,8 @@ def test_shipment_defaults_to_all_lines_and_the_address(shop: Shop) -> None:
 
     shipment = shop.create_shipment(order_id=order_id, caller=ADMIN)
 
-    sent = shop.shipping.sent[-1]
-    assert (shipment.order_id, sent["items"], sent["address"]["city"]) == (
+    parcel = shop.shipping.parcels[-1]
+    assert (shipment.order_id, parcel["items"], parcel["address"]["city"]) == (
         order_id,
         [{"sku": "MUG", "quantity": 1}],
         ADDRESS["city"],
@@ -289,8 +289,8 @@ def test_shipment_defaults_to_all_lines_and_the_address(shop: Shop) -> None:
         shop.create_shipment(order_id=order_id, caller=Caller(user_id=new_id(), roles=["CUSTOMER"]))
 
 
-def _news(order_id: str) -> Any:
-    """`payments` says something about the payment of this order; only whose it is matters here."""
+def _payment_event(order_id: str) -> Any:
+    """An event of `payments` about the payment of this order; only the order id matters here."""
     from types import SimpleNamespace
 
     return SimpleNamespace(order_id=order_id)

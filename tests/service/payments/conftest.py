@@ -1,4 +1,4 @@
-"""A till of our own on the real PostgreSQL, with the sandbox's bank beside it, and a store that can die in between."""
+"""The payment processor on the real PostgreSQL with the sandbox provider, and a store that can crash."""
 
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -23,64 +23,64 @@ from services.payments.store import PaymentStore
 TIMEOUT = 0.05
 
 
-class Died(Exception):
-    """Stands for the process's end between the provider's answer and our record of it."""
+class SimulatedCrash(Exception):
+    """The simulated end of the process between the provider's reply and the record of it."""
 
 
-class MortalStore(PaymentStore):
-    """The store of a process that dies once, where it is told to."""
+class CrashingStore(PaymentStore):
+    """A store whose process crashes once at its next change, when `crashes` is set."""
 
-    dies = False
+    crashes = False
 
-    def _live_or_die(self) -> None:
-        if self.dies:
-            self.dies = False
-            raise Died
+    def _crash_if_due(self) -> None:
+        if self.crashes:
+            self.crashes = False
+            raise SimulatedCrash
 
     def change(self, session: Any, payment: Payment, **values: Any) -> Payment:
-        self._live_or_die()
+        self._crash_if_due()
         return super().change(session, payment, **values)
 
     def end_refund(self, session: Any, refund_id: str, status: str, reference: str | None = None) -> None:
-        self._live_or_die()
+        self._crash_if_due()
         super().end_refund(session, refund_id, status, reference)
 
 
 class Shop:
-    """The till with orders to pay, and its bank's books."""
+    """The payment processor with commands to test it, and the sandbox provider's charges."""
 
-    def __init__(self, store: MortalStore) -> None:
+    def __init__(self, store: CrashingStore) -> None:
         self.store = store
         self.bank = SandboxBank(store.engine)
         self.sandbox = SandboxProvider(self.bank, "secret", TIMEOUT)
-        self.till = PaymentProcessor(store, {"sandbox": self.sandbox}, {"sandbox": Caller("sandbox")})
+        self.processor = PaymentProcessor(store, {"sandbox": self.sandbox}, {"sandbox": Caller("sandbox")})
 
     def command(self, token: str = "pm_card_visa", amount: int = 1000, **values: Any) -> Authorise:
         ids = {"payment_id": new_id(), "order_id": new_id()}
-        facts = {"amount": amount, "currency": "USD", "provider": "sandbox", "token": token, "email": "a@example.com"}
-        return Authorise.model_validate({**ids, **facts, **values})
+        fields = {"amount": amount, "currency": "USD", "provider": "sandbox", "token": token, "email": "a@example.com"}
+        return Authorise.model_validate({**ids, **fields, **values})
 
     def pay(self, token: str = "pm_card_visa", amount: int = 1000) -> Payment:
-        return self.till.authorise(self.command(token, amount))
+        return self.processor.authorise(self.command(token, amount))
 
     def paid(self, amount: int = 1000) -> Payment:
         payment = self.pay(amount=amount)
-        self.till.capture(payment.id, None)
+        self.processor.capture(payment.id, None)
         return self.store.read(payment.id)
 
     def refund(self, payment: Payment, amount: int | None, refund_id: str | None = None) -> None:
-        self.till.refund(payment.id, amount, None, refund_id or new_id(), None)
+        self.processor.refund(payment.id, amount, None, refund_id or new_id(), None)
 
     def reverse(self, payment: Payment) -> Payment:
-        return self.till.reverse(payment, "order_cancelled")
+        return self.processor.reverse(payment, "order_cancelled")
 
     def now(self, payment: Payment) -> tuple[str, int, int]:
-        """Status, captured, refunded: as we have it."""
-        read = self.store.read(payment.id)
-        return read.status, read.captured, read.refunded
+        """(status, captured, refunded) in the payments table."""
+        payment_ = self.store.read(payment.id)
+        return payment_.status, payment_.captured, payment_.refunded
 
     def at_bank(self, payment: Payment) -> tuple[str, int, int]:
-        """Status, captured, refunded: as the bank has it."""
+        """(status, captured, refunded) at the sandbox provider."""
         charges = sandbox_charges.c
         reference = self.store.read(payment.id).reference
         with self.store.transaction() as session:
@@ -91,8 +91,8 @@ class Shop:
         with self.store.transaction() as session:
             return int(session.execute(select(func.count()).select_from(sandbox_charges)).scalar_one())
 
-    def said(self, payment: Payment) -> list[str]:
-        """Types of the events about a payment, in order."""
+    def event_types(self, payment: Payment) -> list[str]:
+        """The types of the events about a payment, in order."""
         import orjson
 
         with self.store.transaction() as session:
@@ -100,26 +100,26 @@ class Shop:
             events = [orjson.loads(body) for body in bodies]
         return [event["type"] for event in events if event["subject"] == payment.id and event["source"] == "/payments"]
 
-    def check_books(self) -> None:
-        """What we say we have is what the bank has taken and not given back."""
-        ours = func.coalesce(func.sum(payments.c.captured - payments.c.refunded), 0)
+    def check_consistency(self) -> None:
+        """The captured and refunded amounts of all payments equal those at the provider."""
+        captured_total = func.coalesce(func.sum(payments.c.captured - payments.c.refunded), 0)
         with self.store.transaction() as session:
-            assert int(session.execute(select(ours)).scalar_one()) == self.bank.total_captured()
+            assert int(session.execute(select(captured_total)).scalar_one()) == self.bank.total_captured()
 
-    def dying(self, work: Callable[[], Any]) -> None:
-        """Do it, and die after the provider has answered."""
-        self.store.dies = True
-        with pytest.raises(Died):
+    def crash_during(self, work: Callable[[], Any]) -> None:
+        """Run `work`, with a crash after the provider's reply."""
+        self.store.crashes = True
+        with pytest.raises(SimulatedCrash):
             work()
 
 
-def at_once(times: int, work: Callable[[int], Any]) -> list[Any]:
-    """Do it that often at the same moment; what each came to, a business error included."""
+def run_concurrently(times: int, work: Callable[[int], Any]) -> list[Any]:
+    """Call `work` concurrently; returns the results, or the codes of domain errors."""
 
-    def outcome(done: Future[Any]) -> Any:
-        error = done.exception()
+    def outcome(future: Future[Any]) -> Any:
+        error = future.exception()
         if error is None:
-            return done.result()
+            return future.result()
         if isinstance(error, DomainError):
             return error.code
         raise error
@@ -129,13 +129,13 @@ def at_once(times: int, work: Callable[[int], Any]) -> list[Any]:
 
 
 @pytest.fixture(scope="module")
-def payment_store() -> Iterator[MortalStore]:
-    with connect_postgres("payments", MortalStore) as store:
+def payment_store() -> Iterator[CrashingStore]:
+    with connect_postgres("payments", CrashingStore) as store:
         yield store
 
 
 @pytest.fixture
-def shop(payment_store: MortalStore) -> Iterator[Shop]:
+def shop(payment_store: CrashingStore) -> Iterator[Shop]:
     shop = Shop(payment_store)
     yield shop
-    shop.check_books()
+    shop.check_consistency()

@@ -1,4 +1,4 @@
-"""Two Stripes to talk to: `stripe-mock`, Stripe's own check of requests, and one that replays documented answers."""
+"""Stripe servers for tests: `stripe-mock`, which checks requests, and a server that replays documented replies."""
 
 import json
 import os
@@ -21,10 +21,12 @@ CACHE = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "ultr
 
 
 def _stripe_mock() -> str:
-    """The program; built into the user's cache where there is Go and a network. Skips the test where there isn't."""
-    found = shutil.which("stripe-mock", path=f"{os.environ.get('PATH', '')}:{CACHE}")
-    if found:
-        return found
+    """The path of `stripe-mock`, built into the user's cache when Go and a network are there. Skips the test
+    otherwise.
+    """
+    path = shutil.which("stripe-mock", path=f"{os.environ.get('PATH', '')}:{CACHE}")
+    if path:
+        return path
     if shutil.which("go") is None:
         pytest.skip("there is no stripe-mock, and no Go to build it with: only the replayed Stripe was tested")
     built = subprocess.run(
@@ -37,14 +39,14 @@ def _stripe_mock() -> str:
 
 @contextmanager
 def stripe_mock() -> Iterator[str]:
-    """Stripe's own mock on a free port: it refuses what Stripe's OpenAPI document doesn't allow."""
+    """Start `stripe-mock` on a free port: it refuses requests that Stripe's OpenAPI document doesn't allow."""
     command = [_stripe_mock(), "-http-addr", "127.0.0.1:0"]
     with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True) as process:
         try:
             assert process.stdout is not None
             for line in process.stdout:
-                if listening := re.search(r"address: (127\.0\.0\.1:\d+)", line):
-                    yield f"http://{listening[1]}"
+                if match := re.search(r"address: (127\.0\.0\.1:\d+)", line):
+                    yield f"http://{match[1]}"
                     return
             raise AssertionError("stripe-mock ended before it listened")
         finally:
@@ -52,8 +54,8 @@ def stripe_mock() -> Iterator[str]:
 
 
 @dataclass(frozen=True)
-class Asked:
-    """One request as it came over the wire."""
+class ReceivedRequest:
+    """One HTTP request as received."""
 
     method: str
     path: str
@@ -63,28 +65,28 @@ class Asked:
 
 @dataclass
 class ReplayedStripe:
-    """Answers with what Stripe's documentation shows; the next answers are laid out before."""
+    """Replays documented replies of Stripe in the order in which they were added, and records the requests."""
 
     address: str = ""
-    asked: list[Asked] = field(default_factory=list)
-    answers: list[tuple[int, dict[str, Any]]] = field(default_factory=list)
+    requests: list[ReceivedRequest] = field(default_factory=list)
+    replies: list[tuple[int, dict[str, Any]]] = field(default_factory=list)
 
-    def will_answer(self, body: dict[str, Any], status: int = 200) -> None:
-        self.answers.append((status, body))
+    def add_reply(self, body: dict[str, Any], status: int = 200) -> None:
+        self.replies.append((status, body))
 
 
 @contextmanager
 def replayed_stripe() -> Iterator[ReplayedStripe]:
-    """A server on a free loopback port."""
+    """Start the replaying server on a free loopback port."""
     stripe = ReplayedStripe()
 
     class Handler(BaseHTTPRequestHandler):
-        def answer(self) -> None:
+        def reply(self) -> None:
             form = self.rfile.read(int(self.headers.get("Content-Length") or 0)).decode()
-            stripe.asked.append(
-                Asked(self.command, self.path, self.headers.get("Idempotency-Key"), dict(parse_qsl(form)))
+            stripe.requests.append(
+                ReceivedRequest(self.command, self.path, self.headers.get("Idempotency-Key"), dict(parse_qsl(form)))
             )
-            status, body = stripe.answers.pop(0)
+            status, body = stripe.replies.pop(0)
             content = json.dumps(body).encode()
             self.send_response(status)
             self.send_header("Content-Type", "application/json")
@@ -92,10 +94,10 @@ def replayed_stripe() -> Iterator[ReplayedStripe]:
             self.end_headers()
             self.wfile.write(content)
 
-        do_GET = do_POST = answer
+        do_GET = do_POST = reply
 
         def log_message(self, *_: Any) -> None:
-            """Quiet."""
+            """Log nothing."""
 
     server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
     stripe.address = f"http://127.0.0.1:{server.server_port}"

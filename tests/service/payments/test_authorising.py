@@ -1,10 +1,10 @@
-"""Promising the money: every card of the sandbox, once each, whatever happens in between."""
+"""Authorisation: every card of the sandbox, idempotency, crashes and outages."""
 
 import pytest
 
 from services.chassis.common.errors import IdempotencyKeyReused, ValidationFailed
 from services.payments.providers.interface import ProviderUnavailable
-from tests.service.payments.conftest import Shop, at_once
+from tests.service.payments.conftest import Shop, run_concurrently
 
 
 @pytest.mark.parametrize(
@@ -24,85 +24,85 @@ from tests.service.payments.conftest import Shop, at_once
         ("pm_nobody_knows", "declined", "no_such_card"),
     ],
 )
-def test_each_card_does_what_its_name_says(shop: Shop, token: str, status: str, decline_code: str | None) -> None:
+def test_each_sandbox_card_has_its_outcome(shop: Shop, token: str, status: str, decline_code: str | None) -> None:
     payment = shop.pay(token)
 
     assert (payment.status, payment.decline_code, payment.captured) == (status, decline_code, 0)
     assert payment.token is None
     assert (payment.client_secret is not None) == (status == "requires_action")
-    heard = {"requires_action": "payment_action_required"}.get(status, f"payment_{status}")
-    assert shop.said(payment) == [heard]
+    event_type = {"requires_action": "payment_action_required"}.get(status, f"payment_{status}")
+    assert shop.event_types(payment) == [event_type]
 
 
-def test_asked_twice_it_is_one_charge_and_one_event(shop: Shop) -> None:
+def test_repeated_authorisation_is_one_charge_and_event(shop: Shop) -> None:
     command, before = shop.command(), shop.charges()
 
-    first, second = shop.till.authorise(command), shop.till.authorise(command)
+    first, second = shop.processor.authorise(command), shop.processor.authorise(command)
 
     assert first == second
     assert shop.charges() == before + 1
-    assert shop.said(first) == ["payment_authorized"]
+    assert shop.event_types(first) == ["payment_authorized"]
 
 
 @pytest.mark.parametrize("token", ["pm_card_visa", "pm_sandbox_timeout"])
-def test_asked_eight_times_at_once_it_is_one_charge(shop: Shop, token: str) -> None:
+def test_concurrent_authorisations_are_one_charge(shop: Shop, token: str) -> None:
     command, before = shop.command(token), shop.charges()
 
-    answers = at_once(8, lambda _: shop.till.authorise(command))
+    results = run_concurrently(8, lambda _: shop.processor.authorise(command))
 
-    assert {answer.status for answer in answers} == {"authorized"}
+    assert {result.status for result in results} == {"authorized"}
     assert shop.charges() == before + 1
-    assert shop.said(answers[0]) == ["payment_authorized"]
+    assert shop.event_types(results[0]) == ["payment_authorized"]
 
 
 @pytest.mark.parametrize("token", ["pm_card_visa", "pm_card_authenticationRequired", "pm_card_chargeDeclined"])
-def test_dead_after_the_banks_answer_the_same_answer_comes_again(shop: Shop, token: str) -> None:
+def test_crash_after_authorisation_returns_the_same_result(shop: Shop, token: str) -> None:
     command, before = shop.command(token), shop.charges()
-    shop.dying(lambda: shop.till.authorise(command))
+    shop.crash_during(lambda: shop.processor.authorise(command))
 
-    payment = shop.till.authorise(command)
+    payment = shop.processor.authorise(command)
 
     assert payment.status in ("authorized", "requires_action", "declined")
     assert shop.charges() == before + (payment.status != "declined")
-    assert len(shop.said(payment)) == 1
+    assert len(shop.event_types(payment)) == 1
 
 
 def test_payment_id_with_other_amount_is_refused(shop: Shop) -> None:
     command = shop.command()
-    payment = shop.till.authorise(command)
+    payment = shop.processor.authorise(command)
 
     with pytest.raises(IdempotencyKeyReused):
-        shop.till.authorise(command.model_copy(update={"amount": 1}))
+        shop.processor.authorise(command.model_copy(update={"amount": 1}))
 
     assert shop.now(payment) == ("authorized", 0, 0)
 
 
-def test_a_provider_that_the_shop_does_not_have_is_refused(shop: Shop) -> None:
+def test_provider_that_is_not_enabled_is_refused(shop: Shop) -> None:
     with pytest.raises(ValidationFailed) as refused:
-        shop.till.authorise(shop.command(provider="stripe"))
+        shop.processor.authorise(shop.command(provider="stripe"))
     assert refused.value.details == [{"field": "payment_method.provider", "message": "must be one of: sandbox"}]
 
 
 def test_payment_stays_processing_during_provider_outage(shop: Shop, monkeypatch: pytest.MonkeyPatch) -> None:
     command, before = shop.command(), shop.charges()
 
-    def away(*_: object) -> None:
+    def unavailable(*_: object) -> None:
         raise ProviderUnavailable
 
     with monkeypatch.context() as outage:
-        outage.setattr(shop.sandbox, "authorise", away)
+        outage.setattr(shop.sandbox, "authorise", unavailable)
         with pytest.raises(ProviderUnavailable):
-            shop.till.authorise(command)
+            shop.processor.authorise(command)
     assert shop.store.read(command.payment_id).status == "processing"
     assert shop.charges() == before
 
-    assert shop.till.authorise(command).status == "authorized"
+    assert shop.processor.authorise(command).status == "authorized"
 
 
 def test_zero_amount_is_authorised_captured_and_refunded(shop: Shop) -> None:
     payment = shop.pay(amount=0)
 
-    shop.till.capture(payment.id, None)
+    shop.processor.capture(payment.id, None)
     assert shop.now(payment) == ("captured", 0, 0)
 
     assert shop.reverse(payment).status == "refunded"

@@ -1,4 +1,4 @@
-"""The RPC methods as their callers see them, and what providers say by webhook."""
+"""The RPC methods of payments through their contract, and webhooks of providers."""
 
 import base64
 import json
@@ -17,13 +17,13 @@ from services.chassis.messaging.signatures import Signature, jsonable
 from services.payments.providers.installed import Installed
 from services.payments.providers.sandbox import SIGNATURE_HEADER
 from services.payments.service import PENDING_REFUND_AGE, PaymentsService
-from tests.service.payments.conftest import MortalStore, Shop, at_once
+from tests.service.payments.conftest import CrashingStore, Shop, run_concurrently
 
 ADMIN = {"user_id": new_id(), "roles": ["ADMIN"]}
 
 
 @pytest.fixture
-def call(payment_store: MortalStore, shop: Shop) -> Any:
+def call(payment_store: CrashingStore, shop: Shop) -> Any:
     service = worker_factory(PaymentsService, store=payment_store, providers=Installed({"sandbox": shop.sandbox}))
 
     def rpc(method: str, **kwargs: Any) -> Any:
@@ -34,8 +34,8 @@ def call(payment_store: MortalStore, shop: Shop) -> Any:
     return rpc
 
 
-def webhook(shop: Shop, said: Any, signature: str | None = None) -> dict[str, Any]:
-    body = said if isinstance(said, bytes) else json.dumps(said).encode()
+def webhook(shop: Shop, message: Any, signature: str | None = None) -> dict[str, Any]:
+    body = message if isinstance(message, bytes) else json.dumps(message).encode()
     headers = {SIGNATURE_HEADER: shop.sandbox.sign(body) if signature is None else signature}
     return {"provider": "sandbox", "body": base64.b64encode(body).decode(), "headers": headers}
 
@@ -44,7 +44,7 @@ def money(amount: int) -> dict[str, Any]:
     return {"amount": amount, "currency": "USD"}
 
 
-def test_a_payment_from_the_promise_to_the_last_cent_back(call: Any, shop: Shop) -> None:
+def test_payment_from_authorisation_to_full_refund(call: Any, shop: Shop) -> None:
     command = shop.command().model_dump()
     payment_id = command["payment_id"]
 
@@ -54,53 +54,55 @@ def test_a_payment_from_the_promise_to_the_last_cent_back(call: Any, shop: Shop)
     assert call("capture_payment", payment_id=payment_id, caller=ADMIN)["captured"] == money(1000)
     key = {"owner": "user:admin", "key": "k1", "fingerprint": "f"}
     for _ in range(2):
-        given = call("refund", payment_id=payment_id, amount=money(400), reason="dented", idempotency=key, caller=ADMIN)
-    PaymentReply.model_validate(given)
-    assert (given["status"], given["refunded"]) == ("partially_refunded", money(400))
-    assert [(refund["amount"], refund["reason"]) for refund in given["refunds"]] == [(money(400), "dented")]
+        refunded = call(
+            "refund", payment_id=payment_id, amount=money(400), reason="dented", idempotency=key, caller=ADMIN
+        )
+    PaymentReply.model_validate(refunded)
+    assert (refunded["status"], refunded["refunded"]) == ("partially_refunded", money(400))
+    assert [(refund["amount"], refund["reason"]) for refund in refunded["refunds"]] == [(money(400), "dented")]
 
-    undone = call("reverse", **facts(command), reason="order_cancelled")
+    reversed_ = call("reverse", **payment_fields(command), reason="order_cancelled")
 
-    assert (undone["status"], undone["refunded"]) == ("refunded", 1000)
+    assert (reversed_["status"], reversed_["refunded"]) == ("refunded", 1000)
     assert call("get", payment_id=payment_id, caller=ADMIN)["status"] == "refunded"
 
 
-def facts(command: dict[str, Any]) -> dict[str, Any]:
+def payment_fields(command: dict[str, Any]) -> dict[str, Any]:
     return {name: command[name] for name in ("payment_id", "order_id", "amount", "currency", "provider")}
 
 
 def test_payment_requiring_action_returns_client_secret(call: Any, shop: Shop) -> None:
     command = shop.command("pm_card_authenticationRequired").model_dump()
 
-    answer = call("authorise", **command)
+    reply = call("authorise", **command)
 
-    assert answer["status"] == "requires_action"
-    assert answer["client_secret"].startswith("sbx_")
-    assert call("status_of", payment_id=command["payment_id"])["client_secret"] == answer["client_secret"]
+    assert reply["status"] == "requires_action"
+    assert reply["client_secret"].startswith("sbx_")
+    assert call("status_of", payment_id=command["payment_id"])["client_secret"] == reply["client_secret"]
 
 
 @pytest.mark.parametrize(
-    ("said", "status"),
+    ("event_type", "status"),
     [("payment.confirmed", "authorized"), ("payment.declined", "declined"), ("fee.due", "requires_action")],
 )
-def test_the_provider_says_what_became_of_a_payment(call: Any, shop: Shop, said: str, status: str) -> None:
+def test_webhook_updates_the_payment_status(call: Any, shop: Shop, event_type: str, status: str) -> None:
     payment = shop.pay("pm_card_authenticationRequired")
-    message = webhook(shop, {"id": new_id(), "type": said, "charge": payment.reference})
+    message = webhook(shop, {"id": new_id(), "type": event_type, "charge": payment.reference})
 
     assert call("webhook", **message)["duplicate"] is False
 
     assert call("status_of", payment_id=payment.id)["status"] == status
 
 
-def test_a_message_that_comes_again_changes_nothing(call: Any, shop: Shop) -> None:
+def test_repeated_webhook_changes_nothing(call: Any, shop: Shop) -> None:
     payment = shop.pay("pm_card_authenticationRequired")
     message = webhook(shop, {"id": "evt_1", "type": "payment.confirmed", "charge": payment.reference})
 
-    duplicates = at_once(4, lambda _: call("webhook", **message)["duplicate"])
+    duplicates = run_concurrently(4, lambda _: call("webhook", **message)["duplicate"])
 
     assert sorted(duplicates) == [False, True, True, True]
-    assert shop.said(payment) == ["payment_action_required", "payment_authorized"]
-    shop.till.capture(payment.id, None)
+    assert shop.event_types(payment) == ["payment_action_required", "payment_authorized"]
+    shop.processor.capture(payment.id, None)
 
 
 def test_webhook_for_reversed_payment_changes_nothing(call: Any, shop: Shop) -> None:
@@ -113,7 +115,7 @@ def test_webhook_for_reversed_payment_changes_nothing(call: Any, shop: Shop) -> 
 
 
 @pytest.mark.parametrize("signature", ["", "0" * 64, "ümlaut"])
-def test_a_forged_message_is_refused(call: Any, shop: Shop, signature: str) -> None:
+def test_webhook_with_a_wrong_signature_is_refused(call: Any, shop: Shop, signature: str) -> None:
     payment = shop.pay("pm_card_authenticationRequired")
     message = {"id": new_id(), "type": "payment.confirmed", "charge": payment.reference}
 
@@ -134,12 +136,12 @@ def test_a_forged_message_is_refused(call: Any, shop: Shop, signature: str) -> N
         b'{"id": "\\u0000", "type": "payment.confirmed", "charge": "c"}',
     ],
 )
-def test_a_malformed_message_is_refused(call: Any, shop: Shop, body: bytes) -> None:
+def test_malformed_webhook_is_refused(call: Any, shop: Shop, body: bytes) -> None:
     with pytest.raises(ValidationFailed):
         call("webhook", **webhook(shop, body))
 
 
-def test_a_message_for_nobody_is_refused(call: Any, shop: Shop) -> None:
+def test_webhook_for_an_unknown_charge_is_refused(call: Any, shop: Shop) -> None:
     message = webhook(shop, {"id": new_id(), "type": "payment.confirmed", "charge": "sbx_unknown"})
     with pytest.raises(NotFound):
         call("webhook", **message)
@@ -150,24 +152,29 @@ def test_a_message_for_nobody_is_refused(call: Any, shop: Shop) -> None:
 
 
 @pytest.mark.parametrize("payment_id", ["0197b1c8-7a5e-7cc0-9f00-000000000001", "nonsense", "\x00"])
-def test_a_payment_that_is_not_there_is_not_found(call: Any, payment_id: str) -> None:
-    for method, more in (("status_of", {}), ("capture", {}), ("refund", {"caller": ADMIN}), ("get", {"caller": ADMIN})):
-        given = more | ({"refund_id": new_id()} if method == "refund" else {})
+def test_unknown_payment_is_not_found(call: Any, payment_id: str) -> None:
+    for method, extra in (
+        ("status_of", {}),
+        ("capture", {}),
+        ("refund", {"caller": ADMIN}),
+        ("get", {"caller": ADMIN}),
+    ):
+        arguments = extra | ({"refund_id": new_id()} if method == "refund" else {})
         with pytest.raises(NotFound):
-            call(method, payment_id=payment_id, **given)
+            call(method, payment_id=payment_id, **arguments)
 
 
-def test_a_payment_of_somebody_else_is_not_found(call: Any, shop: Shop) -> None:
+def test_payment_of_another_customer_is_not_found(call: Any, shop: Shop) -> None:
     payment = shop.pay()
     with pytest.raises(NotFound):
         call("get", payment_id=payment.id, caller={"user_id": new_id(), "roles": ["CUSTOMER"]})
 
 
-def test_a_refund_that_a_dead_process_left_is_carried_out(call: Any, shop: Shop) -> None:
+def test_pending_refund_of_a_crashed_process_is_finished(call: Any, shop: Shop) -> None:
     payment = shop.paid()
-    shop.dying(lambda: shop.refund(payment, 300))
+    shop.crash_during(lambda: shop.refund(payment, 300))
     call.service.finish_interrupted_refunds()
-    assert shop.now(payment)[2] == 0  # somebody may still be at it
+    assert shop.now(payment)[2] == 0  # another process may still be working on it
 
     with shop.store.transaction() as session:
         session.execute(

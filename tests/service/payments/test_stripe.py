@@ -1,4 +1,4 @@
-"""What we ask of Stripe, over HTTP by its own library, and what we make of its answers and its webhooks.
+"""The Stripe provider over HTTP: requests, replies, errors and webhooks.
 
 The answers are those of https://docs.stripe.com/api/payment_intents, https://docs.stripe.com/error-codes.
 """
@@ -53,8 +53,8 @@ def provider(stripe: ReplayedStripe) -> StripeProvider:
 
 
 def intent(status: str, **values: Any) -> dict[str, Any]:
-    made = {"id": "pi_1", "object": "payment_intent", "status": status, "amount": 1999, "currency": "usd"}
-    return made | {"amount_received": 0, "client_secret": "pi_1_secret_2"} | values
+    fields = {"id": "pi_1", "object": "payment_intent", "status": status, "amount": 1999, "currency": "usd"}
+    return fields | {"amount_received": 0, "client_secret": "pi_1_secret_2"} | values
 
 
 def failure(kind: str, **values: Any) -> dict[str, Any]:
@@ -62,13 +62,13 @@ def failure(kind: str, **values: Any) -> dict[str, Any]:
 
 
 def test_charge_is_a_confirmed_intent_with_manual_capture(stripe: ReplayedStripe, provider: StripeProvider) -> None:
-    stripe.will_answer(intent("requires_capture"))
+    stripe.add_reply(intent("requires_capture"))
 
     assert provider.authorise(CHARGE, "key-1") == ChargeResult("authorized", "pi_1")
 
-    (asked,) = stripe.asked
-    assert (asked.method, asked.path, asked.key) == ("POST", "/v1/payment_intents", "key-1")
-    assert asked.fields == {
+    (request,) = stripe.requests
+    assert (request.method, request.path, request.key) == ("POST", "/v1/payment_intents", "key-1")
+    assert request.fields == {
         "amount": "1999",
         "currency": "usd",
         "payment_method": "pm_card_visa",
@@ -83,7 +83,7 @@ def test_charge_is_a_confirmed_intent_with_manual_capture(stripe: ReplayedStripe
 
 
 @pytest.mark.parametrize(
-    ("status", "answer"),
+    ("status", "result"),
     [
         ("requires_action", ChargeResult("requires_action", "pi_1", client_secret="pi_1_secret_2")),
         ("processing", ChargeResult("requires_action", "pi_1", client_secret="pi_1_secret_2")),
@@ -91,15 +91,15 @@ def test_charge_is_a_confirmed_intent_with_manual_capture(stripe: ReplayedStripe
         ("requires_payment_method", ChargeResult("declined", "pi_1", "requires_payment_method")),
     ],
 )
-def test_what_an_intent_has_come_to_is_said_in_our_words(
-    stripe: ReplayedStripe, provider: StripeProvider, status: str, answer: ChargeResult
+def test_intent_status_is_mapped_to_a_charge_result(
+    stripe: ReplayedStripe, provider: StripeProvider, status: str, result: ChargeResult
 ) -> None:
-    stripe.will_answer(intent(status))
-    assert provider.authorise(CHARGE, "key-1") == answer
+    stripe.add_reply(intent(status))
+    assert provider.authorise(CHARGE, "key-1") == result
 
 
 @pytest.mark.parametrize(
-    ("code", "error", "answer"),
+    ("code", "error", "result"),
     [
         (
             402,
@@ -116,11 +116,11 @@ def test_what_an_intent_has_come_to_is_said_in_our_words(
         ),
     ],
 )
-def test_a_card_that_is_declined_or_unknown_is_an_answer(
-    stripe: ReplayedStripe, provider: StripeProvider, code: int, error: dict[str, Any], answer: ChargeResult
+def test_declined_or_unknown_card_is_a_declined_charge(
+    stripe: ReplayedStripe, provider: StripeProvider, code: int, error: dict[str, Any], result: ChargeResult
 ) -> None:
-    stripe.will_answer(error, code)
-    assert provider.authorise(CHARGE, "key-1") == answer
+    stripe.add_reply(error, code)
+    assert provider.authorise(CHARGE, "key-1") == result
 
 
 @pytest.mark.parametrize(
@@ -134,44 +134,44 @@ def test_a_card_that_is_declined_or_unknown_is_an_answer(
         (403, "invalid_request_error"),
     ],
 )
-def test_an_unknown_outcome_is_to_be_asked_again(
+def test_unknown_outcome_is_provider_unavailable(
     stripe: ReplayedStripe, provider: StripeProvider, code: int, kind: str
 ) -> None:
-    stripe.will_answer(failure(kind), code)
+    stripe.add_reply(failure(kind), code)
     with pytest.raises(ProviderUnavailable):
         provider.authorise(CHARGE, "key-1")
-    assert len(stripe.asked) == 1
+    assert len(stripe.requests) == 1
 
 
-def test_nobody_there_is_an_unknown_outcome_too(provider: StripeProvider, stripe: ReplayedStripe) -> None:
+def test_unreachable_stripe_is_provider_unavailable(provider: StripeProvider, stripe: ReplayedStripe) -> None:
     with pytest.raises(ProviderUnavailable):
         provider_at("http://127.0.0.1:9").authorise(CHARGE, "key-1")
 
 
 def test_capture_void_and_refund_send_idempotency_keys(stripe: ReplayedStripe, provider: StripeProvider) -> None:
-    stripe.will_answer(intent("succeeded", amount_received=500))
-    stripe.will_answer(intent("canceled"))
-    stripe.will_answer({"id": "re_1", "object": "refund", "status": "succeeded"})
+    stripe.add_reply(intent("succeeded", amount_received=500))
+    stripe.add_reply(intent("canceled"))
+    stripe.add_reply({"id": "re_1", "object": "refund", "status": "succeeded"})
 
     provider.capture("pi_1", 500, "USD", "c")
     provider.void("pi_1", "v")
     assert provider.refund("pi_1", 200, "USD", "r") == "re_1"
 
-    assert [(asked.method, asked.path, asked.key, asked.fields) for asked in stripe.asked] == [
+    assert [(request.method, request.path, request.key, request.fields) for request in stripe.requests] == [
         ("POST", "/v1/payment_intents/pi_1/capture", "c", {"amount_to_capture": "500"}),
         ("POST", "/v1/payment_intents/pi_1/cancel", "v", {}),
         ("POST", "/v1/refunds", "r", {"payment_intent": "pi_1", "amount": "200"}),
     ]
 
 
-def test_what_cannot_be_done_is_refused(stripe: ReplayedStripe, provider: StripeProvider) -> None:
+def test_impossible_operation_is_refused(stripe: ReplayedStripe, provider: StripeProvider) -> None:
     for work in (
         lambda: provider.capture("pi_1", 500, "USD", "c"),
         lambda: provider.void("pi_1", "v"),
         lambda: provider.refund("pi_1", 200, "USD", "r"),
         lambda: provider.look_up("pi_1"),
     ):
-        stripe.will_answer(failure("invalid_request_error", code="payment_intent_unexpected_state"), 400)
+        stripe.add_reply(failure("invalid_request_error", code="payment_intent_unexpected_state"), 400)
         with pytest.raises(ProviderRefuses):
             work()
 
@@ -185,19 +185,19 @@ def test_what_cannot_be_done_is_refused(stripe: ReplayedStripe, provider: Stripe
         ("requires_action", 0, ChargeState("requires_action")),
     ],
 )
-def test_how_a_charge_stands_can_be_looked_up(
+def test_charge_state_is_looked_up(
     stripe: ReplayedStripe, provider: StripeProvider, status: str, received: int, state: ChargeState
 ) -> None:
-    stripe.will_answer(intent(status, amount_received=received))
+    stripe.add_reply(intent(status, amount_received=received))
     assert provider.look_up("pi_1") == state
-    assert (stripe.asked[0].method, stripe.asked[0].path) == ("GET", "/v1/payment_intents/pi_1")
+    assert (stripe.requests[0].method, stripe.requests[0].path) == ("GET", "/v1/payment_intents/pi_1")
 
 
 def signed(event: Any, secret: str = SECRET, age: int = 0) -> tuple[bytes, dict[str, str]]:
-    """https://docs.stripe.com/webhooks#verify-manually"""
+    """Sign a webhook as in https://docs.stripe.com/webhooks#verify-manually."""
     body, at = json.dumps(event).encode(), int(time.time()) - age
-    mark = hmac.new(secret.encode(), f"{at}.".encode() + body, hashlib.sha256).hexdigest()
-    return body, {"stripe-signature": f"t={at},v1={mark}"}
+    digest = hmac.new(secret.encode(), f"{at}.".encode() + body, hashlib.sha256).hexdigest()
+    return body, {"stripe-signature": f"t={at},v1={digest}"}
 
 
 def event(kind: str, **values: Any) -> dict[str, Any]:
@@ -205,7 +205,7 @@ def event(kind: str, **values: Any) -> dict[str, Any]:
 
 
 @pytest.mark.parametrize(
-    ("told", "notice"),
+    ("event_", "notice"),
     [
         (event("payment_intent.amount_capturable_updated"), WebhookNotice("evt_1", "pi_1", "authorized")),
         (event("payment_intent.canceled"), WebhookNotice("evt_1", "pi_1", "declined")),
@@ -216,15 +216,15 @@ def event(kind: str, **values: Any) -> dict[str, Any]:
         (event("charge.updated"), None),
     ],
 )
-def test_webhooks_are_read(provider: StripeProvider, told: dict[str, Any], notice: WebhookNotice | None) -> None:
-    assert provider.read_notice(*signed(told)) == notice
+def test_webhook_is_parsed(provider: StripeProvider, event_: dict[str, Any], notice: WebhookNotice | None) -> None:
+    assert provider.read_notice(*signed(event_)) == notice
 
 
-def test_webhooks_of_others_are_refused(provider: StripeProvider) -> None:
+def test_webhook_with_a_wrong_signature_is_refused(provider: StripeProvider) -> None:
     body, headers = signed(event("payment_intent.canceled"), secret="whsec_forged")
-    for given in (headers, {}, {"stripe-signature": "t=1,v1=ü"}, {"stripe-signature": "nonsense"}):
+    for wrong_headers in (headers, {}, {"stripe-signature": "t=1,v1=ü"}, {"stripe-signature": "nonsense"}):
         with pytest.raises(Unauthenticated):
-            provider.read_notice(body, given)
+            provider.read_notice(body, wrong_headers)
 
 
 def test_webhook_signed_over_five_minutes_ago_is_refused(provider: StripeProvider) -> None:
@@ -235,17 +235,17 @@ def test_webhook_signed_over_five_minutes_ago_is_refused(provider: StripeProvide
         provider.read_notice(*signed(canceled, age=301))
 
 
-def test_a_signed_webhook_that_is_no_event_is_refused(provider: StripeProvider) -> None:
+def test_signed_webhook_without_event_is_refused(provider: StripeProvider) -> None:
     _, headers = signed("x")
     at = headers["stripe-signature"].split(",")[0]
     body = b"{not json"
-    mark = hmac.new(SECRET.encode(), f"{at[2:]}.".encode() + body, hashlib.sha256).hexdigest()
+    digest = hmac.new(SECRET.encode(), f"{at[2:]}.".encode() + body, hashlib.sha256).hexdigest()
     with pytest.raises(ValidationFailed):
-        provider.read_notice(body, {"stripe-signature": f"{at},v1={mark}"})
+        provider.read_notice(body, {"stripe-signature": f"{at},v1={digest}"})
 
 
 @pytest.mark.timeout(1500)
-def test_stripes_own_mock_finds_nothing_wrong_with_our_requests() -> None:
+def test_requests_are_accepted_by_stripe_mock() -> None:
     with stripe_mock() as address:
         provider = provider_at(address)
         assert provider.authorise(CHARGE, "key-1").reference

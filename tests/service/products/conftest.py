@@ -1,4 +1,4 @@
-"""A catalogue of our own on the real MongoDB, and the few words that its tests are told in."""
+"""The catalogue store on the real MongoDB, with helpers for its tests."""
 
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
@@ -19,17 +19,17 @@ from services.products.store.bulk_import import Outcome, Row
 NOW = datetime(2026, 5, 4, 12, 0, tzinfo=UTC)
 ADMIN = Caller(user_id="0197a000-0000-7000-8000-00000000000b", roles=["ADMIN"])
 VENDOR = Caller(user_id="0197a000-0000-7000-8000-00000000000a", roles=["VENDOR"])
-RIVAL = Caller(user_id="0197a000-0000-7000-8000-00000000000c", roles=["VENDOR"])
+OTHER_VENDOR = Caller(user_id="0197a000-0000-7000-8000-00000000000c", roles=["VENDOR"])
 
 
 def fields(sku: str = "MUG-1", amount: int = 1000, **values: Any) -> dict[str, Any]:
-    """A product as it is sent."""
-    one = {"sku": sku, "price": {"amount": amount, "currency": "USD"}}
-    return {"title": "Mug", "status": "active", "variants": [one], **values}
+    """The fields of a product as a client sends them."""
+    variant = {"sku": sku, "price": {"amount": amount, "currency": "USD"}}
+    return {"title": "Mug", "status": "active", "variants": [variant], **values}
 
 
 class Catalogue:
-    """The store, with an administrator at the keyboard unless told otherwise."""
+    """The product store, used as an administrator by default."""
 
     def __init__(self, store: ProductStore) -> None:
         self.store = store
@@ -53,10 +53,10 @@ class Catalogue:
         return [item["title"] for item in page["items"]]
 
     def load(self, *rows: dict[str, Any], caller: Caller = ADMIN) -> list[Outcome]:
-        read = [Row(index, ImportRow.model_validate(row)) for index, row in enumerate(rows)]
-        return self.store.bulk_import.run(read, caller, self.now())
+        import_rows = [Row(index, ImportRow.model_validate(row)) for index, row in enumerate(rows)]
+        return self.store.bulk_import.run(import_rows, caller, self.now())
 
-    def said(self) -> list[tuple[str, int | None]]:
+    def published_events(self) -> list[tuple[str, int | None]]:
         events = [row["event"] for row in self.store.db["outbox"].find().sort("_id")]
         return [(event["type"], event.get("sequence")) for event in events if event["source"] == "/products"]
 

@@ -1,4 +1,4 @@
-"""The category tree: what lies below goes along, what is used stays."""
+"""The category tree: order, moving with the subtree, deletion of used categories."""
 
 import pytest
 
@@ -7,7 +7,7 @@ from services.chassis.common.errors import Conflict, NotFound, ValidationFailed
 from tests.service.products.conftest import Catalogue
 
 
-def test_the_tree_is_nested_and_in_order(catalogue: Catalogue) -> None:
+def test_tree_is_nested_and_sorted(catalogue: Catalogue) -> None:
     catalogue.category("home")
     catalogue.category("kitchen", "home")
     catalogue.category("bath", "home")
@@ -20,7 +20,7 @@ def test_the_tree_is_nested_and_in_order(catalogue: Catalogue) -> None:
     assert tree[1]["children"][0]["ancestors"] == ["home"]
 
 
-def test_moving_a_category_takes_its_subtree_and_products_along(catalogue: Catalogue) -> None:
+def test_category_is_moved_with_its_subtree_and_products(catalogue: Catalogue) -> None:
     catalogue.category("home")
     catalogue.category("kitchen", "home")
     catalogue.category("knives", "kitchen")
@@ -36,7 +36,7 @@ def test_moving_a_category_takes_its_subtree_and_products_along(catalogue: Catal
     assert catalogue.get(product["id"])["category"]["name"] == "Blades"
 
 
-def test_a_category_is_not_moved_below_itself(catalogue: Catalogue) -> None:
+def test_category_is_not_moved_below_itself(catalogue: Catalogue) -> None:
     catalogue.category("home")
     catalogue.category("kitchen", "home")
 
@@ -47,7 +47,7 @@ def test_a_category_is_not_moved_below_itself(catalogue: Catalogue) -> None:
         catalogue.category("x", "nowhere")
 
 
-def test_a_used_category_stays(catalogue: Catalogue) -> None:
+def test_used_category_cannot_be_deleted(catalogue: Catalogue) -> None:
     catalogue.category("home")
     catalogue.category("kitchen", "home")
     product = catalogue.create(category="kitchen")
@@ -62,7 +62,7 @@ def test_a_used_category_stays(catalogue: Catalogue) -> None:
         catalogue.store.categories.get("kitchen")
 
 
-def test_a_slug_is_taken_once(catalogue: Catalogue) -> None:
+def test_category_slug_is_unique(catalogue: Catalogue) -> None:
     catalogue.category("home")
 
     with pytest.raises(Conflict):

@@ -1,4 +1,4 @@
-"""Bulk import: again changes nothing, one bad row refuses itself alone."""
+"""Bulk import: repeated rows change nothing, and an invalid row is refused alone."""
 
 import json
 from concurrent.futures import ThreadPoolExecutor
@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from services.chassis.common.errors import Forbidden
-from tests.service.products.conftest import ADMIN, RIVAL, VENDOR, Catalogue
+from tests.service.products.conftest import ADMIN, OTHER_VENDOR, VENDOR, Catalogue
 
 
 def row(sku: str, **values: Any) -> dict[str, Any]:
@@ -19,16 +19,16 @@ def statuses(catalogue: Catalogue, *rows: dict[str, Any], **kwargs: Any) -> list
     return [outcome.status for outcome in catalogue.load(*rows, **kwargs)]
 
 
-def test_the_same_rows_again_change_nothing(catalogue: Catalogue) -> None:
+def test_repeated_rows_change_nothing(catalogue: Catalogue) -> None:
     rows = [
         row("A", category="Home & Garden/Kitchen", external_id="1", rating={"average": 4.2, "count": 9}),
         row("B", category="Home & Garden/Garden", slug="b"),
         row("C"),
     ]
     assert statuses(catalogue, *rows) == ["created"] * 3
-    told = len(catalogue.said())
+    event_count = len(catalogue.published_events())
     assert statuses(catalogue, *rows) == ["unchanged"] * 3
-    assert len(catalogue.said()) == told
+    assert len(catalogue.published_events()) == event_count
 
     rows[1]["title"] = "Jar"
     assert statuses(catalogue, *rows) == ["unchanged", "updated", "unchanged"]
@@ -38,9 +38,9 @@ def test_the_same_rows_again_change_nothing(catalogue: Catalogue) -> None:
     assert [node["name"] for node in catalogue.store.categories.tree()] == ["Home & Garden"]
 
 
-def test_a_bad_row_refuses_itself_alone(catalogue: Catalogue) -> None:
+def test_invalid_row_is_refused_alone(catalogue: Catalogue) -> None:
     catalogue.create(sku="TAKEN")
-    catalogue.create(sku="THEIRS", slug="theirs", caller=RIVAL)
+    catalogue.create(sku="THEIRS", slug="theirs", caller=OTHER_VENDOR)
 
     outcomes = catalogue.load(
         row("A"),
@@ -63,7 +63,7 @@ def test_a_bad_row_refuses_itself_alone(catalogue: Catalogue) -> None:
     assert all(outcome.reason for outcome in outcomes if outcome.status == "refused")
 
 
-def test_a_row_is_found_by_its_external_id_first(catalogue: Catalogue) -> None:
+def test_row_is_matched_by_its_external_id_first(catalogue: Catalogue) -> None:
     catalogue.load(row("A", external_id="1"))
 
     assert statuses(catalogue, row("B", external_id="1")) == ["updated"]
@@ -71,7 +71,7 @@ def test_a_row_is_found_by_its_external_id_first(catalogue: Catalogue) -> None:
     assert catalogue.get("mug-a")["variants"][0]["sku"] == "B"
 
 
-def test_rows_with_the_same_title_get_slugs_of_their_own(catalogue: Catalogue) -> None:
+def test_rows_with_the_same_title_get_different_slugs(catalogue: Catalogue) -> None:
     outcomes = catalogue.load(row("A", title="Mug"), row("B", title="Mug"))
 
     assert outcomes[0].slug == "mug"
@@ -79,12 +79,12 @@ def test_rows_with_the_same_title_get_slugs_of_their_own(catalogue: Catalogue) -
     assert outcomes[1].slug.startswith("mug-")
 
 
-def test_who_sells_nothing_imports_nothing(catalogue: Catalogue) -> None:
+def test_import_requires_a_vendor(catalogue: Catalogue) -> None:
     with pytest.raises(Forbidden):
         catalogue.load(row("A"), caller=ADMIN.model_copy(update={"roles": ["CUSTOMER"]}))
 
 
-def test_four_imports_of_the_same_rows_at_once_make_them_once(catalogue: Catalogue) -> None:
+def test_concurrent_imports_create_each_row_once(catalogue: Catalogue) -> None:
     rows = [row(f"S{index}", category="home") for index in range(30)]
 
     with ThreadPoolExecutor(4) as pool:
@@ -95,7 +95,7 @@ def test_four_imports_of_the_same_rows_at_once_make_them_once(catalogue: Catalog
     assert catalogue.store.db["products"].count_documents({}) == 30
 
 
-def test_the_demo_catalogue_goes_in_whole(catalogue: Catalogue) -> None:
+def test_demo_catalogue_is_imported_completely(catalogue: Catalogue) -> None:
     path = Path(__file__).parents[3] / "ultramarket" / "data" / "products.json"
     if not path.exists():
         pytest.skip("the demo catalogue is not here yet")
@@ -123,22 +123,22 @@ def test_the_demo_catalogue_goes_in_whole(catalogue: Catalogue) -> None:
         }
         for item in source
     ]
-    for again in ("created", "unchanged"):
+    for expected in ("created", "unchanged"):
         for start in range(0, len(rows), 100):
-            assert set(statuses(catalogue, *rows[start : start + 100])) == {again}
+            assert set(statuses(catalogue, *rows[start : start + 100])) == {expected}
     assert catalogue.store.db["products"].count_documents({}) == len(source)
 
 
-def test_pictures_that_the_shop_keeps_stay(catalogue: Catalogue) -> None:
-    elsewhere = {"images": ["https://cdn.example/a.png"], "thumbnail": "https://cdn.example/t.png"}
-    drawn = {"images": ["/api/v1/files/1?size=full"], "thumbnail": "/api/v1/files/1?size=thumb"}
-    better = {"images": ["/api/v1/files/2?size=full"], "thumbnail": "/api/v1/files/2?size=thumb"}
-    assert statuses(catalogue, row("A", **elsewhere)) == ["created"]
-    assert statuses(catalogue, row("A", **drawn)) == ["updated"]
+def test_import_keeps_pictures_stored_by_the_shop(catalogue: Catalogue) -> None:
+    external = {"images": ["https://cdn.example/a.png"], "thumbnail": "https://cdn.example/t.png"}
+    stored = {"images": ["/api/v1/files/1?size=full"], "thumbnail": "/api/v1/files/1?size=thumb"}
+    newer = {"images": ["/api/v1/files/2?size=full"], "thumbnail": "/api/v1/files/2?size=thumb"}
+    assert statuses(catalogue, row("A", **external)) == ["created"]
+    assert statuses(catalogue, row("A", **stored)) == ["updated"]
 
-    assert statuses(catalogue, row("A", **elsewhere)) == ["unchanged"]
+    assert statuses(catalogue, row("A", **external)) == ["unchanged"]
     assert statuses(catalogue, row("A")) == ["unchanged"]
-    assert catalogue.get("mug-a")["images"] == drawn["images"]
+    assert catalogue.get("mug-a")["images"] == stored["images"]
 
-    assert statuses(catalogue, row("A", **better)) == ["updated"]
-    assert catalogue.get("mug-a")["thumbnail"] == better["thumbnail"]
+    assert statuses(catalogue, row("A", **newer)) == ["updated"]
+    assert catalogue.get("mug-a")["thumbnail"] == newer["thumbnail"]

@@ -1,4 +1,4 @@
-"""The list from its indexes, page by page and by cursor; prices of many SKUs in one query."""
+"""Product queries: filters, sorting, paging, indexes, prices, text search, snapshots."""
 
 from itertools import chain, combinations, product
 from typing import Any
@@ -13,7 +13,7 @@ from services.products.store.listing import LEADING_FIELDS, SORTS
 from tests.service.products.conftest import ADMIN, VENDOR, Catalogue
 
 
-def shelf(catalogue: Catalogue) -> None:
+def add_products(catalogue: Catalogue) -> None:
     catalogue.category("home")
     catalogue.category("kitchen", "home")
     catalogue.category("garden")
@@ -61,8 +61,8 @@ def shelf(catalogue: Catalogue) -> None:
         ({"category": "home", "attr.colour": "red", "max_price": 5000}, "Bowl"),
     ],
 )
-def test_filters_and_orders(catalogue: Catalogue, query: dict[str, Any], titles: str) -> None:
-    shelf(catalogue)
+def test_list_is_filtered_and_sorted(catalogue: Catalogue, query: dict[str, Any], titles: str) -> None:
+    add_products(catalogue)
 
     assert catalogue.titles(**query) == titles.split()
 
@@ -77,7 +77,7 @@ def test_pages_and_cursors_show_everything_once(catalogue: Catalogue, sort: str,
             "variants": [{"sku": f"S{index}", "price": {"amount": index % 4, "currency": "USD"}}],
         }
         catalogue.load(row)
-    whole = catalogue.store.queries.find(ProductQuery(sort=sort, limit=100), ["active"])
+    all_products = catalogue.store.queries.find(ProductQuery(sort=sort, limit=100), ["active"])
 
     by_page, by_cursor, cursor, number = [], [], None, 1
     while True:
@@ -95,15 +95,15 @@ def test_pages_and_cursors_show_everything_once(catalogue: Catalogue, sort: str,
         if cursor is None:
             break
 
-    assert by_page == by_cursor == whole["items"]
-    assert page["total"] == whole["total"] == 7
+    assert by_page == by_cursor == all_products["items"]
+    assert page["total"] == all_products["total"] == 7
 
 
 def stages(plan: Any) -> set[str]:
     """The names of all stages of a query plan."""
     if isinstance(plan, dict):
-        own = {plan["stage"]} if "stage" in plan else set()
-        return own.union(*(stages(value) for value in plan.values()))
+        stage = {plan["stage"]} if "stage" in plan else set()
+        return stage.union(*(stages(value) for value in plan.values()))
     return set().union(*(stages(value) for value in plan)) if isinstance(plan, list) else set()
 
 
@@ -120,30 +120,30 @@ FILTERS: dict[str, Any] = {
 COMBINATIONS = list(chain.from_iterable(combinations(FILTERS, size) for size in (0, 1, 2, len(FILTERS))))
 
 
-def test_no_filter_and_order_scans_or_sorts_the_collection(catalogue: Catalogue) -> None:
-    shelf(catalogue)
+def test_every_filter_and_sort_order_uses_an_index(catalogue: Catalogue) -> None:
+    add_products(catalogue)
     products = catalogue.store.db["products"]
     cursor = {
         sort: catalogue.store.queries.find(ProductQuery(sort=sort, limit=1), ["active"])["next_cursor"]
         for sort in SORTS
     }
-    for names, sort, deep, statuses in product(COMBINATIONS, SORTS, (False, True), (["active"], STATUSES)):
+    for names, sort, continued, statuses in product(COMBINATIONS, SORTS, (False, True), (["active"], STATUSES)):
         query = ProductQuery.model_validate({name: FILTERS[name] for name in names} | {"sort": sort})
         condition = listing.conditions(query, statuses)
-        wanted = {"$and": [condition, listing.after_cursor(cursor[sort], sort)]} if deep else condition
+        filter_ = {"$and": [condition, listing.after_cursor(cursor[sort], sort)]} if continued else condition
         field, direction = SORTS[sort]
         plan = (
-            products.find(wanted)
+            products.find(filter_)
             .sort([(field, direction), ("_id", direction)])
             .hint(listing.index_for(condition, sort))
             .explain()["queryPlanner"]["winningPlan"]
         )
         assert "IXSCAN" in stages(plan), (names, sort)
-        assert not {"COLLSCAN", "SORT"} & stages(plan), (names, sort, deep, statuses)
+        assert not {"COLLSCAN", "SORT"} & stages(plan), (names, sort, continued, statuses)
 
 
-def test_an_unfiltered_total_is_counted_on_the_index_alone(catalogue: Catalogue) -> None:
-    shelf(catalogue)
+def test_unfiltered_total_is_counted_on_the_index(catalogue: Catalogue) -> None:
+    add_products(catalogue)
     pipeline = [{"$match": {"status": "active"}}, {"$group": {"_id": 1, "n": {"$sum": 1}}}]
     plan = catalogue.store.db.command(
         "explain",
@@ -154,11 +154,13 @@ def test_an_unfiltered_total_is_counted_on_the_index_alone(catalogue: Catalogue)
     assert {"IXSCAN", "COUNT_SCAN"} & stages(plan)
 
 
-def test_every_lead_has_an_index_for_every_order(catalogue: Catalogue) -> None:
-    made = catalogue.store.db["products"].index_information()
+def test_every_leading_field_has_an_index_for_each_order(catalogue: Catalogue) -> None:
+    indexes = catalogue.store.db["products"].index_information()
 
-    assert {f"{lead}_by_{field}" for lead in (*LEADING_FIELDS, "all") for field, _ in SORTS.values()} <= made.keys()
-    assert len(made) < 30
+    assert {
+        f"{leading_field}_by_{field}" for leading_field in (*LEADING_FIELDS, "all") for field, _ in SORTS.values()
+    } <= indexes.keys()
+    assert len(indexes) < 30
 
 
 def test_prices_of_many_skus_are_one_query(catalogue: Catalogue) -> None:
@@ -198,22 +200,22 @@ def test_prices_of_many_skus_are_one_query(catalogue: Catalogue) -> None:
     assert catalogue.store.queries.price(["A"], None, None)["A"]["tax_rate_bp"] == 0
 
 
-def test_many_and_related(catalogue: Catalogue) -> None:
-    shelf(catalogue)
+def test_products_by_ids_and_related_products(catalogue: Catalogue) -> None:
+    add_products(catalogue)
     ids = {title: catalogue.get(title)["id"] for title in ("apron", "bowl", "draft")}
 
-    many = catalogue.store.queries.get_many([ids["bowl"], ids["draft"], ids["apron"]])
+    products = catalogue.store.queries.get_many([ids["bowl"], ids["draft"], ids["apron"]])
 
-    assert [item["title"] for item in many] == ["Bowl", "Apron"]
+    assert [item["title"] for item in products] == ["Bowl", "Apron"]
     assert [item["title"] for item in catalogue.store.queries.related("apron", 5)] == ["Bowl"]
     assert catalogue.store.queries.related("draft", 5) == []
 
 
-def test_tax_rates_are_kept_by_administrators(catalogue: Catalogue) -> None:
+def test_tax_rate_is_stored_and_deleted(catalogue: Catalogue) -> None:
     tax = catalogue.store.tax
-    oregon = {"country": "US", "region": "OR", "tax_class": "standard", "rate_bp": 1, "name": "Sales tax"}
-    saved = tax.put(oregon)
-    assert saved == {"id": "US:OR:standard", **oregon}
+    rate = {"country": "US", "region": "OR", "tax_class": "standard", "rate_bp": 1, "name": "Sales tax"}
+    saved = tax.put(rate)
+    assert saved == {"id": "US:OR:standard", **rate}
     assert saved in tax.all("US")
     tax.delete("US:OR:standard")
     assert saved not in tax.all()
@@ -229,8 +231,8 @@ def test_tax_rates_are_kept_by_administrators(catalogue: Catalogue) -> None:
         {"status": {"$in": STATUSES}, "categories": "kitchen", "listing.category.id": "x"},
     ],
 )
-def test_nothing_that_services_ask_scans_the_collection(catalogue: Catalogue, condition: dict[str, Any]) -> None:
-    shelf(catalogue)
+def test_queries_of_other_services_use_an_index(catalogue: Catalogue, condition: dict[str, Any]) -> None:
+    add_products(catalogue)
 
     plan = catalogue.store.db["products"].find(condition).explain()["queryPlanner"]["winningPlan"]
 
@@ -238,7 +240,7 @@ def test_nothing_that_services_ask_scans_the_collection(catalogue: Catalogue, co
     assert "COLLSCAN" not in stages(plan)
 
 
-def test_words_of_title_and_brand_are_found_whatever_their_form(catalogue: Catalogue) -> None:
+def test_text_search_matches_inflected_words_of_title_and_brand(catalogue: Catalogue) -> None:
     catalogue.create(sku="A", title="Red Summer Dresses", brand="Café Noir")
     catalogue.create(sku="B", title="Red Mug")
 
@@ -249,7 +251,7 @@ def test_words_of_title_and_brand_are_found_whatever_their_form(catalogue: Catal
     assert len(catalogue.titles(q="?!")) == 2
 
 
-def test_products_of_before_are_found_by_words_too(catalogue: Catalogue) -> None:
+def test_products_without_words_are_indexed_by_the_migration(catalogue: Catalogue) -> None:
     catalogue.create(sku="A", title="Red Mug")
     catalogue.store.db["products"].update_many({}, {"$unset": {"words": ""}})
 
@@ -259,16 +261,16 @@ def test_products_of_before_are_found_by_words_too(catalogue: Catalogue) -> None
 
 
 def test_snapshots_contain_all_fields_and_part_versions(catalogue: Catalogue) -> None:
-    made = catalogue.create(sku="A", title="Red Mug", status="draft")
+    created = catalogue.create(sku="A", title="Red Mug", status="draft")
     catalogue.store.stock.record({"A": (7, 3)})
 
-    (snapshot,) = catalogue.store.queries.snapshots([made["id"], "0197a000-0000-7000-8000-0000000000ff"])
+    (snapshot,) = catalogue.store.queries.snapshots([created["id"], "0197a000-0000-7000-8000-0000000000ff"])
 
     assert snapshot["stock"] == [{"sku": "A", "sequence": 3, "available": 7}]
     assert (snapshot["status"], snapshot["version"], snapshot["rating_sequence"]) == ("draft", 1, 0)
 
 
-def test_snapshots_come_page_by_page(catalogue: Catalogue) -> None:
+def test_snapshots_are_paged(catalogue: Catalogue) -> None:
     ids = sorted(catalogue.create(sku=f"P-{number}", title=f"Mug {number}")["id"] for number in range(5))
 
     first = catalogue.store.queries.list_snapshots(None, 3)

@@ -1,4 +1,4 @@
-"""The RPC methods as their callers see them."""
+"""The RPC methods of products, called through their contract."""
 
 from typing import Any
 
@@ -14,9 +14,9 @@ from services.chassis.common.errors import Forbidden, NotFound, ValidationFailed
 from services.chassis.messaging.envelopes import envelope
 from services.chassis.messaging.signatures import Signature
 from services.products.store import ProductStore
-from tests.service.products.conftest import ADMIN, RIVAL, VENDOR, Catalogue, fields
+from tests.service.products.conftest import ADMIN, OTHER_VENDOR, VENDOR, Catalogue, fields
 
-SHOPPER = {"user_id": "0197a000-0000-7000-8000-00000000000d", "roles": ["CUSTOMER"]}
+CUSTOMER = {"user_id": "0197a000-0000-7000-8000-00000000000d", "roles": ["CUSTOMER"]}
 
 
 @pytest.fixture
@@ -33,7 +33,7 @@ def call(product_store: ProductStore, catalogue: Catalogue) -> Any:
     return rpc
 
 
-def test_replies_are_what_the_contract_says(call: Any) -> None:
+def test_replies_match_their_models(call: Any) -> None:
     admin = ADMIN.model_dump()
     call("create_category", category={"name": "Kitchen"}, caller=admin)
     product = call("create_product", product=fields(category="kitchen"), caller=admin)
@@ -51,10 +51,10 @@ def test_replies_are_what_the_contract_says(call: Any) -> None:
 
 
 def test_import_reports_malformed_row_and_initial_stock(call: Any) -> None:
-    good = fields(sku="A") | {"variants": [{"sku": "A", "price": {"amount": 1, "currency": "USD"}, "stock": 9}]}
+    valid = fields(sku="A") | {"variants": [{"sku": "A", "price": {"amount": 1, "currency": "USD"}, "stock": 9}]}
 
     report = call(
-        "import_products", products=[{"title": "x"}, good, fields(sku="B", oops=1)], caller=ADMIN.model_dump()
+        "import_products", products=[{"title": "x"}, valid, fields(sku="B", oops=1)], caller=ADMIN.model_dump()
     )
 
     assert [row["status"] for row in report["rows"]] == ["refused", "created", "refused"]
@@ -64,31 +64,31 @@ def test_import_reports_malformed_row_and_initial_stock(call: Any) -> None:
     assert report["stock"] == [{"sku": "A", "on_hand": 9}]
 
 
-def test_drafts_are_seen_by_those_who_may(call: Any) -> None:
+def test_draft_is_visible_to_vendor_and_administrators(call: Any) -> None:
     call("create_product", product=fields(status="draft"), caller=VENDOR.model_dump())
 
     for caller in (ADMIN, VENDOR):
         assert call("get_product", id_or_slug="mug", caller=caller.model_dump())["status"] == "draft"
         assert call("list_managed_products", query={}, caller=caller.model_dump())["total"] == 1
-    for other in ({}, SHOPPER, RIVAL.model_dump()):
+    for other in ({}, CUSTOMER, OTHER_VENDOR.model_dump()):
         with pytest.raises(NotFound):
             call("get_product", id_or_slug="mug", caller=other)
-    assert call("list_managed_products", query={}, caller=RIVAL.model_dump())["total"] == 0
+    assert call("list_managed_products", query={}, caller=OTHER_VENDOR.model_dump())["total"] == 0
     with pytest.raises(Forbidden):
         call("list_products", status="draft")
     with pytest.raises(Forbidden):
-        call("list_managed_products", query={}, caller=SHOPPER)
+        call("list_managed_products", query={}, caller=CUSTOMER)
 
 
-def test_a_vendors_skus_are_those_of_every_status(call: Any) -> None:
+def test_vendor_skus_have_every_status(call: Any) -> None:
     for sku, status in (("A", "active"), ("B", "draft"), ("C", "archived")):
         call("create_product", product=fields(sku=sku, title=sku, status=status), caller=VENDOR.model_dump())
-    call("create_product", product=fields(sku="D", title="D"), caller=RIVAL.model_dump())
+    call("create_product", product=fields(sku="D", title="D"), caller=OTHER_VENDOR.model_dump())
 
     assert sorted(call("vendor_skus", vendor_id=VENDOR.user_id)) == ["A", "B", "C"]
 
 
-def test_changing_and_deleting(call: Any) -> None:
+def test_product_is_updated_patched_and_deleted(call: Any) -> None:
     admin = ADMIN.model_dump()
     call("create_product", product=fields(), caller=admin)
     assert call("update_product", id_or_slug="mug", product=fields(tags=["x"]), caller=admin)["tags"] == ["x"]
@@ -113,20 +113,20 @@ def test_changing_and_deleting(call: Any) -> None:
         ("delete_product", {"id_or_slug": "mug"}),
     ],
 )
-def test_customers_change_nothing(call: Any, method: str, arguments: dict[str, Any]) -> None:
+def test_customer_cannot_change_the_catalogue(call: Any, method: str, arguments: dict[str, Any]) -> None:
     with pytest.raises(Forbidden):
-        call(method, **arguments, caller=SHOPPER)
+        call(method, **arguments, caller=CUSTOMER)
 
 
-def test_stock_news_arrive_as_events(call: Any) -> None:
+def test_stock_changed_events_update_availability(call: Any) -> None:
     call("create_product", product=fields(), caller=ADMIN.model_dump())
 
-    def hears(available: int, delta: int, sequence: int) -> None:
-        said = StockChanged(sku="MUG-1", on_hand=9, reserved=0, available=available, reason="reserved", delta=delta)
-        call.service.update_stock_of_products([StockChanged.from_envelope(envelope(said, sequence))])
+    def handle_stock_changed(available: int, delta: int, sequence: int) -> None:
+        event = StockChanged(sku="MUG-1", on_hand=9, reserved=0, available=available, reason="reserved", delta=delta)
+        call.service.update_stock_of_products([StockChanged.from_envelope(envelope(event, sequence))])
 
-    hears(4, -1, 2)
-    hears(5, -1, 1)
-    hears(4, 0, 3)
+    handle_stock_changed(4, -1, 2)
+    handle_stock_changed(5, -1, 1)
+    handle_stock_changed(4, 0, 3)
 
     assert call("price_skus", skus=["MUG-1"])["MUG-1"]["available"] == 4

@@ -1,4 +1,4 @@
-"""Availability follows inventory: late, doubled and early news included."""
+"""Availability of products by stock events: late, duplicate and early ones included."""
 
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
@@ -13,7 +13,7 @@ def stock_of(catalogue: Catalogue, product_id: str) -> tuple[int, bool, bool]:
     return product["variants"][0]["available"], product["variants"][0]["in_stock"], product["in_stock"]
 
 
-def test_news_reach_the_variant_and_the_list(catalogue: Catalogue) -> None:
+def test_stock_event_updates_variant_and_list(catalogue: Catalogue) -> None:
     product = catalogue.create()
     catalogue.store.stock.record({"MUG-1": (5, 1)})
 
@@ -28,7 +28,7 @@ def test_news_reach_the_variant_and_the_list(catalogue: Catalogue) -> None:
 
 
 @pytest.mark.parametrize("order", [[1, 2, 3], [3, 2, 1], [2, 3, 1, 3, 2], [3, 3, 1]])
-def test_the_newest_news_win_whatever_their_order(catalogue: Catalogue, order: list[int]) -> None:
+def test_newest_stock_event_wins_in_any_order(catalogue: Catalogue, order: list[int]) -> None:
     product = catalogue.create()
     for sequence in order:
         catalogue.store.stock.record({"MUG-1": (sequence * 10, sequence)})
@@ -36,7 +36,7 @@ def test_the_newest_news_win_whatever_their_order(catalogue: Catalogue, order: l
     assert stock_of(catalogue, product["id"]) == (30, True, True)
 
 
-def test_news_of_a_sku_that_is_not_there_yet_are_kept(catalogue: Catalogue) -> None:
+def test_stock_event_before_its_product_is_stored(catalogue: Catalogue) -> None:
     catalogue.store.stock.record({"MUG-1": (7, 4)})
 
     product = catalogue.create()
@@ -46,7 +46,7 @@ def test_news_of_a_sku_that_is_not_there_yet_are_kept(catalogue: Catalogue) -> N
     assert stock_of(catalogue, product["id"]) == (7, True, True)
 
 
-def test_no_news_fall_between_while_products_are_being_made(catalogue: Catalogue) -> None:
+def test_stock_events_during_creation_are_not_lost(catalogue: Catalogue) -> None:
     def create(index: int) -> Any:
         return catalogue.create(sku=f"S{index}", slug=f"mug-{index}")["id"]
 
@@ -55,13 +55,13 @@ def test_no_news_fall_between_while_products_are_being_made(catalogue: Catalogue
             catalogue.store.stock.record({f"S{index}": (sequence, sequence)})
 
     with ThreadPoolExecutor(8) as pool:
-        made = [(pool.submit(create, index), pool.submit(record, index)) for index in range(40)]
-        ids = [creation.result() for creation, news in made if news.result() is None]
+        futures = [(pool.submit(create, index), pool.submit(record, index)) for index in range(40)]
+        ids = [creation.result() for creation, recording in futures if recording.result() is None]
 
     assert {stock_of(catalogue, product_id)[0] for product_id in ids} == {3}
 
 
-def test_an_edit_keeps_what_inventory_said(catalogue: Catalogue) -> None:
+def test_edited_product_keeps_its_availability(catalogue: Catalogue) -> None:
     product = catalogue.create()
     catalogue.store.stock.record({"MUG-1": (5, 1)})
 

@@ -1,4 +1,4 @@
-"""Creating, changing and deleting products: whose they are, which version, told once."""
+"""Creating, changing and deleting products: uniqueness, versions, ownership, events, idempotency."""
 
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
@@ -16,13 +16,13 @@ from services.chassis.common.errors import (
     ValidationFailed,
 )
 from services.products.domain.documents import apply_patch
-from tests.service.products.conftest import ADMIN, RIVAL, VENDOR, Catalogue, fields
+from tests.service.products.conftest import ADMIN, OTHER_VENDOR, VENDOR, Catalogue, fields
 
 
 def patch(catalogue: Catalogue, product_id: str, caller: Any = ADMIN, version: int | None = None, **values: Any) -> Any:
-    wanted = ProductPatch.model_validate(values)
+    patch_ = ProductPatch.model_validate(values)
     return catalogue.store.commands.change(
-        product_id, lambda before: apply_patch(before, wanted), caller, version, catalogue.now(), None
+        product_id, lambda before: apply_patch(before, patch_), caller, version, catalogue.now(), None
     )
 
 
@@ -31,7 +31,7 @@ def replace(catalogue: Catalogue, product_id: str, **values: Any) -> Any:
     return catalogue.store.commands.change(product_id, lambda _: product, ADMIN, None, catalogue.now(), None)
 
 
-def test_a_created_product_reads_as_it_was_written(catalogue: Catalogue) -> None:
+def test_created_product_is_read_as_written(catalogue: Catalogue) -> None:
     catalogue.category("kitchen")
     created = catalogue.create(
         title="Mug, blue",
@@ -59,7 +59,7 @@ def test_a_created_product_reads_as_it_was_written(catalogue: Catalogue) -> None
     assert created["in_stock"] is False
     assert created["version"] == 1
     assert [variant["title"] for variant in created["variants"]] == ["S", "L"]
-    assert catalogue.said() == [("category_changed", None), ("product_created", 1)]
+    assert catalogue.published_events() == [("category_changed", None), ("product_created", 1)]
 
 
 @pytest.mark.parametrize(
@@ -70,7 +70,7 @@ def test_a_created_product_reads_as_it_was_written(catalogue: Catalogue) -> None
         ({"sku": "MUG-2", "slug": "another", "external_id": "e1"}, "external_id"),
     ],
 )
-def test_what_must_be_unique_is_refused_by_name(catalogue: Catalogue, values: dict[str, Any], field: str) -> None:
+def test_duplicate_identifier_is_refused_by_field(catalogue: Catalogue, values: dict[str, Any], field: str) -> None:
     catalogue.create(external_id="e1")
 
     with pytest.raises(Conflict) as refused:
@@ -80,21 +80,21 @@ def test_what_must_be_unique_is_refused_by_name(catalogue: Catalogue, values: di
     assert catalogue.store.db["products"].count_documents({}) == 1
 
 
-def test_a_title_that_is_taken_gets_a_slug_of_its_own(catalogue: Catalogue) -> None:
+def test_duplicate_title_gets_a_different_slug(catalogue: Catalogue) -> None:
     first, second = catalogue.create(sku="A"), catalogue.create(sku="B")
 
     assert first["slug"] == "mug"
     assert second["slug"].startswith("mug-")
 
 
-def test_an_unknown_category_is_refused(catalogue: Catalogue) -> None:
+def test_unknown_category_is_refused(catalogue: Catalogue) -> None:
     with pytest.raises(ValidationFailed) as refused:
         catalogue.create(category="nowhere")
 
     assert refused.value.details[0]["field"] == "category"
 
 
-def test_a_change_makes_a_version_and_is_told(catalogue: Catalogue) -> None:
+def test_change_creates_a_version_and_an_event(catalogue: Catalogue) -> None:
     product = catalogue.create()
 
     changed = patch(catalogue, product["id"], title="Cup", version=1)
@@ -103,18 +103,18 @@ def test_a_change_makes_a_version_and_is_told(catalogue: Catalogue) -> None:
     assert changed["variants"][0]["title"] == "Cup"
     assert changed["slug"] == "mug"
     assert changed["created_at"] == product["created_at"] < changed["updated_at"]
-    assert catalogue.said()[-1] == ("product_updated", 2)
+    assert catalogue.published_events()[-1] == ("product_updated", 2)
 
 
-def test_a_change_that_changes_nothing_is_none(catalogue: Catalogue) -> None:
+def test_change_without_difference_creates_no_version(catalogue: Catalogue) -> None:
     product = catalogue.create(tags=["a"])
 
     assert patch(catalogue, product["id"], title="Mug", tags=["a"]) == product
     assert replace(catalogue, product["id"], tags=["a"]) == product
-    assert catalogue.said() == [("product_created", 1)]
+    assert catalogue.published_events() == [("product_created", 1)]
 
 
-def test_a_stale_version_is_refused(catalogue: Catalogue) -> None:
+def test_stale_version_is_refused(catalogue: Catalogue) -> None:
     product = catalogue.create()
     patch(catalogue, product["id"], title="Cup")
 
@@ -123,7 +123,7 @@ def test_a_stale_version_is_refused(catalogue: Catalogue) -> None:
     assert catalogue.get(product["id"])["title"] == "Cup"
 
 
-def test_of_two_changes_of_one_version_one_wins(catalogue: Catalogue) -> None:
+def test_concurrent_changes_of_one_version_succeed_once(catalogue: Catalogue) -> None:
     product = catalogue.create()
 
     def attempt(index: int) -> str:
@@ -145,25 +145,25 @@ def test_archiving_publishes_event_and_hides_product(catalogue: Catalogue) -> No
 
     patch(catalogue, product["id"], status="archived")
 
-    assert catalogue.said()[-1] == ("product_archived", 2)
+    assert catalogue.published_events()[-1] == ("product_archived", 2)
     assert catalogue.titles() == []
 
 
-def test_a_vendor_changes_only_own_products(catalogue: Catalogue) -> None:
+def test_vendor_changes_own_products_only(catalogue: Catalogue) -> None:
     product = catalogue.create(caller=VENDOR)
 
     assert product["vendor_id"] == VENDOR.user_id
     assert patch(catalogue, product["id"], VENDOR, title="Cup")["title"] == "Cup"
     with pytest.raises(NotFound):
-        patch(catalogue, product["id"], RIVAL, title="Jar")
+        patch(catalogue, product["id"], OTHER_VENDOR, title="Jar")
     with pytest.raises(NotFound):
-        catalogue.store.commands.delete(product["id"], RIVAL, None, None)
+        catalogue.store.commands.delete(product["id"], OTHER_VENDOR, None, None)
     with pytest.raises(Forbidden):
-        patch(catalogue, product["id"], VENDOR, vendor_id=RIVAL.user_id)
-    assert patch(catalogue, product["id"], ADMIN, vendor_id=RIVAL.user_id)["vendor_id"] == RIVAL.user_id
+        patch(catalogue, product["id"], VENDOR, vendor_id=OTHER_VENDOR.user_id)
+    assert patch(catalogue, product["id"], ADMIN, vendor_id=OTHER_VENDOR.user_id)["vendor_id"] == OTHER_VENDOR.user_id
 
 
-def test_a_deleted_product_is_gone_and_its_sku_is_free(catalogue: Catalogue) -> None:
+def test_deleted_product_is_not_found_and_frees_its_sku(catalogue: Catalogue) -> None:
     product = catalogue.create()
 
     catalogue.store.commands.delete(product["id"], ADMIN, 1, None)
@@ -172,11 +172,11 @@ def test_a_deleted_product_is_gone_and_its_sku_is_free(catalogue: Catalogue) -> 
         catalogue.get(product["id"])
     with pytest.raises(NotFound):
         catalogue.store.commands.delete(product["id"], ADMIN, None, None)
-    assert catalogue.said()[-1] == ("product_archived", 2)
+    assert catalogue.published_events()[-1] == ("product_archived", 2)
     assert catalogue.create()["slug"] == "mug"
 
 
-def test_one_key_creates_one_product_even_from_eight_threads(catalogue: Catalogue) -> None:
+def test_concurrent_requests_with_one_key_create_one_product(catalogue: Catalogue) -> None:
     product = ProductWrite.model_validate(fields())
     key = Idempotency(owner="admin", key="k1", fingerprint="f1")
 
@@ -191,10 +191,10 @@ def test_one_key_creates_one_product_even_from_eight_threads(catalogue: Catalogu
 
     assert catalogue.store.db["products"].count_documents({}) == 1
     assert replies - {"IDEMPOTENCY_IN_PROGRESS"} == {attempt(0)}
-    assert catalogue.said() == [("product_created", 1)]
+    assert catalogue.published_events() == [("product_created", 1)]
 
 
-def test_one_sku_from_eight_threads_is_one_product(catalogue: Catalogue) -> None:
+def test_concurrent_products_with_one_sku_are_one_product(catalogue: Catalogue) -> None:
     def attempt(index: int) -> str:
         try:
             catalogue.create(slug=f"mug-{index}")

@@ -16,7 +16,7 @@ from services.chassis.messaging.signatures import Signature
 from services.chassis.testing import connect_mongo
 from services.reviews.service import ReviewsService
 from services.reviews.store import ReviewStore
-from tests.support.partners import typed
+from tests.support.fake_services import typed
 
 ADMIN = Caller(user_id=new_id(), roles=["ADMIN"])
 
@@ -51,8 +51,8 @@ class ReviewsClient:
 
     def __init__(self, store: ReviewStore) -> None:
         self.store = store
-        self.catalogue = FakeProducts()
-        self.service = worker_factory(ReviewsService, store=store, products=typed(self.catalogue))
+        self.products = FakeProducts()
+        self.service = worker_factory(ReviewsService, store=store, products=typed(self.products))
 
     def call(self, method: str, /, **kwargs: Any) -> Any:
         contract = Signature(getattr(ReviewsService, method))
@@ -60,24 +60,24 @@ class ReviewsClient:
 
     def product(self, vendor_id: str | None = None) -> str:
         product_id = new_id()
-        facts = {"slug": f"p-{product_id}", "title": "Mug", "vendor_id": vendor_id}
-        self.store.reference_data.store_product(product_id, facts, 1)
+        fields = {"slug": f"p-{product_id}", "title": "Mug", "vendor_id": vendor_id}
+        self.store.reference_data.store_product(product_id, fields, 1)
         return product_id
 
-    def customer(self, *add_purchases: str) -> Caller:
+    def customer(self, *product_ids: str) -> Caller:
         caller = Caller(user_id=new_id(), roles=["CUSTOMER"], email="ada@example.com")
-        if add_purchases:
-            self.store.reference_data.add_purchases(str(caller.user_id), new_id(), add_purchases)
+        if product_ids:
+            self.store.reference_data.add_purchases(str(caller.user_id), new_id(), product_ids)
         return caller
 
     def review(self, product: str, caller: Caller, rating: int = 5, **values: Any) -> dict[str, Any]:
-        published_events = {"rating": rating, "title": "Holds tea", "text": "And survives camping.", **values}
-        key = published_events.pop("idempotency", None)
+        fields = {"rating": rating, "title": "Holds tea", "text": "And survives camping.", **values}
+        key = fields.pop("idempotency", None)
         return dict(
             self.call(
                 "submit",
                 product=product,
-                review=published_events,
+                review=fields,
                 author="Ada Lovelace",
                 caller=caller,
                 idempotency=key,

@@ -97,8 +97,8 @@ class SearchIndex:
     def change_stock(self, sku: str, sequence: int, available: int, delta: int, reason: str = "adjusted") -> None:
         """Pass a `stock_changed` event to the service."""
         level = {"on_hand": available, "reserved": 0, "available": available, "delta": delta, "reason": reason}
-        wrapped = envelope(StockChanged.model_validate({"sku": sku, **level}), sequence)
-        worker_factory(SearchService, backend=self).index_stock([StockChanged.from_envelope(wrapped)])
+        message = envelope(StockChanged.model_validate({"sku": sku, **level}), sequence)
+        worker_factory(SearchService, backend=self).index_stock([StockChanged.from_envelope(message)])
 
     def in_stock(self, product_id: str) -> bool:
         return bool((self.document(product_id) or {}).get("in_stock"))
@@ -118,7 +118,7 @@ def search_index(search_store: SearchStore) -> SearchIndex:
         search_store.request("POST", path, {"query": {"match_all": {}}})
     search_store.request(
         "DELETE", f"/{search_store.indexes.reference_data}"
-    )  # versions of deleted documents would stay
+    )  # the versions of deleted documents would remain
     search_store.prepare()
     search_store.reference_data._versions = None
     return SearchIndex(search_store)

@@ -20,23 +20,23 @@ def _engine(url: str) -> SearchEngine:
     return SearchEngine(open_store(SearchStore, url, "nobodys"), seconds=0.2, rest_seconds=30.0)
 
 
-def _took(engine: SearchEngine, work: Callable[[], object]) -> float:
-    """Seconds until it is given up."""
-    begun = time.monotonic()
+def _seconds_until_failure(engine: SearchEngine, call: Callable[[], object]) -> float:
+    """Seconds until the call is given up."""
+    started = time.monotonic()
     with pytest.raises(ServiceUnavailable):
-        engine._call(work)
-    return time.monotonic() - begun
+        engine._call(call)
+    return time.monotonic() - started
 
 
-def _hangs() -> None:
-    """As a socket does in a service, where waiting lets the others run."""
+def _hang() -> None:
+    """Wait as a socket does in a service, where other green threads run meanwhile."""
     eventlet.sleep(600)
 
 
 def test_unreachable_engine_fails_at_once() -> None:
-    with socket.socket() as nobody:
-        nobody.bind(("127.0.0.1", 0))
-        engine = _engine(f"http://127.0.0.1:{nobody.getsockname()[1]}")
+    with socket.socket() as socket_:
+        socket_.bind(("127.0.0.1", 0))
+        engine = _engine(f"http://127.0.0.1:{socket_.getsockname()[1]}")
 
     with pytest.raises(ServiceUnavailable):
         engine._call(lambda: engine.store.request("GET", "/"))
@@ -45,36 +45,36 @@ def test_unreachable_engine_fails_at_once() -> None:
 def test_engine_that_hangs_repeatedly_opens_the_breaker() -> None:
     engine, requests = _engine("http://127.0.0.1:9"), []
 
-    def hangs() -> None:
+    def hanging_request() -> None:
         requests.append("")
-        _hangs()
+        _hang()
 
-    waiting = [eventlet.spawn(_took, engine, hangs) for _ in range(19)]
-    assert all(each.wait() > 0.18 for each in waiting)
-    assert _took(engine, hangs) > 0.18
+    failures = [eventlet.spawn(_seconds_until_failure, engine, hanging_request) for _ in range(19)]
+    assert all(failure.wait() > 0.18 for failure in failures)
+    assert _seconds_until_failure(engine, hanging_request) > 0.18
     assert len(requests) == 20
-    _took(engine, hangs)
+    _seconds_until_failure(engine, hanging_request)
     assert len(requests) == 20
 
 
 def test_slow_engine_is_waited_for() -> None:
     engine = _engine("http://127.0.0.1:9")
-    begun = time.monotonic()
+    started = time.monotonic()
 
-    def others() -> None:
-        while time.monotonic() - begun < 0.7:
+    def other_calls() -> None:
+        while time.monotonic() - started < 0.7:
             engine._call(lambda: eventlet.sleep(0.02))
 
-    eventlet.spawn(others)
+    eventlet.spawn(other_calls)
 
     assert engine._call(lambda: eventlet.sleep(0.5) or "late") == "late"
-    assert _took(engine, _hangs) > 0.3
+    assert _seconds_until_failure(engine, _hang) > 0.3
 
 
 def test_suggestions_raise_without_engine() -> None:
-    with socket.socket() as nobody:
-        nobody.bind(("127.0.0.1", 0))
-        engine = _engine(f"http://127.0.0.1:{nobody.getsockname()[1]}")
+    with socket.socket() as socket_:
+        socket_.bind(("127.0.0.1", 0))
+        engine = _engine(f"http://127.0.0.1:{socket_.getsockname()[1]}")
 
     with pytest.raises(ServiceUnavailable):
         engine.suggest_products("mug", 5, engine.store.reference_data.current())
@@ -101,16 +101,16 @@ def test_rejected_request_is_not_an_outage(search_store: SearchStore) -> None:
 
 
 def test_warm_up_waits_for_products(search_index: SearchIndex) -> None:
-    def searches() -> int:
+    def search_count() -> int:
         stats = search_index.store.request("GET", f"/{search_index.store.indexes.live}/_stats/search")
         return int(stats["_all"]["total"]["search"]["query_total"])
 
     reference_data = search_index.store.reference_data.current()
 
     assert search_index.engine.warm_up(reference_data) is False
-    before = searches()
+    before = search_count()
     search_index.add("Red dress")
     search_index.store.indexes.refresh()
 
     assert search_index.engine.warm_up(reference_data) is True
-    assert searches() - before >= 40
+    assert search_count() - before >= 40

@@ -118,15 +118,15 @@ def test_newest_rating_and_sales_count(search_index: SearchIndex) -> None:
 @pytest.mark.parametrize("order", list(itertools.permutations(range(4)))[::3])
 def test_event_order_does_not_matter(search_index: SearchIndex, order: tuple[int, ...]) -> None:
     product, sku = new_id(), f"ANY-{random.random()}"
-    news: list[Callable[[], None]] = [
+    updates: list[Callable[[], None]] = [
         lambda: search_index.put(search_index.snapshot("Old", id=product, version=1, skus=[sku])),
         lambda: search_index.put(search_index.snapshot("New", id=product, version=2, skus=[sku])),
         lambda: search_index.store.writer.stock([(sku, 4, 1)]),
         lambda: search_index.store.writer.stock([(sku, 0, 2)]),
     ]
 
-    for place in (*order, *order[:2]):
-        news[place]()
+    for index in (*order, *order[:2]):
+        updates[index]()
 
     document = search_index.document(product) or {}
     assert (document["title"], document["levels"], document["in_stock"]) == ("New", {sku: [0, 2]}, False)
@@ -134,19 +134,19 @@ def test_event_order_does_not_matter(search_index: SearchIndex, order: tuple[int
 
 def test_concurrent_changes_are_all_indexed(search_index: SearchIndex) -> None:
     product, skus = new_id(), [f"RACE-{number}" for number in range(4)]
-    works: list[Callable[[], None]] = [
+    updates: list[Callable[[], None]] = [
         lambda version=version: search_index.put(
             search_index.snapshot(f"V{version}", id=product, version=version, skus=skus)
         )  # type: ignore[misc]
         for version in range(1, 6)
     ]
-    works += [
+    updates += [
         lambda sku=sku, number=number: search_index.store.writer.stock([(sku, number % 2, number)])  # type: ignore[misc]
         for sku in skus
         for number in range(1, 6)
     ]
-    random.shuffle(works)
-    threads = [threading.Thread(target=work) for work in works]
+    random.shuffle(updates)
+    threads = [threading.Thread(target=update) for update in updates]
 
     for thread in threads:
         thread.start()

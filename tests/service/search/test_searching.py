@@ -52,7 +52,7 @@ def test_query_finds_titles(search_index: SearchIndex, q: str, titles: list[str]
 
 
 def test_short_words_and_numbers_match_exactly(search_index: SearchIndex) -> None:
-    assert search_index.titles("galaxy s9")[:2] != []  # relaxed: no S9 is there, and none is made of S8
+    assert search_index.titles("galaxy s9")[:2] != []  # relaxed: there is no S9, and S8 is not a correction of it
     assert search_index.search("galaxy s9")["relaxed"]
     assert search_index.search("s9")["items"] == []
 
@@ -85,8 +85,8 @@ def test_nonsense_finds_nothing(search_index: SearchIndex) -> None:
 def test_item_fields(search_index: SearchIndex) -> None:
     (item,) = search_index.search("red shoes")["items"]
 
-    shown = {name: item[name] for name in ("title", "brand", "price", "rating", "in_stock")}
-    assert shown == {
+    fields = {name: item[name] for name in ("title", "brand", "price", "rating", "in_stock")}
+    assert fields == {
         "title": "Red Running Shoes",
         "brand": "Nike",
         "price": {"amount": 8_999, "currency": "USD"},
@@ -152,8 +152,8 @@ def test_product_suggestions_allow_one_typo(search_index: SearchIndex) -> None:
 
     def suggested_products(text: str) -> list[str]:
         return [
-            each["title"]
-            for each in search_index.engine.suggest_products(text, 5, search_index.store.reference_data.current())
+            suggestion["title"]
+            for suggestion in search_index.engine.suggest_products(text, 5, search_index.store.reference_data.current())
         ]
 
     assert suggested_products("len") == ["Lenovo Yoga 920"]

@@ -1,4 +1,4 @@
-"""Quotes from the rates that a new shop has, parcels that are made once, and their way."""
+"""Shipping: quotes by zone and weight, shipments, tracking, permissions, idempotency."""
 
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -27,13 +27,13 @@ from services.shipping.models import methods, rates
 from services.shipping.service import ShippingService
 from services.shipping.store import ShippingStore
 
-CUSTOMER, VENDOR, RIVAL = new_id(), new_id(), new_id()
+CUSTOMER, VENDOR, OTHER_VENDOR = new_id(), new_id(), new_id()
 ADMIN = {"user_id": new_id(), "roles": ["ADMIN"]}
 AS_VENDOR = {"user_id": VENDOR, "roles": ["VENDOR"]}
 ITEMS = [{"sku": "MUG", "quantity": 2}]
 
 
-class Desk:
+class ShippingClient:
     def __init__(self, store: ShippingStore) -> None:
         self.store = store
         self.service = worker_factory(ShippingService, store=store)
@@ -43,23 +43,23 @@ class Desk:
         return getattr(self.service, method)(*contract.arguments([], kwargs))
 
     def prices(self, country: str, region: str | None = None, **parcel: Any) -> dict[str, int]:
-        facts = {"subtotal": 5000, "weight_g": 1500, "currency": "USD", **parcel}
-        quoted = self.call("quote", address={"country": country, "region": region}, **facts)
-        return {Rate.model_validate(rate).method: rate["price"]["amount"] for rate in quoted}
+        values = {"subtotal": 5000, "weight_g": 1500, "currency": "USD", **parcel}
+        quotes = self.call("quote", address={"country": country, "region": region}, **values)
+        return {Rate.model_validate(rate).method: rate["price"]["amount"] for rate in quotes}
 
     def ship(self, order_id: str | None = None, **values: Any) -> dict[str, Any]:
-        parcel = {"order_id": order_id or new_id(), "items": ITEMS, "user_id": CUSTOMER, "method": "express"}
-        return dict(self.call("create_shipment", **{**parcel, **values}))
+        fields = {"order_id": order_id or new_id(), "items": ITEMS, "user_id": CUSTOMER, "method": "express"}
+        return dict(self.call("create_shipment", **{**fields, **values}))
 
     def move(self, shipment_id: str, status: str, caller: dict[str, Any] = ADMIN, **values: Any) -> dict[str, Any]:
         return dict(self.call("add_event", shipment_id=shipment_id, status=status, caller=caller, **values))
 
-    def said(self, shipment_id: str) -> list[tuple[str, str | None]]:
+    def published_events(self, shipment_id: str) -> list[tuple[str, str | None]]:
         with self.store.transaction() as session:
             bodies = session.execute(select(outbox.c.body).order_by(outbox.c.position)).scalars()
             events = [orjson.loads(body) for body in bodies]
-        mine = [event for event in events if event["subject"] == shipment_id and event["source"] == "/shipping"]
-        return [(event["type"], event["data"].get("status")) for event in mine]
+        own_events = [event for event in events if event["subject"] == shipment_id and event["source"] == "/shipping"]
+        return [(event["type"], event["data"].get("status")) for event in own_events]
 
 
 @pytest.fixture(scope="module")
@@ -69,8 +69,8 @@ def shipping_store() -> Iterator[ShippingStore]:
 
 
 @pytest.fixture
-def desk(shipping_store: ShippingStore) -> Desk:
-    return Desk(shipping_store)
+def shipping(shipping_store: ShippingStore) -> ShippingClient:
+    return ShippingClient(shipping_store)
 
 
 @pytest.mark.parametrize(
@@ -83,155 +83,155 @@ def desk(shipping_store: ShippingStore) -> Desk:
         ("JP", None, {"standard": 3499, "express": 7399, "freight": 30_400}),
     ],
 )
-def test_a_quote_depends_on_the_place_and_the_weight(
-    desk: Desk, country: str, region: str | None, prices: dict[str, int]
+def test_quote_depends_on_zone_and_weight(
+    shipping: ShippingClient, country: str, region: str | None, prices: dict[str, int]
 ) -> None:
-    assert desk.prices(country, region) == prices
+    assert shipping.prices(country, region) == prices
 
 
-def test_standard_is_free_above_a_total(desk: Desk) -> None:
-    assert desk.prices("US", subtotal=9_999)["standard"] == 499
-    assert desk.prices("US", subtotal=10_000) == {"standard": 0, "express": 1599, "freight": 5020}
+def test_standard_is_free_above_a_total(shipping: ShippingClient) -> None:
+    assert shipping.prices("US", subtotal=9_999)["standard"] == 499
+    assert shipping.prices("US", subtotal=10_000) == {"standard": 0, "express": 1599, "freight": 5020}
 
 
-def test_heavy_goods_go_by_freight_alone(desk: Desk) -> None:
-    assert list(desk.prices("DE", weight_g=30_001)) == ["freight"]
-    assert desk.prices("US", "AK", weight_g=30_001) == {}
+def test_heavy_parcel_has_freight_offers_only(shipping: ShippingClient) -> None:
+    assert list(shipping.prices("DE", weight_g=30_001)) == ["freight"]
+    assert shipping.prices("US", "AK", weight_g=30_001) == {}
 
 
-def test_a_currency_that_has_no_rates_has_no_offers(desk: Desk) -> None:
-    assert desk.prices("US", currency="EUR") == {}
+def test_currency_without_rates_has_no_offers(shipping: ShippingClient) -> None:
+    assert shipping.prices("US", currency="EUR") == {}
 
 
-def test_the_price_of_one_method_is_the_quoted_one(desk: Desk) -> None:
+def test_price_of_a_method_equals_its_quote(shipping: ShippingClient) -> None:
     parcel = {"address": {"country": "DE"}, "subtotal": 5000, "weight_g": 1500, "currency": "USD"}
 
-    assert desk.call("price_of", method="express", **parcel)["price"] == {"amount": 4199, "currency": "USD"}
+    assert shipping.call("price_of", method="express", **parcel)["price"] == {"amount": 4199, "currency": "USD"}
 
     with pytest.raises(ValidationFailed) as refused:
-        desk.call("price_of", method="drone", **parcel)
+        shipping.call("price_of", method="drone", **parcel)
     assert refused.value.details[0]["field"] == "shipping_method"
 
 
 @pytest.mark.parametrize(
-    "wrong",
+    "invalid",
     [{"subtotal": -1}, {"weight_g": -1}, {"weight_g": 10**10}, {"currency": "usd"}, {"address": {"country": "x"}}],
 )
-def test_what_can_not_be_sent_is_refused(desk: Desk, wrong: dict[str, Any]) -> None:
+def test_invalid_quote_request_is_refused(shipping: ShippingClient, invalid: dict[str, Any]) -> None:
     parcel = {"address": {"country": "DE"}, "subtotal": 1, "weight_g": 1, "currency": "USD"}
     with pytest.raises(ValidationFailed):
-        desk.call("quote", **{**parcel, **wrong})
+        shipping.call("quote", **{**parcel, **invalid})
 
 
-def test_methods_say_where_they_go_and_how_long_it_takes(desk: Desk) -> None:
-    listed = {method["method"]: ShippingMethod.model_validate(method) for method in desk.call("methods")}
-    assert sorted(listed) == ["express", "freight", "standard"]
-    assert listed["standard"].countries == []
-    assert (listed["standard"].days_min, listed["standard"].days_max) == (2, 21)
+def test_methods_have_countries_and_delivery_days(shipping: ShippingClient) -> None:
+    methods_by_name = {method["method"]: ShippingMethod.model_validate(method) for method in shipping.call("methods")}
+    assert sorted(methods_by_name) == ["express", "freight", "standard"]
+    assert methods_by_name["standard"].countries == []
+    assert (methods_by_name["standard"].days_min, methods_by_name["standard"].days_max) == (2, 21)
 
 
 def test_changed_rates_survive_repeated_seeding(shipping_store: ShippingStore) -> None:
-    def flat(amount: int) -> None:
+    def set_standard_price(amount: int) -> None:
         domestic = (rates.c.method == "standard", rates.c.zone == "domestic")
         with shipping_store.transaction() as session:
             session.execute(update(rates).where(*domestic).values(base=amount))
 
     try:
-        flat(777)
+        set_standard_price(777)
         shipping_store.seed()
-        fresh = Desk(ShippingStore(shipping_store.engine))
-        assert fresh.prices("US")["standard"] == 777
+        second_client = ShippingClient(ShippingStore(shipping_store.engine))
+        assert second_client.prices("US")["standard"] == 777
         with shipping_store.transaction() as session:
             assert session.execute(select(func.count()).select_from(methods)).scalar_one() == 3
     finally:
-        flat(499)
+        set_standard_price(499)
 
 
-def test_a_parcel_gets_its_number_and_is_announced(desk: Desk) -> None:
-    shipment = Shipment.model_validate(desk.ship())
+def test_shipment_gets_a_number_and_is_published(shipping: ShippingClient) -> None:
+    shipment = Shipment.model_validate(shipping.ship())
 
     assert (shipment.status, shipment.carrier, shipment.method) == ("created", "UltraExpress", "express")
     assert shipment.tracking_number.startswith("UP")
     assert [event.status for event in shipment.events] == ["created"]
-    assert desk.said(shipment.id) == [("shipment_created", None)]
+    assert shipping.published_events(shipment.id) == [("shipment_created", None)]
 
 
-def test_asked_eight_times_at_once_it_is_one_parcel(desk: Desk) -> None:
+def test_concurrent_requests_create_one_shipment(shipping: ShippingClient) -> None:
     order_id = new_id()
     with ThreadPoolExecutor(8) as pool:
-        made = list(pool.map(lambda _: desk.ship(order_id)["id"], range(8)))
-    assert len(set(made)) == 1
-    assert desk.said(made[0]) == [("shipment_created", None)]
+        shipment_ids = list(pool.map(lambda _: shipping.ship(order_id)["id"], range(8)))
+    assert len(set(shipment_ids)) == 1
+    assert shipping.published_events(shipment_ids[0]) == [("shipment_created", None)]
 
 
-def test_a_key_replays_even_for_a_parcel_that_was_there(desk: Desk) -> None:
+def test_key_replays_for_an_existing_shipment(shipping: ShippingClient) -> None:
     order_id = new_id()
     key = {"owner": "user:admin", "key": order_id, "fingerprint": "f"}
-    first = desk.ship(order_id)
+    first = shipping.ship(order_id)
 
     for _ in range(2):
-        assert desk.ship(order_id, idempotency=key) == first
+        assert shipping.ship(order_id, idempotency=key) == first
 
     with pytest.raises(IdempotencyKeyReused):
-        desk.ship(order_id, idempotency={**key, "fingerprint": "another"})
+        shipping.ship(order_id, idempotency={**key, "fingerprint": "another"})
 
 
-def test_other_contents_are_another_parcel(desk: Desk) -> None:
+def test_other_contents_are_another_shipment(shipping: ShippingClient) -> None:
     order_id = new_id()
-    first = desk.ship(order_id)
-    assert desk.ship(order_id, items=[{"sku": "MUG", "quantity": 1}])["tracking_number"] != first["tracking_number"]
+    first = shipping.ship(order_id)
+    assert shipping.ship(order_id, items=[{"sku": "MUG", "quantity": 1}])["tracking_number"] != first["tracking_number"]
 
 
-def test_a_number_belongs_to_one_order(desk: Desk) -> None:
+def test_tracking_number_belongs_to_one_order(shipping: ShippingClient) -> None:
     number = f"1Z-{new_id()}"
     order_id = new_id()
-    shipment = desk.ship(order_id, tracking_number=number, carrier="Others")
+    shipment = shipping.ship(order_id, tracking_number=number, carrier="Others")
     assert (shipment["tracking_number"], shipment["carrier"]) == (number, "Others")
 
-    assert desk.ship(order_id, tracking_number=number)["id"] == shipment["id"]
+    assert shipping.ship(order_id, tracking_number=number)["id"] == shipment["id"]
     with pytest.raises(Conflict) as refused:
-        desk.ship(tracking_number=number)
+        shipping.ship(tracking_number=number)
     assert refused.value.details == [{"field": "tracking_number", "message": "is taken"}]
 
 
-def test_vendor_shipment_is_readable_by_customer_once_known(desk: Desk) -> None:
+def test_vendor_shipment_is_readable_by_customer_once_known(shipping: ShippingClient) -> None:
     order_id = new_id()
-    by_vendor = desk.ship(order_id, vendor_id=AS_VENDOR["user_id"], user_id=None)
+    by_vendor = shipping.ship(order_id, vendor_id=AS_VENDOR["user_id"], user_id=None)
     customer = {"user_id": CUSTOMER, "roles": ["CUSTOMER"]}
     with pytest.raises(NotFound):
-        desk.call("get_shipment", shipment_id=by_vendor["id"], caller=customer)
+        shipping.call("get_shipment", shipment_id=by_vendor["id"], caller=customer)
 
-    assert desk.ship(order_id)["id"] == by_vendor["id"]
+    assert shipping.ship(order_id)["id"] == by_vendor["id"]
 
     for caller in (customer, AS_VENDOR, ADMIN):
-        assert desk.call("get_shipment", shipment_id=by_vendor["id"], caller=caller)["id"] == by_vendor["id"]
+        assert shipping.call("get_shipment", shipment_id=by_vendor["id"], caller=caller)["id"] == by_vendor["id"]
 
 
-def test_a_parcel_is_followed_by_its_number(desk: Desk) -> None:
-    shipment = desk.ship()
-    desk.move(shipment["id"], "in_transit", location="Leipzig")
-    desk.move(shipment["id"], "out_for_delivery")
-    desk.move(shipment["id"], "delivered", message="Left with a neighbour")
+def test_shipment_is_tracked_by_its_number(shipping: ShippingClient) -> None:
+    shipment = shipping.ship()
+    shipping.move(shipment["id"], "in_transit", location="Leipzig")
+    shipping.move(shipment["id"], "out_for_delivery")
+    shipping.move(shipment["id"], "delivered", message="Left with a neighbour")
 
-    seen = Tracking.model_validate(desk.call("track", number=shipment["tracking_number"]))
+    tracking = Tracking.model_validate(shipping.call("track", number=shipment["tracking_number"]))
 
-    assert seen.status == "delivered"
-    assert [(event.status, event.location, event.message) for event in seen.events] == [
+    assert tracking.status == "delivered"
+    assert [(event.status, event.location, event.message) for event in tracking.events] == [
         ("created", None, None),
         ("in_transit", "Leipzig", None),
         ("out_for_delivery", None, None),
         ("delivered", None, "Left with a neighbour"),
     ]
-    moved = [("shipment_moved", status) for status in ("in_transit", "out_for_delivery", "delivered")]
-    assert desk.said(shipment["id"]) == [("shipment_created", None), *moved]
+    expected_moves = [("shipment_moved", status) for status in ("in_transit", "out_for_delivery", "delivered")]
+    assert shipping.published_events(shipment["id"]) == [("shipment_created", None), *expected_moves]
 
 
-def test_delivered_by_four_at_once_it_is_delivered_once(desk: Desk) -> None:
-    shipment = desk.ship()
+def test_concurrent_deliveries_are_recorded_once(shipping: ShippingClient) -> None:
+    shipment = shipping.ship()
 
     def deliver(_: int) -> str:
         try:
-            return str(desk.move(shipment["id"], "delivered")["status"])
+            return str(shipping.move(shipment["id"], "delivered")["status"])
         except InvalidState as refused:
             return refused.code
 
@@ -239,18 +239,18 @@ def test_delivered_by_four_at_once_it_is_delivered_once(desk: Desk) -> None:
         outcomes = sorted(pool.map(deliver, range(4)))
 
     assert outcomes == ["INVALID_STATE"] * 3 + ["delivered"]
-    assert desk.said(shipment["id"]).count(("shipment_moved", "delivered")) == 1
+    assert shipping.published_events(shipment["id"]).count(("shipment_moved", "delivered")) == 1
 
 
-def test_vendors_move_their_own_parcels_only(desk: Desk) -> None:
-    shipment = desk.ship(vendor_id=AS_VENDOR["user_id"])
-    assert desk.move(shipment["id"], "in_transit", AS_VENDOR)["status"] == "in_transit"
-    rival, nobody = {"user_id": RIVAL, "roles": ["VENDOR"]}, {"user_id": None, "roles": []}
-    for stranger, error in ((rival, NotFound), (nobody, Unauthenticated)):
+def test_vendor_updates_own_shipments_only(shipping: ShippingClient) -> None:
+    shipment = shipping.ship(vendor_id=AS_VENDOR["user_id"])
+    assert shipping.move(shipment["id"], "in_transit", AS_VENDOR)["status"] == "in_transit"
+    other_vendor, anonymous = {"user_id": OTHER_VENDOR, "roles": ["VENDOR"]}, {"user_id": None, "roles": []}
+    for caller, error in ((other_vendor, NotFound), (anonymous, Unauthenticated)):
         with pytest.raises(error):
-            desk.move(shipment["id"], "delivered", stranger)
+            shipping.move(shipment["id"], "delivered", caller)
         with pytest.raises(error):
-            desk.call("get_shipment", shipment_id=shipment["id"], caller=stranger)
+            shipping.call("get_shipment", shipment_id=shipment["id"], caller=caller)
 
 
 @pytest.mark.parametrize(
@@ -265,8 +265,8 @@ def test_vendors_move_their_own_parcels_only(desk: Desk) -> None:
         ("create_shipment", {"order_id": "nonsense"}, ValidationFailed),
     ],
 )
-def test_nonsense_is_an_error_of_its_own(
-    desk: Desk, method: str, arguments: dict[str, Any], error: type[DomainError]
+def test_invalid_arguments_are_a_domain_error(
+    shipping: ShippingClient, method: str, arguments: dict[str, Any], error: type[DomainError]
 ) -> None:
     with pytest.raises(error):
-        desk.call(method, **arguments)
+        shipping.call(method, **arguments)

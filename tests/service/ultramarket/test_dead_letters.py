@@ -21,7 +21,7 @@ def instance() -> Any:
 
 @pytest.fixture
 def service(monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
-    """A service that does not run, with its two queues."""
+    """A service that does not run, with its event queue and its dead letter queue."""
     name = f"ghost-{new_id()}"
     monkeypatch.setattr(dead_letters, "consumers", lambda: ("nobody-ever", name))
     connection = connect(os.environ["ULTRAMARKET_AMQP_URL"])
@@ -35,7 +35,7 @@ def service(monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
     connection.close()
 
 
-def park(service: str, event_id: str) -> None:
+def publish_dead_letter(service: str, event_id: str) -> None:
     connection = connect(os.environ["ULTRAMARKET_AMQP_URL"])
     body = orjson.dumps({"id": event_id, "type": "order_confirmed", "subject": "o1", "time": "2026-01-01T00:00:00Z"})
     headers = {
@@ -52,7 +52,7 @@ def park(service: str, event_id: str) -> None:
 
 
 def test_listing_shows_the_error_and_keeps_the_letter(instance: Any, service: str) -> None:
-    park(service, "e1")
+    publish_dead_letter(service, "e1")
 
     for _ in range(2):
         [letter] = dead_letters.dead_letters(instance)
@@ -73,8 +73,8 @@ def test_message_that_is_no_event_is_shown_as_received(instance: Any, service: s
 
 
 def test_replayed_event_is_queued_once_without_attempts(instance: Any, service: str) -> None:
-    park(service, "e1")
-    park(service, "e2")
+    publish_dead_letter(service, "e1")
+    publish_dead_letter(service, "e2")
 
     assert dead_letters.replay(instance, service, "e2") == 1
 

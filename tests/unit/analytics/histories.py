@@ -1,4 +1,4 @@
-"""Histories of a small shop as Kafka records, and an in-memory read model."""
+"""Event histories as Kafka records, and an in-memory read model."""
 
 import copy
 from collections import defaultdict
@@ -47,7 +47,7 @@ class History:
         return record
 
     def order(self, order_id: str, *lines: Record, user: str | None = None, cart: str = "cart", **totals: Any) -> None:
-        """Placed and confirmed."""
+        """Publish the events of a placed and confirmed order."""
         data = sale(order_id, *lines, user=user, cart=cart, **totals)
         self.publish("orders", "order_placed", order_id, data)
         self.publish("orders", "order_confirmed", order_id, data)
@@ -57,7 +57,7 @@ class History:
         self.publish("orders", type_, order_id, data)
 
     def ship(self, order_id: str, hours: float, carrier: str = "UltraPost") -> None:
-        """Shipped now, delivered `hours` later."""
+        """Publish the events of a shipment, delivered after `hours`."""
         self.publish("orders", "order_shipped", order_id, {"order_id": order_id, "carrier": carrier})
         self.later(hours=hours).publish("orders", "order_delivered", order_id, {"order_id": order_id})
 
@@ -113,7 +113,7 @@ def sale(order_id: str, *lines: Record, user: str | None, cart: str, country: st
 
 
 class MemoryReadModel:
-    """The read model as dictionaries, with the store's semantics."""
+    """An in-memory read model with the store's semantics."""
 
     def __init__(self, zone: str = "UTC") -> None:
         self.calendar = Calendar(zone)
@@ -124,8 +124,8 @@ class MemoryReadModel:
 
     def apply(self, records: Iterable[Record]) -> None:
         """Apply one batch."""
-        facts = [fact for record in records if (fact := parse(record)) is not None]
-        changes = BatchAggregator(self.calendar, self._load, self._find_unresolved, BEGIN).apply(facts)
+        events = [event for record in records if (event := parse(record)) is not None]
+        changes = BatchAggregator(self.calendar, self._load, self._find_unresolved, BEGIN).apply(events)
         self.product_owners |= {key: {"vendor": vendor} for key, vendor in changes.product_owners.items()}
         for kind, documents in changes.documents.items():
             self.documents[kind].update(copy.deepcopy(documents))

@@ -61,14 +61,14 @@ FIGURES = aggregate(DAY).figures()
 def test_figures_do_not_depend_on_order_or_batches(data: st.DataObject) -> None:
     repeated = data.draw(st.lists(st.sampled_from(DAY), max_size=20))
     shuffled = data.draw(st.permutations(DAY + repeated))
-    memory = MemoryReadModel()
+    read_model = MemoryReadModel()
 
     while shuffled:
         size = data.draw(st.integers(1, len(shuffled)))
-        memory.apply(shuffled[:size])
+        read_model.apply(shuffled[:size])
         shuffled = shuffled[size:]
 
-    assert memory.figures() == FIGURES
+    assert read_model.figures() == FIGURES
 
 
 def test_order_counts_in_each_dimension() -> None:
@@ -157,7 +157,7 @@ def test_flag_counts_exposures_and_conversions() -> None:
     history.publish("orders", "order_placed", "o1", sale("o1", user=None, cart="cart"))
     history.order("o2", user="ada")
     history.order("o3", user="eve")
-    history.exposed("eve", "checkout", "short", user="eve")  # too late
+    history.exposed("eve", "checkout", "short", user="eve")  # after the attribution window
     history.later(days=1).exposed("ada", "checkout", "short", user="ada")
 
     shop = aggregate(history.records)
@@ -204,22 +204,22 @@ def test_unreadable_record_is_skipped_with_reason(raw: bytes | None, reason: str
     assert skipped.value.reason == reason
 
 
-@pytest.mark.parametrize("spoiled", ["items", "totals", "currency", "shipping_address", "email"])
+@pytest.mark.parametrize("field", ["items", "totals", "currency", "shipping_address", "email"])
 @pytest.mark.parametrize("value", [None, 7, [1], {"x": 1}])
-def test_malformed_order_counts_whole_or_not_at_all(spoiled: str, value: Any) -> None:
+def test_malformed_order_counts_whole_or_not_at_all(field: str, value: Any) -> None:
     def totals(records: list[dict[str, Any]]) -> dict[str, Any]:
         counters = aggregate(records).figures()["counters"]
         return {key: sums for key, sums in counters.items() if key.startswith("|total|")}
 
     history = History()
     history.order("o1", user="ada")
-    whole = totals(history.records)
-    without = totals([*history.records[:1], *history.records[2:]])
+    complete = totals(history.records)
+    without_order = totals([*history.records[:1], *history.records[2:]])
     history.records[1] = copy.deepcopy(history.records[1])
-    history.records[1]["data"][spoiled] = value
+    history.records[1]["data"][field] = value
 
-    assert totals(history.records) in (without, whole)
-    assert without != whole
+    assert totals(history.records) in (without_order, complete)
+    assert without_order != complete
 
 
 def test_newer_event_version_is_skipped() -> None:

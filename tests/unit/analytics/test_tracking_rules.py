@@ -92,7 +92,9 @@ def test_fast_clock_is_corrected_by_latest_event() -> None:
 def test_event_in_far_future_is_rejected_and_shifts_no_other() -> None:
     tracked, occurrences = accept(product_view(NOW), product_view(NOW + timedelta(days=9_000)))
 
-    assert [each.model_dump() for each in tracked.rejected] == [{"index": 1, "message": "at: lies in the future"}]
+    assert [rejection.model_dump() for rejection in tracked.rejected] == [
+        {"index": 1, "message": "at: lies in the future"}
+    ]
     assert [occurrence.at for occurrence in occurrences] == [NOW]
 
 
@@ -123,7 +125,7 @@ def test_past_event_keeps_its_time() -> None:
 def test_invalid_event_is_rejected_with_its_field(event: dict[str, Any], message: str) -> None:
     tracked, occurrences = accept(product_view(), event)
 
-    assert [each.model_dump() for each in tracked.rejected] == [{"index": 1, "message": message}]
+    assert [rejection.model_dump() for rejection in tracked.rejected] == [{"index": 1, "message": message}]
     assert (tracked.accepted, len(occurrences)) == (1, 1)
 
 

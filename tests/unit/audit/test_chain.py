@@ -1,4 +1,4 @@
-"""The chain: what was kept can't be changed, taken out or put in unnoticed; and what is kept shows no secret."""
+"""The hash chain of the audit trail detects changed, removed and inserted entries; secrets are masked in records."""
 
 from datetime import UTC, datetime
 
@@ -58,22 +58,22 @@ def test_first_changed_entry_is_reported(bodies: list[str], data: st.DataObject)
 
 
 def test_recomputed_chain_differs_from_checkpoint() -> None:
-    """Whoever may change the table may recompute every hash, but has no key to sign what came of it."""
+    """An attacker with write access to the table can recompute every hash, but cannot sign checkpoints."""
     checkpoints_ = checkpoint(2, chain("a", "b", "c")[1][3])
 
-    anew = chain("a", "B", "c")
+    recomputed = chain("a", "B", "c")
 
-    assert verdict(anew, checkpoints_) == Verdict(False, 3, 2, "it differs from the checkpoint")
-    forged = Checkpoint(2, anew[1][3], AT, checkpoints_.signature)
-    assert verdict(anew, forged) == Verdict(False, 3, 2, "the checkpoint's signature is wrong")
+    assert verdict(recomputed, checkpoints_) == Verdict(False, 3, 2, "it differs from the checkpoint")
+    forged = Checkpoint(2, recomputed[1][3], AT, checkpoints_.signature)
+    assert verdict(recomputed, forged) == Verdict(False, 3, 2, "the checkpoint's signature is wrong")
 
 
 def test_truncated_chain_is_detected() -> None:
     entries = chain("a", "b", "c")
 
-    cut = verdict(entries[:2], checkpoint(3, entries[2][3]))
+    truncated = verdict(entries[:2], checkpoint(3, entries[2][3]))
 
-    assert (cut.valid, cut.first_broken) == (False, 3)
+    assert (truncated.valid, truncated.first_broken) == (False, 3)
 
 
 def test_record_has_actor_origin_and_changes() -> None:
@@ -105,7 +105,7 @@ def test_record_has_actor_origin_and_changes() -> None:
     assert (record.request_id, record.subject, record.topic()) == ("r-1", "p-1", "analytics-events")
 
 
-def test_action_without_user_is_the_systems() -> None:
+def test_action_without_user_has_the_system_as_actor() -> None:
     context.enter({})
 
     assert audit_records.actor().kind == "system"
@@ -128,10 +128,10 @@ def test_long_value_is_truncated() -> None:
 
 def test_body_is_canonical_json() -> None:
     record = ActionRecorded(action="a.b", actor=audit_records.actor(), resource={"type": "t", "id": "1"})
-    wrapped = envelope(record, at=datetime(2026, 1, 2, tzinfo=UTC))
+    message = envelope(record, at=datetime(2026, 1, 2, tzinfo=UTC))
 
-    came = ActionRecorded.from_envelope(wrapped)
-    body = body_of(came.meta, came)
+    event = ActionRecorded.from_envelope(message)
+    body = body_of(event.meta, event)
 
     assert body.startswith('{"action":"a.b","actor":{"api_key":null,"email":null')
     assert '"at":"2026-01-02T00:00:00.000000Z"' in body

@@ -1,4 +1,4 @@
-"""What a token says and proves, what a refresh token is worth, which password fits."""
+"""Access tokens, refresh tokens and passwords: signatures, states, hashing."""
 
 import base64
 import json
@@ -48,11 +48,11 @@ def signer(tmp_path: Path) -> Signer:
         (replace(TOKEN, session_ended_at=NOW, used_at=NOW), TokenState.ENDED),
     ],
 )
-def test_a_refresh_token_is_good_once_while_its_session_lasts(token: RefreshToken, state: TokenState) -> None:
+def test_refresh_token_state(token: RefreshToken, state: TokenState) -> None:
     assert refresh_token_state(token, NOW) is state
 
 
-def test_anybody_can_check_a_token_with_the_published_keys(signer: Signer) -> None:
+def test_access_token_is_verified_with_the_published_keys(signer: Signer) -> None:
     token = signer.access_token(USER, "session", datetime.now(UTC))
 
     keys = jwt.PyJWKSet.from_dict(signer.jwks())
@@ -63,38 +63,38 @@ def test_anybody_can_check_a_token_with_the_published_keys(signer: Signer) -> No
     assert claims["exp"] - claims["iat"] == 900
 
 
-def test_a_changed_token_proves_nothing(signer: Signer) -> None:
+def test_changed_token_has_an_invalid_signature(signer: Signer) -> None:
     token = signer.access_token(USER, "session", datetime.now(UTC))
     head, claims, signature = token.split(".")
-    forged = json.loads(base64.urlsafe_b64decode(claims + "==")) | {"roles": ["ADMIN"]}
-    claims = base64.urlsafe_b64encode(json.dumps(forged).encode()).decode().rstrip("=")
+    forged_claims = json.loads(base64.urlsafe_b64decode(claims + "==")) | {"roles": ["ADMIN"]}
+    claims = base64.urlsafe_b64encode(json.dumps(forged_claims).encode()).decode().rstrip("=")
     key = jwt.PyJWKSet.from_dict(signer.jwks())[signer.key_id]
 
     with pytest.raises(jwt.InvalidSignatureError):
         jwt.decode(f"{head}.{claims}.{signature}", key, algorithms=["EdDSA"])
 
 
-def test_a_key_keeps_its_id(tmp_path: Path) -> None:
+def test_key_id_is_stable(tmp_path: Path) -> None:
     path = key_file(tmp_path, ed25519.Ed25519PrivateKey.generate())
     assert Signer(path, timedelta(1)).jwks() == Signer(path, timedelta(1)).jwks()
     assert "d" not in Signer(path, timedelta(1)).jwks()["keys"][0]
 
 
-def test_another_kind_of_key_is_refused(tmp_path: Path) -> None:
+def test_key_of_another_type_is_refused(tmp_path: Path) -> None:
     with pytest.raises(ValueError, match="does not hold an Ed25519 key"):
         Signer(key_file(tmp_path, ec.generate_private_key(ec.SECP256R1())), timedelta(1))
 
 
 def test_refresh_tokens_are_random_and_stored_as_digests() -> None:
-    made = {tokens.new_refresh_token() for _ in range(100)}
-    assert len(made) == 100
-    assert min(map(len, made)) >= 43
-    assert not made & {tokens.digest(token) for token in made}
+    refresh_tokens = {tokens.new_refresh_token() for _ in range(100)}
+    assert len(refresh_tokens) == 100
+    assert min(map(len, refresh_tokens)) >= 43
+    assert not refresh_tokens & {tokens.digest(token) for token in refresh_tokens}
 
 
 @settings(max_examples=30, deadline=None)
 @given(password=st.text(min_size=1, max_size=128), other=st.text(min_size=1, max_size=128))
-def test_a_password_fits_itself_and_no_other(password: str, other: str) -> None:
+def test_password_matches_its_own_hash_only(password: str, other: str) -> None:
     passwords = Passwords(4)
     hashed = passwords.hash(password)
     assert passwords.matches(password, hashed)
@@ -102,38 +102,38 @@ def test_a_password_fits_itself_and_no_other(password: str, other: str) -> None:
 
 
 @pytest.mark.parametrize("end", ["x", "y" * 40, "\x00z"])
-def test_what_comes_after_72_bytes_counts(end: str) -> None:
+def test_password_is_compared_beyond_72_bytes(end: str) -> None:
     passwords = Passwords(4)
     assert not passwords.matches("ü" * 40 + end, passwords.hash("ü" * 40))
 
 
 @pytest.fixture
-def work(monkeypatch: pytest.MonkeyPatch) -> list[str]:
-    """What bcrypt is asked to do: each call with its work factor."""
-    done: list[str] = []
+def bcrypt_calls(monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """The calls to bcrypt, each with its work factor."""
+    calls: list[str] = []
 
-    def counted(name: str, what: Callable[..., Any]) -> Callable[..., Any]:
+    def counted(name: str, function: Callable[..., Any]) -> Callable[..., Any]:
         def counting(password: bytes, salt: bytes) -> Any:
-            done.append(f"{name} {salt[4:6].decode()}")
-            return what(password, salt)
+            calls.append(f"{name} {salt[4:6].decode()}")
+            return function(password, salt)
 
         return counting
 
     for name in ("hashpw", "checkpw"):
         monkeypatch.setattr(bcrypt, name, counted(name, getattr(bcrypt, name)))
-    return done
+    return calls
 
 
-def test_a_wrong_password_and_no_account_are_the_same_work(work: list[str]) -> None:
+def test_unknown_account_costs_the_same_bcrypt_work(bcrypt_calls: list[str]) -> None:
     passwords = Passwords(5)
     hashed = passwords.hash("right")
-    work.clear()
+    bcrypt_calls.clear()
 
     assert not passwords.matches("wrong", hashed)
     assert not passwords.matches("wrong", None)
 
-    assert work == ["checkpw 05", "checkpw 05"]
+    assert bcrypt_calls == ["checkpw 05", "checkpw 05"]
 
 
-def test_addresses_are_compared_without_case() -> None:
+def test_email_is_compared_without_case() -> None:
     assert normalised(" Ada@Example.COM ") == "ada@example.com"

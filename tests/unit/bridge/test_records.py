@@ -1,4 +1,4 @@
-"""An event as a record: where it goes, under which key, as what."""
+"""Conversion of events to Kafka records: topic, key, value and headers."""
 
 from datetime import UTC, datetime
 
@@ -15,8 +15,14 @@ from services.chassis.runtime.registry import SERVICES
 
 
 def event(**changes: object) -> bytes:
-    wrapped = {"id": "1", "source": "/orders", "type": "order_placed", "subject": "o-1", "time": "2026-01-31T12:00:00Z"}
-    return orjson.dumps(wrapped | changes)
+    envelope = {
+        "id": "1",
+        "source": "/orders",
+        "type": "order_placed",
+        "subject": "o-1",
+        "time": "2026-01-31T12:00:00Z",
+    }
+    return orjson.dumps(envelope | changes)
 
 
 @pytest.mark.parametrize(

@@ -1,4 +1,4 @@
-"""What the cart service answers when a line is not put into a cart, and what a line keeps of the product."""
+"""Refusals of the cart service with their details, and the product data kept in cart lines and checkout views."""
 
 from typing import Any
 
@@ -9,7 +9,7 @@ from services.cart.domain import Cart, Line, checkout, not_in_cart, refusal, sel
 from services.chassis.common.errors import NotFound, OutOfStock, ValidationFailed
 
 PRODUCT = "0197a000-0000-7000-8000-00000000000e"
-FACTS: dict[str, Any] = {
+PRODUCT_FIELDS: dict[str, Any] = {
     "sku": "MUG",
     "product_id": PRODUCT,
     "title": "Mug",
@@ -25,8 +25,8 @@ FACTS: dict[str, Any] = {
 }
 
 
-def fact(**changes: Any) -> PricedSku:
-    return PricedSku.model_validate(FACTS | changes)
+def priced_sku(**changes: Any) -> PricedSku:
+    return PricedSku.model_validate(PRODUCT_FIELDS | changes)
 
 
 def cart(*lines: Line, currency: str = "EUR") -> Cart:
@@ -47,7 +47,7 @@ def line(sku: str = "MUG", quantity: int = 1, unit_price: int = 700) -> Line:
     ],
 )
 def test_refusal_names_the_field_and_the_limit(reason: str, error: type[Exception], details: list[Any]) -> None:
-    refused = refusal(reason, fact(), 5, "USD")
+    refused = refusal(reason, priced_sku(), 5, "USD")
 
     assert type(refused) is error
     assert refused.details == details
@@ -58,27 +58,27 @@ def test_sku_that_is_not_in_the_cart_is_named() -> None:
     assert "MUG" in str(not_in_cart("MUG"))
 
 
-def test_line_keeps_what_the_product_was_called_and_cost() -> None:
-    assert snapshot(fact()) == {"unit_price": 700, "product_id": PRODUCT, "title": "Mug", "thumbnail": "/mug.jpg"}
+def test_line_keeps_title_and_price_of_the_product() -> None:
+    assert snapshot(priced_sku()) == {"unit_price": 700, "product_id": PRODUCT, "title": "Mug", "thumbnail": "/mug.jpg"}
 
 
 def test_only_active_products_are_sold() -> None:
-    assert sellable("MUG", {"MUG": fact()}) == fact()
-    for priced in ({}, {"MUG": fact(active=False)}):
+    assert sellable("MUG", {"MUG": priced_sku()}) == priced_sku()
+    for priced in ({}, {"MUG": priced_sku(active=False)}):
         with pytest.raises(NotFound) as refused:
             sellable("MUG", priced)
         assert refused.value.details == [{"field": "sku", "message": "is not for sale", "sku": "MUG"}]
 
 
-def test_checkout_takes_over_all_facts_of_a_line() -> None:
-    taken = checkout(cart(line(quantity=3)), {"MUG": fact()}, "USD")
+def test_checkout_line_has_all_product_fields() -> None:
+    checkout_view = checkout(cart(line(quantity=3)), {"MUG": priced_sku()}, "USD")
 
-    facts = {name: FACTS[name] for name in FACTS if name not in ("active", "currency")}
-    assert taken == {
+    fields = {name: PRODUCT_FIELDS[name] for name in PRODUCT_FIELDS if name not in ("active", "currency")}
+    assert checkout_view == {
         "cart_id": "c" * 32,
         "version": 3,
         "currency": "EUR",
-        "lines": [facts | {"quantity": 3, "line_total": 2100}],
+        "lines": [fields | {"quantity": 3, "line_total": 2100}],
         "subtotal": 2100,
         "weight_g": 1140,
         "unavailable": [],
@@ -95,30 +95,30 @@ def test_checkout_takes_over_all_facts_of_a_line() -> None:
 
 
 @pytest.mark.parametrize("change", [{"active": False}, {"currency": "USD"}])
-def test_checkout_goes_on_after_a_line_that_is_not_sold(change: dict[str, Any]) -> None:
-    priced = {"OLD": fact(sku="OLD", **change), "MUG": fact()}
+def test_checkout_lists_unavailable_lines_separately(change: dict[str, Any]) -> None:
+    priced = {"OLD": priced_sku(sku="OLD", **change), "MUG": priced_sku()}
 
-    taken = checkout(cart(line("OLD"), line("GONE"), line()), priced, "EUR")
+    checkout_view = checkout(cart(line("OLD"), line("GONE"), line()), priced, "EUR")
 
-    assert taken["unavailable"] == ["OLD", "GONE"]
-    assert [each["sku"] for each in taken["lines"]] == ["MUG"]
+    assert checkout_view["unavailable"] == ["OLD", "GONE"]
+    assert [line_["sku"] for line_ in checkout_view["lines"]] == ["MUG"]
 
 
-def test_view_warns_of_each_line_in_words() -> None:
+def test_view_has_one_warning_per_changed_line() -> None:
     priced = {
-        "OUT": fact(sku="OUT", title="Out", available=0),
-        "DEAR": fact(sku="DEAR", title="Dear", unit_price=900),
-        "FEW": fact(sku="FEW", title="Few", available=1),
+        "OUT": priced_sku(sku="OUT", title="Out", available=0),
+        "DEAR": priced_sku(sku="DEAR", title="Dear", unit_price=900),
+        "FEW": priced_sku(sku="FEW", title="Few", available=1),
     }
 
-    shown = view(cart(line("GONE"), line("OUT"), line("DEAR"), line("FEW", 2)), priced, "EUR")
+    cart_view = view(cart(line("GONE"), line("OUT"), line("DEAR"), line("FEW", 2)), priced, "EUR")
 
-    assert [(each["code"], each["sku"], each["message"]) for each in shown["warnings"]] == [
+    assert [(warning["code"], warning["sku"], warning["message"]) for warning in cart_view["warnings"]] == [
         ("UNAVAILABLE", "GONE", "The GONE is no longer for sale"),
         ("OUT_OF_STOCK", "OUT", "Out is out of stock"),
         ("PRICE_CHANGED", "DEAR", "The price of Dear has changed"),
         ("LOW_AVAILABILITY", "FEW", "Only 1 of Few left"),
     ]
-    assert (shown["id"], shown["updated_at"]) == ("c" * 32, "2026-05-04T12:00:00Z")
-    assert shown["discount_total"] == {"amount": 0, "currency": "EUR"}
-    assert [item["available"] for item in shown["items"]] == [0, 0, 2, 1]
+    assert (cart_view["id"], cart_view["updated_at"]) == ("c" * 32, "2026-05-04T12:00:00Z")
+    assert cart_view["discount_total"] == {"amount": 0, "currency": "EUR"}
+    assert [item["available"] for item in cart_view["items"]] == [0, 0, 2, 1]

@@ -1,4 +1,4 @@
-"""What a cart costs, and what its owner is told of changes."""
+"""Cart views and checkout views: prices, totals, warnings and limits."""
 
 from typing import Any
 
@@ -19,8 +19,8 @@ def line(sku: str, quantity: int = 1, unit_price: int = 100) -> Line:
     return Line(sku, quantity, unit_price, "p", f"The {sku}", None, 1)
 
 
-def fact(sku: str, unit_price: int = 100, available: int = 9, **more: Any) -> PricedSku:
-    facts = {
+def priced_sku(sku: str, unit_price: int = 100, available: int = 9, **fields: Any) -> PricedSku:
+    values = {
         "sku": sku,
         "product_id": PRODUCT,
         "title": f"The {sku}",
@@ -33,16 +33,16 @@ def fact(sku: str, unit_price: int = 100, available: int = 9, **more: Any) -> Pr
         "tax_rate_bp": 1900,
         "category": None,
         "vendor_id": None,
-        **more,
+        **fields,
     }
-    return PricedSku.model_validate(facts)
+    return PricedSku.model_validate(values)
 
 
 def cart(*lines: Line) -> Cart:
     return Cart("x" * 32, 3, "USD", "2026-05-04T12:00:00Z", lines)
 
 
-def test_no_cart_is_an_empty_one() -> None:
+def test_missing_cart_is_shown_as_empty() -> None:
     empty = view(None, {}, "EUR")
 
     assert empty["id"] is None
@@ -51,71 +51,75 @@ def test_no_cart_is_an_empty_one() -> None:
     CheckoutView.model_validate(checkout(None, {}, "EUR"))
 
 
-def test_a_cart_is_priced_as_of_today() -> None:
-    seen = view(cart(line("A", 2), line("B")), {"A": fact("A", 150), "B": fact("B")}, "EUR")
+def test_cart_is_priced_with_current_prices() -> None:
+    cart_view = view(cart(line("A", 2), line("B")), {"A": priced_sku("A", 150), "B": priced_sku("B")}, "EUR")
 
-    CartReply.model_validate(seen)
-    assert seen["item_count"] == 3
-    assert seen["subtotal"] == seen["total"] == {"amount": 400, "currency": "USD"}
-    assert [(warning["code"], warning["sku"]) for warning in seen["warnings"]] == [("PRICE_CHANGED", "A")]
+    CartReply.model_validate(cart_view)
+    assert cart_view["item_count"] == 3
+    assert cart_view["subtotal"] == cart_view["total"] == {"amount": 400, "currency": "USD"}
+    assert [(warning["code"], warning["sku"]) for warning in cart_view["warnings"]] == [("PRICE_CHANGED", "A")]
 
 
 @pytest.mark.parametrize(
-    ("today", "code"),
+    ("catalogue", "code"),
     [
-        ({"A": fact("A", available=1)}, "LOW_AVAILABILITY"),
-        ({"A": fact("A", available=0)}, "OUT_OF_STOCK"),
-        ({"A": fact("A", active=False)}, "UNAVAILABLE"),
-        ({"A": fact("A", currency="EUR")}, "UNAVAILABLE"),
+        ({"A": priced_sku("A", available=1)}, "LOW_AVAILABILITY"),
+        ({"A": priced_sku("A", available=0)}, "OUT_OF_STOCK"),
+        ({"A": priced_sku("A", active=False)}, "UNAVAILABLE"),
+        ({"A": priced_sku("A", currency="EUR")}, "UNAVAILABLE"),
         ({}, "UNAVAILABLE"),
     ],
 )
-def test_its_owner_is_warned(today: dict[str, Any], code: str) -> None:
-    seen = view(cart(line("A", 2)), today, "USD")
+def test_view_warns_of_changed_items(catalogue: dict[str, Any], code: str) -> None:
+    cart_view = view(cart(line("A", 2)), catalogue, "USD")
 
-    assert [warning["code"] for warning in seen["warnings"]] == [code]
-    assert seen["items"][0]["title"] == "The A"
-    assert seen["total"]["amount"] == (0 if code == "UNAVAILABLE" else 200)
+    assert [warning["code"] for warning in cart_view["warnings"]] == [code]
+    assert cart_view["items"][0]["title"] == "The A"
+    assert cart_view["total"]["amount"] == (0 if code == "UNAVAILABLE" else 200)
 
 
-def test_what_is_not_sold_any_more_is_not_ordered() -> None:
-    taken = checkout(cart(line("A", 2), line("B")), {"A": fact("A", 150)}, "USD")
+def test_unavailable_item_is_not_in_the_checkout_lines() -> None:
+    checkout_view = checkout(cart(line("A", 2), line("B")), {"A": priced_sku("A", 150)}, "USD")
 
-    CheckoutView.model_validate(taken)
-    assert taken["unavailable"] == ["B"]
-    assert (taken["subtotal"], taken["weight_g"], taken["version"]) == (300, 20, 3)
+    CheckoutView.model_validate(checkout_view)
+    assert checkout_view["unavailable"] == ["B"]
+    assert (checkout_view["subtotal"], checkout_view["weight_g"], checkout_view["version"]) == (300, 20, 3)
 
 
 @given(st.lists(st.tuples(st.integers(1, 10_000), st.integers(0, 10**9)), max_size=20))
-def test_the_total_is_the_sum_of_its_lines(wanted: list[tuple[int, int]]) -> None:
-    lines = [line(f"S{index}", quantity) for index, (quantity, _) in enumerate(wanted)]
-    today = {f"S{index}": fact(f"S{index}", price) for index, (_, price) in enumerate(wanted)}
+def test_subtotal_is_the_sum_of_the_lines(entries: list[tuple[int, int]]) -> None:
+    lines = [line(f"S{index}", quantity) for index, (quantity, _) in enumerate(entries)]
+    catalogue = {f"S{index}": priced_sku(f"S{index}", price) for index, (_, price) in enumerate(entries)}
 
-    seen, taken = view(cart(*lines), today, "USD"), checkout(cart(*lines), today, "USD")
+    cart_view, checkout_view = view(cart(*lines), catalogue, "USD"), checkout(cart(*lines), catalogue, "USD")
 
-    assert seen["subtotal"]["amount"] == taken["subtotal"] == sum(quantity * price for quantity, price in wanted)
-    assert seen["subtotal"]["amount"] == sum(item["line_total"]["amount"] for item in seen["items"])
+    assert (
+        cart_view["subtotal"]["amount"]
+        == checkout_view["subtotal"]
+        == sum(quantity * price for quantity, price in entries)
+    )
+    assert cart_view["subtotal"]["amount"] == sum(item["line_total"]["amount"] for item in cart_view["items"])
 
 
-def test_what_is_not_for_sale_is_not_put_in() -> None:
-    for today in ({}, {"A": fact("A", active=False)}):
+def test_product_not_for_sale_is_refused() -> None:
+    for catalogue in ({}, {"A": priced_sku("A", active=False)}):
         with pytest.raises(NotFound) as refused:
-            sellable("A", today)
+            sellable("A", catalogue)
         assert refused.value.details[0]["field"] == "sku"
 
 
-def test_a_users_id_is_no_guests_cart() -> None:
+def test_user_id_is_not_a_guest_cart_id() -> None:
     assert is_guest("Zm9vYmFyYmF6Zm9vYmFyYmF6Zm9vYmFy")
     assert not is_guest("0197a000-0000-7000-8000-00000000000a")
 
 
 @pytest.mark.parametrize(
-    ("most", "bound", "word"),
+    ("largest", "bound", "word"),
     [({"unit_price": 10**11}, MAX_TOTAL, "worth"), ({"weight_g": 10**9}, MAX_WEIGHT_G, "heavy")],
 )
-def test_a_cart_beyond_all_bounds_is_no_order(most: dict[str, int], bound: int, word: str) -> None:
-    assert list(most.values()) == [bound]
-    check_size(checkout(cart(line("A")), {"A": fact("A", **most)}, "USD"))
+def test_cart_over_the_limits_is_refused_at_checkout(largest: dict[str, int], bound: int, word: str) -> None:
+    assert list(largest.values()) == [bound]
+    check_size(checkout(cart(line("A")), {"A": priced_sku("A", **largest)}, "USD"))
 
     with pytest.raises(ValidationFailed, match=f"cart: is .*{word}"):
-        check_size(checkout(cart(line("A", 2)), {"A": fact("A", **most)}, "USD"))
+        check_size(checkout(cart(line("A", 2)), {"A": priced_sku("A", **largest)}, "USD"))

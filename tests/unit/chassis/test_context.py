@@ -1,4 +1,4 @@
-"""The request in work, and how long it may take."""
+"""The request context: what is propagated with a call, and the remaining time until its deadline."""
 
 import time
 
@@ -8,17 +8,17 @@ from services.chassis.common import context
 
 
 @pytest.fixture(autouse=True)
-def _nobodys() -> None:
+def _empty_context() -> None:
     context.enter({})
 
 
-def test_only_what_is_said_to_travel_goes_along() -> None:
+def test_only_propagated_fields_are_carried() -> None:
     context.enter({"request_id": "r", "user_id": None, "session_id": "s", "deadline": 1, "call_id_stack": ["x"]})
 
     assert context.carried() == {"request_id": "r", "session_id": "s"}
 
 
-def test_what_is_left_is_never_more_than_the_limit() -> None:
+def test_remaining_time_is_bounded_by_limit_and_deadline() -> None:
     assert context.remaining(5) == 5
     context.enter({"deadline": time.time() + 60})
     assert context.remaining(5) == 5
@@ -39,7 +39,7 @@ def test_nested_deadline_is_restored_afterwards() -> None:
     assert context.remaining(60) > 7
 
 
-def test_traces_begin_as_w3c_writes_them() -> None:
+def test_new_traceparent_has_w3c_format() -> None:
     version, trace, span, flags = context.new_traceparent().split("-")
 
     assert (version, len(trace), len(span), flags) == ("00", 32, 16, "01")

@@ -1,4 +1,4 @@
-"""A signature as a contract: what fits becomes typed values, what doesn't is refused by the name of its field."""
+"""RPC signatures as contracts: arguments are parsed to typed values or refused by field."""
 
 from datetime import UTC, datetime
 from typing import Any
@@ -22,7 +22,7 @@ class Reserve(BaseModel):
 
     @field_validator("order_id")
     @classmethod
-    def _known(cls, value: str) -> str:
+    def _check_owner(cls, value: str) -> str:
         if value == "nobody's":
             raise ValueError("must be somebody's")
         return value
@@ -30,10 +30,10 @@ class Reserve(BaseModel):
 
 class Service:
     def reserve(self, command: Reserve) -> None:
-        """One model: the keywords are its fields."""
+        """One model parameter: the keyword arguments are its fields."""
 
     def adjust(self, sku: Sku, delta: int, reason: str = "count", caller: Caller | None = None) -> None:
-        """Several: each by its own annotation."""
+        """Several parameters: each is parsed by its annotation."""
 
     def ping(self) -> None: ...
 
@@ -51,7 +51,7 @@ def fields(contract: Signature, *args: Any, **kwargs: Any) -> list[str]:
     return [detail["field"] for detail in error.value.details]
 
 
-def test_the_keywords_of_a_call_are_the_fields_of_its_one_model() -> None:
+def test_keywords_are_the_fields_of_a_single_model() -> None:
     [command] = reserve.arguments([], {"order_id": "o", "lines": LINES})
 
     assert command == Reserve(order_id="o", lines=[Line(sku="MUG", quantity=2)])
@@ -72,7 +72,7 @@ def test_parameters_are_parsed_by_annotation_with_defaults() -> None:
     ]
 
 
-def test_a_method_without_annotations_takes_anything() -> None:
+def test_method_without_annotations_accepts_anything() -> None:
     assert Signature(Service.untyped).arguments([{"a": 1}], {}) == [{"a": 1}, None]
     assert Signature(Service.ping).arguments([], {}) == []
 
@@ -88,7 +88,7 @@ def test_a_method_without_annotations_takes_anything() -> None:
         ({"order_id": None, "lines": []}, ["order_id"]),
     ],
 )
-def test_every_wrong_field_is_named_by_its_path(kwargs: dict[str, Any], named: list[str]) -> None:
+def test_invalid_field_is_named_by_its_path(kwargs: dict[str, Any], named: list[str]) -> None:
     assert fields(reserve, **kwargs) == named
 
 
@@ -111,12 +111,12 @@ def test_validation_error_does_not_repeat_the_input() -> None:
     assert "4242" not in str(error.value.details)
 
 
-def test_a_refusal_of_the_whole_names_the_body() -> None:
-    class Never(BaseModel):
+def test_error_of_the_whole_value_names_the_body() -> None:
+    class Empty(BaseModel):
         pass
 
     with pytest.raises(ValueError) as error:  # noqa: PT011
-        Never.model_validate(3)
+        Empty.model_validate(3)
 
     assert refused(error.value).details[0]["field"] == "body"  # type: ignore[arg-type]
 
@@ -133,5 +133,5 @@ def test_a_refusal_of_the_whole_names_the_body() -> None:
         (("a", 1), ["a", 1]),
     ],
 )
-def test_a_reply_is_plain_json(reply: object, plain: object) -> None:
+def test_reply_is_converted_to_plain_json(reply: object, plain: object) -> None:
     assert jsonable(reply) == plain

@@ -1,4 +1,4 @@
-"""Events in CloudEvents 1.0 envelopes, with the request that they come from."""
+"""CloudEvents 1.0 envelopes of events, with the request context."""
 
 from datetime import UTC, datetime, timedelta, timezone
 
@@ -12,13 +12,13 @@ AT = datetime(2026, 1, 31, 12, 0, tzinfo=UTC)
 EVENT = OrderStockReleased(order_id="o-1")
 
 
-def test_an_envelope_is_a_cloud_event() -> None:
+def test_envelope_is_a_cloud_event() -> None:
     context.enter({})
 
-    wrapped = envelope(EVENT, sequence=7, at=AT)
+    message = envelope(EVENT, sequence=7, at=AT)
 
-    assert is_id(wrapped.pop("id"))
-    assert wrapped == {
+    assert is_id(message.pop("id"))
+    assert message == {
         "specversion": "1.0",
         "source": "/orders",
         "type": "order_stock_released",
@@ -29,32 +29,32 @@ def test_an_envelope_is_a_cloud_event() -> None:
         "data": {"order_id": "o-1"},
         "sequence": 7,
     }
-    assert exchange_of(wrapped) == "orders.events"
+    assert exchange_of(message) == "orders.events"
 
 
-def test_the_request_goes_along() -> None:
+def test_envelope_carries_the_request_context() -> None:
     context.enter({"request_id": "r-1", "user_id": "u-1", "traceparent": "00-a-b-01", "deadline": 3})
 
-    wrapped = envelope(EVENT)
+    message = envelope(EVENT)
     context.enter({})
 
-    assert (wrapped["requestid"], wrapped["userid"], wrapped["traceparent"]) == ("r-1", "u-1", "00-a-b-01")
-    assert "sequence" not in wrapped
-    assert "deadline" not in wrapped
+    assert (message["requestid"], message["userid"], message["traceparent"]) == ("r-1", "u-1", "00-a-b-01")
+    assert "sequence" not in message
+    assert "deadline" not in message
 
 
-def test_an_event_that_comes_back_knows_its_envelope() -> None:
+def test_parsed_event_has_its_envelope_metadata() -> None:
     context.enter({"request_id": "r-1"})
-    wrapped = envelope(EVENT, sequence=7, at=AT) | {"somebodys": "extension"}
+    message = envelope(EVENT, sequence=7, at=AT) | {"somebodys": "extension"}
     context.enter({})
 
-    event = OrderStockReleased.from_envelope(wrapped)
+    event = OrderStockReleased.from_envelope(message)
 
     assert event.model_dump() == EVENT.model_dump()
-    assert (event.meta.id, event.meta.sequence, event.meta.time, event.meta.request_id) == (wrapped["id"], 7, AT, "r-1")
+    assert (event.meta.id, event.meta.sequence, event.meta.time, event.meta.request_id) == (message["id"], 7, AT, "r-1")
 
 
 def test_times_are_written_in_utc() -> None:
-    there = datetime(2026, 1, 31, 13, 0, tzinfo=timezone(timedelta(hours=1)))
+    other_zone = datetime(2026, 1, 31, 13, 0, tzinfo=timezone(timedelta(hours=1)))
 
-    assert rfc3339(there) == "2026-01-31T12:00:00Z"
+    assert rfc3339(other_zone) == "2026-01-31T12:00:00Z"

@@ -1,4 +1,4 @@
-"""Errors cross the wire with code, message and details, and come out as what they were."""
+"""Domain errors keep code, message and details across RPC; driver errors become domain errors."""
 
 import pytest
 
@@ -14,7 +14,7 @@ from services.chassis.common.errors import (
 
 
 @pytest.mark.parametrize("code", sorted(DOMAIN_ERRORS))
-def test_an_error_comes_out_as_what_it_was(code: str) -> None:
+def test_error_round_trip_keeps_type_and_details(code: str) -> None:
     error = DOMAIN_ERRORS[code]("said", [{"sku": "MUG"}])
 
     again = from_wire(error.to_wire())
@@ -24,14 +24,14 @@ def test_an_error_comes_out_as_what_it_was(code: str) -> None:
     assert (again.message, again.details, again.status) == ("said", [{"sku": "MUG"}], error.status)
 
 
-def test_an_error_says_something_even_if_nobody_told_it_what() -> None:
+def test_error_has_a_default_message() -> None:
     assert str(ServiceUnavailable()) == "A part of the shop is not available at the moment"
     assert ServiceUnavailable().details == []
     assert ServiceUnavailable.retry_after == 1
 
 
 @pytest.mark.parametrize(("available", "message"), [(0, "MUG is out of stock"), (2, "Only 2 of MUG available")])
-def test_out_of_stock_says_how_many_there_are(available: int, message: str) -> None:
+def test_out_of_stock_names_the_available_quantity(available: int, message: str) -> None:
     error = OutOfStock.of("MUG", 3, available)
 
     assert error.message == message
@@ -47,19 +47,19 @@ def test_out_of_stock_says_how_many_there_are(available: int, message: str) -> N
         {},
     ],
 )
-def test_what_nobody_foresaw_is_a_failure_of_the_other_side(reply: dict[str, str]) -> None:
+def test_unknown_error_is_a_remote_failure(reply: dict[str, str]) -> None:
     error = from_wire(reply)
 
     assert isinstance(error, RemoteFailure)
     assert (error.status, error.code) == (500, "INTERNAL_ERROR")
 
 
-def test_a_subclass_with_a_known_code_does_not_take_its_place() -> None:
-    class Special(errors.Conflict):
+def test_subclass_does_not_replace_the_registered_error() -> None:
+    class SpecialConflict(errors.Conflict):
         code = "CONFLICT"
 
     assert DOMAIN_ERRORS["CONFLICT"] is errors.Conflict
-    assert Special("x").to_wire()["code"] == "CONFLICT"
+    assert SpecialConflict("x").to_wire()["code"] == "CONFLICT"
 
 
 def test_connection_errors_of_all_drivers_are_unavailable() -> None:
@@ -69,7 +69,7 @@ def test_connection_errors_of_all_drivers_are_unavailable() -> None:
     import redis.exceptions
     import sqlalchemy.exc
 
-    away = [
+    driver_failures = [
         psycopg2.OperationalError(),
         sqlalchemy.exc.OperationalError("select 1", {}, Exception()),
         sqlalchemy.exc.TimeoutError(),
@@ -81,10 +81,10 @@ def test_connection_errors_of_all_drivers_are_unavailable() -> None:
         amqp.exceptions.RecoverableConnectionError(),
     ]
 
-    assert {type(driver_errors.as_domain_error(error)) for error in away} == {ServiceUnavailable}
+    assert {type(driver_errors.as_domain_error(error)) for error in driver_failures} == {ServiceUnavailable}
 
 
-def test_a_bug_is_no_outage() -> None:
+def test_programming_error_is_not_unavailable() -> None:
     import pymongo.errors
     import sqlalchemy.exc
 

@@ -1,4 +1,4 @@
-"""Log lines: JSON, with the process, the request and the user; without anything secret."""
+"""Log lines: JSON with process, request and user; secrets are redacted."""
 
 import logging
 import subprocess
@@ -20,12 +20,14 @@ log = structlog.get_logger()
 
 
 def lines(body: str) -> list[dict[str, Any]]:
-    """What a process that runs this writes."""
-    done = subprocess.run([sys.executable, "-c", SCRIPT.format(body=body)], capture_output=True, check=True, timeout=30)
-    return [orjson.loads(line) for line in done.stdout.splitlines()]
+    """The log lines of a process that runs this code."""
+    completed = subprocess.run(
+        [sys.executable, "-c", SCRIPT.format(body=body)], capture_output=True, check=True, timeout=30
+    )
+    return [orjson.loads(line) for line in completed.stdout.splitlines()]
 
 
-def test_a_line_says_who_when_how_bad_and_what() -> None:
+def test_log_line_has_process_time_level_and_fields() -> None:
     [line] = lines('log.warning("step_retry_scheduled", order_id="o-1", seconds=2)')
 
     assert line["event"] == "step_retry_scheduled"
@@ -33,7 +35,7 @@ def test_a_line_says_who_when_how_bad_and_what() -> None:
     assert line["timestamp"].endswith("Z")
 
 
-def test_a_worker_says_its_process_and_its_request() -> None:
+def test_worker_log_line_has_process_and_request() -> None:
     worker = """
 def work():
     context.enter({"request_id": "r-1", "user_id": "u-1", "deadline": 1})
@@ -47,7 +49,7 @@ log.info("idle")
     assert (idle["process"], "request_id" in idle) == ("orders", False)
 
 
-def test_one_worker_does_not_speak_for_anothers_user() -> None:
+def test_log_line_has_no_user_of_another_request() -> None:
     workers = """
 def work(data):
     context.enter(data)

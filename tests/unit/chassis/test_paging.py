@@ -1,4 +1,4 @@
-"""Pages by number, and cursors that only we can have made."""
+"""Paging by number, and opaque cursors."""
 
 import contextlib
 
@@ -10,11 +10,11 @@ from services.chassis.common.errors import ValidationFailed
 from services.chassis.common.paging import Paging, decode_cursor, encode_cursor, page
 
 
-def test_a_page_begins_where_the_one_before_ended() -> None:
+def test_page_offset() -> None:
     assert [Paging(number, 20).offset for number in (1, 2, 10)] == [0, 20, 180]
 
 
-def test_a_page_says_where_it_stands_in_the_whole() -> None:
+def test_page_has_number_limit_total_and_cursor() -> None:
     assert page(["a"], 41, Paging(3, 20), "next") == {
         "items": ["a"],
         "page": 3,
@@ -25,7 +25,7 @@ def test_a_page_says_where_it_stands_in_the_whole() -> None:
 
 
 @given(st.lists(st.none() | st.booleans() | st.integers(-(2**63), 2**63 - 1) | st.text(), max_size=4))
-def test_a_cursor_brings_back_what_it_was_made_of(position: list[object]) -> None:
+def test_cursor_round_trip(position: list[object]) -> None:
     cursor = encode_cursor(position)
 
     assert decode_cursor(cursor) == position
@@ -33,7 +33,7 @@ def test_a_cursor_brings_back_what_it_was_made_of(position: list[object]) -> Non
 
 
 @pytest.mark.parametrize("cursor", ["", "x", "????", "bm90IGpzb24", "eyJhIjoxfQ", "é", "\x00", "WzFd=garbage"])
-def test_anything_else_is_refused_by_name(cursor: str) -> None:
+def test_invalid_cursor_is_refused(cursor: str) -> None:
     with pytest.raises(ValidationFailed) as refused:
         decode_cursor(cursor)
 
@@ -41,6 +41,6 @@ def test_anything_else_is_refused_by_name(cursor: str) -> None:
 
 
 @given(st.text())
-def test_no_cursor_is_a_crash(cursor: str) -> None:
+def test_any_text_as_cursor_is_decoded_or_refused(cursor: str) -> None:
     with contextlib.suppress(ValidationFailed):
         assert isinstance(decode_cursor(cursor), list)

@@ -1,4 +1,4 @@
-"""Many messages are acknowledged at once, but never one that somebody else still works on."""
+"""Batched acknowledgements: messages that are still being processed are never acknowledged."""
 
 from types import SimpleNamespace
 from typing import Any
@@ -9,7 +9,7 @@ from services.chassis.messaging.queue_consumer import OrderedQueueConsumer
 
 
 class Channel:
-    """What a message's channel does with acknowledgements."""
+    """A fake AMQP channel that records acknowledgements."""
 
     def __init__(self) -> None:
         self.connection = True
@@ -23,48 +23,48 @@ class Channel:
 
 
 @pytest.fixture
-def intake() -> OrderedQueueConsumer:
-    made = OrderedQueueConsumer()
-    made.container = SimpleNamespace(_worker_pool=SimpleNamespace(free=lambda: 1))
-    return made
+def consumer() -> OrderedQueueConsumer:
+    queue_consumer = OrderedQueueConsumer()
+    queue_consumer.container = SimpleNamespace(_worker_pool=SimpleNamespace(free=lambda: 1))
+    return queue_consumer
 
 
-def _take(intake: OrderedQueueConsumer, channel: Channel, *tags: int) -> dict[int, Any]:
+def _receive(consumer: OrderedQueueConsumer, channel: Channel, *tags: int) -> dict[int, Any]:
     messages = {tag: channel.message(tag) for tag in tags}
     for message in messages.values():
-        intake.handle_message(SimpleNamespace(handle_message=lambda *_: None), {}, message)
+        consumer.handle_message(SimpleNamespace(handle_message=lambda *_: None), {}, message)
     return messages
 
 
-def test_batch_without_earlier_messages_is_acked_once(intake: OrderedQueueConsumer) -> None:
+def test_batch_without_earlier_messages_is_acked_once(consumer: OrderedQueueConsumer) -> None:
     channel = Channel()
-    taken = _take(intake, channel, 1, 2, 3, 4)
+    messages = _receive(consumer, channel, 1, 2, 3, 4)
 
-    intake.ack_messages([taken[tag] for tag in (1, 2, 3)])
-    intake.ack_messages([taken[4]])
+    consumer.ack_messages([messages[tag] for tag in (1, 2, 3)])
+    consumer.ack_messages([messages[4]])
 
     assert channel.acks == [(3, True), (4, True)]
 
 
-def test_what_is_still_worked_on_is_left_out(intake: OrderedQueueConsumer) -> None:
+def test_unprocessed_message_is_not_acked(consumer: OrderedQueueConsumer) -> None:
     channel = Channel()
-    taken = _take(intake, channel, 1, 2, 3, 4, 5)
+    messages = _receive(consumer, channel, 1, 2, 3, 4, 5)
 
-    intake.ack_messages([taken[tag] for tag in (1, 2, 4, 5)])
+    consumer.ack_messages([messages[tag] for tag in (1, 2, 4, 5)])
     assert channel.acks == [(2, True), (4, False), (5, False)]
-    intake.ack_message(taken[3])
+    consumer.ack_message(messages[3])
     assert channel.acks[-1] == (3, False)
 
 
-def test_a_new_connection_begins_anew(intake: OrderedQueueConsumer) -> None:
-    lost, channel = Channel(), Channel()
-    before = _take(intake, lost, 1, 2, 7)
-    lost.connection = False
-    taken = _take(intake, channel, 1, 2)
+def test_new_connection_starts_with_no_pending_messages(consumer: OrderedQueueConsumer) -> None:
+    closed, channel = Channel(), Channel()
+    old_messages = _receive(consumer, closed, 1, 2, 7)
+    closed.connection = False
+    messages = _receive(consumer, channel, 1, 2)
 
-    intake.ack_messages([before[1], before[7]])
-    intake.ack_messages([taken[2]])
-    intake.ack_messages([taken[1]])
+    consumer.ack_messages([old_messages[1], old_messages[7]])
+    consumer.ack_messages([messages[2]])
+    consumer.ack_messages([messages[1]])
 
-    assert lost.acks == []
+    assert closed.acks == []
     assert channel.acks == [(2, False), (1, True)]

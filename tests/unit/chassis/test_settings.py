@@ -1,10 +1,10 @@
-"""Settings are read once; a wrong or missing one names itself, and nothing starts."""
+"""Settings from the environment: an invalid or missing one is named and the process does not start."""
 
 import pytest
 
 from services.chassis.runtime.settings import Settings, load
 
-RIGHT = {
+VALID = {
     "AMQP_URL": "amqp://guest@localhost//",
     "POSTGRES_URL": "postgresql://localhost/um",
     "MONGO_URL": "mongodb://localhost",
@@ -15,23 +15,23 @@ RIGHT = {
 
 @pytest.fixture(autouse=True)
 def _environment(monkeypatch: pytest.MonkeyPatch) -> None:
-    for name, value in {**RIGHT, "PORT_BASE": "3000", "INSTANCE": "dev"}.items():
+    for name, value in {**VALID, "PORT_BASE": "3000", "INSTANCE": "dev"}.items():
         monkeypatch.setenv(f"ULTRAMARKET_{name}", value)
 
 
-def refusal(capsys: pytest.CaptureFixture[str]) -> str:
-    with pytest.raises(SystemExit) as ended:
+def error_output(capsys: pytest.CaptureFixture[str]) -> str:
+    with pytest.raises(SystemExit) as exit_:
         load(Settings)
-    assert ended.value.code == 78
+    assert exit_.value.code == 78
     return capsys.readouterr().err
 
 
-def test_what_is_right_is_read(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_valid_settings_are_read(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("ULTRAMARKET_EVENT_RETRY_SECONDS", "[0.1, 0.2]")
 
     settings = load(Settings)
 
-    assert settings.amqp_url == RIGHT["AMQP_URL"]
+    assert settings.amqp_url == VALID["AMQP_URL"]
     assert settings.event_retry_seconds == (0.1, 0.2)
 
 
@@ -50,27 +50,29 @@ def test_what_is_right_is_read(monkeypatch: pytest.MonkeyPatch) -> None:
         ("EVENT_RETRY_SECONDS", "[1, -2]"),
     ],
 )
-def test_a_wrong_one_names_itself(
+def test_invalid_setting_is_named(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], name: str, value: str
 ) -> None:
     monkeypatch.setenv(f"ULTRAMARKET_{name}", value)
 
-    said = refusal(capsys)
+    output = error_output(capsys)
 
-    assert said.startswith(f"ULTRAMARKET_{name}: ")
-    assert said.count("\n") == 1
+    assert output.startswith(f"ULTRAMARKET_{name}: ")
+    assert output.count("\n") == 1
 
 
-def test_every_missing_one_is_named(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+def test_every_missing_setting_is_named(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
     for name in ("AMQP_URL", "REDIS_URL"):
         monkeypatch.delenv(f"ULTRAMARKET_{name}")
 
-    said = refusal(capsys).splitlines()
+    output = error_output(capsys).splitlines()
 
-    assert [line.partition(":")[0] for line in said] == ["ULTRAMARKET_AMQP_URL", "ULTRAMARKET_REDIS_URL"]
+    assert [line.partition(":")[0] for line in output] == ["ULTRAMARKET_AMQP_URL", "ULTRAMARKET_REDIS_URL"]
 
 
-def test_a_password_is_not_repeated(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+def test_password_is_not_in_the_error_message(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
     monkeypatch.setenv("ULTRAMARKET_AMQP_URL", "amqpx://um:hunter2@localhost")
 
-    assert "hunter2" not in refusal(capsys)
+    assert "hunter2" not in error_output(capsys)

@@ -1,4 +1,4 @@
-"""A process that is told to stop ends, whatever goes wrong in stopping."""
+"""A process that is told to stop exits, whatever fails while stopping."""
 
 import os
 from collections.abc import Callable
@@ -11,14 +11,14 @@ from services.chassis.runtime import runner
 
 
 class Services:
-    """Services whose stop does what the test says."""
+    """Fake services with the given `stop`."""
 
     def __init__(self, stop: Callable[[], None]) -> None:
         self.stop = stop
 
 
 @pytest.fixture
-def exits(monkeypatch: pytest.MonkeyPatch) -> list[int]:
+def exit_codes(monkeypatch: pytest.MonkeyPatch) -> list[int]:
     codes: list[int] = []
     monkeypatch.setattr(os, "_exit", codes.append)
     return codes
@@ -32,21 +32,21 @@ def _fails() -> None:
     raise AssertionError("Trying to re-send() an already-triggered event.")
 
 
-def test_a_stop_that_fails_ends_the_process(exits: list[int]) -> None:
+def test_failing_stop_exits_the_process(exit_codes: list[int]) -> None:
     stop(Services(_fails))
 
-    assert exits == [1]
+    assert exit_codes == [1]
 
 
-def test_a_stop_that_takes_too_long_ends_the_process(exits: list[int], monkeypatch: pytest.MonkeyPatch) -> None:
+def test_slow_stop_exits_the_process(exit_codes: list[int], monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(runner, "STOP_SECONDS", 0.01)
 
     stop(Services(lambda: eventlet.sleep(60)))
 
-    assert exits == [1]
+    assert exit_codes == [1]
 
 
-def test_a_stop_that_works_leaves_the_rest_to_the_process(exits: list[int]) -> None:
+def test_successful_stop_does_not_exit_by_itself(exit_codes: list[int]) -> None:
     stop(Services(lambda: None))
 
-    assert exits == []
+    assert exit_codes == []

@@ -1,4 +1,4 @@
-"""What a flag is for somebody: decided in the process, the same everywhere and every time."""
+"""Evaluation of feature flags: rules, rollout and variants, deterministic in every process."""
 
 import time
 from concurrent.futures import ThreadPoolExecutor
@@ -38,7 +38,7 @@ def test_disabled_flag_is_off() -> None:
 
 
 @pytest.mark.parametrize(
-    ("rule", "fits", "fits_not"),
+    ("rule", "matching", "other"),
     [
         ({"roles": ["ADMIN"]}, Subject("u", roles=frozenset({"ADMIN", "X"})), Subject("u", roles=frozenset({"X"}))),
         ({"countries": ["DE"]}, Subject("u", country="DE"), Subject("u", country="US")),
@@ -51,11 +51,11 @@ def test_disabled_flag_is_off() -> None:
         ),
     ],
 )
-def test_rule_matches_its_subjects(rule: dict[str, Any], fits: Subject, fits_not: Subject) -> None:
+def test_rule_matches_its_subjects(rule: dict[str, Any], matching: Subject, other: Subject) -> None:
     targeted = flag(rules=[rule | {"serve": True}])
 
-    assert evaluate("new_cart", targeted, fits, NOON) == Outcome(True, "targeted")
-    assert value(targeted, fits_not) is False
+    assert evaluate("new_cart", targeted, matching, NOON) == Outcome(True, "targeted")
+    assert value(targeted, other) is False
 
 
 def test_time_window_bounds() -> None:
@@ -63,7 +63,7 @@ def test_time_window_bounds() -> None:
 
     moments = [NOON - timedelta(seconds=1), NOON, NOON + timedelta(minutes=59), NOON + timedelta(hours=1)]
 
-    assert [value(window, at=moment) for moment in moments] == [False, True, True, False]
+    assert [value(window, at=at) for at in moments] == [False, True, True, False]
 
 
 def test_first_matching_rule_decides() -> None:
@@ -74,25 +74,25 @@ def test_first_matching_rule_decides() -> None:
 
 
 def test_rollout_share_is_monotonic() -> None:
-    people = [Subject(f"user-{number}") for number in range(4_000)]
+    subjects = [Subject(f"user-{number}") for number in range(4_000)]
 
-    a_tenth = {one.key for one in people if value(flag(rollout=10), one)}
-    a_half = {one.key for one in people if value(flag(rollout=50), one)}
+    ten_percent = {subject.key for subject in subjects if value(flag(rollout=10), subject)}
+    fifty_percent = {subject.key for subject in subjects if value(flag(rollout=50), subject)}
 
-    assert 300 < len(a_tenth) < 500
-    assert 1_800 < len(a_half) < 2_200
-    assert a_tenth < a_half
-    assert not any(value(flag(rollout=0), one) for one in people)
-    assert all(value(flag(rollout=100), one) for one in people)
+    assert 300 < len(ten_percent) < 500
+    assert 1_800 < len(fifty_percent) < 2_200
+    assert ten_percent < fifty_percent
+    assert not any(value(flag(rollout=0), subject) for subject in subjects)
+    assert all(value(flag(rollout=100), subject) for subject in subjects)
 
 
 def test_variants_by_weight() -> None:
-    tried = flag(variants={"blue": 3, "green": 1, "never": 0}, default="blue")
+    definition = flag(variants={"blue": 3, "green": 1, "never": 0}, default="blue")
 
-    got = [value(tried, Subject(f"user-{number}")) for number in range(4_000)]
+    values = [value(definition, Subject(f"user-{number}")) for number in range(4_000)]
 
-    assert 2_850 < got.count("blue") < 3_150
-    assert got.count("blue") + got.count("green") == 4_000
+    assert 2_850 < values.count("blue") < 3_150
+    assert values.count("blue") + values.count("green") == 4_000
 
 
 @given(st.text(max_size=30), st.text(max_size=30))
@@ -102,7 +102,7 @@ def test_bucket_is_stable(name: str, key: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "wrong",
+    "invalid",
     [
         {"default": "blue"},
         {"variants": {"blue": 1}, "default": True},
@@ -113,9 +113,9 @@ def test_bucket_is_stable(name: str, key: str) -> None:
         {"rollout": -1},
     ],
 )
-def test_invalid_flag_is_refused(wrong: dict[str, Any]) -> None:
+def test_invalid_flag_is_refused(invalid: dict[str, Any]) -> None:
     with pytest.raises((ValidationError, ValidationFailed)):
-        check_flag(flag(**wrong))
+        check_flag(flag(**invalid))
 
 
 def test_kill_switches_are_initially_on() -> None:
@@ -127,32 +127,32 @@ def test_kill_switches_are_initially_on() -> None:
 
 
 def test_flag_is_evaluated_from_first_request(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A process that was killed gets its first requests all at once, while its provider is still being made."""
+    """A restarted process gets its first requests concurrently, while its flag provider is still being initialised."""
     monkeypatch.setattr(config, "_process", config._Process())
     monkeypatch.setattr(LiveProvider, "initialize", lambda *_: time.sleep(0.05))
     on = flag(default=True).model_dump(mode="json", by_alias=True)
     config.state().apply({}, {"new_cart": (on, 1)})
 
-    with ThreadPoolExecutor(8) as requests:
-        answers = list(requests.map(config.enabled, ["new_cart", "guest_checkout"] * 4))
+    with ThreadPoolExecutor(8) as pool:
+        values = list(pool.map(config.enabled, ["new_cart", "guest_checkout"] * 4))
 
-    assert answers == [True] * 8
+    assert values == [True] * 8
 
 
 def test_newer_state_wins_and_survives_restart(tmp_path: Path) -> None:
-    kept = tmp_path / "config.json"
-    state = State(kept)
+    file = tmp_path / "config.json"
+    state = State(file)
     off = flag(enabled=False, default=True).model_dump(mode="json", by_alias=True)
 
     state.apply({"inventory.low_stock_threshold": (7, 2)}, {"reviews": (off, 1)})
     state.apply({"inventory.low_stock_threshold": (9, 1)}, {})
 
-    again = State(kept)
-    again.load_snapshot()
-    for known in (state, again):
-        assert known.value("inventory.low_stock_threshold", 5) == 7
-        assert known.flags["reviews"].enabled is False
-        assert known.flags["guest_checkout"].enabled is True
+    restarted = State(file)
+    restarted.load_snapshot()
+    for current in (state, restarted):
+        assert current.value("inventory.low_stock_threshold", 5) == 7
+        assert current.flags["reviews"].enabled is False
+        assert current.flags["guest_checkout"].enabled is True
 
 
 def test_unknown_flag_definition_is_ignored() -> None:
@@ -174,16 +174,16 @@ def test_broken_state_file_is_ignored(tmp_path: Path) -> None:
 
 
 def test_outdated_process_keeps_newer_file(tmp_path: Path) -> None:
-    """All processes of an instance keep the same file; one that hears late must not bring back what was."""
-    kept = tmp_path / "config.json"
-    ahead, behind = State(kept), State(kept)
+    """All processes of an instance share one state file; one with older state must not overwrite newer values."""
+    file = tmp_path / "config.json"
+    newer, older = State(file), State(file)
     off, on = (flag(enabled=state, default=True).model_dump(mode="json", by_alias=True) for state in (False, True))
 
-    ahead.apply({}, {"guest_checkout": (off, 1)})
-    ahead.apply({}, {"guest_checkout": (on, 2)})
-    behind.apply({"orders.maximum_units_of_a_line": (5, 1)}, {"guest_checkout": (off, 1)})
+    newer.apply({}, {"guest_checkout": (off, 1)})
+    newer.apply({}, {"guest_checkout": (on, 2)})
+    older.apply({"orders.maximum_units_of_a_line": (5, 1)}, {"guest_checkout": (off, 1)})
 
-    again = State(kept)
-    again.load_snapshot()
-    assert again.flags["guest_checkout"].enabled is True
-    assert again.value("orders.maximum_units_of_a_line") == 5
+    restarted = State(file)
+    restarted.load_snapshot()
+    assert restarted.flags["guest_checkout"].enabled is True
+    assert restarted.value("orders.maximum_units_of_a_line") == 5

@@ -1,4 +1,4 @@
-"""What is taken, of whom and for what; which part of a content is replied; links and grants."""
+"""Rules for files: accepted types, permissions, quotas, ranges, signed links and upload grants."""
 
 import time
 
@@ -69,7 +69,7 @@ OBJECTS = [StoredObject(size, kind, 1) for size in domain.SIZES for kind in doma
 
 
 @pytest.mark.parametrize(
-    ("size", "wanted", "accept", "name"),
+    ("size", "format_", "accept", "name"),
     [
         ("thumb", None, "image/avif,image/webp,*/*", "thumb.webp"),
         ("thumb", None, "*/*", "thumb.jpeg"),
@@ -77,8 +77,8 @@ OBJECTS = [StoredObject(size, kind, 1) for size in domain.SIZES for kind in doma
         ("full", "jpeg", "image/webp", "full.jpeg"),
     ],
 )
-def test_size_and_format_selection(size: str, wanted: str | None, accept: str, name: str) -> None:
-    assert domain.select_object(OBJECTS, size, wanted, accept).name == name
+def test_size_and_format_selection(size: str, format_: str | None, accept: str, name: str) -> None:
+    assert domain.select_object(OBJECTS, size, format_, accept).name == name
 
 
 ETAG = '"abc"'

@@ -1,4 +1,4 @@
-"""The gateway in front of services that answer what a test tells them to. There is no Redis."""
+"""The gateway in front of fake services, without Redis."""
 
 from collections.abc import Callable
 from typing import Any
@@ -25,8 +25,8 @@ def services(issuer: Issuer) -> FakeServices:
 
 @pytest.fixture
 def make_app(services: FakeServices) -> Callable[..., OpenAPI]:
-    def make(**changed: Any) -> OpenAPI:
-        return create_app(settings(**changed), services)
+    def make(**values: Any) -> OpenAPI:
+        return create_app(settings(**values), services)
 
     return make
 

@@ -1,4 +1,4 @@
-"""Bodies and paths of every route: each wrong field is named, each id that can't be one of ours is not found.
+"""Bodies and paths of every route: each invalid field is named, and each malformed id is not found.
 
 One parser does it for all routes: `test_gateway_bad_input` has each kind of bad body. Here each route is shown to be
 wired to it, with a model that refuses what a store could not take.
@@ -11,50 +11,54 @@ from flask.testing import FlaskClient
 
 from gateway_flask.openapi.endpoints import ENDPOINTS, PREFIX
 from gateway_flask.testing import FakeServices, Issuer
-from tests.support.bodies import GOOD, spoiled
+from tests.support.bodies import VALID_BODIES, invalid_bodies
 from tests.support.routes import path_of
 
 ROWS = ("import_products", "import_reviews", "track_events")
-"""Their rows are judged one by one: see `test_import`, `test_reviews`, `test_analytics`."""
-JUDGED_BY_SERVICES = {("put_setting", "value")}
-"""What is good here depends on the setting: see `test_config_store`."""
-CANDIDATES = ["%00", "a%00b", "x" * 10_000, "%ff%fe", "%0d%0aX-Evil:%201", "'; drop table orders; --", "$where"]
+"""Routes whose rows are validated one by one: see `test_import`, `test_reviews`, `test_analytics`."""
+VALIDATED_BY_SERVICES = {("put_setting", "value")}
+"""Fields that the services validate, because the valid values depend on the setting: see `test_config_store`."""
+MALFORMED_IDS = ["%00", "a%00b", "x" * 10_000, "%ff%fe", "%0d%0aX-Evil:%201", "'; drop table orders; --", "$where"]
 
 
 @pytest.fixture
 def headers(issuer: Issuer) -> dict[str, str]:
-    everything = issuer.bearer("ADMIN", "VENDOR", "CUSTOMER")
-    return {**everything, "Idempotency-Key": "a-key", "X-Cart-Id": "c" * 27}
+    authorization = issuer.bearer("ADMIN", "VENDOR", "CUSTOMER")
+    return {**authorization, "Idempotency-Key": "a-key", "X-Cart-Id": "c" * 27}
 
 
 def calls(services: FakeServices) -> list[str]:
     return [name for name, _ in services.calls if name != "auth.jwks"]
 
 
-def names(field: str, error: dict[str, Any]) -> bool:
-    """Whether a detail is about the field, or about something within it."""
+def names_field(field: str, error: dict[str, Any]) -> bool:
+    """Whether an error detail names the field or a part of it."""
     fields = [detail["field"] for detail in error["details"]]
     return any(name == field or name.startswith((f"{field}.", f"{field}[")) for name in fields)
 
 
-def test_good_bodies_are_given_for_every_route_with_one() -> None:
+def test_every_route_with_a_body_has_a_valid_example() -> None:
     with_body = {name for name, endpoint in ENDPOINTS.items() if "body" in endpoint.models}
-    assert with_body == set(GOOD)
+    assert with_body == set(VALID_BODIES)
 
 
-@pytest.mark.parametrize("name", [name for name in GOOD if name not in ROWS])
-def test_each_wrong_field_of_a_body_is_named(
+@pytest.mark.parametrize("name", [name for name in VALID_BODIES if name not in ROWS])
+def test_each_invalid_field_of_a_body_is_named(
     client: FlaskClient, services: FakeServices, headers: dict[str, str], name: str
 ) -> None:
-    bodies = [(field, body) for field, body in spoiled(GOOD[name]) if (name, field) not in JUDGED_BY_SERVICES]
-    assert len(bodies) > len(GOOD[name])
+    bodies = [
+        (field, body)
+        for field, body in invalid_bodies(VALID_BODIES[name])
+        if (name, field) not in VALIDATED_BY_SERVICES
+    ]
+    assert len(bodies) > len(VALID_BODIES[name])
 
     for field, body in bodies:
         response = client.open(PREFIX + path_of(name), method=ENDPOINTS[name].method, json=body, headers=headers)
 
         error = response.get_json()["error"]
         assert (response.status_code, error["code"]) == (422, "VALIDATION_ERROR"), (field, body, error)
-        assert names(field, error), (field, error)
+        assert names_field(field, error), (field, error)
     assert calls(services) == []
 
 
@@ -62,20 +66,20 @@ def test_each_wrong_field_of_a_body_is_named(
 def test_unknown_field_beside_the_rows_is_named(
     client: FlaskClient, services: FakeServices, headers: dict[str, str], name: str
 ) -> None:
-    response = client.post(PREFIX + path_of(name), json=GOOD[name] | {"surprise": 1}, headers=headers)
+    response = client.post(PREFIX + path_of(name), json=VALID_BODIES[name] | {"surprise": 1}, headers=headers)
 
     assert response.status_code == 422
-    assert names("surprise", response.get_json()["error"])
+    assert names_field("surprise", response.get_json()["error"])
     assert calls(services) == []
 
 
 @pytest.mark.parametrize("name", [name for name, endpoint in ENDPOINTS.items() if "<" in endpoint.rule])
-def test_impossible_id_is_not_found(
+def test_malformed_id_is_not_found(
     client: FlaskClient, services: FakeServices, headers: dict[str, str], name: str
 ) -> None:
     before, _, rest = ENDPOINTS[name].rule.partition("<")
 
-    for part in CANDIDATES:
+    for part in MALFORMED_IDS:
         path = before + part + rest.partition(">")[2]
         response = client.open(path, method=ENDPOINTS[name].method, headers=headers)
 

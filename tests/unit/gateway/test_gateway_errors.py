@@ -1,4 +1,4 @@
-"""The error table holds."""
+"""The error table: code, status and headers of every error reply."""
 
 from typing import Any
 
@@ -9,7 +9,7 @@ from gateway_flask.testing import FakeServices
 from services.chassis.common import errors
 from services.chassis.common.errors import DOMAIN_ERRORS, DomainError
 
-TABLE = {
+STATUS_BY_CODE = {
     "BAD_REQUEST": 400,
     "IDEMPOTENCY_KEY_REQUIRED": 400,
     "UNAUTHENTICATED": 401,
@@ -36,10 +36,8 @@ TABLE = {
 }
 
 
-@pytest.mark.parametrize(("code", "status"), TABLE.items())
-def test_what_a_service_raises_becomes_its_row(
-    client: FlaskClient, services: FakeServices, code: str, status: int
-) -> None:
+@pytest.mark.parametrize(("code", "status"), STATUS_BY_CODE.items())
+def test_domain_error_becomes_its_status(client: FlaskClient, services: FakeServices, code: str, status: int) -> None:
     details = [{"sku": "MUG", "requested": 2, "available": 1}]
     services.answer("cart.get_cart", DOMAIN_ERRORS[code]("Because", details))
 
@@ -54,15 +52,15 @@ def test_what_a_service_raises_becomes_its_row(
 
 
 def test_every_domain_error_is_in_the_table() -> None:
-    ours = {code: kind.status for code, kind in DOMAIN_ERRORS.items() if kind.__module__ == errors.__name__}
+    domain_errors = {code: error.status for code, error in DOMAIN_ERRORS.items() if error.__module__ == errors.__name__}
 
-    assert {code: status for code, status in ours.items() if code != "INTERNAL_ERROR"} == TABLE
+    assert {code: status for code, status in domain_errors.items() if code != "INTERNAL_ERROR"} == STATUS_BY_CODE
 
 
 @pytest.mark.parametrize(
     "bug", [RuntimeError("secret inside"), KeyError("secret"), errors.RemoteFailure("secret at orders")]
 )
-def test_a_bug_says_nothing_of_our_inside(client: FlaskClient, services: FakeServices, bug: Exception) -> None:
+def test_unexpected_error_reveals_no_details(client: FlaskClient, services: FakeServices, bug: Exception) -> None:
     services.answer("cart.get_cart", bug)
 
     response = client.get("/api/v1/cart")
@@ -82,13 +80,13 @@ def test_every_reply_has_a_request_id(client: FlaskClient, services: FakeService
     services.answer("cart.get_cart", {"id": None})
 
     assert client.get(path, headers={"X-Request-Id": "mine-1"}).headers["X-Request-Id"] == "mine-1"
-    for strange in ("", "x" * 129, "a b", "<script>"):
-        made = client.get(path, headers={"X-Request-Id": strange}).headers["X-Request-Id"]
-        assert made != strange
-        assert len(made) == 36
+    for invalid in ("", "x" * 129, "a b", "<script>"):
+        generated = client.get(path, headers={"X-Request-Id": invalid}).headers["X-Request-Id"]
+        assert generated != invalid
+        assert len(generated) == 36
 
 
-def test_the_request_goes_along_to_the_service(client: FlaskClient, services: FakeServices) -> None:
+def test_request_context_is_passed_to_the_service(client: FlaskClient, services: FakeServices) -> None:
     trace = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01"
     services.answer("cart.get_cart", {"id": None})
 
@@ -107,7 +105,7 @@ def test_head_and_options_work(client: FlaskClient, services: FakeServices) -> N
     assert sorted(options.headers["Allow"].split(", ")) == ["DELETE", "GET", "HEAD", "OPTIONS"]
 
 
-def test_no_redirects_to_guesses(client: FlaskClient, services: FakeServices) -> None:
+def test_trailing_slash_is_served_without_redirect(client: FlaskClient, services: FakeServices) -> None:
     answer: dict[str, Any] = {"items": [], "page": 1, "limit": 20, "total": 0, "next_cursor": None}
     services.answer("products.list_products", answer)
 

@@ -1,4 +1,4 @@
-"""The gateway in front of a files service that dies while it answers."""
+"""Uploads while the files service crashes in the middle of its reply."""
 
 import threading
 from collections.abc import Callable, Iterator
@@ -17,10 +17,10 @@ STOPPED = b'{"status": "not found"}'
 
 
 @pytest.fixture(params=[b"", b"<html>", None, STOPPED], ids=["nothing", "no JSON", "half of it", "stopped"])
-def dying(request: pytest.FixtureRequest) -> Iterator[str]:
-    """The URL of a server that ends in the middle of its answers."""
+def crashing_server(request: pytest.FixtureRequest) -> Iterator[str]:
+    """The URL of a server that closes the connection in the middle of its reply."""
 
-    class Dying(BaseHTTPRequestHandler):
+    class CrashingHandler(BaseHTTPRequestHandler):
         def do_POST(self) -> None:
             self.rfile.read(int(self.headers["Content-Length"]))
             self.send_response(404 if request.param == STOPPED else 201)
@@ -30,19 +30,19 @@ def dying(request: pytest.FixtureRequest) -> Iterator[str]:
             self.close_connection = True
 
         def log_message(self, *_: object) -> None:
-            """Nothing."""
+            """Log nothing."""
 
-    server = ThreadingHTTPServer(("127.0.0.1", 0), Dying)
+    server = ThreadingHTTPServer(("127.0.0.1", 0), CrashingHandler)
     threading.Thread(target=server.serve_forever, daemon=True).start()
     yield f"http://127.0.0.1:{server.server_address[1]}"
     server.shutdown()
     server.server_close()
 
 
-def test_an_upload_whose_service_dies_may_be_tried_again(
-    make_app: Callable[..., OpenAPI], issuer: Issuer, dying: str
+def test_upload_to_a_crashing_service_is_retryable(
+    make_app: Callable[..., OpenAPI], issuer: Issuer, crashing_server: str
 ) -> None:
-    client = make_app(files_url=dying).test_client()
+    client = make_app(files_url=crashing_server).test_client()
 
     reply = client.post(
         "/api/v1/files", data=b"--x--\r\n", headers=FORM | {"Authorization": f"Bearer {issuer.token()}"}

@@ -1,4 +1,4 @@
-"""Who gets in, and with which token."""
+"""Authentication and roles: access tokens, key rotation, and what each role may call."""
 
 import base64
 import json
@@ -26,7 +26,7 @@ def _forged(header: dict[str, Any], claims: dict[str, Any]) -> str:
     return f"{part(header)}.{part(claims)}."
 
 
-def test_a_good_token_gets_in(client: FlaskClient, services: FakeServices, issuer: Issuer) -> None:
+def test_valid_token_is_accepted(client: FlaskClient, services: FakeServices, issuer: Issuer) -> None:
     services.answer("auth.me", {"id": USER})
 
     response = client.get(ME, headers=issuer.bearer())
@@ -37,7 +37,7 @@ def test_a_good_token_gets_in(client: FlaskClient, services: FakeServices, issue
     assert (services.context["user_id"], services.context["session_id"]) == (USER, SESSION)
 
 
-def test_the_keys_are_fetched_once(client: FlaskClient, services: FakeServices, issuer: Issuer) -> None:
+def test_signing_keys_are_fetched_once(client: FlaskClient, services: FakeServices, issuer: Issuer) -> None:
     services.answer("auth.me", {"id": USER})
 
     for _ in range(3):
@@ -62,17 +62,17 @@ def test_rotated_key_works_at_once_without_fetch_storm(
     assert client.get(ME, headers=newer.bearer()).status_code == 200
 
 
-def test_without_a_token(client: FlaskClient) -> None:
+def test_missing_token_is_unauthenticated(client: FlaskClient) -> None:
     assert _code(client.get(ME)) == (401, "UNAUTHENTICATED")
 
 
-def test_an_expired_token_says_so(client: FlaskClient, issuer: Issuer) -> None:
+def test_expired_token_is_refused_as_expired(client: FlaskClient, issuer: Issuer) -> None:
     assert _code(client.get(ME, headers=issuer.bearer(expires_in=-60))) == (401, "TOKEN_EXPIRED")
 
 
-def test_tokens_of_others_are_refused(client: FlaskClient, issuer: Issuer) -> None:
+def test_invalid_token_is_refused(client: FlaskClient, issuer: Issuer) -> None:
     claims = {"sub": USER, "roles": ["ADMIN"], "type": "access", "exp": 9_999_999_999}
-    bad = [
+    invalid_tokens = [
         Issuer(issuer.kid).token("ADMIN"),
         issuer.token()[:-6],
         issuer.token(type="refresh"),
@@ -85,12 +85,12 @@ def test_tokens_of_others_are_refused(client: FlaskClient, issuer: Issuer) -> No
         "nonsense",
         "a.b.c",
     ]
-    for token in bad:
+    for token in invalid_tokens:
         assert _code(client.get(ME, headers={"Authorization": f"Bearer {token}"})) == (401, "UNAUTHENTICATED"), token
 
 
 @pytest.mark.parametrize("header", ["", "Bearer", "Bearer ", "Basic YTpi", "Bearer a b", "bearer\tx", "Bearer \xff"])
-def test_a_header_that_is_no_token(client: FlaskClient, header: str) -> None:
+def test_malformed_authorization_header_is_refused(client: FlaskClient, header: str) -> None:
     assert _code(client.get(ME, headers={"Authorization": header})) == (401, "UNAUTHENTICATED")
 
 
@@ -106,7 +106,7 @@ def test_a_header_that_is_no_token(client: FlaskClient, header: str) -> None:
         ("/api/v1/orders", ("STRANGER",), 403),
     ],
 )
-def test_roles(
+def test_role_decides_access(
     client: FlaskClient, services: FakeServices, issuer: Issuer, path: str, roles: tuple[str, ...], status: int
 ) -> None:
     page = {"items": [], "page": 1, "limit": 20, "total": 0, "next_cursor": None}
@@ -118,7 +118,7 @@ def test_roles(
     assert client.get(path, headers=issuer.bearer(*roles)).status_code == status
 
 
-def test_a_guest_may_come_without_a_token_but_not_with_a_bad_one(
+def test_guest_route_accepts_no_token_but_no_invalid_one(
     client: FlaskClient, services: FakeServices, issuer: Issuer
 ) -> None:
     services.answer("cart.get_cart", {"id": None})
@@ -127,9 +127,7 @@ def test_a_guest_may_come_without_a_token_but_not_with_a_bad_one(
     assert _code(client.get("/api/v1/cart", headers=issuer.bearer(expires_in=-60))) == (401, "TOKEN_EXPIRED")
 
 
-def test_an_old_token_does_not_get_in_the_way_of_a_login(
-    client: FlaskClient, services: FakeServices, issuer: Issuer
-) -> None:
+def test_login_ignores_an_expired_token(client: FlaskClient, services: FakeServices, issuer: Issuer) -> None:
     services.answer("auth.login", SIGNED_IN)
 
     response = client.post(
@@ -138,7 +136,7 @@ def test_an_old_token_does_not_get_in_the_way_of_a_login(
     assert response.status_code == 200
 
 
-def test_auth_being_away_is_not_the_clients_fault(client: FlaskClient, services: FakeServices, issuer: Issuer) -> None:
+def test_unavailable_auth_is_not_a_client_error(client: FlaskClient, services: FakeServices, issuer: Issuer) -> None:
     services.answer("auth.jwks", ServiceUnavailable())
 
     assert _code(client.get(ME, headers=issuer.bearer())) == (503, "SERVICE_UNAVAILABLE")

@@ -1,4 +1,4 @@
-"""Rate limits by address: which routes they hold on, and what a client is told."""
+"""Rate limits by address: the routes they apply to, and the headers of a refusal."""
 
 from collections.abc import Callable
 
@@ -20,12 +20,14 @@ SIGN_IN_ROUTES = {
     "change_password",
 }
 UNLIMITED = {"webhook"}
-"""Payment providers send as many as there are."""
+"""Payment providers send webhooks without a limit."""
 GUEST_WRITES = {name for name in ACCESS if ANONYMOUS in ACCESS[name] and ENDPOINTS[name].method != "GET"}
 
 
 def statuses(app: OpenAPI, name: str, headers: dict[str, str], addresses: tuple[str, ...]) -> list[int]:
-    """The route's replies to requests from these addresses, each refused for a parameter that there isn't."""
+    """The route's statuses for requests from these addresses; each request has an unknown parameter, so nothing
+    changes.
+    """
     client, path = app.test_client(), f"{PREFIX}{path_of(name)}?surprise=1"
     key = {"Idempotency-Key": "a-key"}
     return [
@@ -44,19 +46,19 @@ def test_sign_in_routes_are_limited_by_address(make_app: Callable[..., OpenAPI],
 
 
 @pytest.mark.parametrize("name", sorted(GUEST_WRITES - SIGN_IN_ROUTES - UNLIMITED))
-def test_guests_writes_are_limited_by_address(make_app: Callable[..., OpenAPI], name: str) -> None:
+def test_guest_writes_are_limited_by_address(make_app: Callable[..., OpenAPI], name: str) -> None:
     app = make_app(rate_limit_writes="1/minute")
 
     assert statuses(app, name, {}, ("192.0.2.1", "192.0.2.1", "192.0.2.2")) == [422, 429, 422]
 
 
-def test_customers_writes_are_not_limited(make_app: Callable[..., OpenAPI], issuer: Issuer) -> None:
+def test_customer_writes_are_not_limited(make_app: Callable[..., OpenAPI], issuer: Issuer) -> None:
     app = make_app(rate_limit_writes="1/minute")
 
     assert statuses(app, "add_item", issuer.bearer(), ("192.0.2.1",) * 3) == [422, 422, 422]
 
 
-def test_refused_client_is_told_how_long_to_wait(make_app: Callable[..., OpenAPI], services: FakeServices) -> None:
+def test_limited_reply_has_retry_after(make_app: Callable[..., OpenAPI], services: FakeServices) -> None:
     client = make_app(rate_limit_sign_in="1/minute").test_client()
     services.answer("auth.login", SIGNED_IN)
 

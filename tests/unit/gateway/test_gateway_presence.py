@@ -1,4 +1,4 @@
-"""A service that nobody runs is said to be away at once, from the second request on."""
+"""Calls to a service without consumers fail at once from the second request on."""
 
 from typing import Any
 
@@ -11,11 +11,11 @@ from services.chassis.common.errors import DeadlineExceeded
 
 
 class Broker:
-    """Says how many listen, and counts how often it is asked."""
+    """A fake broker with a consumer count that records how often it is queried."""
 
     def __init__(self) -> None:
-        self.listening: int | None = 0
-        self.looks = 0
+        self.consumer_count: int | None = 0
+        self.query_count = 0
         self.reachable = True
 
     def connect(self, _: str) -> Any:
@@ -25,8 +25,8 @@ class Broker:
 
     def consumers(self, _: Any, service: str) -> int | None:
         assert service == "products"
-        self.looks += 1
-        return self.listening
+        self.query_count += 1
+        return self.consumer_count
 
     def close(self) -> None: ...
 
@@ -40,53 +40,53 @@ def broker(monkeypatch: pytest.MonkeyPatch) -> Broker:
     return broker
 
 
-def ask(client: FlaskClient) -> tuple[int, str]:
+def get_categories(client: FlaskClient) -> tuple[int, str]:
     response = client.get("/api/v1/categories")
     return response.status_code, response.get_json().get("error", {}).get("code", "")
 
 
-@pytest.mark.parametrize("listening", [0, None])
-def test_only_the_first_waits_for_who_is_away(
-    client: FlaskClient, services: FakeServices, broker: Broker, listening: int | None
+@pytest.mark.parametrize("consumer_count", [0, None])
+def test_only_first_request_waits_for_absent_service(
+    client: FlaskClient, services: FakeServices, broker: Broker, consumer_count: int | None
 ) -> None:
-    broker.listening = listening
+    broker.consumer_count = consumer_count
     services.answer("products.category_tree", DeadlineExceeded())
 
-    answers = [ask(client) for _ in range(3)]
+    replies = [get_categories(client) for _ in range(3)]
 
-    assert answers == [(503, "SERVICE_UNAVAILABLE")] * 3
+    assert replies == [(503, "SERVICE_UNAVAILABLE")] * 3
     assert len(services.calls) == 1
-    assert broker.looks == 1
+    assert broker.query_count == 1
 
 
-def test_who_is_slow_but_there_is_asked_again(client: FlaskClient, services: FakeServices, broker: Broker) -> None:
-    broker.listening = 1
+def test_slow_service_with_consumers_is_called_again(
+    client: FlaskClient, services: FakeServices, broker: Broker
+) -> None:
+    broker.consumer_count = 1
     services.answer("products.category_tree", DeadlineExceeded())
 
-    assert [ask(client) for _ in range(2)] == [(504, "DEADLINE_EXCEEDED")] * 2
+    assert [get_categories(client) for _ in range(2)] == [(504, "DEADLINE_EXCEEDED")] * 2
     assert len(services.calls) == 2
 
 
-def test_who_is_back_is_asked_again(
+def test_service_is_called_again_once_it_has_consumers(
     client: FlaskClient, services: FakeServices, broker: Broker, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(presence, "LOOK_SECONDS", 0.0)
     services.answer("products.category_tree", DeadlineExceeded())
-    assert ask(client) == (503, "SERVICE_UNAVAILABLE")
+    assert get_categories(client) == (503, "SERVICE_UNAVAILABLE")
 
     services.answer("products.category_tree", [])
-    assert ask(client) == (503, "SERVICE_UNAVAILABLE")
-    broker.listening = 1
+    assert get_categories(client) == (503, "SERVICE_UNAVAILABLE")
+    broker.consumer_count = 1
 
-    assert ask(client) == (200, "")
-    assert ask(client) == (200, "")
-    assert broker.looks == 3
+    assert get_categories(client) == (200, "")
+    assert get_categories(client) == (200, "")
+    assert broker.query_count == 3
 
 
-def test_when_the_broker_cannot_tell_nobody_is_away(
-    client: FlaskClient, services: FakeServices, broker: Broker
-) -> None:
+def test_services_count_as_present_without_broker(client: FlaskClient, services: FakeServices, broker: Broker) -> None:
     broker.reachable = False
     services.answer("products.category_tree", DeadlineExceeded())
 
-    assert [ask(client) for _ in range(2)] == [(504, "DEADLINE_EXCEEDED")] * 2
+    assert [get_categories(client) for _ in range(2)] == [(504, "DEADLINE_EXCEEDED")] * 2

@@ -1,4 +1,4 @@
-"""Hits that come at the same moment are counted one after the other where they are counted in memory."""
+"""Concurrent requests are counted one after the other when the rate limit is counted in memory."""
 
 import time
 from concurrent.futures import ThreadPoolExecutor
@@ -12,12 +12,12 @@ from gateway_flask.settings import GatewaySettings
 
 
 def test_threads_count_in_memory_one_at_a_time(monkeypatch: pytest.MonkeyPatch) -> None:
-    limits, within, crossed = Limits(GatewaySettings.model_construct(rate_limit_storage="memory://")), Lock(), []
+    limits, lock, overlaps = Limits(GatewaySettings.model_construct(rate_limit_storage="memory://")), Lock(), []
 
     def hit(*_: object) -> bool:
-        crossed.append(not within.acquire(blocking=False))
+        overlaps.append(not lock.acquire(blocking=False))
         time.sleep(0.01)
-        within.release()
+        lock.release()
         return True
 
     monkeypatch.setattr(limits.counter, "hit", hit)
@@ -25,4 +25,4 @@ def test_threads_count_in_memory_one_at_a_time(monkeypatch: pytest.MonkeyPatch) 
     with ThreadPoolExecutor(4) as pool:
         list(pool.map(lambda _: limits.hit(parse("9/minute"), "writes", "203.0.113.9"), range(8)))
 
-    assert crossed == [False] * 8
+    assert overlaps == [False] * 8

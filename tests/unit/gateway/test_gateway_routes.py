@@ -1,4 +1,4 @@
-"""Each route asks the right service for the right thing and says the right status."""
+"""Each route calls one service method with the right arguments and returns the right status."""
 
 from typing import Any
 
@@ -24,7 +24,7 @@ KEY = {"Idempotency-Key": "key-1"}
 
 
 @pytest.mark.parametrize(
-    ("method", "path", "role", "body", "asked", "arguments"),
+    ("method", "path", "role", "body", "called", "arguments"),
     [
         ("POST", "/auth/refresh", None, {"refresh_token": "r"}, "auth.refresh", {"refresh_token": "r"}),
         ("POST", "/auth/logout", "CUSTOMER", None, "auth.logout", {"session_id": SESSION}),
@@ -55,7 +55,7 @@ KEY = {"Idempotency-Key": "key-1"}
         ("POST", f"/orders/{ID}/cancel", "CUSTOMER", None, "orders.cancel", {"order_id": ID}),
     ],
 )  # fmt: skip
-def test_a_plain_route_is_one_question(
+def test_simple_route_calls_one_method(
     client: FlaskClient,
     services: FakeServices,
     issuer: Issuer,
@@ -63,20 +63,20 @@ def test_a_plain_route_is_one_question(
     path: str,
     role: str | None,
     body: Any,
-    asked: str,
+    called: str,
     arguments: dict[str, Any],
 ) -> None:
-    services.answer(asked, {"the": "answer"})
+    services.answer(called, {"the": "answer"})
 
     response = client.open(f"/api/v1{path}", method=method, json=body, headers=issuer.bearer(role) if role else {})
 
     assert response.status_code == 200, response.get_data(as_text=True)
     assert response.get_json()["success"] is True
-    assert services.arguments(asked).items() >= arguments.items()
+    assert services.arguments(called).items() >= arguments.items()
 
 
 @pytest.mark.parametrize(
-    ("path", "role", "body", "asked"),
+    ("path", "role", "body", "called"),
     [
         ("/users/me/addresses", "CUSTOMER", ADDRESS, "users.add_address"),
         ("/categories", "ADMIN", {"name": "Mugs"}, "products.create_category"),
@@ -85,10 +85,10 @@ def test_a_plain_route_is_one_question(
         (f"/payments/{ID}/refunds", "ADMIN", {"amount": {"amount": 5, "currency": "USD"}}, "payments.refund"),
     ],
 )
-def test_what_is_made_is_a_201(
-    client: FlaskClient, services: FakeServices, issuer: Issuer, path: str, role: str, body: Any, asked: str
+def test_created_resource_is_a_201(
+    client: FlaskClient, services: FakeServices, issuer: Issuer, path: str, role: str, body: Any, called: str
 ) -> None:
-    services.answer(asked, {"id": ID})
+    services.answer(called, {"id": ID})
 
     response = client.post(f"/api/v1{path}", json=body, headers=issuer.bearer(role) | KEY)
 
@@ -96,7 +96,7 @@ def test_what_is_made_is_a_201(
     assert response.get_json()["data"] == {"id": ID}
 
 
-def test_lists_come_with_their_place_in_the_whole(client: FlaskClient, services: FakeServices) -> None:
+def test_list_has_pagination(client: FlaskClient, services: FakeServices) -> None:
     services.answer(
         "products.list_products", {"items": [{"id": ID}], "page": 2, "limit": 20, "total": 41, "next_cursor": "abc"}
     )
@@ -105,12 +105,12 @@ def test_lists_come_with_their_place_in_the_whole(client: FlaskClient, services:
 
     assert body["data"] == [{"id": ID}]
     assert body["pagination"] == {"page": 2, "limit": 20, "total": 41, "totalPages": 3, "nextCursor": "abc"}
-    asked = services.arguments("products.list_products")
-    assert asked == {"page": 2, "category": "mugs", "attributes": {"colour": "red"}, "in_stock": True}
+    arguments = services.arguments("products.list_products")
+    assert arguments == {"page": 2, "category": "mugs", "attributes": {"colour": "red"}, "in_stock": True}
 
 
 @pytest.mark.parametrize(
-    ("role", "query", "asked"),
+    ("role", "query", "called"),
     [
         ("VENDOR", "status=draft", "products.list_managed_products"),
         ("ADMIN", "status=archived", "products.list_managed_products"),
@@ -118,15 +118,15 @@ def test_lists_come_with_their_place_in_the_whole(client: FlaskClient, services:
         ("CUSTOMER", "status=draft", "products.list_products"),
     ],
 )
-def test_those_who_manage_products_see_them_in_every_status(
-    client: FlaskClient, services: FakeServices, issuer: Issuer, role: str, query: str, asked: str
+def test_staff_list_products_of_every_status(
+    client: FlaskClient, services: FakeServices, issuer: Issuer, role: str, query: str, called: str
 ) -> None:
-    services.answer(asked, {"items": [], "page": 1, "limit": 20, "total": 0, "next_cursor": None})
+    services.answer(called, {"items": [], "page": 1, "limit": 20, "total": 0, "next_cursor": None})
 
     assert client.get(f"/api/v1/products?{query}", headers=issuer.bearer(role)).status_code == 200
 
 
-def test_money_needs_an_idempotency_key(client: FlaskClient, services: FakeServices, issuer: Issuer) -> None:
+def test_payment_route_requires_an_idempotency_key(client: FlaskClient, services: FakeServices, issuer: Issuer) -> None:
     for path, body, headers in (
         ("/orders", ORDER, GUEST),
         (f"/payments/{ID}/capture", {}, issuer.bearer("ADMIN")),
@@ -142,22 +142,20 @@ def test_money_needs_an_idempotency_key(client: FlaskClient, services: FakeServi
 @pytest.mark.parametrize(
     ("status", "expected"), [("confirmed", 201), ("pending", 202), ("awaiting_payment", 202), ("processing", 201)]
 )
-def test_an_order_whose_end_is_not_known_is_a_202(
-    client: FlaskClient, services: FakeServices, status: str, expected: int
-) -> None:
+def test_unfinished_order_is_a_202(client: FlaskClient, services: FakeServices, status: str, expected: int) -> None:
     services.answer("orders.place_order", {"id": ID, "status": status})
 
     response = client.post("/api/v1/orders", json=ORDER, headers=GUEST | KEY)
 
     assert response.status_code == expected
-    asked = services.arguments("orders.place_order")
-    assert asked["cart_id"] == CART
-    assert asked["email"] == "ada@example.com"
-    assert asked["idempotency"]["key"] == "key-1"
-    assert asked["idempotency"]["owner"] == f"cart:{CART}"
+    arguments = services.arguments("orders.place_order")
+    assert arguments["cart_id"] == CART
+    assert arguments["email"] == "ada@example.com"
+    assert arguments["idempotency"]["key"] == "key-1"
+    assert arguments["idempotency"]["owner"] == f"cart:{CART}"
 
 
-def test_a_declined_card_is_a_402(client: FlaskClient, services: FakeServices) -> None:
+def test_declined_card_is_a_402(client: FlaskClient, services: FakeServices) -> None:
     details = [{"decline_code": "insufficient_funds", "order_id": ID}]
     services.answer("orders.place_order", PaymentDeclined(None, details))
 
@@ -167,18 +165,18 @@ def test_a_declined_card_is_a_402(client: FlaskClient, services: FakeServices) -
     assert response.get_json()["error"]["details"] == details
 
 
-def test_a_customer_orders_their_own_cart(client: FlaskClient, services: FakeServices, issuer: Issuer) -> None:
+def test_customer_orders_their_own_cart(client: FlaskClient, services: FakeServices, issuer: Issuer) -> None:
     services.answer("orders.place_order", {"id": ID, "status": "confirmed"})
 
     client.post("/api/v1/orders", json=ORDER, headers=GUEST | KEY | issuer.bearer())
 
-    asked = services.arguments("orders.place_order")
-    assert asked["cart_id"] is None
-    assert asked["caller"]["user_id"] == USER
-    assert asked["idempotency"]["owner"] == f"user:{USER}"
+    arguments = services.arguments("orders.place_order")
+    assert arguments["cart_id"] is None
+    assert arguments["caller"]["user_id"] == USER
+    assert arguments["idempotency"]["owner"] == f"user:{USER}"
 
 
-def test_a_guest_reads_an_order_with_its_key(client: FlaskClient, services: FakeServices) -> None:
+def test_guest_reads_an_order_with_its_key(client: FlaskClient, services: FakeServices) -> None:
     services.answer("orders.get_order", {"id": ID})
 
     client.get(f"/api/v1/orders/{ID}", headers=ORDER_KEY)
@@ -188,7 +186,7 @@ def test_a_guest_reads_an_order_with_its_key(client: FlaskClient, services: Fake
 
 
 @pytest.mark.parametrize("path", ["login", "register"])
-def test_a_guests_cart_goes_along(client: FlaskClient, services: FakeServices, path: str) -> None:
+def test_guest_cart_is_merged_at_sign_in(client: FlaskClient, services: FakeServices, path: str) -> None:
     services.answer(f"auth.{path}", SIGNED_IN)
     services.answer("cart.merge", {"id": USER})
     body = {"email": "a@b.co", "password": "long enough"}
@@ -201,7 +199,7 @@ def test_a_guests_cart_goes_along(client: FlaskClient, services: FakeServices, p
     assert (services.arguments("cart.merge")["cart_id"], caller["user_id"]) == (CART, USER)
 
 
-def test_the_cart_being_away_keeps_nobody_from_signing_in(client: FlaskClient, services: FakeServices) -> None:
+def test_sign_in_works_without_the_cart_service(client: FlaskClient, services: FakeServices) -> None:
     services.answer("auth.login", SIGNED_IN)
     services.answer("cart.merge", ServiceUnavailable())
 
@@ -210,7 +208,7 @@ def test_the_cart_being_away_keeps_nobody_from_signing_in(client: FlaskClient, s
     assert response.status_code == 200
 
 
-def test_a_new_guest_cart_is_told_in_the_header(client: FlaskClient, services: FakeServices, issuer: Issuer) -> None:
+def test_new_guest_cart_id_is_in_the_header(client: FlaskClient, services: FakeServices, issuer: Issuer) -> None:
     services.answer("cart.add_item", {"id": CART, "items": []})
 
     guest = client.post("/api/v1/cart/items", json={"sku": "MUG", "quantity": 2})
@@ -223,7 +221,7 @@ def test_a_new_guest_cart_is_told_in_the_header(client: FlaskClient, services: F
 
 
 @pytest.mark.parametrize(
-    ("method", "path", "body", "asked"),
+    ("method", "path", "body", "called"),
     [
         ("GET", "", None, "cart.get_cart"),
         ("PATCH", "/items/A/B", {"quantity": 3}, "cart.set_quantity"),
@@ -231,19 +229,19 @@ def test_a_new_guest_cart_is_told_in_the_header(client: FlaskClient, services: F
         ("DELETE", "", None, "cart.clear"),
     ],
 )
-def test_a_guests_cart_is_the_one_of_the_header(
-    client: FlaskClient, services: FakeServices, method: str, path: str, body: Any, asked: str
+def test_guest_cart_is_identified_by_the_header(
+    client: FlaskClient, services: FakeServices, method: str, path: str, body: Any, called: str
 ) -> None:
-    services.answer(asked, {"id": CART})
+    services.answer(called, {"id": CART})
 
     response = client.open(f"/api/v1/cart{path}", method=method, json=body, headers=GUEST)
 
     assert response.headers["X-Cart-Id"] == CART
-    arguments = services.arguments(asked)
+    arguments = services.arguments(called)
     assert (arguments["cart_id"], arguments["caller"]["user_id"]) == (CART, None)
 
 
-def test_rates_are_quoted_for_the_named_cart(client: FlaskClient, services: FakeServices) -> None:
+def test_rates_are_quoted_for_the_given_cart(client: FlaskClient, services: FakeServices) -> None:
     services.answer("shipping.quote_cart", [{"method": "standard"}])
 
     response = client.post("/api/v1/shipping/rates", json={"address": {"country": "US"}, "cart_id": CART})
@@ -252,9 +250,7 @@ def test_rates_are_quoted_for_the_named_cart(client: FlaskClient, services: Fake
     assert services.arguments("shipping.quote_cart")["cart_id"] == CART
 
 
-def test_an_import_sets_the_stock_that_its_rows_name(
-    client: FlaskClient, services: FakeServices, issuer: Issuer
-) -> None:
+def test_import_sets_the_stock_of_its_rows(client: FlaskClient, services: FakeServices, issuer: Issuer) -> None:
     stock = [{"sku": "MUG", "on_hand": 5}]
     services.answer("products.import_products", {"created": 1, "stock": stock})
     services.answer("inventory.set_initial", {"created": 1})
@@ -265,7 +261,7 @@ def test_an_import_sets_the_stock_that_its_rows_name(
     assert services.arguments("inventory.set_initial")["levels"] == stock
 
 
-def test_a_product_that_the_client_has_is_not_sent_again(client: FlaskClient, services: FakeServices) -> None:
+def test_unchanged_product_is_not_sent_again(client: FlaskClient, services: FakeServices) -> None:
     services.answer("products.get_product", {"id": ID, "version": 7, "available": 3})
     tag = client.get("/api/v1/products/a-mug").headers["ETag"]
 
@@ -276,40 +272,42 @@ def test_a_product_that_the_client_has_is_not_sent_again(client: FlaskClient, se
     assert client.get("/api/v1/products/a-mug", headers={"If-None-Match": tag}).status_code == 200
 
 
-@pytest.mark.parametrize(("sent", "version"), [(None, None), ("*", None), ('"7-0a1b"', 7), ('"7"', 7), ("7", 7)])
-def test_a_change_names_its_version(
-    client: FlaskClient, services: FakeServices, issuer: Issuer, sent: str | None, version: int | None
+@pytest.mark.parametrize(("if_match", "version"), [(None, None), ("*", None), ('"7-0a1b"', 7), ('"7"', 7), ("7", 7)])
+def test_if_match_is_the_expected_version(
+    client: FlaskClient, services: FakeServices, issuer: Issuer, if_match: str | None, version: int | None
 ) -> None:
     services.answer("products.patch_product", {"id": ID, "version": 8})
-    headers = issuer.bearer("VENDOR") | ({"If-Match": sent} if sent else {})
+    headers = issuer.bearer("VENDOR") | ({"If-Match": if_match} if if_match else {})
 
     response = client.patch(f"/api/v1/products/{ID}", json={"title": "Mug"}, headers=headers)
 
     assert response.headers["ETag"].startswith('"8-')
-    asked = services.arguments("products.patch_product")
-    assert asked["expected_version"] == version
-    assert asked["patch"] == {"title": "Mug"}
+    arguments = services.arguments("products.patch_product")
+    assert arguments["expected_version"] == version
+    assert arguments["patch"] == {"title": "Mug"}
 
 
-@pytest.mark.parametrize("sent", ['W/"7"', '"x"', '"7", "8"', "-1"])
-def test_a_version_that_cannot_be_ours_has_changed(client: FlaskClient, issuer: Issuer, sent: str) -> None:
-    headers = issuer.bearer("VENDOR") | {"If-Match": sent}
+@pytest.mark.parametrize("if_match", ['W/"7"', '"x"', '"7", "8"', "-1"])
+def test_malformed_if_match_is_a_failed_precondition(client: FlaskClient, issuer: Issuer, if_match: str) -> None:
+    headers = issuer.bearer("VENDOR") | {"If-Match": if_match}
 
     assert client.delete(f"/api/v1/products/{ID}", headers=headers).status_code == 412
 
 
 @pytest.mark.parametrize(("method", "path"), [("POST", "/products"), ("PUT", f"/products/{ID}")])
-def test_a_whole_product(client: FlaskClient, services: FakeServices, issuer: Issuer, method: str, path: str) -> None:
-    asked = "products.create_product" if method == "POST" else "products.update_product"
-    services.answer(asked, {"id": ID, "version": 1})
+def test_product_is_created_and_replaced(
+    client: FlaskClient, services: FakeServices, issuer: Issuer, method: str, path: str
+) -> None:
+    called = "products.create_product" if method == "POST" else "products.update_product"
+    services.answer(called, {"id": ID, "version": 1})
 
     response = client.open(f"/api/v1{path}", method=method, json=PRODUCT, headers=issuer.bearer("VENDOR"))
 
     assert response.status_code == (201 if method == "POST" else 200)
-    assert services.arguments(asked)["product"] == PRODUCT
+    assert services.arguments(called)["product"] == PRODUCT
 
 
-def test_a_webhook_goes_on_as_it_came(client: FlaskClient, services: FakeServices) -> None:
+def test_webhook_body_and_headers_are_passed_on(client: FlaskClient, services: FakeServices) -> None:
     services.answer("payments.webhook", {"received": True})
 
     response = client.post("/api/v1/webhooks/stripe", data=b'{"a":  1}', headers={"Stripe-Signature": "t=1,v1=x"})
@@ -322,7 +320,7 @@ def test_a_webhook_goes_on_as_it_came(client: FlaskClient, services: FakeService
     }
 
 
-def test_health_names_what_is_missing(client: FlaskClient) -> None:
+def test_health_names_missing_dependencies(client: FlaskClient) -> None:
     assert client.get("/health/live").get_json() == {"status": "live", "service": "gateway"}
 
     response = client.get("/health/ready")

@@ -1,4 +1,4 @@
-"""Which warehouses an order is taken from, and what may become of a reservation."""
+"""Allocation of an order to warehouses, and transitions of a reservation."""
 
 import pytest
 from hypothesis import given
@@ -22,19 +22,19 @@ STOCKS = st.lists(st.integers(0, 50), max_size=6).map(
 )
 
 
-def test_one_parcel_is_better_than_the_first_warehouse() -> None:
+def test_one_warehouse_is_preferred_to_splitting() -> None:
     stocks = [Stock("near", 2), Stock("far", 5)]
 
     assert allocate("MUG", 3, stocks) == (Take("far", 3),)
 
 
-def test_several_give_what_they_have_in_order_of_priority() -> None:
+def test_split_follows_warehouse_priority() -> None:
     stocks = [Stock("near", 2), Stock("far", 3)]
 
     assert allocate("MUG", 4, stocks) == (Take("near", 2), Take("far", 2))
 
 
-def test_too_much_is_refused_with_what_there_is() -> None:
+def test_insufficient_stock_is_refused_with_the_available() -> None:
     with pytest.raises(OutOfStock) as refused:
         allocate("MUG", 6, [Stock("near", 2), Stock("far", 3)])
 
@@ -42,24 +42,24 @@ def test_too_much_is_refused_with_what_there_is() -> None:
 
 
 @given(STOCKS, st.integers(1, 200))
-def test_an_allocation_is_exact_or_refused(stocks: list[Stock], wanted: int) -> None:
-    there = sum(stock.available for stock in stocks)
+def test_allocation_is_exact_or_refused(stocks: list[Stock], quantity: int) -> None:
+    total = sum(stock.available for stock in stocks)
     try:
-        takes = allocate("MUG", wanted, stocks)
+        takes = allocate("MUG", quantity, stocks)
     except OutOfStock:
-        assert there < wanted
+        assert total < quantity
         return
     available = {stock.warehouse: stock.available for stock in stocks}
-    assert sum(take.quantity for take in takes) == wanted
+    assert sum(take.quantity for take in takes) == quantity
     assert all(0 < take.quantity <= available[take.warehouse] for take in takes)
     assert len({take.warehouse for take in takes}) == len(takes)
 
 
-def test_lines_of_one_sku_are_one_line() -> None:
+def test_lines_of_one_sku_are_merged() -> None:
     assert merge_lines([Line("B", 1), Line("A", 2), Line("B", 3)]) == (Line("A", 2), Line("B", 4))
 
 
-def test_what_was_given_back_is_not_committed() -> None:
+def test_released_reservation_is_not_committed() -> None:
     assert on_commit(ReservationState("held")) == "sell"
     assert on_commit(ReservationState("committed")) == "settle"
     assert on_commit(ReservationState("released", "expired")) == "retake"
@@ -68,14 +68,14 @@ def test_what_was_given_back_is_not_committed() -> None:
             on_commit(ReservationState("released", reason))
 
 
-def test_a_release_undoes_a_hold_and_a_sale_once() -> None:
+def test_release_undoes_a_hold_or_a_sale_once() -> None:
     assert on_release(ReservationState("held")) == "free"
     assert on_release(ReservationState("released", "expired")) == "free"
     assert on_release(ReservationState("committed")) == "return_units"
     assert on_release(ReservationState("released", "returned")) == "nothing"
 
 
-def test_a_repeated_reserve_is_answered_with_what_was_reserved() -> None:
+def test_repeated_reserve_must_have_the_same_lines() -> None:
     lines = [Line("MUG", 1)]
     check_repeated(ReservationState("held"), lines, lines)
     check_repeated(ReservationState("committed"), lines, lines)

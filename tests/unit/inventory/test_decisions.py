@@ -1,4 +1,4 @@
-"""Why a reservation is not repeated or committed, in words and by code."""
+"""Refusals of a repeated or committed reservation, with their messages."""
 
 from typing import Any
 
@@ -11,7 +11,7 @@ LINES = [Line("MUG", 1)]
 
 
 @pytest.mark.parametrize(("reason", "word"), [("expired", "expired"), ("", "released")])
-def test_refused_repetition_says_why_it_is_over(reason: Any, word: str) -> None:
+def test_refused_reserve_names_the_release_reason(reason: Any, word: str) -> None:
     with pytest.raises(InvalidState, match=f"^The reservation of this order is over: {word}$"):
         check_repeated(ReservationState("released", reason), LINES, LINES)
 
@@ -22,7 +22,7 @@ def test_other_lines_of_one_order_conflict() -> None:
 
 
 @pytest.mark.parametrize(("reason", "word"), [("returned", "returned"), ("", "released")])
-def test_refused_commit_says_why_it_is_over(reason: Any, word: str) -> None:
+def test_refused_commit_names_the_release_reason(reason: Any, word: str) -> None:
     with pytest.raises(InvalidState, match=f"^The reservation of this order is over: {word}$"):
         on_commit(ReservationState("released", reason))
 

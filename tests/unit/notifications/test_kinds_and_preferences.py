@@ -1,4 +1,4 @@
-"""Every kind says something in every language; people choose what they hear, and when they want their quiet."""
+"""Notification kinds render in every language; preferences, quiet hours and unsubscribing decide what is sent."""
 
 import re
 from datetime import UTC, datetime
@@ -18,7 +18,7 @@ from services.notifications.providers.mime import compose
 NIGHT = {"from": "22:00", "to": "07:00", "time_zone": "Europe/Berlin"}
 
 
-def shown(kind: str, locale: str, custom_texts: dict[str, Any] | None = None) -> rendering.Rendered:
+def render(kind: str, locale: str, custom_texts: dict[str, Any] | None = None) -> rendering.Rendered:
     message = Message("1", kind, "email", "u", "a@example.com", "", rendering.EXAMPLES, locale)
     return rendering.render(message, "Shop", "https://shop.example", custom_texts)
 
@@ -26,20 +26,20 @@ def shown(kind: str, locale: str, custom_texts: dict[str, Any] | None = None) ->
 @pytest.mark.parametrize("locale", [*localization.locales(), "fr", "de-AT"])
 @pytest.mark.parametrize("kind", KINDS)
 def test_every_kind_renders_in_every_locale(kind: str, locale: str) -> None:
-    said = shown(kind, locale)
+    rendered = render(kind, locale)
 
-    assert said.subject
-    assert said.short
-    assert len(said.short) <= 160
-    for part in (said.html, said.text):
+    assert rendered.subject
+    assert rendered.short
+    assert len(rendered.short) <= 160
+    for part in (rendered.html, rendered.text):
         assert "Shop" in part
         assert "{{" not in part
         assert "None" not in part
 
 
 def test_missing_text_falls_back_to_english() -> None:
-    assert shown("order_shipped", "de-AT").title == "Ihr Paket ist unterwegs"
-    assert shown("order_shipped", "fr").title == "It is on its way"
+    assert render("order_shipped", "de-AT").title == "Ihr Paket ist unterwegs"
+    assert render("order_shipped", "fr").title == "It is on its way"
 
 
 def literals(value: Any) -> set[str]:
@@ -56,12 +56,12 @@ def literals(value: Any) -> set[str]:
 def test_translation_is_complete(locale: str) -> None:
     """Every kind, every row and button, and the layout texts."""
     for folder in ("message_texts", "layout_texts"):
-        english, translation = (localization._read(folder, each) for each in ("en", locale))
+        english, translation = (localization._read(folder, locale_) for locale_ in ("en", locale))
         assert shape(translation) == shape(english)
     english_layout_texts = localization.layout_texts("en")[1]
     for kind in KINDS:
-        rendered = shown(kind, locale)
-        assert rendered.subject != shown(kind, "en").subject
+        rendered = render(kind, locale)
+        assert rendered.subject != render(kind, "en").subject
         assert f'<html lang="{locale}">' in rendered.html
         phrases = literals([localization.message_texts(kind, "en"), english_layout_texts.get(kind, {})])
         untranslated = [
@@ -82,7 +82,7 @@ def shape(value: Any) -> Any:
 @pytest.mark.parametrize("done", [True, False])
 @pytest.mark.parametrize("locale", localization.locales())
 def test_unsubscribe_page_names_the_kind(locale: str, *, done: bool) -> None:
-    for kind in (kind for kind, facts in KINDS.items() if not facts.transactional):
+    for kind in (kind for kind, definition in KINDS.items() if not definition.transactional):
         page = rendering.unsubscribe_page(kind, locale, "<Shop>", "https://shop.example", done=done)
 
         assert localization.layout_texts(locale)[1]["unsubscribe"]["kinds"][kind] in page
@@ -91,11 +91,11 @@ def test_unsubscribe_page_names_the_kind(locale: str, *, done: bool) -> None:
 
 
 def test_custom_texts_are_used_and_escaped() -> None:
-    said = shown("order_shipped", "en", {"heading": "<b>Off it goes</b>, {{ number }}"})
+    rendered = render("order_shipped", "en", {"heading": "<b>Off it goes</b>, {{ number }}"})
 
-    assert "&lt;b&gt;Off it goes&lt;/b&gt;, UM-2026-000042" in said.html
-    assert said.title == "<b>Off it goes</b>, UM-2026-000042"
-    assert "UltraPost" in said.text
+    assert "&lt;b&gt;Off it goes&lt;/b&gt;, UM-2026-000042" in rendered.html
+    assert rendered.title == "<b>Off it goes</b>, UM-2026-000042"
+    assert "UltraPost" in rendered.text
 
 
 @pytest.mark.parametrize(
@@ -117,14 +117,14 @@ def test_invalid_or_unsafe_template_is_refused(broken: str) -> None:
 
 
 def test_default_preferences_and_transactional_mail() -> None:
-    nothing: dict[str, Any] = {}
+    empty: dict[str, Any] = {}
 
-    assert preferences.wants(nothing, "order_shipped", "sms") is True
-    assert preferences.wants(nothing, "review_published", "sms") is False
+    assert preferences.wants(empty, "order_shipped", "sms") is True
+    assert preferences.wants(empty, "review_published", "sms") is False
     assert preferences.wants({"kinds": {"review_published": {"email": False}}}, "review_published", "email") is False
     assert preferences.wants({"kinds": {"order_shipped": {"email": False}}}, "order_shipped", "email") is True
     assert preferences.wants({"kinds": {"order_shipped": {"sms": False}}}, "order_shipped", "sms") is False
-    with_defaults = preferences.with_defaults(nothing)
+    with_defaults = preferences.with_defaults(empty)
     assert {kind: set(channels) for kind, channels in with_defaults["kinds"].items()} == {
         kind: set(CHANNELS) for kind in KINDS
     }
@@ -172,14 +172,16 @@ def test_unsubscribe_token_round_trip_and_forgery(recipient: str, kind: str) -> 
 
 def test_only_optional_mail_has_unsubscribe_header() -> None:
     message = Message("1", "back_in_stock", "email", "u", "a@example.com", "", rendering.EXAMPLES)
-    plain = shown("back_in_stock", "en")
-    with_link = rendering.Rendered(plain.subject, plain.html, plain.text, unsubscribe="https://shop.example/u?token=t")
+    without_link = render("back_in_stock", "en")
+    with_link = rendering.Rendered(
+        without_link.subject, without_link.html, without_link.text, unsubscribe="https://shop.example/u?token=t"
+    )
 
     raw = compose(message, with_link, "Shop <a@shop.example>").content.decode()
 
     assert "List-Unsubscribe: <https://shop.example/u?token=t>\r\n" in raw
     assert "List-Unsubscribe-Post: List-Unsubscribe=One-Click\r\n" in raw
-    assert "List-Unsubscribe" not in compose(message, plain, "Shop <a@shop.example>").content.decode()
+    assert "List-Unsubscribe" not in compose(message, without_link, "Shop <a@shop.example>").content.decode()
 
 
 @pytest.mark.parametrize(
@@ -199,13 +201,13 @@ def test_expensive_template_is_refused(text: str) -> None:
 
 
 def test_template_allows_conditions_and_one_loop() -> None:
-    looped = "{% for line in lines %}{{ line.title | upper }}: {{ line.total }} {% endfor %}"
-    texts = {"paragraphs": [looped, "{{ '★' * rating }}{% if discount %}!{% endif %}"]}
+    loop = "{% for line in lines %}{{ line.title | upper }}: {{ line.total }} {% endfor %}"
+    texts = {"paragraphs": [loop, "{{ '★' * rating }}{% if discount %}!{% endif %}"]}
     rendering.check("order_confirmed", texts)
 
-    shown = rendering.preview("order_confirmed", "en", texts, "Shop", "https://shop.example")["text"]
-    assert "ENAMEL MUG, RED: $25.00" in shown
-    assert "★★★★★" in shown
+    text = rendering.preview("order_confirmed", "en", texts, "Shop", "https://shop.example")["text"]
+    assert "ENAMEL MUG, RED: $25.00" in text
+    assert "★★★★★" in text
 
 
 @pytest.mark.parametrize("kind", KINDS)

@@ -27,25 +27,25 @@ ADDRESS = {"name": "Ada", "line1": "1 Main St", "city": "Springfield", "postal_c
 
 
 def published(event: Event) -> Any:
-    moment = datetime(2026, 5, 4, tzinfo=UTC)
-    event._meta = EventMeta(id="e1", source=event.source, type=event.type, subject="s", time=moment)
+    time = datetime(2026, 5, 4, tzinfo=UTC)
+    event._meta = EventMeta(id="e1", source=event.source, type=event.type, subject="s", time=time)
     return event
 
 
 def order(**values: Any) -> OrderConfirmed:
     item = {"sku": "MUG", "product_id": "p", "title": "Mug", "quantity": 2, "unit_price": 1250, "line_total": 2500}
-    facts: dict[str, Any] = {
+    fields: dict[str, Any] = {
         "order_id": "o", "number": "UM-1", "user_id": None, "email": "ada@example.com", "currency": "USD",
         "items": [item], "shipping_address": ADDRESS, "shipping_method": "standard", "payment_id": "p",
         "totals": {"subtotal": 2500, "discount": 0, "shipping": 499, "tax": 200, "total": 3199},
         "cart_id": "c", "cart_version": 1,
     }  # fmt: skip
-    return published(OrderConfirmed(**{**facts, **values}))
+    return published(OrderConfirmed(**{**fields, **values}))
 
 
 def registered(**values: Any) -> UserRegistered:
-    facts = {"user_id": "u", "email": "ada@example.com", "first_name": "Ada", "last_name": "Byron", "roles": []}
-    return published(UserRegistered(**{**facts, **values}))
+    fields = {"user_id": "u", "email": "ada@example.com", "first_name": "Ada", "last_name": "Byron", "roles": []}
+    return published(UserRegistered(**{**fields, **values}))
 
 
 def by_mail(draft: Draft) -> Message:
@@ -57,7 +57,7 @@ def rendered(message: Message) -> Rendered:
 
 
 def composed(message: Message, mail: Rendered | None = None) -> EmailMessage:
-    """The mail as its reader's program understands it."""
+    """The composed mail, parsed as a mail client does."""
     raw = compose(message, mail or rendered(message), SENDER).content
     assert raw.isascii()
     assert max(map(len, raw.split(b"\r\n"))) <= 998
@@ -166,7 +166,7 @@ def test_order_confirmation_in_german() -> None:
 
 
 @pytest.mark.parametrize(
-    ("code", "reason", "locale", "said"),
+    ("code", "reason", "locale", "expected"),
     [
         ("PAYMENT_DECLINED", "The payment was declined: insufficient_funds", "en", "The card has insufficient funds."),
         ("PAYMENT_DECLINED", "The payment was declined: insufficient_funds", "de", "nicht ausreichend gedeckt."),
@@ -174,13 +174,13 @@ def test_order_confirmation_in_german() -> None:
         ("PAYMENT_ACTION_REQUIRED", "The payment was not confirmed in time", "en", "was not approved in time."),
     ],
 )
-def test_decline_code_is_translated(code: str, reason: str, locale: str, said: str) -> None:
+def test_decline_code_is_translated(code: str, reason: str, locale: str, expected: str) -> None:
     failed = OrderFailed(
         order_id="o", number="UM-1", user_id=None, email="a@example.com", code=code, reason=reason, total=3199,
         currency="USD",
     )  # fmt: skip
     mail = rendered(drafts.payment_failed(published(failed)).message("email", "a@example.com", locale))
-    assert said in mail.text
+    assert expected in mail.text
     assert "_" not in mail.text
 
 
@@ -202,16 +202,16 @@ def test_missing_amounts_are_not_shown() -> None:
 
 
 def test_names_and_titles_are_escaped_in_html() -> None:
-    evil = "<script>alert(1)</script>"
-    item = {"sku": "A", "product_id": "p", "title": evil, "quantity": 1, "unit_price": 1, "line_total": 1}
+    script = "<script>alert(1)</script>"
+    item = {"sku": "A", "product_id": "p", "title": script, "quantity": 1, "unit_price": 1, "line_total": 1}
     confirmed = rendered(
-        by_mail(drafts.order_confirmed(order(items=[item], shipping_address=ADDRESS | {"name": evil})))
+        by_mail(drafts.order_confirmed(order(items=[item], shipping_address=ADDRESS | {"name": script})))
     )
-    welcome = rendered(by_mail(drafts.welcome(registered(first_name=evil))))
+    welcome = rendered(by_mail(drafts.welcome(registered(first_name=script))))
     for mail in (confirmed, welcome):
         assert "<script>" not in mail.html
         assert "&lt;script&gt;" in mail.html
-        assert evil in mail.text
+        assert script in mail.text
 
 
 def test_template_syntax_in_names_is_text() -> None:

@@ -1,4 +1,4 @@
-"""Steps and cancellations of orders: what is refused, and with which details."""
+"""Status changes and cancellations of orders: refusals and their details."""
 
 from datetime import UTC, datetime, timedelta
 
@@ -13,8 +13,8 @@ from services.orders.domain.order import Order, after, fold
 from services.orders.domain.parcels import contents
 from services.orders.domain.pricing import price_lines
 from services.orders.domain.view import as_history, as_reply, as_summary
+from tests.support.fake_services import cart_line
 from tests.support.orders import line, placed
-from tests.support.partners import cart_line
 
 AT = datetime(2026, 1, 31, 12, 0, tzinfo=UTC)
 ADMIN = Caller(user_id="boss", roles=["ADMIN"])
@@ -31,7 +31,7 @@ def failed_order() -> Order:
     return after(new, events.OrderRejected(order_id=new.id, code="PAYMENT_DECLINED", reason=reason), AT)
 
 
-def test_refused_step_says_from_where_to_where() -> None:
+def test_refused_step_names_both_statuses() -> None:
     with pytest.raises(InvalidState) as refused:
         lifecycle.check_step(confirmed_order(), "delivered")
 
@@ -40,7 +40,7 @@ def test_refused_step_says_from_where_to_where() -> None:
     ]
 
 
-def test_refused_cancellation_says_how_the_order_stands() -> None:
+def test_refused_cancellation_names_the_order_status() -> None:
     with pytest.raises(InvalidState) as refused:
         lifecycle.check_cancellable(failed_order())
 
@@ -48,7 +48,7 @@ def test_refused_cancellation_says_how_the_order_stands() -> None:
 
 
 @pytest.mark.parametrize(
-    ("status", "age", "leaves"),
+    ("status", "age", "reorderable"),
     [
         ("failed", timedelta(0), True),
         ("cancelled", timedelta(0), True),
@@ -58,11 +58,11 @@ def test_refused_cancellation_says_how_the_order_stands() -> None:
         ("confirmed", timedelta(hours=1, seconds=1), True),
     ],
 )
-def test_cart_may_be_ordered_again(status: str, age: timedelta, leaves: bool) -> None:
-    assert lifecycle.is_cart_reorderable(status, AT, AT + age) is leaves
+def test_cart_may_be_ordered_again(status: str, age: timedelta, reorderable: bool) -> None:
+    assert lifecycle.is_cart_reorderable(status, AT, AT + age) is reorderable
 
 
-def test_refused_parcel_says_how_the_order_stands() -> None:
+def test_refused_shipment_names_the_order_status() -> None:
     pending = fold([(placed(line("MUG", 2)), AT)])
 
     with pytest.raises(InvalidState) as refused:
@@ -78,7 +78,7 @@ def test_refused_parcel_says_how_the_order_stands() -> None:
         ("MUG", 3, {"field": "items.0.quantity", "message": "is more than the 2 ordered"}),
     ],
 )
-def test_refused_parcel_names_the_line(sku: str, quantity: int, detail: dict[str, str]) -> None:
+def test_refused_shipment_names_the_line(sku: str, quantity: int, detail: dict[str, str]) -> None:
     from schemas.api.shipping import ShipmentLine
 
     with pytest.raises(ValidationFailed) as refused:
@@ -99,7 +99,7 @@ def test_history_entry_is_the_event_without_its_envelope() -> None:
     }
 
 
-def test_order_shows_its_payment_and_when_it_changed() -> None:
+def test_order_shows_its_payment_and_time_of_change() -> None:
     new = fold([(placed(line("MUG", 2, 1000)), AT)])
     later = AT + timedelta(minutes=1)
     authorized = events.OrderPaymentAuthorized(
@@ -107,19 +107,19 @@ def test_order_shows_its_payment_and_when_it_changed() -> None:
     )
 
     order = after(new, authorized, later)
-    shown = as_reply(order)
+    reply = as_reply(order)
 
-    assert shown["payment"] == {
+    assert reply["payment"] == {
         "id": new.placed.payment_id,
         "provider": "sandbox",
         "status": "authorized",
         "amount": {"amount": 2500, "currency": "USD"},
     }
-    assert shown["updated_at"] == as_summary(order)["updated_at"] == "2026-01-31T12:01:00Z"
+    assert reply["updated_at"] == as_summary(order)["updated_at"] == "2026-01-31T12:01:00Z"
     assert as_reply(new)["payment"] is None
 
 
-def test_closing_events_carry_whose_order_it_was() -> None:
+def test_final_events_carry_the_customer() -> None:
     new = fold([(placed(user_id="ada"), AT)])
     rejected = events.OrderRejected(order_id=new.id, code="PAYMENT_DECLINED", reason="Declined")
     requested = events.OrderCancellationRequested(order_id=new.id, requested_by="ada", reason="Ordered twice")
@@ -135,7 +135,7 @@ def test_closing_events_carry_whose_order_it_was() -> None:
         assert (event.user_id, event.email, event.number) == ("ada", "ada@example.com", new.number)
 
 
-def test_hold_is_over_at_its_last_moment() -> None:
+def test_hold_ends_at_its_expiry() -> None:
     new = fold([(placed(), AT)])
     held = after(new, events.OrderStockReserved(order_id=new.id, expires_at=AT), AT)
 
@@ -146,7 +146,7 @@ def test_hold_is_over_at_its_last_moment() -> None:
 def test_priced_line_keeps_its_vendor_and_category() -> None:
     line = cart_line("MUG") | {"line_total": 1000}
     mug, lamp = price_lines(
-        [CheckoutLine.model_validate(line | known) for known in ({"vendor_id": "v-1", "category": "kitchen"}, {})]
+        [CheckoutLine.model_validate(line | fields) for fields in ({"vendor_id": "v-1", "category": "kitchen"}, {})]
     )
 
     assert (mug.vendor_id, mug.category) == ("v-1", "kitchen")

@@ -1,4 +1,4 @@
-"""What of an order may be sent by whom."""
+"""Shipment contents: which lines of an order each caller may ship."""
 
 import pytest
 
@@ -13,18 +13,18 @@ from services.orders.domain.parcels import contents
 from tests.support.orders import line, placed
 
 ADMIN = Caller(user_id="boss", roles=["ADMIN"])
-POTTER = Caller(user_id="potter", roles=["VENDOR"])
-RIVAL = Caller(user_id="rival", roles=["VENDOR"])
-SHOPPER = Caller(user_id="potter", roles=["CUSTOMER"])
+VENDOR = Caller(user_id="potter", roles=["VENDOR"])
+OTHER_VENDOR = Caller(user_id="rival", roles=["VENDOR"])
+CUSTOMER = Caller(user_id="potter", roles=["CUSTOMER"])
 
 
 def order(paid: bool = True) -> Order:
-    """Two mugs of the potter's and a lamp of the house's."""
+    """An order of two mugs of the vendor and a lamp without vendor."""
     first = placed(line("MUG", 2, vendor_id="potter"), line("LAMP", 1))
-    happened: list[Event] = [first]
+    history: list[Event] = [first]
     if paid:
-        happened.append(confirmed(first))
-    return fold([(event, clock.now()) for event in happened])
+        history.append(confirmed(first))
+    return fold([(event, clock.now()) for event in history])
 
 
 def confirmed(first: events.OrderPlaced) -> events.OrderConfirmed:
@@ -32,40 +32,40 @@ def confirmed(first: events.OrderPlaced) -> events.OrderConfirmed:
     return events.OrderConfirmed(**fields)
 
 
-def sent(what: Order, caller: Caller, **wanted: int) -> dict[str, int]:
-    lines = contents(what, [ShipmentLine(sku=sku, quantity=quantity) for sku, quantity in wanted.items()], caller)
+def shipped_lines(order_: Order, caller: Caller, **quantities: int) -> dict[str, int]:
+    lines = contents(order_, [ShipmentLine(sku=sku, quantity=quantity) for sku, quantity in quantities.items()], caller)
     return {line.sku: line.quantity for line in lines}
 
 
-def test_who_names_nothing_sends_all_that_is_theirs() -> None:
-    assert sent(order(), ADMIN) == {"MUG": 2, "LAMP": 1}
-    assert sent(order(), POTTER) == {"MUG": 2}
+def test_shipment_has_all_own_lines_by_default() -> None:
+    assert shipped_lines(order(), ADMIN) == {"MUG": 2, "LAMP": 1}
+    assert shipped_lines(order(), VENDOR) == {"MUG": 2}
 
 
-def test_a_part_of_an_order_may_go_first() -> None:
-    assert sent(order(), ADMIN, LAMP=1) == {"LAMP": 1}
-    assert sent(order(), POTTER, MUG=1) == {"MUG": 1}
+def test_shipment_may_have_a_part_of_the_lines() -> None:
+    assert shipped_lines(order(), ADMIN, LAMP=1) == {"LAMP": 1}
+    assert shipped_lines(order(), VENDOR, MUG=1) == {"MUG": 1}
 
 
 @pytest.mark.parametrize(
-    ("caller", "wanted", "refusal", "field"),
+    ("caller", "quantities", "refusal", "field"),
     [
-        (SHOPPER, {}, Forbidden, None),
-        (RIVAL, {}, NotFound, None),
-        (POTTER, {"LAMP": 1}, ValidationFailed, "items.0.sku"),
+        (CUSTOMER, {}, Forbidden, None),
+        (OTHER_VENDOR, {}, NotFound, None),
+        (VENDOR, {"LAMP": 1}, ValidationFailed, "items.0.sku"),
         (ADMIN, {"MUG": 1, "GHOST": 1}, ValidationFailed, "items.1.sku"),
         (ADMIN, {"MUG": 3}, ValidationFailed, "items.0.quantity"),
     ],
 )
-def test_what_is_not_theirs_is_not_sent(
-    caller: Caller, wanted: dict[str, int], refusal: type[DomainError], field: str | None
+def test_lines_of_others_are_not_shipped(
+    caller: Caller, quantities: dict[str, int], refusal: type[DomainError], field: str | None
 ) -> None:
     with pytest.raises(refusal) as refused:
-        sent(order(), caller, **wanted)
+        shipped_lines(order(), caller, **quantities)
 
     assert [detail.get("field") for detail in refused.value.details] == ([field] if field else [])
 
 
-def test_nothing_leaves_before_it_is_paid() -> None:
+def test_unpaid_order_is_not_shipped() -> None:
     with pytest.raises(InvalidState):
-        sent(order(paid=False), ADMIN)
+        shipped_lines(order(paid=False), ADMIN)

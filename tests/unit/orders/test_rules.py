@@ -1,4 +1,4 @@
-"""What an order costs, which steps it may take, whose it is, and how it is shown."""
+"""Totals, status steps, permissions and replies of orders."""
 
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -20,11 +20,11 @@ from services.orders.domain import lifecycle, saga
 from services.orders.domain.order import Order, after, fold
 from services.orders.domain.pricing import add_up, price_lines
 from services.orders.domain.view import as_reply, as_summary
+from tests.support.fake_services import cart_line
 from tests.support.orders import ADDRESS, line, placed
-from tests.support.partners import cart_line
 
 AT = datetime(2026, 1, 31, 12, 0, tzinfo=UTC)
-VENDOR, RIVAL = Caller(user_id=new_id(), roles=["VENDOR"]), Caller(user_id=new_id(), roles=["VENDOR"])
+VENDOR, OTHER_VENDOR = Caller(user_id=new_id(), roles=["VENDOR"]), Caller(user_id=new_id(), roles=["VENDOR"])
 ADMIN, CUSTOMER = Caller(user_id=new_id(), roles=["ADMIN"]), Caller(user_id=new_id(), roles=["CUSTOMER"])
 lines = st.lists(
     st.builds(
@@ -37,20 +37,20 @@ lines = st.lists(
 )
 
 
-def order(*happened: Any, **facts: Any) -> Order:
-    """An order to which these events happened, a minute apart."""
-    first = placed(**facts)
-    later = [(event(order_id=first.order_id), AT + timedelta(minutes=n)) for n, event in enumerate(happened, 1)]
-    return fold([(first, AT), *later])
+def order(*event_types: Any, **values: Any) -> Order:
+    """An order with these events after its placement, a minute apart."""
+    first = placed(**values)
+    events_ = [(event(order_id=first.order_id), AT + timedelta(minutes=n)) for n, event in enumerate(event_types, 1)]
+    return fold([(first, AT), *events_])
 
 
-def confirmed(**facts: Any) -> Order:
-    new = order(**facts)
+def confirmed(**values: Any) -> Order:
+    new = order(**values)
     return after(new, saga.confirmed(new), AT)
 
 
 @given(lines, st.integers(0, 10**6))
-def test_a_total_is_the_sum_of_what_is_shown(cart: list[dict[str, Any]], shipping: int) -> None:
+def test_total_is_the_sum_of_its_parts(cart: list[dict[str, Any]], shipping: int) -> None:
     priced = price_lines([CheckoutLine.model_validate(entry | {"line_total": 0}) for entry in cart])
     totals = add_up(priced, shipping)
 
@@ -80,24 +80,24 @@ def test_tax_is_rounded_once_per_line_half_to_even() -> None:
         ("cancelled", set()),
     ],
 )
-def test_an_order_takes_only_its_next_steps(status: str, allowed: set[str]) -> None:
+def test_order_takes_only_its_next_steps(status: str, allowed: set[str]) -> None:
     from dataclasses import replace
 
-    standing = replace(confirmed(), status=status)
+    order_ = replace(confirmed(), status=status)
     for step in ("processing", "shipped", "delivered", "returned", "confirmed", "pending"):
         if step in allowed:
-            lifecycle.check_step(standing, step)
+            lifecycle.check_step(order_, step)
             continue
         with pytest.raises(InvalidState):
-            lifecycle.check_step(standing, step)
+            lifecycle.check_step(order_, step)
 
 
-def test_undone_order_takes_no_step_and_cancel_needs_unshipped() -> None:
-    undoing = after(confirmed(), events.OrderCancellationRequested(order_id="o", requested_by="guest"), AT)
+def test_order_being_cancelled_takes_no_step() -> None:
+    cancelling = after(confirmed(), events.OrderCancellationRequested(order_id="o", requested_by="guest"), AT)
 
     lifecycle.check_cancellable(confirmed())
     with pytest.raises(InvalidState, match="can't become shipped"):
-        lifecycle.check_step(undoing, "shipped")
+        lifecycle.check_step(cancelling, "shipped")
     with pytest.raises(InvalidState, match="can't be cancelled"):
         lifecycle.check_cancellable(
             order(lambda order_id: events.OrderRejected(order_id=order_id, code="OUT_OF_STOCK", reason="none"))
@@ -105,27 +105,38 @@ def test_undone_order_takes_no_step_and_cancel_needs_unshipped() -> None:
 
 
 def test_order_is_visible_to_owner_key_holder_and_vendor() -> None:
-    hers = order(user_id=CUSTOMER.user_id)
-    sold = fold([(placed(line(vendor_id=VENDOR.user_id), line("LAMP")), AT)])
+    customer_order = order(user_id=CUSTOMER.user_id)
+    vendor_order = fold([(placed(line(vendor_id=VENDOR.user_id), line("LAMP")), AT)])
 
-    for standing, caller, holds_key in (
-        (hers, CUSTOMER, False), (hers, ADMIN, False), (hers, Caller(), True), (sold, VENDOR, False),
+    for order_, caller, holds_key in (
+        (customer_order, CUSTOMER, False), (customer_order, ADMIN, False), (customer_order, Caller(), True),
+        (vendor_order, VENDOR, False),
     ):  # fmt: skip
-        lifecycle.check_owner(standing, caller, holds_key)
-    for standing, caller in ((hers, Caller()), (hers, VENDOR), (sold, RIVAL), (sold, Caller()), (sold, CUSTOMER)):
+        lifecycle.check_owner(order_, caller, holds_key)
+    for order_, caller in (
+        (customer_order, Caller()),
+        (customer_order, VENDOR),
+        (vendor_order, OTHER_VENDOR),
+        (vendor_order, Caller()),
+        (vendor_order, CUSTOMER),
+    ):
         with pytest.raises(NotFound):
-            lifecycle.check_owner(standing, caller, False)
+            lifecycle.check_owner(order_, caller, False)
 
 
 def test_order_is_fulfilled_by_admin_or_sole_vendor() -> None:
-    whole = fold([(placed(line(vendor_id=VENDOR.user_id)), AT)])
-    part = fold([(placed(line(vendor_id=VENDOR.user_id), line("LAMP")), AT)])
+    own_order = fold([(placed(line(vendor_id=VENDOR.user_id)), AT)])
+    shared_order = fold([(placed(line(vendor_id=VENDOR.user_id), line("LAMP")), AT)])
 
-    lifecycle.check_fulfils(whole, VENDOR)
-    lifecycle.check_fulfils(part, ADMIN)
-    for standing, caller, error in ((part, VENDOR, NotFound), (whole, RIVAL, NotFound), (whole, CUSTOMER, Forbidden)):
+    lifecycle.check_fulfils(own_order, VENDOR)
+    lifecycle.check_fulfils(shared_order, ADMIN)
+    for order_, caller, error in (
+        (shared_order, VENDOR, NotFound),
+        (own_order, OTHER_VENDOR, NotFound),
+        (own_order, CUSTOMER, Forbidden),
+    ):
         with pytest.raises(error):
-            lifecycle.check_fulfils(standing, caller)
+            lifecycle.check_fulfils(order_, caller)
 
 
 def test_history_begins_with_placed_and_has_order_events_only() -> None:
@@ -139,20 +150,20 @@ def test_history_begins_with_placed_and_has_order_events_only() -> None:
         after(order(), PaymentVoided.model_construct(), AT)
 
 
-def test_an_order_is_shown_as_the_api_describes_it() -> None:
-    shown = as_reply(confirmed(note="ring"))
+def test_order_reply_matches_its_model() -> None:
+    reply = as_reply(confirmed(note="ring"))
 
-    resource = OrderResource.model_validate(shown)
+    resource = OrderResource.model_validate(reply)
     assert resource.status == "confirmed"
-    assert (shown["payment"], shown["note"], shown["version"]) == (None, "ring", 2)
-    assert shown["timeline"] == [
+    assert (reply["payment"], reply["note"], reply["version"]) == (None, "ring", 2)
+    assert reply["timeline"] == [
         {"status": "pending", "at": "2026-01-31T12:00:00Z"},
         {"status": "confirmed", "at": "2026-01-31T12:00:00Z"},
     ]
     assert OrderSummary.model_validate(as_summary(confirmed())).item_count == 1
 
 
-def test_a_guests_key_opens_one_order() -> None:
+def test_access_key_belongs_to_one_order() -> None:
     key = placement.access_key("secret", "o-1")
 
     assert placement.is_access_key("secret", "o-1", key)
@@ -165,7 +176,7 @@ def test_a_guests_key_opens_one_order() -> None:
     )
 
 
-def test_a_placed_order_has_its_number_its_lines_and_its_bill() -> None:
+def test_placed_order_has_number_lines_and_totals() -> None:
     command = PlaceOrder.model_validate(
         {
             "email": "Ada@Example.com",

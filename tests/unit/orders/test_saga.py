@@ -1,4 +1,4 @@
-"""The checkout saga against every kind of bad luck: each order ends confirmed and paid, or undone to the last cent."""
+"""The checkout saga with injected faults: each order ends confirmed and paid, or fully compensated."""
 
 import time
 
@@ -18,22 +18,29 @@ from services.orders.checkout import Checkout
 from services.orders.domain import saga
 from services.orders.domain.order import Order, fold
 from services.orders.store import StoredOrder, VersionConflict
+from tests.support.fake_services import (
+    AUTHENTICATION_CARD,
+    DECLINED_CARD,
+    Inventory,
+    Payments,
+    SimulatedCrash,
+    UnreliableClient,
+)
 from tests.support.orders import MemoryOrders, check_settled, placed
-from tests.support.partners import ASKING, DECLINING, Died, Inventory, Line, Payments
 
-TROUBLES = ("none", "lost", "late", "down", "dies_before", "dies_after", "cancel_before", "cancel_after")
-troubles = st.lists(st.sampled_from(TROUBLES), max_size=6)
-cards = st.sampled_from(["pm_card_visa", DECLINING, ASKING])
+FAULTS = ("none", "lost", "late", "down", "dies_before", "dies_after", "cancel_before", "cancel_after")
+faults = st.lists(st.sampled_from(FAULTS), max_size=6)
+cards = st.sampled_from(["pm_card_visa", DECLINED_CARD, AUTHENTICATION_CARD])
 
 
 class Checkouts:
-    """An orders service on fakes, with one order in it."""
+    """An orders service with fakes of its dependencies and one order."""
 
     def __init__(self, card: str = "pm_card_visa", stock: int = 10) -> None:
         self.store = MemoryOrders()
         self.inventory, self.payments = Inventory(MUG=stock, REST=10 - stock), Payments()
-        self.to_inventory, self.to_payments = Line(self.inventory), Line(self.payments)
-        self.to_inventory.meanwhile = self.to_payments.meanwhile = self.cancel
+        self.to_inventory, self.to_payments = UnreliableClient(self.inventory), UnreliableClient(self.payments)
+        self.to_inventory.concurrent_action = self.to_payments.concurrent_action = self.cancel
         self.order_id = self.store.place(placed(), card, clock.now()).order.id
 
     @property
@@ -41,11 +48,11 @@ class Checkouts:
         return self.store.read(self.order_id).order
 
     def drive(self) -> Order:
-        """One process works on the order until it is at rest, has to wait, or dies."""
+        """One process works on the order until it has ended, has to wait, or the process crashes."""
         checkout = Checkout(self.store, self.to_inventory, self.to_payments)  # type: ignore[arg-type]
         try:
             return checkout.drive(self.store.take_over(self.order_id), time.monotonic() + 5)
-        except Died:
+        except SimulatedCrash:
             return self.order
 
     def cancel(self) -> None:
@@ -55,25 +62,25 @@ class Checkouts:
             self.store.append(stored, [request], clock.now())
 
     def settle(self) -> Order:
-        """Processes come and go until nothing is left to do; then what was still on its way arrives."""
+        """Processes take the order over until no step is left; then the calls that timed out are executed."""
         for _ in range(40):
             if saga.next_step(self.drive()) is None:
                 break
             if self.order.status == "awaiting_payment":
                 self.payments.customer_confirms(self.order.placed.payment_id)
-        self.to_inventory.land()
-        self.to_payments.land()
+        self.to_inventory.deliver_late_calls()
+        self.to_payments.deliver_late_calls()
         assert saga.next_step(self.order) is None
         return self.order
 
 
-@given(card=cards, stock=st.sampled_from([0, 10]), at_inventory=troubles, at_payments=troubles)
+@given(card=cards, stock=st.sampled_from([0, 10]), at_inventory=faults, at_payments=faults)
 def test_saga_ends_paid_and_sold_or_fully_compensated(
     card: str, stock: int, at_inventory: list[str], at_payments: list[str]
 ) -> None:
     checkouts = Checkouts(card, stock)
-    checkouts.to_inventory.troubles = at_inventory
-    checkouts.to_payments.troubles = at_payments
+    checkouts.to_inventory.faults = at_inventory
+    checkouts.to_payments.faults = at_payments
 
     order = checkouts.settle()
 
@@ -101,7 +108,7 @@ def test_checkout_takes_five_steps_and_six_events() -> None:
     ]
 
 
-def test_an_order_out_of_stock_ends_without_a_word_to_the_bank() -> None:
+def test_order_out_of_stock_makes_no_payment_call() -> None:
     checkouts = Checkouts(stock=0)
     stored = checkouts.store.read(checkouts.order_id)
 
@@ -113,20 +120,20 @@ def test_an_order_out_of_stock_ends_without_a_word_to_the_bank() -> None:
 
 
 def test_late_reserve_of_failed_order_holds_nothing() -> None:
-    """The first try is under way when the second is refused; then stock comes in and the first one arrives."""
+    """The first reserve call is delayed, the second is refused; then stock arrives and the first call is executed."""
     checkouts = Checkouts(stock=0)
-    checkouts.to_inventory.troubles = ["late"]
+    checkouts.to_inventory.faults = ["late"]
     checkouts.drive()
 
     order = checkouts.drive()
     checkouts.inventory.stock = {"MUG": 10}
-    checkouts.to_inventory.land()
+    checkouts.to_inventory.deliver_late_calls()
 
     assert order.status == "failed"
     assert checkouts.inventory.state(order.id) == "released"
 
 
-def test_a_capture_that_the_bank_declines_gives_the_promise_back() -> None:
+def test_declined_capture_voids_the_authorization() -> None:
     checkouts = Checkouts()
 
     def declines(payment_id: str) -> None:
@@ -141,15 +148,15 @@ def test_a_capture_that_the_bank_declines_gives_the_promise_back() -> None:
     assert order.payment_status == "voided"
 
 
-@pytest.mark.parametrize("busy", [RateLimited(), IdempotencyInProgress()])
-def test_retryable_error_is_retried_without_failing_order(busy: DomainError) -> None:
+@pytest.mark.parametrize("error", [RateLimited(), IdempotencyInProgress()])
+def test_retryable_error_is_retried_without_failing_order(error: DomainError) -> None:
     checkouts = Checkouts()
-    real, answers = checkouts.inventory.reserve, [busy]
+    original, errors_ = checkouts.inventory.reserve, [error]
 
     def reserve(**kwargs: object) -> object:
-        if answers:
-            raise answers.pop()
-        return real(**kwargs)  # type: ignore[arg-type]
+        if errors_:
+            raise errors_.pop()
+        return original(**kwargs)  # type: ignore[arg-type]
 
     checkouts.inventory.reserve = reserve  # type: ignore[method-assign,assignment]
 
@@ -161,12 +168,12 @@ def test_retryable_error_is_retried_without_failing_order(busy: DomainError) -> 
 
 
 def test_failed_order_is_never_reported_as_retryable() -> None:
-    """The same key finds the same failed order: 503 with Retry-After would be asked for ever."""
+    """A repeated key returns the same failed order, so a 503 with Retry-After would be repeated for ever."""
     checkouts = Checkouts()
     stored = checkouts.store.read(checkouts.order_id)
-    long_ago = events.OrderStockReserved(order_id=stored.order.id, expires_at=clock.now())
+    expired_hold = events.OrderStockReserved(order_id=stored.order.id, expires_at=clock.now())
     checkouts.inventory.reserve(stored.order.id, [{"sku": "MUG", "quantity": 1}])
-    checkouts.store.append(stored, [long_ago], clock.now())
+    checkouts.store.append(stored, [expired_hold], clock.now())
 
     order = checkouts.drive()
 
@@ -189,38 +196,38 @@ def test_concurrent_driver_continues_from_current_version() -> None:
 
 
 def test_confirmed_payment_continues_and_abandoned_fails() -> None:
-    confirmed, given_up = Checkouts(ASKING), Checkouts(ASKING)
+    confirmed, abandoned = Checkouts(AUTHENTICATION_CARD), Checkouts(AUTHENTICATION_CARD)
 
     assert confirmed.drive().status == "awaiting_payment"
-    assert given_up.drive().status == "awaiting_payment"
+    assert abandoned.drive().status == "awaiting_payment"
     confirmed.payments.customer_confirms(confirmed.order.placed.payment_id)
-    given_up.payments.customer_gives_up(given_up.order.placed.payment_id)
+    abandoned.payments.customer_gives_up(abandoned.order.placed.payment_id)
 
     assert confirmed.drive().status == "confirmed"
-    assert given_up.drive().status == "failed"
-    check_settled(given_up.order, given_up.inventory, given_up.payments)
+    assert abandoned.drive().status == "failed"
+    check_settled(abandoned.order, abandoned.inventory, abandoned.payments)
 
 
-def test_an_undo_that_is_refused_is_kept_for_somebody_to_look_at() -> None:
-    checkouts = Checkouts(DECLINING)
+def test_refused_compensation_is_retried() -> None:
+    checkouts = Checkouts(DECLINED_CARD)
 
     def refuses(order_id: str) -> None:
         raise PaymentDeclined("nonsense")
 
-    right = checkouts.inventory.release
+    original_release = checkouts.inventory.release
     checkouts.inventory.release = refuses  # type: ignore[method-assign,assignment]
     stuck = checkouts.drive()
-    checkouts.inventory.release = right  # type: ignore[method-assign]
+    checkouts.inventory.release = original_release  # type: ignore[method-assign]
 
     assert (stuck.status, saga.next_step(stuck)) == ("pending", saga.Step.RELEASE)
     assert checkouts.drive().status == "failed"
 
 
-def test_waiting_grows_to_ten_seconds_and_stays_there() -> None:
+def test_retry_delay_grows_to_ten_seconds() -> None:
     assert [saga.delay(attempts).total_seconds() for attempts in (1, 2, 3, 4, 9)] == [1, 2, 5, 10, 10]
 
 
-def test_an_order_out_of_time_is_left_for_the_next_one() -> None:
+def test_order_is_left_unchanged_after_the_deadline() -> None:
     checkouts = Checkouts()
     stored: StoredOrder = checkouts.store.read(checkouts.order_id)
 
@@ -244,12 +251,12 @@ def test_card_is_not_charged_once_the_stock_hold_is_over() -> None:
 
 
 def test_open_payment_is_given_up_once_the_stock_hold_is_over() -> None:
-    checkouts = Checkouts(ASKING)
+    checkouts = Checkouts(AUTHENTICATION_CARD)
     checkouts.drive()
     assert checkouts.order.status == "awaiting_payment"
     [placed_event, (reserved, at), *rest] = checkouts.store.events[checkouts.order_id]
-    over = reserved.model_copy(update={"expires_at": clock.now()})
-    checkouts.store.events[checkouts.order_id] = [placed_event, (over, at), *rest]
+    expired = reserved.model_copy(update={"expires_at": clock.now()})
+    checkouts.store.events[checkouts.order_id] = [placed_event, (expired, at), *rest]
 
     order = checkouts.drive()
 

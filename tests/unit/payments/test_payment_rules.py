@@ -1,4 +1,4 @@
-"""How much may be taken and given back, and who may see it."""
+"""Amounts of captures and refunds, access to payments, and idempotency."""
 
 from dataclasses import replace
 
@@ -13,38 +13,38 @@ from services.payments.domain import Payment, Refund
 
 ORDER = "0197a000-0000-7000-8000-000000000001"
 PAYMENT = Payment("0197a000-0000-7000-8000-000000000002", ORDER, "ada", "sandbox", "authorized", 1000, "USD")
-CAPTURED_STATUSES = replace(PAYMENT, status="captured", captured=1000)
+CAPTURED = replace(PAYMENT, status="captured", captured=1000)
 
 
-def test_all_is_captured_unless_a_part_is_wanted() -> None:
+def test_whole_amount_is_captured_by_default() -> None:
     assert domain.amount_to_capture(PAYMENT, None) == 1000
     assert domain.amount_to_capture(PAYMENT, 400) == 400
     assert domain.amount_to_capture(replace(PAYMENT, amount=0), None) == 0
 
 
-@pytest.mark.parametrize("wanted", [-1, 0, 1001])
-def test_capture_is_between_a_cent_and_the_authorised_amount(wanted: int) -> None:
+@pytest.mark.parametrize("amount", [-1, 0, 1001])
+def test_capture_outside_the_authorised_amount_is_refused(amount: int) -> None:
     with pytest.raises(ValidationFailed) as refused:
-        domain.amount_to_capture(PAYMENT, wanted)
+        domain.amount_to_capture(PAYMENT, amount)
     assert refused.value.details == [{"field": "amount", "message": "must be between 1 and 1000"}]
 
 
 @pytest.mark.parametrize("status", ["processing", "requires_action", "captured", "declined", "voided", "refunded"])
-def test_only_a_promise_can_be_captured(status: str) -> None:
+def test_only_an_authorised_payment_can_be_captured(status: str) -> None:
     with pytest.raises(InvalidState) as refused:
         domain.amount_to_capture(replace(PAYMENT, status=status), None)
     assert refused.value.details == [{"status": status}]
 
 
 @pytest.mark.parametrize("status", ["processing", "requires_action", "authorized", "declined", "voided", "refunded"])
-def test_only_what_was_taken_can_be_given_back(status: str) -> None:
+def test_only_a_captured_payment_can_be_refunded(status: str) -> None:
     with pytest.raises(InvalidState):
-        domain.amount_to_refund(replace(CAPTURED_STATUSES, status=status), None)
+        domain.amount_to_refund(replace(CAPTURED, status=status), None)
 
 
 @given(captured=st.integers(1, 10**12), parts=st.lists(st.one_of(st.none(), st.integers(-5, 10**12)), max_size=6))
-def test_refunds_never_add_up_to_more_than_was_taken(captured: int, parts: list[int | None]) -> None:
-    payment = replace(CAPTURED_STATUSES, amount=captured, captured=captured)
+def test_refunds_never_exceed_the_captured_amount(captured: int, parts: list[int | None]) -> None:
+    payment = replace(CAPTURED, amount=captured, captured=captured)
 
     for part in parts:
         try:
@@ -58,7 +58,7 @@ def test_refunds_never_add_up_to_more_than_was_taken(captured: int, parts: list[
     assert (payment.status == "refunded") == (payment.refunded == captured)
 
 
-def test_an_amount_is_in_the_payments_currency() -> None:
+def test_amount_must_have_the_payments_currency() -> None:
     domain.check_currency(PAYMENT, None)
     domain.check_currency(PAYMENT, "USD")
     with pytest.raises(ValidationFailed) as refused:
@@ -66,33 +66,33 @@ def test_an_amount_is_in_the_payments_currency() -> None:
     assert refused.value.details == [{"field": "amount.currency", "message": "must be USD"}]
 
 
-def test_a_payment_is_seen_by_its_customer_and_by_administrators() -> None:
+def test_payment_is_visible_to_its_customer_and_administrators() -> None:
     domain.check_owner(PAYMENT, "ada", False)
     domain.check_owner(PAYMENT, "root", True)
-    for stranger in ("bob", None):
+    for other_user in ("bob", None):
         with pytest.raises(NotFound):
-            domain.check_owner(PAYMENT, stranger, False)
+            domain.check_owner(PAYMENT, other_user, False)
     with pytest.raises(NotFound):
         domain.check_owner(replace(PAYMENT, customer_id=None), None, False)
 
 
 @pytest.mark.parametrize("other", [{"amount": 1}, {"currency": "EUR"}, {"order_id": "another"}, {"provider": "stripe"}])
-def test_a_payments_id_stands_for_one_sum_of_one_order(other: dict[str, object]) -> None:
+def test_payment_id_is_bound_to_order_and_amount(other: dict[str, object]) -> None:
     domain.check_same_payment(PAYMENT, replace(PAYMENT, status="processing", token="pm_card_visa"))
     with pytest.raises(IdempotencyKeyReused):
         domain.check_same_payment(PAYMENT, replace(PAYMENT, **other))  # type: ignore[arg-type]
 
 
-def test_a_refunds_id_stands_for_one_amount_of_one_payment() -> None:
-    known = Refund("r1", PAYMENT.id, 300, None, "succeeded")
-    domain.check_same_refund(known, PAYMENT.id, 300)
-    domain.check_same_refund(known, PAYMENT.id, None)
+def test_refund_id_is_bound_to_payment_and_amount() -> None:
+    refund = Refund("r1", PAYMENT.id, 300, None, "succeeded")
+    domain.check_same_refund(refund, PAYMENT.id, 300)
+    domain.check_same_refund(refund, PAYMENT.id, None)
     for payment_id, amount in ((PAYMENT.id, 301), ("another", 300)):
         with pytest.raises(IdempotencyKeyReused):
-            domain.check_same_refund(known, payment_id, amount)
+            domain.check_same_refund(refund, payment_id, amount)
 
 
-def test_an_idempotency_key_stands_for_one_refund() -> None:
+def test_idempotency_key_has_one_refund_id() -> None:
     key = Idempotency(owner="user:ada", key="k1", fingerprint="f")
 
     assert domain.refund_id_of(key, None) == domain.refund_id_of(key, None)

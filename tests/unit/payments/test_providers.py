@@ -1,4 +1,4 @@
-"""How a provider is called while it fails, and what the settings must say of one."""
+"""Retries and circuit breaker of payment providers, and the settings of each provider."""
 
 import threading
 
@@ -12,43 +12,43 @@ from services.payments.settings import PaymentSettings
 
 
 class Provider:
-    """Fails as often as it is told to."""
+    """A provider call that fails a given number of times."""
 
     def __init__(self, failures: int, error: type[Exception] = ProviderUnavailable) -> None:
         self.failures, self.error = failures, error
-        self.asked = 0
+        self.calls = 0
 
     def __call__(self) -> str:
-        self.asked += 1
-        if self.asked <= self.failures:
+        self.calls += 1
+        if self.calls <= self.failures:
             raise self.error()
         return "paid"
 
 
-def test_what_fails_twice_is_asked_a_third_time() -> None:
+def test_failed_call_is_retried_twice() -> None:
     provider = Provider(failures=2)
 
     assert Caller("bank")(provider) == "paid"
-    assert provider.asked == 3
+    assert provider.calls == 3
 
 
-def test_a_definite_no_is_not_asked_again() -> None:
+def test_refusal_is_not_retried() -> None:
     provider = Provider(failures=1, error=ProviderRefuses)
 
     with pytest.raises(ProviderRefuses):
         Caller("bank")(provider)
-    assert provider.asked == 1
+    assert provider.calls == 1
 
 
-def test_a_provider_that_keeps_failing_is_left_in_peace() -> None:
+def test_breaker_opens_after_repeated_failures() -> None:
     provider, caller = Provider(failures=10**6), Caller("bank")
 
     for _ in range(BREAK_AFTER_FAILURES):
         with pytest.raises(ProviderUnavailable):
             caller(provider)
 
-    assert provider.asked == BREAK_AFTER_FAILURES
-    assert provider.asked < BREAK_AFTER_FAILURES * ATTEMPTS
+    assert provider.calls == BREAK_AFTER_FAILURES
+    assert provider.calls < BREAK_AFTER_FAILURES * ATTEMPTS
 
 
 def test_refusals_do_not_open_the_breaker() -> None:
@@ -61,30 +61,30 @@ def test_refusals_do_not_open_the_breaker() -> None:
     assert caller(Provider(failures=0)) == "paid"
 
 
-def test_customers_of_one_provider_do_not_wait_for_each_other() -> None:
-    caller, both_are_there = Caller("bank"), threading.Barrier(2, timeout=60)
-    threads = [threading.Thread(target=caller, args=(both_are_there.wait,)) for _ in range(2)]
+def test_calls_to_one_provider_run_concurrently() -> None:
+    caller, barrier = Caller("bank"), threading.Barrier(2, timeout=60)
+    threads = [threading.Thread(target=caller, args=(barrier.wait,)) for _ in range(2)]
 
     for thread in threads:
         thread.start()
     for thread in threads:
         thread.join()
 
-    assert not both_are_there.broken
+    assert not barrier.broken
 
 
 def payment_settings(**values: str) -> PaymentSettings:
-    given = some_settings().model_dump(
+    required = some_settings().model_dump(
         include={"amqp_url", "postgres_url", "mongo_url", "redis_url", "kafka_bootstrap"}
     )
-    return PaymentSettings(**{**given, "secret_key": "s" * 16, **values})
+    return PaymentSettings(**{**required, "secret_key": "s" * 16, **values})
 
 
-def test_a_shop_may_have_several_providers() -> None:
-    both = payment_settings(
+def test_several_providers_can_be_enabled() -> None:
+    settings = payment_settings(
         payment_providers="sandbox, stripe", stripe_api_key="sk_test_1", stripe_webhook_secret="whsec_1"
     )
-    assert both.enabled_providers == ("sandbox", "stripe")
+    assert settings.enabled_providers == ("sandbox", "stripe")
 
 
 @pytest.mark.parametrize(

@@ -1,4 +1,4 @@
-"""Bounds and ids of captures and refunds, and the details that a refusal carries."""
+"""Bounds and ids of captures and refunds, and the details of refusals."""
 
 import uuid
 from dataclasses import replace
@@ -18,7 +18,7 @@ def test_one_cent_can_be_captured_and_refunded() -> None:
     assert domain.amount_to_refund(CAPTURED, 1) == 1
 
 
-def test_whole_payment_is_refunded_unless_a_part_is_asked_for() -> None:
+def test_whole_payment_is_refunded_by_default() -> None:
     assert domain.amount_to_refund(CAPTURED, None) == 1000
     assert domain.amount_to_refund(CAPTURED, 400) == 400
     assert domain.amount_to_refund(CAPTURED, 1000) == 1000
@@ -26,14 +26,14 @@ def test_whole_payment_is_refunded_unless_a_part_is_asked_for() -> None:
 
 
 @pytest.mark.parametrize("amount", [-1, 0, 701])
-def test_refund_outside_what_is_left_names_the_bounds(amount: int) -> None:
+def test_refund_outside_the_remainder_names_the_bounds(amount: int) -> None:
     with pytest.raises(ValidationFailed) as refused:
         domain.amount_to_refund(replace(CAPTURED, refunded=300), amount)
 
     assert refused.value.details == [{"field": "amount", "message": "must be between 1 and 700, what is left of it"}]
 
 
-def test_refused_refund_says_how_the_payment_stands() -> None:
+def test_refused_refund_names_the_payment_status() -> None:
     with pytest.raises(InvalidState) as refused:
         domain.amount_to_refund(PAYMENT, None)
 
@@ -54,7 +54,7 @@ def test_refund_without_id_and_key_names_the_field() -> None:
     assert refused.value.details == [{"field": "refund_id", "message": "is needed when there is no Idempotency-Key"}]
 
 
-def test_reversal_has_one_id_for_what_is_left() -> None:
+def test_reversal_has_one_id_for_the_remainder() -> None:
     first, again = domain.reversal_id(CAPTURED), domain.reversal_id(replace(CAPTURED, status="partially_refunded"))
 
     assert first == again == str(uuid.uuid5(uuid.UUID(PAYMENT.id), "reversal:0"))

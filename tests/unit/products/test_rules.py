@@ -1,4 +1,4 @@
-"""What a product must be, how it is named, what its tax is."""
+"""Rules for products: validity, slugs, categories, attributes, tax rates and permissions."""
 
 from typing import Any
 
@@ -26,9 +26,9 @@ def product(*variants: dict[str, Any], **fields: Any) -> ProductWrite:
     return ProductWrite.model_validate({"title": "Shirt", "status": "active", "variants": list(variants), **fields})
 
 
-def faults(wrong: ProductWrite) -> list[str]:
+def invalid_fields(body: ProductWrite) -> list[str]:
     with pytest.raises(ValidationFailed) as refused:
-        check(wrong)
+        check(body)
     return [detail["field"] for detail in refused.value.details]
 
 
@@ -40,15 +40,15 @@ def test_product_with_one_variant_per_choice_is_valid() -> None:
     check(product(variant("A", options={"Size": "S"}), variant("B", options={"Size": "M"}), options=SIZES))
 
 
-def test_every_fault_is_named() -> None:
-    wrong = product(
+def test_every_invalid_field_is_named() -> None:
+    body = product(
         variant("A", options={"Size": "XL"}),
         variant("A", options={"Size": "XL", "Colour": "red"}, currency="EUR"),
         variant("B", compare_at_price={"amount": 1000, "currency": "USD"}),
         options=SIZES,
     )
 
-    assert faults(wrong) == [
+    assert invalid_fields(body) == [
         "variants.0.options.Size",
         "variants.1.options.Size",
         "variants.1.options.Colour",
@@ -59,14 +59,14 @@ def test_every_fault_is_named() -> None:
     ]
 
 
-def test_two_variants_are_not_the_same_choice() -> None:
-    assert faults(product(variant("A"), variant("B"))) == ["variants.1.options"]
+def test_variants_must_differ_in_their_options() -> None:
+    assert invalid_fields(product(variant("A"), variant("B"))) == ["variants.1.options"]
 
 
 def test_options_and_their_values_are_distinct() -> None:
     options = [{"name": "Size", "values": ["S", "S"]}, {"name": "Size", "values": ["S"]}]
 
-    assert faults(product(variant("A", options={"Size": "S"}), options=options)) == [
+    assert invalid_fields(product(variant("A", options={"Size": "S"}), options=options)) == [
         "options.0.values",
         "options.1.name",
     ]
@@ -81,7 +81,7 @@ def test_options_and_their_values_are_distinct() -> None:
         ("a" * 300, "a" * 120),
     ],
 )
-def test_slugs_are_plain(text: str, slug: str) -> None:
+def test_slug_is_plain_ascii(text: str, slug: str) -> None:
     assert slugify(text) == slug
 
 
@@ -92,17 +92,17 @@ def test_every_text_has_a_valid_slug(text: str) -> None:
     assert len(slug_with(slugify(text), "0197a000-0000-7000-8000-00000000000a")) <= 120
 
 
-def test_a_category_path_names_each_step() -> None:
+def test_category_path_has_slug_and_name_of_each_level() -> None:
     assert category_path("Home & Garden/Kitchen") == [("home-garden", "Home & Garden"), ("kitchen", "Kitchen")]
     assert category_path("kitchen-accessories") == [("kitchen-accessories", "Kitchen accessories")]
 
 
-def test_attributes_are_found_whatever_their_type_and_capitals() -> None:
+def test_attribute_keys_ignore_type_and_case() -> None:
     keys = attribute_keys({"colour": ["Red", "BLUE"], "waterproof": True, "screen": 6.5})
     assert keys == ["colour=red", "colour=blue", "waterproof=true", "screen=6.5"]
 
 
-def test_tax_is_that_of_the_region_then_of_the_country() -> None:
+def test_tax_rate_of_region_precedes_country() -> None:
     rates = {("US", "CA", "standard"): 725, ("DE", None, "standard"): 1900, ("DE", None, "reduced"): 700}
 
     assert rate(rates, "US", "CA", "standard") == 725
@@ -114,7 +114,7 @@ def test_tax_is_that_of_the_region_then_of_the_country() -> None:
     assert rate(rates, None, None, "standard") == 0
 
 
-def test_who_may_sell() -> None:
+def test_vendor_of_a_product_is_checked() -> None:
     assert vendor_for(ADMIN, VENDOR.user_id) == VENDOR.user_id
     assert vendor_for(VENDOR, None) == VENDOR.user_id
     with pytest.raises(Forbidden):
@@ -123,7 +123,7 @@ def test_who_may_sell() -> None:
         vendor_for(Caller(user_id="x", roles=["CUSTOMER"]), None)
 
 
-def test_somebody_elses_product_does_not_exist() -> None:
+def test_product_of_another_vendor_is_not_found() -> None:
     check_own(ADMIN, "anybody")
     check_own(VENDOR, VENDOR.user_id)
     with pytest.raises(NotFound):
@@ -132,20 +132,20 @@ def test_somebody_elses_product_does_not_exist() -> None:
         check_own(Caller(), None)
 
 
-def test_a_stale_version_is_refused() -> None:
+def test_stale_version_is_refused() -> None:
     check_version(None, 3)
     check_version(3, 3)
     with pytest.raises(PreconditionFailed):
         check_version(2, 3)
 
 
-def test_a_category_is_not_moved_under_itself() -> None:
+def test_category_is_not_moved_under_itself() -> None:
     check_move("a", ["b"])
     with pytest.raises(ValidationFailed):
         check_move("a", ["b", "a"])
 
 
-def test_attributes_are_gathered_from_the_query_string() -> None:
+def test_attribute_filters_are_parsed_from_the_query() -> None:
     query = ProductQuery.model_validate({"attr.colour": "Red", "in_stock": "true", "min_price": "5"})
 
     assert listing.conditions(query, ["active"]) == {
@@ -156,12 +156,12 @@ def test_attributes_are_gathered_from_the_query_string() -> None:
     }
 
 
-@pytest.mark.parametrize("wrong", ["", "x", "W10", "bm90IGpzb24", "WyJwcmljZSIsMSwieCJd"])
-def test_a_cursor_of_another_list_is_refused(wrong: str) -> None:
+@pytest.mark.parametrize("cursor", ["", "x", "W10", "bm90IGpzb24", "WyJwcmljZSIsMSwieCJd"])
+def test_cursor_of_another_list_is_refused(cursor: str) -> None:
     with pytest.raises(ValidationFailed):
-        listing.after_cursor(wrong, "price")
+        listing.after_cursor(cursor, "price")
 
 
-def test_a_patch_says_something() -> None:
+def test_patch_without_fields_is_refused() -> None:
     with pytest.raises(ValueError, match="at least one field"):
         ProductPatch.model_validate({})

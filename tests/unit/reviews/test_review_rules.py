@@ -1,4 +1,4 @@
-"""Which reviews are seen at once, what a change does to a rating, and who may see what."""
+"""Rules for reviews: initial status, rating changes, votes, names and permissions."""
 
 from typing import Any
 
@@ -29,15 +29,15 @@ RULES = ReviewRules(blocked_words=["casino", "free money"])
     ],
 )
 def test_initial_status_by_default_rules(text: str, verified: bool, status: str) -> None:
-    judged, reason = domain.initial_status(RULES, text, verified)
-    assert judged == status
+    initial, reason = domain.initial_status(RULES, text, verified)
+    assert initial == status
     assert (reason is None) is (status == "approved")
 
 
 def test_initial_status_by_custom_rules() -> None:
     assert domain.initial_status(ReviewRules(auto_approve=False), "Fine", True)[0] == "pending"
-    everything = ReviewRules(verified_only=False, no_links=False)
-    assert domain.initial_status(everything, "https://elsewhere.example", False)[0] == "approved"
+    permissive = ReviewRules(verified_only=False, no_links=False)
+    assert domain.initial_status(permissive, "https://elsewhere.example", False)[0] == "approved"
 
 
 REVIEW = st.one_of(
@@ -49,18 +49,18 @@ REVIEW = st.one_of(
 
 
 @given(st.lists(st.lists(REVIEW, min_size=1, max_size=6), max_size=8))
-def test_rating_changes_add_up_to_recount(lives: list[list[dict[str, Any] | None]]) -> None:
-    counted: dict[str, Any] = {"sum": 0, "count": 0, "stars": {}}
-    for life in lives:
-        for before, after in zip([None, *life], life, strict=False):
+def test_rating_changes_add_up_to_recount(histories: list[list[dict[str, Any] | None]]) -> None:
+    sums: dict[str, Any] = {"sum": 0, "count": 0, "stars": {}}
+    for history in histories:
+        for before, after in zip([None, *history], history, strict=False):
             for field, amount in domain.rating_change(before, after).items():
                 if field.startswith("stars."):
                     star = field.removeprefix("stars.")
-                    counted["stars"][star] = counted["stars"].get(star, 0) + amount
+                    sums["stars"][star] = sums["stars"].get(star, 0) + amount
                 else:
-                    counted[field] += amount
-    stars = [life[-1]["rating"] for life in lives if life[-1] and life[-1]["status"] == "approved"]
-    rating = domain.rating(counted)
+                    sums[field] += amount
+    stars = [history[-1]["rating"] for history in histories if history[-1] and history[-1]["status"] == "approved"]
+    rating = domain.rating(sums)
     assert rating["count"] == len(stars)
     assert rating["average"] == (round(sum(stars) / len(stars), 2) if stars else 0.0)
     assert rating["histogram"] == {str(star): stars.count(star) for star in range(1, 6)}
@@ -87,12 +87,12 @@ def test_public_name() -> None:
 
 
 def test_pending_review_visibility() -> None:
-    waiting = {"status": "pending", "customer_id": "c"}
-    assert domain.may_see(waiting, Caller(user_id="c"))
-    assert domain.may_see(waiting, Caller(user_id="a", roles=["ADMIN"]))
-    assert not domain.may_see(waiting, Caller(user_id="d", roles=["VENDOR"]))
-    assert not domain.may_see(waiting, Caller())
-    assert domain.may_see(waiting | {"status": "approved"}, None)
+    pending = {"status": "pending", "customer_id": "c"}
+    assert domain.may_see(pending, Caller(user_id="c"))
+    assert domain.may_see(pending, Caller(user_id="a", roles=["ADMIN"]))
+    assert not domain.may_see(pending, Caller(user_id="d", roles=["VENDOR"]))
+    assert not domain.may_see(pending, Caller())
+    assert domain.may_see(pending | {"status": "approved"}, None)
 
 
 def test_reply_permission() -> None:

@@ -1,4 +1,4 @@
-"""What is wrong with a value of several possible types is said once, of the field itself."""
+"""An invalid value of a union type is one error, located at the field itself."""
 
 from typing import Any
 
@@ -21,15 +21,15 @@ PRODUCT = {"title": "Mug", "status": "draft", "variants": [{"sku": "MUG", "price
         (ProductWrite, PRODUCT | {"attributes": {"size": "two\nlines"}}, ("attributes", "size")),
     ],
 )
-def test_a_value_of_no_type_that_fits_is_refused_once(
+def test_value_of_no_allowed_type_is_one_error(
     model: type[BaseModel], body: dict[str, Any], path: tuple[str | int, ...]
 ) -> None:
     with pytest.raises(ValidationError) as refused:
         model.model_validate(body)
 
-    assert [fault["loc"] for fault in refused.value.errors()] == [path]
+    assert [error["loc"] for error in refused.value.errors()] == [path]
 
 
 @pytest.mark.parametrize("value", [True, 5, 2.5, "red", ["red", "blue"]])
-def test_every_type_of_an_attribute_stays_what_it_is(value: Any) -> None:
+def test_attribute_keeps_its_type(value: Any) -> None:
     assert ProductWrite.model_validate(PRODUCT | {"attributes": {"size": value}}).attributes == {"size": value}

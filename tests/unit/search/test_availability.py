@@ -9,32 +9,34 @@ from services.search.domain.stock import changes_availability
 LEVELS = st.lists(st.integers(0, 3), min_size=1, max_size=12)
 
 
-def _told(levels: list[int]) -> list[tuple[int, StockChanged]]:
-    """The news of a level that becomes each of these, with their sequences."""
-    before, news = 0, []
+def _stock_events(levels: list[int]) -> list[tuple[int, StockChanged]]:
+    """The stock events of a level that takes these values in turn, with their sequence numbers."""
+    before, events = 0, []
     for sequence, available in enumerate(levels, start=1):
         reason = "initial" if sequence == 1 else "adjusted"
-        said = {"on_hand": available, "reserved": 0, "available": available, "delta": available - before}
-        news.append((sequence, StockChanged.model_validate({"sku": "MUG", "reason": reason, **said})))
+        values = {"on_hand": available, "reserved": 0, "available": available, "delta": available - before}
+        events.append((sequence, StockChanged.model_validate({"sku": "MUG", "reason": reason, **values})))
         before = available
-    return news
+    return events
 
 
 @given(LEVELS, st.data())
 def test_skipped_stock_events_change_nothing(levels: list[int], data: st.DataObject) -> None:
-    heard = [(sequence, event.available) for sequence, event in _told(levels) if changes_availability(event)]
-    parse = data.draw(st.integers(0, len(levels)), label="what a snapshot of the catalogue knew")
-    heard += [(parse, levels[parse - 1])] if parse else []
+    indexed = [(sequence, event.available) for sequence, event in _stock_events(levels) if changes_availability(event)]
+    snapshot_sequence = data.draw(st.integers(0, len(levels)), label="sequence of a snapshot of the catalogue")
+    indexed += [(snapshot_sequence, levels[snapshot_sequence - 1])] if snapshot_sequence else []
 
-    shuffled = data.draw(st.permutations(heard + heard[:2]))
+    shuffled = data.draw(st.permutations(indexed + indexed[:2]))
 
-    known = (0, 0)
+    latest = (0, 0)
     for sequence, available in shuffled:
-        known = max(known, (sequence, available), key=lambda each: each[0])
-    assert (known[1] > 0) == (levels[-1] > 0)
+        latest = max(latest, (sequence, available), key=lambda pair: pair[0])
+    assert (latest[1] > 0) == (levels[-1] > 0)
 
 
 def test_initial_level_is_never_skipped() -> None:
-    heard = [sequence for sequence, event in _told([0, 5, 4, 4, 1, 0, 0, 2, 1]) if changes_availability(event)]
+    indexed = [
+        sequence for sequence, event in _stock_events([0, 5, 4, 4, 1, 0, 0, 2, 1]) if changes_availability(event)
+    ]
 
-    assert heard == [1, 2, 6, 8]
+    assert indexed == [1, 2, 6, 8]

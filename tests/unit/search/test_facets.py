@@ -15,59 +15,59 @@ LAMPS = {"id": "2", "slug": "lamps", "name": "Lamps", "parent": "home", "childre
 TREE = build_tree([{**HOME, "children": [LAMPS]}])
 
 
-def asked(**values: Any) -> tuple[SearchQuery, dict[str, Any], dict[str, Any]]:
+def facet_query(**values: Any) -> tuple[SearchQuery, dict[str, Any], dict[str, Any]]:
     query = SearchQuery.model_validate(values)
-    chosen = facets.filters(query, parse(query.q), TREE)
-    return query, chosen, facets.aggregations(query, chosen)
+    selected = facets.filters(query, parse(query.q), TREE)
+    return query, selected, facets.aggregations(query, selected)
 
 
 def test_facets_without_selection_count_all() -> None:
-    _, chosen, counted = asked(q="lamp")
+    _, selected, aggregations = facet_query(q="lamp")
 
-    assert chosen == {}
-    assert list(counted) == ["category", "brand", "price", "rating", "attributes"]
-    assert counted["brand"] == {"terms": {"field": "brand.exact", "size": 50}}
+    assert selected == {}
+    assert list(aggregations) == ["category", "brand", "price", "rating", "attributes"]
+    assert aggregations["brand"] == {"terms": {"field": "brand.exact", "size": 50}}
 
 
 def test_selection_filters_other_facets_only() -> None:
-    _, chosen, counted = asked(q="lamp", brand="Ikea", min_price=1000)
+    _, selected, aggregations = facet_query(q="lamp", brand="Ikea", min_price=1000)
 
-    assert counted["brand"]["filter"] == {"bool": {"filter": [chosen["price"]]}}
-    assert counted["price"]["filter"] == {"bool": {"filter": [chosen["brand"]]}}
-    assert counted["category"]["filter"] == {"bool": {"filter": [chosen["brand"], chosen["price"]]}}
+    assert aggregations["brand"]["filter"] == {"bool": {"filter": [selected["price"]]}}
+    assert aggregations["price"]["filter"] == {"bool": {"filter": [selected["brand"]]}}
+    assert aggregations["category"]["filter"] == {"bool": {"filter": [selected["brand"], selected["price"]]}}
 
 
 def test_selected_attribute_has_its_own_aggregation() -> None:
     query = {"q": "lamp", "attr.colour": "Red"}
 
-    _, chosen, counted = asked(**query)
+    _, selected, aggregations = facet_query(**query)
 
-    assert chosen == {"attr.colour": {"term": {"attr_keys": "colour=red"}}}
-    assert counted["attr.colour"] == {"terms": {"field": "attrs", "size": 50, "include": "colour=.*"}}
+    assert selected == {"attr.colour": {"term": {"attr_keys": "colour=red"}}}
+    assert aggregations["attr.colour"] == {"terms": {"field": "attrs", "size": 50, "include": "colour=.*"}}
 
 
 def test_only_requested_facets_are_aggregated() -> None:
-    assert list(asked(q="lamp", facets="brand,attr.size")[2]) == ["brand", "attr.size"]
-    assert asked(q="lamp", facets="")[2] == {}
+    assert list(facet_query(q="lamp", facets="brand,attr.size")[2]) == ["brand", "attr.size"]
+    assert facet_query(q="lamp", facets="")[2] == {}
 
 
 def test_category_filter_includes_descendants() -> None:
-    assert asked(category="home")[1] == {"category": {"terms": {"category_id": ["1", "2"]}}}
-    assert asked(category="nowhere")[1] == {"category": {"terms": {"category_id": []}}}
+    assert facet_query(category="home")[1] == {"category": {"terms": {"category_id": ["1", "2"]}}}
+    assert facet_query(category="nowhere")[1] == {"category": {"terms": {"category_id": []}}}
 
 
 def test_price_limits_of_query_and_filter_combine() -> None:
-    assert asked(q="lamp under 50", max_price=9_900)[1]["price"] == {"range": {"price": {"lte": 5_000}}}
+    assert facet_query(q="lamp under 50", max_price=9_900)[1]["price"] == {"range": {"price": {"lte": 5_000}}}
 
 
 def test_category_counts_include_descendants() -> None:
     query = SearchQuery(q="lamp", category="lamps")
-    found = {"category": {"inner": {"buckets": [{"key": "1", "doc_count": 2}, {"key": "2", "doc_count": 3}]}}}
+    result = {"category": {"inner": {"buckets": [{"key": "1", "doc_count": 2}, {"key": "2", "doc_count": 3}]}}}
 
-    (facet,) = facets.facets_of(query, parse("lamp"), found, TREE)
+    (facet,) = facets.facets_of(query, parse("lamp"), result, TREE)
 
     assert facet["type"] == "tree"
-    assert [(each["value"], each["count"], each["selected"], each["parent"]) for each in facet["values"]] == [
+    assert [(value["value"], value["count"], value["selected"], value["parent"]) for value in facet["values"]] == [
         ("home", 5, False, None),
         ("lamps", 3, True, "home"),
     ]
@@ -79,16 +79,16 @@ def test_price_range_is_selected_by_its_bounds() -> None:
 
     (facet,) = facets.facets_of(query, parse("lamp"), {"price": {"buckets": buckets}}, CategoryTree())
 
-    assert [each["value"] for each in facet["values"] if each["selected"]] == ["1000-2499"]
+    assert [value["value"] for value in facet["values"] if value["selected"]] == ["1000-2499"]
 
 
 @pytest.mark.parametrize(
-    "wrong",
+    "invalid",
     [{"page": 501, "limit": 20}, {"min_price": 2, "max_price": 1}, {"facets": "Brand!"}, {"sort": "best"}, {"x": 1}],
 )
-def test_invalid_search_is_refused(wrong: dict[str, Any]) -> None:
+def test_invalid_search_is_refused(invalid: dict[str, Any]) -> None:
     with pytest.raises(ValidationError):
-        SearchQuery.model_validate({"q": "lamp", **wrong})
+        SearchQuery.model_validate({"q": "lamp", **invalid})
 
 
 @pytest.mark.parametrize(

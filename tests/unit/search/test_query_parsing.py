@@ -42,9 +42,9 @@ def test_words_are_folded_without_stop_words(text: str, words: tuple[str, ...]) 
     ],
 )
 def test_price_is_parsed_as_filter(text: str, words: tuple[str, ...], lowest: int | None, highest: int | None) -> None:
-    asked = parse(text)
+    query = parse(text)
 
-    assert (asked.words, asked.min_price, asked.max_price) == (words, lowest, highest)
+    assert (query.words, query.min_price, query.max_price) == (words, lowest, highest)
 
 
 @pytest.mark.parametrize("word", ["tv", "mug", "s10", "z800", "1tb", "a57"])
@@ -54,45 +54,46 @@ def test_short_words_and_numbers_allow_no_typo(word: str) -> None:
 
 
 @pytest.mark.parametrize(
-    ("one", "other"), [("Red dresses", "red DRESS"), ("batteries", "battery"), ("watches", "a watch"), ("boxes", "box")]
+    ("first", "second"),
+    [("Red dresses", "red DRESS"), ("batteries", "battery"), ("watches", "a watch"), ("boxes", "box")],
 )
-def test_equivalent_queries_have_one_key(one: str, other: str) -> None:
-    assert key(one) == key(other)
+def test_equivalent_queries_have_one_key(first: str, second: str) -> None:
+    assert key(first) == key(second)
 
 
 @given(st.text(max_size=200))
 def test_any_text_can_be_parsed(text: str) -> None:
-    asked = parse(text)
+    query = parse(text)
 
-    assert len(asked.words) <= 12
-    assert all(word and not word.isspace() for word in asked.words)
-    assert parse(" ".join(asked.words)).min_price is None or asked.words
+    assert len(query.words) <= 12
+    assert all(word and not word.isspace() for word in query.words)
+    assert parse(" ".join(query.words)).min_price is None or query.words
 
 
 @pytest.mark.parametrize(
-    ("typed", "fits"),
+    ("typed", "matches"),
     [
         ("smart", True), ("smrtph", True), ("smaart", True), ("samrtph", True), ("smaxtpho", True),
         ("smartphoness", True),
         ("smrtphn", False), ("phone", False), ("zmart", False), ("smx", False), ("smartphonesxy", False),
     ],
 )  # fmt: skip
-def test_word_prefix_allows_one_typo(typed: str, fits: bool) -> None:
-    assert nearly_starts_with("smartphones", typed) is fits
+def test_word_prefix_allows_one_typo(typed: str, matches: bool) -> None:
+    assert nearly_starts_with("smartphones", typed) is matches
 
 
 def test_suggestions_allow_one_typo() -> None:
     names = ("Smartphones", "Mobile accessories", "Phone cases", "Crème & Lotions")
     tree = build_tree({"id": name, "slug": name, "name": name, "parent": None, "children": []} for name in names)
 
-    def named(text: str) -> list[str]:
+    def suggested(text: str) -> list[str]:
         return [node.name for node in tree.matching(text, 5)]
 
-    assert named("phone") == ["Phone cases", "Smartphones"]
-    assert named("smratpho") == ["Smartphones"]
-    assert named("acc mob") == ["Mobile accessories"]
-    assert named("creme") == named("crème") == ["Crème & Lotions"]
-    assert named("art") == named("!") == named("") == []
+    assert suggested("phone") == ["Phone cases", "Smartphones"]
+    assert suggested("smratpho") == ["Smartphones"]
+    assert suggested("acc mob") == ["Mobile accessories"]
+    assert suggested("creme") == suggested("crème") == ["Crème & Lotions"]
+    assert suggested("art") == suggested("!") == suggested("") == []
 
     popular = ("red dress", "smartphone", "dress shoes", "café")
     assert popular_queries_like("dre", popular, 5) == ["dress shoes", "red dress"]

@@ -1,4 +1,4 @@
-"""Tuning: synonyms, pinned and buried products, boosts."""
+"""Search tuning: synonyms, pinned and buried products, boosts."""
 
 from typing import Any
 
@@ -14,15 +14,15 @@ from services.search.engine.query_bodies import body
 ONE, TWO = "0197a000-0000-7000-8000-000000000001", "0197a000-0000-7000-8000-000000000002"
 
 
-def tuned(**values: Any) -> Any:
+def search_rules(**values: Any) -> Any:
     return rules(Tuning.model_validate(values).model_dump())
 
 
 def test_synonym_line_works_in_both_directions() -> None:
-    found = expand(["couch, sofa, settee"])
+    synonyms = expand(["couch, sofa, settee"])
 
-    assert found[("couch",)] == ("sofa", "settee")
-    assert found[("sofa",)] == ("couch", "settee")
+    assert synonyms[("couch",)] == ("sofa", "settee")
+    assert synonyms[("sofa",)] == ("couch", "settee")
 
 
 def test_arrow_works_in_one_direction() -> None:
@@ -30,10 +30,10 @@ def test_arrow_works_in_one_direction() -> None:
 
 
 def test_synonym_phrases_are_stemmed() -> None:
-    found = expand(["cell phones, smartphone"])
+    synonyms = expand(["cell phones, smartphone"])
 
-    assert found[("cell", "phone")] == ("smartphone",)
-    assert found[("smartphone",)] == ("cell phones",)
+    assert synonyms[("cell", "phone")] == ("smartphone",)
+    assert synonyms[("smartphone",)] == ("cell phones",)
 
 
 @pytest.mark.parametrize("line", ["sofa", "sofa,", "=> sofa", "a => b => c", "tv =>", "  ,  "])
@@ -43,37 +43,38 @@ def test_empty_synonym_line_is_refused(line: str) -> None:
 
 
 def test_pinned_product_is_first() -> None:
-    pinned = tuned(pinned=[{"query": "Red Dresses", "product_ids": [TWO, ONE]}])
+    pinned = search_rules(pinned=[{"query": "Red Dresses", "product_ids": [TWO, ONE]}])
 
-    asked = body(SearchQuery(q="red dress"), pinned, CategoryTree())["query"]["bool"]["should"]
+    clauses = body(SearchQuery(q="red dress"), pinned, CategoryTree())["query"]["bool"]["should"]
 
     boosts = {
-        each["constant_score"]["filter"]["ids"]["values"][0]: each["constant_score"]["boost"] for each in asked[:2]
+        clause["constant_score"]["filter"]["ids"]["values"][0]: clause["constant_score"]["boost"]
+        for clause in clauses[:2]
     }
     assert boosts[TWO] > boosts[ONE] > 1e5
     assert "bool" not in body(SearchQuery(q="blue dress"), pinned, CategoryTree())["query"]
 
 
 def test_buried_product_is_last() -> None:
-    buried = tuned(buried=[{"query": "sofa", "product_ids": [ONE]}])
+    buried = search_rules(buried=[{"query": "sofa", "product_ids": [ONE]}])
 
-    asked = body(SearchQuery(q="sofas"), buried, CategoryTree())["query"]["boosting"]
+    boosting = body(SearchQuery(q="sofas"), buried, CategoryTree())["query"]["boosting"]
 
-    assert asked["negative"] == {"ids": {"values": [ONE]}}
-    assert asked["negative_boost"] < 0.01
+    assert boosting["negative"] == {"ids": {"values": [ONE]}}
+    assert boosting["negative_boost"] < 0.01
 
 
 def test_zero_boost_adds_no_function() -> None:
-    nothing = tuned(boosts={"in_stock": 0.0, "rating": 0.0, "sales": 0.0, "margin": 0.0})
+    no_boosts = search_rules(boosts={"in_stock": 0.0, "rating": 0.0, "sales": 0.0, "margin": 0.0})
 
-    assert body(SearchQuery(q="sofa"), nothing, CategoryTree())["query"]["function_score"]["functions"] == [
+    assert body(SearchQuery(q="sofa"), no_boosts, CategoryTree())["query"]["function_score"]["functions"] == [
         {"weight": 1.0}
     ]
 
 
 def test_margin_includes_descendants() -> None:
     tree = build_tree([_category("home", children=[_category("lamps", parent="home")]), _category("garden")])
-    margins = tuned(
+    margins = search_rules(
         boosts={"in_stock": 0.0, "rating": 0.0, "sales": 0.0, "margin": 2.0}, margins={"home": 40, "old": 9}
     )
 
@@ -88,5 +89,5 @@ def _category(slug: str, parent: str | None = None, children: Any = ()) -> dict[
 
 @pytest.mark.parametrize("boost", ["", "^5.0"])
 def test_preview_reason_is_the_word_without_boost(boost: str) -> None:
-    explained = {"description": f"ConstantScore(joined:phone){boost}", "value": 5.0}
-    assert list(_scored_terms(explained)) == [('"phone" written as one word', 5.0)]
+    explanation = {"description": f"ConstantScore(joined:phone){boost}", "value": 5.0}
+    assert list(_scored_terms(explanation)) == [('"phone" written as one word', 5.0)]

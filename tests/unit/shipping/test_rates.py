@@ -1,4 +1,4 @@
-"""What it costs, where a place is, and what a parcel may do next."""
+"""Shipping rates, zones, offers and shipment statuses."""
 
 from dataclasses import replace
 
@@ -17,7 +17,7 @@ FLAT = Tariff("standard", "Standard", "Post", US, "USD", 499, 0, None, None, 2, 
 STATUSES = ("created", "in_transit", "out_for_delivery", "delivered", "returned", "lost")
 
 
-def test_flat() -> None:
+def test_flat_tariff_ignores_weight() -> None:
     assert [domain.price(FLAT, 1, grams) for grams in (0, 1, 99_999)] == [499, 499, 499]
 
 
@@ -27,14 +27,14 @@ def test_each_started_kilogram_costs(grams: int, price: int) -> None:
 
 
 @pytest.mark.parametrize(("subtotal", "price"), [(9_999, 499), (10_000, 0), (10_001, 0)])
-def test_free_from_a_total_on(subtotal: int, price: int) -> None:
+def test_shipping_is_free_from_a_subtotal_on(subtotal: int, price: int) -> None:
     assert domain.price(replace(FLAT, free_above=10_000), subtotal, 5000) == price
 
 
 @given(st.integers(0, 10**12), st.integers(0, 10**9), st.integers(0, 10**9), st.integers(0, 10**5))
-def test_a_heavier_parcel_is_never_cheaper(subtotal: int, light: int, more: int, per_kg: int) -> None:
+def test_heavier_parcel_is_never_cheaper(subtotal: int, weight: int, extra_weight: int, per_kg: int) -> None:
     tariff = replace(FLAT, per_kg=per_kg, free_above=10**6)
-    assert 0 <= domain.price(tariff, subtotal, light) <= domain.price(tariff, subtotal, light + more)
+    assert 0 <= domain.price(tariff, subtotal, weight) <= domain.price(tariff, subtotal, weight + extra_weight)
 
 
 @pytest.mark.parametrize(
@@ -53,7 +53,7 @@ def test_region_zone_precedes_country_zone_precedes_rest(country: str, region: s
         assert domain.zone_for(zones, country, region) == zone
 
 
-def test_where_no_zone_is_nothing_is_sent() -> None:
+def test_country_without_zone_has_no_offers() -> None:
     assert domain.zone_for([US, EUROPE], "JP", None) is None
     assert domain.offers([FLAT], "JP", None, 100, 100, "USD") == []
 
@@ -62,8 +62,8 @@ def test_offers_match_zone_and_weight_cheapest_first() -> None:
     express = replace(FLAT, method="express", base=1299, days_max=2)
     light = replace(FLAT, method="letter", base=99, max_weight_g=500)
     euro = replace(FLAT, method="euro", currency="EUR")
-    there = replace(FLAT, method="there", zone=EUROPE)
-    tariffs = [express, FLAT, light, euro, there]
+    other_zone = replace(FLAT, method="there", zone=EUROPE)
+    tariffs = [express, FLAT, light, euro, other_zone]
 
     def methods(grams: int) -> list[tuple[str, int]]:
         return [(tariff.method, price) for tariff, price in domain.offers(tariffs, "US", None, 100, grams, "USD")]
@@ -72,7 +72,7 @@ def test_offers_match_zone_and_weight_cheapest_first() -> None:
     assert methods(501) == [("standard", 499), ("express", 1299)]
 
 
-def test_a_method_that_goes_everywhere_names_no_country() -> None:
+def test_method_for_all_countries_names_none() -> None:
     assert domain.destinations([FLAT, replace(FLAT, zone=EUROPE)]) == ["DE", "FR", "US"]
     assert domain.destinations([FLAT, replace(FLAT, zone=WORLD)]) == []
 
@@ -90,7 +90,7 @@ def test_delivered_parcel_can_only_be_returned(status: str, to: str) -> None:
             domain.check_move(status, to)
 
 
-def test_a_parcels_number_is_made_of_what_is_in_it() -> None:
+def test_tracking_number_depends_on_the_contents() -> None:
     number = domain.tracking_number("order", [("MUG", 1), ("LAMP", 2)])
     assert number == domain.tracking_number("order", [("LAMP", 2), ("MUG", 1)])
     assert number != domain.tracking_number("order", [("MUG", 1)])

@@ -20,7 +20,7 @@ run = CliRunner().invoke
 
 @pytest.fixture
 def instance(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> instances.Instance:
-    """An instance that exists and does not run."""
+    """An existing instance that does not run."""
     for name in [name for name in os.environ if name.startswith("ULTRAMARKET_")]:
         monkeypatch.delenv(name)
     monkeypatch.setattr(instances, "INSTANCES", tmp_path / "checkout")
@@ -29,7 +29,7 @@ def instance(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> instances.Insta
 
 
 def complete(monkeypatch: pytest.MonkeyPatch, line: str) -> list[str]:
-    """What bash would offer for the last word of the line."""
+    """The completions that bash offers for the last word of the line."""
     monkeypatch.setenv("_ULTRAMARKET_COMPLETE", "complete_bash")
     monkeypatch.setenv("COMP_WORDS", line)
     monkeypatch.setenv("COMP_CWORD", str(len(line.split(" ")) - 1))

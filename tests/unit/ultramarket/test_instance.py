@@ -12,36 +12,36 @@ from ultramarket.instance import NoSuchInstance
 
 
 @pytest.fixture(autouse=True)
-def elsewhere(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def _instances_in_tmp_path(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(instances, "INSTANCES", tmp_path / "checkout")
     monkeypatch.setattr(port_registry, "CACHE", tmp_path / "cache")
 
 
 def test_secrets_are_created_once_and_private() -> None:
-    made = instances.load_or_make("one", {})
+    instance = instances.load_or_make("one", {})
 
-    assert instances.load_or_make("one", {}).secrets == made.secrets
-    assert instances.load_or_make("two", {}).secrets != made.secrets
+    assert instances.load_or_make("one", {}).secrets == instance.secrets
+    assert instances.load_or_make("two", {}).secrets != instance.secrets
     for name in ("secrets.json", "instance.json", "jwt.pem"):
-        assert stat.S_IMODE((made.folder / name).stat().st_mode) == 0o600
+        assert stat.S_IMODE((instance.folder / name).stat().st_mode) == 0o600
 
 
 def test_two_instances_share_no_port() -> None:
-    one, two = instances.load_or_make("one", {}), instances.load_or_make("two", {})
+    first, second = instances.load_or_make("one", {}), instances.load_or_make("two", {})
 
-    assert not set(one.block.servers.values()) & set(two.block.servers.values())
-    assert one.block.base != two.block.base
+    assert not set(first.block.servers.values()) & set(second.block.servers.values())
+    assert first.block.base != second.block.base
 
 
 def test_ports_are_reserved_across_checkouts(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    one = instances.load_or_make("one", {})
+    first = instances.load_or_make("one", {})
     monkeypatch.setattr(instances, "INSTANCES", tmp_path / "another")
 
     two = instances.load_or_make("one", {})
-    assert two.block.base != one.block.base
+    assert two.block.base != first.block.base
 
-    shutil.rmtree(one.folder)
-    assert instances.load_or_make("three", {}).block.base == one.block.base
+    shutil.rmtree(first.folder)
+    assert instances.load_or_make("three", {}).block.base == first.block.base
 
 
 def test_env_prints_the_documented_variables() -> None:
@@ -61,9 +61,9 @@ def test_external_server_is_saved_until_set_empty() -> None:
 
 
 def test_exported_urls_of_an_instance_are_not_external() -> None:
-    one = instances.load_or_make("one", {})
+    instance = instances.load_or_make("one", {})
 
-    two = instances.load_or_make("two", one.environment())
+    two = instances.load_or_make("two", instance.environment())
 
     assert two.external == {}
     assert two.environment()["ULTRAMARKET_INSTANCE"] == "two"

@@ -54,7 +54,7 @@ def test_mails_are_selected_by_recipient_and_limited(instance: Any) -> None:
     for number in range(3):
         deliver(instance.mails, f"Mail {number}")
 
-    assert [one["subject"] for one in mail.summaries(instance, limit=2)] == ["Mail 2", "Mail 1"]
+    assert [summary["subject"] for summary in mail.summaries(instance, limit=2)] == ["Mail 2", "Mail 1"]
     assert len(mail.summaries(instance, to="CLARA@", limit=2)) == 2
     assert mail.summaries(instance, to="nobody@example.com") == []
     assert mail.find(instance, "last", to="nobody@example.com") is None

@@ -1,4 +1,4 @@
-"""How much an address book holds, and what an address is."""
+"""Rules for address books and profiles: size and validity."""
 
 from typing import Any
 
@@ -12,7 +12,7 @@ from services.users.domain import MAX_ADDRESSES, check_address_limit
 HOME = {"name": "Ada", "line1": "1 Main St", "city": "Springfield", "postal_code": "12345", "country": "US"}
 
 
-def test_a_book_has_room_for_fifty() -> None:
+def test_address_book_holds_fifty_addresses() -> None:
     check_address_limit(MAX_ADDRESSES - 1)
     with pytest.raises(InvalidState) as refused:
         check_address_limit(MAX_ADDRESSES)
@@ -20,15 +20,16 @@ def test_a_book_has_room_for_fifty() -> None:
 
 
 @pytest.mark.parametrize(
-    "wrong", [{"country": "usa"}, {"city": ""}, {"line1": "a\nb"}, {"name": "x" * 201}, {"label": "\x00"}, {"pin": "1"}]
+    "invalid",
+    [{"country": "usa"}, {"city": ""}, {"line1": "a\nb"}, {"name": "x" * 201}, {"label": "\x00"}, {"pin": "1"}],
 )
-def test_what_is_no_address_is_refused(wrong: dict[str, Any]) -> None:
+def test_invalid_address_is_refused(invalid: dict[str, Any]) -> None:
     with pytest.raises(ValidationError) as refused:
-        AddressRequest.model_validate(HOME | wrong)
-    assert [error["loc"] for error in refused.value.errors()] == [tuple(wrong)]
+        AddressRequest.model_validate(HOME | invalid)
+    assert [error["loc"] for error in refused.value.errors()] == [tuple(invalid)]
 
 
-@pytest.mark.parametrize("wrong", [{"phone": "call me"}, {"language": "English"}, {"first_name": ""}, {"email": "x"}])
-def test_what_is_no_profile_is_refused(wrong: dict[str, Any]) -> None:
+@pytest.mark.parametrize("invalid", [{"phone": "call me"}, {"language": "English"}, {"first_name": ""}, {"email": "x"}])
+def test_invalid_profile_is_refused(invalid: dict[str, Any]) -> None:
     with pytest.raises(ValidationError):
-        ProfileRequest.model_validate({"first_name": "Ada", "last_name": "Byron"} | wrong)
+        ProfileRequest.model_validate({"first_name": "Ada", "last_name": "Byron"} | invalid)

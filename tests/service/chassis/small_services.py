@@ -1,4 +1,6 @@
-"""Small services for tests, each in a process of its own: `python -m tests.service.chassis.actors KIND NAME PORT`."""
+"""Small services for tests, each in a process of its own: `python -m tests.service.chassis.small_services KIND NAME
+PORT`.
+"""
 
 import services.chassis.runtime.monkey_patch  # noqa: F401, I001 - before everything else
 
@@ -27,7 +29,7 @@ from services.chassis.runtime.service import Configured, Service
 from services.chassis.runtime.settings import Settings, load
 from services.chassis.runtime.timers import every
 
-NAME = sys.argv[2] if len(sys.argv) > 2 else "actor"
+NAME = sys.argv[2] if len(sys.argv) > 2 else "service"
 OTHER = os.environ.get("OTHER", "nobody")
 
 marks = redis.Redis.from_url(os.environ["ULTRAMARKET_REDIS_URL"], decode_responses=True)
@@ -35,7 +37,7 @@ log = structlog.get_logger()
 
 
 def mark(text: str) -> None:
-    """Something that a test can read, also after this process has died."""
+    """Append a line to the journal of this process in Redis, which survives the process."""
     marks.rpush(f"marks:{NAME}", text)
 
 
@@ -49,7 +51,7 @@ class Line(BaseModel):
 
 
 class Worker(Service):
-    """Does as it is told."""
+    """Methods that reply, sleep, raise or return invalid values on demand."""
 
     name = NAME
     settings = Configured(OwnSettings)
@@ -74,8 +76,8 @@ class Worker(Service):
         return os.getpid()
 
     @rpc
-    def where(self) -> dict[str, Any]:
-        log.info("asked_where")
+    def get_context(self) -> dict[str, Any]:
+        log.info("context_requested")
         return context.carried() | {"left": context.remaining(60)}
 
     @rpc
@@ -83,110 +85,112 @@ class Worker(Service):
         raise OutOfStock.of(sku, 3, 2)
 
     @rpc
-    def break_down(self) -> None:
+    def raise_bug(self) -> None:
         raise KeyError("sku")
 
     @rpc
-    def say_the_unsayable(self, where: str) -> Any:
-        """Values that JSON has no word for."""
-        if where == "details":
+    def reply_non_json(self, part: str) -> Any:
+        """Return or raise values that JSON can't represent."""
+        if part == "details":
             raise OutOfStock("odd", [{"price": Decimal("1.5"), "sku": {1, 2}}])
-        if where == "message":
+        if part == "message":
             raise OutOfStock("\ud800")
-        return {"huge": 2**70} if where == "reply" else object()
+        return {"huge": 2**70} if part == "reply" else object()
 
 
-class Both(Worker):
-    """Does as it is told, and hears events that take a second: they share its workers."""
+class WorkerWithEvents(Worker):
+    """A worker that also handles events, for a second each: requests and events share its workers."""
 
     @on_event(OrderStockReleased)
-    def ponder(self, event: OrderStockReleased) -> None:
-        mark("ponders")
+    def handle_slowly(self, event: OrderStockReleased) -> None:
+        mark("handling")
         eventlet.sleep(1)
 
 
 class OtherRpc(Protocol):
-    """The methods that `Front` calls; the interface's module names the service."""
+    """The methods that `Caller` calls; the interface's module names the service."""
 
     def echo(self, value: Any = None) -> Any: ...
     def slow(self, seconds: float) -> Any: ...
-    def where(self) -> Any: ...
+    def get_context(self) -> Any: ...
     def refuse(self, sku: str) -> Any: ...
-    def break_down(self) -> Any: ...
-    def shout(self, text: str) -> Any: ...
+    def raise_bug(self) -> Any: ...
+    def upper(self, text: str) -> Any: ...
     def fail(self) -> Any: ...
 
 
 OtherRpc.__module__ = f"schemas.rpc.{OTHER}"
 
 
-class Front(Service):
-    """Asks another service."""
+class Caller(Service):
+    """Forwards calls to another service."""
 
     name = NAME
     other = Remote(OtherRpc, deadline=3.0)
 
     @rpc
-    def ask(self, method: str, arguments: dict[str, Any]) -> Any:
-        log.info("asks")
+    def forward(self, method: str, arguments: dict[str, Any]) -> Any:
+        log.info("forwarding")
         return getattr(self.other, method)(**arguments)
 
     @rpc
-    def ask_late(self, seconds: float) -> Any:
-        """After most of the time is gone."""
+    def forward_after(self, seconds: float) -> Any:
+        """Call the other service after most of the deadline has passed."""
         eventlet.sleep(seconds)
-        return self.other.where()
+        return self.other.get_context()
 
     @rpc
     def pending(self) -> int:
-        """How many answers are waited for."""
-        [remote] = [found for found in gc.get_objects() if isinstance(found, Remote) and found.is_bound()]
+        """The number of replies that are still expected."""
+        [remote] = [
+            candidate for candidate in gc.get_objects() if isinstance(candidate, Remote) and candidate.is_bound()
+        ]
         return len(remote.replies._reply_events)
 
 
 class Listener(Service):
-    """Hears events, and fails as often as a test has said."""
+    """Handles events, and fails as often as a test has set in Redis."""
 
     name = NAME
 
     @on_event(OrderStockReleased)
     def first(self, event: OrderStockReleased) -> None:
-        self._hear("first", event)
+        self._handle("first", event)
 
     @on_event(OrderStockReleased, OrderShipped)
     def second(self, event: Any) -> None:
-        self._hear("second", event)
+        self._handle("second", event)
 
-    def _hear(self, handler: str, event: Any) -> None:
+    def _handle(self, handler: str, event: Any) -> None:
         mark(f"{handler} {event.subject} {event.meta.sequence} {time.time():.3f} {context.carried().get('request_id')}")
-        pause = marks.get(f"pause:{NAME}:{handler}")
-        if pause:
-            eventlet.sleep(float(pause))
+        pause_seconds = marks.get(f"pause:{NAME}:{handler}")
+        if pause_seconds:
+            eventlet.sleep(float(pause_seconds))
             mark(f"{handler} slept")
-        left = marks.decr(f"fail:{NAME}:{handler}")
-        if left >= 0:
+        failures_left = marks.decr(f"fail:{NAME}:{handler}")
+        if failures_left >= 0:
             raise KeyError("x" * int(marks.get(f"long:{NAME}") or 1))
 
 
-class Gatherer(Service):
-    """Hears events by the batch; one whose order is named as bad makes its batch fail."""
+class BatchConsumer(Service):
+    """Handles events in batches; an order listed as bad in Redis makes its batch fail."""
 
     name = NAME
 
     @on_batch(OrderStockReleased, size=50, seconds=0.2)
-    def gather(self, events: list[OrderStockReleased]) -> None:
+    def handle_batch(self, events: list[OrderStockReleased]) -> None:
         if any(marks.sismember(f"bad:{NAME}", event.subject) for event in events):
-            raise KeyError("a bad one among them")
+            raise KeyError("a bad event in the batch")
         mark(" ".join(event.subject for event in events))
 
     @rpc
-    def answer(self) -> str:
-        """Calls come in beside the batches, with a limit of their own."""
+    def ping(self) -> str:
+        """An RPC method beside the batches, with its own concurrency limit."""
         return "here"
 
 
 class Ticker(Service):
-    """Has work that comes back, and fails now and then."""
+    """A timer whose runs sometimes fail."""
 
     name = NAME
 
@@ -202,7 +206,14 @@ class Ticker(Service):
             raise DomainError("a server is away")
 
 
-KINDS = {"worker": Worker, "both": Both, "front": Front, "listener": Listener, "gatherer": Gatherer, "ticker": Ticker}
+KINDS = {
+    "worker": Worker,
+    "worker_with_events": WorkerWithEvents,
+    "caller": Caller,
+    "listener": Listener,
+    "batch_consumer": BatchConsumer,
+    "ticker": Ticker,
+}
 
 
 if __name__ == "__main__":

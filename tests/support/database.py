@@ -1,4 +1,4 @@
-"""The databases of the running instance, read as an auditor would: past the services."""
+"""Direct database queries on the running instance, bypassing the services."""
 
 import os
 from collections.abc import Iterator
@@ -19,7 +19,7 @@ def _cursor(schema: str) -> Iterator[Any]:
 
 
 def payments_of(order_ids: list[str]) -> list[tuple[str, str, int, int]]:
-    """(order, status, captured, refunded) of every payment of these orders."""
+    """(order, status, captured, refunded) of every payment of these orders, from the payments service's tables."""
     with _cursor("payments") as cursor:
         cursor.execute(
             "select order_id::text, status, captured, refunded from payments where order_id = any(%s::uuid[])",
@@ -29,7 +29,7 @@ def payments_of(order_ids: list[str]) -> list[tuple[str, str, int, int]]:
 
 
 def bank_charges_of(order_ids: list[str]) -> list[tuple[str, str, int, int]]:
-    """(order, status, captured, refunded) as the sandbox's bank has it in its own books."""
+    """(order, status, captured, refunded) of these orders' charges at the sandbox payment provider."""
     with _cursor("payments") as cursor:
         cursor.execute(
             "select p.order_id::text, c.status, c.captured, c.refunded"
@@ -40,7 +40,7 @@ def bank_charges_of(order_ids: list[str]) -> list[tuple[str, str, int, int]]:
 
 
 def orphaned_charges() -> int:
-    """Money that the bank holds for a payment that doesn't know of it."""
+    """The number of provider charges that hold money but belong to no payment."""
     with _cursor("payments") as cursor:
         cursor.execute(
             "select count(*) from sandbox_charges c left join payments p on p.reference = c.id"
@@ -61,7 +61,7 @@ def orders_with(sku: str) -> list[tuple[str, str, int]]:
 
 
 def unfinished_sagas() -> int:
-    """Orders that somebody still has to go on with."""
+    """The number of orders whose saga has steps left."""
     with _cursor("orders") as cursor:
         cursor.execute("select count(*) from orders where saga_due is not null and status <> 'awaiting_payment'")
         return int(cursor.fetchone()[0])

@@ -1,4 +1,4 @@
-"""The services that an order needs, as small fakes that keep their contracts, and the ways in which calls go wrong."""
+"""In-memory fakes of the services that orders call, and an RPC client that injects faults into the calls."""
 
 from collections.abc import Callable
 from functools import partial
@@ -12,17 +12,17 @@ from schemas.rpc.shipping import ShippingRpc
 from services.chassis.common.errors import DeadlineExceeded, InvalidState, NotFound, OutOfStock, ServiceUnavailable
 from services.chassis.messaging.typed_calls import TypedService
 
-DECLINING = "pm_card_chargeDeclined"
-ASKING = "pm_card_authenticationRequired"
-OVER = ("voided", "refunded", "declined")
+DECLINED_CARD = "pm_card_chargeDeclined"
+AUTHENTICATION_CARD = "pm_card_authenticationRequired"
+FINAL_STATUSES = ("voided", "refunded", "declined")
 
 
-class Died(Exception):
-    """The process ended here. Nobody catches it."""
+class SimulatedCrash(Exception):
+    """The simulated end of the process: no code under test catches it."""
 
 
 class Inventory:
-    """Stock: reserved, sold, released; a released order never reserves again."""
+    """A fake of inventory: reserve, commit, release; a released order can't reserve again."""
 
     interface = InventoryRpc
 
@@ -30,7 +30,7 @@ class Inventory:
         self.stock = stock
         self.orders: dict[str, tuple[str, dict[str, int]]] = {}
         self.expires_at = "2100-01-01T00:00:00Z"
-        """Until when what is reserved is held."""
+        """The time until which reserved stock is held."""
         self._lock = RLock()
 
     def reserve(self, order_id: str, lines: list[dict[str, Any]]) -> dict[str, Any]:
@@ -39,13 +39,13 @@ class Inventory:
             if state == "released":
                 raise InvalidState("This order's reservation is over")
             if state == "new":
-                wanted = {line["sku"]: line["quantity"] for line in lines}
-                for sku, quantity in wanted.items():
+                quantities = {line["sku"]: line["quantity"] for line in lines}
+                for sku, quantity in quantities.items():
                     if self.stock.get(sku, 0) < quantity:
                         raise OutOfStock.of(sku, quantity, self.stock.get(sku, 0))
-                for sku, quantity in wanted.items():
+                for sku, quantity in quantities.items():
                     self.stock[sku] -= quantity
-                self.orders[order_id] = ("held", wanted)
+                self.orders[order_id] = ("held", quantities)
             return {"order_id": order_id, "status": "held", "expires_at": self.expires_at}
 
     def commit(self, order_id: str) -> dict[str, Any]:
@@ -72,7 +72,7 @@ class Inventory:
 
 
 class Payments:
-    """Payments under the id that the order chose; a reversed one stays reversed."""
+    """A fake of payments, by the id that the order chose; a reversed payment stays reversed."""
 
     interface = PaymentsRpc
 
@@ -82,7 +82,7 @@ class Payments:
 
     def authorise(self, payment_id: str, amount: int, token: str, **_: Any) -> dict[str, Any]:
         with self._lock:
-            outcome = {DECLINING: "declined", ASKING: "requires_action"}.get(token, "authorized")
+            outcome = {DECLINED_CARD: "declined", AUTHENTICATION_CARD: "requires_action"}.get(token, "authorized")
             payment = self.payments.setdefault(
                 payment_id,
                 {
@@ -113,11 +113,11 @@ class Payments:
 
     def reverse(self, payment_id: str, amount: int, **_: Any) -> dict[str, Any]:
         with self._lock:
-            new = {"id": payment_id, "status": "voided", "amount": amount, "captured": 0, "refunded": 0}
-            payment = self.payments.setdefault(payment_id, new)
+            voided = {"id": payment_id, "status": "voided", "amount": amount, "captured": 0, "refunded": 0}
+            payment = self.payments.setdefault(payment_id, voided)
             if payment["captured"] > payment["refunded"]:
                 payment |= {"status": "refunded", "refunded": payment["captured"]}
-            elif payment["status"] not in OVER:
+            elif payment["status"] not in FINAL_STATUSES:
                 payment["status"] = "voided"
             return {"id": payment_id, "status": payment["status"], "refunded": payment["refunded"]}
 
@@ -141,88 +141,88 @@ class Payments:
 
 
 def send(fake: Any, method: str, arguments: dict[str, Any]) -> Any:
-    """Call a fake as over the wire."""
+    """Call a method of a fake with keyword arguments, as RPC does."""
     return getattr(fake, method)(**arguments)
 
 
 def typed(fake: Any) -> Any:
-    """A fake behind its RPC interface, as a service's `Remote` gives it."""
+    """A fake behind its typed RPC interface, as a service's `Remote` gives it."""
     return TypedService(fake.interface, partial(send, fake))
 
 
-class Line:
-    """The way to another service. `troubles` says what becomes of the next calls; then all goes well.
+class UnreliableClient:
+    """An RPC client of a fake service that injects `faults`, one for each of the next calls; later calls succeed.
 
-    "lost": done, but the answer never comes. "late": no answer, and it is done only at `land`. "down": not done.
-    "dies_before", "dies_after": the caller's process ends. "cancel_before", "cancel_after": something else happens
-    at that moment, told by `meanwhile`.
+    "lost": executed, but the reply never arrives. "late": times out and is executed only by `deliver_late_calls`.
+    "down": not executed. "dies_before", "dies_after": the caller's process ends. "cancel_before", "cancel_after":
+    `concurrent_action` runs at that moment.
     """
 
-    def __init__(self, service: Any, troubles: list[str] | None = None) -> None:
+    def __init__(self, service: Any, faults: list[str] | None = None) -> None:
         self.service = service
-        self.troubles = troubles if troubles is not None else []
+        self.faults = faults if faults is not None else []
         self.calls: list[str] = []
-        self.meanwhile: Callable[[], None] = lambda: None
-        self._flying: list[Callable[[], Any]] = []
+        self.concurrent_action: Callable[[], None] = lambda: None
+        self._delayed: list[Callable[[], Any]] = []
 
     def __getattr__(self, method: str) -> Callable[..., Any]:
         def call(**kwargs: Any) -> Any:
             self.calls.append(method)
-            trouble = self.troubles.pop(0) if self.troubles else "none"
-            return self._carry(trouble, lambda: send(self.service, method, kwargs))
+            fault = self.faults.pop(0) if self.faults else "none"
+            return self._perform(fault, lambda: send(self.service, method, kwargs))
 
         return getattr(TypedService(self.service.interface, lambda _, kwargs: call(**kwargs)), method)
 
-    def _carry(self, trouble: str, work: Callable[[], Any]) -> Any:
-        if trouble == "down":
+    def _perform(self, fault: str, call: Callable[[], Any]) -> Any:
+        if fault == "down":
             raise ServiceUnavailable()
-        if trouble == "dies_before":
-            raise Died
-        if trouble == "late":
-            self._flying.append(work)
+        if fault == "dies_before":
+            raise SimulatedCrash
+        if fault == "late":
+            self._delayed.append(call)
             raise DeadlineExceeded()
-        if trouble == "cancel_before":
-            self.meanwhile()
-        answer = work()
-        if trouble == "lost":
+        if fault == "cancel_before":
+            self.concurrent_action()
+        reply = call()
+        if fault == "lost":
             raise DeadlineExceeded()
-        if trouble == "dies_after":
-            raise Died
-        if trouble == "cancel_after":
-            self.meanwhile()
-        return answer
+        if fault == "dies_after":
+            raise SimulatedCrash
+        if fault == "cancel_after":
+            self.concurrent_action()
+        return reply
 
-    def land(self) -> None:
-        """What was still on its way arrives now, when nobody waits for it any more."""
-        while self._flying:
+    def deliver_late_calls(self) -> None:
+        """Execute the calls that timed out with "late"; their caller no longer waits for a reply."""
+        while self._delayed:
             try:
-                self._flying.pop(0)()
+                self._delayed.pop(0)()
             except (InvalidState, OutOfStock, NotFound):
-                continue  # refused: that is how it should be
+                continue  # refused, as it should be
 
 
 class Cart:
-    """A cart with one view at checkout; its version grows at each read, unless it `stays`."""
+    """A fake of the cart service: one cart, whose version grows at each read unless `fixed_version` is set."""
 
     interface = CartRpc
 
     def __init__(self, *lines: dict[str, Any]) -> None:
         self.lines = list(lines)
         self.unavailable: list[str] = []
-        self.stays = False
+        self.fixed_version = False
         self.version = 3
-        self.taken: list[tuple[str, list[dict[str, Any]]]] = []
-        self.away = False
+        self.removals: list[tuple[str, list[dict[str, Any]]]] = []
+        self.down = False
 
     def remove_ordered(self, *, cart_id: str, order_id: str, lines: list[dict[str, Any]]) -> bool:
-        if self.away:
+        if self.down:
             raise ServiceUnavailable("cart")
-        self.taken.append((order_id, lines))
+        self.removals.append((order_id, lines))
         return True
 
     def checkout_view(self, **_: Any) -> dict[str, Any]:
         lines = [{**line, "line_total": line["unit_price"] * line["quantity"]} for line in self.lines]
-        self.version += not self.stays
+        self.version += not self.fixed_version
         return {
             "cart_id": "a-cart",
             "version": self.version,
@@ -235,14 +235,14 @@ class Cart:
 
 
 class Shipping:
-    """One price for every order, one shipment per order."""
+    """A fake of shipping: one price for every order, one shipment per order."""
 
     interface = ShippingRpc
 
     def __init__(self, price: int = 500) -> None:
         self.price = price
         self.shipments: dict[str, dict[str, Any]] = {}
-        self.sent: list[dict[str, Any]] = []
+        self.parcels: list[dict[str, Any]] = []
 
     def price_of(self, **_: Any) -> dict[str, Any]:
         price = {"amount": self.price, "currency": "USD"}
@@ -256,8 +256,8 @@ class Shipping:
         }
 
     def create_shipment(self, order_id: str, **parcel: Any) -> dict[str, Any]:
-        self.sent.append(parcel)
-        new = {
+        self.parcels.append(parcel)
+        shipment = {
             "id": f"shipment-{order_id}",
             "order_id": order_id,
             "carrier": "UPS",
@@ -266,11 +266,11 @@ class Shipping:
             "created_at": "2026-05-04T12:00:00Z",
             "updated_at": "2026-05-04T12:00:00Z",
         }
-        return self.shipments.setdefault(order_id, new)
+        return self.shipments.setdefault(order_id, shipment)
 
 
 def cart_line(sku: str = "MUG", quantity: int = 1, unit_price: int = 1000, tax_rate_bp: int = 0) -> dict[str, Any]:
-    """A line as `cart.checkout_view` shows it."""
+    """A cart line as `cart.checkout_view` returns it."""
     return {
         "sku": sku,
         "product_id": "0197a000-0000-7000-8000-00000000000e",

@@ -1,4 +1,4 @@
-"""Pictures as people send them, good ones and bad ones."""
+"""Image files for upload tests: valid, malicious and unsupported ones."""
 
 import io
 import struct
@@ -10,26 +10,26 @@ from PIL import Image
 
 def picture(width: int = 320, height: int = 200, kind: str = "JPEG", colour: Any = (200, 30, 60)) -> bytes:
     mode = "RGBA" if isinstance(colour, tuple) and len(colour) == 4 else "RGB"
-    written = io.BytesIO()
-    Image.new(mode, (width, height), colour).save(written, kind)
-    return written.getvalue()
+    buffer = io.BytesIO()
+    Image.new(mode, (width, height), colour).save(buffer, kind)
+    return buffer.getvalue()
 
 
 def photograph(orientation: int = 6) -> bytes:
-    """Red above blue as it is stored, with where and by what it was taken."""
+    """A JPEG with an EXIF orientation, GPS position, camera model and comment: red above blue before rotation."""
     image = Image.new("RGB", (400, 200), "red")
     image.paste("blue", (0, 100, 400, 200))
     exif = Image.Exif()
     exif[0x0112] = orientation
     exif[0x010F] = "SECRETCAM"
     exif.get_ifd(0x8825)[1] = "N"
-    written = io.BytesIO()
-    image.save(written, "JPEG", exif=exif, comment=b"SECRETPLACE", quality=95)
-    return written.getvalue()
+    buffer = io.BytesIO()
+    image.save(buffer, "JPEG", exif=exif, comment=b"SECRETPLACE", quality=95)
+    return buffer.getvalue()
 
 
-def bomb(width: int = 50_000, height: int = 50_000) -> bytes:
-    """A PNG of a few hundred bytes whose header promises gigabytes of pixels."""
+def decompression_bomb(width: int = 50_000, height: int = 50_000) -> bytes:
+    """A PNG of a few hundred bytes whose header declares gigabytes of pixels."""
 
     def chunk(kind: bytes, data: bytes) -> bytes:
         return struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(kind + data))

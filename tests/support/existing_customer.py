@@ -1,14 +1,14 @@
-"""A customer who has something of everything, and an eye on all of it: what nobody's mistakes may change."""
+"""A customer with a cart, an order, a payment and an address, whose data no refused request may change."""
 
 from functools import cached_property
 from typing import Any
 
-from tests.support import books
+from tests.support import database
 from tests.support.shop import ADDRESS, Shop, eventually
 
 
-class Bystander:
-    """Somebody with a cart, an order, its payment and shipment, and an address."""
+class ExistingCustomer:
+    """A registered customer with a cart, a confirmed order with its payment, and a saved address."""
 
     def __init__(self, shop: Shop) -> None:
         self.shop = shop
@@ -30,13 +30,13 @@ class Bystander:
         return str(self.client("GET", "/auth/me").data["id"])
 
     def state(self) -> dict[str, Any]:
-        """All of it."""
-        mine = ("/auth/me", "/users/me", "/cart", f"/orders/{self.order_id}", f"/orders/{self.order_id}/events")
-        mine += ("/orders", f"/payments/{self.payment_id}", "/users/me/addresses", f"/products/{self.product_id}")
-        state: dict[str, Any] = {path: self.client("GET", path).data for path in mine}
+        """Everything the API and the databases hold about this customer, to be compared before and after a request."""
+        paths = ("/auth/me", "/users/me", "/cart", f"/orders/{self.order_id}", f"/orders/{self.order_id}/events")
+        paths += ("/orders", f"/payments/{self.payment_id}", "/users/me/addresses", f"/products/{self.product_id}")
+        state: dict[str, Any] = {path: self.client("GET", path).data for path in paths}
         state["level"] = self.shop.level(self.sku)
-        state["orders"] = books.orders_with(self.sku)
-        state["charges"] = books.bank_charges_of([self.order_id])
+        state["orders"] = database.orders_with(self.sku)
+        state["charges"] = database.bank_charges_of([self.order_id])
         for path in ("/inventory/warehouses", "/tax-rates", "/categories"):
             state[path] = self.shop.admin("GET", path).data
         return state
