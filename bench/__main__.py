@@ -22,7 +22,7 @@ SEARCHES = {
 """Works on twenty thousand products, by the method that makes them: filled in only when one of them is measured."""
 
 ENGINE_WARM_SECONDS = 20.0
-"""For a JVM; without it whoever searches first seems to be slow."""
+"""For a JVM; without it the first searches are slow."""
 
 
 def main() -> None:

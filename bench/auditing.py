@@ -109,7 +109,7 @@ def _wait_for(check: Callable[[], bool]) -> None:
 
 @contextmanager
 def _chain() -> Iterator[Callable[[], int]]:
-    """Something that tells how long the instance's chain is."""
+    """A function that returns the length of the instance's chain."""
     engine = create_engine(service_url(os.environ["ULTRAMARKET_POSTGRES_URL"], "audit"), isolation_level="AUTOCOMMIT")
     last = text("select coalesce(max(seq), 0) from entries")
     try:

@@ -1,4 +1,4 @@
-"""`python -m gateway_flask`: serve until told to stop, then finish what runs."""
+"""`python -m gateway_flask`: serve until SIGTERM or SIGINT, then finish running requests."""
 
 import os
 import resource

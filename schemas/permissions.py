@@ -1,6 +1,6 @@
 """Permissions: the callers of each RPC method, in one table. The owning service checks it (`chassis…rpc.implements`).
 
-Ownership (an own order, an own product) is decided inside the method, on its `caller`; somebody else's thing is
+Ownership (an own order, an own product) is decided inside the method, on its `caller`; another owner's resource is
 `NotFound`. A method that is missing here can't be implemented, so nothing is open by omission.
 """
 

@@ -50,7 +50,7 @@ def install(app: Flask, enabled: bool = True) -> None:
         rule = request.url_rule
         route = rule.rule if rule is not None else "none"
         _observer(request.method, route, response.status_code).observe(took)
-        with suppress(OSError):  # when nobody reads our log any more, the customer still gets the reply
+        with suppress(OSError):  # a closed log must not cost the client its reply
             write_line(
                 "request",
                 request_id=visit.request_id,

@@ -132,7 +132,7 @@ def _fill(
     if "If-None-Match" in endpoint.headers:
         operation["responses"]["304"] = {"description": "The client has it already"}
     if "Range" in endpoint.headers:
-        operation["responses"]["206"] = {"description": "The part that was asked for", "content": content}
+        operation["responses"]["206"] = {"description": "The requested part", "content": content}
         failure = {"application/json": {"schema": {"$ref": "#/components/schemas/Failure"}}}
         operation["responses"]["416"] = {"description": "`RANGE_NOT_SATISFIABLE`", "content": failure}
     operation["responses"] |= refusals_of(endpoint)

@@ -1,8 +1,8 @@
 """Service presence: whether a service is running, by the number of consumers of its request queue.
 
-A service's queue outlives its processes, so that a restart loses no request: whoever asks meanwhile waits a moment.
-But when nobody comes back, everybody would wait for the whole deadline. So the first one who waited in vain looks
-why, and until somebody listens again the others hear it at once; it is looked for again once a second.
+A service's queue outlives its processes, so that a restart loses no request: requests wait in it. While a service is
+down for longer, each of them would wait for its whole deadline. So the first request that times out checks the number
+of consumers, and until there is one again, further requests fail at once; the check is repeated once a second.
 """
 
 import threading
@@ -23,7 +23,7 @@ log = structlog.get_logger()
 def consumers(connection: amqp.Connection, service: str, kind: Literal["rpc", "evt"] = "rpc") -> int | None:
     """The number of consumers of a service's RPC queue, or of its event queue; None when there is no such queue.
 
-    A passive declaration tells.
+    Found by a passive declaration of the queue.
     """
     channel = connection.channel()  # one each: the broker closes it when there is no such queue
     try:
@@ -41,7 +41,7 @@ class Presence:
         self._url = amqp_url
         self._lock = threading.Lock()
         self._look_at: dict[str, float] = {}
-        """Services that nobody listens for, and when to look again."""
+        """Services without consumers, and when to check again (monotonic seconds)."""
 
     def check(self, service: str) -> None:
         """Raises `ServiceUnavailable` for a service known to be down."""

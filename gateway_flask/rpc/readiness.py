@@ -62,4 +62,4 @@ def _broker() -> dict[str, str]:
 def _state(listening: int | None) -> str:
     if listening is None:
         return "down: never started"
-    return "up" if listening else "down: nobody listens"
+    return "up" if listening else "down: no consumer"

@@ -10,7 +10,7 @@ T = TypeVar("T")
 
 
 class Success(Schema, Generic[T]):
-    """A request that did what it asked for."""
+    """The reply to a successful request."""
 
     success: Literal[True] = True
     message: str

@@ -30,7 +30,7 @@ class OrdersRpc(Protocol):
         ...
 
     def get_order(self, order_id: str, caller: Caller) -> Order:
-        """Get the caller's own order in its current state. Raises `NotFound`, also for somebody else's order."""
+        """Get the caller's own order in its current state. Raises `NotFound`, also for another customer's order."""
         ...
 
     def list_orders(self, query: OrderQuery, caller: Caller) -> Page[OrderSummary]:

@@ -11,7 +11,7 @@ def breaks(published: JsonSchema, proposed: JsonSchema) -> list[str]:
     """Why a reader of `published` could not read what `proposed` describes; empty if it could.
 
     A field may be added if it has a default. None may be removed, become another type, lose its promise to be there,
-    or take a value that no reader has heard of. Texts and limits may change.
+    or take a value that is unknown to its readers. Texts and limits may change.
     """
     return _breaks(_Schema(published, published), _Schema(proposed, proposed), "")
 

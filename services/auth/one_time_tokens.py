@@ -17,7 +17,7 @@ LIFETIMES: Final[dict[Purpose, timedelta]] = {"verify": timedelta(hours=24), "re
 RESEND_INTERVAL: Final = timedelta(minutes=1)
 """Minimum time between two mails for the same purpose."""
 MAX_VERIFICATIONS_PER_DAY: Final = 5
-"""Maximum verification mails per account and day: the address may be somebody else's."""
+"""Maximum verification mails per account and day: the address may belong to another person."""
 
 
 def issue(session: Session, purpose: Purpose, user_ids: Iterable[str], secret: bytes, now: datetime) -> dict[str, str]:
@@ -70,7 +70,7 @@ def is_open(session: Session, purpose: Purpose, token: str, now: datetime) -> bo
 def wait_before_next(session: Session, purpose: Purpose, user_id: str, now: datetime) -> timedelta:
     """Time until another token may be mailed: a minute after the last, and a limit per lifetime.
 
-    Two that ask at the same moment are told apart by a lock on the account, which the caller has.
+    Concurrent requests are serialised by a lock on the account, which the caller holds.
     """
     unexpired = (tickets.c.user_id == user_id, tickets.c.purpose == purpose, tickets.c.expires_at > now)
     ends = session.execute(select(tickets.c.expires_at).where(*unexpired).order_by(tickets.c.expires_at.desc()))

@@ -37,7 +37,7 @@ class AccountStore(PostgresStore):
     ) -> dict[str, Any]:
         """Create an account with its event; a repeated command returns the same account. Raises `Conflict` on `email`.
 
-        With a secret, a link is asked for that verifies the address.
+        With a secret, a link that verifies the address is requested.
         """
         user_id = new_id()
         row = {

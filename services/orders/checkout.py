@@ -54,7 +54,7 @@ class Checkout:
                 if is_outcome_unknown(refusal):
                     self._schedule_retry(stored, step, refusal)
                     break
-                if stored.order.is_undoing:  # an undo must not fail for good: somebody has to look at it
+                if stored.order.is_undoing:  # a compensation must not fail for good: an operator must look at it
                     log.error("compensation_refused", order_id=stored.order.id, step=step, error=str(refusal))
                     self._schedule_retry(stored, step, refusal)
                     break

@@ -95,13 +95,13 @@ def check_same_payment(stored: Payment, requested: Payment) -> None:
         requested.currency,
         requested.provider,
     ):
-        raise IdempotencyKeyReused("This payment was asked for with other values")
+        raise IdempotencyKeyReused("This payment was requested with other values")
 
 
 def check_same_refund(stored: Refund, payment_id: str, amount: int | None) -> None:
     """Raises `IdempotencyKeyReused` when a refund's id was used with another payment or amount."""
     if stored.payment_id != payment_id or amount not in (None, stored.amount):
-        raise IdempotencyKeyReused("This refund was asked for with other values")
+        raise IdempotencyKeyReused("This refund was requested with other values")
 
 
 def refund_id_of(key: Idempotency | None, refund_id: str | None) -> str:

@@ -84,7 +84,7 @@ class PaymentProcessor:
     def reverse(self, planned: Payment, reason: str) -> Payment:
         """Undo the payment in any state: void an authorisation, refund a capture. Idempotent.
 
-        One that nobody has tried yet is marked as voided, so that a late try finds it closed.
+        One that was never attempted is marked as voided, so that a late attempt is refused.
         """
         if self.store.begin(planned):
             return self.store.read(planned.id)

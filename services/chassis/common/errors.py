@@ -86,7 +86,7 @@ class Forbidden(DomainError):
 
 
 class NotFound(DomainError):
-    """Also raised for somebody else's thing, so that its existence is not disclosed."""
+    """Also raised for another owner's resource, so that its existence is not disclosed."""
 
     code, status, default_message = "NOT_FOUND", 404, "There is no such thing"
 

@@ -54,7 +54,7 @@ class ConfigSubscriber:
             queue = channel.queue_declare("", exclusive=True, auto_delete=True).queue
             channel.queue_bind(queue, EXCHANGE, "#")
             channel.basic_consume(queue, no_ack=True, callback=self._on_message)
-            read = False  # after the queue is bound: what changes from here on is heard
+            read = False  # after the queue is bound: later changes are received
             while not self._ending:
                 read = read or self._read_all()
                 try:

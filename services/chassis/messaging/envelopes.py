@@ -1,7 +1,7 @@
 """CloudEvents 1.0 envelopes (structured JSON) around our events.
 
 https://github.com/cloudevents/spec/blob/v1.0.2/cloudevents/spec.md; `sequence` and `traceparent` are its documented
-extensions, `requestid`, `userid` and `actor` (a vendor or administrator who asked for it, as JSON) ours.
+extensions, `requestid`, `userid` and `actor` (the vendor or administrator who requested it, as JSON) ours.
 """
 
 from datetime import datetime

@@ -1,6 +1,6 @@
 """An RPC client for processes that are not services: the gateway and the command line. Threads, not greenthreads.
 
-One connection reads all replies and matches them by correlation id; a few others write requests. It speaks Nameko's
+One connection reads all replies and matches them by correlation id; a few others write requests. It follows Nameko's
 own protocol, so stock services answer it as well. Make it after a fork: connections don't survive one.
 """
 

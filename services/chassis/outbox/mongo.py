@@ -1,7 +1,7 @@
 """Relay of MongoDB outboxes: a collection, and arrays inside hot documents. Woken by a change stream.
 
 A stream that waits costs the server 60 µs for each write of anybody in the whole replica set, whatever it looks for.
-So only a service with hot documents waits in it. The others are told by their own process when it has committed
+So only a service with hot documents waits in it. The others are notified by their own process when it has committed
 (`wake`), and read the stream for the commits of other processes.
 """
 
@@ -119,7 +119,7 @@ class MongoRelay:
             held = db["leases"].update_one(
                 own_or_expired, {"$set": {"holder": self._me, "until": now + LEASE}}, upsert=True
             )
-        except DuplicateKeyError:  # somebody else's, and not over
+        except DuplicateKeyError:  # held by another process, and not expired
             return False
         if held.matched_count or held.upserted_id:
             self._renew_at = time.monotonic() + RENEW_SECONDS

@@ -129,7 +129,7 @@ class PostgresRelay:
         pace = Pace()
         while not self._stopping:
             pace.keep()
-            connection.poll()  # takes in what has been told; what comes from here on may not be in the query's answer
+            connection.poll()  # receives past notifications; later ones may not be in the query's result
             connection.notifies.clear()
             cursor.execute(self._table.unpublished)
             rows = cursor.fetchall()

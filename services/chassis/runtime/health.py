@@ -79,7 +79,7 @@ def _outcome(ping: Callable[[], object]) -> str:
     with eventlet.Timeout(CHECK_SECONDS, False):
         try:
             ping()
-        except Exception as error:  # whatever it is, it is what health is asked for
+        except Exception as error:  # any error is the state that health reports
             return f"down: {type(error).__name__}"
         return "up"
     return "down: no answer"

@@ -31,7 +31,7 @@ class Settings(BaseSettings):
     smtp_url: str = Field("smtp://127.0.0.1:1025", pattern=r"^smtps?://", description="server that mails are sent by")
 
     workers: int = Field(24, ge=1, le=1000, description="requests and events that one service works on at once")
-    rpc_deadline: float = Field(5.0, gt=0, le=60, description="seconds that a call may take when nobody says less")
+    rpc_deadline: float = Field(5.0, gt=0, le=60, description="default deadline of a call, in seconds")
     log_level: str = Field("INFO", pattern="^(DEBUG|INFO|WARNING|ERROR)$", description="DEBUG, INFO, WARNING or ERROR")
     control_socket: str = Field("", description="Unix socket that services are stopped and started by; empty: none")
     otlp_endpoint: str = Field("", description="OpenTelemetry collector (OTLP over HTTP); empty: no traces are sent")

@@ -86,7 +86,7 @@ class MongoStore:
 
     @contextmanager
     def transaction(self) -> Iterator[ClientSession]:
-        """One transaction, tried once: for work that conflicts with nobody."""
+        """One transaction, tried once: for work without conflicts."""
         with self.client.start_session() as session, session.start_transaction():
             yield session
         self.wake_relay()

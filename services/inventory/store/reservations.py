@@ -5,14 +5,14 @@ Two collections. `levels` (one document per SKU, see `pipelines`) says what ther
 `{_id: order, status: held|committed|released, reason, token, lines: [{sku, quantity, takes}], expires_at, revision}`.
 
 Every change of a level is one conditional update; every decision is one conditional update of the reservation. A
-decision comes first and the levels follow it; what follows is idempotent, so whoever comes again finishes it.
+decision comes first and the levels follow it; what follows is idempotent, so a repeated call finishes it.
 
 **The token.** Each execution of `reserve` places holds under a token of its own, then inserts the reservation that
 names the token. So:
 
 1. *A hold counts only if its token is the reservation's.* Any other hold is void: freeing it is always right, selling
    it never happens (`sell` names the token).
-2. *A token gets into a reservation only by the execution that placed its holds, and nobody else frees them
+2. *A token gets into a reservation only by the execution that placed its holds, and no other frees them
    while it may still name them.* So while the reservation says `held`, each of its lines is held under its token.
 3. *A reservation never goes back to `held`.* held → committed | released; released(expired) → committed with a new
    token (a late commit that takes the units afresh); committed → released(returned). `revision` grows at each step.
@@ -26,7 +26,7 @@ What can happen, line by line:
 * `reserve` killed between hold and insert: the holds are void and end with their time; `release_expired` first makes
   sure that no insert can come any more (it inserts an abandoned reservation, or bumps the revision), then frees.
 * `commit` twice, or killed between decision and levels: the second finds `committed` and sells what the token still
-  holds; nothing if it is sold. If nobody comes again, `release_expired` finds the hold and the decision.
+  holds; nothing if it is sold. If the call is not repeated, `release_expired` finds the hold and the decision.
 * `commit` against `release` or expiry: one of the conditional updates on `status: held` wins; the other reads the
   winner's word. A commit that lost to expiry takes the units afresh if they are there.
 * late `commit` twice: each first bumps the revision, so that the other can't name its holds any more, frees what the

@@ -1,1 +1,1 @@
-"""Which messages there are, what they say, and how somebody wants to get them."""
+"""Kinds of messages, their contents, and the recipients' preferences."""

@@ -56,7 +56,7 @@ class Order:
     payment_reversed: bool = False
     failure: Failure | None = None
     cancellation: str | None = None
-    """Who requested the cancellation, if somebody did."""
+    """Who requested the cancellation, if it was requested."""
     cancellation_reason: str | None = None
     carrier: str | None = None
     tracking_number: str | None = None

@@ -2,7 +2,7 @@
 
 Forward: reserve stock → authorise payment → commit the stock → capture → confirm. The stock is committed before the
 money is taken, so that a hold which ran out while the payment took long costs a void and not a refund.
-Backward, when a step failed for good or somebody cancels: give the money back → release the stock → failed/cancelled.
+Backward, when a step failed for good or the order is cancelled: refund → release the stock → failed or cancelled.
 """
 
 from datetime import datetime, timedelta

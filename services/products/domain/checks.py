@@ -73,7 +73,7 @@ def vendor_for(caller: Caller, vendor_id: str | None) -> str | None:
 
 
 def check_own(caller: Caller, vendor_id: str | None) -> None:
-    """Raises `NotFound` for somebody else's product, `Forbidden` for callers who may not change products."""
+    """Raises `NotFound` for another vendor's product, `Forbidden` for callers who may not change products."""
     if caller.is_admin:
         return
     if not caller.is_vendor or caller.user_id is None:

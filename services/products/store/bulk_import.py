@@ -74,7 +74,7 @@ class BulkImport:
                 codes = {error["code"] for error in (raced.details or {}).get("writeErrors", [{"code": raced.code}])}
                 if codes - {11000}:
                     raise
-                # somebody wrote one of these SKUs, slugs or categories meanwhile: look again
+                # one of these SKUs, slugs or categories was written concurrently: read again
         raise ServiceUnavailable("These products are being written by others at the moment")
 
     def _write(self, session: ClientSession, rows: Sequence[Row], caller: Caller, now: datetime) -> list[Outcome]:

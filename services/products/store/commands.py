@@ -81,7 +81,7 @@ class ProductCommands:
     ) -> Document:
         """Replace or patch a product: `change` computes the new one from the stored one; no change, no write.
 
-        Raises `NotFound` (also for somebody else's), `PreconditionFailed`, `Conflict`, `ValidationFailed`.
+        Raises `NotFound` (also for another vendor's), `PreconditionFailed`, `Conflict`, `ValidationFailed`.
         """
         products: list[ProductWrite] = []
 

@@ -30,7 +30,7 @@ class Stock:
         """Store available units and sequence by SKU unless newer ones are stored."""
         try:
             self.stock.bulk_write([_stock_update(sku, *level) for sku, level in levels.items()], ordered=False)
-        except BulkWriteError as error:  # known already; the product may not have heard of it yet
+        except BulkWriteError as error:  # recorded already; the product may not have it yet
             only_collisions(error)
         self.products.bulk_write([_variant_update(sku, *level) for sku, level in levels.items()], ordered=False)
 
