@@ -1,6 +1,5 @@
 """The processes of the instance under test: list, kill, stop and start them with the `ultramarket` command."""
 
-import json
 import os
 import signal
 import subprocess
@@ -10,6 +9,8 @@ from pathlib import Path
 from typing import Any
 
 from tests.support.shop import eventually
+from ultramarket.instance import load
+from ultramarket.status import status
 
 COMMAND = str(Path(sys.executable).parent / "ultramarket")
 
@@ -31,10 +32,8 @@ class Instance:
         return completed.stdout
 
     def processes(self) -> dict[str, dict[str, Any]]:
-        """All processes by name, as `status --json` lists them."""
-        command = [COMMAND, "--instance", self.name, "status", "--json"]
-        completed = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
-        return {process["name"]: process for process in json.loads(completed.stdout)["processes"]}
+        """All processes by name, as `status --json` lists them; without a process of its own for each look."""
+        return {process["name"]: process for process in status(load(self.name))["processes"]}
 
     def pid(self, name: str) -> int | None:
         pid = self.processes()[name]["pid"]
@@ -44,8 +43,6 @@ class Instance:
         """`kill -9` a running process and its children, and return its pid.
 
         Waits for a process that is just being restarted.
-
-        One that is just being started again is waited for.
         """
         assert eventually(lambda: self.processes()[name]["state"] == "running", every=0.5), f"{name} does not run"
         pid = self.pid(name)
