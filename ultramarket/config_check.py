@@ -127,12 +127,20 @@ def _clocks(instance: Instance) -> Iterator[Finding]:
             synchronous = False
             yield bad("clocks", f"{name} did not return its time: {error}", "see the finding on the server itself")
             continue
-        skew = remote - (before + time.time()) / 2
+        skew = clock_skew(before, remote, time.time())
         if abs(skew) > MAX_SKEW_SECONDS:
             synchronous = False
             yield bad("clocks", f"{name}'s clock is off by {skew:+.1f} s", "synchronise all clocks by NTP")
     if synchronous:
         yield good("clocks", f"{', '.join(_CLOCKS)} agree with this machine to {MAX_SKEW_SECONDS:g} s")
+
+
+def clock_skew(before: float, remote: float, after: float) -> float:
+    """Seconds by which a clock read between `before` and `after` is certainly off; 0 if it may be right.
+
+    The reply may have been delayed on either way, so only a reading outside of the two is an error.
+    """
+    return min(0.0, remote - before) + max(0.0, remote - after)
 
 
 def _postgres_time(url: str) -> float:

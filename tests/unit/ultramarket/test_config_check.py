@@ -42,3 +42,11 @@ def test_settings_of_the_shell_are_checked(tmp_path: Path, monkeypatch: pytest.M
     assert not any(finding["ok"] for finding in findings)
     assert "gateway: ULTRAMARKET_WORKERS of this shell: " in findings[0]["message"]
     assert findings[0]["advice"] == "correct ULTRAMARKET_WORKERS in this shell"
+
+
+@pytest.mark.parametrize(
+    ("before", "remote", "after", "skew"),
+    [(100.0, 100.0, 100.0, 0.0), (100.0, 106.0, 112.0, 0.0), (100.0, 97.5, 112.0, -2.5), (100.0, 115.0, 112.0, 3.0)],
+)
+def test_slow_reply_is_no_clock_skew(before: float, remote: float, after: float, skew: float) -> None:
+    assert config_check.clock_skew(before, remote, after) == skew
