@@ -7,9 +7,12 @@ import pytest
 from nameko.testing.services import worker_factory
 
 from schemas.rpc.products import ProductsRpc
+from services.cart.service import CartService
+from services.cart.settings import CartSettings
 from services.cart.store import CartStore
 from services.chassis.common.ids import new_id
 from services.chassis.messaging.signatures import Signature
+from services.chassis.runtime.settings import load
 from services.chassis.testing import connect_redis
 from tests.support.fake_services import typed
 
@@ -50,10 +53,8 @@ class Carts:
     """Calls the cart service through its RPC contract."""
 
     def __init__(self, store: CartStore, products: Products) -> None:
-        from services.cart.service import CartService
-
         self.service_class = CartService
-        self.service = worker_factory(CartService, carts=store, products=typed(products))
+        self.service = worker_factory(CartService, carts=store, products=typed(products), settings=load(CartSettings))
 
     def __getattr__(self, method: str) -> Any:
         contract = Signature(getattr(self.service_class, method))

@@ -41,7 +41,7 @@ def read(uploader: Uploader, file_id: str, name: str) -> bytes:
 
 def reference_count(store: FileStore, sha256: str) -> int | None:
     with store.reading() as connection:
-        return connection.execute(select(blobs.c.reference_count).where(blobs.c.sha256 == sha256)).scalar_one_or_none()
+        return connection.execute(select(blobs.c.refs).where(blobs.c.sha256 == sha256)).scalar_one_or_none()
 
 
 def pending_removals(store: FileStore) -> int:

@@ -12,6 +12,9 @@ from schemas.rpc.products import ProductsRpc
 from services.chassis.common.errors import NotFound, OutOfStock, ValidationFailed
 from services.chassis.common.ids import new_id
 from services.chassis.messaging.signatures import Signature, jsonable
+from services.chassis.runtime.settings import load
+from services.inventory.service import InventoryService
+from services.inventory.settings import InventorySettings
 from services.inventory.store import InventoryStore
 from tests.service.inventory.conftest import Shop
 from tests.support.fake_services import typed
@@ -40,9 +43,8 @@ class Products:
 
 @pytest.fixture
 def call(inventory_store: InventoryStore, shop: Shop) -> Iterator[Any]:
-    from services.inventory.service import InventoryService
-
-    service = worker_factory(InventoryService, stock=inventory_store, products=typed(Products()))
+    settings = load(InventorySettings)
+    service = worker_factory(InventoryService, stock=inventory_store, products=typed(Products()), settings=settings)
 
     def rpc(method: str, **kwargs: Any) -> Any:
         signature = Signature(getattr(InventoryService, method))

@@ -13,6 +13,7 @@ from schemas.events.inventory import StockChanged
 from services.chassis.common.errors import Forbidden, NotFound, ValidationFailed
 from services.chassis.messaging.envelopes import envelope
 from services.chassis.messaging.signatures import Signature
+from services.products.service import ProductsService
 from services.products.store import ProductStore
 from tests.service.products.conftest import ADMIN, OTHER_VENDOR, VENDOR, Catalogue, fields
 
@@ -21,8 +22,6 @@ CUSTOMER = {"user_id": "0197a000-0000-7000-8000-00000000000d", "roles": ["CUSTOM
 
 @pytest.fixture
 def call(product_store: ProductStore, catalogue: Catalogue) -> Any:
-    from services.products.service import ProductsService
-
     service = worker_factory(ProductsService, catalogue=product_store)
 
     def rpc(method: str, **kwargs: Any) -> Any:
