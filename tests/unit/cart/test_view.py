@@ -78,6 +78,17 @@ def test_view_warns_of_changed_items(catalogue: dict[str, Any], code: str) -> No
     assert cart_view["total"]["amount"] == (0 if code == "UNAVAILABLE" else 200)
 
 
+def test_last_units_in_the_cart_are_no_warning() -> None:
+    assert view(cart(line("A", 2)), {"A": priced_sku("A", available=2)}, "USD")["warnings"] == []
+
+
+@pytest.mark.parametrize("change", [{"active": False}, {"currency": "EUR"}])
+def test_unsold_item_keeps_the_facts_of_its_line(change: dict[str, Any]) -> None:
+    [item] = view(cart(line("A", 2)), {"A": priced_sku("A", 150, title="New", **change)}, "USD")["items"]
+
+    assert (item["title"], item["unit_price"]["amount"], item["available"]) == ("The A", 100, 0)
+
+
 def test_unavailable_item_is_not_in_the_checkout_lines() -> None:
     checkout_view = checkout(cart(line("A", 2), line("B")), {"A": priced_sku("A", 150)}, "USD")
 
