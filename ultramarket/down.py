@@ -29,7 +29,9 @@ def down(instance: Instance) -> int:
 
 
 def wipe(instance: Instance) -> None:
-    """Remove all data of the instance; `down` comes first."""
+    """Remove all data of the instance, after `down`. Nothing is left to do where a concurrent `wipe` has ended."""
+    if not instance.folder.exists():
+        return
     for server in SERVERS:
         server.remove(instance)
     shutil.rmtree(instance.folder)
