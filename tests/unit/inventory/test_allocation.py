@@ -28,6 +28,10 @@ def test_one_warehouse_is_preferred_to_splitting() -> None:
     assert allocate("MUG", 3, stocks) == (Take("far", 3),)
 
 
+def test_warehouse_with_exactly_the_requested_units_is_enough() -> None:
+    assert allocate("MUG", 3, [Stock("near", 2), Stock("exact", 3), Stock("far", 9)]) == (Take("exact", 3),)
+
+
 def test_split_follows_warehouse_priority() -> None:
     stocks = [Stock("near", 2), Stock("far", 3)]
 

@@ -1,5 +1,6 @@
 """Status changes and cancellations of orders: refusals and their details."""
 
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -133,6 +134,28 @@ def test_final_events_carry_the_customer() -> None:
     assert (confirmed.type, failed.type, cancelled.type) == ("order_confirmed", "order_failed", "order_cancelled")
     for event in (confirmed, failed, cancelled):
         assert (event.user_id, event.email, event.number) == ("ada", "ada@example.com", new.number)
+    assert (failed.reason, cancelled.reason) == ("Declined", "Ordered twice")
+
+
+def test_timeline_shows_the_reason_of_a_failure() -> None:
+    rejected = failed_order()
+
+    reply = as_reply(after(rejected, saga.ended(rejected), AT))
+
+    assert [(entry["status"], entry.get("reason")) for entry in reply["timeline"]] == [
+        ("pending", None),
+        ("failed", "The card was declined"),
+    ]
+
+
+def test_declined_payment_is_not_reversed() -> None:
+    new = fold([(placed(), AT)])
+    held = after(new, events.OrderStockReserved(order_id=new.id, expires_at=AT), AT)
+    declined = events.OrderRejected(order_id=new.id, code="PAYMENT_DECLINED", reason="Declined")
+
+    rejected = after(replace(held, payment_status="declined"), declined, AT)
+
+    assert saga.next_step(rejected) is saga.Step.RELEASE
 
 
 def test_hold_ends_at_its_expiry() -> None:

@@ -59,6 +59,15 @@ def test_total_is_the_sum_of_its_parts(cart: list[dict[str, Any]], shipping: int
     assert 0 <= totals.tax <= totals.subtotal + len(cart)
 
 
+def test_discount_is_subtracted_from_the_total() -> None:
+    priced = price_lines([CheckoutLine.model_validate(cart_line(unit_price=1000, quantity=1) | {"line_total": 1000})])
+
+    totals = add_up(priced, 500, 300)
+
+    assert (totals.subtotal, totals.discount, totals.shipping) == (1000, 300, 500)
+    assert totals.total == 1200 + totals.tax
+
+
 def test_tax_is_rounded_once_per_line_half_to_even() -> None:
     entries = [cart_line(unit_price=50, tax_rate_bp=100), cart_line(unit_price=150, tax_rate_bp=100)]
     priced = price_lines([CheckoutLine.model_validate(entry | {"line_total": 0}) for entry in entries])
