@@ -66,26 +66,26 @@ class Supervisor:
 
     def is_running(self) -> bool:
         try:
-            self._api.supervisor.getState()
+            self._call("getState")
         except (OSError, HTTPException, xmlrpc.client.Error):
             return False
         return True
 
     def shutdown(self, seconds: float = 60) -> None:
-        pid = self._api.supervisor.getPID()
-        self._api.supervisor.shutdown()
+        pid = self._call("getPID")
+        self._call("shutdown")
         _wait(lambda: not Path(f"/proc/{pid}").exists(), seconds, f"supervisord ({pid}) does not end")
 
     def apply_config(self) -> None:
         """Apply the written configuration to the running daemon; changed programs are restarted if they ran."""
-        added, changed, removed = self._api.supervisor.reloadConfig()[0]
+        added, changed, removed = self._call("reloadConfig")[0]
         states = self.states()
         were_running = [name for name in changed if states[name]["statename"] in {"RUNNING", "STARTING", "BACKOFF"}]
         self.stop([*changed, *removed])
         for name in [*changed, *removed]:
-            self._api.supervisor.removeProcessGroup(name)
+            self._call("removeProcessGroup", name)
         for name in [*changed, *added]:
-            self._api.supervisor.addProcessGroup(name)
+            self._call("addProcessGroup", name)
         for name in were_running:
             self.start(name)
 
@@ -94,7 +94,7 @@ class Supervisor:
     def states(self) -> dict[str, dict[str, Any]]:
         """supervisord's information on each program; empty while it does not run."""
         try:
-            return {info["name"]: info for info in self._api.supervisor.getAllProcessInfo()}
+            return {info["name"]: info for info in self._call("getAllProcessInfo")}
         except (OSError, HTTPException, xmlrpc.client.Error):
             return {}
 
@@ -105,7 +105,7 @@ class Supervisor:
     def start(self, name: str) -> bool:
         """Start a program; False: it runs already."""
         try:
-            self._api.supervisor.startProcess(name, False)
+            self._call("startProcess", name, False)
         except xmlrpc.client.Fault as fault:
             if fault.faultCode != ALREADY_STARTED:
                 raise
@@ -116,7 +116,7 @@ class Supervisor:
         """Stop programs concurrently and wait until all have ended."""
         for name in names:
             try:
-                self._api.supervisor.stopProcess(name, False)
+                self._call("stopProcess", name, False)
             except xmlrpc.client.Fault as fault:
                 if fault.faultCode != NOT_RUNNING:
                     raise
@@ -138,13 +138,13 @@ class Supervisor:
                 counts[name] = counts.get(name, 0) + 1
         return counts
 
-    @property
-    def _api(self) -> Any:
-        """A fresh connection each time: the transport can't be shared between threads and is cheap to make."""
+    def _call(self, method: str, *arguments: Any) -> Any:
+        """Call supervisord over a connection of its own: one can't be shared between threads, and is cheap to open."""
         from supervisor.xmlrpc import SupervisorTransport
 
         transport = SupervisorTransport(None, None, f"unix://{self.socket}")
-        return xmlrpc.client.ServerProxy("http://127.0.0.1", transport=transport)
+        with xmlrpc.client.ServerProxy("http://127.0.0.1", transport=transport) as api:
+            return getattr(api.supervisor, method)(*arguments)
 
 
 def _clean_environment(instance: Instance) -> dict[str, str]:
