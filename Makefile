@@ -32,7 +32,7 @@ demo: venv ## one customer's journey over HTTP and what comes of it, narrated
 test: venv ## all tests on fresh instances of their own, with coverage
 	@.ci/test $(TESTS)
 
-unit: venv ## the quick tests: no servers, under 30 s
+unit: venv ## the unit tests: no servers, about a minute
 	@$(BIN)/python -m pytest -q tests/unit
 
 mutation: venv ## change the rules of the journey's domains, and see which changes no unit test notices (bounded: MINUTES)

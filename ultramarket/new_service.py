@@ -54,7 +54,7 @@ def check_name(name: str) -> None:
     if not re.fullmatch(r"[a-z][a-z0-9]{1,30}", name) or keyword.iskeyword(name):
         raise InvalidName("a service's name is one word of lower-case letters and digits")
     taken = (*SERVICES, "chassis", "gateway", "bridge")
-    if name in taken or (ROOT / "services" / name).exists() or (ROOT / "schemas" / "api" / f"{name}.py").exists():
+    if name in taken or _has_files(ROOT / "services" / name) or (ROOT / "schemas" / "api" / f"{name}.py").exists():
         raise InvalidName(f"{name} exists already")
 
 
@@ -66,38 +66,47 @@ def create(name: str) -> list[Path]:
     templates = Environment(
         loader=FileSystemLoader(TEMPLATES), undefined=StrictUndefined, keep_trailing_newline=True, autoescape=False
     )
-    written = []
+    changed = _registered(name, port)
     for template, target in FILES.items():
-        written.append(_write(target.format(name=name), templates.get_template(template).render(values)))
+        changed[ROOT / target.format(name=name)] = templates.get_template(template).render(values)
     for target, text in PACKAGES.items():
-        written.append(_write(target.format(name=name), f'"""{text.format(**values)}"""\n'))
-    return written + [_insert(insertion) for insertion in _registrations(name, port)]
+        changed[ROOT / target.format(name=name)] = f'"""{text.format(**values)}"""\n'
+    for path, content in changed.items():
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(content)
+    return list(changed)
 
 
-def remove(name: str) -> list[Path]:
-    """Undo `create`: delete the files and the entries. Raises `InvalidName` for a service that isn't registered."""
+@dataclass(frozen=True)
+class Removal:
+    """What `remove` deleted or changed, and entries that it did not find as it had written them."""
+
+    files: list[Path]
+    left: list[str]
+
+
+def remove(name: str) -> Removal:
+    """Undo `create`: delete the service's folders, files and entries. Raises `InvalidName` for an unknown service."""
     if name not in SERVICES:
         raise InvalidName(f"there is no service {name}")
-    changed = []
-    for target in (*FILES.values(), *PACKAGES):
-        path = ROOT / target.format(name=name)
+    files, left = [], []
+    for folder in ("services/{0}", "schemas/json/events/{0}", "tests/unit/{0}", "tests/service/{0}"):
+        shutil.rmtree(ROOT / folder.format(name), ignore_errors=True)
+        files.append(ROOT / folder.format(name))
+    for target in ("schemas/api/{0}.py", "schemas/rpc/{0}.py", "schemas/events/{0}.py", "gateway_flask/routes/{0}.py",
+                   "schemas/json/models/{0}.json"):  # fmt: skip
+        path = ROOT / target.format(name)
         path.unlink(missing_ok=True)
-        changed.append(path)
-    (ROOT / "schemas" / "json" / "models" / f"{name}.json").unlink(missing_ok=True)
-    shutil.rmtree(ROOT / "schemas" / "json" / "events" / name, ignore_errors=True)
-    for folder in (
-        "services/{0}/migrations/versions",
-        "services/{0}/migrations",
-        "services/{0}",
-        "tests/unit/{0}",
-        "tests/service/{0}",
-    ):
-        _remove_folder(ROOT / folder.format(name))
+        files.append(path)
     for insertion in _registrations(name, PORT_OFFSETS[name]):
         path = ROOT / insertion.file
-        path.write_text(path.read_text().replace(insertion.text, "", 1))
-        changed.append(path)
-    return changed
+        text = path.read_text()
+        if insertion.text not in text:
+            left.append(f"{insertion.file}: {insertion.text.strip().splitlines()[0]}")
+            continue
+        path.write_text(text.replace(insertion.text, "", 1))
+        files.append(path)
+    return Removal(files, left)
 
 
 def _registrations(name: str, port: int) -> list[Insertion]:
@@ -116,8 +125,13 @@ def _registrations(name: str, port: int) -> list[Insertion]:
         ),
         Insertion(
             "tests/support/bodies.py",
-            r"^GOOD\b.*\n",
+            r"^VALID_BODIES\b.*\n",
             f'    "add_{name}_note": {{"text": "Buy mugs"}},\n',
+        ),
+        Insertion(
+            "tests/support/routes.py",
+            r'^SIGNED_IN_ROUTES: Final = """\n',
+            f"    add_{name}_note list_{name}_notes\n",
         ),
         Insertion(
             "setup.cfg",
@@ -156,27 +170,23 @@ def _registrations(name: str, port: int) -> list[Insertion]:
     ]
 
 
-def _insert(insertion: Insertion) -> Path:
-    path = ROOT / insertion.file
-    text = path.read_text()
-    matches = list(re.finditer(insertion.after, text, flags=re.MULTILINE))
-    if not matches:
-        raise LookupError(f"{insertion.file}: no line matches {insertion.after}")
-    position = matches[-1].end()
-    path.write_text(text[:position] + insertion.text + text[position:])
-    return path
+def _registered(name: str, port: int) -> dict[Path, str]:
+    """The contents of the files that list services, with the new one in them.
+
+    Raises `LookupError` when a list is not where it is expected; nothing has been written then.
+    """
+    contents: dict[Path, str] = {}
+    for insertion in _registrations(name, port):
+        path = ROOT / insertion.file
+        text = contents.get(path) or path.read_text()
+        matches = list(re.finditer(insertion.after, text, flags=re.MULTILINE))
+        if not matches:
+            raise LookupError(f"{insertion.file}: no line matches {insertion.after}")
+        position = matches[-1].end()
+        contents[path] = text[:position] + insertion.text + text[position:]
+    return contents
 
 
-def _write(target: str, text: str) -> Path:
-    path = ROOT / target
-    path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_text(text)
-    return path
-
-
-def _remove_folder(folder: Path) -> None:
-    """Remove a folder that holds nothing but byte code."""
-    if folder.exists() and not [path for path in folder.rglob("*") if path.is_file() and path.suffix != ".pyc"]:
-        for path in sorted(folder.rglob("*"), reverse=True):
-            path.rmdir() if path.is_dir() else path.unlink()
-        folder.rmdir()
+def _has_files(folder: Path) -> bool:
+    """Whether a folder holds anything but byte code."""
+    return any(path.is_file() and path.suffix != ".pyc" for path in folder.rglob("*"))

@@ -76,8 +76,11 @@ class Supervisor:
         self._call("shutdown")
         _wait(lambda: not Path(f"/proc/{pid}").exists(), seconds, f"supervisord ({pid}) does not end")
 
-    def apply_config(self) -> None:
-        """Apply the written configuration to the running daemon; changed programs are restarted if they ran."""
+    def apply_config(self) -> set[str]:
+        """Apply the written configuration to the running daemon; changed programs are restarted if they ran.
+
+        Returns the names of those.
+        """
         added, changed, removed = self._call("reloadConfig")[0]
         states = self.states()
         were_running = [name for name in changed if states[name]["statename"] in {"RUNNING", "STARTING", "BACKOFF"}]
@@ -88,6 +91,7 @@ class Supervisor:
             self._call("addProcessGroup", name)
         for name in were_running:
             self.start(name)
+        return set(were_running)
 
     # -- its processes -----------------------------------------------------------------------------------------------
 

@@ -50,6 +50,8 @@ class Startup:
     only_servers: bool = False
     started: list[str] = field(default_factory=list)
     """What had to be started; empty when everything was running."""
+    restarted: set[str] = field(default_factory=set)
+    """Programs that ran with another configuration and were restarted for that."""
     failed: threading.Event = field(default_factory=threading.Event)
     """One step has failed: the others end early."""
 
@@ -114,7 +116,7 @@ class Startup:
                 self.started.append(service)
 
     def _start(self, name: str) -> bool:
-        fresh = self.supervisor.start(name)
+        fresh = self.supervisor.start(name) or name in self.restarted
         if fresh:
             self.started.append(name)
         return fresh
@@ -163,11 +165,12 @@ def up(instance: Instance, progress: Progress, only_servers: bool = False) -> li
     _check_ports(instance, supervisor)
     _prepare(local(instance), instance)
     changed = supervisor.write_config(programs_of(instance))
+    restarted: set[str] = set()
     if not running:
         supervisor.launch()
     elif changed:
-        supervisor.apply_config()
-    startup = Startup(instance, progress, supervisor, only_servers)
+        restarted = supervisor.apply_config()
+    startup = Startup(instance, progress, supervisor, only_servers, restarted=restarted)
     startup.run()
     return startup.started
 

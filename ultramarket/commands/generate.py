@@ -5,6 +5,7 @@ import sys
 from typing import Annotated
 
 import typer
+from rich.markup import escape
 
 from ultramarket.commands.context import console, fail
 from ultramarket.instance import ROOT
@@ -54,13 +55,22 @@ def new_service(
     """
     from ultramarket import new_service as generator
 
+    left: list[str] = []
     try:
-        files = generator.remove(name) if remove else generator.create(name)
-    except generator.InvalidName as invalid:
-        fail(str(invalid))
+        if remove:
+            removal = generator.remove(name)
+            files, left = removal.files, removal.left
+        else:
+            files = generator.create(name)
+    except (generator.InvalidName, LookupError) as problem:
+        fail(str(problem))
     for file in dict.fromkeys(files):
         console.print(f"[green]{'-' if remove else '+'}[/] {file.relative_to(ROOT)}")
-    commands = (("ultramarket", "schemas"), ("ultramarket", "services"))
-    for command in commands:  # in processes of their own: this one has imported the old registry
-        subprocess.run([sys.executable, "-m", "ultramarket.cli", *command[1:]], check=True)
-    console.print("Next: ultramarket up, then make lint types and pytest tests/unit/" + name)
+    for command in ("schemas", "services"):  # in processes of their own: this one has imported the old registry
+        subprocess.run([sys.executable, "-m", "ultramarket.cli", command], check=True)
+    for entry in left:
+        console.print(f"[yellow]·[/] changed since, to be removed by hand: {escape(entry)}", soft_wrap=True)
+    if remove:
+        console.print("Next: `git status` shows what you had added yourself; then ultramarket up")
+    else:
+        console.print(f"Next: ultramarket up && ultramarket restart gateway; then pytest tests/unit/{name}")

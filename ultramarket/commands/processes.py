@@ -1,17 +1,20 @@
 """Commands start, stop and restart of servers, services and the processes that services share."""
 
+import time
 from typing import Annotated
 
 import typer
 
-from ultramarket import control
+from ultramarket import control, health
 from ultramarket.commands import completion
 from ultramarket.commands.context import FAILED, NOT_FOUND, console, fail, selected_instance
 from ultramarket.instance import Instance
-from ultramarket.programs import MIGRATED, needs, process_names, process_of, service_processes
+from ultramarket.programs import MIGRATED, needs, process_names, process_of, service_processes, service_programs
 from ultramarket.servers import local
 from ultramarket.supervision import Supervisor
 from ultramarket.up import CannotStart, migrate
+
+READY_SECONDS = 60.0
 
 Names = Annotated[
     list[str],
@@ -68,6 +71,7 @@ def restart(context: typer.Context, names: Names) -> None:
     """Restart servers or services with their current code; before services, pending migrations are applied.
 
     A service that shares its process is restarted with the whole process, since only a new process loads new code.
+    Waits until the processes are ready, at most a minute.
     """
     instance, supervisor = _running_instance(context, names)
     _apply_migrations(instance, names)
@@ -77,9 +81,28 @@ def restart(context: typer.Context, names: Names) -> None:
     _stop_processes(supervisor, processes)
     for process in processes:
         supervisor.start(process)
+    with console.status("waiting until they are ready"):
+        unready = _wait_until_ready(instance, processes)
+    for process in processes:
         _print_process(
             instance, supervisor, process, *(name for name in names if process_of(instance, name) == process)
         )
+    for process in unready:
+        console.print(f"[yellow]·[/] {process} is not ready yet: see `ultramarket logs {process}`", soft_wrap=True)
+
+
+def _wait_until_ready(instance: Instance, processes: list[str]) -> list[str]:
+    """Wait for the processes of ours among these; returns those that are not ready after `READY_SECONDS`."""
+    waiting = {program.name: program.ports for program in service_programs(instance) if program.name in processes}
+    until = time.monotonic() + READY_SECONDS
+    while waiting and time.monotonic() < until:
+        time.sleep(0.2)
+        waiting = {
+            name: ports
+            for name, ports in waiting.items()
+            if not all((health.ready(port) or {}).get("ok", False) for port in ports)
+        }
+    return list(waiting)
 
 
 def _running_instance(context: typer.Context, names: list[str]) -> tuple[Instance, Supervisor]:
