@@ -79,7 +79,7 @@ def create(name: str) -> list[Path]:
 
 @dataclass(frozen=True)
 class Removal:
-    """What `remove` deleted or changed, and entries that it did not find as it had written them."""
+    """The result of `remove`: deleted or changed files, and entries that differ from what `create` had written."""
 
     files: list[Path]
     left: list[str]
