@@ -1,1 +1,1 @@
-"""The command `ultramarket`: the local stack (real servers, our services) and what one does with it."""
+"""The command `ultramarket`: the local stack of servers and services, and its operation."""

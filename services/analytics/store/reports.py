@@ -1,16 +1,14 @@
 """Report definitions and results, and the claims of due runs."""
 
 from datetime import datetime, timedelta
-from typing import TYPE_CHECKING, Any, Final
+from typing import Any, Final
 
 from pymongo.client_session import ClientSession
 
 from schemas.events.analytics import ReportFinished
 from services.chassis.common.errors import NotFound
 from services.chassis.common.paging import Paging, page
-
-if TYPE_CHECKING:
-    from services.analytics.store.analytics_store import AnalyticsStore
+from services.chassis.stores.mongo import MongoStore
 
 Document = dict[str, Any]
 LEASE: Final = timedelta(minutes=5)
@@ -20,7 +18,7 @@ LEASE: Final = timedelta(minutes=5)
 class Reports:
     """The collections `reports` and `results`. Reports of other owners are not found."""
 
-    def __init__(self, store: "AnalyticsStore") -> None:
+    def __init__(self, store: MongoStore) -> None:
         self._store = store
         self._reports, self._results = store.db["reports"], store.db["results"]
 
