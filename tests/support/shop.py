@@ -1,4 +1,4 @@
-"""The running instance as a client sees it: over HTTP, with a few words for what customers and administrators do."""
+"""HTTP clients of the running instance: guests, customers and administrators, and what they do most."""
 
 import os
 import threading
@@ -23,7 +23,7 @@ ADDRESS = {
 }
 TRY_AGAIN = (429, 502, 503, 504)
 TOKEN_SECONDS = 600
-"""After which a client that lives long signs in again: a token is good for fifteen minutes."""
+"""Age of an access token at which a long-lived client signs in again; a token is valid for 15 minutes."""
 
 
 @dataclass(frozen=True)
@@ -51,16 +51,16 @@ class Reply:
 
 @dataclass
 class Client:
-    """One browser: it keeps its token and its cart."""
+    """An HTTP client with a token and a cart, like one browser."""
 
     on_reply: ClassVar[list[Callable[[str, str, "Reply"], None]]] = []
-    """Who else looks at each reply: method, path, reply."""
+    """Callbacks for every reply: method, path, reply."""
 
     url: str
     token: str | None = None
     cart: str | None = None
     account: dict[str, str] | None = field(default=None, repr=False)
-    """With what to sign in again before the token ends: for clients that live as long as all tests."""
+    """Credentials for signing in again before the token expires."""
     _signed_in: float = 0.0
     _local: threading.local = field(default_factory=threading.local, repr=False)
 
@@ -95,31 +95,31 @@ class Client:
         except ValueError:
             body = None
         reply = Reply(answer.status_code, body, answer.headers, answer.content)
-        for look in self.on_reply:
-            look(method, path, reply)
+        for callback in self.on_reply:
+            callback(method, path, reply)
         return reply
 
     @property
     def authorization(self) -> str:
-        """The header's value."""
+        """The value of the header `Authorization`."""
         return f"Bearer {self.token}"
 
     def sign_in(self, account: dict[str, str]) -> None:
-        """Sign in, and again whenever the token is about to end."""
+        """Sign in now, and again whenever the token is about to expire."""
         self._signed_in = time.monotonic()
         reply = persistently(lambda: Client(self.url)("POST", "/auth/login", account))
         assert reply.status == 200, reply
         self.token, self.account = reply.data["access_token"], account
 
     def add(self, sku: str, quantity: int = 1) -> Reply:
-        """Put something into the cart; a guest's first time makes one."""
+        """Add units of a SKU to the cart; a guest's first item creates the cart."""
         reply = self("POST", "/cart/items", {"sku": sku, "quantity": quantity})
         if reply.status == 201 and self.token is None:
             self.cart = reply.data["id"]
         return reply
 
     def order(self, card: str = "pm_card_visa", key: str | None = None, **changes: Any) -> Reply:
-        """Buy what is in the cart."""
+        """Order the contents of the cart."""
         body = {
             "shipping_address": ADDRESS,
             "shipping_method": "standard",
@@ -135,13 +135,13 @@ def new_key() -> str:
 
 
 PATIENCE = 120.0
-"""How long a condition is waited for: what takes a second here may take a minute on a busy machine."""
+"""Seconds to wait for a condition: what takes a second on an idle machine may take a minute on a busy one."""
 CROWD_PATIENCE = 400.0
-"""How long a command is sent again, for the last of many that send at once."""
+"""Seconds for which a command is repeated when many are sent at once."""
 
 
 def persistently(call: Callable[[], Reply], seconds: float = CROWD_PATIENCE) -> Reply:
-    """Call as a client does that was told to try again: after 429, 5xx or a broken connection, with the same key."""
+    """Repeat a call, with the same key, after 429, 5xx or a broken connection."""
     until = time.monotonic() + seconds
     while True:
         try:
@@ -157,7 +157,7 @@ def persistently(call: Callable[[], Reply], seconds: float = CROWD_PATIENCE) -> 
 
 
 def outcome(call: Callable[[], Reply], seconds: float = CROWD_PATIENCE) -> Reply:
-    """The same until the outcome is known: 202 says that the command is still being worked on."""
+    """Repeat a command, as `persistently` does, until its outcome is known (not 202)."""
     until = time.monotonic() + seconds
     while (reply := persistently(call, seconds)).status == 202 and time.monotonic() < until:
         time.sleep(0.2)
@@ -208,11 +208,11 @@ class Shop:
 
     @cached_property
     def services(self) -> RpcClient:
-        """The way to the services that operators take."""
+        """The RPC client that operators use."""
         return RpcClient(self._environment["ULTRAMARKET_AMQP_URL"])
 
     def member(self, *roles: str) -> Client:
-        """Somebody new with these roles, signed in."""
+        """A new account with these roles, signed in."""
         client = Client(self.url)
         account = {"email": f"{uuid.uuid4().hex[:12]}@example.com", "password": "correct horse battery"}
         self.services.call("auth", "create_user", **account, first_name="Mary", last_name="Jackson", roles=list(roles))
@@ -220,7 +220,7 @@ class Shop:
         return client
 
     def product(self, stock: int = 100, price: int = 1999, **changes: Any) -> str:
-        """A new product with one SKU and so many of it in stock, ready to be bought; its SKU."""
+        """Create an active product with one SKU and this stock; returns the SKU once its stock is shown."""
         sku = f"T-{uuid.uuid4().hex[:12].upper()}"
         body = {
             "title": f"Test product {sku}",
@@ -228,12 +228,12 @@ class Shop:
             "status": "active",
             "variants": [{"sku": sku, "price": {"amount": price, "currency": "USD"}, "weight_g": 200}],
         }
-        made = self.admin("POST", "/products", body | changes, key=new_key())
-        assert made.status == 201, made
+        created = self.admin("POST", "/products", body | changes, key=new_key())
+        assert created.status == 201, created
         if stock:
             self.adjust(sku, stock)
-        ready = eventually(lambda: self.available(made.data["id"]) == stock)
-        assert ready, f"{sku} has {self.available(made.data['id'])} of {stock}"
+        ready = eventually(lambda: self.available(created.data["id"]) == stock)
+        assert ready, f"{sku} has {self.available(created.data['id'])} of {stock}"
         return sku
 
     def adjust(self, sku: str, delta: int) -> dict[str, Any]:
@@ -247,6 +247,6 @@ class Shop:
         return int(detail.data["variants"][0]["available"]) if detail.status == 200 else -1
 
     def level(self, sku: str) -> tuple[int, int, int]:
-        """On hand, reserved, available: as the stock itself says."""
+        """On hand, reserved and available units, from the inventory service."""
         level = persistently(lambda: self.admin("GET", f"/inventory/{sku}")).data
         return level["on_hand"], level["reserved"], level["available"]
