@@ -19,9 +19,11 @@ EXCLUDED: Final = ["raise NotImplementedError", r"^\s*\.\.\.$", "if __name__ == 
 def measure(folder: Path) -> None:
     """Measure from now on; write at exit, also at `os._exit`, by which forked children end."""
     from slipcover import FileMatcher, ImportManager, Slipcover
+    from slipcover.importer import wrap_spec_from_file_location
 
-    coverage = Slipcover(branch=True, exclude_also=EXCLUDED)
-    ImportManager(coverage, FileMatcher(sources=SOURCES)).__enter__()
+    coverage, matcher = Slipcover(branch=True, exclude_also=EXCLUDED), FileMatcher(sources=SOURCES)
+    ImportManager(coverage, matcher).__enter__()
+    wrap_spec_from_file_location(coverage, matcher)  # Alembic loads revisions by it
     leave = os._exit
 
     def write() -> None:

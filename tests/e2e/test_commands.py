@@ -1,0 +1,79 @@
+"""Operators' commands on the running instance: what they print, in tables and as JSON."""
+
+import json
+import os
+from typing import Any
+
+import pytest
+from typer.testing import CliRunner
+
+from tests.support.shop import Shop, new_key
+from ultramarket.cli import app
+
+runner = CliRunner()
+
+
+def ultramarket(*arguments: str) -> str:
+    """The output of a command that must succeed."""
+    result = runner.invoke(app, ["--instance", os.environ["ULTRAMARKET_INSTANCE"], *arguments])
+    assert result.exit_code == 0, (result.output, result.exception)
+    return result.output
+
+
+def printed_json(*arguments: str) -> Any:
+    return json.loads(ultramarket(*arguments, "--json"))
+
+
+@pytest.fixture(scope="module")
+def order(shop: Shop) -> dict[str, Any]:
+    """A paid order, so that figures, mails and the audit trail have contents."""
+    customer = shop.customer()
+    customer.add(shop.product(stock=3))
+    placed = customer.order()
+    assert placed.status == 201, placed
+    return dict(placed.data)
+
+
+def test_doctor_examines_machine_and_instance() -> None:
+    findings = printed_json("doctor")
+
+    assert {"packages", "disk", "ports", "processes", "migrations"} <= {finding["check"] for finding in findings}
+    machine = {
+        finding["check"]: finding["ok"] for finding in findings if finding["check"] in ("packages", "migrations")
+    }
+    assert machine == {"packages": True, "migrations": True}
+
+
+@pytest.mark.parametrize("figure", ["sales", "funnel", "top"])
+def test_analytics_prints_a_table(order: dict[str, Any], figure: str) -> None:
+    assert len(ultramarket("analytics", figure).splitlines()) >= 3
+    assert printed_json("analytics", figure)
+
+
+def test_created_user_has_the_roles_and_password_printed(shop: Shop) -> None:
+    email = f"{new_key()[:12]}@example.com"
+
+    created = printed_json("user", "create", email, "--role", "VENDOR")
+
+    signed_in = shop.guest()("POST", "/auth/login", {"email": email, "password": created["password"]})
+    assert (signed_in.status, signed_in.data["user"]["roles"]) == (200, ["VENDOR"])
+
+
+def test_config_list_shows_values_and_defaults() -> None:
+    assert "orders.answer_within_seconds" in ultramarket("config", "list")
+
+
+def test_audit_is_listed_by_mail_address_and_verified(order: dict[str, Any]) -> None:
+    entries = printed_json("audit", "list", "--actor", os.environ["ULTRAMARKET_ADMIN_EMAIL"], "--limit", "5")
+
+    assert {entry["actor"]["email"] for entry in entries} == {os.environ["ULTRAMARKET_ADMIN_EMAIL"]}
+    assert "chain is intact" in ultramarket("audit", "verify")
+
+
+def test_generated_files_are_current() -> None:
+    assert "is current" in ultramarket("schemas")
+    assert "is current" in ultramarket("services")
+
+
+def test_read_model_is_rebuilt_while_orders_are_placed(order: dict[str, Any]) -> None:
+    assert "orders rebuilt" in ultramarket("rebuild", "orders")
