@@ -4,6 +4,7 @@ Its folder is on the PYTHONPATH of all processes of `make test`. SlipCover instr
 which costs a tenth of what a trace function costs, and works in threads and greenlets alike.
 """
 
+import ast
 import atexit
 import json
 import os
@@ -16,14 +17,23 @@ SOURCES: Final = [ROOT / name for name in ("gateway_flask", "kafka_bridge", "sch
 EXCLUDED: Final = ["raise NotImplementedError", r"^\s*\.\.\.$", "if __name__ == .__main__.:"]
 
 
+def _instrumented_code(loader: Any, _name: str) -> Any:
+    """The code of a module that `python -m` runs: it asks the loader for it instead of importing."""
+    from slipcover import branch
+
+    tree = branch.preinstrument(ast.parse(loader.origin.read_bytes()))
+    return loader.sci.instrument(compile(tree, str(loader.origin), "exec"))
+
+
 def measure(folder: Path) -> None:
     """Measure from now on; write at exit, also at `os._exit`, by which forked children end."""
     from slipcover import FileMatcher, ImportManager, Slipcover
-    from slipcover.importer import wrap_spec_from_file_location
+    from slipcover.importer import SlipcoverLoader, wrap_spec_from_file_location
 
     coverage, matcher = Slipcover(branch=True, exclude_also=EXCLUDED), FileMatcher(sources=SOURCES)
     ImportManager(coverage, matcher).__enter__()
     wrap_spec_from_file_location(coverage, matcher)  # Alembic loads revisions by it
+    SlipcoverLoader.get_code = _instrumented_code
     leave = os._exit
 
     def write() -> None:
