@@ -318,6 +318,7 @@ class StockMachine(RuleBasedStateMachine):
     """Random sequences of reservation steps on two SKUs, compared with a simple model."""
 
     store: InventoryStore
+    comparisons = 0
 
     def __init__(self) -> None:
         super().__init__()
@@ -401,6 +402,7 @@ class StockMachine(RuleBasedStateMachine):
 
     @invariant()
     def levels_match_the_model(self) -> None:
+        StockMachine.comparisons += 1
         for index, sku in enumerate(self.skus):
             held = sum(
                 self.quantities_by_order[order][index] for order, status in self.status.items() if status == "held"
@@ -409,5 +411,8 @@ class StockMachine(RuleBasedStateMachine):
 
 
 def test_any_sequence_of_steps_matches_the_model(shop: Shop) -> None:
-    StockMachine.store = shop.store
+    StockMachine.store, StockMachine.comparisons = shop.store, 0
+
     run_state_machine_as_test(StockMachine, settings=settings(max_examples=25, stateful_step_count=20, deadline=None))
+
+    assert StockMachine.comparisons > 25, "no sequence had a step"

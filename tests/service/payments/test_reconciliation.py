@@ -17,7 +17,9 @@ from tests.service.payments.conftest import CrashingStore, Shop, SimulatedCrash
 AMOUNTS = st.one_of(st.none(), st.integers(1, 1200))
 
 
-def payment_machine(store: CrashingStore) -> type[RuleBasedStateMachine]:
+def payment_machine(store: CrashingStore, compared: list[str]) -> type[RuleBasedStateMachine]:
+    """The state machine on this store; `compared` gets the id of each payment whose amounts were compared."""
+
     class PaymentMachine(RuleBasedStateMachine):
         """Random payments, captures, refunds and reversals, with occasional crashes."""
 
@@ -77,6 +79,7 @@ def payment_machine(store: CrashingStore) -> type[RuleBasedStateMachine]:
             if not self.unanswered:
                 for payment in self.opened:
                     assert self.shop.now(payment)[1:] == self.shop.at_bank(payment)[1:]
+                    compared.append(payment.id)
 
         def teardown(self) -> None:
             self.repeat_unanswered()
@@ -88,8 +91,10 @@ def payment_machine(store: CrashingStore) -> type[RuleBasedStateMachine]:
 
 @pytest.mark.timeout(1500)
 def test_payments_agree_with_provider_charges(payment_store: CrashingStore) -> None:
+    compared: list[str] = []
+
     run_state_machine_as_test(
-        payment_machine(payment_store),
+        payment_machine(payment_store, compared),
         settings=settings(
             max_examples=25,
             stateful_step_count=15,
@@ -99,3 +104,5 @@ def test_payments_agree_with_provider_charges(payment_store: CrashingStore) -> N
             suppress_health_check=list(HealthCheck),
         ),
     )
+
+    assert len(set(compared)) >= 10, "hardly any sequence opened a payment"

@@ -34,17 +34,3 @@ def make_app(services: FakeServices) -> Callable[..., OpenAPI]:
 @pytest.fixture
 def client(make_app: Callable[..., OpenAPI]) -> FlaskClient:
     return make_app().test_client()
-
-
-@pytest.fixture(scope="module")
-def shared_services(issuer: Issuer) -> FakeServices:
-    """The services of `shared_app`."""
-    fake = FakeServices()
-    fake.answer("auth.jwks", issuer.jwks())
-    return fake
-
-
-@pytest.fixture(scope="module")
-def shared_app(shared_services: FakeServices) -> OpenAPI:
-    """One application for all tests of a module: making one takes longer than most tests of it."""
-    return create_app(settings(), shared_services)

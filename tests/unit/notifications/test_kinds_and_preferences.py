@@ -213,5 +213,10 @@ def test_template_allows_conditions_and_one_loop() -> None:
 @pytest.mark.parametrize("kind", KINDS)
 @pytest.mark.parametrize("locale", localization.locales())
 def test_own_texts_pass_the_template_sandbox(kind: str, locale: str) -> None:
-    texts = localization.message_texts(kind, locale)
-    rendering.check(kind, {name: texts[name] for name in texts if name != "rows"})
+    texts = {name: text for name, text in localization.message_texts(kind, locale).items() if name != "rows"}
+
+    rendering.check(kind, texts)
+
+    text = rendering.preview(kind, locale, texts, "Shop", "https://shop.example")["text"]
+    assert text.strip()
+    assert "{{" not in text

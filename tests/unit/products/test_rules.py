@@ -27,17 +27,22 @@ def product(*variants: dict[str, Any], **fields: Any) -> ProductWrite:
 
 
 def invalid_fields(body: ProductWrite) -> list[str]:
-    with pytest.raises(ValidationFailed) as refused:
+    """The fields that the check names; none for a valid product."""
+    try:
         check(body)
-    return [detail["field"] for detail in refused.value.details]
+    except ValidationFailed as refused:
+        return [detail["field"] for detail in refused.details]
+    return []
 
 
 SIZES = [{"name": "Size", "values": ["S", "M"]}]
 
 
 def test_product_with_one_variant_per_choice_is_valid() -> None:
-    check(product(variant("A")))
-    check(product(variant("A", options={"Size": "S"}), variant("B", options={"Size": "M"}), options=SIZES))
+    sizes = product(variant("A", options={"Size": "S"}), variant("B", options={"Size": "M"}), options=SIZES)
+
+    assert invalid_fields(product(variant("A"))) == []
+    assert invalid_fields(sizes) == []
 
 
 def test_every_invalid_field_is_named() -> None:

@@ -8,7 +8,6 @@ from typing import Any
 
 import pytest
 from flask.testing import FlaskClient
-from flask_openapi3 import OpenAPI
 
 from gateway_flask.openapi.endpoints import ENDPOINTS, PREFIX
 from gateway_flask.testing import FakeServices, Issuer
@@ -20,17 +19,6 @@ ROWS = ("import_products", "import_reviews", "track_events")
 VALIDATED_BY_SERVICES = {("put_setting", "value")}
 """Fields that the services validate, because the valid values depend on the setting: see `test_config_store`."""
 MALFORMED_IDS = ["%00", "a%00b", "x" * 10_000, "%ff%fe", "%0d%0aX-Evil:%201", "'; drop table orders; --", "$where"]
-
-
-@pytest.fixture
-def services(shared_services: FakeServices) -> FakeServices:
-    shared_services.calls.clear()
-    return shared_services
-
-
-@pytest.fixture
-def client(shared_app: OpenAPI) -> FlaskClient:
-    return shared_app.test_client()
 
 
 @pytest.fixture

@@ -6,23 +6,11 @@ from typing import Any
 
 import pytest
 from flask.testing import FlaskClient
-from flask_openapi3 import OpenAPI
 
 from gateway_flask.testing import FakeServices, Issuer
 
 ITEMS = "/api/v1/cart/items"
 JSON = "application/json"
-
-
-@pytest.fixture
-def services(shared_services: FakeServices) -> FakeServices:
-    shared_services.calls.clear()
-    return shared_services
-
-
-@pytest.fixture
-def client(shared_app: OpenAPI) -> FlaskClient:
-    return shared_app.test_client()
 
 
 def _error(response: Any) -> tuple[int, str, list[str]]:
