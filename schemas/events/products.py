@@ -1,5 +1,7 @@
 """Events of products and categories."""
 
+from pydantic import BaseModel
+
 from schemas.events.base import Event
 
 
@@ -36,6 +38,20 @@ class ProductArchived(ProductEvent, source="products", subject="product_id", ver
 
     deleted: bool = False
     """Whether it was deleted: its SKUs may be used by another product, and their stock ends."""
+
+
+class ImportedStock(BaseModel):
+    """The stock that an imported row names for a SKU, in units."""
+
+    sku: str
+    on_hand: int
+
+
+class StockImported(Event, source="products", subject="import_id", version=1):
+    """A bulk import named the stock of SKUs. It is set for those without a stock record; the others keep theirs."""
+
+    import_id: str
+    levels: tuple[ImportedStock, ...]
 
 
 class CategoryChanged(Event, source="products", subject="category_id", version=1):

@@ -12,7 +12,7 @@ from schemas.api.inventory import (
 )
 from schemas.base import Caller, Id, Idempotency, Sku
 from schemas.base import Line as TextLine
-from schemas.events.products import ProductArchived
+from schemas.events.products import ProductArchived, StockImported
 from schemas.rpc.inventory import InitialLevels, InventoryRpc, Skus
 from schemas.rpc.products import ProductsRpc
 from services.chassis.common import clock
@@ -82,6 +82,12 @@ class InventoryService(Service):
         counts = [level.model_dump() for level in {level.sku: level for level in levels}.values()]
         created = self.stock.set_initial(counts, self._low_stock_threshold())
         return InitialStockReport(created=created, existing=len(counts) - created)
+
+    @on_event(StockImported)
+    def set_imported_stock(self, event: StockImported) -> None:
+        """Set the stock that a bulk import named, for SKUs without a stock record."""
+        counts = [{"sku": level.sku, "on_hand": level.on_hand} for level in event.levels]
+        self.stock.set_initial(counts, self._low_stock_threshold())
 
     @implements(InventoryRpc.get_level)
     def get_level(self, sku: Sku, caller: Caller) -> Json:

@@ -25,7 +25,7 @@ from services.products.domain.checks import check_own, vendor_for
 from services.products.domain.documents import STATUSES, Document, apply_patch, to_detail
 from services.products.settings import ProductSettings
 from services.products.store import ProductStore
-from services.products.store.bulk_import import Outcome, Row, refusal
+from services.products.store.bulk_import import Outcome, Row, imported_stock, refusal
 
 
 class ProductsService(Service):
@@ -217,14 +217,9 @@ class ProductsService(Service):
 def _report(outcomes: list[Outcome], rows: list[Row]) -> Document:
     counts = Counter(outcome.status for outcome in outcomes)
     refused_rows = {outcome.index for outcome in outcomes if outcome.status == "refused"}
+    stock = imported_stock([row.product for row in rows if row.index not in refused_rows])
     return {
         **{status: counts[status] for status in ("created", "updated", "unchanged", "refused")},
         "rows": [vars(outcome) for outcome in outcomes],
-        "stock": [
-            {"sku": variant.sku, "on_hand": variant.stock}
-            for row in rows
-            if row.index not in refused_rows
-            for variant in row.product.variants
-            if variant.stock is not None
-        ],
+        "stock": [vars(level) for level in stock],
     }

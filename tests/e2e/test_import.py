@@ -16,6 +16,7 @@ def test_repeated_rows_change_nothing(shop: Shop) -> None:
 
     first = shop.admin("POST", "/products/import", {"products": rows})
     second = shop.admin("POST", "/products/import", {"products": rows})
+    assert eventually(lambda: shop.admin("GET", f"/inventory/IMP-{names[0]}").status == 200)
     shop.adjust(f"IMP-{names[0]}", -2)
     third = shop.admin("POST", "/products/import", {"products": [row(names[0], title="Better"), *rows[1:]]})
 

@@ -1,6 +1,7 @@
 """Relay of a PostgreSQL outbox: one leader at a time, woken by the commit's notification."""
 
 import select
+import socket
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -75,6 +76,7 @@ class PostgresRelay:
         self._url, self._amqp_url = url, amqp_url
         self._housekeeping = housekeeping
         self._stopping = False
+        self._stop_receiver, self._stop_sender = socket.socketpair()
 
     def run(self) -> None:
         """Relay as the leader, or wait to become it, until `stop`."""
@@ -87,9 +89,12 @@ class PostgresRelay:
             OUTBOX_LEADER.labels(self.service).set(0)
             if not self._stopping:
                 time.sleep(RETRY_SECONDS)
+        self._stop_receiver.close()
 
     def stop(self) -> None:
+        """End `run` after the batch that it is publishing."""
         self._stopping = True
+        self._stop_sender.close()  # makes the receiver readable, which ends the wait for notifications
 
     def _lead(self) -> None:
         options = (
@@ -140,7 +145,7 @@ class PostgresRelay:
             if self._housekeeping and time.monotonic() > clean_at:
                 self._housekeeping()
                 clean_at = time.monotonic() + HOUSEKEEPING_SECONDS
-            select.select([connection.fileno()], [], [], IDLE_SECONDS)
+            select.select([connection, self._stop_receiver], [], [], IDLE_SECONDS)
 
     def _publish(
         self,

@@ -11,7 +11,7 @@ from pymongo.errors import BulkWriteError, DuplicateKeyError
 
 from schemas.api.product_import import ImportRow
 from schemas.base import Caller
-from schemas.events.products import ProductCreated
+from schemas.events.products import ImportedStock, ProductCreated, StockImported
 from services.chassis.common.errors import Conflict, DomainError, NotFound, ServiceUnavailable
 from services.chassis.common.ids import new_id
 from services.chassis.stores.mongo import MongoStore
@@ -111,6 +111,8 @@ class BulkImport:
             outcomes.append(Outcome(row.index, "updated" if before else "created", after["_id"], after["slug"]))
         if writes:
             self.products.bulk_write(writes, ordered=True, session=session)
+        if levels := imported_stock([row.product for row, _ in accepted]):
+            self.store.emit(session, StockImported(import_id=new_id(), levels=levels))
         return sorted(outcomes, key=lambda outcome: outcome.index)
 
     def _stored_products(self, session: ClientSession, rows: Sequence[Row]) -> list[Document]:
@@ -153,6 +155,14 @@ class BulkImport:
             rating=rating_of(product.rating),
         )
         return build(product, identity, category, stock)
+
+
+def imported_stock(products: Sequence[ImportRow]) -> tuple[ImportedStock, ...]:
+    """The stock that rows name for their variants."""
+    variants = [variant for product in products for variant in product.variants]
+    return tuple(
+        ImportedStock(sku=variant.sku, on_hand=variant.stock) for variant in variants if variant.stock is not None
+    )
 
 
 class TakenIdentifiers:

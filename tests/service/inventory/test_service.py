@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 from nameko.testing.services import worker_factory
 
-from schemas.events.products import ProductArchived
+from schemas.events.products import ImportedStock, ProductArchived, StockImported
 from schemas.permissions import Access, access_of
 from schemas.rpc.products import ProductsRpc
 from services.chassis.common.errors import NotFound, OutOfStock, ValidationFailed
@@ -105,6 +105,20 @@ def test_stock_of_another_vendor_is_not_found(call: Any, method: str, arguments:
         call(method, sku=sku, caller=caller, **arguments)
 
     assert call(method, sku="MUG", caller=VENDOR, **arguments)["sku"] == "MUG"
+
+
+def test_imported_stock_is_set_once(call: Any, shop: Shop) -> None:
+    levels = (ImportedStock(sku="MUG", on_hand=3), ImportedStock(sku="LAMP", on_hand=0))
+
+    call.service.set_imported_stock(StockImported(import_id=new_id(), levels=levels))
+    call("adjust", sku="MUG", delta=-1, reason="broken")
+    call.service.set_imported_stock(StockImported(import_id=new_id(), levels=levels))
+
+    assert {sku: level["on_hand"] for sku, level in call("get_levels", skus=["MUG", "LAMP"]).items()} == {
+        "MUG": 2,
+        "LAMP": 0,
+    }
+    assert call("get_level", sku="LAMP")["low_stock_threshold"] == 5
 
 
 def archived(sku: str, deleted: bool) -> ProductArchived:

@@ -60,6 +60,11 @@ class Catalogue:
         events = [row["event"] for row in self.store.db["outbox"].find().sort("_id")]
         return [(event["type"], event.get("sequence")) for event in events if event["source"] == "/products"]
 
+    def imported_stock(self) -> list[list[dict[str, Any]]]:
+        """The levels of each `stock_imported` event, oldest first."""
+        events = self.store.db["outbox"].find({"event.type": "stock_imported"}).sort("_id")
+        return [row["event"]["data"]["levels"] for row in events]
+
 
 @pytest.fixture(scope="module")
 def product_store() -> Iterator[ProductStore]:

@@ -38,6 +38,19 @@ def test_repeated_rows_change_nothing(catalogue: Catalogue) -> None:
     assert [node["name"] for node in catalogue.store.categories.tree()] == ["Home & Garden"]
 
 
+def test_import_publishes_the_stock_of_accepted_rows(catalogue: Catalogue) -> None:
+    catalogue.create(sku="TAKEN")
+    mug, taken = row("MUG", external_id="1"), row("TAKEN", slug="other")
+    for values, stock in ((mug, 5), (taken, 9)):
+        values["variants"][0]["stock"] = stock
+
+    catalogue.load(mug, taken, row("NO-STOCK"))
+
+    assert catalogue.imported_stock() == [[{"sku": "MUG", "on_hand": 5}]]
+    assert statuses(catalogue, mug) == ["unchanged"]
+    assert catalogue.imported_stock() == [[{"sku": "MUG", "on_hand": 5}]] * 2  # for SKUs that had no record then
+
+
 def test_invalid_row_is_refused_alone(catalogue: Catalogue) -> None:
     catalogue.create(sku="TAKEN")
     catalogue.create(sku="THEIRS", slug="theirs", caller=OTHER_VENDOR)

@@ -250,17 +250,6 @@ def test_rates_are_quoted_for_the_given_cart(client: FlaskClient, services: Fake
     assert services.arguments("shipping.quote_cart")["cart_id"] == CART
 
 
-def test_import_sets_the_stock_of_its_rows(client: FlaskClient, services: FakeServices, issuer: Issuer) -> None:
-    stock = [{"sku": "MUG", "on_hand": 5}]
-    services.answer("products.import_products", {"created": 1, "stock": stock})
-    services.answer("inventory.set_initial", {"created": 1})
-
-    response = client.post("/api/v1/products/import", json={"products": [{}]}, headers=issuer.bearer("ADMIN"))
-
-    assert response.status_code == 200
-    assert services.arguments("inventory.set_initial")["levels"] == stock
-
-
 def test_unchanged_product_is_not_sent_again(client: FlaskClient, services: FakeServices) -> None:
     services.answer("products.get_product", {"id": ID, "version": 7, "available": 3})
     tag = client.get("/api/v1/products/a-mug").headers["ETag"]
