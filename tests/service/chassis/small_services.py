@@ -167,7 +167,7 @@ class Listener(Service):
         if pause_seconds:
             eventlet.sleep(float(pause_seconds))
             mark(f"{handler} slept")
-        failures_left = marks.decr(f"fail:{NAME}:{handler}")
+        failures_left = marks.decr(f"fail:{NAME}:{handler}:{event.subject}")
         if failures_left >= 0:
             raise KeyError("x" * int(marks.get(f"long:{NAME}") or 1))
 

@@ -24,13 +24,14 @@ def listener(processes: ServiceProcesses) -> ServiceProcess:
 
 @pytest.fixture(autouse=True)
 def _reset_handlers(processes: ServiceProcesses, listener: ServiceProcess) -> None:
-    for kind in ("fail:{}:first", "fail:{}:second", "pause:{}:first", "pause:{}:second", "long:{}"):
+    for kind in ("pause:{}:first", "pause:{}:second", "long:{}"):
         processes.redis.delete(kind.format(listener.name))
     processes.rabbit.purge(f"{listener.queue}.dead")
 
 
-def set_failures(processes: ServiceProcesses, service: ServiceProcess, handler: str, times: int) -> None:
-    processes.redis.set(f"fail:{service.name}:{handler}", times)
+def set_failures(processes: ServiceProcesses, service: ServiceProcess, handler: str, subject: str, times: int) -> None:
+    """Let the handler fail so often with events of this subject; events of other tests arrive as well."""
+    processes.redis.set(f"fail:{service.name}:{handler}:{subject}", times)
 
 
 def attempt_times(processes: ServiceProcesses, service: ServiceProcess, handler: str, subject: str) -> list[float]:
@@ -51,7 +52,7 @@ def test_event_reaches_each_handler_with_request_context(processes: ServiceProce
 
 def test_failing_handler_retries_with_backoff_alone(processes: ServiceProcesses, listener: ServiceProcess) -> None:
     subject = new_id()
-    set_failures(processes, listener, "first", 3)
+    set_failures(processes, listener, "first", subject, 3)
 
     processes.rabbit.publish(stock_released(subject), listener.queue)
 
@@ -70,7 +71,7 @@ def test_dead_letter_has_its_reason_and_can_be_replayed(
     monkeypatch.setattr(dead_letters, "consumers", lambda: (listener.name,))
     subject = new_id()
     event = stock_released(subject)
-    set_failures(processes, listener, "second", 4)
+    set_failures(processes, listener, "second", subject, 4)
 
     processes.rabbit.publish(event, listener.queue)
 
@@ -87,8 +88,8 @@ def test_dead_letter_has_its_reason_and_can_be_replayed(
 
 def test_long_error_is_truncated_in_the_header(processes: ServiceProcesses, listener: ServiceProcess) -> None:
     processes.redis.set(f"long:{listener.name}", 300_000)
-    set_failures(processes, listener, "first", 4)
     subject = new_id()
+    set_failures(processes, listener, "first", subject, 4)
 
     processes.rabbit.publish(stock_released(subject), listener.queue)
 

@@ -1,9 +1,7 @@
-"""An instance of its own that is killed whole, comes back, and leaves nothing behind when it goes."""
+"""The whole instance is killed and comes back; in the end it is stopped and leaves nothing behind. Runs last."""
 
-import json
 import os
 import signal
-from collections.abc import Iterator
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -14,30 +12,17 @@ import pytest
 from tests.support.instance import Instance
 from tests.support.shop import Reply, Shop, new_key, outcome, persistently
 
-NAME = "test-whole"
-
-
-@pytest.fixture
-def other() -> Iterator[Instance]:
-    instance = Instance(NAME)
-    instance.ultramarket("down", "--wipe")
-    yield instance
-    instance.ultramarket("down", "--wipe")
-
 
 @pytest.mark.timeout(1500)
-def test_confirmed_orders_survive_killing_everything(other: Instance) -> None:
-    other.ultramarket("up", "--no-seed")
-    environment = json.loads(other.ultramarket("env", "--all", "--json"))
-    home = environment["ULTRAMARKET_HOME"]
-    shop = Shop(environment)
+def test_confirmed_orders_survive_killing_everything(shop: Shop, instance: Instance) -> None:
+    home = os.environ["ULTRAMARKET_HOME"]
     sku = shop.product(stock=20)
     placed = [_order(shop, sku) for _ in range(5)]
     assert _processes_of(home)
 
     for process in _processes_of(home):
         _kill(process)
-    other.ultramarket("up", "--no-seed")
+    instance.ultramarket("up", "--no-seed", "--layout", "separate")
 
     for order in placed:
         again = persistently(partial(_read, shop, order))
@@ -46,7 +31,12 @@ def test_confirmed_orders_survive_killing_everything(other: Instance) -> None:
     another = _order(shop, sku)
     assert another["number"] > placed[-1]["number"]
 
-    other.ultramarket("down")
+
+@pytest.mark.timeout(600)
+def test_nothing_is_left_after_down(instance: Instance) -> None:
+    home = os.environ["ULTRAMARKET_HOME"]
+
+    instance.ultramarket("down")
 
     assert _processes_of(home) == []
     assert list(Path(home).rglob("*.pid")) == []
