@@ -145,7 +145,7 @@ class PostgresRelay:
             if self._housekeeping and time.monotonic() > clean_at:
                 self._housekeeping()
                 clean_at = time.monotonic() + HOUSEKEEPING_SECONDS
-            select.select([connection, self._stop_receiver], [], [], IDLE_SECONDS)
+            select.select([connection.fileno(), self._stop_receiver.fileno()], [], [], IDLE_SECONDS)
 
     def _publish(
         self,
