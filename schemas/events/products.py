@@ -48,7 +48,7 @@ class ImportedStock(BaseModel):
 
 
 class StockImported(Event, source="products", subject="import_id", version=1):
-    """A bulk import named the stock of SKUs. It is set for those without a stock record; the others keep theirs."""
+    """A bulk import named the stock of SKUs. It is set for those without a stock record when the event is consumed."""
 
     import_id: str
     levels: tuple[ImportedStock, ...]

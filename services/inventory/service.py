@@ -86,8 +86,7 @@ class InventoryService(Service):
     @on_event(StockImported)
     def set_imported_stock(self, event: StockImported) -> None:
         """Set the stock that a bulk import named, for SKUs without a stock record."""
-        counts = [{"sku": level.sku, "on_hand": level.on_hand} for level in event.levels]
-        self.stock.set_initial(counts, self._low_stock_threshold())
+        self.stock.set_imported(event, self._low_stock_threshold())
 
     @implements(InventoryRpc.get_level)
     def get_level(self, sku: Sku, caller: Caller) -> Json:

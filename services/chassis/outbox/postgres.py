@@ -80,16 +80,19 @@ class PostgresRelay:
 
     def run(self) -> None:
         """Relay as the leader, or wait to become it, until `stop`."""
-        while not self._stopping:
-            try:
-                self._lead()
-            except INTERRUPTIONS as lost:
-                if not self._stopping:
-                    log.warning("relay_interrupted", service=self.service, error=str(lost).strip())
-            OUTBOX_LEADER.labels(self.service).set(0)
+        with self._stop_receiver:
+            while not self._stopping:
+                self._lead_until_interrupted()
+
+    def _lead_until_interrupted(self) -> None:
+        try:
+            self._lead()
+        except INTERRUPTIONS as lost:
             if not self._stopping:
-                time.sleep(RETRY_SECONDS)
-        self._stop_receiver.close()
+                log.warning("relay_interrupted", service=self.service, error=str(lost).strip())
+        OUTBOX_LEADER.labels(self.service).set(0)
+        if not self._stopping:
+            time.sleep(RETRY_SECONDS)
 
     def stop(self) -> None:
         """End `run` after the batch that it is publishing."""

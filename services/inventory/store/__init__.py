@@ -9,6 +9,7 @@ from pymongo.client_session import ClientSession
 from pymongo.database import Database
 
 from schemas.base import Idempotency
+from schemas.events.products import StockImported
 from services.chassis.stores.mongo import MongoStore
 from services.inventory.store.counts import Counts
 from services.inventory.store.levels import Document, Levels
@@ -55,7 +56,17 @@ class InventoryStore(MongoStore):
 
         return self.in_transaction(work)
 
-    def set_initial(self, counts: Sequence[Document], threshold: int) -> int:
+    def set_imported(self, event: StockImported, threshold: int) -> None:
+        """Create missing levels, once for each event: a repeated one must not revive a level that has ended since."""
+        counts = [{"sku": level.sku, "on_hand": level.on_hand} for level in event.levels]
+
+        def work(session: ClientSession) -> None:
+            if self.first_time(session, event):
+                self.set_initial(counts, threshold, session)
+
+        self.in_transaction(work)
+
+    def set_initial(self, counts: Sequence[Document], threshold: int, session: ClientSession | None = None) -> int:
         """Create missing levels; returns how many were created."""
         places = {code: self.warehouses.place(code) for code in {count.get("warehouse") for count in counts}}
         return self.counts.set_initial(
@@ -69,5 +80,6 @@ class InventoryStore(MongoStore):
                     else count["low_stock_threshold"],
                 }
                 for count in counts
-            ]
+            ],
+            session,
         )

@@ -59,20 +59,25 @@ class Counts:
             raise OutOfStock.of(sku, -delta, available)
         return to_level(after)
 
-    def set_initial(self, counts: Sequence[Document]) -> int:
-        """Create missing levels (`{sku, on_hand, warehouse, threshold}`); returns how many were created."""
+    def set_initial(self, counts: Sequence[Document], session: ClientSession | None = None) -> int:
+        """Create missing levels (`{sku, on_hand, warehouse, threshold}`); returns how many were created.
+
+        In a transaction a level that is created concurrently raises `BulkWriteError`, for that ends the transaction.
+        """
         creations = [
             UpdateOne({"_id": count["sku"]}, {"$setOnInsert": self._new_level(**count)}, upsert=True)
             for count in counts
         ]
         try:
-            created = self.levels.bulk_write(creations, ordered=False).upserted_count
+            created = self.levels.bulk_write(creations, ordered=False, session=session).upserted_count
         except BulkWriteError as error:  # a concurrent call has created it
+            if session is not None:
+                raise
             only_collisions(error)
             created = int(error.details["nUpserted"])
-        return created + self._restart(counts)
+        return created + self._restart(counts, session)
 
-    def _restart(self, counts: Sequence[Document]) -> int:
+    def _restart(self, counts: Sequence[Document], session: ClientSession | None) -> int:
         """Set the first count of SKUs whose level had ended; returns how many there were."""
         updates = []
         for count in counts:
@@ -80,7 +85,7 @@ class Counts:
             stages, moves = pipelines.counting(count["warehouse"], on_hand, count["threshold"])
             changes = stages + self._levels.change(sku, moves, "$holds", "initial")
             updates.append(UpdateOne({"_id": sku, **ENDED}, changes))
-        return self.levels.bulk_write(updates, ordered=False).modified_count if updates else 0
+        return self.levels.bulk_write(updates, ordered=False, session=session).modified_count if updates else 0
 
     def end(self, skus: Sequence[str]) -> None:
         """End the stock of SKUs whose product was deleted: no unit is available, and there is no record to read.

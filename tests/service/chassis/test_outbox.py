@@ -301,6 +301,19 @@ def test_many_events_are_published_in_windows(outbox: Outbox, queue_of_events: E
     assert eventually(lambda: outbox.store.unpublished_count() == 0)
 
 
+def test_idle_relay_stops_without_waiting_for_its_next_poll(outbox: Outbox, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(postgres_outbox, "IDLE_SECONDS", 3600.0)
+    subject = new_id()
+    relay = outbox.relays.start()
+    outbox.step(subject)
+    assert eventually(lambda: outbox.store.unpublished_count() == 0)
+    [(_, thread)] = outbox.relays.running
+
+    relay.stop()
+
+    assert eventually(lambda: not thread.is_alive())
+
+
 def test_leadership_is_released_on_stop(
     outbox: Outbox, queue_of_events: EventQueue, monkeypatch: pytest.MonkeyPatch
 ) -> None:
