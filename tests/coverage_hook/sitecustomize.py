@@ -16,6 +16,9 @@ ROOT: Final = Path(__file__).resolve().parents[2]
 SOURCES: Final = [ROOT / name for name in ("gateway_flask", "kafka_bridge", "schemas", "services", "ultramarket")]
 EXCLUDED: Final = ["raise NotImplementedError", r"^\s*\.\.\.$", "if __name__ == .__main__.:"]
 """Lines that do nothing of their own: abstract methods, bodies of protocols, and the guard of a main module."""
+NEVER: Final = 2**31 - 1
+"""Runs of a line after which its probe is removed. Removal walks over all functions of the process; in one with several
+threads that can raise, and the error then surfaces in whatever call comes next (a `SystemError`)."""
 
 
 def _instrumented_code(loader: Any, _name: str) -> Any:
@@ -31,7 +34,10 @@ def measure(folder: Path) -> None:
     from slipcover import FileMatcher, ImportManager, Slipcover
     from slipcover.importer import SlipcoverLoader, wrap_spec_from_file_location
 
-    coverage, matcher = Slipcover(branch=True, exclude_also=EXCLUDED), FileMatcher(sources=SOURCES)
+    coverage, matcher = (
+        Slipcover(branch=True, exclude_also=EXCLUDED, d_miss_threshold=NEVER),
+        FileMatcher(sources=SOURCES),
+    )
     ImportManager(coverage, matcher).__enter__()
     wrap_spec_from_file_location(coverage, matcher)  # Alembic loads revisions by it
     SlipcoverLoader.get_code = _instrumented_code
