@@ -67,5 +67,5 @@ class Presence:
                 self._look_at.pop(service, None)
             else:
                 self._look_at[service] = time.monotonic() + LOOK_SECONDS
-                log.warning("service_away", service=service)
+                log.warning("service_unavailable", service=service)
             return there

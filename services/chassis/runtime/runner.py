@@ -86,7 +86,7 @@ def serve(services: dict[type[Service], int], settings: Settings) -> None:
     signal.signal(signal.SIGTERM, stop)
     signal.signal(signal.SIGINT, stop)
     if "config" not in names and not following.wait(CONFIG_SECONDS):
-        log.info("config_is_away")
+        log.info("config_unavailable")
     process.start()
     memory.settle()
     monitor.start()
