@@ -16,7 +16,7 @@ from pydantic_settings.exceptions import SettingsError
 from services.chassis.runtime.registry import BRIDGE, GATEWAY, SERVICES
 from services.chassis.runtime.settings import Settings
 from ultramarket.doctor import Finding, bad, good
-from ultramarket.instance import COMPUTED, LAYOUT_SETTING, ROOT, Instance, UnknownLayout
+from ultramarket.instance import COMPUTED, ROOT, Instance, UnknownValue
 from ultramarket.runtime_settings import settings_classes
 from ultramarket.servers import SERVERS
 
@@ -32,8 +32,8 @@ def check(instance: Instance) -> list[Finding]:
     shell = {name: value for name, value in os.environ.items() if name.startswith("ULTRAMARKET_")}
     try:
         updated = with_shell_settings(instance, shell)
-    except UnknownLayout as error:
-        return [bad("settings", str(error), f"correct {LAYOUT_SETTING} in this shell")]
+    except UnknownValue as error:
+        return [bad("settings", str(error), f"correct {error.setting} in this shell")]
     environment = updated.environment()
     with ThreadPoolExecutor(2) as pool:
         servers = pool.submit(lambda: list(_servers(updated)))
@@ -43,7 +43,7 @@ def check(instance: Instance) -> list[Finding]:
 
 
 def with_shell_settings(instance: Instance, shell: dict[str, str]) -> Instance:
-    """A copy of the instance with what `up` would take over from the shell. Raises `UnknownLayout`."""
+    """A copy of the instance with what `up` would take over from the shell. Raises `UnknownValue`."""
     updated = copy.deepcopy(instance)
     updated.apply_environment(shell)
     return updated

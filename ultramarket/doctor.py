@@ -8,7 +8,6 @@ from typing import Any, Final
 
 from ultramarket import install, ports, processes
 from ultramarket.instance import ROOT, Instance, NoSuchInstance, load
-from ultramarket.programs import process_of
 from ultramarket.servers import SERVERS
 from ultramarket.status import status
 from ultramarket.supervision import Supervisor
@@ -107,7 +106,7 @@ def _process(instance: Instance, row: dict[str, Any]) -> Iterator[Finding]:
     name, state = row["name"], row["state"]
     logs = _command(instance, f"logs {name}")
     if state != "running":
-        end = log_end(instance, process_of(instance, name), 3).strip()
+        end = log_end(instance, row["process"], 3).strip()
         message = f"{name} is {state}" + (f"; its log ends: {end}" if end else "")
         yield bad("processes", message, _command(instance, f"start {name}"))
     elif row["health"] == "failing":

@@ -22,7 +22,11 @@ INSTANCES: Final = ROOT / ".ultramarket"
 ADMIN_EMAIL: Final = "admin@ultramarket.example"
 LAYOUTS: Final = ("compact", "separate")
 LAYOUT_SETTING: Final = "ULTRAMARKET_LAYOUT"
-"""Read by `up` alone, not by the processes."""
+CORE_PROCESSES_SETTING: Final = "ULTRAMARKET_CORE_PROCESSES"
+SETTINGS_OF_UP: Final = {LAYOUT_SETTING: LAYOUTS, CORE_PROCESSES_SETTING: ("1", "2")}
+"""Settings that `up` alone reads, not the processes, and their values."""
+CORES_FOR_SECOND_CORE: Final = 4
+"""CPU cores from which the layout compact runs the core services in two processes."""
 URL_SETTINGS: Final[dict[str, str]] = {
     "postgres": "ULTRAMARKET_POSTGRES_URL",
     "redis": "ULTRAMARKET_REDIS_URL",
@@ -63,11 +67,12 @@ class NoSuchInstance(Exception):
         super().__init__(f"there is no instance {name!r} yet: `ultramarket --instance {name} up` creates it")
 
 
-class UnknownLayout(Exception):
-    """`ULTRAMARKET_LAYOUT` is neither compact nor separate."""
+class UnknownValue(Exception):
+    """A setting of `up` has none of its values."""
 
-    def __init__(self, layout: str) -> None:
-        super().__init__(f"{LAYOUT_SETTING}: {layout!r} is none of {', '.join(LAYOUTS)}")
+    def __init__(self, setting: str, value: str) -> None:
+        self.setting = setting
+        super().__init__(f"{setting}: {value!r} is none of {', '.join(SETTINGS_OF_UP[setting])}")
 
 
 @dataclass
@@ -89,6 +94,12 @@ class Instance:
     def layout(self) -> str:
         """`compact`: services share processes; `separate`: one process each."""
         return self.settings.get(LAYOUT_SETTING, LAYOUTS[0])
+
+    @property
+    def core_processes(self) -> int:
+        """How many processes run the core services in the layout `compact`: 1, or 2 on machines of 4 cores or more."""
+        default = 2 if (os.cpu_count() or 1) >= CORES_FOR_SECOND_CORE else 1
+        return int(self.settings.get(CORE_PROCESSES_SETTING) or default)
 
     @property
     def logs(self) -> Path:
@@ -116,7 +127,7 @@ class Instance:
 
     def environment(self) -> dict[str, str]:
         """Environment variables of every process of ours."""
-        settings = {name: value for name, value in self.settings.items() if name != LAYOUT_SETTING}
+        settings = {name: value for name, value in self.settings.items() if name not in SETTINGS_OF_UP}
         env = {"ULTRAMARKET_FILE_FOLDER": str(self.folder / "files")} | settings
         env.update({setting: self.url(server) for server, setting in URL_SETTINGS.items()})
         env.update(
@@ -141,10 +152,11 @@ class Instance:
         """Take over servers and settings from the caller's environment; an empty value removes one again.
 
         URLs of an instance of this checkout are ignored: they come from `ultramarket env`.
-        Raises `UnknownLayout`.
+        Raises `UnknownValue`.
         """
-        if (layout := environment.get(LAYOUT_SETTING)) and layout not in LAYOUTS:
-            raise UnknownLayout(layout)
+        for setting, values in SETTINGS_OF_UP.items():
+            if (value := environment.get(setting)) and value not in values:
+                raise UnknownValue(setting, value)
         ours = {url for other in all_instances() for url in _local_urls(other)}
         for server, setting in URL_SETTINGS.items():
             value = environment.get(setting)
@@ -234,7 +246,7 @@ def all_instances() -> list[Instance]:
 def load_or_make(name: str, environment: Mapping[str, str] = os.environ) -> Instance:
     """The existing instance, or a new one with free ports and new secrets.
 
-    Raises `ports.PortTaken`, `UnknownLayout`.
+    Raises `ports.PortTaken`, `UnknownValue`.
     """
     with (
         locked(""),

@@ -7,10 +7,12 @@ from typing import Final
 
 import psutil
 
-from services.chassis.runtime.registry import PORT_OFFSETS
+from services.chassis.runtime.registry import COMPACT_PROCESSES, CORE, PORT_OFFSETS
 
 DEV_BASE: Final = 3000
 BLOCK: Final = 100
+SECOND_CORE_PORTS: Final = 20
+"""Offset of the ports of the second core process from those of the first."""
 LAST_BASE: Final = 32000
 """The kernel's ephemeral ports begin above it."""
 
@@ -99,7 +101,8 @@ def choose_other(taken_bases: Iterable[int]) -> Block:
     for base in range(DEV_BASE + BLOCK, LAST_BASE, BLOCK):
         if base in avoid:
             continue
-        offsets = (*PORT_OFFSETS.values(), *SERVER_OFFSETS.values())
+        second_core = (SECOND_CORE_PORTS + PORT_OFFSETS[name] for name in COMPACT_PROCESSES[CORE])
+        offsets = (*PORT_OFFSETS.values(), *second_core, *SERVER_OFFSETS.values())
         if all(is_free(base + offset) for offset in offsets):
             return Block(base, {name: base + offset for name, offset in SERVER_OFFSETS.items()})
     raise RuntimeError("no block of a hundred free ports between 3100 and 32000")

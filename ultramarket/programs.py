@@ -9,6 +9,7 @@ from services.chassis.runtime.registry import (
     ANALYTICS_CONSUMER,
     BRIDGE,
     COMPACT_PROCESSES,
+    CORE,
     ENTRY_MODULES,
     GATEWAY,
     MONGO_SERVICES,
@@ -17,10 +18,13 @@ from services.chassis.runtime.registry import (
     SERVICES,
 )
 from ultramarket.instance import ROOT, Instance
+from ultramarket.ports import SECOND_CORE_PORTS
 from ultramarket.sockets import control_socket
 
 STANDALONE: Final = (ANALYTICS_CONSUMER, BRIDGE, GATEWAY)
 """Processes of ours that share no process with others in any layout."""
+SECOND_CORE: Final = "core-2"
+"""The second process of the core services, on machines with enough cores."""
 SERVICE_NAMES: Final = (*SERVICES, *STANDALONE)
 SERVER_PROGRAMS: Final = ("rabbitmq", "epmd", "elasticsearch", "kafka", "postgres", "mongodb", "redis", "mail")
 SERVICE_STOP_SECONDS: Final = 12
@@ -81,17 +85,18 @@ def _quoted(value: str) -> str:
 
 def service_processes(instance: Instance) -> dict[str, tuple[str, ...]]:
     """The services of each process in the instance's layout."""
-    separate: dict[str, tuple[str, ...]] = {name: (name,) for name in SERVICES}
-    processes = COMPACT_PROCESSES if instance.layout == "compact" else separate
+    processes: dict[str, tuple[str, ...]] = {name: (name,) for name in SERVICES}
+    if instance.layout == "compact":
+        processes = dict(COMPACT_PROCESSES)
+        if instance.core_processes > 1:
+            processes[SECOND_CORE] = COMPACT_PROCESSES[CORE]
     return processes | {name: (name,) for name in STANDALONE}
 
 
-def process_of(instance: Instance, name: str) -> str:
-    """The process that runs a service; servers and processes are their own."""
-    for process, services in service_processes(instance).items():
-        if name in services:
-            return process
-    return name
+def processes_of(instance: Instance, name: str) -> tuple[str, ...]:
+    """The processes that run a service; servers and processes are their own."""
+    processes = service_processes(instance)
+    return tuple(process for process, services in processes.items() if name in services) or (name,)
 
 
 def process_names(instance: Instance) -> list[str]:
@@ -107,6 +112,9 @@ def service_programs(instance: Instance) -> list[Program]:
 
 def _program(instance: Instance, name: str, services: tuple[str, ...]) -> Program:
     environment = instance.environment()
+    offset = SECOND_CORE_PORTS if name == SECOND_CORE else 0
+    if offset:
+        environment["ULTRAMARKET_PORT_BASE"] = str(instance.block.base + offset)
     if name not in ENTRY_MODULES:
         environment["ULTRAMARKET_CONTROL_SOCKET"] = str(control_socket(instance, name))
     return Program(
@@ -114,7 +122,7 @@ def _program(instance: Instance, name: str, services: tuple[str, ...]) -> Progra
         kind="service",
         command=[sys.executable, "-m", *_module(name, services)],
         environment=environment,
-        ports=tuple(instance.block.service(service) for service in services),
+        ports=tuple(instance.block.service(service) + offset for service in services),
         stop_seconds=SERVICE_STOP_SECONDS,
         services=services,
     )

@@ -10,7 +10,7 @@ from rich.text import Text
 from ultramarket.commands import completion
 from ultramarket.commands.context import NOT_FOUND, USAGE, console, fail, selected_instance
 from ultramarket.logs import LEVELS, Filter, Follower, LogLine, last_lines
-from ultramarket.programs import process_of
+from ultramarket.programs import processes_of
 
 STYLES: Final = {"debug": "dim", "info": "green", "warning": "yellow", "error": "red", "critical": "bold red"}
 COLUMN_FIELDS: Final = ("timestamp", "level", "process", "service", "event", "exception")
@@ -44,12 +44,12 @@ def logs(
     instance = selected_instance(context)
     if level is not None and level.lower() not in LEVELS:
         fail(f"there is no level {level}: choose one of {', '.join(LEVELS)}", USAGE)
-    process = process_of(instance, name) if name else None
-    files = [instance.logs / f"{process}.log"] if process else sorted(instance.logs.glob("*.log"))
+    processes = processes_of(instance, name) if name else ()
+    files = [instance.logs / f"{process}.log" for process in processes] or sorted(instance.logs.glob("*.log"))
     missing = [file.stem for file in files if not file.exists()]
     if missing or not files:
         fail(f"no log of {', '.join(missing) or 'anything'} in {instance.logs}", NOT_FOUND)
-    accepted = Filter(name if name != process else None, level.lower() if level else None, request)
+    accepted = Filter(name if name not in processes else None, level.lower() if level else None, request)
     follower = Follower(files) if follow else None
     for line in last_lines(files, accepted, lines):
         _print(line)

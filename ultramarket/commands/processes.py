@@ -9,7 +9,7 @@ from ultramarket import control, health
 from ultramarket.commands import completion
 from ultramarket.commands.context import FAILED, NOT_FOUND, console, fail, selected_instance
 from ultramarket.instance import Instance
-from ultramarket.programs import MIGRATED, needs, process_names, process_of, service_processes, service_programs
+from ultramarket.programs import MIGRATED, needs, process_names, processes_of, service_processes, service_programs
 from ultramarket.servers import local
 from ultramarket.supervision import Supervisor
 from ultramarket.up import CannotStart, migrate
@@ -37,8 +37,7 @@ def start(context: typer.Context, names: Names) -> None:
     """
     instance, supervisor = _running_instance(context, names)
     _apply_migrations(instance, names)
-    for name in names:
-        process = process_of(instance, name)
+    for name, process in _with_processes(instance, names):
         if process != name and supervisor.is_up(process):
             _change_service(instance, process, name, "start")
             continue
@@ -54,8 +53,7 @@ def stop(context: typer.Context, names: Names) -> None:
     """
     instance, supervisor = _running_instance(context, names)
     processes = []
-    for name in names:
-        process = process_of(instance, name)
+    for name, process in _with_processes(instance, names):
         if process == name:
             processes.append(process)
         elif supervisor.is_up(process):
@@ -75,20 +73,24 @@ def restart(context: typer.Context, names: Names) -> None:
     """
     instance, supervisor = _running_instance(context, names)
     _apply_migrations(instance, names)
-    for name in names:
-        _forget_stopped(instance, process_of(instance, name), name)
-    processes = list(dict.fromkeys(process_of(instance, name) for name in names))
+    named = _with_processes(instance, names)
+    for name, process in named:
+        _forget_stopped(instance, process, name)
+    processes = list(dict.fromkeys(process for _, process in named))
     _stop_processes(supervisor, processes)
     for process in processes:
         supervisor.start(process)
     with console.status("waiting until they are ready"):
         unready = _wait_until_ready(instance, processes)
     for process in processes:
-        _print_process(
-            instance, supervisor, process, *(name for name in names if process_of(instance, name) == process)
-        )
+        _print_process(instance, supervisor, process, *(name for name, other in named if other == process))
     for process in unready:
         console.print(f"[yellow]·[/] {process} is not ready yet: see `ultramarket logs {process}`", soft_wrap=True)
+
+
+def _with_processes(instance: Instance, names: list[str]) -> list[tuple[str, str]]:
+    """(name, process) of each process that runs what is named."""
+    return [(name, process) for name in names for process in processes_of(instance, name)]
 
 
 def _wait_until_ready(instance: Instance, processes: list[str]) -> list[str]:
@@ -112,7 +114,7 @@ def _running_instance(context: typer.Context, names: list[str]) -> tuple[Instanc
     states = supervisor.states()
     if not states:
         fail("the instance is not running: `ultramarket up` starts it", NOT_FOUND)
-    available = [name for name in process_names(instance) if process_of(instance, name) in states]
+    available = [name for name in process_names(instance) if set(processes_of(instance, name)) <= set(states)]
     unknown = sorted(set(names) - set(available))
     if unknown:
         fail(f"no such process: {', '.join(unknown)}. Available: {', '.join(sorted(available))}", NOT_FOUND)
@@ -137,7 +139,7 @@ def _forget_stopped(instance: Instance, process: str, name: str) -> None:
 
 def _apply_migrations(instance: Instance, names: list[str]) -> None:
     """Before new code runs. Skipped for servers, and while a store is unavailable."""
-    processes = {process_of(instance, name) for name in names}
+    processes = {process for _, process in _with_processes(instance, names)}
     services = [service for process in processes for service in service_processes(instance).get(process, ())]
     stores = [server for server in local(instance) if server.name in ("postgres", "mongodb")]
     if not any(MIGRATED in needs(service) for service in services):

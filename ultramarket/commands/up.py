@@ -19,7 +19,7 @@ from ultramarket.instance import (
     LAYOUTS,
     Instance,
     NoSuchInstance,
-    UnknownLayout,
+    UnknownValue,
     locked,
 )
 from ultramarket.ports import PortTaken
@@ -62,7 +62,7 @@ def up(
         install.install(instance, _print_note)
         with locked(instance.name), ProgressDisplay() as display:
             started = start_instance(instance, display.progress, only_servers)
-    except (PortTaken, CannotStart, UnknownLayout, install.CannotInstall) as problem:
+    except (PortTaken, CannotStart, UnknownValue, install.CannotInstall) as problem:
         fail(str(problem))
     if not only_servers:
         _create_first_data(instance, seed)

@@ -9,6 +9,7 @@ from typing import Final, Literal
 
 GATEWAY: Final = "gateway"
 BRIDGE: Final = "bridge"
+CORE: Final = "core"
 AUDIT: Final = "audit"
 ANALYTICS_CONSUMER: Final = "analytics-consumer"
 """The Kafka consumer of analytics: a process without Nameko."""

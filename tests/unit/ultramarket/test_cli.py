@@ -56,6 +56,13 @@ def test_unknown_layout_is_an_error(instance: instances.Instance) -> None:
     assert "ULTRAMARKET_LAYOUT: 'loose' is none of compact, separate" in result.stderr
 
 
+def test_unknown_number_of_core_processes_is_an_error() -> None:
+    result = run(app, ["-i", "one", "up"], env={"ULTRAMARKET_CORE_PROCESSES": "3"})
+
+    assert result.exit_code == 1
+    assert "ULTRAMARKET_CORE_PROCESSES: '3' is none of 1, 2" in result.stderr
+
+
 def test_layout_is_saved(instance: instances.Instance) -> None:
     assert instance.layout == "compact"
     assert instances.load_or_make("one", {"ULTRAMARKET_LAYOUT": "separate"}).layout == "separate"

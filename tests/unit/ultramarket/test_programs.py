@@ -1,6 +1,7 @@
 """supervisord sections, layouts, and the servers that each service needs."""
 
 import configparser
+import os
 from pathlib import Path
 
 import pytest
@@ -13,16 +14,16 @@ from ultramarket.programs import (
     Program,
     needs,
     process_names,
-    process_of,
+    processes_of,
     service_processes,
     service_programs,
 )
 
 
-def instance(layout: str | None = None) -> Instance:
+def instance(layout: str | None = None, core_processes: str = "1") -> Instance:
     block = Block(4000, {name: 4000 + offset for name, offset in SERVER_OFFSETS.items()})
     names = ("admin_password", "postgres_password", "rabbitmq_password", "secret_key")
-    settings = {"ULTRAMARKET_LAYOUT": layout} if layout else {}
+    settings = {"ULTRAMARKET_CORE_PROCESSES": core_processes} | ({"ULTRAMARKET_LAYOUT": layout} if layout else {})
     return Instance("one", Path("/tmp/one"), block, dict.fromkeys(names, "x"), settings=settings)
 
 
@@ -65,10 +66,38 @@ def test_shared_process_runs_its_services_on_their_ports() -> None:
     assert "ULTRAMARKET_LAYOUT" not in core.environment
 
 
+class TestSecondCore:
+    def test_it_runs_the_core_services_on_ports_of_its_own(self) -> None:
+        programs = {program.name: program for program in service_programs(instance(core_processes="2"))}
+        first, second = programs["core"], programs["core-2"]
+
+        assert second.services == first.services
+        assert second.ports == tuple(port + 20 for port in first.ports)
+        assert second.environment["ULTRAMARKET_PORT_BASE"] == "4020"
+        assert second.environment["ULTRAMARKET_CONTROL_SOCKET"] == "/tmp/one/sockets/core-2.sock"
+
+    def test_its_ports_are_no_other_program_s(self) -> None:
+        one = instance(core_processes="2")
+        ports = [port for program in service_programs(one) for port in program.ports]
+
+        assert len(set(ports)) == len(ports)
+        assert not set(ports) & set(one.block.servers.values())
+
+    @pytest.mark.parametrize(("cores", "processes"), [(2, 1), (3, 1), (4, 2), (16, 2)])
+    def test_number_of_cores_decides(self, cores: int, processes: int, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setattr(os, "cpu_count", lambda: cores)
+
+        assert instance(core_processes="").core_processes == processes
+
+    def test_separate_layout_has_none(self) -> None:
+        assert "core-2" not in service_processes(instance("separate", "2"))
+
+
 def test_service_names_lead_to_their_process() -> None:
-    assert process_of(instance(), "cart") == "core"
-    assert process_of(instance("separate"), "cart") == "cart"
-    assert process_of(instance(), "kafka") == "kafka"
+    assert processes_of(instance(), "cart") == ("core",)
+    assert processes_of(instance(core_processes="2"), "cart") == ("core", "core-2")
+    assert processes_of(instance("separate"), "cart") == ("cart",)
+    assert processes_of(instance(), "kafka") == ("kafka",)
     assert {"core", "platform", "cart", "kafka"} <= set(process_names(instance()))
     assert "core" not in process_names(instance("separate"))
 
