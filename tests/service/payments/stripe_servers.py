@@ -101,7 +101,7 @@ def replayed_stripe() -> Iterator[ReplayedStripe]:
 
     server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
     stripe.address = f"http://127.0.0.1:{server.server_port}"
-    Thread(target=server.serve_forever, daemon=True).start()
+    Thread(target=server.serve_forever, args=(0.02,), daemon=True).start()
     try:
         yield stripe
     finally:
