@@ -5,6 +5,7 @@ import copy
 import os
 import re
 import time
+from collections import defaultdict
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
@@ -50,17 +51,18 @@ def with_shell_settings(instance: Instance, shell: dict[str, str]) -> Instance:
 
 
 def _settings(environment: dict[str, str], shell: dict[str, str]) -> Iterator[Finding]:
-    valid = True
+    processes: dict[tuple[str, str], list[str]] = defaultdict(list)
     with _environment(environment):
         for process, settings in _classes():
-            for field, message in errors_of(settings):
-                valid = False
-                name = f"ULTRAMARKET_{field.upper()}"
-                in_shell = name in shell and name not in COMPUTED
-                source = "of this shell" if in_shell else "of the instance"
-                advice = f"correct {name} in this shell" if in_shell else f"correct {name} and run `ultramarket up`"
-                yield bad("settings", f"{process}: {name} {source}: {message}", advice)
-    if valid:
+            for error in errors_of(settings):
+                processes[error].append(process)
+    for (field, message), names in processes.items():
+        name = f"ULTRAMARKET_{field.upper()}"
+        in_shell = name in shell and name not in COMPUTED
+        source = "of this shell" if in_shell else "of the instance"
+        advice = f"correct {name} in this shell" if in_shell else f"correct {name} and run `ultramarket up`"
+        yield bad("settings", f"{name} {source}: {message} (read by {', '.join(dict.fromkeys(names))})", advice)
+    if not processes:
         yield good("settings", "valid for every process")
 
 

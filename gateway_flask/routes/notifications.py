@@ -10,25 +10,27 @@ from gateway_flask.middleware.request_context import caller
 from gateway_flask.openapi.endpoints import Api
 from gateway_flask.routes.paths import KindPath, MessagePath
 from gateway_flask.rpc.calls import call
-from schemas.api.notifications import (
-    Delivery,
-    DeliveryQuery,
-    DeviceGoneRequest,
-    DeviceRequest,
+from schemas.api.notification_templates import (
     MailPreview,
-    MarkedRead,
-    Notification,
-    PageQuery,
-    Preferences,
-    PreferencesWrite,
     PreviewRequest,
-    PushKey,
     SaveTemplate,
     Template,
     TemplateKind,
     TemplateQuery,
     TemplateWrite,
     TestSend,
+)
+from schemas.api.notifications import (
+    Delivery,
+    DeliveryQuery,
+    DeviceGoneRequest,
+    DeviceRequest,
+    MarkedRead,
+    Notification,
+    PageQuery,
+    Preferences,
+    PreferencesWrite,
+    PushKey,
     UnreadCount,
     Unsubscribed,
     UnsubscribeQuery,

@@ -11,17 +11,8 @@ from gateway_flask.middleware.request_context import caller
 from gateway_flask.openapi.endpoints import Api
 from gateway_flask.rpc.calls import call
 from gateway_flask.tracking import behaviour
-from schemas.api.search import (
-    MAX_PREFIX_LENGTH,
-    Preview,
-    PreviewRequest,
-    SearchQuery,
-    SearchReply,
-    Suggestions,
-    SuggestQuery,
-    TuningReply,
-    TuningWrite,
-)
+from schemas.api.search import MAX_PREFIX_LENGTH, SearchQuery, SearchReply, Suggestions, SuggestQuery
+from schemas.api.search_tuning import Preview, PreviewRequest, TuningReply, TuningWrite
 from schemas.rpc.search import SearchRpc
 from services.chassis.dynamic_config import config
 

@@ -2,12 +2,12 @@
 
 from typing import Protocol
 
+from schemas.api.notification_templates import MailPreview, SaveTemplate, Template, TemplateKind, TemplateText
 from schemas.api.notifications import (
     Delivery,
     DeviceRequest,
     KindName,
     Locale,
-    MailPreview,
     MarkedRead,
     MessageId,
     Notification,
@@ -15,10 +15,6 @@ from schemas.api.notifications import (
     Preferences,
     PreferencesWrite,
     PushKey,
-    SaveTemplate,
-    Template,
-    TemplateKind,
-    TemplateText,
     UnreadCount,
     UnsubscribePage,
 )

@@ -3,8 +3,6 @@
 from typing import Protocol
 
 from schemas.api.search import (
-    Preview,
-    PreviewRequest,
     RebuildPage,
     RebuildResult,
     RebuildStart,
@@ -12,9 +10,8 @@ from schemas.api.search import (
     SearchQuery,
     Suggestions,
     SuggestQuery,
-    TuningReply,
-    TuningWrite,
 )
+from schemas.api.search_tuning import Preview, PreviewRequest, TuningReply, TuningWrite
 from schemas.base import Caller, Id
 
 

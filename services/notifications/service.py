@@ -4,16 +4,8 @@ import hashlib
 from dataclasses import replace
 from typing import Any
 
-from schemas.api.notifications import (
-    DeviceRequest,
-    KindName,
-    Locale,
-    MessageId,
-    PageQuery,
-    PreferencesWrite,
-    SaveTemplate,
-    TemplateText,
-)
+from schemas.api.notification_templates import SaveTemplate, TemplateText
+from schemas.api.notifications import DeviceRequest, KindName, Locale, MessageId, PageQuery, PreferencesWrite
 from schemas.base import Caller, Email, Id, Sku
 from schemas.events.analytics import ReportFinished
 from schemas.events.auth import EmailVerificationRequested, PasswordResetRequested, UserRegistered

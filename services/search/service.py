@@ -6,7 +6,8 @@ from collections.abc import Sequence
 import structlog
 
 from schemas.api.products import ProductQuery
-from schemas.api.search import PreviewRequest, SearchQuery, SuggestQuery, TuningWrite
+from schemas.api.search import SearchQuery, SuggestQuery
+from schemas.api.search_tuning import PreviewRequest, TuningWrite
 from schemas.base import Caller, Id
 from schemas.events.analytics import PopularQueriesChanged, SalesCounted
 from schemas.events.base import Event

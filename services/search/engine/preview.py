@@ -5,7 +5,8 @@ from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from typing import Any, Final
 
-from schemas.api.search import PreviewRequest, SearchQuery
+from schemas.api.search import SearchQuery
+from schemas.api.search_tuning import PreviewRequest
 from services.search.domain import tuning
 from services.search.domain.documents import Document
 from services.search.domain.query_parsing import key

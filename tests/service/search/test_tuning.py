@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from schemas.api.search import PreviewRequest, Tuning
+from schemas.api.search_tuning import PreviewRequest, Tuning
 from services.chassis.common.errors import Conflict
 from services.search.domain.documents import Document
 from services.search.engine.preview import compare

@@ -5,7 +5,8 @@ from typing import Any
 import pytest
 from pydantic import ValidationError
 
-from schemas.api.search import SearchQuery, Tuning
+from schemas.api.search import SearchQuery
+from schemas.api.search_tuning import Tuning
 from services.search.domain.categories import CategoryTree, build_tree
 from services.search.domain.tuning import expand, rules
 from services.search.engine.preview import _scored_terms
