@@ -159,6 +159,16 @@ def test_access_token_has_the_newest_profile_name(auth: AuthClient) -> None:
     assert claims["name"] == "Adi King"
 
 
+def test_profile_update_renames_only_its_account(auth: AuthClient) -> None:
+    other, renamed = auth.register()["user"], auth.register()["user"]
+    event = ProfileUpdated(user_id=renamed["id"], first_name="Augusta", last_name="King")
+
+    auth.service.update_name(ProfileUpdated.from_envelope(envelope(event, at=clock.now())))
+
+    names = [auth.call("me", caller=customer(user["id"]))["first_name"] for user in (renamed, other)]
+    assert names == ["Augusta", other["first_name"]]
+
+
 def test_long_passwords_are_compared_in_full(auth: AuthClient) -> None:
     email, long_password = new_email(), "p" * 100
     auth.register(email, password=long_password + "1")

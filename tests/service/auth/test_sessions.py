@@ -95,16 +95,19 @@ def test_logout_by_token_ends_its_session(auth: AuthClient) -> None:
     assert auth.event_types(signed_in["user"]["id"]).count("user_logged_out") == 1
 
 
-def test_logout_by_session_id_ignores_unknown_sessions(auth: AuthClient) -> None:
+def test_logout_by_session_id_ends_only_that_session(auth: AuthClient) -> None:
     signed_in = auth.register()
     with auth.store.transaction() as session:
         query = select(sessions.c.id).where(sessions.c.user_id == signed_in["user"]["id"])
         session_id = session.execute(query).scalar_one()
 
+    other = auth.register()["refresh_token"]
+
     auth.call("logout", session_id=new_id())
     auth.call("logout", session_id=session_id)
 
     assert is_refused(auth, signed_in["refresh_token"])
+    assert auth.refresh(other)
 
 
 def test_logout_all_ends_only_the_users_sessions(auth: AuthClient) -> None:

@@ -150,6 +150,17 @@ def test_crash_after_refund_next_change_records_it(shop: Shop) -> None:
     assert [refund["amount"]["amount"] for refund in shop.store.resource(payment.id)["refunds"]] == [300, 700]
 
 
+def test_pending_refund_of_another_payment_is_left(shop: Shop) -> None:
+    interrupted, other = shop.paid(), shop.paid()
+    shop.crash_during(lambda: shop.refund(interrupted, 300))
+
+    shop.refund(other, 100)
+
+    assert shop.now(other) == ("partially_refunded", 1000, 100)
+    assert shop.store.resource(interrupted.id)["refunds"][0]["status"] == "pending"
+    shop.reverse(interrupted)
+
+
 def test_refused_refund_fails_and_blocks_no_other(shop: Shop) -> None:
     payment, refund_id = shop.paid(), new_id()
     reference = shop.store.read(payment.id).reference or ""

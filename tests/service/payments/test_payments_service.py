@@ -170,6 +170,23 @@ def test_payment_of_another_customer_is_not_found(call: Any, shop: Shop) -> None
         call("get", payment_id=payment.id, caller={"user_id": new_id(), "roles": ["CUSTOMER"]})
 
 
+def test_customer_gets_their_own_payment(call: Any, shop: Shop) -> None:
+    customer_id = new_id()
+    payment = shop.processor.authorise(shop.command("pm_card_chargeDeclined", customer_id=customer_id))
+
+    resource = call("get", payment_id=payment.id, caller={"user_id": customer_id, "roles": ["CUSTOMER"]})
+
+    assert (resource["id"], resource["status"], resource["decline_code"]) == (payment.id, "declined", "generic_decline")
+
+
+def test_reference_of_another_provider_is_not_found(shop: Shop) -> None:
+    payment = shop.pay()
+    assert payment.reference
+
+    assert shop.store.by_reference("sandbox", payment.reference) == payment.id
+    assert shop.store.by_reference("stripe", payment.reference) is None
+
+
 def test_pending_refund_of_a_crashed_process_is_finished(call: Any, shop: Shop) -> None:
     payment = shop.paid()
     shop.crash_during(lambda: shop.refund(payment, 300))
