@@ -97,7 +97,7 @@ class Instance:
 
     @property
     def core_processes(self) -> int:
-        """How many processes run the core services in the layout `compact`: 1, or 2 on machines of 4 cores or more."""
+        """Number of processes of the core services in the layout `compact`: 1, or 2 on machines of 4 cores or more."""
         default = 2 if (os.cpu_count() or 1) >= CORES_FOR_SECOND_CORE else 1
         return int(self.settings.get(CORE_PROCESSES_SETTING) or default)
 
