@@ -41,13 +41,19 @@ class NotificationsClient:
     def __init__(self, store: MessageStore) -> None:
         self.store = store
         self.service: Any = None
+        self.mailers: list[SmtpMailer] = []
         self.use_smtp_server(Settings().smtp_url)
 
     def use_smtp_server(self, url: str) -> None:
         settings: Any = SimpleNamespace(shop_name="Shop", shop_url="https://shop.example", link_key=b"k" * 16)
         sms, push = SandboxSms(self.store.db), WebPush("", "mailto:a@example.com", 5)
-        channels = Channels(settings, SmtpMailer(url, SENDER, 5), sms, push)
+        self.mailers.append(SmtpMailer(url, SENDER, 5))
+        channels = Channels(settings, self.mailers[-1], sms, push)
         self.service = worker_factory(NotificationsService, store=self.store, settings=settings, channels=channels)
+
+    def close(self) -> None:
+        for mailer in self.mailers:
+            mailer.close()
 
     def message(self, event: UserRegistered) -> dict[str, Any]:
         return self.store.db["messages"].find_one({"_id": f"{event.meta.id}:email"}) or {}
@@ -89,8 +95,10 @@ def message_store() -> Iterator[MessageStore]:
 
 
 @pytest.fixture
-def notifications(message_store: MessageStore) -> NotificationsClient:
-    return NotificationsClient(message_store)
+def notifications(message_store: MessageStore) -> Iterator[NotificationsClient]:
+    client = NotificationsClient(message_store)
+    yield client
+    client.close()
 
 
 @pytest.fixture
