@@ -30,6 +30,7 @@ def run(instance: Instance) -> None:
     url = instance.url("rabbitmq")
     helper = make_nameko_helper({"AMQP_URI": url})
     helper.rpc = ServiceProxies(helper.rpc)
+    helper.config = {"AMQP_URI": hide_password(url)}  # what is printed; the proxies have the real one
     banner = BANNER.format(
         instance=instance.name,
         python=sys.version.partition(" ")[0],

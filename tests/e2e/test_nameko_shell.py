@@ -4,6 +4,7 @@ import os
 import subprocess
 import sys
 from pathlib import Path
+from urllib.parse import urlsplit
 
 import orjson
 
@@ -38,7 +39,7 @@ except Exception as error:
 
 def test_every_service_replies_in_the_shell() -> None:
     assert set(CALLS) == set(SERVICES)
-    script = "".join(SCRIPT.format(service=service, call=call) for service, call in CALLS.items())
+    script = "".join(SCRIPT.format(service=service, call=call) for service, call in CALLS.items()) + "n.config\n"
     command = [str(Path(sys.executable).with_name("ultramarket")), "--instance", os.environ["ULTRAMARKET_INSTANCE"]]
 
     shell = subprocess.run([*command, "shell"], input=script, capture_output=True, text=True, timeout=90)
@@ -51,3 +52,6 @@ def test_every_service_replies_in_the_shell() -> None:
         service: "ok" for service in CALLS if service != "payments"
     }
     assert "keys" in answers["auth"][1]
+    broker_password = urlsplit(os.environ["ULTRAMARKET_AMQP_URL"]).password
+    assert "amqp://ultramarket:***@" in shell.stdout
+    assert str(broker_password) not in shell.stdout + shell.stderr
