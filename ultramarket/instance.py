@@ -68,7 +68,7 @@ class NoSuchInstance(Exception):
 
 
 class UnknownValue(Exception):
-    """A setting of `up` has none of its values."""
+    """A setting that only `up` reads has an unknown value."""
 
     def __init__(self, setting: str, value: str) -> None:
         self.setting = setting

@@ -1,8 +1,8 @@
 """Coverage of this process, written to `COVERAGE_FOLDER` when it ends: Python imports this module at start.
 
 Its folder is on the PYTHONPATH of all processes of `make test`. SlipCover instruments modules as they are imported,
-which costs a tenth of what a trace function costs, and works in threads and greenlets alike. Instrumenting doubles the
-time that a short command takes, so modules that an ended process has covered completely are not measured again.
+which costs a tenth of what a trace function costs, and works in threads and greenlets alike. Instrumenting nearly
+triples the time that a short command takes, so modules that an ended process has covered completely are not measured again.
 """
 
 import ast

@@ -40,7 +40,7 @@ def up(
         str | None,
         typer.Option(
             envvar=LAYOUT_SETTING,
-            help="compact: services share two processes; separate: one process each. Remembered.",
+            help="compact: services share few processes; separate: one process each. Remembered.",
             autocompletion=lambda incomplete: [name for name in LAYOUTS if name.startswith(incomplete)],
         ),
     ] = None,

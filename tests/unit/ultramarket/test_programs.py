@@ -67,7 +67,7 @@ def test_shared_process_runs_its_services_on_their_ports() -> None:
 
 
 class TestSecondCore:
-    def test_it_runs_the_core_services_on_ports_of_its_own(self) -> None:
+    def test_core_services_have_further_ports(self) -> None:
         programs = {program.name: program for program in service_programs(instance(core_processes="2"))}
         first, second = programs["core"], programs["core-2"]
 
@@ -76,7 +76,7 @@ class TestSecondCore:
         assert second.environment["ULTRAMARKET_PORT_BASE"] == "4020"
         assert second.environment["ULTRAMARKET_CONTROL_SOCKET"] == "/tmp/one/sockets/core-2.sock"
 
-    def test_its_ports_are_no_other_program_s(self) -> None:
+    def test_no_port_is_used_twice(self) -> None:
         one = instance(core_processes="2")
         ports = [port for program in service_programs(one) for port in program.ports]
 
@@ -84,12 +84,12 @@ class TestSecondCore:
         assert not set(ports) & set(one.block.servers.values())
 
     @pytest.mark.parametrize(("cores", "processes"), [(2, 1), (3, 1), (4, 2), (16, 2)])
-    def test_number_of_cores_decides(self, cores: int, processes: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    def test_number_of_cpu_cores_is_the_default(self, cores: int, processes: int, monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setattr(os, "cpu_count", lambda: cores)
 
         assert instance(core_processes="").core_processes == processes
 
-    def test_separate_layout_has_none(self) -> None:
+    def test_separate_layout_has_no_second_core(self) -> None:
         assert "core-2" not in service_processes(instance("separate", "2"))
 
 
