@@ -2,7 +2,8 @@
 
 Its folder is on the PYTHONPATH of all processes of `make test`. SlipCover instruments modules as they are imported,
 which costs a tenth of what a trace function costs, and works in threads and greenlets alike. Instrumenting nearly
-triples the time that a short command takes, so modules that an ended process has covered completely are not measured again.
+triples the time that a short command takes, so modules that an ended process has covered completely are not measured
+again.
 """
 
 import ast

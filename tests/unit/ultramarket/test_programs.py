@@ -84,7 +84,7 @@ class TestSecondCore:
         assert not set(ports) & set(one.block.servers.values())
 
     @pytest.mark.parametrize(("cores", "processes"), [(2, 1), (3, 1), (4, 2), (16, 2)])
-    def test_number_of_cpu_cores_is_the_default(self, cores: int, processes: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    def test_cpu_cores_are_the_default(self, cores: int, processes: int, monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setattr(os, "cpu_count", lambda: cores)
 
         assert instance(core_processes="").core_processes == processes
