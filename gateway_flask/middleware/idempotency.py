@@ -24,6 +24,7 @@ from services.chassis.common.errors import (
     IdempotencyInProgress,
     IdempotencyKeyRequired,
     IdempotencyKeyReused,
+    PaymentActionRequired,
     ValidationFailed,
 )
 
@@ -94,7 +95,8 @@ def _is_final(response: Response) -> bool:
     status = response.status_code
     if status >= 500 or status in (202, 429, 401):
         return False
-    return not (status == 409 and IdempotencyInProgress.code.encode() in response.get_data())
+    undecided = {402: PaymentActionRequired.code, 409: IdempotencyInProgress.code}.get(status)
+    return undecided is None or undecided.encode() not in response.get_data()
 
 
 def _replay(stored: StoredReply) -> Response:

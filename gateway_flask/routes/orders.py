@@ -54,9 +54,9 @@ def get_order(path: IdPath) -> Response:
     return ok(call(OrdersRpc.get_order, order_id=path.id, caller=caller()), "Order")
 
 
-@api.post("/<string:id>/cancel", reply=Order, who=Who.GUEST, key="may", headers=("X-Order-Key",))
+@api.post("/<string:id>/cancel", reply=Order, who=Who.GUEST, key="must", headers=("X-Order-Key",))
 def cancel_order(path: IdPath, body: CancelRequest) -> Response:
-    """Cancel an order that has not been shipped: refund its payment and release its stock."""
+    """Cancel what has not been shipped of an order, or some lines of it: refund its price and return its stock."""
     command = CancelOrder(**body.given(), order_id=path.id, caller=caller(), idempotency=idempotency())
     return ok(call(OrdersRpc.cancel, command), "Order cancelled")
 

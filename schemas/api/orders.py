@@ -5,7 +5,7 @@ from typing import Annotated, Any, Literal
 from pydantic import Field, StringConstraints
 
 from schemas.api.payments import PaymentMethodRequest, PaymentStatus
-from schemas.api.shipping import MethodCode, ShipmentRequest, TrackingNumber
+from schemas.api.shipping import MethodCode, ShipmentRequest, ShipmentStatus, TrackingNumber
 from schemas.base import (
     Address,
     Caller,
@@ -16,9 +16,11 @@ from schemas.base import (
     Money,
     OneLine,
     Price,
+    Quantity,
     Request,
     Schema,
     ShortText,
+    Sku,
 )
 from schemas.codes import GivenCountry
 
@@ -64,6 +66,13 @@ class PlaceOrder(OrderRequest):
     idempotency: Idempotency | None = None
 
 
+class OrderLineQuantity(Request):
+    """Units of a SKU of an order."""
+
+    sku: Sku
+    quantity: Quantity
+
+
 class CreateOrderShipment(ShipmentRequest):
     """Ship the caller's lines of an order."""
 
@@ -72,9 +81,11 @@ class CreateOrderShipment(ShipmentRequest):
 
 
 class CancelRequest(Request):
-    """Cancel an order that has not been shipped: the payment is refunded, the stock released."""
+    """Cancel what has not been shipped: its price is refunded, its stock released. A vendor cancels own lines only."""
 
     reason: ShortText | None = None
+    lines: Annotated[list[OrderLineQuantity], Field(min_length=1, max_length=200)] | None = None
+    """Only these; all that the caller may cancel if left out."""
 
 
 class CancelOrder(CancelRequest):
@@ -125,6 +136,20 @@ class OrderItem(Schema):
     quantity: int
     unit_price: Money
     line_total: Money
+    shipped: int = 0
+    """Units in shipments, also in those that are not created yet."""
+    cancelled: int = 0
+    """Units that were cancelled."""
+
+
+class OrderShipment(Schema):
+    """A shipment of an order; `status` is `requested` until it has a tracking number."""
+
+    id: str
+    status: Literal["requested"] | ShipmentStatus
+    carrier: str | None = None
+    tracking_number: str | None = None
+    items: list[OrderLineQuantity]
 
 
 class OrderPayment(Schema):
@@ -134,6 +159,7 @@ class OrderPayment(Schema):
     provider: str
     status: PaymentStatus
     amount: Money
+    refunded: Money
 
 
 class TimelineEntry(Schema):
@@ -165,7 +191,9 @@ class Order(Schema):
     """Null until a payment was attempted."""
     timeline: list[TimelineEntry]
     note: str | None = None
+    shipments: list[OrderShipment] = Field(default_factory=list)
     tracking_number: str | None = None
+    """Of the last shipment, as is `carrier`."""
     carrier: str | None = None
     access_key: str | None = None
     """In the reply to a guest's order only: the key for reading the order, sent as header `X-Order-Key`."""
@@ -185,6 +213,35 @@ class OrderSummary(Schema):
     total: Money
     created_at: Moment
     updated_at: Moment | None = None
+
+
+class StuckQuery(Schema):
+    """Page of the orders whose saga does not get on."""
+
+    page: Annotated[int, Field(ge=1, le=10_000)] = 1
+    limit: Annotated[int, Field(ge=1, le=100)] = 20
+
+
+class StuckOrder(Schema):
+    """An order whose saga does not get on: suspended until a person decides, or retried again and again."""
+
+    id: str
+    number: str
+    status: OrderStatus
+    step: str | None
+    """The step that was refused, or is retried."""
+    suspended: bool
+    attempts: int
+    reason: str | None = None
+    created_at: Moment
+
+
+class ResolveOrder(Request):
+    """Resume a stuck order, or settle its refused step (administrators)."""
+
+    order_id: str
+    reason: Annotated[str, StringConstraints(strip_whitespace=True, min_length=3, max_length=500)]
+    caller: Caller
 
 
 class OrderHistoryEntry(Schema):

@@ -45,6 +45,8 @@ class Authorisation(Schema):
     id: str
     status: PaymentStatus
     decline_code: str | None = None
+    captured: int = 0
+    """The captured amount in minor units."""
     client_secret: str | None = None
     """For `requires_action`: the secret with which the customer's page confirms the payment."""
 
@@ -80,11 +82,23 @@ class Reverse(Request):
     reason: ShortText
 
 
+class RefundOrder(Request):
+    """Refund a part of an order's payment (services only), or what is left if that is less. Idempotent under
+    `refund_id`.
+    """
+
+    payment_id: Id
+    refund_id: Id
+    amount: Annotated[int, Field(gt=0)]
+    reason: ShortText
+
+
 class PaymentState(Schema):
-    """State of a payment: status, and the refunded amount in minor units."""
+    """State of a payment: status, and the captured and refunded amounts in minor units."""
 
     id: str
     status: PaymentStatus
+    captured: int = 0
     refunded: int = 0
 
 

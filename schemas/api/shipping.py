@@ -12,7 +12,6 @@ from schemas.base import (
     Caller,
     Currency,
     Id,
-    Idempotency,
     Moment,
     Money,
     OneLine,
@@ -115,13 +114,13 @@ class ShipmentRequest(Request):
 
 
 class CreateShipment(ShipmentRequest):
-    """Create a shipment (services only). One tracking number of an order makes one shipment, however often sent."""
+    """Create a shipment (services only). Idempotent under `shipment_id`."""
 
+    shipment_id: Id
     address: Address | None = None
     user_id: str | None = None
     """The customer of the order, who may read the shipment."""
     vendor_id: str | None = None
-    idempotency: Idempotency | None = None
 
 
 class ShipmentEventRequest(Request):

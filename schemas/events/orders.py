@@ -20,6 +20,15 @@ class OrderLine(LineItem):
     category: str | None = None
 
 
+class LineQuantity(BaseModel):
+    """Units of one line of an order."""
+
+    model_config = ConfigDict(extra="ignore", frozen=True)
+
+    sku: str
+    quantity: int
+
+
 class Totals(BaseModel):
     """The order's totals in minor units. `total = subtotal - discount + shipping + tax`."""
 
@@ -50,6 +59,8 @@ class OrderPlaced(Event, source="orders", subject="order_id", version=1):
     cart_id: str
     cart_version: int
     note: str | None = None
+    supersedes: str | None = None
+    """The unpaid order of the same cart that this one replaces; it is closed before stock is reserved for this one."""
 
 
 class OrderStockReserved(Event, source="orders", subject="order_id", version=1):
@@ -125,6 +136,125 @@ class OrderCancellationRequested(Event, source="orders", subject="order_id", ver
     order_id: str
     requested_by: str
     reason: str | None = None
+
+
+class OrderLinesCancellationRequested(Event, source="orders", subject="order_id", version=1):
+    """Cancellation of lines that have not been shipped was requested; `amount` is to be refunded for them, with their
+    share of tax and shipping. `vendor_id` when a vendor cancels own lines.
+    """
+
+    order_id: str
+    cancellation_id: str
+    requested_by: str
+    reason: str | None = None
+    lines: list[LineQuantity]
+    amount: int
+    currency: str
+    vendor_id: str | None = None
+
+
+class OrderLinesRefunded(Event, source="orders", subject="order_id", version=1):
+    """Cancelled lines were refunded; `order_payment_refunded` has the payment's total."""
+
+    order_id: str
+    cancellation_id: str
+    amount: int
+    currency: str
+
+
+class OrderLinesCancelled(Event, source="orders", subject="order_id", version=1):
+    """Lines were cancelled: refunded, and their units returned to stock. The rest of the order continues."""
+
+    order_id: str
+    cancellation_id: str
+    number: str
+    user_id: str | None
+    email: str
+    reason: str | None = None
+    lines: list[LineQuantity]
+    amount: int
+    currency: str
+
+
+class OrderShipmentRequested(Event, source="orders", subject="order_id", version=1):
+    """A shipment was requested: its units can be neither cancelled nor shipped again."""
+
+    order_id: str
+    shipment_id: str
+    items: list[LineQuantity]
+    requested_by: str
+    method: str | None = None
+    carrier: str | None = None
+    tracking_number: str | None = None
+    vendor_id: str | None = None
+
+
+class OrderShipmentCreated(Event, source="orders", subject="order_id", version=1):
+    """A requested shipment was created, with its carrier and tracking number."""
+
+    order_id: str
+    shipment_id: str
+    carrier: str
+    tracking_number: str
+    items: list[LineQuantity]
+    number: str
+    email: str
+    user_id: str | None
+
+
+class OrderShipmentRejected(Event, source="orders", subject="order_id", version=1):
+    """A requested shipment was refused; its units are to be shipped again."""
+
+    order_id: str
+    shipment_id: str
+    code: str
+    reason: str
+
+
+class OrderShipmentMoved(Event, source="orders", subject="order_id", version=1):
+    """A shipment of the order was delivered, returned or lost."""
+
+    order_id: str
+    shipment_id: str
+    status: str
+
+
+class OrderSuspended(Event, source="orders", subject="order_id", version=1):
+    """A compensation was refused for good: a person must decide (`ultramarket orders resume` or `end`)."""
+
+    order_id: str
+    step: str
+    code: str
+    reason: str
+    details: list[dict[str, Any]] = Field(default_factory=list)
+
+
+class OrderResumed(Event, source="orders", subject="order_id", version=1):
+    """A suspended order tries its refused step again."""
+
+    order_id: str
+    requested_by: str
+    reason: str
+
+
+class OrderStepSettled(Event, source="orders", subject="order_id", version=1):
+    """A person has settled the refused step outside of the system; the order continues after it."""
+
+    order_id: str
+    step: str
+    requested_by: str
+    reason: str
+
+
+class OrderPaymentDisputed(Event, source="orders", subject="order_id", version=1):
+    """The cardholder disputes the payment: `outcome` is `opened`, `won` or `lost`."""
+
+    order_id: str
+    payment_id: str
+    dispute_id: str
+    outcome: str
+    amount: int
+    currency: str
 
 
 class OrderPaymentReversed(Event, source="orders", subject="order_id", version=1):

@@ -13,6 +13,7 @@ from schemas.api.inventory import (
     LowStockQuery,
     Reservation,
     ReserveStock,
+    StockLine,
     Warehouse,
     WarehouseCode,
     WarehouseWrite,
@@ -45,6 +46,10 @@ class InventoryRpc(Protocol):
         """Undo a reservation or a commit: units become available again. Idempotent, and final: a later reserve or
         commit is refused.
         """
+        ...
+
+    def return_lines(self, order_id: Id, return_id: Id, lines: list[StockLine]) -> Reservation:
+        """Return a part of what was sold to an order to stock. Idempotent under `return_id`. Raises `InvalidState`."""
         ...
 
     def adjust(

@@ -10,7 +10,10 @@ from schemas.api.orders import (
     OrderQuery,
     OrderSummary,
     PlaceOrder,
+    ResolveOrder,
     SetStatus,
+    StuckOrder,
+    StuckQuery,
 )
 from schemas.api.shipping import Shipment
 from schemas.base import Caller, Page, RebuildProgress
@@ -42,23 +45,40 @@ class OrdersRpc(Protocol):
         ...
 
     def cancel(self, command: CancelOrder) -> Order:
-        """Cancel an order that has not been shipped: refund the payment, then release the stock.
+        """Cancel what has not been shipped: refund its price, then return its stock. A vendor cancels own lines only.
 
-        Idempotent: a cancelled order is replied as it is. Raises `InvalidState`, `NotFound`.
+        Idempotent under `command.idempotency`; an order that is being cancelled is replied as it is. Raises
+        `InvalidState`, `NotFound`, `ValidationFailed` on `lines`.
         """
         ...
 
     def set_status(self, command: SetStatus) -> Order:
-        """Advance an order by one step of its fulfilment; `shipped` creates a shipment with a tracking number.
+        """Advance an order by one step of its fulfilment; `shipped` creates a shipment of all that is left to ship,
+        `delivered` marks its shipments as delivered.
 
         Raises `InvalidState` for a step that the order can't take, `Forbidden`, `NotFound`.
         """
         ...
 
     def create_shipment(self, command: CreateOrderShipment) -> Shipment:
-        """Create a shipment of the caller's lines of an order: the lines named, or all that are theirs.
+        """Create a shipment of the caller's lines of an order: the lines named, or all that are left to ship.
 
-        Raises `NotFound`, `Forbidden`, `InvalidState`, `ValidationFailed`: see `domain.parcels`.
+        Idempotent under `command.idempotency`. Raises `InvalidState` for more than is left to ship, `NotFound`,
+        `Forbidden`, `ValidationFailed`: see `domain.parcels`; `Conflict` for a tracking number that is taken.
+        """
+        ...
+
+    def stuck(self, query: StuckQuery, caller: Caller) -> Page[StuckOrder]:
+        """List orders whose saga does not get on, oldest first: suspended ones, and those retried again and again."""
+        ...
+
+    def resume(self, command: ResolveOrder) -> Order:
+        """Try the refused step of a suspended order again. Raises `InvalidState`, `NotFound`."""
+        ...
+
+    def end(self, command: ResolveOrder) -> Order:
+        """Settle the refused step of a suspended order, which a person has done outside of the system; it continues
+        after it. Raises `InvalidState`, `NotFound`.
         """
         ...
 

@@ -9,6 +9,7 @@ from schemas.api.payments import (
     CapturePayment,
     Payment,
     PaymentState,
+    RefundOrder,
     RefundPayment,
     Reverse,
     Webhook,
@@ -28,7 +29,7 @@ class PaymentsRpc(Protocol):
         """
         ...
 
-    def status_of(self, payment_id: str) -> Authorisation:
+    def status_of(self, payment_id: str, refresh: bool = False) -> Authorisation:
         """Get the status of a payment. Raises `NotFound`."""
         ...
 
@@ -56,6 +57,10 @@ class PaymentsRpc(Protocol):
 
         Idempotent, and final: a later authorisation under the same id is voided.
         """
+        ...
+
+    def refund_order(self, command: RefundOrder) -> PaymentState:
+        """Refund a part of an order's payment, or what is left if that is less. Idempotent under `refund_id`."""
         ...
 
     def get(self, payment_id: str, caller: Caller) -> Payment:

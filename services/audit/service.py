@@ -13,9 +13,13 @@ from schemas.events.base import Event
 from schemas.events.orders import (
     OrderCancellationRequested,
     OrderDelivered,
+    OrderLinesCancellationRequested,
     OrderProcessing,
+    OrderResumed,
     OrderReturned,
+    OrderShipmentRequested,
     OrderShipped,
+    OrderStepSettled,
 )
 from schemas.rpc.audit import AuditRpc
 from services.audit.domain import body_of, order_step
@@ -31,7 +35,7 @@ from services.chassis.runtime.service import Configured, Service
 from services.chassis.runtime.timers import every
 from services.chassis.stores.postgres import Postgres
 
-ORDER_FIELDS: Final = {"number", "reason", "note", "carrier", "tracking_number"}
+ORDER_FIELDS: Final = {"number", "reason", "note", "carrier", "tracking_number", "lines", "items", "step"}
 
 log = structlog.get_logger()
 
@@ -49,7 +53,17 @@ class AuditService(Service):
         """Append recorded actions; duplicates are skipped."""
         self.store.append([(meta.id, body_of(meta, event)) for event in events for meta in (event.meta,)])
 
-    @on_event(OrderCancellationRequested, OrderProcessing, OrderShipped, OrderDelivered, OrderReturned)
+    @on_event(
+        OrderCancellationRequested,
+        OrderLinesCancellationRequested,
+        OrderProcessing,
+        OrderShipmentRequested,
+        OrderShipped,
+        OrderDelivered,
+        OrderReturned,
+        OrderResumed,
+        OrderStepSettled,
+    )
     def append_order_step(self, event: Event) -> None:
         """Append an order's step that was caused by a vendor or an administrator."""
         fields = event.model_dump(mode="json", include=ORDER_FIELDS)

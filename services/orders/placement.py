@@ -4,6 +4,7 @@ import hashlib
 import hmac
 from datetime import datetime
 
+import orjson
 import structlog
 
 from schemas.api.cart import CheckoutView
@@ -13,16 +14,23 @@ from schemas.api.shipping import Destination, PriceOf
 from schemas.events.orders import OrderPlaced
 from schemas.rpc.cart import CartRpc
 from schemas.rpc.shipping import ShippingRpc
-from services.chassis.common import clock, ids
+from services.chassis.common import clock, context, ids
 from services.chassis.common.context import within
-from services.chassis.common.errors import DomainError, Forbidden, NotFound, PriceChanged, ValidationFailed
+from services.chassis.common.errors import (
+    DomainError,
+    Forbidden,
+    NotFound,
+    PriceChanged,
+    RateLimited,
+    ValidationFailed,
+)
 from services.chassis.common.money import json as money
 from services.chassis.dynamic_config import config
 from services.chassis.dynamic_config.flag_rules import Subject
 from services.orders.domain.order import Order
 from services.orders.domain.pricing import add_up, price_lines
 from services.orders.settings import OrderSettings
-from services.orders.store import OrderStore, StoredOrder
+from services.orders.store import Buyer, OrderStore, StoredOrder
 
 CART_SECONDS = 1.0
 """Maximum seconds that the reply waits for the cart to be emptied."""
@@ -41,6 +49,8 @@ def place(
     check_provider(command, settings.payment_providers)
     address = command.shipping_address
     check_guest(command)
+    buyer = buyer_of(command)
+    check_unpaid(store.unpaid_orders(buyer), settings)
     cart = carts.checkout_view(
         cart_id=command.cart_id, caller=command.caller, country=address.country, region=address.region
     )
@@ -57,7 +67,7 @@ def place(
     )
     now = clock.now()
     placed = order_of(command, cart, rate.price.amount, store.next_number(), now, settings.number_prefix)
-    stored = store.place(placed, command.payment_method.token, command.idempotency, now)
+    stored = store.place(placed, command.payment_method.token, command.idempotency, now, buyer)
     return stored, stored.order.id == placed.order_id
 
 
@@ -146,6 +156,21 @@ def check_guest(command: PlaceOrder) -> None:
         raise ValidationFailed.of("X-Cart-Id", "is needed to order as a guest")
     if command.email is None and command.caller.email is None:
         raise ValidationFailed.of("email", "is needed to order as a guest")
+
+
+def buyer_of(command: PlaceOrder) -> Buyer:
+    """The customer, and the network address of the request where the gateway sent one."""
+    actor = context.current().get("actor")
+    return Buyer(command.caller.user_id or email_of(command).lower(), orjson.loads(actor).get("ip") if actor else None)
+
+
+def check_unpaid(unpaid: tuple[int, int], settings: OrderSettings) -> None:
+    """Raises `RateLimited` when the customer, or the network address, has too many orders that wait for payment: each
+    holds stock.
+    """
+    of_customer, of_client = unpaid
+    if of_customer >= settings.unpaid_orders_per_customer or of_client >= settings.unpaid_orders_per_address:
+        raise RateLimited("Too many orders wait for their payment: pay or cancel one of them first")
 
 
 def email_of(command: PlaceOrder) -> str:

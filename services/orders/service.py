@@ -1,16 +1,24 @@
 """Orders service: checkout saga, cancellation, fulfilment, lists."""
 
 import time
+from collections.abc import Sequence
 from typing import Any
 
-import structlog
-
-from schemas.api.orders import CancelOrder, CreateOrderShipment, OrderQuery, PlaceOrder, SetStatus
-from schemas.api.shipping import CreateShipment, Shipment
-from schemas.base import Address, Caller, RebuildProgress
+from schemas.api.orders import (
+    CancelOrder,
+    CreateOrderShipment,
+    OrderQuery,
+    PlaceOrder,
+    ResolveOrder,
+    SetStatus,
+    StuckQuery,
+)
+from schemas.api.shipping import Shipment
+from schemas.base import Caller, Idempotency, RebuildProgress
 from schemas.events import orders as events
 from schemas.events.base import Event
 from schemas.events.payments import PaymentAuthorized, PaymentDeclined, PaymentRefunded
+from schemas.events.shipping import ShipmentMoved
 from schemas.rpc.cart import CartRpc
 from schemas.rpc.inventory import InventoryRpc
 from schemas.rpc.orders import OrdersRpc
@@ -18,15 +26,15 @@ from schemas.rpc.payments import PaymentsRpc
 from schemas.rpc.shipping import ShippingRpc
 from services.chassis.common import clock
 from services.chassis.common.context import remaining, within
-from services.chassis.common.driver_errors import as_domain_error
 from services.chassis.common.errors import (
     DOMAIN_ERRORS,
+    DomainError,
     InvalidState,
     NotFound,
     PaymentActionRequired,
-    ServiceUnavailable,
 )
-from services.chassis.common.ids import is_id
+from services.chassis.common.ids import derived_id, is_id, new_id
+from services.chassis.common.paging import Paging, page
 from services.chassis.dynamic_config import config
 from services.chassis.messaging.batches import on_batch
 from services.chassis.messaging.events import on_event
@@ -37,16 +45,21 @@ from services.chassis.runtime.timers import every
 from services.chassis.stores.mongo import Mongo
 from services.chassis.stores.postgres import Postgres
 from services.orders import placement
-from services.orders.checkout import Checkout, refunded
-from services.orders.domain import lifecycle, parcels, saga
+from services.orders.checkout import Checkout, is_outcome_unknown, refunded
+from services.orders.domain import cancelling, lifecycle, parcels, saga
 from services.orders.domain.order import Order
-from services.orders.domain.view import as_history, as_reply
-from services.orders.fulfilment import event_of_step
+from services.orders.domain.view import as_history, as_reply, as_stuck
+from services.orders.fulfilment import (
+    Fulfilment,
+    events_of_step,
+    following,
+    rejected_shipment,
+    requested_shipment,
+)
 from services.orders.readmodel import OrderReadModel
+from services.orders.resumption import resume_all
 from services.orders.settings import OrderSettings
 from services.orders.store import OrderStore, StoredOrder, VersionConflict
-
-log = structlog.get_logger()
 
 REBUILD_BATCH = 200
 LIST_EVENTS = (
@@ -58,9 +71,11 @@ LIST_EVENTS = (
     events.OrderShipped,
     events.OrderDelivered,
     events.OrderReturned,
+    events.OrderLinesCancelled,
 )
 """Events, beside the placement, that change what lists show."""
 BATCH = 200
+FINAL_SHIPMENT_STATUSES = ("delivered", "returned", "lost")
 
 
 class OrdersService(Service):
@@ -78,11 +93,12 @@ class OrdersService(Service):
     def place_order(self, command: PlaceOrder) -> Json:
         seconds = self._time_to_answer()
         until = time.monotonic() + seconds
-        existing_id = self.store.placed_with(command.idempotency)
+        existing_id = self.store.order_of(command.idempotency)
         if existing_id is None:
             with within(seconds):
                 stored, created = placement.place(command, self.store, self.cart, self.shipping, self.settings)
-                order = self._checkout().drive(stored, until) if created else self._wait_for(stored.order.id, until)
+                order = self._checkout().drive(stored, until) if created else stored.order
+                order = self._wait_for(order.id, until) if _is_driven(order) else order
             if created and order.status == "confirmed":
                 placement.empty_cart(order, self.cart)
         else:
@@ -104,16 +120,15 @@ class OrdersService(Service):
 
     @implements(OrdersRpc.cancel)
     def cancel(self, command: CancelOrder) -> Json:
-        seconds = self._time_to_answer()
+        seconds, key, caller = self._time_to_answer(), command.idempotency, command.caller
         until = time.monotonic() + seconds
-        stored = self._read_for(command.order_id, command.caller)
-        while stored.order.cancellation is None:
-            lifecycle.check_cancellable(stored.order)
-            by = command.caller.user_id or "guest"
-            request = events.OrderCancellationRequested(
-                order_id=command.order_id, requested_by=by, reason=command.reason
-            )
-            stored = self._record(stored, request)
+        stored = self._read_for(command.order_id, caller)
+        owns = self._owns(stored.order, caller)
+        wanted = None if command.lines is None else [(line.sku, line.quantity) for line in command.lines]
+        recorded = self.store.order_of(key) is not None
+        while not recorded and stored.order.cancellation is None:
+            request = cancelling.request(stored.order, caller, owns, wanted, command.reason, new_id())
+            stored, recorded = self._record(stored, [request], key)
         with within(seconds):
             return as_reply(self._checkout().drive(stored, until))
 
@@ -122,27 +137,49 @@ class OrdersService(Service):
         stored = self._read(command.order_id)
         lifecycle.check_fulfils(stored.order, command.caller)
         while stored.order.status != command.status:
-            lifecycle.check_step(stored.order, command.status)
-            stored = self._record(stored, event_of_step(stored.order, command, self.shipping))
+            requested = parcels.requested_shipment(stored.order)
+            if requested is not None:
+                stored, _ = self._create_shipment(stored, requested.id)
+            else:
+                lifecycle.check_step(stored.order, command.status)
+                happened = events_of_step(stored.order, command, Fulfilment(self.shipping))
+                stored, _ = self._record(stored, happened)
         return as_reply(stored.order)
 
     @implements(OrdersRpc.create_shipment)
     def create_shipment(self, command: CreateOrderShipment) -> Shipment:
-        order = self._read(command.order_id).order
-        placed, caller = order.placed, command.caller
-        return self.shipping.create_shipment(
-            CreateShipment(
-                order_id=order.id,
-                method=command.method or placed.shipping_method,
-                carrier=command.carrier,
-                tracking_number=command.tracking_number,
-                items=parcels.contents(order, command.items, caller),
-                address=Address.model_validate(placed.shipping_address, strict=False),
-                user_id=placed.user_id,
-                vendor_id=None if caller.is_admin else caller.user_id,
-                idempotency=command.idempotency,
-            )
+        stored, key = self._read(command.order_id), command.idempotency
+        shipment_id = derived_id(f"{key.owner}:{key.key}") if key else new_id()
+        recorded = self.store.order_of(key) is not None
+        while not recorded:
+            request = requested_shipment(stored.order, command, shipment_id)
+            stored, recorded = self._record(stored, [request], key)
+        return self._create_shipment(stored, shipment_id)[1]
+
+    @implements(OrdersRpc.stuck)
+    def stuck(self, query: StuckQuery, caller: Caller) -> Json:
+        paging = Paging(query.page, query.limit)
+        orders, total = self.store.stuck(paging.limit, paging.offset)
+        return page([as_stuck(stored.order, stored.attempts) for stored in orders], total, paging)
+
+    @implements(OrdersRpc.resume)
+    def resume(self, command: ResolveOrder) -> Json:
+        stored = self._read_suspended(command.order_id)
+        resumed = events.OrderResumed(
+            order_id=command.order_id, requested_by=str(command.caller.user_id), reason=command.reason
         )
+        return self._resolve(stored, [resumed])
+
+    @implements(OrdersRpc.end)
+    def end(self, command: ResolveOrder) -> Json:
+        stored = self._read_suspended(command.order_id)
+        settled = events.OrderStepSettled(
+            order_id=command.order_id,
+            step=stored.order.suspension.step if stored.order.suspension else "",
+            requested_by=str(command.caller.user_id),
+            reason=command.reason,
+        )
+        return self._resolve(stored, [settled, *following(stored.order, settled)])
 
     @implements(OrdersRpc.rebuild_read_model)
     def rebuild_read_model(self, cursor: str | None = None) -> RebuildProgress:
@@ -153,13 +190,7 @@ class OrdersService(Service):
     @every(seconds=1)
     def resume_sagas(self) -> None:
         """Resume sagas whose process died or whose step had to wait."""
-        for order_id in self.store.take_over(clock.now()):
-            try:
-                self._checkout().drive(self.store.read(order_id), time.monotonic() + saga.RETRY[-1].total_seconds())
-            except Exception as error:  # whatever is wrong with one order, the others are not to wait for it
-                if isinstance(as_domain_error(error), ServiceUnavailable):
-                    raise  # a store is away: nothing can be done for any of them
-                log.exception("saga_failed", order_id=order_id)
+        resume_all(self.store, self._checkout())
 
     @on_event(PaymentAuthorized)
     def payment_was_confirmed(self, event: PaymentAuthorized) -> None:
@@ -176,7 +207,21 @@ class OrdersService(Service):
         """Record a refund made by an administrator; the saga's own refunds are recorded already."""
         stored = self.store.read(event.order_id)
         while stored.order.refunded < event.refunded and not stored.order.is_undoing:
-            stored = self._record(stored, refunded(event))
+            stored, _ = self._record(stored, [refunded(event)])
+        self._drive(stored)
+
+    @on_event(ShipmentMoved)
+    def shipment_was_moved(self, event: ShipmentMoved) -> None:
+        """Record that a shipment of an order was delivered, returned or lost."""
+        if event.status not in FINAL_SHIPMENT_STATUSES:
+            return
+        stored = self.store.read(event.order_id)
+        while any(item.id == event.shipment_id and item.status != event.status for item in stored.order.shipments):
+            moved = events.OrderShipmentMoved(
+                order_id=event.order_id, shipment_id=event.shipment_id, status=event.status
+            )
+            stored, _ = self._record(stored, [moved, *following(stored.order, moved)])
+        self._drive(stored)
 
     @on_batch(*LIST_EVENTS, size=BATCH, seconds=0.2)
     def project(self, events: list[Event]) -> None:
@@ -192,18 +237,37 @@ class OrdersService(Service):
     # -- how it is done ------------------------------------------------------------------------------------------
 
     def _checkout(self) -> Checkout:
-        return Checkout(self.store, self.inventory, self.payments)
+        return Checkout(self.store, self.inventory, self.payments, Fulfilment(self.shipping))
+
+    def _drive(self, stored: StoredOrder) -> Order:
+        """Drive an order that this process has recorded something of: another one's driver has stopped there."""
+        return self._checkout().drive(stored, time.monotonic() + saga.RETRY[-1].total_seconds())
 
     def _time_to_answer(self) -> float:
         """Seconds in which the outcome must be known; after that the order is replied in its current state."""
         seconds = config.setting("orders.answer_within_seconds", self.settings.answer_within)
         return min(float(seconds), remaining(60) - 0.5)
 
+    def _create_shipment(self, stored: StoredOrder, shipment_id: str) -> tuple[StoredOrder, Shipment]:
+        """Create a requested shipment now. One that shipping refuses is recorded as such, and the refusal raised."""
+        shipment = next(item for item in stored.order.shipments if item.id == shipment_id)
+        if shipment.status == "rejected":
+            raise InvalidState("This shipment was refused", [{"shipment_id": shipment_id}])
+        try:
+            reply, happened = Fulfilment(self.shipping).create(stored.order, shipment)
+        except DomainError as refusal:
+            if not is_outcome_unknown(refusal):
+                self._record(stored, [rejected_shipment(stored.order, shipment_id, refusal)])
+            raise
+        if happened:
+            stored, _ = self._record(stored, happened)
+        return stored, reply
+
     def _wait_for(self, order_id: str, until: float) -> Order:
         """Wait for an order that another process or request drives."""
         while True:
             order = self.store.read(order_id).order
-            if saga.next_step(order) is None or order.status == "awaiting_payment" or time.monotonic() >= until:
+            if not _is_driven(order) or time.monotonic() >= until:
                 return order
             time.sleep(0.05)
 
@@ -214,12 +278,15 @@ class OrdersService(Service):
             raise DOMAIN_ERRORS.get(failure.code, InvalidState)(failure.reason, details)
         if order.status == "awaiting_payment" and order.payment_status == "requires_action":
             payment = self.payments.status_of(payment_id=order.placed.payment_id)
-            details = [{"client_secret": payment.client_secret, "order_id": order.id}]
-            raise PaymentActionRequired(details=details)
-        reply = as_reply(order)
-        if order.placed.user_id is None:
-            reply["access_key"] = placement.access_key(self.settings.secret_key, order.id)
-        return reply
+            details = {"client_secret": payment.client_secret, "order_id": order.id} | self._access_key(order)
+            raise PaymentActionRequired(details=[details])
+        return as_reply(order) | self._access_key(order)
+
+    def _access_key(self, order: Order) -> dict[str, str]:
+        """The key with which a guest reads the order; empty for a customer's."""
+        if order.placed.user_id is not None:
+            return {}
+        return {"access_key": placement.access_key(self.settings.secret_key, order.id)}
 
     def _read(self, order_id: str) -> StoredOrder:
         if not is_id(order_id):
@@ -228,18 +295,40 @@ class OrdersService(Service):
 
     def _read_for(self, order_id: str, caller: Caller) -> StoredOrder:
         stored = self._read(order_id)
-        lifecycle.check_owner(
-            stored.order, caller, placement.is_access_key(self.settings.secret_key, order_id, caller.order_key)
-        )
+        lifecycle.check_owner(stored.order, caller, self._holds_key(order_id, caller))
         return stored
 
-    def _record(self, stored: StoredOrder, event: Any) -> StoredOrder:
-        """Append the event; on a conflict return the current order, for a new decision."""
+    def _read_suspended(self, order_id: str) -> StoredOrder:
+        stored = self._read(order_id)
+        if stored.order.suspension is None:
+            raise InvalidState("This order is not suspended", [{"status": stored.order.status}])
+        return stored
+
+    def _owns(self, order: Order, caller: Caller) -> bool:
+        return lifecycle.is_owner(order, caller, self._holds_key(order.id, caller))
+
+    def _holds_key(self, order_id: str, caller: Caller) -> bool:
+        return placement.is_access_key(self.settings.secret_key, order_id, caller.order_key)
+
+    def _resolve(self, stored: StoredOrder, happened: Sequence[Event]) -> Json:
+        """Record what a person has decided, and go on. Raises `Conflict` when the order has changed meanwhile."""
+        stored = self.store.append(stored, happened, clock.now())
+        return as_reply(self._drive(stored))
+
+    def _record(
+        self, stored: StoredOrder, happened: Sequence[Event], key: Idempotency | None = None
+    ) -> tuple[StoredOrder, bool]:
+        """Append the events; on a conflict return the current order and False, for a new decision."""
         try:
-            return self.store.append(stored, [event], clock.now())
+            return self.store.append(stored, happened, clock.now(), key=key), True
         except VersionConflict:
-            return self.store.read(stored.order.id)
+            return self.store.read(stored.order.id), False
 
     def _record_payment_result(self, order_id: str) -> None:
         if self.store.status_of(order_id) == "awaiting_payment":
-            self._checkout().drive(self.store.read(order_id), time.monotonic() + saga.RETRY[-1].total_seconds())
+            self._drive(self.store.read(order_id))
+
+
+def _is_driven(order: Order) -> bool:
+    """Whether a process works on the order: it neither rests nor waits for the customer."""
+    return saga.next_step(order) is not None and order.status != "awaiting_payment"

@@ -76,8 +76,7 @@ class ShippingService(Service):
         carrier = command.carrier or next(
             (tariff.carrier for tariff in self.store.tariffs() if tariff.method == command.method), DEFAULT_CARRIER
         )
-        lines = [(line.sku, line.quantity) for line in command.items]
-        number = command.tracking_number or domain.tracking_number(command.order_id, lines)
+        number = command.tracking_number or domain.tracking_number(command.shipment_id)
         return self.store.create(command, carrier, number)
 
     @implements(ShippingRpc.add_event)

@@ -10,7 +10,6 @@ from schemas.api.shipping import CreateShipment
 from schemas.events.shipping import ShipmentCreated, ShipmentMoved
 from services.chassis.common.clock import rfc3339
 from services.chassis.common.errors import Conflict, NotFound
-from services.chassis.common.ids import new_id
 from services.chassis.stores.postgres import PostgresStore, Session
 from services.shipping import seed
 from services.shipping.domain import Tariff, Zone, check_move
@@ -59,11 +58,11 @@ class ShippingStore(PostgresStore):
             ]
 
     def create(self, command: CreateShipment, carrier: str, tracking_number: str) -> dict[str, Any]:
-        """Insert a shipment, its first tracking event and its event; once per number of an order.
+        """Insert a shipment, its first tracking event and its event; once per id.
 
-        Raises `Conflict` when another order has the number.
+        Raises `Conflict` when another shipment has the tracking number.
         """
-        shipment_id = new_id()
+        shipment_id = command.shipment_id
         row = {
             "id": shipment_id,
             "order_id": command.order_id,
@@ -77,13 +76,9 @@ class ShippingStore(PostgresStore):
             "address": command.address.model_dump() if command.address else None,
         }
         with self.transaction() as session:
-            if reply := self.claim(session, command.idempotency):
-                return dict(reply)
             inserted = session.execute(pg_insert(shipments).values(row).on_conflict_do_nothing())
             if inserted.rowcount == 0:  # type: ignore[attr-defined]
-                existing = self._existing(session, command, tracking_number)
-                self.remember(session, command.idempotency, existing)
-                return existing
+                return self._existing(session, command)
             session.execute(insert(stations).values(shipment_id=shipment_id, status="created"))
             self.emit(
                 session,
@@ -149,15 +144,13 @@ class ShippingStore(PostgresStore):
             for table, rows in ((zones, seed.ZONES), (methods, seed.METHODS), (rates, seed.RATES)):
                 session.execute(pg_insert(table).on_conflict_do_nothing(), rows)
 
-    def _existing(self, session: Session, command: CreateShipment, number: str) -> dict[str, Any]:
-        """The order's shipment with this number; a vendor who created it doesn't know the order's customer."""
-        shipment = self._to_shipment(session, shipments.c.tracking_number == number)
-        if shipment["order_id"] != command.order_id:
-            raise Conflict("Another shipment has this number", [{"field": "tracking_number", "message": "is taken"}])
-        if command.user_id is not None:
-            unknown = (shipments.c.id == shipment["id"], shipments.c.user_id.is_(None))
-            session.execute(update(shipments).where(*unknown).values(user_id=command.user_id))
-        return shipment
+    def _existing(self, session: Session, command: CreateShipment) -> dict[str, Any]:
+        """The shipment with this id. Raises `Conflict` when there is none: another one has its tracking number."""
+        try:
+            return self._to_shipment(session, shipments.c.id == command.shipment_id)
+        except NotFound as taken:
+            detail = {"field": "tracking_number", "message": "is taken"}
+            raise Conflict("Another shipment has this tracking number", [detail]) from taken
 
     def _to_shipment(self, session: Session, condition: Any) -> dict[str, Any]:
         row = session.execute(select(shipments).where(condition)).one_or_none()

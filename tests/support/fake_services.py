@@ -9,7 +9,14 @@ from schemas.rpc.cart import CartRpc
 from schemas.rpc.inventory import InventoryRpc
 from schemas.rpc.payments import PaymentsRpc
 from schemas.rpc.shipping import ShippingRpc
-from services.chassis.common.errors import DeadlineExceeded, InvalidState, NotFound, OutOfStock, ServiceUnavailable
+from services.chassis.common.errors import (
+    Conflict,
+    DeadlineExceeded,
+    InvalidState,
+    NotFound,
+    OutOfStock,
+    ServiceUnavailable,
+)
 from services.chassis.messaging.typed_calls import TypedService
 
 DECLINED_CARD = "pm_card_chargeDeclined"
@@ -31,6 +38,7 @@ class Inventory:
         self.orders: dict[str, tuple[str, dict[str, int]]] = {}
         self.expires_at = "2100-01-01T00:00:00Z"
         """The time until which reserved stock is held."""
+        self.returns: set[str] = set()
         self._lock = RLock()
 
     def reserve(self, order_id: str, lines: list[dict[str, Any]]) -> dict[str, Any]:
@@ -67,6 +75,20 @@ class Inventory:
                 self.orders[order_id] = ("released", lines)
             return {"order_id": order_id, "status": "released"}
 
+    def return_lines(self, order_id: str, return_id: str, lines: list[dict[str, Any]]) -> dict[str, Any]:
+        with self._lock:
+            state, sold = self.orders.get(order_id, ("new", {}))
+            if return_id not in self.returns:
+                if state != "committed":
+                    raise InvalidState("Nothing is sold to this order")
+                if any(line["quantity"] > sold.get(line["sku"], 0) for line in lines):
+                    raise InvalidState("More than was sold")
+                for line in lines:
+                    sold[line["sku"]] -= line["quantity"]
+                    self.stock[line["sku"]] += line["quantity"]
+                self.returns.add(return_id)
+            return {"order_id": order_id, "status": "committed"}
+
     def state(self, order_id: str) -> str:
         return self.orders.get(order_id, ("nothing", {}))[0]
 
@@ -78,6 +100,7 @@ class Payments:
 
     def __init__(self) -> None:
         self.payments: dict[str, dict[str, Any]] = {}
+        self.refunds: dict[str, int] = {}
         self._lock = RLock()
 
     def authorise(self, payment_id: str, amount: int, token: str, **_: Any) -> dict[str, Any]:
@@ -97,7 +120,7 @@ class Payments:
             )
             return dict(payment)
 
-    def status_of(self, payment_id: str) -> dict[str, Any]:
+    def status_of(self, payment_id: str, refresh: bool = False) -> dict[str, Any]:
         with self._lock:
             if payment_id not in self.payments:
                 raise NotFound("There is no such payment")
@@ -111,15 +134,33 @@ class Payments:
             payment |= {"status": "captured", "captured": payment["amount"]}
             return dict(payment)
 
+    def capture_by_hand(self, payment_id: str, amount: int) -> None:
+        """An administrator captures a part."""
+        self.payments[payment_id] |= {"status": "captured", "captured": amount}
+
+    def refund_order(self, payment_id: str, refund_id: str, amount: int, reason: str) -> dict[str, Any]:
+        with self._lock:
+            payment = self.payments[payment_id]
+            if payment.get("disputed"):
+                raise InvalidState("The charge is disputed", [{"reason": "disputed"}])
+            if refund_id not in self.refunds:
+                self.refunds[refund_id] = min(amount, payment["captured"] - payment["refunded"])
+                payment["refunded"] += self.refunds[refund_id]
+                is_all = payment["refunded"] == payment["captured"]
+                payment["status"] = "refunded" if is_all else "partially_refunded"
+            return {key: payment[key] for key in ("id", "status", "captured", "refunded")}
+
     def reverse(self, payment_id: str, amount: int, **_: Any) -> dict[str, Any]:
         with self._lock:
             voided = {"id": payment_id, "status": "voided", "amount": amount, "captured": 0, "refunded": 0}
             payment = self.payments.setdefault(payment_id, voided)
+            if payment.get("disputed"):
+                raise InvalidState("The charge is disputed", [{"reason": "disputed"}])
             if payment["captured"] > payment["refunded"]:
                 payment |= {"status": "refunded", "refunded": payment["captured"]}
             elif payment["status"] not in FINAL_STATUSES:
                 payment["status"] = "voided"
-            return {"id": payment_id, "status": payment["status"], "refunded": payment["refunded"]}
+            return {key: payment[key] for key in ("id", "status", "captured", "refunded")}
 
     def customer_confirms(self, payment_id: str) -> None:
         self._settle(payment_id, "authorized")
@@ -235,7 +276,7 @@ class Cart:
 
 
 class Shipping:
-    """A fake of shipping: one price for every order, one shipment per order."""
+    """A fake of shipping: one price for every order, shipments by id."""
 
     interface = ShippingRpc
 
@@ -243,6 +284,7 @@ class Shipping:
         self.price = price
         self.shipments: dict[str, dict[str, Any]] = {}
         self.parcels: list[dict[str, Any]] = []
+        self.refused_numbers: set[str] = set()
 
     def price_of(self, **_: Any) -> dict[str, Any]:
         price = {"amount": self.price, "currency": "USD"}
@@ -255,18 +297,31 @@ class Shipping:
             "days_max": 4,
         }
 
-    def create_shipment(self, order_id: str, **parcel: Any) -> dict[str, Any]:
-        self.parcels.append(parcel)
+    def create_shipment(self, shipment_id: str, order_id: str, **parcel: Any) -> dict[str, Any]:
+        if parcel.get("tracking_number") in self.refused_numbers:
+            raise Conflict("Another shipment has this tracking number")
+        if shipment_id not in self.shipments:
+            self.parcels.append(parcel)
         shipment = {
-            "id": f"shipment-{order_id}",
+            "id": shipment_id,
             "order_id": order_id,
-            "carrier": "UPS",
-            "tracking_number": "UP0000042",
+            "carrier": parcel.get("carrier") or "UPS",
+            "tracking_number": parcel.get("tracking_number") or f"UP{len(self.parcels):07}",
             "status": "created",
+            "items": parcel["items"],
             "created_at": "2026-05-04T12:00:00Z",
             "updated_at": "2026-05-04T12:00:00Z",
         }
-        return self.shipments.setdefault(order_id, shipment)
+        return self.shipments.setdefault(shipment_id, shipment)
+
+    def add_event(self, shipment_id: str, status: str, **_: Any) -> dict[str, Any]:
+        if self.shipments[shipment_id]["status"] == "delivered":
+            raise InvalidState("A parcel that is delivered can't become delivered")
+        self.shipments[shipment_id]["status"] = status
+        return self.shipments[shipment_id]
+
+    def get_shipment(self, shipment_id: str, **_: Any) -> dict[str, Any]:
+        return self.shipments[shipment_id]
 
 
 def cart_line(sku: str = "MUG", quantity: int = 1, unit_price: int = 1000, tax_rate_bp: int = 0) -> dict[str, Any]:

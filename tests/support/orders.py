@@ -9,7 +9,8 @@ from typing import Any
 from schemas.events.base import Event
 from schemas.events.orders import OrderLine, OrderPlaced, Totals
 from services.chassis.common.ids import new_id
-from services.orders.domain.order import Order, Stock, after, fold
+from services.orders.domain.history import after, fold
+from services.orders.domain.order import Order, Stock
 from services.orders.store import LEASE, StoredOrder, VersionConflict
 from tests.support.fake_services import Inventory, Payments
 

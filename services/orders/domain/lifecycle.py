@@ -14,10 +14,8 @@ FULFILMENT = {
 }
 CANCELLABLE = ("pending", "awaiting_payment", "confirmed", "processing")
 """Statuses before shipping, in which an order can be cancelled."""
-CART_REORDERABLE = ("awaiting_payment", "failed", "cancelled")
-"""Statuses after which the same cart may be ordered again: failed, or waiting for the customer, who may prefer another
-card.
-"""
+CART_REORDERABLE = ("failed", "cancelled")
+"""Statuses after which the same cart may be ordered again. One that waits for the customer's payment is superseded."""
 CART_REUSE_AFTER = timedelta(hours=1)
 """Time after which the same cart version may be ordered again: a confirmed order empties its cart within a second, so a
 later one with the same version is a new cart.
@@ -34,11 +32,16 @@ def check_step(order: Order, status: str) -> None:
 
 
 def check_cancellable(order: Order) -> None:
-    """Raises `InvalidState` for an order that has been shipped or has ended."""
+    """Raises `InvalidState` for an order that has been shipped as a whole or has ended."""
     if order.status not in CANCELLABLE or order.failure is not None:
         raise InvalidState(
             f"An order that is {order.status} can't be cancelled", [{"field": "status", "status": order.status}]
         )
+
+
+def can_be_superseded(order: Order) -> bool:
+    """Whether another order of the same cart may replace this one: it waits for the customer, or is being undone."""
+    return order.status == "awaiting_payment" or order.is_undoing
 
 
 def is_cart_reorderable(status: str, placed_at: datetime, now: datetime) -> bool:
@@ -46,10 +49,14 @@ def is_cart_reorderable(status: str, placed_at: datetime, now: datetime) -> bool
     return status in CART_REORDERABLE or now - placed_at > CART_REUSE_AFTER
 
 
+def is_owner(order: Order, caller: Caller, holds_key: bool) -> bool:
+    """Whether the caller is the order's customer, or a guest with its key."""
+    return holds_key or (caller.user_id is not None and caller.user_id == order.placed.user_id)
+
+
 def check_owner(order: Order, caller: Caller, holds_key: bool) -> None:
-    """Raises `NotFound` unless the order is the caller's own."""
-    is_own = caller.user_id is not None and caller.user_id == order.placed.user_id
-    if not (is_own or caller.is_admin or holds_key or _sells_in(order, caller)):
+    """Raises `NotFound` unless the order is the caller's own, or they sell something in it."""
+    if not (is_owner(order, caller, holds_key) or caller.is_admin or _sells_in(order, caller)):
         raise NotFound("There is no such order")
 
 

@@ -1,13 +1,11 @@
-"""The order aggregate, computed from its events by `fold`."""
+"""The order aggregate; `history.fold` computes it from its events."""
 
-from collections.abc import Iterable
-from dataclasses import dataclass, replace
+from collections.abc import Mapping
+from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
-from functools import singledispatch
 
 from schemas.events import orders as events
-from schemas.events.base import Event
 
 
 class Stock(StrEnum):
@@ -40,6 +38,39 @@ class Failure:
 
 
 @dataclass(frozen=True)
+class Shipment:
+    """A shipment of an order. `status` is `requested` until shipping has created it, and `rejected` if it refused."""
+
+    id: str
+    items: Mapping[str, int]
+    status: str = "requested"
+    method: str | None = None
+    carrier: str | None = None
+    tracking_number: str | None = None
+    vendor_id: str | None = None
+
+
+@dataclass(frozen=True)
+class LineCancellation:
+    """A cancellation of lines: `requested`, then `refunded`, then `done`. `amount` in minor units."""
+
+    id: str
+    items: Mapping[str, int]
+    amount: int
+    reason: str | None
+    status: str = "requested"
+
+
+@dataclass(frozen=True)
+class Suspension:
+    """A step that was refused for good; a person must decide."""
+
+    step: str
+    code: str
+    reason: str
+
+
+@dataclass(frozen=True)
 class Order:
     """An order at one version."""
 
@@ -60,6 +91,9 @@ class Order:
     cancellation_reason: str | None = None
     carrier: str | None = None
     tracking_number: str | None = None
+    shipments: tuple[Shipment, ...] = ()
+    cancellations: tuple[LineCancellation, ...] = ()
+    suspension: Suspension | None = None
     updated_at: datetime | None = None
 
     @property
@@ -73,126 +107,3 @@ class Order:
     @property
     def has_ended(self) -> bool:
         return self.status in ("failed", "cancelled", "returned", "delivered")
-
-
-def fold(history: Iterable[tuple[Event, datetime]]) -> Order:
-    """Compute an order from its history of (event, time). Raises `ValueError` when the first is no placement."""
-    order: Order | None = None
-    for event, at in history:
-        order = after(order, event, at)
-    if order is None:
-        raise ValueError("an order begins with order_placed")
-    return order
-
-
-def after(order: Order | None, event: Event, at: datetime) -> Order:
-    """The order after one more event."""
-    if isinstance(event, events.OrderPlaced):
-        return Order(
-            id=event.order_id,
-            number=event.number,
-            version=1,
-            status="pending",
-            placed=event,
-            timeline=(Milestone("pending", at),),
-            updated_at=at,
-        )
-    if order is None:
-        raise ValueError("an order begins with order_placed")
-    return replace(_apply(event, order, at), version=order.version + 1, updated_at=at)
-
-
-def _with_status(order: Order, status: str, at: datetime, reason: str | None = None) -> Order:
-    return replace(order, status=status, timeline=(*order.timeline, Milestone(status, at, reason)))
-
-
-@singledispatch
-def _apply(event: Event, order: Order, at: datetime) -> Order:
-    raise ValueError(f"{event.type} is not an event of an order")
-
-
-@_apply.register
-def _(event: events.OrderStockReserved, order: Order, at: datetime) -> Order:
-    return replace(order, stock=Stock.HELD, hold_until=event.expires_at)
-
-
-@_apply.register
-def _(event: events.OrderPaymentAuthorized, order: Order, at: datetime) -> Order:
-    return replace(order, payment_status=event.status)
-
-
-@_apply.register
-def _(event: events.OrderPaymentActionRequired, order: Order, at: datetime) -> Order:
-    return _with_status(replace(order, payment_status="requires_action"), "awaiting_payment", at)
-
-
-@_apply.register
-def _(event: events.OrderStockCommitted, order: Order, at: datetime) -> Order:
-    return replace(order, stock=Stock.COMMITTED)
-
-
-@_apply.register
-def _(event: events.OrderPaymentCaptured, order: Order, at: datetime) -> Order:
-    return replace(order, payment_status="captured")
-
-
-@_apply.register
-def _(event: events.OrderConfirmed, order: Order, at: datetime) -> Order:
-    return _with_status(order, "confirmed", at)
-
-
-@_apply.register
-def _(event: events.OrderRejected, order: Order, at: datetime) -> Order:
-    failure = Failure(event.code, event.reason, tuple(event.details), event.unsure)
-    declined = event.code == "PAYMENT_DECLINED" and order.payment_status in (None, "requires_action")
-    return replace(order, failure=failure, payment_status="declined" if declined else order.payment_status)
-
-
-@_apply.register
-def _(event: events.OrderCancellationRequested, order: Order, at: datetime) -> Order:
-    return replace(order, cancellation=event.requested_by, cancellation_reason=event.reason)
-
-
-@_apply.register
-def _(event: events.OrderPaymentReversed, order: Order, at: datetime) -> Order:
-    return replace(order, payment_status=event.status, refunded=event.refunded, payment_reversed=True)
-
-
-@_apply.register
-def _(event: events.OrderPaymentRefunded, order: Order, at: datetime) -> Order:
-    return replace(order, payment_status=event.status, refunded=event.refunded)
-
-
-@_apply.register
-def _(event: events.OrderStockReleased, order: Order, at: datetime) -> Order:
-    return replace(order, stock=Stock.RELEASED)
-
-
-@_apply.register
-def _(event: events.OrderFailed, order: Order, at: datetime) -> Order:
-    return _with_status(order, "failed", at, event.reason)
-
-
-@_apply.register
-def _(event: events.OrderCancelled, order: Order, at: datetime) -> Order:
-    return _with_status(order, "cancelled", at, event.reason)
-
-
-@_apply.register
-def _(event: events.OrderProcessing, order: Order, at: datetime) -> Order:
-    return _with_status(order, "processing", at)
-
-
-@_apply.register
-def _(event: events.OrderShipped, order: Order, at: datetime) -> Order:
-    return _with_status(replace(order, carrier=event.carrier, tracking_number=event.tracking_number), "shipped", at)
-
-
-@_apply.register
-def _(event: events.OrderDelivered, order: Order, at: datetime) -> Order:
-    return _with_status(order, "delivered", at)
-
-
-@_apply.register
-def _(event: events.OrderReturned, order: Order, at: datetime) -> Order:
-    return _with_status(order, "returned", at)

@@ -3,13 +3,16 @@
 Forward: reserve stock → authorise payment → commit the stock → capture → confirm. The stock is committed before the
 money is taken, so that a hold which ran out while the payment took long costs a void and not a refund.
 Backward, when a step failed for good or the order is cancelled: refund → release the stock → failed or cancelled.
+After it is confirmed: create the shipments that were requested; refund cancelled lines → return their units to stock.
 """
 
 from datetime import datetime, timedelta
 from enum import StrEnum
 
 from schemas.events import orders as events
+from services.orders.domain.cancelling import pending
 from services.orders.domain.order import Order, Stock
+from services.orders.domain.parcels import requested_shipment
 
 RETRY = (timedelta(seconds=1), timedelta(seconds=2), timedelta(seconds=5), timedelta(seconds=10))
 """Delays before a step with an unknown outcome is retried; the last one repeats."""
@@ -30,18 +33,25 @@ class Step(StrEnum):
     REVERSE_PAYMENT = "reverse_payment"
     RELEASE = "release"
     END = "end"
+    CREATE_SHIPMENT = "create_shipment"
+    REFUND_LINES = "refund_lines"
+    RETURN_LINES = "return_lines"
+
+
+COMPENSATIONS = (Step.REVERSE_PAYMENT, Step.RELEASE, Step.REFUND_LINES, Step.RETURN_LINES)
+"""Steps that must not be refused for good: then the order is suspended until a person decides."""
 
 
 def next_step(order: Order) -> Step | None:
-    """The next step, or None for an order at rest."""
-    if order.status in ("failed", "cancelled"):
+    """The next step, or None for an order at rest, also for one that is suspended."""
+    if order.status in ("failed", "cancelled") or order.suspension is not None:
         return None
     if order.is_undoing:
         return _next_undo(order)
     if order.status == "awaiting_payment" and order.payment_status == "requires_action":
         return Step.CHECK_PAYMENT
     if order.status not in ("pending", "awaiting_payment"):
-        return None
+        return _next_of_fulfilment(order)
     if order.stock is Stock.NONE:
         return Step.RESERVE
     if order.payment_status is None:
@@ -63,6 +73,14 @@ def _next_undo(order: Order) -> Step:
     if order.stock is not Stock.RELEASED:
         return Step.RELEASE
     return Step.END
+
+
+def _next_of_fulfilment(order: Order) -> Step | None:
+    if requested_shipment(order) is not None:
+        return Step.CREATE_SHIPMENT
+    if pending(order, "refunded") is not None:
+        return Step.RETURN_LINES
+    return Step.REFUND_LINES if pending(order, "requested") is not None else None
 
 
 def delay(attempts: int) -> timedelta:
@@ -112,7 +130,7 @@ def ended(order: Order) -> events.OrderFailed | events.OrderCancelled:
         number=order.number,
         user_id=placed.user_id,
         email=placed.email,
-        reason=order.cancellation_reason,
+        reason=order.cancellation_reason or next((item.reason for item in reversed(order.cancellations)), None),
         refunded=order.refunded,
         total=placed.totals.total,
         currency=placed.currency,

@@ -5,11 +5,14 @@ from typing import Any
 from services.chassis.common.money import json as money
 from services.chassis.common.timestamps import rfc3339
 from services.orders.domain.order import Order
+from services.orders.domain.quantities import cancelled, shipped
+from services.orders.domain.saga import next_step
 
 
 def as_reply(order: Order) -> dict[str, Any]:
     """The resource `schemas.api.orders.Order`, JSON-able."""
     placed, totals, currency = order.placed, order.placed.totals, order.placed.currency
+    shipped_units, cancelled_units = shipped(order), cancelled(order)
     return {
         "id": order.id,
         "number": order.number,
@@ -23,6 +26,8 @@ def as_reply(order: Order) -> dict[str, Any]:
                 "quantity": line.quantity,
                 "unit_price": money(line.unit_price, currency),
                 "line_total": money(line.line_total, currency),
+                "shipped": shipped_units[line.sku],
+                "cancelled": cancelled_units[line.sku],
             }
             for line in placed.items
         ],
@@ -42,6 +47,17 @@ def as_reply(order: Order) -> dict[str, Any]:
             for milestone in order.timeline
         ],
         "note": placed.note,
+        "shipments": [
+            {
+                "id": shipment.id,
+                "status": shipment.status,
+                "carrier": shipment.carrier,
+                "tracking_number": shipment.tracking_number,
+                "items": [{"sku": sku, "quantity": quantity} for sku, quantity in shipment.items.items()],
+            }
+            for shipment in order.shipments
+            if shipment.status != "rejected"
+        ],
         "carrier": order.carrier,
         "tracking_number": order.tracking_number,
         "created_at": rfc3339(order.created_at),
@@ -64,6 +80,21 @@ def as_summary(order: Order) -> dict[str, Any]:
     }
 
 
+def as_stuck(order: Order, attempts: int) -> dict[str, Any]:
+    """The resource `schemas.api.orders.StuckOrder`, JSON-able."""
+    suspension = order.suspension
+    return {
+        "id": order.id,
+        "number": order.number,
+        "status": order.status,
+        "step": suspension.step if suspension else next_step(order),
+        "suspended": suspension is not None,
+        "attempts": attempts,
+        "reason": suspension.reason if suspension else None,
+        "created_at": rfc3339(order.created_at),
+    }
+
+
 def as_history(envelope: dict[str, Any]) -> dict[str, Any]:
     """The resource `schemas.api.orders.OrderHistoryEntry` of one event's envelope."""
     return {
@@ -83,4 +114,5 @@ def _payment(order: Order) -> dict[str, Any] | None:
         "provider": order.placed.payment_provider,
         "status": order.payment_status,
         "amount": money(order.placed.totals.total, order.placed.currency),
+        "refunded": money(order.refunded, order.placed.currency),
     }

@@ -10,7 +10,7 @@ import pytest
 from nameko.testing.services import worker_factory
 from sqlalchemy import text
 
-from schemas.base import Caller
+from schemas.base import Caller, Idempotency
 from schemas.events.base import EVENTS, Event
 from schemas.events.orders import OrderPlaced
 from services.chassis.common.errors import DomainError
@@ -50,12 +50,17 @@ class CrashingStore(OrderStore):
         return stored
 
     def append(
-        self, stored: StoredOrder, events: Sequence[Event], now: datetime, due: timedelta = LEASE
+        self,
+        stored: StoredOrder,
+        events: Sequence[Event],
+        now: datetime,
+        due: timedelta = LEASE,
+        key: Idempotency | None = None,
     ) -> StoredOrder:
         number = self.appends
         self.appends += 1
         self._crash_if_due("append_before", number)
-        after = super().append(stored, events, now, due)
+        after = super().append(stored, events, now, due, key)
         self._crash_if_due("append_after", number)
         return after
 

@@ -4,7 +4,7 @@ import pytest
 
 from services.chassis.common import clock
 from services.chassis.common.errors import DomainError
-from services.orders.domain.order import fold
+from services.orders.domain.history import fold
 from services.orders.store import LEASE
 from tests.service.orders.conftest import Shop, run_concurrently
 from tests.support.fake_services import AUTHENTICATION_CARD, DECLINED_CARD, SimulatedCrash

@@ -12,7 +12,8 @@ from schemas.events.orders import OrderConfirmed, OrderPlaced
 from services.chassis.common.errors import DomainError, Unauthenticated, ValidationFailed
 from services.chassis.common.ids import new_id
 from services.chassis.common.paging import encode_cursor
-from services.orders.domain.order import Order, after, fold
+from services.orders.domain.history import after, fold
+from services.orders.domain.order import Order
 from tests.service.orders.conftest import ADMIN, Shop
 from tests.support.fake_services import DECLINED_CARD
 from tests.support.orders import line, placed

@@ -17,7 +17,8 @@ from services.chassis.common.errors import Forbidden, InvalidState, NotFound, Va
 from services.chassis.common.ids import new_id
 from services.orders import placement
 from services.orders.domain import lifecycle, saga
-from services.orders.domain.order import Order, after, fold
+from services.orders.domain.history import after, fold
+from services.orders.domain.order import Order
 from services.orders.domain.pricing import add_up, price_lines
 from services.orders.domain.view import as_reply, as_summary
 from tests.support.fake_services import cart_line

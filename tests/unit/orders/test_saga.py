@@ -1,6 +1,7 @@
 """The checkout saga with injected faults: each order ends confirmed and paid, or fully compensated."""
 
 import time
+from datetime import timedelta
 
 import pytest
 from hypothesis import given
@@ -11,20 +12,25 @@ from services.chassis.common import clock
 from services.chassis.common.errors import (
     DomainError,
     IdempotencyInProgress,
+    InvalidState,
     PaymentDeclined,
     RateLimited,
 )
 from services.orders.checkout import Checkout
 from services.orders.domain import saga
-from services.orders.domain.order import Order, fold
-from services.orders.store import StoredOrder, VersionConflict
+from services.orders.domain.history import fold
+from services.orders.domain.order import Order, Suspension
+from services.orders.fulfilment import Fulfilment
+from services.orders.store import StoredOrder
 from tests.support.fake_services import (
     AUTHENTICATION_CARD,
     DECLINED_CARD,
     Inventory,
     Payments,
+    Shipping,
     SimulatedCrash,
     UnreliableClient,
+    typed,
 )
 from tests.support.orders import MemoryOrders, check_settled, placed
 
@@ -49,11 +55,14 @@ class Checkouts:
 
     def drive(self) -> Order:
         """One process works on the order until it has ended, has to wait, or the process crashes."""
-        checkout = Checkout(self.store, self.to_inventory, self.to_payments)  # type: ignore[arg-type]
+        checkout = self.checkout()
         try:
             return checkout.drive(self.store.take_over(self.order_id), time.monotonic() + 5)
         except SimulatedCrash:
             return self.order
+
+    def checkout(self) -> Checkout:
+        return Checkout(self.store, self.to_inventory, self.to_payments, Fulfilment(typed(Shipping())))  # type: ignore[arg-type]
 
     def cancel(self) -> None:
         stored = self.store.read(self.order_id)
@@ -112,7 +121,7 @@ def test_order_out_of_stock_makes_no_payment_call() -> None:
     checkouts = Checkouts(stock=0)
     stored = checkouts.store.read(checkouts.order_id)
 
-    order = Checkout(checkouts.store, checkouts.to_inventory, checkouts.to_payments).drive(stored, time.monotonic() + 5)  # type: ignore[arg-type]
+    order = checkouts.checkout().drive(stored, time.monotonic() + 5)
 
     assert (order.status, order.failure and order.failure.code) == ("failed", "OUT_OF_STOCK")
     assert checkouts.to_inventory.calls == ["reserve"]
@@ -183,16 +192,18 @@ def test_failed_order_is_never_reported_as_retryable() -> None:
     check_settled(order, checkouts.inventory, checkouts.payments)
 
 
-def test_concurrent_driver_continues_from_current_version() -> None:
+def test_driver_stops_where_another_one_has_recorded() -> None:
     checkouts = Checkouts()
     old = checkouts.store.read(checkouts.order_id)
-    checkouts.drive()
+    checkouts.inventory.reserve(old.order.id, [{"sku": "MUG", "quantity": 1}])
+    reserved = events.OrderStockReserved(order_id=old.order.id, expires_at=clock.now() + timedelta(hours=1))
+    checkouts.store.append(old, [reserved], clock.now())
 
-    order = Checkout(checkouts.store, checkouts.to_inventory, checkouts.to_payments).drive(old, time.monotonic() + 5)  # type: ignore[arg-type]
+    order = checkouts.checkout().drive(old, time.monotonic() + 5)
 
-    assert order.status == "confirmed"
-    with pytest.raises(VersionConflict):
-        checkouts.store.append(old, [events.OrderStockCommitted(order_id=old.order.id)], clock.now())
+    assert (order.version, order.status) == (2, "pending")
+    assert checkouts.to_payments.calls == []
+    assert checkouts.drive().status == "confirmed"
 
 
 def test_confirmed_payment_continues_and_abandoned_fails() -> None:
@@ -208,19 +219,61 @@ def test_confirmed_payment_continues_and_abandoned_fails() -> None:
     check_settled(abandoned.order, abandoned.inventory, abandoned.payments)
 
 
-def test_refused_compensation_is_retried() -> None:
+def test_refused_compensation_waits_for_a_person() -> None:
     checkouts = Checkouts(DECLINED_CARD)
 
     def refuses(order_id: str) -> None:
-        raise PaymentDeclined("nonsense")
+        raise InvalidState("It was sold to somebody else")
 
     original_release = checkouts.inventory.release
     checkouts.inventory.release = refuses  # type: ignore[method-assign,assignment]
     stuck = checkouts.drive()
     checkouts.inventory.release = original_release  # type: ignore[method-assign]
 
-    assert (stuck.status, saga.next_step(stuck)) == ("pending", saga.Step.RELEASE)
+    assert stuck.suspension == Suspension("release", "INVALID_STATE", "It was sold to somebody else")
+    assert (stuck.status, saga.next_step(stuck)) == ("pending", None)
+    assert checkouts.drive() == stuck, "a suspended order is not driven"
+    resumed = events.OrderResumed(order_id=stuck.id, requested_by="admin", reason="The stock was corrected")
+    checkouts.store.append(checkouts.store.read(stuck.id), [resumed], clock.now())
     assert checkouts.drive().status == "failed"
+
+
+def test_settled_step_is_not_made_again() -> None:
+    checkouts = Checkouts()
+    checkouts.drive()
+    checkouts.payments.payments[checkouts.order.placed.payment_id]["disputed"] = True
+    checkouts.cancel()
+    stuck = checkouts.drive()
+    assert stuck.suspension is not None
+    assert stuck.suspension.step == saga.Step.REVERSE_PAYMENT
+
+    settled = events.OrderStepSettled(
+        order_id=stuck.id, step=stuck.suspension.step, requested_by="admin", reason="The dispute took the money back"
+    )
+    checkouts.store.append(checkouts.store.read(stuck.id), [settled], clock.now())
+    order = checkouts.drive()
+
+    assert (order.status, checkouts.inventory.state(order.id)) == ("cancelled", "released")
+
+
+def test_payment_captured_in_part_fails_the_order() -> None:
+    checkouts = Checkouts(AUTHENTICATION_CARD)
+    checkouts.drive()
+    checkouts.payments.capture_by_hand(checkouts.order.placed.payment_id, 1)
+
+    order = checkouts.settle()
+
+    assert (order.status, order.failure and order.failure.code) == ("failed", "INVALID_STATE")
+    check_settled(order, checkouts.inventory, checkouts.payments)
+
+
+def test_partly_refunded_payment_is_not_declined() -> None:
+    checkouts = Checkouts(AUTHENTICATION_CARD)
+    checkouts.drive()
+    payment = checkouts.payments.payments[checkouts.order.placed.payment_id]
+    payment |= {"status": "partially_refunded", "captured": payment["amount"], "refunded": 100}
+
+    assert checkouts.settle().status == "confirmed"
 
 
 def test_retry_delay_grows_to_ten_seconds() -> None:
@@ -231,7 +284,7 @@ def test_order_is_left_unchanged_after_the_deadline() -> None:
     checkouts = Checkouts()
     stored: StoredOrder = checkouts.store.read(checkouts.order_id)
 
-    order = Checkout(checkouts.store, checkouts.to_inventory, checkouts.to_payments).drive(stored, time.monotonic())  # type: ignore[arg-type]
+    order = checkouts.checkout().drive(stored, time.monotonic())
 
     assert order == stored.order
     assert checkouts.to_inventory.calls == []
