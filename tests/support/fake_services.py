@@ -261,11 +261,11 @@ class Cart:
         self.removals.append((order_id, lines))
         return True
 
-    def checkout_view(self, **_: Any) -> dict[str, Any]:
+    def checkout_view(self, cart_id: str | None = None, **_: Any) -> dict[str, Any]:
         lines = [{**line, "line_total": line["unit_price"] * line["quantity"]} for line in self.lines]
         self.version += not self.fixed_version
         return {
-            "cart_id": "a-cart",
+            "cart_id": cart_id or "a-cart",
             "version": self.version,
             "currency": "USD",
             "lines": lines,

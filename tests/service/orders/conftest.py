@@ -103,6 +103,11 @@ class Shop:
         }
         return dict(self.place_order(**command | values))
 
+    def resume_order(self, **values: Any) -> dict[str, Any]:
+        """The RPC method `resume`; `Shop.resume` is another process."""
+        contract = Signature(OrdersService.resume)
+        return dict(self.service.resume(*contract.arguments([], values)))
+
     def ids(self) -> list[str]:
         """The ids of all orders, oldest first."""
         return self.store.ids_after(None, 1000)

@@ -25,9 +25,9 @@ FAULTS = ("dies_before", "dies_after", "lost", "late", "down")
 
 
 def buy(shop: Shop, card: str, key: str = "a-key") -> None:
-    """Place an order; the request may end without a reply."""
+    """Place an order for a cart of its own; the request may end without a reply."""
     try:
-        shop.order(card, key)
+        shop.order(card, key, cart_id=f"cart-of-{key}")
     except (SimulatedCrash, DomainError):
         return
 
@@ -96,7 +96,7 @@ def test_failing_order_does_not_block_the_others(shop: Shop) -> None:
     """Orders are taken over in batches, oldest first: the failing one is first in each batch."""
     shop.to_inventory.faults = ["down"] * 3
     for number in range(3):
-        shop.order(key=f"key-{number}")
+        shop.order(key=f"key-{number}", cart_id=f"cart-{number}")
     failing, *others = shop.ids()
     reserve = shop.inventory.reserve
     shop.inventory.reserve = lambda order_id, lines: reserve(order_id, lines) if order_id != failing else {"odd": 1}  # type: ignore[method-assign]

@@ -143,7 +143,9 @@ def test_payment_requiring_action_returns_its_secret(shop: Shop) -> None:
         shop.order(AUTHENTICATION_CARD)
 
     [order_id] = shop.ids()
-    assert refused.value.details == [{"client_secret": "secret", "order_id": order_id}]
+    [detail] = refused.value.details
+    assert (detail["client_secret"], detail["order_id"]) == ("secret", order_id)
+    assert shop.get_order(order_id=order_id, caller=Caller(order_key=detail["access_key"]))["id"] == order_id
     assert shop.now(order_id).status == "awaiting_payment"
     assert shop.inventory.state(order_id) == "held"
     shop.service.payment_was_confirmed(_payment_event(order_id))
@@ -267,7 +269,7 @@ def test_order_status_is_set_step_by_step(shop: Shop) -> None:
         assert order["status"] == status
         assert shop.set_status(order_id=order_id, status=status, caller=ADMIN) == order
 
-    assert (order["carrier"], order["tracking_number"]) == ("UPS", "UP0000042")
+    assert (order["carrier"], order["tracking_number"]) == ("UPS", "UP0000001")
     with pytest.raises(InvalidState):
         shop.set_status(order_id=order_id, status="shipped", caller=ADMIN)
     with pytest.raises(InvalidState):
