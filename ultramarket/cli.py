@@ -14,6 +14,7 @@ from ultramarket.commands import (
     generate,
     logs,
     mail,
+    orders,
     processes,
     rebuild,
     status,
@@ -62,7 +63,7 @@ def main(
 
 
 COMMANDS = (
-    *(up, processes, status, logs, catalogue, rebuild, users, mail, dead_letters),
+    *(up, processes, status, logs, catalogue, rebuild, users, mail, dead_letters, orders),
     *(audit, config, analytics, tools, generate),
 )
 for commands in COMMANDS:

@@ -23,6 +23,10 @@ SORTS = {
 }
 
 
+MAX_TOTAL = 10_000
+"""The largest total that is counted for a filtered list: counting costs time for each order that matches."""
+
+
 class OrderReadModel(MongoStore):
     """The collection `orders`: one document per order, with the version of its last event."""
 
@@ -68,7 +72,7 @@ class OrderReadModel(MongoStore):
         field, direction = SORTS[query.sort]
         paging = Paging(query.page, query.limit)
         collection = self.db["orders"]
-        total = collection.count_documents(condition)
+        total = self._count(condition)
         page_condition = dict(condition)
         if query.cursor:
             page_condition["$and"] = [_after_position(field, direction, decode_cursor(query.cursor))]
@@ -82,6 +86,12 @@ class OrderReadModel(MongoStore):
         del documents[query.limit :]
         cursor = encode_cursor([_plain(documents[-1][field]), documents[-1]["_id"]]) if more else None
         return page([document["summary"] for document in documents], total, paging, cursor)
+
+    def _count(self, condition: dict[str, Any]) -> int:
+        """The number of orders; of all of them from the collection's metadata, otherwise counted up to `MAX_TOTAL`."""
+        if not condition:
+            return int(self.db["orders"].estimated_document_count())
+        return int(self.db["orders"].count_documents(condition, limit=MAX_TOTAL))
 
 
 def _document(order: Order) -> dict[str, Any]:

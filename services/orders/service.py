@@ -152,6 +152,9 @@ class OrdersService(Service):
         shipment_id = derived_id(f"{key.owner}:{key.key}") if key else new_id()
         recorded = self.store.order_of(key) is not None
         while not recorded:
+            if (repeated := parcels.with_number(stored.order, command.tracking_number)) is not None:
+                shipment_id = repeated.id
+                break
             request = requested_shipment(stored.order, command, shipment_id)
             stored, recorded = self._record(stored, [request], key)
         return self._create_shipment(stored, shipment_id)[1]

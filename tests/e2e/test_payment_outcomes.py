@@ -76,6 +76,36 @@ def test_authentication_required_holds_order_until_webhook(shop: Shop) -> None:
     assert shop.level(sku) == (2, 0, 2)
 
 
+def test_guest_gets_access_key_and_order_after_paying(shop: Shop) -> None:
+    sku, key = shop.product(stock=3), new_key()
+    guest = shop.guest()
+    guest.add(sku)
+    details = guest.order("pm_card_authenticationRequired", key=key).error["details"][0]
+    path, access = f"/orders/{details['order_id']}", {"X-Order-Key": details["access_key"]}
+    assert guest("GET", path, headers=access).data["status"] == "awaiting_payment"
+    _send_webhook(shop, "payment.confirmed", details["client_secret"].partition("_secret_")[0])
+    assert eventually(lambda: guest("GET", path, headers=access).data["status"] == "confirmed")
+
+    repeated = guest.order("pm_card_authenticationRequired", key=key)
+
+    assert (repeated.status, repeated.data["id"]) == (201, details["order_id"])
+    assert repeated.data["access_key"] == details["access_key"]
+
+
+def test_other_card_replaces_an_unpaid_order(shop: Shop) -> None:
+    sku = shop.product(stock=1)
+    customer = shop.customer()
+    customer.add(sku)
+    first = customer.order("pm_card_authenticationRequired").error["details"][0]
+
+    second = persistently(lambda: customer.order())
+
+    assert (second.status, second.data["status"]) == (201, "confirmed")
+    assert customer("GET", f"/orders/{first['order_id']}").data["status"] == "failed"
+    assert shop.level(sku) == (0, 0, 0)
+    assert [status for _, status, _, _ in database.bank_charges_of([first["order_id"]])] == ["voided"]
+
+
 def test_unconfirmed_payment_is_not_charged(shop: Shop) -> None:
     sku = shop.product(stock=3)
     customer = shop.customer()

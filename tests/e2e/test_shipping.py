@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from tests.support.shop import ADDRESS, Shop, new_key
+from tests.support.shop import ADDRESS, Shop, eventually, new_key
 
 
 def test_rate_is_the_shipping_price_of_the_order(shop: Shop) -> None:
@@ -88,13 +88,15 @@ def test_shipment_is_tracked_by_its_number(shop: Shop) -> None:
 
 
 @pytest.mark.parametrize(
-    ("items", "field"),
+    ("items", "status", "field"),
     [
-        ([{"sku": "NOT-IN-IT", "quantity": 1}], "items.0.sku"),
-        ([{"sku": "{sku}", "quantity": 3}], "items.0.quantity"),
+        ([{"sku": "NOT-IN-IT", "quantity": 1}], 422, "items.0.sku"),
+        ([{"sku": "{sku}", "quantity": 3}], 409, "items.0.quantity"),
     ],
 )
-def test_items_not_in_the_order_are_not_shipped(shop: Shop, items: list[dict[str, Any]], field: str) -> None:
+def test_items_not_in_the_order_are_not_shipped(
+    shop: Shop, items: list[dict[str, Any]], status: int, field: str
+) -> None:
     customer, sku = shop.customer(), shop.product()
     customer.add(sku, 2)
     order_id = customer.order().data["id"]
@@ -102,7 +104,30 @@ def test_items_not_in_the_order_are_not_shipped(shop: Shop, items: list[dict[str
 
     refused = shop.admin("POST", "/shipments", {"order_id": order_id, "items": items}, key=new_key())
 
-    assert (refused.status, refused.error["details"][0]["field"]) == (422, field)
+    assert (refused.status, refused.error["details"][0]["field"]) == (status, field)
+
+
+def test_order_follows_its_shipments_and_cancellations(shop: Shop) -> None:
+    customer, mug, lamp = shop.customer(), shop.product(stock=5, price=1000), shop.product(stock=5, price=2000)
+    customer.add(mug, 3)
+    customer.add(lamp, 1)
+    order = customer.order().data
+    path = f"/orders/{order['id']}"
+
+    parcel = shop.admin("POST", "/shipments", {"order_id": order["id"], "items": [{"sku": mug, "quantity": 2}]})
+    over = shop.admin("POST", "/shipments", {"order_id": order["id"], "items": [{"sku": mug, "quantity": 2}]})
+    sent = customer("POST", f"{path}/cancel", {"lines": [{"sku": mug, "quantity": 2}]}, key=new_key())
+    cancelled = customer("POST", f"{path}/cancel", {"reason": "too late"}, key=new_key())
+
+    assert (parcel.status, over.status, over.code) == (201, 409, "INVALID_STATE")
+    assert (sent.status, sent.code) == (409, "INVALID_STATE")
+    assert cancelled.status == 200
+    assert [(item["shipped"], item["cancelled"]) for item in cancelled.data["items"]] == [(2, 1), (0, 1)]
+    assert (cancelled.data["status"], cancelled.data["payment"]["status"]) == ("shipped", "partially_refunded")
+    assert (shop.level(mug), shop.level(lamp)) == ((3, 0, 3), (5, 0, 5))
+    shop.admin("POST", f"/shipments/{parcel.data['id']}/events", {"status": "delivered"})
+    assert eventually(lambda: customer("GET", path).data["status"] == "delivered")
+    assert customer("POST", f"{path}/cancel", {}, key=new_key()).code == "INVALID_STATE"
 
 
 def test_unknown_tracking_number_is_not_found(shop: Shop) -> None:

@@ -29,7 +29,15 @@ def rpc_client(instance: Instance) -> "Iterator[RpcClient]":
         client.close()
 
 
-def call(context: typer.Context, service: str, method: str, *, deadline: float = 5, **arguments: Any) -> Any:
-    """One call; an error reply ends the command."""
-    with exit_on_api_error(), rpc_client(selected_instance(context)) as client:
-        return client.call(service, method, deadline=deadline, **arguments)
+def call(
+    command: typer.Context,
+    service: str,
+    method: str,
+    *,
+    deadline: float = 5,
+    context: dict[str, Any] | None = None,
+    **arguments: Any,
+) -> Any:
+    """One call; an error reply ends the command. `context` is carried into the events that follow."""
+    with exit_on_api_error(), rpc_client(selected_instance(command)) as client:
+        return client.call(service, method, deadline=deadline, context=context, **arguments)

@@ -62,6 +62,12 @@ def requested_shipment(order: Order) -> Shipment | None:
     return next((shipment for shipment in order.shipments if shipment.status == "requested"), None)
 
 
+def with_number(order: Order, number: str | None) -> Shipment | None:
+    """The order's shipment with this tracking number: a request that is repeated without its key makes no second one."""
+    shipments = (item for item in order.shipments if item.tracking_number == number and item.status != "rejected")
+    return next(shipments, None) if number else None
+
+
 def following_status(order: Order) -> list[Event]:
     """The event for the status that the order's shipments and cancelled lines lead to; none if it has that status.
 

@@ -20,6 +20,7 @@ from services.chassis.common.errors import (
     IdempotencyInProgress,
     NotFound,
     OutOfStock,
+    PaymentActionRequired,
     PaymentDeclined,
     ServiceUnavailable,
 )
@@ -203,7 +204,14 @@ def test_refusal_is_stored_and_replayed(
 
 
 @pytest.mark.parametrize(
-    "outcome", [ServiceUnavailable(), DeadlineExceeded(), IdempotencyInProgress(), RuntimeError("a bug")]
+    "outcome",
+    [
+        ServiceUnavailable(),
+        DeadlineExceeded(),
+        IdempotencyInProgress(),
+        PaymentActionRequired(),
+        RuntimeError("a bug"),
+    ],
 )
 def test_temporary_error_is_not_stored(order: Callable[..., Any], services: FakeServices, outcome: Exception) -> None:
     orders = Orders(error=outcome)

@@ -67,8 +67,9 @@ def test_simple_route_calls_one_method(
     arguments: dict[str, Any],
 ) -> None:
     services.answer(called, {"the": "answer"})
+    headers = (issuer.bearer(role) if role else {}) | (KEY if method == "POST" else {})
 
-    response = client.open(f"/api/v1{path}", method=method, json=body, headers=issuer.bearer(role) if role else {})
+    response = client.open(f"/api/v1{path}", method=method, json=body, headers=headers)
 
     assert response.status_code == 200, response.get_data(as_text=True)
     assert response.get_json()["success"] is True
@@ -131,6 +132,7 @@ def test_payment_route_requires_an_idempotency_key(client: FlaskClient, services
         ("/orders", ORDER, GUEST),
         (f"/payments/{ID}/capture", {}, issuer.bearer("ADMIN")),
         (f"/payments/{ID}/refunds", {}, issuer.bearer("ADMIN")),
+        (f"/orders/{ID}/cancel", {}, issuer.bearer("CUSTOMER")),
     ):
         for sent in (body, {"quantity": "wrong"}):
             response = client.post(f"/api/v1{path}", json=sent, headers=headers)

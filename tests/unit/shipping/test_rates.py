@@ -90,10 +90,9 @@ def test_delivered_parcel_can_only_be_returned(status: str, to: str) -> None:
             domain.check_move(status, to)
 
 
-def test_tracking_number_depends_on_the_contents() -> None:
-    number = domain.tracking_number("order", [("MUG", 1), ("LAMP", 2)])
-    assert number == domain.tracking_number("order", [("LAMP", 2), ("MUG", 1)])
-    assert number != domain.tracking_number("order", [("MUG", 1)])
-    assert number != domain.tracking_number("other", [("MUG", 1), ("LAMP", 2)])
+def test_tracking_number_belongs_to_the_shipment() -> None:
+    number = domain.tracking_number("shipment-1")
+    assert number == domain.tracking_number("shipment-1")
+    assert number != domain.tracking_number("shipment-2")
     assert len(number) == 16
     assert number.startswith("UP")
