@@ -14,7 +14,7 @@ from schemas.rpc.inventory import InventoryRpc
 from schemas.rpc.payments import PaymentsRpc
 from services.chassis.common import clock
 from services.chassis.common.errors import DomainError, InvalidState, RemoteFailure, ServiceUnavailable
-from services.orders.domain import parcels, saga
+from services.orders.domain import cancelling, parcels, saga
 from services.orders.domain.order import Order
 from services.orders.domain.saga import Step
 from services.orders.fulfilment import Fulfilment, following, rejected_shipment
@@ -175,7 +175,7 @@ class Checkout:
 
     def _refund_lines(self, stored: StoredOrder) -> Sequence[Event]:
         order = stored.order
-        cancellation = saga.pending(order, "requested")
+        cancellation = cancelling.pending(order, "requested")
         if cancellation is None:
             return []
         done = events.OrderLinesRefunded(
@@ -207,7 +207,7 @@ class Checkout:
 
     def _return_lines(self, stored: StoredOrder) -> Sequence[Event]:
         order = stored.order
-        cancellation = saga.pending(order, "refunded")
+        cancellation = cancelling.pending(order, "refunded")
         if cancellation is None:
             return []
         lines = [StockLine(sku=sku, quantity=quantity) for sku, quantity in cancellation.items.items()]

@@ -281,8 +281,8 @@ class OrdersService(Service):
             raise DOMAIN_ERRORS.get(failure.code, InvalidState)(failure.reason, details)
         if order.status == "awaiting_payment" and order.payment_status == "requires_action":
             payment = self.payments.status_of(payment_id=order.placed.payment_id)
-            details = {"client_secret": payment.client_secret, "order_id": order.id} | self._access_key(order)
-            raise PaymentActionRequired(details=[details])
+            detail = {"client_secret": payment.client_secret, "order_id": order.id} | self._access_key(order)
+            raise PaymentActionRequired(details=[detail])
         return as_reply(order) | self._access_key(order)
 
     def _access_key(self, order: Order) -> dict[str, str]:

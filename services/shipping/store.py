@@ -93,9 +93,7 @@ class ShippingStore(PostgresStore):
             )
             audit_fields = {"order_id": command.order_id, "carrier": carrier, "tracking_number": tracking_number}
             self.audit(session, "shipment.create", ("shipment", shipment_id), after=audit_fields)
-            shipment = self._to_shipment(session, shipments.c.id == shipment_id)
-            self.remember(session, command.idempotency, shipment)
-            return shipment
+            return self._to_shipment(session, shipments.c.id == shipment_id)
 
     def move(self, shipment_id: str, status: str, location: str | None, message: str | None) -> dict[str, Any]:
         """Add a tracking event. Raises `NotFound`, `InvalidState`."""

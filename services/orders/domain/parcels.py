@@ -63,7 +63,7 @@ def requested_shipment(order: Order) -> Shipment | None:
 
 
 def with_number(order: Order, number: str | None) -> Shipment | None:
-    """The order's shipment with this tracking number: a request that is repeated without its key makes no second one."""
+    """The order's shipment with this tracking number: a request that is repeated without its key makes no other."""
     shipments = (item for item in order.shipments if item.tracking_number == number and item.status != "rejected")
     return next(shipments, None) if number else None
 
