@@ -21,6 +21,7 @@ from ultramarket.commands import (
     tools,
     up,
     users,
+    verify,
 )
 from ultramarket.commands.context import select_instance
 
@@ -63,7 +64,7 @@ def main(
 
 
 COMMANDS = (
-    *(up, processes, status, logs, catalogue, rebuild, users, mail, dead_letters, orders),
+    *(up, processes, status, logs, catalogue, rebuild, users, mail, dead_letters, orders, verify),
     *(audit, config, analytics, tools, generate),
 )
 for commands in COMMANDS:
