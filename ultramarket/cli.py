@@ -8,6 +8,7 @@ from ultramarket.commands import (
     analytics,
     audit,
     catalogue,
+    chaos,
     completion,
     config,
     dead_letters,
@@ -64,7 +65,7 @@ def main(
 
 
 COMMANDS = (
-    *(up, processes, status, logs, catalogue, rebuild, users, mail, dead_letters, orders, verify),
+    *(up, processes, status, logs, catalogue, rebuild, users, mail, dead_letters, orders, verify, chaos),
     *(audit, config, analytics, tools, generate),
 )
 for commands in COMMANDS:

@@ -26,7 +26,7 @@ def verify(
 ) -> None:
     """Compare stock, orders, payments, provider, ledger, shipments, events and lists with each other.
 
-    Reads the stores of all services and changes nothing. Safe while orders come in: what is wrong for a few seconds only
+    Reads the stores of all services and changes nothing. Safe while orders come in: what is wrong only for a few seconds
     was in flight and is not reported. Exit code 1: something is wrong.
     """
     from ultramarket.verify.results import CheckResult

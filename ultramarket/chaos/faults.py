@@ -1,0 +1,97 @@
+"""Faults: processes killed, servers stopped, killed or frozen and back again."""
+
+import os
+import signal
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+
+from ultramarket.chaos.run import Run, ScenarioFailed, wait_until
+from ultramarket.programs import service_programs
+from ultramarket.servers import local
+from ultramarket.status import status
+
+HEALTHY_SECONDS = 180.0
+
+
+def service_processes(run: Run) -> list[str]:
+    """The names of our processes: services, gateway, bridge, analytics consumer."""
+    return [program.name for program in service_programs(run.instance)]
+
+
+def server_processes(run: Run, server: str) -> list[str]:
+    """The names of the programs of one server."""
+    servers = {candidate.name: candidate for candidate in local(run.instance)}
+    return [program.name for program in servers[server].programs(run.instance)]
+
+
+def pid_of(run: Run, process: str) -> int | None:
+    """The process id while it runs."""
+    state = run.supervisor.states().get(process, {})
+    return int(state["pid"]) if state.get("pid") and state["statename"] in ("RUNNING", "STARTING") else None
+
+
+def kill(run: Run, process: str) -> bool:
+    """`kill -9` a process and its children. False when it is not running at the moment."""
+    pid = pid_of(run, process)
+    if pid is None:
+        return False
+    _signal_tree(pid, signal.SIGKILL)
+    return True
+
+
+@contextmanager
+def stopped(run: Run, server: str) -> Iterator[None]:
+    """Stop a server orderly for the length of the block."""
+    names = server_processes(run, server)
+    with run.fault(f"{server} stopped"):
+        run.supervisor.stop(names)
+        try:
+            yield
+        finally:
+            for name in names:
+                run.supervisor.start(name)
+
+
+@contextmanager
+def frozen(run: Run, server: str) -> Iterator[None]:
+    """Freeze a server (SIGSTOP) for the length of the block: its connections stay open and nothing answers."""
+    pids = [pid for name in server_processes(run, server) if (pid := pid_of(run, name))]
+    with run.fault(f"{server} frozen"):
+        for pid in pids:
+            _signal_tree(pid, signal.SIGSTOP)
+        try:
+            yield
+        finally:
+            for pid in pids:
+                _signal_tree(pid, signal.SIGCONT)
+
+
+def wait_until_healthy(run: Run, seconds: float = HEALTHY_SECONDS) -> float:
+    """Wait until each process has been seen running and healthy; the seconds that it took. Raises `ScenarioFailed`."""
+    begun = run.now
+    healthy: set[str] = set()
+    last: list[str] = []
+
+    def all_healthy() -> bool:
+        rows = status(run.instance)["processes"]
+        healthy.update(row["name"] for row in rows if row["state"] == "running" and row["health"] in (None, "ok"))
+        last[:] = [row["name"] for row in rows if row["name"] not in healthy]
+        return not last
+
+    if not wait_until(all_healthy, seconds, 1.0):
+        raise ScenarioFailed(f"not healthy after {seconds:.0f} s: {', '.join(last)}")
+    return run.now - begun
+
+
+def _signal_tree(pid: int, number: signal.Signals) -> None:
+    for child in (*_descendants(pid), pid):
+        with suppress(ProcessLookupError):
+            os.kill(child, number)
+
+
+def _descendants(pid: int) -> list[int]:
+    with suppress(OSError):
+        children = [int(child) for child in Path(f"/proc/{pid}/task/{pid}/children").read_text().split()]
+        return [descendant for child in children for descendant in (*_descendants(child), child)]
+    return []

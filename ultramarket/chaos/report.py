@@ -1,0 +1,79 @@
+"""The report of a run: Markdown, JSON, and an SVG of its course."""
+
+import json
+import os
+import platform
+from dataclasses import asdict
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from ultramarket.chaos.chart import chart
+from ultramarket.chaos.run import Run
+from ultramarket.verify.results import CheckResult
+
+
+def write_report(run: Run, summary: str, results: list[CheckResult], folder: Path) -> Path:
+    """Write `SCENARIO.md`, `.json` and `.svg`; returns the path of the first."""
+    folder.mkdir(parents=True, exist_ok=True)
+    facts = as_json(run, summary, results)
+    (folder / f"{run.scenario}.json").write_text(json.dumps(facts, indent=2, ensure_ascii=False) + "\n")
+    (folder / f"{run.scenario}.svg").write_text(chart(f"{run.scenario}: {summary}", run.samples, run.faults))
+    path = folder / f"{run.scenario}.md"
+    path.write_text(_markdown(facts))
+    return path
+
+
+def as_json(run: Run, summary: str, results: list[CheckResult]) -> dict[str, Any]:
+    """The facts of a run."""
+    return {
+        "scenario": run.scenario,
+        "summary": summary,
+        "right": not run.wrong and not any(result.breaches for result in results),
+        "at": datetime.now(UTC).isoformat(timespec="seconds"),
+        "seed": run.seed,
+        "buyers": run.buyers,
+        "layout": run.instance.layout,
+        "machine": {"cpus": os.cpu_count(), "python": platform.python_version(), "system": platform.system()},
+        "seconds": round(run.samples[-1].at if run.samples else run.now, 1),
+        "findings": run.findings,
+        "wrong": run.wrong,
+        "replies": {str(status): count for status, count in sorted(run.client.statuses.items())},
+        "verify": [result.to_json() for result in results],
+        "faults": [asdict(fault) for fault in run.faults],
+        "samples": [asdict(sample) for sample in run.samples],
+    }
+
+
+def _markdown(facts: dict[str, Any]) -> str:
+    verdict = "**right**" if facts["right"] else "**wrong**"
+    lines = [
+        f"# Chaos: {facts['scenario']}",
+        "",
+        f"{facts['summary']}. Verdict: {verdict}.",
+        "",
+        f"Run on {facts['at']} with `ultramarket chaos {facts['scenario']} --buyers {facts['buyers']}"
+        f" --seed {facts['seed']}`: {facts['seconds']} s, layout {facts['layout']},"
+        f" {facts['machine']['cpus']} CPUs, the buyers on the same machine.",
+        "",
+        f"![course of the run]({facts['scenario']}.svg)",
+        "",
+        "| figure | value |",
+        "|---|---|",
+        *(f"| {name} | {value} |" for name, value in facts["findings"].items()),
+        *(f"| replies with {_status(status)} | {count} |" for status, count in facts["replies"].items()),
+        f"| faults | {len(facts['faults'])} |",
+        "",
+        "| check of `ultramarket verify` | examined | wrong |",
+        "|---|---|---|",
+        *(f"| {check['check']} | {check['examined']:,} | {len(check['breaches'])} |" for check in facts["verify"]),
+        "",
+    ]
+    breaches = [f"{breach['id']}: {breach['message']}" for check in facts["verify"] for breach in check["breaches"]]
+    if facts["wrong"] or breaches:
+        lines += ["## What is wrong", "", *(f"* {text}" for text in (*facts["wrong"], *breaches[:50])), ""]
+    return "\n".join(lines)
+
+
+def _status(status: str) -> str:
+    return "no answer" if status == "0" else f"HTTP {status}"

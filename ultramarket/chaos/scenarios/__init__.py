@@ -1,0 +1,31 @@
+"""The scenarios by name, each a function that carries one out on a `Run`."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Final
+
+from ultramarket.chaos.run import Run
+from ultramarket.chaos.scenarios import double_click, kill_all, oversell, refund_race, webhooks
+
+
+@dataclass(frozen=True)
+class Scenario:
+    """A scenario: what it does, in which layout, with how many buyers."""
+
+    name: str
+    summary: str
+    carry_out: Callable[[Run], None]
+    buyers: int
+    layout: str = "compact"
+
+
+SCENARIOS: Final[dict[str, Scenario]] = {
+    scenario.name: scenario
+    for scenario in (
+        Scenario("oversell", "many buyers, few units: of one SKU, and in overlapping baskets", oversell.carry_out, 150),
+        Scenario("double-click", "each buyer sends the same order many times at once", double_click.carry_out, 100),
+        Scenario("kill-all", "every process is killed while orders come in", kill_all.carry_out, 1_000, "separate"),
+        Scenario("webhooks", "payments confirmed by webhooks: doubled, reordered, lost", webhooks.carry_out, 60),
+        Scenario("refund-race", "parallel refunds and cancellations of one order", refund_race.carry_out, 20),
+    )
+}
