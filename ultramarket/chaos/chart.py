@@ -62,7 +62,8 @@ def _fault(fault: Fault, x, last: float, labelled: bool) -> str:  # type: ignore
     begun, ended = x(fault.begun), x(fault.ended if fault.ended is not None else last)
     box = (
         f'<rect x="{begun}" y="{TOP}" width="{max(ended - begun, 1.0):.1f}" height="{HEIGHT - TOP - BOTTOM}" '
-        f'fill="{FAULT_COLOUR}" opacity="{0.12 if ended - begun > 2 else 0.35}"><title>{escape(fault.name)}</title></rect>'
+        f'fill="{FAULT_COLOUR}" opacity="{0.12 if ended - begun > 2 else 0.35}">'
+        f"<title>{escape(fault.name)}</title></rect>"
     )
     label = f'<text x="{begun + 3}" y="{TOP + 12}" font-size="10" fill="{FAULT_COLOUR}">{escape(fault.name)}</text>'
     return box + label if labelled else box

@@ -90,7 +90,7 @@ def confirmation_mails(instance: Instance) -> Counter[str]:
 
 
 def _confirms(summary: dict[str, Any]) -> bool:
-    return "confirm" in summary["subject"].lower() or "order" in summary["subject"].lower()
+    return "is confirmed" in summary["subject"]
 
 
 def _expect_none(run: Run, what: str, ids: list[str]) -> None:

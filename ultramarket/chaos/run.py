@@ -3,7 +3,7 @@
 import random
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -124,7 +124,7 @@ class Run:
                 return
 
 
-def in_parallel(at_once: int, works: list[Callable[[], T]]) -> list[T]:
+def in_parallel(at_once: int, works: Sequence[Callable[[], T]]) -> list[T]:
     """Run works side by side, so many at once; their results in order. Raises the first exception."""
     with ThreadPoolExecutor(at_once) as pool:
         return [future.result() for future in [pool.submit(work) for work in works]]

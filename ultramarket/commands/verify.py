@@ -26,8 +26,8 @@ def verify(
 ) -> None:
     """Compare stock, orders, payments, provider, ledger, shipments, events and lists with each other.
 
-    Reads the stores of all services and changes nothing. Safe while orders come in: what is wrong only for a few seconds
-    was in flight and is not reported. Exit code 1: something is wrong.
+    Reads the stores of all services and changes nothing. Safe while orders come in: what is wrong only for a few
+    seconds was in flight and is not reported. Exit code 1: something is wrong.
     """
     from ultramarket.verify.results import CheckResult
     from ultramarket.verify.runner import is_right

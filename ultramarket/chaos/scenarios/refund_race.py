@@ -43,8 +43,8 @@ def _race(run: Run, sku: str, authorization: str, with_shipments: bool) -> None:
     def send(path: str, body: object) -> Callable[[], int]:
         def work() -> int:
             start.wait()
-            headers = {"Authorization": authorization, "Idempotency_Key": new_key()}
-            return run.client.persist("POST", path, body, **headers).status
+            reply = run.client.persist("POST", path, body, Authorization=authorization, Idempotency_Key=new_key())
+            return reply.status
 
         return work
 

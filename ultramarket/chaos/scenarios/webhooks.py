@@ -4,6 +4,7 @@ import hashlib
 import hmac
 import uuid
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 
 import orjson
 import psycopg2
@@ -22,12 +23,11 @@ def carry_out(run: Run) -> None:
     """Each buyer's payment waits for confirmation; its notices are sent in one of several ways."""
     [sku] = new_products(run, [run.buyers])
     buyers = [run.buyer() for _ in range(run.buyers)]
-    works = [lambda pair=pair: _buy(run, pair[1], sku, MODES[pair[0] % len(MODES)]) for pair in enumerate(buyers)]  # type: ignore[misc]
+    modes = [MODES[number % len(MODES)] for number in range(run.buyers)]
+    works = [partial(_buy, run, buyer, sku, mode) for buyer, mode in zip(buyers, modes, strict=True)]
     outcomes = in_parallel(16, works)
     confirmed = sum(outcome.kind == "confirmed" for outcome in outcomes)
-    declined = sum(
-        MODES[number % len(MODES)] in ("declined", "declined then confirmed") for number in range(run.buyers)
-    )
+    declined = sum(mode.startswith("declined") for mode in modes)
     run.findings |= {"orders": run.buyers, "confirmed": confirmed, "declined first": declined}
     run.expect(confirmed == run.buyers - declined, f"{confirmed} confirmed of {run.buyers - declined}")
     level = level_of(run, sku)
