@@ -120,6 +120,7 @@ RPC: Final[dict[str, dict[str, Access]]] = {
         "capture": Access.INTERNAL,
         "capture_payment": Access.ADMIN,
         "refund": Access.ADMIN,
+        "refund_order": Access.INTERNAL,
         "reverse": Access.INTERNAL,
         "get": Access.CUSTOMER,
         "webhook": Access.PUBLIC,

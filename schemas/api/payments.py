@@ -4,7 +4,20 @@ from typing import Annotated, Any, Literal
 
 from pydantic import Field, StringConstraints
 
-from schemas.base import Caller, Currency, Email, Id, Idempotency, Moment, Money, Price, Request, Schema, ShortText
+from schemas.base import (
+    MAX_AMOUNT,
+    Caller,
+    Currency,
+    Email,
+    Id,
+    Idempotency,
+    Moment,
+    Money,
+    Price,
+    Request,
+    Schema,
+    ShortText,
+)
 
 PaymentStatus = Literal[
     "requires_action", "authorized", "captured", "partially_refunded", "refunded", "declined", "voided"
@@ -47,6 +60,8 @@ class Authorisation(Schema):
     decline_code: str | None = None
     client_secret: str | None = None
     """For `requires_action`: the secret with which the customer's page confirms the payment."""
+    captured: int = 0
+    """The captured amount in minor units."""
 
 
 class CaptureRequest(Request):
@@ -80,11 +95,24 @@ class Reverse(Request):
     reason: ShortText
 
 
+class RefundOrder(Request):
+    """Refund `amount` (minor units) of an order's payment, or what is left if that is less (services only).
+
+    Idempotent under `refund_id`.
+    """
+
+    payment_id: Id
+    refund_id: Id
+    amount: Annotated[int, Field(gt=0, le=MAX_AMOUNT)]
+    reason: ShortText | None = None
+
+
 class PaymentState(Schema):
-    """State of a payment: status, and the refunded amount in minor units."""
+    """State of a payment: status, and the captured and refunded amounts in minor units."""
 
     id: str
     status: PaymentStatus
+    captured: int = 0
     refunded: int = 0
 
 

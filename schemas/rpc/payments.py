@@ -9,6 +9,7 @@ from schemas.api.payments import (
     CapturePayment,
     Payment,
     PaymentState,
+    RefundOrder,
     RefundPayment,
     Reverse,
     Webhook,
@@ -28,12 +29,19 @@ class PaymentsRpc(Protocol):
         """
         ...
 
-    def status_of(self, payment_id: str) -> Authorisation:
-        """Get the status of a payment. Raises `NotFound`."""
+    def status_of(self, payment_id: str, refresh: bool = False) -> Authorisation:
+        """Get the status of a payment. Raises `NotFound`.
+
+        `refresh`: look a payment whose outcome is unknown up at the provider before, at most once per 3 s.
+        """
         ...
 
     def capture(self, command: Capture) -> PaymentState:
-        """Capture the whole of an order's authorised payment. Idempotent. Raises `InvalidState`, `NotFound`."""
+        """Capture the whole of an order's authorised payment. Idempotent. Raises `InvalidState`, `NotFound`.
+
+        When a person has captured a part, `InvalidState` has the details `reason` (`captured_in_part`), `captured`,
+        `amount`.
+        """
         ...
 
     def capture_payment(self, command: CapturePayment) -> Payment:
@@ -51,10 +59,18 @@ class PaymentsRpc(Protocol):
         """
         ...
 
+    def refund_order(self, command: RefundOrder) -> PaymentState:
+        """Refund an amount of an order's payment, or what is left if that is less. Idempotent under `refund_id`.
+
+        Raises `InvalidState` when the provider refuses for good, as `reverse` does; `NotFound`.
+        """
+        ...
+
     def reverse(self, command: Reverse) -> PaymentState:
         """Undo a payment of an order: void what is authorised, refund what is captured, block what was never made.
 
-        Idempotent, and final: a later authorisation under the same id is voided.
+        Idempotent, and final: a later authorisation under the same id is voided. Raises `InvalidState` when the
+        provider refuses for good, with the details `reason` (`disputed`, `refused`) and `message`: a person decides.
         """
         ...
 

@@ -15,10 +15,12 @@ from services.chassis.testing import connect_postgres
 from services.payments.domain import Payment
 from services.payments.models import payments, sandbox_charges
 from services.payments.processor import PaymentProcessor
+from services.payments.provider_calls import ProviderCalls
 from services.payments.providers.bank import SandboxBank
 from services.payments.providers.resilience import Caller
 from services.payments.providers.sandbox import SandboxProvider
 from services.payments.store import PaymentStore
+from services.payments.store.claims import Claimed
 
 TIMEOUT = 0.05
 
@@ -37,9 +39,9 @@ class CrashingStore(PaymentStore):
             self.crashes = False
             raise SimulatedCrash
 
-    def change(self, session: Any, payment: Payment, **values: Any) -> Payment:
+    def change(self, session: Any, claimed: Claimed, last: bool = False, **values: Any) -> Payment:
         self._crash_if_due()
-        return super().change(session, payment, **values)
+        return super().change(session, claimed, last, **values)
 
     def end_refund(self, session: Any, refund_id: str, status: str, reference: str | None = None) -> None:
         self._crash_if_due()
@@ -53,7 +55,8 @@ class Shop:
         self.store = store
         self.bank = SandboxBank(store.engine)
         self.sandbox = SandboxProvider(self.bank, "secret", TIMEOUT)
-        self.processor = PaymentProcessor(store, {"sandbox": self.sandbox}, {"sandbox": Caller("sandbox")})
+        self.calls = ProviderCalls(store, {"sandbox": self.sandbox}, {"sandbox": Caller("sandbox")})
+        self.processor = PaymentProcessor(self.calls)
 
     def command(self, token: str = "pm_card_visa", amount: int = 1000, **values: Any) -> Authorise:
         ids = {"payment_id": new_id(), "order_id": new_id()}
@@ -86,6 +89,10 @@ class Shop:
         with self.store.transaction() as session:
             query = select(charges.status, charges.captured, charges.refunded).where(charges.id == reference)
             return tuple(session.execute(query).one())
+
+    def refunds(self, payment: Payment) -> list[tuple[int, str, str]]:
+        """(amount, status, origin) of the payment's refunds, by amount."""
+        return sorted((refund.amount, refund.status, refund.origin) for refund in self.store.refunds_of(payment.id))
 
     def charges(self) -> int:
         with self.store.transaction() as session:
