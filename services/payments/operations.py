@@ -53,7 +53,10 @@ class Operations:
         def request(provider: Provider, key: str) -> ChargeResult:
             return provider.authorise(charge, key)
 
-        answer = self.calls.run(claimed, request, lambda: self._find(claimed), resumed)
+        try:
+            answer = self.calls.run(claimed, request, lambda: self._find(claimed), resumed)
+        except ProviderRefuses:  # such as a key that came with other values
+            answer = self._find(claimed) or ChargeResult("declined", decline_code="refused_by_provider")
         self.records.settle(claimed, answer, last=last)
 
     def _find(self, claimed: Claimed) -> ChargeResult | None:

@@ -137,7 +137,7 @@ class PaymentProcessor:
             payment = claimed.payment
             part = domain.amount_left_to_refund(payment, amount)
             if part == 0 and (payment.captured or payment.status not in domain.CAPTURED_STATUSES):
-                return
+                return None
             refund = Refund(refund_id or new_id(), payment.id, part, reason, "pending", amount, origin)
             try:
                 return self.operations.refund(claimed, refund)

@@ -75,7 +75,7 @@ class ProviderCalls:
                     self.store.release(claimed)
 
     def _claim(self, payment_id: str, wait: float) -> Claimed:
-        first = self.store.claim(payment_id, self.lease)
+        first = self.store.claim_payment(payment_id, self.lease)
         if first is not None:
             return first
         self.store.read(payment_id)
@@ -85,7 +85,7 @@ class ProviderCalls:
             wait=wait_random_exponential(multiplier=0.01, max=0.1),
             retry_error_callback=lambda _: None,
         )
-        claimed = waiting(self.store.claim, payment_id, self.lease)
+        claimed = waiting(self.store.claim_payment, payment_id, self.lease)
         if claimed is None:
             raise ServiceUnavailable("The payment is being worked on: try again")
         return claimed
@@ -122,7 +122,7 @@ class ProviderCalls:
                 return result
             if look and used_up:
                 with self.store.transaction() as session:
-                    attempt = self.store.replace(session, claimed, attempt)
+                    attempt = self.store.replace_attempt(session, claimed, attempt)
                 claimed.attempt = attempt
             try:
                 return self.call(claimed, lambda provider: request(provider, _pending(claimed).key))

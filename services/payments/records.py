@@ -55,7 +55,7 @@ class PaymentRecords:
         """Write the refund and its attempt down before the provider is called; a person's request is audited here."""
         with self.store.transaction() as session:
             self.store.insert_refund(session, refund)
-            attempt = self.store.plan(session, claimed, "refund", refund.id, refund.amount, refund.id)
+            attempt = self.store.plan_attempt(session, claimed, "refund", refund.id, refund.amount, refund.id)
             if refund.origin == "person":
                 after = {"refund": refund.amount, "currency": claimed.payment.currency}
                 details = {"refund_id": refund.id, "reason": refund.reason}
@@ -86,19 +86,19 @@ class PaymentRecords:
                 self.store.end_refund(session, refund.id, "failed")
             else:
                 self.store.withdraw_refund(session, refund.id)
-            self.store.end(session, claimed, "refused")
+            self.store.end_attempt(session, claimed, "refused")
         claimed.attempt = None
 
     def refuse(self, claimed: Claimed) -> None:
         """Record that the provider refused the pending attempt."""
         with self.store.transaction() as session:
-            self.store.end(session, claimed, "refused")
+            self.store.end_attempt(session, claimed, "refused")
         claimed.attempt = None
 
     def plan(self, claimed: Claimed, kind: str, base: str, amount: int) -> None:
         """Write an attempt down before the provider is called."""
         with self.store.transaction() as session:
-            claimed.attempt = self.store.plan(session, claimed, kind, base, amount)
+            claimed.attempt = self.store.plan_attempt(session, claimed, kind, base, amount)
 
     def _record_refund(self, session: Session, claimed: Claimed, refund: Refund) -> None:
         payment = claimed.payment
@@ -113,7 +113,7 @@ class PaymentRecords:
     def _change(self, session: Session, claimed: Claimed, last: bool = False, **values: Any) -> None:
         """Change the payment and end the attempt that did it."""
         claimed.payment = self.store.change(session, claimed, last, **values)
-        self.store.end(session, claimed, "done")
+        self.store.end_attempt(session, claimed, "done")
         claimed.attempt = None
         claimed.released = last
 

@@ -6,7 +6,7 @@ key is unique, so a twin changes nothing: it waits for the first one, is undone 
 
 from typing import Any
 
-from sqlalchemy import BigInteger, Row, Text, bindparam, func, insert, select, update
+from sqlalchemy import BigInteger, Text, bindparam, func, insert, select, update
 from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.dialects.postgresql import insert as pg_insert
 from sqlalchemy.exc import IntegrityError
@@ -105,7 +105,7 @@ class SandboxBank(PostgresStore):
         values = {"charge": charge_id, "of_amount": amount, "of_id": reply["id"], "of_refund": refund_id}
         return self._once(_REFUND, key, values, reply)
 
-    def read(self, charge_id: str) -> Row[Any]:
+    def read(self, charge_id: str) -> Any:
         """A charge: `status`, `captured`, `disputed`."""
         query = select(_charges.status, _charges.captured, _charges.disputed).where(_charges.id == charge_id)
         with self.reading() as connection:
@@ -114,12 +114,18 @@ class SandboxBank(PostgresStore):
             raise BankRefuses("there is no such charge")
         return row
 
-    def refunds(self, charge_id: str) -> list[Row[Any]]:
+    def refunds(self, charge_id: str) -> list[Any]:
         """The refunds of a charge: `id`, `amount`, `refund_id`."""
         with self.reading() as connection:
             return list(connection.execute(_REFUNDS, {"charge": charge_id}))
 
-    def of_payment(self, payment_id: str) -> Row[Any] | None:
+    def dispute(self, charge_id: str) -> None:
+        """Open a dispute of a captured charge, as the customer's bank does."""
+        with self.autocommit() as connection:
+            statement = update(sandbox_charges).where(_charges.id == charge_id, _charges.captured > 0)
+            connection.execute(statement.values(disputed=True))
+
+    def of_payment(self, payment_id: str) -> Any:
         """The charge of a payment: `id`, `status`."""
         query = select(_charges.id, _charges.status).where(_charges.payment_id == payment_id)
         with self.reading() as connection:

@@ -66,9 +66,7 @@ class SandboxProvider:
         if token in DECLINES:
             return ChargeResult("declined", decline_code=DECLINES[token])
         if token in NEEDS_ACTION:
-            opened = self.bank.charge(
-                key, charge.amount, charge.currency, token, "requires_action", charge.payment_id
-            )
+            opened = self.bank.charge(key, charge.amount, charge.currency, token, "requires_action", charge.payment_id)
             return self._result("requires_action", opened["id"])
         if token not in (*APPROVED, SLOW, TIMES_OUT, FAILS_TWICE):
             return ChargeResult("declined", decline_code="no_such_card")
@@ -93,7 +91,9 @@ class SandboxProvider:
 
     def look_up(self, reference: str, currency: str) -> ChargeState:
         charge = self._ask(lambda: self.bank.read(reference))
-        refunds = tuple(RefundState(row.id, row.amount, refund_id=row.refund_id) for row in self.bank.refunds(reference))
+        refunds = tuple(
+            RefundState(row.id, row.amount, refund_id=row.refund_id) for row in self.bank.refunds(reference)
+        )
         decline_code = "authentication_failed" if charge.status == "declined" else None
         return ChargeState(charge.status, charge.captured, refunds, charge.disputed, decline_code)
 

@@ -27,7 +27,7 @@ _END = (
 class AttemptQueries(PostgresStore):
     """Attempts of operations; a payment has one pending at most."""
 
-    def plan(
+    def plan_attempt(
         self, session: Session, claimed: Claimed, kind: str, base: str, amount: int, refund_id: str | None = None
     ) -> Attempt:
         """Insert the pending attempt, with the next number, before the provider is called."""
@@ -35,14 +35,14 @@ class AttemptQueries(PostgresStore):
         number = int(session.execute(_LAST, of).scalar_one()) + 1
         return self._insert(session, claimed, kind, attempt_key(base, number), number, amount, refund_id)
 
-    def replace(self, session: Session, claimed: Claimed, failed: Attempt) -> Attempt:
+    def replace_attempt(self, session: Session, claimed: Claimed, failed: Attempt) -> Attempt:
         """End an attempt that is known to have failed, and insert the one with the next number."""
-        self.end(session, claimed, "failed")
+        self.end_attempt(session, claimed, "failed")
         number = failed.number + 1
         key = next_key(failed.key, number)
         return self._insert(session, claimed, failed.kind, key, number, failed.amount, failed.refund_id)
 
-    def end(self, session: Session, claimed: Claimed, outcome: str) -> None:
+    def end_attempt(self, session: Session, claimed: Claimed, outcome: str) -> None:
         """End the pending attempt, if there is one: `done`, `refused`, `failed`. Raises `ClaimLost`."""
         if claimed.attempt is None:
             return

@@ -59,11 +59,13 @@ _CLAIM = (
 _MINE = and_(_THIS_PAYMENT, payments.c.claim == bindparam("token_"))
 _EXTEND = update(payments).where(_MINE).values(claimed_until=_UNTIL)
 _RELEASE = update(payments).where(_MINE).values(claim=None, claimed_until=None)
-_CHANGED = {"updated_at": func.now()} | {name: bindparam(name) for name in _CHANGING}
+_CHANGED: dict[str, Any] = {"updated_at": func.now()} | {name: bindparam(name) for name in _CHANGING}
 _CHANGE = update(payments).where(_MINE).values(**_CHANGED)
 _CHANGE_LAST = _CHANGE.values(claim=None, claimed_until=None)
 _RESOURCE = select(payments).where(_THIS_PAYMENT)
-_REFUNDS = select(refunds).where(refunds.c.payment_id == bindparam("of_id")).order_by(refunds.c.created_at, refunds.c.id)
+_REFUNDS = (
+    select(refunds).where(refunds.c.payment_id == bindparam("of_id")).order_by(refunds.c.created_at, refunds.c.id)
+)
 
 
 class PaymentQueries(PostgresStore):
@@ -83,7 +85,7 @@ class PaymentQueries(PostgresStore):
         with self.autocommit() as connection:
             return bool(connection.execute(_INSERT, row).rowcount)
 
-    def claim(self, payment_id: str, lease: float) -> Claimed | None:
+    def claim_payment(self, payment_id: str, lease: float) -> Claimed | None:
         """Claim and read the payment. None while another process has it, or when there is none."""
         token, expires = new_id(), time.monotonic() + lease
         with self.autocommit() as connection:
@@ -160,7 +162,7 @@ class PaymentQueries(PostgresStore):
 
 
 def _row(payment: Payment, token: str | None, seconds: float) -> dict[str, Any]:
-    values = {"id": payment.id, "order_id": payment.order_id, "customer_id": payment.customer_id}
+    values: dict[str, Any] = {"id": payment.id, "order_id": payment.order_id, "customer_id": payment.customer_id}
     values |= {"provider": payment.provider, "status": payment.status, "amount": payment.amount}
     values |= {"currency": payment.currency, "token": payment.token, "email": payment.email}
     return values | {"claim": token, "seconds": seconds}
@@ -169,8 +171,8 @@ def _row(payment: Payment, token: str | None, seconds: float) -> dict[str, Any]:
 def _attempt(pending: list[Any] | None) -> Attempt | None:
     if pending is None:
         return None
-    *values, started_at = pending
-    return Attempt(*values, datetime.fromisoformat(started_at))
+    fields = dict(zip(_ATTEMPT, pending, strict=True))
+    return Attempt(**fields | {"started_at": datetime.fromisoformat(fields["started_at"])})
 
 
 def _to_resource(row: Row[Any], given_back: list[dict[str, Any]]) -> dict[str, Any]:
