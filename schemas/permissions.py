@@ -124,6 +124,8 @@ RPC: Final[dict[str, dict[str, Access]]] = {
         "reverse": Access.INTERNAL,
         "get": Access.CUSTOMER,
         "webhook": Access.PUBLIC,
+        "ledger_accounts": Access.ADMIN,
+        "ledger_entries": Access.ADMIN,
     },
     "shipping": {
         "quote": Access.INTERNAL,

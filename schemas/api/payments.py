@@ -2,7 +2,7 @@
 
 from typing import Annotated, Any, Literal
 
-from pydantic import Field, StringConstraints
+from pydantic import AfterValidator, Field, StringConstraints, ValidationInfo
 
 from schemas.base import (
     MAX_AMOUNT,
@@ -39,6 +39,12 @@ class PaymentMethodRequest(Request):
     token: PaymentToken
 
 
+def _within_amount(part: int, others: ValidationInfo) -> int:
+    if others.data.get("tax", 0) + part > others.data.get("amount", MAX_AMOUNT):
+        raise ValueError("is a part of amount: tax and shipping together must not exceed it")
+    return part
+
+
 class Authorise(Request):
     """Authorise `amount` (minor units). Idempotent under `payment_id`, which the order chooses for each attempt."""
 
@@ -50,6 +56,10 @@ class Authorise(Request):
     token: PaymentToken
     email: Email
     customer_id: str | None = None
+    tax: Annotated[int, Field(ge=0), AfterValidator(_within_amount)] = 0
+    """The part of `amount` that is tax, for the ledger."""
+    shipping: Annotated[int, Field(ge=0), AfterValidator(_within_amount)] = 0
+    """The part of `amount` that is shipping, for the ledger; the rest is for goods."""
 
 
 class Authorisation(Schema):

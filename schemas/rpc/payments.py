@@ -2,6 +2,7 @@
 
 from typing import Protocol
 
+from schemas.api.ledger import AccountsQuery, EntriesQuery, LedgerAccount, LedgerLine
 from schemas.api.payments import (
     Authorisation,
     Authorise,
@@ -15,7 +16,7 @@ from schemas.api.payments import (
     Webhook,
     WebhookReply,
 )
-from schemas.base import Caller
+from schemas.base import Caller, Page
 
 
 class PaymentsRpc(Protocol):
@@ -83,4 +84,12 @@ class PaymentsRpc(Protocol):
 
         Raises `NotFound` for an unknown provider or charge, `Forbidden` for a wrong signature.
         """
+        ...
+
+    def ledger_accounts(self, query: AccountsQuery, caller: Caller) -> Page[LedgerAccount]:
+        """List the ledger's accounts by currency with their sums: a trial balance."""
+        ...
+
+    def ledger_entries(self, query: EntriesQuery, caller: Caller) -> Page[LedgerLine]:
+        """List the ledger's postings, the newest first."""
         ...

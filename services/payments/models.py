@@ -22,6 +22,12 @@ payments = Table(
     Column("currency", Text, nullable=False),
     Column("captured", BigInteger, nullable=False, server_default="0"),
     Column("refunded", BigInteger, nullable=False, server_default="0"),
+    Column("tax", BigInteger, nullable=False, server_default="0", comment="part of the amount, as is shipping"),
+    Column("shipping", BigInteger, nullable=False, server_default="0"),
+    Column("captured_tax", BigInteger, nullable=False, server_default="0"),
+    Column("captured_shipping", BigInteger, nullable=False, server_default="0"),
+    Column("refunded_tax", BigInteger, nullable=False, server_default="0"),
+    Column("refunded_shipping", BigInteger, nullable=False, server_default="0"),
     Column("token", Text, comment="until the outcome is known"),
     Column("email", Text),
     Column("reference", Text, index=True, comment="the provider's id"),
@@ -55,11 +61,35 @@ refunds = Table(
     Column("payment_id", UUID(as_uuid=False), nullable=False, index=True),
     Column("amount", BigInteger, nullable=False),
     Column("requested", BigInteger, comment="null: what was left"),
+    Column("tax", BigInteger, nullable=False, server_default="0", comment="part of the amount, as is shipping"),
+    Column("shipping", BigInteger, nullable=False, server_default="0"),
     Column("origin", Text, nullable=False, server_default="person", comment="person, order, reversal, provider"),
     Column("reason", Text),
     Column("status", Text, nullable=False, comment="pending, succeeded, failed"),
     Column("reference", Text, comment="the provider's id"),
     _moment("created_at"),
+)
+
+ledger_entries = Table(
+    "ledger_entries",
+    metadata,
+    Column("id", UUID(as_uuid=False), primary_key=True),
+    Column("reference", Text, nullable=False, unique=True, comment="what happened, posted once"),
+    Column("kind", Text, nullable=False),
+    Column("payment_id", UUID(as_uuid=False), nullable=False, index=True),
+    Column("order_id", UUID(as_uuid=False), nullable=False, index=True),
+    Column("at", DateTime(timezone=True), nullable=False, server_default=func.now(), index=True),
+)
+
+ledger_postings = Table(
+    "ledger_postings",
+    metadata,
+    Column("id", UUID(as_uuid=False), primary_key=True),
+    Column("entry_id", UUID(as_uuid=False), nullable=False, index=True),
+    Column("account", Text, nullable=False),
+    Column("currency", Text, nullable=False),
+    Column("debit", BigInteger, nullable=False),
+    Column("credit", BigInteger, nullable=False),
 )
 
 webhooks = Table(

@@ -1,5 +1,6 @@
 """What happened to a payment is recorded: the row, the attempt's end and the event in one transaction."""
 
+from dataclasses import replace
 from typing import Any
 
 from schemas.events import payments as events
@@ -7,7 +8,7 @@ from schemas.events.base import Event
 from services.chassis.observability import audit_records
 from services.chassis.stores.postgres import Session
 from services.payments import domain
-from services.payments.domain import Payment, Refund
+from services.payments.domain import Payment, Refund, ledger
 from services.payments.providers.interface import ChargeResult
 from services.payments.store import PaymentStore
 from services.payments.store.claims import Claimed
@@ -22,18 +23,20 @@ class PaymentRecords:
     def settle(self, claimed: Claimed, answer: ChargeResult, captured: int = 0, last: bool = False) -> None:
         """Record the outcome of the authorisation; the `last` change gives up the claim."""
         payment = claimed.payment
+        captured = (captured or payment.amount) if answer.status == "captured" else 0
         with self.store.transaction() as session:
             self._change(
                 session,
                 claimed,
                 last=last,
                 status=answer.status,
-                captured=(captured or payment.amount) if answer.status == "captured" else 0,
+                **_captured(payment, captured),
                 token=None,
                 reference=answer.reference or payment.reference,
                 decline_code=answer.decline_code,
                 client_secret=answer.client_secret,
             )
+            self.store.post(session, ledger.capture_entries(payment, claimed.payment.captured_shares))
             self.store.emit(session, _event_of(claimed.payment))
 
     def capture(self, claimed: Claimed, captured: int, last: bool = False, requested: bool = False) -> None:
@@ -43,7 +46,9 @@ class PaymentRecords:
                 after = {"captured": captured, "currency": claimed.payment.currency}
                 resource = ("payment", claimed.payment.id)
                 self.store.audit(session, "payment.capture", resource, {"captured": 0}, after)
-            self._change(session, claimed, last=last, status="captured", captured=captured, client_secret=None)
+            taken = _captured(claimed.payment, captured)
+            self._change(session, claimed, last=last, status="captured", client_secret=None, **taken)
+            self.store.post(session, ledger.capture_entries(claimed.payment, claimed.payment.captured_shares))
             self.store.emit(session, events.PaymentCaptured(**facts(claimed.payment), captured=captured))
 
     def void(self, claimed: Claimed) -> None:
@@ -65,25 +70,27 @@ class PaymentRecords:
     def refund(self, claimed: Claimed, refund: Refund, reference: str | None) -> None:
         """Record that the planned refund was made."""
         with self.store.transaction() as session:
-            self.store.end_refund(session, refund.id, "succeeded", reference)
+            made = replace(_shared(claimed.payment, refund), status="succeeded", reference=reference)
+            self.store.end_refund(session, made)
             if refund.origin != "person":
                 before = {"refunded": claimed.payment.refunded}
                 after = {"refunded": claimed.payment.refunded + refund.amount, "currency": claimed.payment.currency}
                 details = {"refund_id": refund.id, "reason": refund.reason}
                 self.store.audit(session, "payment.refund", ("payment", refund.payment_id), before, after | details)
-            self._record_refund(session, claimed, refund)
+            self._record_refund(session, claimed, made)
 
     def foreign_refund(self, claimed: Claimed, refund: Refund) -> None:
         """Record a refund that was made at the provider itself."""
         with self.store.transaction() as session:
-            if self.store.insert_refund(session, refund):
-                self._record_refund(session, claimed, refund)
+            made = _shared(claimed.payment, refund)
+            if self.store.insert_refund(session, made):
+                self._record_refund(session, claimed, made)
 
     def refuse_refund(self, claimed: Claimed, refund: Refund) -> None:
         """Record that the provider refused: a person's refund has failed, the order's own was never made."""
         with self.store.transaction() as session:
             if refund.is_kept_when_refused:
-                self.store.end_refund(session, refund.id, "failed")
+                self.store.end_refund(session, replace(refund, status="failed"))
             else:
                 self.store.withdraw_refund(session, refund.id)
             self.store.end_attempt(session, claimed, "refused")
@@ -102,9 +109,12 @@ class PaymentRecords:
 
     def _record_refund(self, session: Session, claimed: Claimed, refund: Refund) -> None:
         payment = claimed.payment
-        refunded = payment.refunded + refund.amount
+        total = payment.refunded_shares + refund.shares
+        refunded = total.total
         status = domain.status_after_refund(payment.captured, refunded)
-        self._change(session, claimed, status=status, refunded=refunded)
+        shares = {"refunded_tax": total.tax, "refunded_shipping": total.shipping}
+        self._change(session, claimed, status=status, refunded=refunded, **shares)
+        self.store.post(session, ledger.refund_entries(payment, refund.id, refund.shares))
         event = events.PaymentRefunded(
             **facts(payment), refund_id=refund.id, refund=refund.amount, refunded=refunded, reason=refund.reason
         )
@@ -116,6 +126,18 @@ class PaymentRecords:
         self.store.end_attempt(session, claimed, "done")
         claimed.attempt = None
         claimed.released = last
+
+
+def _captured(payment: Payment, captured: int) -> dict[str, int]:
+    """The values of a payment after a capture."""
+    shares = payment.shares.part(captured)
+    return {"captured": captured, "captured_tax": shares.tax, "captured_shipping": shares.shipping}
+
+
+def _shared(payment: Payment, refund: Refund) -> Refund:
+    """The refund with its shares of tax and shipping, in proportion to what is left of them."""
+    shares = (payment.captured_shares - payment.refunded_shares).part(refund.amount)
+    return replace(refund, tax=shares.tax, shipping=shares.shipping)
 
 
 def facts(payment: Payment) -> dict[str, Any]:

@@ -7,6 +7,7 @@ from typing import Any, Final
 
 import structlog
 
+from schemas.api.ledger import AccountsQuery, EntriesQuery
 from schemas.api.payments import (
     Authorisation,
     Authorise,
@@ -107,6 +108,14 @@ class PaymentsService(Service):
         _check_id(payment_id)
         check_owner(self.store.read(payment_id), caller.user_id, caller.is_admin)
         return self.store.resource(payment_id)
+
+    @implements(PaymentsRpc.ledger_accounts)
+    def ledger_accounts(self, query: AccountsQuery, caller: Caller) -> Json:
+        return self.store.ledger_accounts(query)
+
+    @implements(PaymentsRpc.ledger_entries)
+    def ledger_entries(self, query: EntriesQuery, caller: Caller) -> Json:
+        return self.store.ledger_lines(query)
 
     @implements(PaymentsRpc.webhook)
     def webhook(self, command: Webhook) -> WebhookReply:

@@ -7,6 +7,7 @@ from typing import Final
 
 from schemas.base import Idempotency
 from services.chassis.common.errors import IdempotencyKeyReused, InvalidState, NotFound, ValidationFailed
+from services.payments.domain.shares import Shares
 
 PROCESSING: Final = "processing"
 OPEN_STATUSES: Final = (PROCESSING, "requires_action")
@@ -28,12 +29,33 @@ class Payment:
     currency: str
     captured: int = 0
     refunded: int = 0
+    tax: int = 0
+    """The part of `amount` that is tax; likewise shipping; the rest is for goods."""
+    shipping: int = 0
+    captured_tax: int = 0
+    captured_shipping: int = 0
+    refunded_tax: int = 0
+    refunded_shipping: int = 0
     token: str | None = None
     email: str | None = None
     reference: str | None = None
     """The provider's id of the charge."""
     decline_code: str | None = None
     client_secret: str | None = None
+
+    @property
+    def shares(self) -> Shares:
+        return Shares(self.amount - self.tax - self.shipping, self.tax, self.shipping)
+
+    @property
+    def captured_shares(self) -> Shares:
+        goods = self.captured - self.captured_tax - self.captured_shipping
+        return Shares(goods, self.captured_tax, self.captured_shipping)
+
+    @property
+    def refunded_shares(self) -> Shares:
+        goods = self.refunded - self.refunded_tax - self.refunded_shipping
+        return Shares(goods, self.refunded_tax, self.refunded_shipping)
 
     @property
     def refundable(self) -> int:
@@ -55,6 +77,13 @@ class Refund:
     """`person`, `order` (lines cancelled), `reversal`, or `provider`: made in the provider's own dashboard."""
     reference: str | None = None
     """The provider's id of the refund."""
+    tax: int = 0
+    """The part of `amount` that is tax; likewise shipping; the rest is for goods. Known once it has succeeded."""
+    shipping: int = 0
+
+    @property
+    def shares(self) -> Shares:
+        return Shares(self.amount - self.tax - self.shipping, self.tax, self.shipping)
 
     @property
     def is_kept_when_refused(self) -> bool:

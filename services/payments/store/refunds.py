@@ -15,7 +15,11 @@ _THIS = refunds.c.id == bindparam("of_id")
 _FIND = select(*_COLUMNS).where(_THIS)
 _OF_PAYMENT = select(*_COLUMNS).where(refunds.c.payment_id == bindparam("of_payment"))
 _INSERT = pg_insert(refunds).on_conflict_do_nothing()
-_END = update(refunds).where(_THIS).values(status=bindparam("outcome"), reference=bindparam("reference"))
+_END = (
+    update(refunds)
+    .where(_THIS)
+    .values(status=bindparam("outcome"), **{name: bindparam(name) for name in ("reference", "tax", "shipping")})
+)
 _DELETE = delete(refunds).where(_THIS, refunds.c.status == "pending")
 
 
@@ -38,8 +42,11 @@ class RefundQueries(PostgresStore):
         row: dict[str, Any] = {name: getattr(refund, name) for name in _FIELDS}
         return bool(session.execute(_INSERT, row).rowcount)
 
-    def end_refund(self, session: Session, refund_id: str, status: str, reference: str | None = None) -> None:
-        session.execute(_END, {"of_id": refund_id, "outcome": status, "reference": reference})
+    def end_refund(self, session: Session, refund: Refund) -> None:
+        """Record a refund's outcome: its status, and of a successful one its reference and shares."""
+        values: dict[str, Any] = {"of_id": refund.id, "outcome": refund.status}
+        values |= {"reference": refund.reference, "tax": refund.tax, "shipping": refund.shipping}
+        session.execute(_END, values)
 
     def withdraw_refund(self, session: Session, refund_id: str) -> None:
         """Delete a pending refund that the provider refused."""

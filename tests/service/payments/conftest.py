@@ -12,7 +12,7 @@ from services.chassis.common.errors import DomainError
 from services.chassis.common.ids import new_id
 from services.chassis.stores.tables import outbox
 from services.chassis.testing import connect_postgres
-from services.payments.domain import Payment
+from services.payments.domain import Payment, Refund
 from services.payments.models import payments, sandbox_charges
 from services.payments.processor import PaymentProcessor
 from services.payments.provider_calls import ProviderCalls
@@ -46,9 +46,9 @@ class CrashingStore(PaymentStore):
         self._crash_if_due()
         return super().change(session, claimed, last, **values)
 
-    def end_refund(self, session: Any, refund_id: str, status: str, reference: str | None = None) -> None:
+    def end_refund(self, session: Any, refund: Refund) -> None:
         self._crash_if_due()
-        super().end_refund(session, refund_id, status, reference)
+        super().end_refund(session, refund)
 
 
 class Shop:
