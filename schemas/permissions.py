@@ -124,10 +124,13 @@ RPC: Final[dict[str, dict[str, Access]]] = {
         "capture": Access.INTERNAL,
         "capture_payment": Access.ADMIN,
         "refund": Access.ADMIN,
+        "refund_order": Access.INTERNAL,
         "reverse": Access.INTERNAL,
         "refund_order": Access.INTERNAL,
         "get": Access.CUSTOMER,
         "webhook": Access.PUBLIC,
+        "ledger_accounts": Access.ADMIN,
+        "ledger_entries": Access.ADMIN,
     },
     "shipping": {
         "quote": Access.INTERNAL,

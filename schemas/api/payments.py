@@ -2,9 +2,22 @@
 
 from typing import Annotated, Any, Literal
 
-from pydantic import Field, StringConstraints
+from pydantic import AfterValidator, Field, StringConstraints, ValidationInfo
 
-from schemas.base import Caller, Currency, Email, Id, Idempotency, Moment, Money, Price, Request, Schema, ShortText
+from schemas.base import (
+    MAX_AMOUNT,
+    Caller,
+    Currency,
+    Email,
+    Id,
+    Idempotency,
+    Moment,
+    Money,
+    Price,
+    Request,
+    Schema,
+    ShortText,
+)
 
 PaymentStatus = Literal[
     "requires_action", "authorized", "captured", "partially_refunded", "refunded", "declined", "voided"
@@ -26,6 +39,12 @@ class PaymentMethodRequest(Request):
     token: PaymentToken
 
 
+def _within_amount(part: int, others: ValidationInfo) -> int:
+    if others.data.get("tax", 0) + part > others.data.get("amount", MAX_AMOUNT):
+        raise ValueError("is a part of amount: tax and shipping together must not exceed it")
+    return part
+
+
 class Authorise(Request):
     """Authorise `amount` (minor units). Idempotent under `payment_id`, which the order chooses for each attempt."""
 
@@ -37,6 +56,10 @@ class Authorise(Request):
     token: PaymentToken
     email: Email
     customer_id: str | None = None
+    tax: Annotated[int, Field(ge=0), AfterValidator(_within_amount)] = 0
+    """The part of `amount` that is tax, for the ledger."""
+    shipping: Annotated[int, Field(ge=0), AfterValidator(_within_amount)] = 0
+    """The part of `amount` that is shipping, for the ledger; the rest is for goods."""
 
 
 class Authorisation(Schema):
@@ -45,10 +68,10 @@ class Authorisation(Schema):
     id: str
     status: PaymentStatus
     decline_code: str | None = None
-    captured: int = 0
-    """The captured amount in minor units."""
     client_secret: str | None = None
     """For `requires_action`: the secret with which the customer's page confirms the payment."""
+    captured: int = 0
+    """The captured amount in minor units."""
 
 
 class CaptureRequest(Request):
@@ -83,14 +106,15 @@ class Reverse(Request):
 
 
 class RefundOrder(Request):
-    """Refund a part of an order's payment (services only), or what is left if that is less. Idempotent under
-    `refund_id`.
+    """Refund `amount` (minor units) of an order's payment, or what is left if that is less (services only).
+
+    Idempotent under `refund_id`.
     """
 
     payment_id: Id
     refund_id: Id
-    amount: Annotated[int, Field(gt=0)]
-    reason: ShortText
+    amount: Annotated[int, Field(gt=0, le=MAX_AMOUNT)]
+    reason: ShortText | None = None
 
 
 class PaymentState(Schema):

@@ -2,6 +2,7 @@
 
 from typing import Protocol
 
+from schemas.api.ledger import AccountsQuery, EntriesQuery, LedgerAccount, LedgerLine
 from schemas.api.payments import (
     Authorisation,
     Authorise,
@@ -15,7 +16,7 @@ from schemas.api.payments import (
     Webhook,
     WebhookReply,
 )
-from schemas.base import Caller
+from schemas.base import Caller, Page
 
 
 class PaymentsRpc(Protocol):
@@ -30,11 +31,18 @@ class PaymentsRpc(Protocol):
         ...
 
     def status_of(self, payment_id: str, refresh: bool = False) -> Authorisation:
-        """Get the status of a payment. Raises `NotFound`."""
+        """Get the status of a payment. Raises `NotFound`.
+
+        `refresh`: look a payment whose outcome is unknown up at the provider before, at most once per 3 s.
+        """
         ...
 
     def capture(self, command: Capture) -> PaymentState:
-        """Capture the whole of an order's authorised payment. Idempotent. Raises `InvalidState`, `NotFound`."""
+        """Capture the whole of an order's authorised payment. Idempotent. Raises `InvalidState`, `NotFound`.
+
+        When a person has captured a part, `InvalidState` has the details `reason` (`captured_in_part`), `captured`,
+        `amount`.
+        """
         ...
 
     def capture_payment(self, command: CapturePayment) -> Payment:
@@ -52,10 +60,18 @@ class PaymentsRpc(Protocol):
         """
         ...
 
+    def refund_order(self, command: RefundOrder) -> PaymentState:
+        """Refund an amount of an order's payment, or what is left if that is less. Idempotent under `refund_id`.
+
+        Raises `InvalidState` when the provider refuses for good, as `reverse` does; `NotFound`.
+        """
+        ...
+
     def reverse(self, command: Reverse) -> PaymentState:
         """Undo a payment of an order: void what is authorised, refund what is captured, block what was never made.
 
-        Idempotent, and final: a later authorisation under the same id is voided.
+        Idempotent, and final: a later authorisation under the same id is voided. Raises `InvalidState` when the
+        provider refuses for good, with the details `reason` (`disputed`, `refused`) and `message`: a person decides.
         """
         ...
 
@@ -72,4 +88,12 @@ class PaymentsRpc(Protocol):
 
         Raises `NotFound` for an unknown provider or charge, `Forbidden` for a wrong signature.
         """
+        ...
+
+    def ledger_accounts(self, query: AccountsQuery, caller: Caller) -> Page[LedgerAccount]:
+        """List the ledger's accounts by currency with their sums: a trial balance."""
+        ...
+
+    def ledger_entries(self, query: EntriesQuery, caller: Caller) -> Page[LedgerLine]:
+        """List the ledger's postings, the newest first."""
         ...

@@ -22,13 +22,36 @@ payments = Table(
     Column("currency", Text, nullable=False),
     Column("captured", BigInteger, nullable=False, server_default="0"),
     Column("refunded", BigInteger, nullable=False, server_default="0"),
+    Column("tax", BigInteger, nullable=False, server_default="0", comment="part of the amount, as is shipping"),
+    Column("shipping", BigInteger, nullable=False, server_default="0"),
+    Column("captured_tax", BigInteger, nullable=False, server_default="0"),
+    Column("captured_shipping", BigInteger, nullable=False, server_default="0"),
+    Column("refunded_tax", BigInteger, nullable=False, server_default="0"),
+    Column("refunded_shipping", BigInteger, nullable=False, server_default="0"),
     Column("token", Text, comment="until the outcome is known"),
     Column("email", Text),
     Column("reference", Text, index=True, comment="the provider's id"),
     Column("decline_code", Text),
     Column("client_secret", Text),
+    Column("claim", UUID(as_uuid=False), comment="of the process that works on the payment"),
+    Column("claimed_until", DateTime(timezone=True)),
+    Column("checked_at", DateTime(timezone=True), comment="last look at the provider's books"),
     _moment("created_at"),
     _moment("updated_at"),
+)
+
+attempts = Table(
+    "attempts",
+    metadata,
+    Column("key", Text, primary_key=True, comment="the idempotency key"),
+    Column("payment_id", UUID(as_uuid=False), nullable=False),
+    Column("kind", Text, nullable=False, comment="authorise, capture, void, refund"),
+    Column("number", Integer, nullable=False),
+    Column("amount", BigInteger, nullable=False),
+    Column("refund_id", UUID(as_uuid=False)),
+    Column("status", Text, nullable=False, server_default="pending", comment="pending, done, refused, failed"),
+    _moment("started_at"),
+    Column("ended_at", DateTime(timezone=True)),
 )
 
 refunds = Table(
@@ -37,10 +60,36 @@ refunds = Table(
     Column("id", UUID(as_uuid=False), primary_key=True),
     Column("payment_id", UUID(as_uuid=False), nullable=False, index=True),
     Column("amount", BigInteger, nullable=False),
+    Column("requested", BigInteger, comment="null: what was left"),
+    Column("tax", BigInteger, nullable=False, server_default="0", comment="part of the amount, as is shipping"),
+    Column("shipping", BigInteger, nullable=False, server_default="0"),
+    Column("origin", Text, nullable=False, server_default="person", comment="person, order, reversal, provider"),
     Column("reason", Text),
     Column("status", Text, nullable=False, comment="pending, succeeded, failed"),
-    Column("reference", Text),
+    Column("reference", Text, comment="the provider's id"),
     _moment("created_at"),
+)
+
+ledger_entries = Table(
+    "ledger_entries",
+    metadata,
+    Column("id", UUID(as_uuid=False), primary_key=True),
+    Column("reference", Text, nullable=False, unique=True, comment="what happened, posted once"),
+    Column("kind", Text, nullable=False),
+    Column("payment_id", UUID(as_uuid=False), nullable=False, index=True),
+    Column("order_id", UUID(as_uuid=False), nullable=False, index=True),
+    Column("at", DateTime(timezone=True), nullable=False, server_default=func.now(), index=True),
+)
+
+ledger_postings = Table(
+    "ledger_postings",
+    metadata,
+    Column("id", UUID(as_uuid=False), primary_key=True),
+    Column("entry_id", UUID(as_uuid=False), nullable=False, index=True),
+    Column("account", Text, nullable=False),
+    Column("currency", Text, nullable=False),
+    Column("debit", BigInteger, nullable=False),
+    Column("credit", BigInteger, nullable=False),
 )
 
 webhooks = Table(
@@ -62,6 +111,17 @@ sandbox_charges = Table(
     Column("captured", BigInteger, nullable=False, server_default="0"),
     Column("refunded", BigInteger, nullable=False, server_default="0"),
     Column("disputed", Boolean, nullable=False, server_default="false"),
+    Column("payment_id", UUID(as_uuid=False), index=True),
+    _moment("created_at"),
+)
+
+sandbox_refunds = Table(
+    "sandbox_refunds",
+    metadata,
+    Column("id", Text, primary_key=True),
+    Column("charge_id", Text, nullable=False, index=True),
+    Column("amount", BigInteger, nullable=False),
+    Column("refund_id", Text, comment="the shop's id; null when made at the bank"),
     _moment("created_at"),
 )
 

@@ -7,12 +7,14 @@ from typing import Any, Final
 
 import structlog
 
+from schemas.api.ledger import AccountsQuery, EntriesQuery
 from schemas.api.payments import (
     Authorisation,
     Authorise,
     Capture,
     CapturePayment,
     PaymentState,
+    RefundOrder,
     RefundPayment,
     Reverse,
     Webhook,
@@ -29,11 +31,15 @@ from services.chassis.runtime.timers import every
 from services.chassis.stores.postgres import Postgres
 from services.payments.domain import PROCESSING, Payment, check_owner, refund_id_of
 from services.payments.processor import PaymentProcessor
+from services.payments.provider_calls import ProviderCalls
 from services.payments.providers.installed import Providers
 from services.payments.store import PaymentStore
 
-PENDING_REFUND_AGE: Final = timedelta(minutes=1)
-"""Age after which a pending refund counts as abandoned by its process."""
+ABANDONED_AFTER: Final = timedelta(minutes=1)
+"""Age after which a pending attempt counts as abandoned by its process."""
+CHECK_AFTER: Final = timedelta(seconds=15)
+"""How long an open payment waits for a webhook before the provider's books are looked at, again and again."""
+CHECKS_PER_RUN: Final = 50
 
 log = structlog.get_logger()
 
@@ -46,21 +52,23 @@ class PaymentsService(Service):
 
     @property
     def processor(self) -> PaymentProcessor:
-        return PaymentProcessor(self.store, self.providers.providers, self.providers.callers)
+        return PaymentProcessor(ProviderCalls(self.store, self.providers.providers, self.providers.callers))
 
     @implements(PaymentsRpc.authorise)
     def authorise(self, command: Authorise) -> Authorisation:
         return _authorisation(self.processor.authorise(command))
 
     @implements(PaymentsRpc.status_of)
-    def status_of(self, payment_id: str) -> Authorisation:
+    def status_of(self, payment_id: str, refresh: bool = False) -> Authorisation:
         _check_id(payment_id)
+        if refresh:
+            self.processor.refresh(payment_id)
         return _authorisation(self.store.read(payment_id))
 
     @implements(PaymentsRpc.capture)
     def capture(self, command: Capture) -> PaymentState:
         _check_id(command.payment_id)
-        return _state(self.processor.capture(command.payment_id, None, None))
+        return _state(self.processor.capture_whole(command.payment_id))
 
     @implements(PaymentsRpc.capture_payment)
     def capture_payment(self, command: CapturePayment) -> Json:
@@ -82,6 +90,12 @@ class PaymentsService(Service):
         )
         return self.store.resource(command.payment_id)
 
+    @implements(PaymentsRpc.refund_order)
+    def refund_order(self, command: RefundOrder) -> PaymentState:
+        return _state(
+            self.processor.refund_order(command.payment_id, command.refund_id, command.amount, command.reason)
+        )
+
     @implements(PaymentsRpc.reverse)
     def reverse(self, command: Reverse) -> PaymentState:
         planned = Payment(
@@ -94,6 +108,14 @@ class PaymentsService(Service):
         _check_id(payment_id)
         check_owner(self.store.read(payment_id), caller.user_id, caller.is_admin)
         return self.store.resource(payment_id)
+
+    @implements(PaymentsRpc.ledger_accounts)
+    def ledger_accounts(self, query: AccountsQuery, caller: Caller) -> Json:
+        return self.store.ledger_accounts(query)
+
+    @implements(PaymentsRpc.ledger_entries)
+    def ledger_entries(self, query: EntriesQuery, caller: Caller) -> Json:
+        return self.store.ledger_lines(query)
 
     @implements(PaymentsRpc.webhook)
     def webhook(self, command: Webhook) -> WebhookReply:
@@ -115,26 +137,36 @@ class PaymentsService(Service):
         )
         return WebhookReply(duplicate=not new)
 
+    @every(seconds=20)
+    def check_open_payments(self) -> None:
+        """Look open payments up at their provider: a lost webhook is made up for within a minute."""
+        for payment_id in self.store.open_payments(clock.now() - CHECK_AFTER, CHECKS_PER_RUN):
+            self.processor.refresh(payment_id)
+
     @every(seconds=60)
-    def finish_interrupted_refunds(self) -> None:
-        """Carry out pending refunds of processes that died."""
-        for payment_id in self.store.abandoned_refunds(clock.now() - PENDING_REFUND_AGE):
+    def finish_abandoned_attempts(self) -> None:
+        """Finish captures, voids and refunds of processes that died."""
+        for payment_id in self.store.abandoned(clock.now() - ABANDONED_AFTER):
             try:
-                self.processor.finish_refunds(payment_id)
+                self.processor.finish(payment_id)
             except DomainError as error:
-                log.warning("refund_retry_scheduled", payment_id=payment_id, why=str(error))
+                log.warning("attempt_retry_scheduled", payment_id=payment_id, why=str(error))
 
 
 def _authorisation(payment: Payment) -> Authorisation:
     status: Any = "requires_action" if payment.status == PROCESSING else payment.status
     return Authorisation(
-        id=payment.id, status=status, decline_code=payment.decline_code, client_secret=payment.client_secret
+        id=payment.id,
+        status=status,
+        decline_code=payment.decline_code,
+        client_secret=payment.client_secret,
+        captured=payment.captured,
     )
 
 
 def _state(payment: Payment) -> PaymentState:
-    status: Any = payment.status
-    return PaymentState(id=payment.id, status=status, refunded=payment.refunded)
+    status: Any = "requires_action" if payment.status == PROCESSING else payment.status
+    return PaymentState(id=payment.id, status=status, captured=payment.captured, refunded=payment.refunded)
 
 
 def _check_id(payment_id: str) -> None:

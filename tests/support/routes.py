@@ -63,7 +63,7 @@ ADMIN_ROUTES: Final = """
     create_category update_category delete_category import_products
     list_tax_rates put_tax_rate delete_tax_rate
     list_warehouses put_warehouse delete_warehouse
-    capture_payment refund_payment
+    capture_payment refund_payment ledger_accounts ledger_entries
     import_reviews get_review_rules put_review_rules moderate_review
     get_tuning set_tuning preview_tuning
     list_flags get_flag put_flag list_settings put_setting setting_history roll_setting_back

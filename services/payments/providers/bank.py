@@ -6,7 +6,7 @@ key is unique, so a twin changes nothing: it waits for the first one, is undone 
 
 from typing import Any
 
-from sqlalchemy import Text, bindparam, func, insert, select, update
+from sqlalchemy import BigInteger, Text, bindparam, func, insert, select, update
 from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.dialects.postgresql import insert as pg_insert
 from sqlalchemy.exc import IntegrityError
@@ -15,17 +15,23 @@ from sqlalchemy.sql.elements import ColumnElement
 
 from services.chassis.common.ids import new_id
 from services.chassis.stores.postgres import PostgresStore
-from services.payments.models import sandbox_charges, sandbox_requests
+from services.payments.models import sandbox_charges, sandbox_refunds, sandbox_requests
 
 _charges = sandbox_charges.c
 _AMOUNT: Any = bindparam("of_amount")
 
 
-def _recorded(change: ReturningInsert[Any] | ReturningUpdate[Any]) -> Any:
-    """A statement that changes a charge and, if it did, stores the reply under the request's key."""
+def _recorded(change: ReturningInsert[Any] | ReturningUpdate[Any], refund: bool = False) -> Any:
+    """A statement that changes a charge and, if it did, stores the reply under the request's key (and a refund)."""
     changed = change.cte("changed")
     reply = select(bindparam("of_key", type_=Text), bindparam("reply", type_=JSONB)).select_from(changed)
-    return insert(sandbox_requests).from_select(["key", "reply"], reply).add_cte(changed)
+    statement = insert(sandbox_requests).from_select(["key", "reply"], reply).add_cte(changed)
+    if refund:
+        of_refund: list[Any] = [bindparam("of_id", type_=Text), changed.c.id, bindparam("of_amount", type_=BigInteger)]
+        row = select(*of_refund, bindparam("of_refund", type_=Text))
+        columns = ["id", "charge_id", "amount", "refund_id"]
+        statement = statement.add_cte(insert(sandbox_refunds).from_select(columns, row).cte("refund_row"))
+    return statement
 
 
 def _if(*allowed: ColumnElement[bool], **values: Any) -> Any:
@@ -36,12 +42,27 @@ def _if(*allowed: ColumnElement[bool], **values: Any) -> Any:
 
 _CHARGE = _recorded(
     insert(sandbox_charges)
-    .values({name: bindparam(name) for name in ("id", "amount", "currency", "token", "status")})
+    .values({name: bindparam(name) for name in ("id", "amount", "currency", "token", "status", "payment_id")})
     .returning(_charges.id)
 )
 _CAPTURE = _if(_charges.status == "authorized", _charges.amount >= _AMOUNT, status="captured", captured=_AMOUNT)
 _VOID = _if(_charges.status.in_(("authorized", "requires_action", "voided")), status="voided")
-_REFUND = _if(_charges.captured >= _charges.refunded + _AMOUNT, refunded=_charges.refunded + _AMOUNT)
+_TAKEN_BACK = (
+    update(sandbox_charges)
+    .where(
+        _charges.id == bindparam("charge"),
+        _charges.captured >= _charges.refunded + _AMOUNT,
+        ~_charges.disputed,
+    )
+    .values(refunded=_charges.refunded + _AMOUNT)
+    .returning(_charges.id)
+)
+_REFUND = _recorded(_TAKEN_BACK, refund=True)
+_REFUNDS = (
+    select(sandbox_refunds.c.id, sandbox_refunds.c.amount, sandbox_refunds.c.refund_id)
+    .where(sandbox_refunds.c.charge_id == bindparam("charge"))
+    .order_by(sandbox_refunds.c.created_at)
+)
 _REPLY = select(sandbox_requests.c.reply).where(sandbox_requests.c.key == bindparam("of_key"))
 _TRIES = (
     pg_insert(sandbox_requests)
@@ -62,10 +83,13 @@ class SandboxBank(PostgresStore):
         with self.autocommit() as connection:
             return int(connection.execute(_TRIES, {"key": f"try:{key}"}).scalar_one())
 
-    def charge(self, key: str, amount: int, currency: str, token: str, status: str) -> dict[str, Any]:
+    def charge(
+        self, key: str, amount: int, currency: str, token: str, status: str, payment_id: str | None = None
+    ) -> dict[str, Any]:
         """Open a charge in `status`."""
         charge_id = f"sbx_{new_id()}"
         row = {"id": charge_id, "amount": amount, "currency": currency, "token": token, "status": status}
+        row["payment_id"] = payment_id
         return self._once(_CHARGE, key, row, {"id": charge_id, "status": status})
 
     def capture(self, key: str, charge_id: str, amount: int) -> dict[str, Any]:
@@ -75,18 +99,37 @@ class SandboxBank(PostgresStore):
     def void(self, key: str, charge_id: str) -> dict[str, Any]:
         return self._once(_VOID, key, {"charge": charge_id}, {"id": charge_id, "status": "voided"})
 
-    def refund(self, key: str, charge_id: str, amount: int) -> dict[str, Any]:
+    def refund(self, key: str, charge_id: str, amount: int, refund_id: str | None = None) -> dict[str, Any]:
+        """Refund an amount of a charge; without our `refund_id` it is one made at the bank itself."""
         reply = {"id": f"sbxr_{new_id()}", "status": "succeeded"}
-        return self._once(_REFUND, key, {"charge": charge_id, "of_amount": amount}, reply)
+        values = {"charge": charge_id, "of_amount": amount, "of_id": reply["id"], "of_refund": refund_id}
+        return self._once(_REFUND, key, values, reply)
 
-    def read(self, charge_id: str) -> tuple[str, int]:
-        """A charge's status and captured amount."""
-        query = select(_charges.status, _charges.captured).where(_charges.id == charge_id)
+    def read(self, charge_id: str) -> Any:
+        """A charge: `status`, `captured`, `disputed`."""
+        query = select(_charges.status, _charges.captured, _charges.disputed).where(_charges.id == charge_id)
         with self.reading() as connection:
             row = connection.execute(query).one_or_none()
         if row is None:
             raise BankRefuses("there is no such charge")
-        return row.status, row.captured
+        return row
+
+    def refunds(self, charge_id: str) -> list[Any]:
+        """The refunds of a charge: `id`, `amount`, `refund_id`."""
+        with self.reading() as connection:
+            return list(connection.execute(_REFUNDS, {"charge": charge_id}))
+
+    def dispute(self, charge_id: str) -> None:
+        """Open a dispute of a captured charge, as the customer's bank does."""
+        with self.autocommit() as connection:
+            statement = update(sandbox_charges).where(_charges.id == charge_id, _charges.captured > 0)
+            connection.execute(statement.values(disputed=True))
+
+    def of_payment(self, payment_id: str) -> Any:
+        """The charge of a payment: `id`, `status`."""
+        query = select(_charges.id, _charges.status).where(_charges.payment_id == payment_id)
+        with self.reading() as connection:
+            return connection.execute(query).one_or_none()
 
     def settle(self, charge_id: str, status: str) -> bool:
         """Set the status of a charge that waits for the customer."""

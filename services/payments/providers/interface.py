@@ -1,6 +1,7 @@
 """Interface of payment providers. Every request carries a key: sent twice, it is carried out once."""
 
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Protocol
 
 from services.chassis.common.errors import InvalidState, ServiceUnavailable
@@ -10,6 +11,12 @@ class ProviderUnavailable(ServiceUnavailable):
     """The provider failed or timed out: the outcome is unknown, retry with the same key."""
 
     default_message = "The payment provider does not answer"
+
+
+class ProviderFailed(ProviderUnavailable):
+    """The provider has failed for good under this key and repeats the failure for it: only its books tell whether
+    anything was done. If nothing was, a new key may be used.
+    """
 
 
 class ProviderRefuses(InvalidState):
@@ -51,11 +58,30 @@ class WebhookNotice:
 
 
 @dataclass(frozen=True)
+class RefundState:
+    """A refund in the provider's books: `succeeded` (or on its way) or `failed`."""
+
+    reference: str
+    amount: int
+    status: str = "succeeded"
+    refund_id: str | None = None
+    """Our id of the refund; None when it was made at the provider."""
+
+
+@dataclass(frozen=True)
 class ChargeState:
-    """The state of a charge at the provider: an `ChargeResult`'s status or `voided`, and the captured amount."""
+    """A charge in the provider's books: a `ChargeResult`'s status or `voided`; captured, refunded, disputed."""
 
     status: str
     captured: int = 0
+    refunds: tuple[RefundState, ...] = ()
+    disputed: bool = False
+    """Whether a refund is refused because the customer's bank disputes the charge, or has won it back."""
+    decline_code: str | None = None
+
+    @property
+    def refunded(self) -> int:
+        return sum(refund.amount for refund in self.refunds if refund.status == "succeeded")
 
 
 class Provider(Protocol):
@@ -74,11 +100,14 @@ class Provider(Protocol):
     def void(self, reference: str, key: str) -> None:
         """Void the authorisation. Idempotent."""
 
-    def refund(self, reference: str, amount: int, currency: str, key: str) -> str:
-        """Refund; returns the provider's id of the refund."""
+    def refund(self, reference: str, amount: int, currency: str, key: str, refund_id: str) -> str:
+        """Refund; returns the provider's id of the refund. `refund_id` is ours, for the provider's books."""
 
-    def look_up(self, reference: str) -> ChargeState:
-        """The state of the charge at the provider."""
+    def look_up(self, reference: str, currency: str) -> ChargeState:
+        """The charge in the provider's books."""
+
+    def find(self, payment_id: str, since: datetime) -> ChargeResult | None:
+        """Find the charge of a payment, requested after `since`, whose reference we never got; None: there is none."""
 
     def read_notice(self, body: bytes, headers: dict[str, str]) -> WebhookNotice | None:
         """Verify a webhook's signature and parse it; None for an irrelevant message.

@@ -4,10 +4,10 @@ from collections.abc import Callable
 from typing import TypeVar
 
 import pybreaker
-from tenacity import Retrying, retry_if_exception_type, stop_after_attempt, wait_random_exponential
+from tenacity import Retrying, retry_if_exception, stop_after_attempt, wait_random_exponential
 
 from services.chassis.runtime.circuit_breaker import CircuitBreaker
-from services.payments.providers.interface import ProviderUnavailable
+from services.payments.providers.interface import ProviderFailed, ProviderUnavailable
 
 T = TypeVar("T")
 
@@ -32,7 +32,7 @@ class Caller:
     def __call__(self, request: Callable[[], T]) -> T:
         """Call the provider. Raises the request's exception, or `ProviderUnavailable` after the third attempt."""
         retrying = Retrying(
-            retry=retry_if_exception_type(ProviderUnavailable),
+            retry=retry_if_exception(_may_be_carried_out_yet),
             stop=stop_after_attempt(ATTEMPTS),
             wait=wait_random_exponential(multiplier=0.1, max=1),
             reraise=True,
@@ -41,3 +41,8 @@ class Caller:
             return retrying(self._breaker.call, request)
         except pybreaker.CircuitBreakerError as open_circuit:
             raise ProviderUnavailable("The payment provider is resting after failures") from open_circuit
+
+
+def _may_be_carried_out_yet(error: BaseException) -> bool:
+    """Whether the same key may give another answer next time."""
+    return isinstance(error, ProviderUnavailable) and not isinstance(error, ProviderFailed)

@@ -7,6 +7,7 @@ import hashlib
 import hmac
 import time
 from collections.abc import Callable
+from datetime import datetime
 from typing import Annotated, TypeVar
 
 from pydantic import BaseModel, StringConstraints, ValidationError
@@ -19,6 +20,7 @@ from services.payments.providers.interface import (
     ChargeState,
     ProviderRefuses,
     ProviderUnavailable,
+    RefundState,
     WebhookNotice,
 )
 
@@ -64,15 +66,13 @@ class SandboxProvider:
         if token in DECLINES:
             return ChargeResult("declined", decline_code=DECLINES[token])
         if token in NEEDS_ACTION:
-            opened = self.bank.charge(key, charge.amount, charge.currency, token, "requires_action")
-            return ChargeResult(
-                "requires_action", opened["id"], client_secret=f"{opened['id']}_secret_{self._mark(opened['id'])}"
-            )
+            opened = self.bank.charge(key, charge.amount, charge.currency, token, "requires_action", charge.payment_id)
+            return self._result("requires_action", opened["id"])
         if token not in (*APPROVED, SLOW, TIMES_OUT, FAILS_TWICE):
             return ChargeResult("declined", decline_code="no_such_card")
         if token == FAILS_TWICE and self.bank.tries(key) <= 2:
             raise ProviderUnavailable("The sandbox answered 500")
-        opened = self.bank.charge(key, charge.amount, charge.currency, token, "authorized")
+        opened = self.bank.charge(key, charge.amount, charge.currency, token, "authorized", charge.payment_id)
         if token == SLOW:
             time.sleep(min(SLOW_SECONDS, self._timeout * 2))
         if token == TIMES_OUT and self.bank.tries(key) == 1:
@@ -86,11 +86,20 @@ class SandboxProvider:
     def void(self, reference: str, key: str) -> None:
         self._ask(lambda: self.bank.void(key, reference))
 
-    def refund(self, reference: str, amount: int, currency: str, key: str) -> str:
-        return str(self._ask(lambda: self.bank.refund(key, reference, amount))["id"])
+    def refund(self, reference: str, amount: int, currency: str, key: str, refund_id: str) -> str:
+        return str(self._ask(lambda: self.bank.refund(key, reference, amount, refund_id))["id"])
 
-    def look_up(self, reference: str) -> ChargeState:
-        return ChargeState(*self._ask(lambda: self.bank.read(reference)))
+    def look_up(self, reference: str, currency: str) -> ChargeState:
+        charge = self._ask(lambda: self.bank.read(reference))
+        refunds = tuple(
+            RefundState(row.id, row.amount, refund_id=row.refund_id) for row in self.bank.refunds(reference)
+        )
+        decline_code = "authentication_failed" if charge.status == "declined" else None
+        return ChargeState(charge.status, charge.captured, refunds, charge.disputed, decline_code)
+
+    def find(self, payment_id: str, since: datetime) -> ChargeResult | None:
+        charge = self.bank.of_payment(payment_id)
+        return self._result(charge.status, charge.id) if charge else None
 
     def read_notice(self, body: bytes, headers: dict[str, str]) -> WebhookNotice | None:
         """`{"id", "type": "payment.confirmed"|"payment.declined", "charge"}`, signed with HMAC-SHA256 in hex."""
@@ -111,6 +120,10 @@ class SandboxProvider:
     def sign(self, body: bytes) -> str:
         """The signature of a sandbox webhook."""
         return hmac.new(self._secret, body, hashlib.sha256).hexdigest()
+
+    def _result(self, status: str, charge_id: str) -> ChargeResult:
+        secret = f"{charge_id}_secret_{self._mark(charge_id)}" if status == "requires_action" else None
+        return ChargeResult(status, charge_id, client_secret=secret)
 
     def _mark(self, charge_id: str) -> str:
         return hmac.new(self._secret, charge_id.encode(), hashlib.sha256).hexdigest()[:24]

@@ -3,7 +3,9 @@
 https://docs.stripe.com/payments/place-a-hold-on-a-payment-method
 """
 
-from typing import Any, NoReturn
+import time
+from datetime import datetime, timedelta
+from typing import Any, Final, NoReturn
 
 import stripe
 
@@ -12,10 +14,13 @@ from services.payments.providers.interface import (
     Charge,
     ChargeResult,
     ChargeState,
+    ProviderFailed,
     ProviderRefuses,
     ProviderUnavailable,
+    RefundState,
     WebhookNotice,
 )
+from services.payments.providers.stripe_amounts import AmountNotSupported, from_stripe, to_stripe
 from services.payments.settings import PaymentSettings
 
 STATUSES = {
@@ -31,6 +36,14 @@ STATUS_BY_EVENT = {
     "payment_intent.payment_failed": "declined",
     "payment_intent.canceled": "declined",
 }
+
+
+REFUND_FAILED: Final = ("failed", "canceled")
+CLOCK_SKEW: Final = timedelta(minutes=5)
+SEARCH_LAG: Final = timedelta(minutes=10)
+"""Search finds new objects with a delay, "occasionally" more than a minute: lists are read for the time before."""
+MAX_LISTED: Final = 1_000
+"""PaymentIntents that are looked through for one of ours whose id is unknown."""
 
 
 class StripeProvider:
@@ -49,8 +62,12 @@ class StripeProvider:
         )
 
     def authorise(self, charge: Charge, key: str) -> ChargeResult:
+        try:
+            amount = to_stripe(charge.amount, charge.currency)
+        except AmountNotSupported:
+            return ChargeResult("declined", decline_code="amount_not_supported")
         parameters: Any = {
-            "amount": charge.amount,
+            "amount": amount,
             "currency": charge.currency.lower(),
             "payment_method": charge.token,
             "confirm": True,
@@ -71,8 +88,9 @@ class StripeProvider:
         return _answer(intent)
 
     def capture(self, reference: str, amount: int, currency: str, key: str) -> None:
+        parameters: Any = {"amount_to_capture": _to_stripe(amount, currency)}
         try:
-            self._client.v1.payment_intents.capture(reference, {"amount_to_capture": amount}, {"idempotency_key": key})
+            self._client.v1.payment_intents.capture(reference, parameters, {"idempotency_key": key})
         except stripe.StripeError as failed:
             _fail(failed)
 
@@ -82,22 +100,65 @@ class StripeProvider:
         except stripe.StripeError as failed:
             _fail(failed)
 
-    def refund(self, reference: str, amount: int, currency: str, key: str) -> str:
+    def refund(self, reference: str, amount: int, currency: str, key: str, refund_id: str) -> str:
+        parameters: Any = {"payment_intent": reference, "amount": _to_stripe(amount, currency)}
+        parameters["metadata"] = {"refund_id": refund_id}
         try:
-            refund = self._client.v1.refunds.create(
-                {"payment_intent": reference, "amount": amount}, {"idempotency_key": key}
-            )
+            refund = self._client.v1.refunds.create(parameters, {"idempotency_key": key})
         except stripe.StripeError as failed:
             _fail(failed)
         return str(refund.id)
 
-    def look_up(self, reference: str) -> ChargeState:
+    def look_up(self, reference: str, currency: str) -> ChargeState:
+        """Retrieve the intent with its last charge; refunds and disputes only where the charge has some."""
         try:
-            intent = self._client.v1.payment_intents.retrieve(reference)
+            intent = self._client.v1.payment_intents.retrieve(reference, {"expand": ["latest_charge"]})
+            charge: Any = getattr(intent, "latest_charge", None)
+            refunds: tuple[RefundState, ...] = ()
+            disputed = False
+            if charge and not isinstance(charge, str):
+                refunds = self._refunds(reference, currency) if charge.amount_refunded or charge.refunded else ()
+                disputed = self._is_disputed(reference) if charge.disputed else False
         except stripe.StripeError as failed:
             _fail(failed)
-        status = "voided" if intent.status == "canceled" else _answer(intent).status
-        return ChargeState(status, intent.amount_received if status == "captured" else 0)
+        if intent.status == "canceled":
+            return ChargeState("voided")
+        answer = _answer(intent)
+        captured = from_stripe(intent.amount_received, currency) if answer.status == "captured" else 0
+        return ChargeState(answer.status, captured, refunds, disputed, answer.decline_code)
+
+    def _refunds(self, reference: str, currency: str) -> tuple[RefundState, ...]:
+        listed = self._client.v1.refunds.list({"payment_intent": reference, "limit": 100})
+        return tuple(
+            RefundState(
+                refund.id,
+                from_stripe(refund.amount, currency),
+                "failed" if refund.status in REFUND_FAILED else "succeeded",
+                _metadata(refund, "refund_id"),
+            )
+            for refund in listed.auto_paging_iter()
+        )
+
+    def _is_disputed(self, reference: str) -> bool:
+        listed = self._client.v1.disputes.list({"payment_intent": reference, "limit": 100})
+        return any(item.status not in ("won", "warning_closed") and not item.is_charge_refundable for item in listed)
+
+    def find(self, payment_id: str, since: datetime) -> ChargeResult | None:
+        """Search by metadata, and look through the newest intents, which the search may not know yet."""
+        recent = max(since.timestamp() - CLOCK_SKEW.total_seconds(), time.time() - SEARCH_LAG.total_seconds())
+        try:
+            query = f"metadata['payment_id']:'{payment_id}'"
+            for intent in self._client.v1.payment_intents.search({"query": query, "limit": 1}).data:
+                return _answer(intent)
+            listed = self._client.v1.payment_intents.list({"created": {"gte": int(recent)}, "limit": 100})
+            for number, intent in enumerate(listed.auto_paging_iter(), 1):
+                if _metadata(intent, "payment_id") == payment_id:
+                    return _answer(intent)
+                if number == MAX_LISTED:
+                    raise ProviderUnavailable("Too many new payments at Stripe to look through: try again")
+        except stripe.StripeError as failed:
+            _fail(failed)
+        return None
 
     def read_notice(self, body: bytes, headers: dict[str, str]) -> WebhookNotice | None:
         signature = headers.get("stripe-signature", "")
@@ -119,12 +180,37 @@ class StripeProvider:
 def _answer(intent: stripe.PaymentIntent) -> ChargeResult:
     status = STATUSES.get(intent.status, "declined")
     secret = intent.client_secret if status == "requires_action" else None
-    return ChargeResult(status, intent.id, None if status != "declined" else intent.status, secret)
+    return ChargeResult(status, intent.id, _decline_code(intent) if status == "declined" else None, secret)
+
+
+def _decline_code(intent: stripe.PaymentIntent) -> str:
+    error: Any = getattr(intent, "last_payment_error", None)
+    code = getattr(error, "decline_code", None) or getattr(error, "code", None)
+    return str(code or intent.status)
+
+
+def _metadata(thing: Any, name: str) -> str | None:
+    metadata = thing.metadata
+    return getattr(metadata, name, None) if metadata is not None else None
+
+
+def _to_stripe(amount: int, currency: str) -> int:
+    try:
+        return to_stripe(amount, currency)
+    except AmountNotSupported as error:
+        raise ProviderRefuses(str(error), [{"provider": "stripe"}]) from error
 
 
 def _fail(error: stripe.StripeError) -> NoReturn:
-    """Map a Stripe error: unknown outcome, invalid API key, or refusal."""
+    """Map a Stripe error: unknown outcome, failed for good under this key, invalid API key, or refusal.
+
+    Stripe stores the reply to a key, a 500 too, and replays it for 24 hours:
+    https://docs.stripe.com/api/idempotent_requests
+    """
     if isinstance(error, (stripe.APIConnectionError, stripe.APIError, stripe.RateLimitError)):
+        headers = {str(name).lower(): value for name, value in dict(error.headers or {}).items()}
+        if (error.http_status or 0) >= 500 and headers.get("idempotent-replayed") == "true":
+            raise ProviderFailed() from error
         raise ProviderUnavailable() from error
     if isinstance(error, (stripe.AuthenticationError, stripe.PermissionError)):
         raise ProviderUnavailable("The payment provider does not accept our key") from error

@@ -16,7 +16,7 @@ from services.chassis.common.ids import new_id
 from services.chassis.messaging.signatures import Signature, jsonable
 from services.payments.providers.installed import Installed
 from services.payments.providers.sandbox import SIGNATURE_HEADER
-from services.payments.service import PENDING_REFUND_AGE, PaymentsService
+from services.payments.service import ABANDONED_AFTER, PaymentsService
 from tests.service.payments.conftest import CrashingStore, Shop, run_concurrently
 
 ADMIN = {"user_id": new_id(), "roles": ["ADMIN"]}
@@ -50,7 +50,12 @@ def test_payment_from_authorisation_to_full_refund(call: Any, shop: Shop) -> Non
 
     Authorisation.model_validate(call("authorise", **command))
     assert call("status_of", payment_id=payment_id)["status"] == "authorized"
-    assert call("capture", payment_id=payment_id) == {"id": payment_id, "status": "captured", "refunded": 0}
+    assert call("capture", payment_id=payment_id) == {
+        "id": payment_id,
+        "status": "captured",
+        "captured": 1000,
+        "refunded": 0,
+    }
     assert call("capture_payment", payment_id=payment_id, caller=ADMIN)["captured"] == money(1000)
     key = {"owner": "user:admin", "key": "k1", "fingerprint": "f"}
     for _ in range(2):
@@ -190,14 +195,14 @@ def test_reference_of_another_provider_is_not_found(shop: Shop) -> None:
 def test_pending_refund_of_a_crashed_process_is_finished(call: Any, shop: Shop) -> None:
     payment = shop.paid()
     shop.crash_during(lambda: shop.refund(payment, 300))
-    call.service.finish_interrupted_refunds()
+    call.service.finish_abandoned_attempts()
     assert shop.now(payment)[2] == 0  # another process may still be working on it
 
     with shop.store.transaction() as session:
         session.execute(
-            text("update refunds set created_at = created_at - :age"),
-            {"age": PENDING_REFUND_AGE + timedelta(seconds=1)},
+            text("update attempts set started_at = started_at - :age"),
+            {"age": ABANDONED_AFTER + timedelta(seconds=1)},
         )
-    call.service.finish_interrupted_refunds()
+    call.service.finish_abandoned_attempts()
 
     assert shop.now(payment) == ("partially_refunded", 1000, 300)

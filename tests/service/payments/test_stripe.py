@@ -12,6 +12,7 @@ from typing import Any
 
 import pytest
 
+from services.chassis.common import clock
 from services.chassis.common.errors import Unauthenticated, ValidationFailed
 from services.payments.providers.interface import (
     Charge,
@@ -155,12 +156,17 @@ def test_capture_void_and_refund_send_idempotency_keys(stripe: ReplayedStripe, p
 
     provider.capture("pi_1", 500, "USD", "c")
     provider.void("pi_1", "v")
-    assert provider.refund("pi_1", 200, "USD", "r") == "re_1"
+    assert provider.refund("pi_1", 200, "USD", "r", "refund-1") == "re_1"
 
     assert [(request.method, request.path, request.key, request.fields) for request in stripe.requests] == [
         ("POST", "/v1/payment_intents/pi_1/capture", "c", {"amount_to_capture": "500"}),
         ("POST", "/v1/payment_intents/pi_1/cancel", "v", {}),
-        ("POST", "/v1/refunds", "r", {"payment_intent": "pi_1", "amount": "200"}),
+        (
+            "POST",
+            "/v1/refunds",
+            "r",
+            {"payment_intent": "pi_1", "amount": "200", "metadata[refund_id]": "refund-1"},
+        ),
     ]
 
 
@@ -168,8 +174,8 @@ def test_impossible_operation_is_refused(stripe: ReplayedStripe, provider: Strip
     for work in (
         lambda: provider.capture("pi_1", 500, "USD", "c"),
         lambda: provider.void("pi_1", "v"),
-        lambda: provider.refund("pi_1", 200, "USD", "r"),
-        lambda: provider.look_up("pi_1"),
+        lambda: provider.refund("pi_1", 200, "USD", "r", "refund-1"),
+        lambda: provider.look_up("pi_1", "USD"),
     ):
         stripe.add_reply(failure("invalid_request_error", code="payment_intent_unexpected_state"), 400)
         with pytest.raises(ProviderRefuses):
@@ -189,8 +195,9 @@ def test_charge_state_is_looked_up(
     stripe: ReplayedStripe, provider: StripeProvider, status: str, received: int, state: ChargeState
 ) -> None:
     stripe.add_reply(intent(status, amount_received=received))
-    assert provider.look_up("pi_1") == state
-    assert (stripe.requests[0].method, stripe.requests[0].path) == ("GET", "/v1/payment_intents/pi_1")
+    assert provider.look_up("pi_1", "USD") == state
+    (request,) = stripe.requests
+    assert (request.method, request.path) == ("GET", "/v1/payment_intents/pi_1?expand%5B0%5D=latest_charge")
 
 
 def signed(event: Any, secret: str = SECRET, age: int = 0) -> tuple[bytes, dict[str, str]]:
@@ -251,5 +258,6 @@ def test_requests_are_accepted_by_stripe_mock() -> None:
         assert provider.authorise(CHARGE, "key-1").reference
         provider.capture("pi_1", 500, "USD", "c")
         provider.void("pi_1", "v")
-        assert provider.refund("pi_1", 200, "USD", "r").startswith("re_")
-        assert provider.look_up("pi_1").captured == 0
+        assert provider.refund("pi_1", 200, "USD", "r", "refund-1").startswith("re_")
+        assert provider.look_up("pi_1", "USD").captured == 0
+        assert provider.find("payment-1", clock.now()) is not None  # the mock finds something for every query

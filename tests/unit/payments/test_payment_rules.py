@@ -86,12 +86,18 @@ def test_payment_id_is_bound_to_order_and_amount(other: dict[str, object]) -> No
 
 
 def test_refund_id_is_bound_to_payment_and_amount() -> None:
-    refund = Refund("r1", PAYMENT.id, 300, None, "succeeded")
+    refund = Refund("r1", PAYMENT.id, 300, None, "succeeded", requested=300)
     domain.check_same_refund(refund, PAYMENT.id, 300)
-    domain.check_same_refund(refund, PAYMENT.id, None)
-    for payment_id, amount in ((PAYMENT.id, 301), ("another", 300)):
+    for payment_id, amount in ((PAYMENT.id, 301), ("another", 300), (PAYMENT.id, None)):
         with pytest.raises(IdempotencyKeyReused):
             domain.check_same_refund(refund, payment_id, amount)
+
+
+def test_refund_of_the_rest_is_another_than_of_an_amount() -> None:
+    rest = Refund("r1", PAYMENT.id, 300, None, "succeeded", requested=None)
+    domain.check_same_refund(rest, PAYMENT.id, None)
+    with pytest.raises(IdempotencyKeyReused):
+        domain.check_same_refund(rest, PAYMENT.id, 300)
 
 
 def test_idempotency_key_has_one_refund_id() -> None:

@@ -1,6 +1,5 @@
 """Bounds and ids of captures and refunds, and the details of refusals."""
 
-import uuid
 from dataclasses import replace
 
 import pytest
@@ -54,9 +53,36 @@ def test_refund_without_id_and_key_names_the_field() -> None:
     assert refused.value.details == [{"field": "refund_id", "message": "is needed when there is no Idempotency-Key"}]
 
 
-def test_reversal_has_one_id_for_the_remainder() -> None:
-    first, again = domain.reversal_id(CAPTURED), domain.reversal_id(replace(CAPTURED, status="partially_refunded"))
+@pytest.mark.parametrize(
+    ("status", "refunded", "wanted", "amount"),
+    [
+        ("captured", 0, None, 1000),
+        ("captured", 0, 300, 300),
+        ("partially_refunded", 900, 300, 100),
+        ("refunded", 1000, 300, 0),
+        ("voided", 0, 300, 0),
+    ],
+)
+def test_order_refund_takes_at_most_what_is_left(status: str, refunded: int, wanted: int | None, amount: int) -> None:
+    captured = 0 if status == "voided" else 1000
+    payment = replace(CAPTURED, status=status, captured=captured, refunded=refunded)
+    assert domain.amount_left_to_refund(payment, wanted) == amount
 
-    assert first == again == str(uuid.uuid5(uuid.UUID(PAYMENT.id), "reversal:0"))
-    assert domain.reversal_id(replace(CAPTURED, refunded=300)) != first
-    assert domain.reversal_id(replace(CAPTURED, id="0197a000-0000-7000-8000-000000000003")) != first
+
+@pytest.mark.parametrize("status", ["processing", "requires_action", "authorized"])
+def test_order_refund_of_an_uncaptured_payment_is_refused(status: str) -> None:
+    with pytest.raises(InvalidState) as refused:
+        domain.amount_left_to_refund(replace(PAYMENT, status=status), 300)
+    assert refused.value.details == [{"status": status}]
+
+
+def test_attempt_keys_count_up() -> None:
+    assert domain.attempt_key("p:capture:5", 1) == "p:capture:5"
+    assert domain.attempt_key("p:capture:5", 2) == "p:capture:5#2"
+    assert domain.next_key("p:capture:5", 2) == "p:capture:5#2"
+    assert domain.next_key("p:capture:5#2", 3) == "p:capture:5#3"
+
+
+def test_refund_found_at_the_provider_has_one_id() -> None:
+    assert domain.provider_refund_id(PAYMENT.id, "re_1") == domain.provider_refund_id(PAYMENT.id, "re_1")
+    assert domain.provider_refund_id(PAYMENT.id, "re_1") != domain.provider_refund_id(PAYMENT.id, "re_2")

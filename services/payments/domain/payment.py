@@ -2,12 +2,16 @@
 
 import uuid
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Final
 
 from schemas.base import Idempotency
 from services.chassis.common.errors import IdempotencyKeyReused, InvalidState, NotFound, ValidationFailed
+from services.payments.domain.shares import Shares
 
 PROCESSING: Final = "processing"
+OPEN_STATUSES: Final = (PROCESSING, "requires_action")
+"""The outcome is not known yet: the provider's books decide."""
 VOIDABLE_STATUSES: Final = ("authorized", "requires_action")
 CAPTURED_STATUSES: Final = ("captured", "partially_refunded")
 
@@ -25,12 +29,33 @@ class Payment:
     currency: str
     captured: int = 0
     refunded: int = 0
+    tax: int = 0
+    """The part of `amount` that is tax; likewise shipping; the rest is for goods."""
+    shipping: int = 0
+    captured_tax: int = 0
+    captured_shipping: int = 0
+    refunded_tax: int = 0
+    refunded_shipping: int = 0
     token: str | None = None
     email: str | None = None
     reference: str | None = None
     """The provider's id of the charge."""
     decline_code: str | None = None
     client_secret: str | None = None
+
+    @property
+    def shares(self) -> Shares:
+        return Shares(self.amount - self.tax - self.shipping, self.tax, self.shipping)
+
+    @property
+    def captured_shares(self) -> Shares:
+        goods = self.captured - self.captured_tax - self.captured_shipping
+        return Shares(goods, self.captured_tax, self.captured_shipping)
+
+    @property
+    def refunded_shares(self) -> Shares:
+        goods = self.refunded - self.refunded_tax - self.refunded_shipping
+        return Shares(goods, self.refunded_tax, self.refunded_shipping)
 
     @property
     def refundable(self) -> int:
@@ -46,6 +71,41 @@ class Refund:
     amount: int
     reason: str | None
     status: str
+    requested: int | None = None
+    """The requested amount; None: what was left."""
+    origin: str = "person"
+    """`person`, `order` (lines cancelled), `reversal`, or `provider`: made in the provider's own dashboard."""
+    reference: str | None = None
+    """The provider's id of the refund."""
+    tax: int = 0
+    """The part of `amount` that is tax; likewise shipping; the rest is for goods. Known once it has succeeded."""
+    shipping: int = 0
+
+    @property
+    def shares(self) -> Shares:
+        return Shares(self.amount - self.tax - self.shipping, self.tax, self.shipping)
+
+    @property
+    def is_kept_when_refused(self) -> bool:
+        """Whether a refusal is recorded as a failed refund: a person's is, the order's own are attempted anew."""
+        return self.origin == "person"
+
+
+@dataclass(frozen=True)
+class Attempt:
+    """One operation at the provider, written down before the provider is called: pending, then done or refused.
+
+    `key` is the idempotency key; a key that is known to have failed is replaced by the next number's.
+    """
+
+    key: str
+    payment_id: str
+    kind: str
+    """`authorise`, `capture`, `void`, `refund`."""
+    number: int
+    amount: int
+    refund_id: str | None
+    started_at: datetime
 
 
 def amount_to_capture(payment: Payment, requested: int | None) -> int:
@@ -69,6 +129,25 @@ def amount_to_refund(payment: Payment, requested: int | None) -> int:
     if not 0 < amount <= payment.refundable:
         raise ValidationFailed.of("amount", f"must be between 1 and {payment.refundable}, what is left of it")
     return amount
+
+
+def amount_left_to_refund(payment: Payment, wanted: int | None) -> int:
+    """The amount to refund for an order: `wanted` (None: all), or what is left if that is less; 0: nothing is left.
+
+    Raises `InvalidState` for a payment that may yet be captured.
+    """
+    if payment.status in (*OPEN_STATUSES, "authorized"):
+        raise InvalidState(f"A payment that is {payment.status} can't be refunded", [{"status": payment.status}])
+    return payment.refundable if wanted is None else min(wanted, payment.refundable)
+
+
+def check_captured_whole(payment: Payment) -> None:
+    """Raises `InvalidState` when a person has captured a part only: the order is not paid."""
+    if payment.captured < payment.amount:
+        raise InvalidState(
+            "Only a part of the payment was captured",
+            [{"reason": "captured_in_part", "captured": payment.captured, "amount": payment.amount}],
+        )
 
 
 def status_after_refund(captured: int, refunded: int) -> str:
@@ -99,8 +178,11 @@ def check_same_payment(stored: Payment, requested: Payment) -> None:
 
 
 def check_same_refund(stored: Refund, payment_id: str, amount: int | None) -> None:
-    """Raises `IdempotencyKeyReused` when a refund's id was used with another payment or amount."""
-    if stored.payment_id != payment_id or amount not in (None, stored.amount):
+    """Raises `IdempotencyKeyReused` when a refund's id was used with another payment or amount.
+
+    No amount is another request than that of an amount, even if what was left is the same.
+    """
+    if stored.payment_id != payment_id or amount != stored.requested:
         raise IdempotencyKeyReused("This refund was requested with other values")
 
 
@@ -113,6 +195,16 @@ def refund_id_of(key: Idempotency | None, refund_id: str | None) -> str:
     return str(uuid.uuid5(uuid.NAMESPACE_OID, f"{key.owner}:{key.key}"))
 
 
-def reversal_id(payment: Payment) -> str:
-    """The id of the refund that reverses the rest of a payment; the same for every attempt."""
-    return str(uuid.uuid5(uuid.UUID(payment.id), f"reversal:{payment.refunded}"))
+def provider_refund_id(payment_id: str, reference: str) -> str:
+    """The id of a refund that was made at the provider: the same whenever it is found."""
+    return str(uuid.uuid5(uuid.UUID(payment_id), f"provider:{reference}"))
+
+
+def attempt_key(base: str, number: int) -> str:
+    """The idempotency key of the operation's nth attempt."""
+    return base if number == 1 else f"{base}#{number}"
+
+
+def next_key(key: str, number: int) -> str:
+    """The key of the attempt with this number, after one with `key`."""
+    return attempt_key(key.partition("#")[0], number)

@@ -1,0 +1,100 @@
+"""Entries of the double-entry ledger: what a change of a payment posts to which accounts.
+
+Debits and credits of an entry are equal. Assets (`customer_receivable`, `provider_clearing`) and costs (`refunds`,
+`fees`, `disputes`) grow by debits; revenue, income and liabilities (`revenue`, `shipping_income`, `tax_payable`,
+`vendor_payable`) by credits.
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Final
+
+from services.payments.domain.payment import Payment
+from services.payments.domain.shares import Shares
+
+ACCOUNTS: Final = (
+    "customer_receivable",
+    "provider_clearing",
+    "revenue",
+    "tax_payable",
+    "shipping_income",
+    "refunds",
+    "fees",
+    "disputes",
+    "vendor_payable",
+)
+
+
+@dataclass(frozen=True)
+class Posting:
+    """A debit or a credit of one account, in minor units; the other side is 0."""
+
+    account: str
+    debit: int = 0
+    credit: int = 0
+
+    @property
+    def reversed(self) -> "Posting":
+        return Posting(self.account, self.credit, self.debit)
+
+
+@dataclass(frozen=True)
+class Entry:
+    """Postings that belong together; `reference` names what happened, which is posted once."""
+
+    reference: str
+    kind: str
+    payment_id: str
+    order_id: str
+    currency: str
+    postings: tuple[Posting, ...]
+
+
+def capture_entries(payment: Payment, shares: Shares) -> Iterator[Entry]:
+    """The customer owes the sale, and pays it through the provider."""
+    sold = _credits(("revenue", shares.goods), ("tax_payable", shares.tax), ("shipping_income", shares.shipping))
+    owed = Posting("customer_receivable", debit=shares.total)
+    paid = (Posting("provider_clearing", debit=shares.total), Posting("customer_receivable", credit=shares.total))
+    yield from _entry(payment, f"sale:{payment.id}", "sale", (owed, *sold))
+    yield from _entry(payment, f"capture:{payment.id}", "capture", paid)
+
+
+def refund_entries(payment: Payment, refund_id: str, shares: Shares) -> Iterator[Entry]:
+    """The shop owes the refund to the customer, and pays it through the provider. Tax and shipping are taken back."""
+    credited = _credits(("refunds", shares.goods), ("tax_payable", shares.tax), ("shipping_income", shares.shipping))
+    given_back = (*(one.reversed for one in credited), Posting("customer_receivable", credit=shares.total))
+    paid = (Posting("customer_receivable", debit=shares.total), Posting("provider_clearing", credit=shares.total))
+    yield from _entry(payment, f"credit_note:{refund_id}", "credit_note", given_back)
+    yield from _entry(payment, f"refund:{refund_id}", "refund", paid)
+
+
+def failed_refund_entries(payment: Payment, refund_id: str, shares: Shares) -> Iterator[Entry]:
+    """A refund that came back to the provider after it had been recorded: what it posted, reversed."""
+    for entry in refund_entries(payment, refund_id, shares):
+        yield from _entry(
+            payment, f"{entry.reference}:failed", f"{entry.kind}_failed", tuple(one.reversed for one in entry.postings)
+        )
+
+
+def dispute_entries(payment: Payment, reference: str, withdrawn: int, fee: int) -> Iterator[Entry]:
+    """What the provider withdraws for a dispute, with its fee; negative amounts: what it gives back."""
+    amounts = (*_signed("disputes", withdrawn), *_signed("fees", fee), *_signed("provider_clearing", -withdrawn - fee))
+    yield from _entry(payment, f"dispute:{reference}", "dispute" if withdrawn + fee > 0 else "dispute_won", amounts)
+
+
+def _entry(payment: Payment, reference: str, kind: str, postings: tuple[Posting, ...]) -> Iterator[Entry]:
+    """The entry, or none when nothing is posted, such as for an order that costs nothing."""
+    moved = tuple(posting for posting in postings if posting.debit or posting.credit)
+    if moved:
+        yield Entry(reference, kind, payment.id, payment.order_id, payment.currency, moved)
+
+
+def _credits(*amounts: tuple[str, int]) -> tuple[Posting, ...]:
+    return tuple(Posting(account, credit=amount) for account, amount in amounts if amount)
+
+
+def _signed(account: str, amount: int) -> tuple[Posting, ...]:
+    """A debit of a positive amount, a credit of a negative one."""
+    if not amount:
+        return ()
+    return (Posting(account, debit=amount) if amount > 0 else Posting(account, credit=-amount),)

@@ -1,0 +1,164 @@
+"""What happened to a payment is recorded: the row, the attempt's end and the event in one transaction."""
+
+from dataclasses import replace
+from typing import Any
+
+from schemas.events import payments as events
+from schemas.events.base import Event
+from services.chassis.observability import audit_records
+from services.chassis.stores.postgres import Session
+from services.payments import domain
+from services.payments.domain import Payment, Refund, ledger
+from services.payments.providers.interface import ChargeResult
+from services.payments.store import PaymentStore
+from services.payments.store.claims import Claimed
+
+
+class PaymentRecords:
+    """Records outcomes on a claimed payment. Each method raises `ClaimLost` if another process has taken over."""
+
+    def __init__(self, store: PaymentStore) -> None:
+        self.store = store
+
+    def settle(self, claimed: Claimed, answer: ChargeResult, captured: int = 0, last: bool = False) -> None:
+        """Record the outcome of the authorisation; the `last` change gives up the claim."""
+        payment = claimed.payment
+        captured = (captured or payment.amount) if answer.status == "captured" else 0
+        with self.store.transaction() as session:
+            self._change(
+                session,
+                claimed,
+                last=last,
+                status=answer.status,
+                **_captured(payment, captured),
+                token=None,
+                reference=answer.reference or payment.reference,
+                decline_code=answer.decline_code,
+                client_secret=answer.client_secret,
+            )
+            self.store.post(session, ledger.capture_entries(payment, claimed.payment.captured_shares))
+            self.store.emit(session, _event_of(claimed.payment))
+
+    def capture(self, claimed: Claimed, captured: int, last: bool = False, requested: bool = False) -> None:
+        """Record a capture. One that staff `requested` is audited; the checkout's own is in the order's history."""
+        with self.store.transaction() as session:
+            if requested and audit_records.staff():
+                after = {"captured": captured, "currency": claimed.payment.currency}
+                resource = ("payment", claimed.payment.id)
+                self.store.audit(session, "payment.capture", resource, {"captured": 0}, after)
+            taken = _captured(claimed.payment, captured)
+            self._change(session, claimed, last=last, status="captured", client_secret=None, **taken)
+            self.store.post(session, ledger.capture_entries(claimed.payment, claimed.payment.captured_shares))
+            self.store.emit(session, events.PaymentCaptured(**facts(claimed.payment), captured=captured))
+
+    def void(self, claimed: Claimed) -> None:
+        with self.store.transaction() as session:
+            self._change(session, claimed, status="voided", client_secret=None)
+            self.store.emit(session, events.PaymentVoided(**facts(claimed.payment)))
+
+    def plan_refund(self, claimed: Claimed, refund: Refund) -> None:
+        """Write the refund and its attempt down before the provider is called; a person's request is audited here."""
+        with self.store.transaction() as session:
+            self.store.insert_refund(session, refund)
+            attempt = self.store.plan_attempt(session, claimed, "refund", refund.id, refund.amount, refund.id)
+            if refund.origin == "person":
+                after = {"refund": refund.amount, "currency": claimed.payment.currency}
+                details = {"refund_id": refund.id, "reason": refund.reason}
+                self.store.audit(session, "payment.refund", ("payment", refund.payment_id), None, after | details)
+        claimed.attempt = attempt
+
+    def refund(self, claimed: Claimed, refund: Refund, reference: str | None) -> None:
+        """Record that the planned refund was made."""
+        with self.store.transaction() as session:
+            made = replace(_shared(claimed.payment, refund), status="succeeded", reference=reference)
+            self.store.end_refund(session, made)
+            if refund.origin != "person":
+                before = {"refunded": claimed.payment.refunded}
+                after = {"refunded": claimed.payment.refunded + refund.amount, "currency": claimed.payment.currency}
+                details = {"refund_id": refund.id, "reason": refund.reason}
+                self.store.audit(session, "payment.refund", ("payment", refund.payment_id), before, after | details)
+            self._record_refund(session, claimed, made)
+
+    def foreign_refund(self, claimed: Claimed, refund: Refund) -> None:
+        """Record a refund that was made at the provider itself."""
+        with self.store.transaction() as session:
+            made = _shared(claimed.payment, refund)
+            if self.store.insert_refund(session, made):
+                self._record_refund(session, claimed, made)
+
+    def refuse_refund(self, claimed: Claimed, refund: Refund) -> None:
+        """Record that the provider refused: a person's refund has failed, the order's own was never made."""
+        with self.store.transaction() as session:
+            if refund.is_kept_when_refused:
+                self.store.end_refund(session, replace(refund, status="failed"))
+            else:
+                self.store.withdraw_refund(session, refund.id)
+            self.store.end_attempt(session, claimed, "refused")
+        claimed.attempt = None
+
+    def refuse(self, claimed: Claimed) -> None:
+        """Record that the provider refused the pending attempt."""
+        with self.store.transaction() as session:
+            self.store.end_attempt(session, claimed, "refused")
+        claimed.attempt = None
+
+    def plan(self, claimed: Claimed, kind: str, base: str, amount: int) -> None:
+        """Write an attempt down before the provider is called."""
+        with self.store.transaction() as session:
+            claimed.attempt = self.store.plan_attempt(session, claimed, kind, base, amount)
+
+    def _record_refund(self, session: Session, claimed: Claimed, refund: Refund) -> None:
+        payment = claimed.payment
+        total = payment.refunded_shares + refund.shares
+        refunded = total.total
+        status = domain.status_after_refund(payment.captured, refunded)
+        shares = {"refunded_tax": total.tax, "refunded_shipping": total.shipping}
+        self._change(session, claimed, status=status, refunded=refunded, **shares)
+        self.store.post(session, ledger.refund_entries(payment, refund.id, refund.shares))
+        event = events.PaymentRefunded(
+            **facts(payment), refund_id=refund.id, refund=refund.amount, refunded=refunded, reason=refund.reason
+        )
+        self.store.emit(session, event)
+
+    def _change(self, session: Session, claimed: Claimed, last: bool = False, **values: Any) -> None:
+        """Change the payment and end the attempt that did it."""
+        claimed.payment = self.store.change(session, claimed, last, **values)
+        self.store.end_attempt(session, claimed, "done")
+        claimed.attempt = None
+        claimed.released = last
+
+
+def _captured(payment: Payment, captured: int) -> dict[str, int]:
+    """The values of a payment after a capture."""
+    shares = payment.shares.part(captured)
+    return {"captured": captured, "captured_tax": shares.tax, "captured_shipping": shares.shipping}
+
+
+def _shared(payment: Payment, refund: Refund) -> Refund:
+    """The refund with its shares of tax and shipping, in proportion to what is left of them."""
+    shares = (payment.captured_shares - payment.refunded_shares).part(refund.amount)
+    return replace(refund, tax=shares.tax, shipping=shares.shipping)
+
+
+def facts(payment: Payment) -> dict[str, Any]:
+    """The fields that all events of a payment have."""
+    return {
+        "payment_id": payment.id,
+        "order_id": payment.order_id,
+        "amount": payment.amount,
+        "currency": payment.currency,
+        "provider": payment.provider,
+        "customer_id": payment.customer_id,
+    }
+
+
+def _event_of(payment: Payment) -> Event:
+    if payment.status == "declined":
+        return events.PaymentDeclined(**facts(payment), decline_code=payment.decline_code or "card_declined")
+    if payment.status == "requires_action":
+        return events.PaymentActionRequired(**facts(payment))
+    if payment.status == "captured":
+        return events.PaymentCaptured(**facts(payment), captured=payment.captured)
+    if payment.status == "voided":
+        return events.PaymentVoided(**facts(payment))
+    return events.PaymentAuthorized(**facts(payment))

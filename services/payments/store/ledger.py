@@ -1,0 +1,132 @@
+"""Queries on the ledger. Entries are written in the transaction of the payment's change, and never changed."""
+
+from collections.abc import Iterable
+from datetime import UTC, date, datetime, time, timedelta
+from typing import Any
+
+from sqlalchemy import Select, func, insert, select
+from sqlalchemy.dialects.postgresql import insert as pg_insert
+
+from schemas.api.ledger import AccountsQuery, EntriesQuery
+from services.chassis.common.clock import rfc3339
+from services.chassis.common.ids import new_id
+from services.chassis.common.money import json as money
+from services.chassis.common.paging import Paging, page
+from services.chassis.stores.postgres import PostgresStore, Session
+from services.payments.domain.ledger import Entry
+from services.payments.models import ledger_entries, ledger_postings
+
+_INSERT_ENTRIES = pg_insert(ledger_entries)
+_INSERT_POSTINGS = insert(ledger_postings)
+_entries, _postings = ledger_entries.c, ledger_postings.c
+_JOINED = ledger_postings.join(ledger_entries, _postings.entry_id == _entries.id)
+_LINES = select(
+    _postings.id,
+    _postings.entry_id,
+    _entries.at,
+    _postings.account,
+    _postings.debit,
+    _postings.credit,
+    _postings.currency,
+    _entries.payment_id,
+    _entries.order_id,
+    _entries.kind,
+).select_from(_JOINED)
+
+
+class LedgerQueries(PostgresStore):
+    """The double-entry ledger."""
+
+    def post(self, session: Session, entries: Iterable[Entry]) -> None:
+        """Write entries with their postings. The database refuses unbalanced ones when the transaction commits."""
+        with_ids = [(new_id(), entry) for entry in entries]
+        if not with_ids:
+            return
+        rows = [
+            {"id": entry_id, "reference": entry.reference, "kind": entry.kind}
+            | {"payment_id": entry.payment_id, "order_id": entry.order_id}
+            for entry_id, entry in with_ids
+        ]
+        lines = [
+            {"id": new_id(), "entry_id": entry_id, "account": posting.account, "currency": entry.currency}
+            | {"debit": posting.debit, "credit": posting.credit}
+            for entry_id, entry in with_ids
+            for posting in entry.postings
+        ]
+        session.execute(_INSERT_ENTRIES, rows)
+        session.execute(_INSERT_POSTINGS, lines)
+
+    def ledger_accounts(self, query: AccountsQuery) -> dict[str, Any]:
+        """A page of accounts by currency with their sums."""
+        debit, credit = func.sum(_postings.debit), func.sum(_postings.credit)
+        statement = select(_postings.account, _postings.currency, debit.label("debit"), credit.label("credit"))
+        statement = statement.group_by(_postings.account, _postings.currency)
+        if query.currency is not None:
+            statement = statement.where(_postings.currency == query.currency)
+        if query.is_dated:
+            statement = _within(statement.select_from(_JOINED), query.from_, query.to or query.date)
+        paging = Paging(query.page, query.limit)
+        ordered = statement.order_by(_postings.currency, _postings.account)
+        with self.reading() as connection:
+            rows = connection.execute(ordered.offset(paging.offset).limit(paging.limit)).all()
+            total = connection.execute(select(func.count()).select_from(statement.subquery())).scalar_one()
+        return page([_account(row) for row in rows], total, paging)
+
+    def ledger_lines(self, query: EntriesQuery) -> dict[str, Any]:
+        """A page of postings with their entries, the newest first."""
+        statement = _LINES
+        for column, value in (
+            (_entries.payment_id, query.payment_id),
+            (_entries.order_id, query.order_id),
+            (_entries.kind, query.kind),
+            (_postings.account, query.account),
+            (_postings.currency, query.currency),
+        ):
+            if value is not None:
+                statement = statement.where(column == value)
+        if query.is_dated:
+            statement = _within(statement, query.from_, query.to)
+        paging = Paging(query.page, query.limit)
+        ordered = statement.order_by(_entries.at.desc(), _postings.entry_id.desc(), _postings.id)
+        with self.reading() as connection:
+            rows = connection.execute(ordered.offset(paging.offset).limit(paging.limit)).all()
+            total = connection.execute(select(func.count()).select_from(statement.subquery())).scalar_one()
+        return page([_line(row) for row in rows], total, paging)
+
+
+def _within(statement: Select[Any], first: date | None, last: date | None) -> Select[Any]:
+    """Restrict to entries of the days `first` to `last`, UTC, both included."""
+    if first is not None:
+        statement = statement.where(_entries.at >= _midnight(first))
+    if last is not None:
+        statement = statement.where(_entries.at < _midnight(last + timedelta(days=1)))
+    return statement
+
+
+def _midnight(day: date) -> datetime:
+    return datetime.combine(day, time.min, UTC)
+
+
+def _account(row: Any) -> dict[str, Any]:
+    return {
+        "account": row.account,
+        "currency": row.currency,
+        "debit": money(int(row.debit), row.currency),
+        "credit": money(int(row.credit), row.currency),
+        "balance": money(int(row.debit - row.credit), row.currency),
+    }
+
+
+def _line(row: Any) -> dict[str, Any]:
+    return {
+        "id": row.id,
+        "entry_id": row.entry_id,
+        "at": rfc3339(row.at),
+        "account": row.account,
+        "debit": money(row.debit, row.currency),
+        "credit": money(row.credit, row.currency),
+        "currency": row.currency,
+        "payment_id": row.payment_id,
+        "order_id": row.order_id,
+        "kind": row.kind,
+    }

@@ -1,0 +1,226 @@
+"""The ledger in PostgreSQL: written with the payment, balanced at each commit, never changed."""
+
+from collections import Counter
+from datetime import timedelta
+from typing import Any
+
+import pytest
+from nameko.testing.services import worker_factory
+from sqlalchemy import text
+from sqlalchemy.exc import DBAPIError
+
+from schemas.api.ledger import AccountsQuery, EntriesQuery, LedgerAccount, LedgerLine
+from schemas.base import Page
+from services.chassis.common import clock
+from services.chassis.common.ids import new_id
+from services.chassis.messaging.signatures import Signature, jsonable
+from services.payments.domain import Payment
+from services.payments.domain.ledger import Entry, Posting
+from services.payments.providers.installed import Installed
+from services.payments.service import PaymentsService
+from tests.service.payments.conftest import CrashingStore, Shop
+
+ADMIN = {"user_id": new_id(), "roles": ["ADMIN"]}
+
+
+@pytest.fixture
+def call(payment_store: CrashingStore, shop: Shop) -> Any:
+    service = worker_factory(PaymentsService, store=payment_store, providers=Installed({"sandbox": shop.sandbox}))
+
+    def rpc(method: str, **kwargs: Any) -> Any:
+        contract = Signature(getattr(PaymentsService, method))
+        return jsonable(getattr(service, method)(*contract.arguments([], kwargs)))
+
+    return rpc
+
+
+def paid(shop: Shop, amount: int = 1000, captured: int | None = None, **values: Any) -> Payment:
+    payment = shop.processor.authorise(shop.command(amount=amount, **values))
+    return shop.processor.capture(payment.id, captured)
+
+
+def balances(shop: Shop, payment: Payment) -> dict[str, int]:
+    """Debit less credit by account of a payment's lines; accounts at zero are left out."""
+    lines = shop.store.ledger_lines(EntriesQuery(payment_id=payment.id, limit=100))["items"]
+    totals: Counter[str] = Counter()
+    for line in lines:
+        totals[line["account"]] += line["debit"]["amount"] - line["credit"]["amount"]
+    return {account: total for account, total in totals.items() if total}
+
+
+@pytest.mark.parametrize("currency", ["JPY", "USD", "KWD"])
+def test_capture_is_posted_with_its_shares(shop: Shop, currency: str) -> None:
+    payment = paid(shop, currency=currency, tax=160, shipping=90)
+
+    assert balances(shop, payment) == {
+        "provider_clearing": 1000,
+        "revenue": -750,
+        "tax_payable": -160,
+        "shipping_income": -90,
+    }
+
+
+def test_partial_capture_shares_tax_and_shipping_out(shop: Shop) -> None:
+    payment = paid(shop, captured=333, tax=160, shipping=90)
+
+    assert balances(shop, payment) == {
+        "provider_clearing": 333,
+        "revenue": -250,
+        "tax_payable": -53,
+        "shipping_income": -30,
+    }
+
+
+def test_refunds_take_back_what_was_captured(shop: Shop) -> None:
+    payment = paid(shop, tax=160, shipping=91)
+    for amount in (1, 333, 7):
+        shop.refund(payment, amount)
+    shop.reverse(payment)
+
+    assert balances(shop, payment) == {"revenue": -749, "refunds": 749}
+
+
+def test_refund_at_the_bank_is_posted(shop: Shop) -> None:
+    payment = paid(shop, tax=100)
+    shop.bank.refund(new_id(), payment.reference or "", 400)
+    shop.reverse(payment)
+
+    assert balances(shop, payment) == {"revenue": -900, "refunds": 900}
+
+
+def test_crashed_refund_is_posted_once(shop: Shop) -> None:
+    payment = paid(shop)
+    shop.crash_during(lambda: shop.refund(payment, 300))
+    assert balances(shop, payment)["provider_clearing"] == 1000
+
+    shop.processor.finish(payment.id)
+
+    assert balances(shop, payment)["provider_clearing"] == 700
+
+
+def test_void_posts_nothing(shop: Shop) -> None:
+    payment = shop.pay()
+    shop.reverse(payment)
+    assert balances(shop, payment) == {}
+
+
+def write(store: CrashingStore, entry_id: str, lines: list[tuple[str, str, int, int]], is_new: bool = True) -> None:
+    """Write an entry with these (account, currency, debit, credit) past the service's own code."""
+    insert = "insert into ledger_entries (id, reference, kind, payment_id, order_id) values (:e, :e, 'sale', :e, :e)"
+    with store.transaction() as session:
+        if is_new:
+            session.execute(text(insert), {"e": entry_id})
+        for account, currency, debit, credit in lines:
+            values = {"i": new_id(), "e": entry_id, "a": account, "cur": currency, "d": debit, "c": credit}
+            session.execute(text("insert into ledger_postings values (:i, :e, :a, :cur, :d, :c)"), values)
+
+
+def count(store: CrashingStore, entry_id: str) -> int:
+    with store.reading() as connection:
+        query = text("select count(*) from ledger_entries where id = :e")
+        return int(connection.execute(query, {"e": entry_id}).scalar_one())
+
+
+def entry(*postings: Posting, reference: str | None = None) -> Entry:
+    return Entry(reference or new_id(), "sale", new_id(), new_id(), "USD", postings)
+
+
+@pytest.mark.parametrize(
+    "postings",
+    [
+        (),
+        (Posting("revenue", credit=5),),
+        (Posting("provider_clearing", debit=5), Posting("revenue", credit=4)),
+        (Posting("provider_clearing", debit=5), Posting("revenue", debit=5)),
+        (Posting("provider_clearing", debit=5), Posting("cash", credit=5)),
+        (Posting("provider_clearing", debit=5, credit=5), Posting("revenue", debit=5, credit=5)),
+        (Posting("provider_clearing", debit=-5), Posting("revenue", credit=-5)),
+    ],
+)
+def test_unbalanced_entry_is_impossible(payment_store: CrashingStore, postings: tuple[Posting, ...]) -> None:
+    entry_id = new_id()
+
+    with pytest.raises(DBAPIError):
+        write(payment_store, entry_id, [(one.account, "USD", one.debit, one.credit) for one in postings])
+
+    assert count(payment_store, entry_id) == 0
+
+
+def test_entry_must_balance_in_each_currency(payment_store: CrashingStore) -> None:
+    with pytest.raises(DBAPIError, match="not balanced"):
+        write(payment_store, new_id(), [("revenue", "USD", 0, 5), ("provider_clearing", "EUR", 5, 0)])
+
+
+@pytest.mark.parametrize(
+    "statement",
+    [
+        "update ledger_entries set kind = 'refund'",
+        "delete from ledger_entries",
+        "truncate ledger_entries cascade",
+        "update ledger_postings set debit = 1",
+        "delete from ledger_postings where false",
+        "truncate ledger_postings",
+    ],
+)
+def test_ledger_only_grows(payment_store: CrashingStore, statement: str) -> None:
+    with pytest.raises(DBAPIError, match="the ledger only grows"), payment_store.transaction() as session:
+        session.execute(text(statement))
+
+
+def test_nothing_is_posted_to_an_entry_later(shop: Shop) -> None:
+    payment = paid(shop)
+    with shop.store.reading() as connection:
+        query = text("select id from ledger_entries where payment_id = :p limit 1")
+        entry_id = connection.execute(query, {"p": payment.id}).scalar_one()
+
+    with pytest.raises(DBAPIError, match="is complete"):
+        write(shop.store, entry_id, [("revenue", "USD", 0, 5), ("provider_clearing", "USD", 5, 0)], is_new=False)
+
+
+def test_what_happened_is_posted_once(payment_store: CrashingStore) -> None:
+    once = entry(Posting("provider_clearing", debit=5), Posting("revenue", credit=5))
+    with payment_store.transaction() as session:
+        payment_store.post(session, [once])
+    with pytest.raises(DBAPIError), payment_store.transaction() as session:
+        payment_store.post(session, [once])
+
+
+def test_accounts_are_a_trial_balance(call: Any, shop: Shop) -> None:
+    paid(shop, currency="KWD", tax=100)
+    page = call("ledger_accounts", query={"currency": "KWD"}, caller=ADMIN)
+
+    Page[LedgerAccount].model_validate(page)
+    assert page["total"] == len(page["items"])
+    assert sum(item["balance"]["amount"] for item in page["items"]) == 0
+    assert {item["currency"] for item in page["items"]} == {"KWD"}
+    receivable = next(item for item in page["items"] if item["account"] == "customer_receivable")
+    assert receivable["debit"] == receivable["credit"]
+
+
+def test_trial_balance_is_by_day(shop: Shop) -> None:
+    paid(shop)
+    today = clock.now().date()
+
+    def debit(**days: Any) -> int:
+        query = AccountsQuery.model_validate({"currency": "USD"} | days)
+        accounts = shop.store.ledger_accounts(query)["items"]
+        return sum(item["debit"]["amount"] for item in accounts)
+
+    everything = debit()
+    assert everything > 0
+    assert debit(date=str(today)) == debit(**{"from": str(today), "to": str(today)}) == everything
+    assert debit(date=str(today - timedelta(days=1))) == debit(to=str(today - timedelta(days=1))) == 0
+    assert debit(**{"from": str(today + timedelta(days=1))}) == 0
+
+
+def test_entries_of_a_payment_are_listed(call: Any, shop: Shop) -> None:
+    payment = paid(shop, tax=100)
+    page = call("ledger_entries", query={"payment_id": payment.id, "limit": 2, "page": 2}, caller=ADMIN)
+
+    Page[LedgerLine].model_validate(page)
+    assert (page["total"], len(page["items"]), page["page"]) == (5, 2, 2)
+    assert {item["payment_id"] for item in page["items"]} == {payment.id}
+    everything = call("ledger_entries", query={"payment_id": payment.id}, caller=ADMIN)["items"]
+    assert Counter(item["kind"] for item in everything) == {"sale": 3, "capture": 2}
+    only = call("ledger_entries", query={"order_id": payment.order_id, "account": "tax_payable"}, caller=ADMIN)["items"]
+    assert [item["credit"] for item in only] == [{"amount": 100, "currency": "USD"}]
