@@ -85,6 +85,7 @@ RPC: Final[dict[str, dict[str, Access]]] = {
         "reserve": Access.INTERNAL,
         "commit": Access.INTERNAL,
         "release": Access.INTERNAL,
+        "return_lines": Access.INTERNAL,
         "adjust": Access.VENDOR,
         "set_initial": Access.ADMIN,
         "get_level": Access.VENDOR,
