@@ -25,7 +25,8 @@ class Expiry:
                 break
             self.levels.free(skus(expired), expired["_id"], expired["token"], "expired")
             ended += 1
-        for sku, hold in self.levels.stale_holds(now, SWEEP_LIMIT):
+        stale = self.levels.stale_holds(now, SWEEP_LIMIT)
+        for sku, hold in stale:
             self._end_stale(sku, hold, now)
         return ended
 
