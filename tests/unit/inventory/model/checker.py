@@ -15,7 +15,8 @@ from typing import Any
 from pymongo.errors import AutoReconnect
 
 from services.chassis.common.errors import DomainError
-from tests.unit.inventory.stock_memory import Doc, Memory, Step, freeze
+from tests.unit.inventory.model.memory import Doc, Memory, freeze
+from tests.unit.inventory.model.stepped import Step
 
 Program = Callable[[Step], Any]
 """Runs one command of the store by steps."""
