@@ -126,7 +126,6 @@ RPC: Final[dict[str, dict[str, Access]]] = {
         "refund": Access.ADMIN,
         "refund_order": Access.INTERNAL,
         "reverse": Access.INTERNAL,
-        "refund_order": Access.INTERNAL,
         "get": Access.CUSTOMER,
         "webhook": Access.PUBLIC,
         "ledger_accounts": Access.ADMIN,

@@ -21,6 +21,7 @@ from schemas.api.inventory import (
 from schemas.base import Caller, Id, Idempotency, Line, Page, Sku
 
 Skus = Annotated[list[Sku], Field(max_length=500)]
+ReturnedLines = Annotated[list[StockLine], Field(min_length=1, max_length=100)]
 InitialLevels = Annotated[list[InitialLevel], Field(max_length=1_000)]
 
 
@@ -48,8 +49,13 @@ class InventoryRpc(Protocol):
         """
         ...
 
-    def return_lines(self, order_id: Id, return_id: Id, lines: list[StockLine]) -> Reservation:
-        """Return a part of what was sold to an order to stock. Idempotent under `return_id`. Raises `InvalidState`."""
+    def return_lines(self, order_id: Id, return_id: Id, lines: ReturnedLines) -> Reservation:
+        """Return some units of a committed reservation to stock, to the warehouses that they came from.
+
+        Idempotent under `return_id`. A later release returns what is left. Raises `InvalidState`, and changes nothing,
+        unless the reservation is committed and that much of every SKU is left of what was sold; `Conflict` when other
+        lines were returned under `return_id`; `NotFound` without a reservation.
+        """
         ...
 
     def adjust(

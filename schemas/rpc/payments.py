@@ -75,10 +75,6 @@ class PaymentsRpc(Protocol):
         """
         ...
 
-    def refund_order(self, command: RefundOrder) -> PaymentState:
-        """Refund a part of an order's payment, or what is left if that is less. Idempotent under `refund_id`."""
-        ...
-
     def get(self, payment_id: str, caller: Caller) -> Payment:
         """Get a payment of an own order; an administrator any. Raises `NotFound`."""
         ...

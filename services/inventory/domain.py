@@ -35,6 +35,22 @@ class Take:
 
 
 @dataclass(frozen=True)
+class Allocation:
+    """A line with the warehouses that its units are taken from, or returned to."""
+
+    sku: str
+    takes: tuple[Take, ...]
+
+    @property
+    def quantity(self) -> int:
+        return sum(take.quantity for take in self.takes)
+
+    @property
+    def line(self) -> Line:
+        return Line(self.sku, self.quantity)
+
+
+@dataclass(frozen=True)
 class ReservationState:
     """State of a reservation, and the reason if it is over."""
 
@@ -101,3 +117,54 @@ def on_release(state: ReservationState) -> Literal["free", "return_units", "noth
     if state.status == "committed":
         return "return_units"
     return "free" if state.status == "held" or state.reason == "expired" else "nothing"
+
+
+def check_returnable(state: ReservationState) -> None:
+    """Raises `InvalidState` unless the order is committed: of another one nothing is sold, or all is back already."""
+    if state.status == "held":
+        raise InvalidState("The reservation of this order is not committed")
+    if state.status == "released":
+        raise InvalidState(f"The reservation of this order is over: {state.reason or 'released'}")
+
+
+def remaining(sold: Sequence[Allocation], returned: Iterable[Allocation]) -> tuple[Allocation, ...]:
+    """What is left of sold lines after earlier returns; lines that came back as a whole are left out."""
+    back: dict[tuple[str, str], int] = {}
+    for line in returned:
+        for take in line.takes:
+            back[line.sku, take.warehouse] = back.get((line.sku, take.warehouse), 0) + take.quantity
+    left = []
+    for line in sold:
+        takes = tuple(
+            Take(take.warehouse, take.quantity - back.get((line.sku, take.warehouse), 0)) for take in line.takes
+        )
+        left.append(Allocation(line.sku, tuple(take for take in takes if take.quantity > 0)))
+    return tuple(line for line in left if line.takes)
+
+
+def allocate_return(left: Sequence[Allocation], requested: Sequence[Line]) -> tuple[Allocation, ...]:
+    """Choose the warehouses that returned units go to: those that they were taken from, in the same order.
+
+    Raises `InvalidState` when more of a SKU would be returned than is left of what was sold.
+    """
+    by_sku = {line.sku: line for line in left}
+    back = []
+    for line in requested:
+        sold = by_sku.get(line.sku, Allocation(line.sku, ()))
+        if line.quantity > sold.quantity:
+            raise InvalidState(
+                f"Of {line.sku} {sold.quantity} can be returned",
+                [{"sku": line.sku, "requested": line.quantity, "returnable": sold.quantity}],
+            )
+        back.append(Allocation(line.sku, _first_units(sold.takes, line.quantity)))
+    return tuple(back)
+
+
+def _first_units(takes: Sequence[Take], quantity: int) -> tuple[Take, ...]:
+    chosen = []
+    for take in takes:
+        part = min(take.quantity, quantity)
+        if part:
+            chosen.append(Take(take.warehouse, part))
+        quantity -= part
+    return tuple(chosen)

@@ -13,7 +13,7 @@ from schemas.api.inventory import (
 from schemas.base import Caller, Id, Idempotency, Sku
 from schemas.base import Line as TextLine
 from schemas.events.products import ProductArchived, StockImported
-from schemas.rpc.inventory import InitialLevels, InventoryRpc, Skus
+from schemas.rpc.inventory import InitialLevels, InventoryRpc, ReturnedLines, Skus
 from schemas.rpc.products import ProductsRpc
 from services.chassis.common import clock
 from services.chassis.common.errors import NotFound
@@ -53,9 +53,18 @@ class InventoryService(Service):
     def release(self, order_id: Id) -> Json:
         return self.stock.reservations.release(order_id, clock.now())
 
+    @implements(InventoryRpc.return_lines)
+    def return_lines(self, order_id: Id, return_id: Id, lines: ReturnedLines) -> Json:
+        returned = [Line(line.sku, line.quantity) for line in lines]
+        return self.stock.returns.return_lines(order_id, return_id, returned, clock.now())
+
     @every(seconds=30)
     def release_expired(self) -> None:
-        self.stock.reservations.release_expired(clock.now())
+        self.stock.expiry.release_expired(clock.now())
+
+    @every(seconds=300)
+    def prune_reservations(self) -> None:
+        self.stock.expiry.prune(clock.now() - self.settings.reservation_retention)
 
     @on_event(ProductArchived)
     def end_stock(self, event: ProductArchived) -> None:

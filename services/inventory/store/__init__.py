@@ -12,8 +12,11 @@ from schemas.base import Idempotency
 from schemas.events.products import StockImported
 from services.chassis.stores.mongo import MongoStore
 from services.inventory.store.counts import Counts
+from services.inventory.store.decisions import Decisions
+from services.inventory.store.expiry import Expiry
 from services.inventory.store.levels import Document, Levels
 from services.inventory.store.reservations import Reservations
+from services.inventory.store.returns import Returns
 from services.inventory.store.warehouses import Warehouses
 
 
@@ -26,17 +29,21 @@ class InventoryStore(MongoStore):
         super().__init__(database)
         self.levels = Levels(database["levels"], self.pending)
         self.counts = Counts(self.levels, self.pending)
-        self.reservations = Reservations(database["reservations"], self.levels)
+        self.decisions = Decisions(database["reservations"])
+        self.returns = Returns(self.decisions, self.levels)
+        self.reservations = Reservations(self.decisions, self.levels, self.returns)
+        self.expiry = Expiry(self.decisions, self.levels)
         self.warehouses = Warehouses(self, self.counts)
 
     def indexes(self) -> None:
         super().indexes()
         self.levels.indexes()
-        self.reservations.indexes()
+        self.decisions.indexes()
         self.warehouses.indexes()
 
     def seed(self) -> None:
         self.warehouses.seed()
+        self.decisions.seed()
 
     def adjust(
         self, sku: str, delta: int, note: str, warehouse: str | None, threshold: int, idempotency: Idempotency | None

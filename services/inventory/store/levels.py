@@ -1,6 +1,9 @@
-"""The `levels` collection: each method is one conditional update of one SKU's document."""
+"""The `levels` collection: each method is one read, or a conditional update of each SKU's document.
 
-from collections.abc import Callable, Iterable
+An update of several SKUs is one round trip, but atomic only for each SKU.
+"""
+
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -11,24 +14,25 @@ from pymongo.collection import Collection
 
 from schemas.events.base import Event
 from schemas.events.inventory import BackInStock, LowStock, StockChanged, StockReason
-from services.chassis.common.errors import ServiceUnavailable
-from services.inventory.domain import Line, Stock, allocate
+from services.inventory.domain import Allocation, Line, Stock, Take
 from services.inventory.store import pipelines
 
 Document = dict[str, Any]
-Takes = list[dict[str, Any]]
-ALLOCATION_ATTEMPTS = 50
 
 
 @dataclass(frozen=True)
-class HeldLine:
-    """A reserved line and the warehouses that it is taken from."""
+class Hold:
+    """What the holds of one execution have in common. `fence`: the revision of the reservation at which the token may
+    be named; 0 for a token that is named when the reservation is inserted.
+    """
 
-    line: Line
-    takes: Takes
+    order_id: str
+    token: str
+    until: datetime
+    fence: int = 0
 
-    def to_document(self) -> Document:
-        return {"sku": self.line.sku, "quantity": self.line.quantity, "takes": self.takes}
+    def of(self, quantity: int) -> Document:
+        return vars(self) | {"quantity": quantity}
 
 
 class Levels:
@@ -47,76 +51,85 @@ class Levels:
             [("available", 1), ("_id", 1)], partialFilterExpression={"low": True}, name="running_low"
         )
 
-    def hold(self, line: Line, order_id: str, token: str, until: datetime) -> HeldLine:
-        """Reserve a line: one round trip when one warehouse has it all. Raises `OutOfStock`."""
-        hold = {"token": token, "order_id": order_id, "quantity": line.quantity, "until": until}
-        moves, holds = pipelines.holding(hold, None)
-        held = self.levels.find_one_and_update(
+    def hold_in_one(self, line: Line, hold: Hold) -> Allocation | None:
+        """Hold a line in the first warehouse that has it all; None when no single one has."""
+        moves, holds = pipelines.holding(hold.of(line.quantity), None)
+        level = self.levels.find_one_and_update(
             {"_id": line.sku, "warehouses.available": {"$gte": line.quantity}},
-            self.change(line.sku, moves, holds, "reserved", order_id),
-            projection={"_id": 0, "holds": {"$elemMatch": {"token": token}}},
+            self.change(line.sku, moves, holds, "reserved", hold.order_id),
+            projection={"_id": 0, "holds": {"$elemMatch": {"token": hold.token}}},
             return_document=ReturnDocument.AFTER,
         )
-        if held:
-            return HeldLine(line, held["holds"][0]["takes"])
-        return self._hold_from_several(line, hold)
+        return Allocation(line.sku, to_takes(level["holds"][0]["takes"])) if level else None
 
-    def _hold_from_several(self, line: Line, hold: Document) -> HeldLine:
-        """Reserve from several warehouses, chosen from what was read; conditional on each still having its part."""
-        for _ in range(ALLOCATION_ATTEMPTS):
-            level = self.levels.find_one({"_id": line.sku}, {"warehouses": 1}) or {"warehouses": []}
-            stocks = [Stock(entry["warehouse"], entry["available"]) for entry in level["warehouses"]]
-            takes = [vars(take) for take in allocate(line.sku, line.quantity, stocks)]
-            moves, holds = pipelines.holding(hold, takes)
-            parts = [
-                {"$elemMatch": {"warehouse": take["warehouse"], "available": {"$gte": take["quantity"]}}}
-                for take in takes
-            ]
-            held = self.levels.update_one(
-                {"_id": line.sku, "warehouses": {"$all": parts}},
-                self.change(line.sku, moves, holds, "reserved", hold["order_id"]),
-            )
-            if held.modified_count:
-                return HeldLine(line, takes)
-        raise ServiceUnavailable(f"{line.sku} is in too much demand at the moment")
+    def stocks(self, sku: str) -> list[Stock]:
+        """Available units by warehouse, by priority; empty for an unknown SKU."""
+        level = self.levels.find_one({"_id": sku}, {"warehouses": 1}) or {"warehouses": []}
+        return [Stock(entry["warehouse"], entry["available"]) for entry in level["warehouses"]]
+
+    def hold_in(self, allocation: Allocation, hold: Hold) -> bool:
+        """Hold a line in the given warehouses; False when one of them no longer has its part."""
+        moves, holds = pipelines.holding(hold.of(allocation.quantity), [vars(take) for take in allocation.takes])
+        parts = [
+            {"$elemMatch": {"warehouse": take.warehouse, "available": {"$gte": take.quantity}}}
+            for take in allocation.takes
+        ]
+        held = self.levels.update_one(
+            {"_id": allocation.sku, "warehouses": {"$all": parts}},
+            self.change(allocation.sku, moves, holds, "reserved", hold.order_id),
+        )
+        return held.modified_count > 0
 
     def is_held(self, sku: str, order_id: str) -> bool:
-        """Whether the SKU is reserved for this order."""
+        """Whether the SKU is held for this order, under any token."""
         return self.levels.find_one({"_id": sku, "holds.order_id": order_id}, {"_id": 1}) is not None
 
+    def held_skus(self, order_id: str) -> list[str]:
+        """SKUs that are held for the order, under any token."""
+        return [level["_id"] for level in self.levels.find({"holds.order_id": order_id}, {"_id": 1})]
+
+    def held_orders(self, order_ids: Sequence[str]) -> set[str]:
+        """Those of the orders that still have a hold."""
+        return set(self.levels.distinct("holds.order_id", {"holds.order_id": {"$in": list(order_ids)}}))
+
     def free(self, skus: Iterable[str], order_id: str, token: str, reason: StockReason = "released") -> None:
-        """Free the reservations with this token."""
-        moves, holds = pipelines.ending(order_id, sold=None, freed=token)
+        """Free the holds with this token."""
+        moves, holds = pipelines.freeing(pipelines.with_token(order_id, token))
         self._each(
             ({"_id": sku, "holds.token": token}, self.change(sku, moves, holds, reason, order_id)) for sku in skus
         )
 
-    def free_all(self, order_id: str) -> None:
-        """Free all reservations of the order."""
-        skus = [level["_id"] for level in self.levels.find({"holds.order_id": order_id}, {"_id": 1})]
-        moves, holds = pipelines.ending(order_id, sold=None)
+    def free_fenced_before(self, skus: Iterable[str], order_id: str, fence: int) -> None:
+        """Free those holds of the order that have a lower fence."""
+        moves, holds = pipelines.freeing(pipelines.fenced_before(order_id, fence))
+        lower = {"$elemMatch": {"order_id": order_id, "fence": {"$lt": fence}}}
+        self._each(({"_id": sku, "holds": lower}, self.change(sku, moves, holds, "released", order_id)) for sku in skus)
+
+    def free_all(self, skus: Iterable[str], order_id: str) -> None:
+        """Free all holds of the order."""
+        moves, holds = pipelines.freeing(pipelines.of_order(order_id))
         self._each(
             ({"_id": sku, "holds.order_id": order_id}, self.change(sku, moves, holds, "released", order_id))
             for sku in skus
         )
 
     def sell(self, skus: Iterable[str], order_id: str, token: str) -> None:
-        """Deduct what the token reserves from the stock; other reservations of the order are freed."""
-        moves, holds = pipelines.ending(order_id, sold=token)
+        """Deduct what the token holds from the stock; other holds of the order are freed."""
+        moves, holds = pipelines.selling(order_id, token)
         self._each(
             ({"_id": sku, "holds.order_id": order_id}, self.change(sku, moves, holds, "committed", order_id))
             for sku in skus
         )
 
-    def return_units(self, session: ClientSession, line: Document, order_id: str, token: str) -> None:
-        """Return a sold line to stock, or free its reservation if it was not deducted yet."""
-        moves, holds = pipelines.returning(order_id, token, line["takes"])
+    def return_units(self, back: Allocation, order_id: str, token: str, session: ClientSession) -> None:
+        """Return sold units to stock; what the token still holds is deducted first."""
+        moves, holds = pipelines.returning(order_id, token, [vars(take) for take in back.takes])
         self.levels.update_one(
-            {"_id": line["sku"]}, self.change(line["sku"], moves, holds, "released", order_id), session=session
+            {"_id": back.sku}, self.change(back.sku, moves, holds, "released", order_id), session=session
         )
 
     def stale_holds(self, now: datetime, limit: int) -> list[tuple[str, Document]]:
-        """SKU and reservation of those that have expired."""
+        """SKU and hold of those whose time is over."""
         levels = self.levels.find({"holds.until": {"$lte": now}}, {"holds": 1}).limit(limit)
         return [(level["_id"], hold) for level in levels for hold in level["holds"] if hold["until"] <= now]
 
@@ -140,3 +153,7 @@ class Levels:
         updates = [UpdateOne(condition, stages) for condition, stages in changes]
         if updates:
             self.levels.bulk_write(updates, ordered=False)
+
+
+def to_takes(documents: Iterable[Document]) -> tuple[Take, ...]:
+    return tuple(Take(take["warehouse"], take["quantity"]) for take in documents)

@@ -1,8 +1,8 @@
 """Update pipelines for a level document: MongoDB decides, computes and writes the events in one atomic step.
 
 A level: `{_id: SKU, warehouses: [{warehouse, priority, on_hand, reserved, available}] by priority, on_hand, reserved,
-available, low, low_stock_threshold, holds: [{token, order_id, quantity, takes: [{warehouse, quantity}], until}],
-version, outbox}`. The totals are always the sums over its warehouses, computed in the same step.
+available, low, low_stock_threshold, holds: [{token, order_id, fence, quantity, takes: [{warehouse, quantity}],
+until}], version, outbox}`. The totals are always the sums over its warehouses, computed in the same step.
 """
 
 from typing import Any
@@ -64,29 +64,38 @@ def holding(hold: dict[str, Any], takes: list[dict[str, Any]] | None) -> tuple[E
     return _moves(taken, 0, 1), {"$concatArrays": ["$holds", [held]]}
 
 
-def ending(order_id: str, sold: str | None, freed: str | None = None) -> tuple[Expression, Expression]:
-    """Moves and holds when the hold with the token `sold` leaves the house; every other hold of the order (or just
-    the one with the token `freed`) is freed.
-    """
-    of_order = {"$eq": ["$$this.order_id", {"$literal": order_id}]}
-    is_sold = {"$eq": ["$$this.token", {"$literal": sold}]}
-    is_freed = {"$eq": ["$$this.token", {"$literal": freed}]} if freed else {"$not": [is_sold]}
-    ends = {"$and": [of_order, {"$or": [is_sold, is_freed]}]}
-    moves = {
-        "$concatArrays": [
-            _moves(_takes({"$and": [of_order, is_sold]}), -1, -1),
-            _moves(_takes({"$and": [of_order, is_freed]}), 0, -1),
-        ]
-    }
-    return moves, {"$filter": {"input": "$holds", "cond": {"$not": [ends]}}}
+def of_order(order_id: str) -> Expression:
+    """Condition on a hold: it is the order's."""
+    return {"$eq": ["$$this.order_id", {"$literal": order_id}]}
+
+
+def with_token(order_id: str, token: str) -> Expression:
+    """Condition on a hold: it is the order's with this token."""
+    return {"$and": [of_order(order_id), {"$eq": ["$$this.token", {"$literal": token}]}]}
+
+
+def fenced_before(order_id: str, fence: int) -> Expression:
+    """Condition on a hold: it is the order's with a lower fence. One without a fence does not count as lower."""
+    return {"$and": [of_order(order_id), {"$lt": [{"$ifNull": ["$$this.fence", fence]}, fence]}]}
+
+
+def freeing(condition: Expression) -> tuple[Expression, Expression]:
+    """Moves and holds when the holds that meet the condition are freed."""
+    return _moves(_takes(condition), 0, -1), _without(condition)
+
+
+def selling(order_id: str, token: str) -> tuple[Expression, Expression]:
+    """Moves and holds when the hold with the token is deducted; every other hold of the order is freed."""
+    sold = with_token(order_id, token)
+    others = {"$and": [of_order(order_id), {"$not": [sold]}]}
+    moves = {"$concatArrays": [_moves(_takes(sold), -1, -1), _moves(_takes(others), 0, -1)]}
+    return moves, _without(of_order(order_id))
 
 
 def returning(order_id: str, token: str, takes: list[dict[str, Any]]) -> tuple[Expression, Expression]:
-    """Moves and holds for a returned line: to its warehouses; a reservation not yet deducted is only freed."""
-    unsold = {"$in": [{"$literal": token}, "$holds.token"]}
-    freed, holds = ending(order_id, sold=None)
-    back = {"$cond": [unsold, [], _moves({"$literal": takes}, 1, 0)]}
-    return {"$concatArrays": [freed, back]}, holds
+    """Moves and holds when units come back to their warehouses; a hold that was not deducted yet is deducted first."""
+    sold, holds = selling(order_id, token)
+    return {"$concatArrays": [sold, _moves({"$literal": takes}, 1, 0)]}, holds
 
 
 def counting(warehouse: dict[str, Any], delta: int, threshold: int) -> tuple[Stages, Expression]:
@@ -133,6 +142,11 @@ def _takes(condition: Expression) -> Expression:
     """The takes of all holds that meet the condition, as one list."""
     chosen = {"$filter": {"input": "$holds", "cond": condition}}
     return {"$reduce": {"input": chosen, "initialValue": [], "in": {"$concatArrays": ["$$value", "$$this.takes"]}}}
+
+
+def _without(condition: Expression) -> Expression:
+    """The holds that don't meet the condition."""
+    return {"$filter": {"input": "$holds", "cond": {"$not": [condition]}}}
 
 
 def _stock_changed(envelope: dict[str, Any]) -> Expression:

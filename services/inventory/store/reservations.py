@@ -1,21 +1,30 @@
 """Reservations of orders, and why no interleaving oversells.
 
 Two collections. `levels` (one document per SKU, see `pipelines`) says what there is and carries the holds on it.
-`reservations` (one document per order) says what was decided:
-`{_id: order, status: held|committed|released, reason, token, lines: [{sku, quantity, takes}], expires_at, revision}`.
+`reservations` (one document per order, see `decisions`) says what was decided.
 
 Every change of a level is one conditional update; every decision is one conditional update of the reservation. A
 decision comes first and the levels follow it; what follows is idempotent, so a repeated call finishes it.
 
-**The token.** Each execution of `reserve` places holds under a token of its own, then inserts the reservation that
-names the token. So:
+**Token and fence.** Each execution of `reserve` or of a late `commit` places holds under a token of its own, and names
+the token in the reservation afterwards: `reserve` by inserting the reservation, a late commit by an update from the
+revision that it has made itself, its fence. Each hold carries the fence (0 for `reserve`). So:
 
-1. *A hold counts only if its token is the reservation's.* Any other hold is void: freeing it is always right, selling
-   it never happens (`sell` names the token).
-2. *A token gets into a reservation only by the execution that placed its holds, and no other frees them
-   while it may still name them.* So while the reservation says `held`, each of its lines is held under its token.
+1. *A hold counts only if its token is the reservation's.* Any other hold is void: selling it never happens (`sell`
+   names the token).
+2. *A token gets into a reservation only by the execution that placed its holds, and while it may still get there,
+   nobody else frees them.* Others free holds of an order only
+   a) after a final decision (released other than by expiry, or committed: then all but the named token), which no
+      later decision changes into naming a token;
+   b) under a token that a decision has ended (expiry) or that they have fenced off: the sweep raises the revision
+      before it looks whether the token is named, so that an execution that has not named it yet never will;
+   c) with a fence lower than their own: a decision from the lower revision is refused since then. A process that is
+      paused between its fence and this step frees nothing that was held under a later fence.
+   So while the reservation is `held`, each of its lines is held under its token; while it is `committed`, each line
+   is held under its token or has been deducted.
 3. *A reservation never goes back to `held`.* held → committed | released; released(expired) → committed with a new
-   token (a late commit that takes the units afresh); committed → released(returned). `revision` grows at each step.
+   token (a late commit that takes the units afresh); committed → committed (some lines returned) |
+   released(returned). `revision` grows at each step.
 
 What can happen, line by line:
 
@@ -23,262 +32,156 @@ What can happen, line by line:
   as the winner. If the second finds no stock because of the first, it says `ServiceUnavailable` (try again), not
   `OutOfStock`.
 * `reserve` late, after commit, release or expiry: its insert meets the reservation and it frees its own holds (1).
+* `reserve` fails between two lines: it frees its own holds. If the outcome of its insert is unknown, it frees nothing:
+  the token may be named.
 * `reserve` killed between hold and insert: the holds are void and end with their time; `release_expired` first makes
-  sure that no insert can come any more (it inserts an abandoned reservation, or bumps the revision), then frees.
+  sure that no insert can come any more (it inserts an abandoned reservation, or raises the revision), then frees.
 * `commit` twice, or killed between decision and levels: the second finds `committed` and sells what the token still
   holds; nothing if it is sold. If the call is not repeated, `release_expired` finds the hold and the decision.
 * `commit` against `release` or expiry: one of the conditional updates on `status: held` wins; the other reads the
-  winner's word. A commit that lost to expiry takes the units afresh if they are there.
-* late `commit` twice: each first bumps the revision, so that the other can't name its holds any more, frees what the
-  other held, and takes the units under its own token; the update from its own revision lets one through. A sweep
-  that frees a stale unnamed hold bumps the revision first as well (2).
+  winner's decision. A commit that lost to expiry takes the units afresh if they are there.
+* late `commit` twice: each raises the revision first, frees the holds of lower fences, and takes the units under its
+  own token; the update from its own revision lets at most one through. One that finds no stock because of the other
+  begins again.
 * `release` of an unknown order inserts a released reservation: a `reserve` that comes late is refused.
-* `release` after `commit`: one transaction flips the reservation and puts each line back on hand (or frees it where
-  `sell` has not come by yet); a second release finds `released`, a late `sell` finds no hold. Transactions are for
-  this rare path alone; holding and selling must not abort under contention.
+* `release` after `commit`, and `return_lines`: one transaction changes the reservation and returns the units (see
+  `returns`); what `sell` has not deducted yet is deducted in the same step, so a late `sell` finds no hold. A second
+  release finds `released`, a second return its id; a release returns what earlier returns have left.
+
+`tests/unit/inventory/model` runs this code through all interleavings of two and three executions, with deaths and
+failures of the database at any step.
 """
 
 from collections.abc import Sequence
 from datetime import datetime
-from typing import Any
 
-from pymongo import ReturnDocument
-from pymongo.client_session import ClientSession
-from pymongo.collection import Collection
-from pymongo.errors import DuplicateKeyError
-
-from services.chassis.common.clock import rfc3339
 from services.chassis.common.errors import NotFound, OutOfStock, ServiceUnavailable
 from services.chassis.common.ids import new_id
-from services.inventory.domain import Line, Reason, ReservationState, check_repeated, merge_lines, on_commit, on_release
-from services.inventory.store.levels import Document, HeldLine, Levels
+from services.inventory.domain import Line, check_repeated, merge_lines, on_commit, on_release
+from services.inventory.store.decisions import (
+    Decisions,
+    lines,
+    new_release,
+    skus,
+    state,
+    to_documents,
+    to_reply,
+)
+from services.inventory.store.holds import Holds
+from services.inventory.store.levels import Document, Hold, Levels
+from services.inventory.store.returns import Returns
 
 DECISION_ATTEMPTS = 20
-SWEEP_LIMIT = 500
-"""Maximum number of reservations handled by one sweep."""
 
 
 class Reservations:
-    """Reservations of orders and their decisions."""
+    """Reserve, commit and release the stock of an order."""
 
-    def __init__(self, collection: Collection[Document], levels: Levels) -> None:
-        self.reservations = collection
+    def __init__(self, decisions: Decisions, levels: Levels, returns: Returns) -> None:
+        self.decisions = decisions
         self.levels = levels
-
-    def indexes(self) -> None:
-        self.reservations.create_index("expires_at", partialFilterExpression={"status": "held"}, name="expiring")
+        self.returns = returns
+        self.holds = Holds(levels)
 
     def reserve(self, order_id: str, requested: Sequence[Line], now: datetime, until: datetime) -> Document:
         """Reserve all lines or none. Two round trips for one line. Raises `OutOfStock`."""
-        lines = merge_lines(requested)
-        token = new_id()
-        holds: list[HeldLine] = []
-        for line in lines:
-            try:
-                holds.append(self.levels.hold(line, order_id, token, until))
-            except OutOfStock:
-                self._free(holds, order_id, token)
-                existing = self.reservations.find_one({"_id": order_id})
-                if existing is None and self.levels.is_held(line.sku, order_id):
-                    raise ServiceUnavailable("This order is being reserved at the moment") from None
-                if existing is None:
-                    raise
-                return self._repeat_reply(existing, lines)
+        wanted = merge_lines(requested)
+        hold = Hold(order_id, new_id(), until)
+        try:
+            allocated = self.holds.place(wanted, hold)
+        except OutOfStock as refused:
+            existing = self.decisions.find(order_id)
+            if existing is None and self._is_held(refused, order_id):
+                raise ServiceUnavailable("This order is being reserved at the moment") from None
+            if existing is None:
+                raise
+            return _repeat_reply(existing, wanted)
         reservation = {
             "_id": order_id,
             "status": "held",
             "reason": "",
-            "token": token,
-            "lines": [held.to_document() for held in holds],
+            "token": hold.token,
+            "lines": to_documents(allocated),
             "expires_at": until,
             "created_at": now,
+            "changed_at": now,
             "revision": 1,
         }
-        try:
-            self.reservations.insert_one(reservation)
-        except DuplicateKeyError:
-            self._free(holds, order_id, token)
-            return self._repeat_reply(self.reservations.find_one({"_id": order_id}) or {}, lines)
-        return _reply(reservation)
+        if self.decisions.insert(reservation):
+            return to_reply(reservation)
+        self.levels.free([line.sku for line in wanted], order_id, hold.token)
+        return _repeat_reply(self.decisions.find(order_id) or {}, wanted)
 
     def commit(self, order_id: str, now: datetime, until: datetime) -> Document:
         """Sell what the order holds. Two round trips. Raises `OutOfStock` when the hold had run out and so has the
         stock, `InvalidState` when it was given back, `NotFound` when there never was one.
         """
-        held = self.reservations.find_one_and_update(
-            {"_id": order_id, "status": "held"},
-            {"$set": {"status": "committed", "committed_at": now}, "$inc": {"revision": 1}},
-            return_document=ReturnDocument.AFTER,
-        )
-        committed = held or self._commit_not_held(order_id, now, until)
-        self.levels.sell([line["sku"] for line in committed["lines"]], order_id, committed["token"])
-        return _reply(committed)
+        committed = self.decisions.commit_held(order_id, now) or self._commit_not_held(order_id, now, until)
+        self.levels.sell(skus(committed), order_id, committed["token"])
+        return to_reply(committed)
 
     def release(self, order_id: str, now: datetime) -> Document:
         """Free what the order reserves, return what was sold to it, or bar a reserve that has not arrived yet."""
         for _ in range(DECISION_ATTEMPTS):
-            reservation = self.reservations.find_one({"_id": order_id})
-            done = self._release(order_id, reservation, now)
-            if done:
-                self.levels.free_all(order_id)
-                return _reply(done)
+            released = self._release(order_id, self.decisions.find(order_id), now)
+            if released:
+                self.holds.free_all(order_id)
+                return to_reply(released)
         raise ServiceUnavailable("This order's reservation keeps changing")
-
-    def release_expired(self, now: datetime) -> int:
-        """Release expired reservations, and holds left by executions that died."""
-        ended = 0
-        while ended < SWEEP_LIMIT:
-            expired = self.reservations.find_one_and_update(
-                {"status": "held", "expires_at": {"$lte": now}},
-                {"$set": {"status": "released", "reason": "expired", "ended_at": now}, "$inc": {"revision": 1}},
-                return_document=ReturnDocument.AFTER,
-            )
-            if expired is None:
-                break
-            skus = [line["sku"] for line in expired["lines"]]
-            self.levels.free(skus, expired["_id"], expired["token"], "expired")
-            ended += 1
-        for sku, hold in self.levels.stale_holds(now, SWEEP_LIMIT):
-            self._end_stale(sku, hold, now)
-        return ended
-
-    def _end_stale(self, sku: str, hold: Document, now: datetime) -> None:
-        """End an expired hold according to its order's decision; without a decision it is released."""
-        order_id = hold["order_id"]
-        reservation = self.reservations.find_one_and_update(
-            {"_id": order_id},
-            {"$inc": {"revision": 1}, "$setOnInsert": _empty_release("abandoned", now)},
-            upsert=True,
-            return_document=ReturnDocument.AFTER,
-        )
-        if reservation is None:  # an upsert always returns it
-            return
-        if reservation["token"] != hold["token"] or reservation["status"] == "released":
-            self.levels.free([sku], order_id, hold["token"], "expired")
-        elif reservation["status"] == "committed":
-            self.levels.sell([sku], order_id, hold["token"])
 
     def _commit_not_held(self, order_id: str, now: datetime, until: datetime) -> Document:
         for _ in range(DECISION_ATTEMPTS):
-            reservation = self.reservations.find_one({"_id": order_id})
+            reservation = self.decisions.find(order_id)
             if reservation is None:
                 raise NotFound("Nothing is reserved for this order")
-            match on_commit(_state(reservation)):
+            match on_commit(state(reservation)):
                 case "settle":
                     return reservation
                 case "retake":
                     committed = self._retake(reservation, now, until)
                 case _:
-                    committed = self._decide(reservation, "committed", "", now)
+                    committed = self.decisions.decide(reservation, "committed", "", now)
             if committed:
                 return committed
         raise ServiceUnavailable("This order's reservation keeps changing")
 
     def _retake(self, expired: Document, now: datetime, until: datetime) -> Document | None:
-        """Take the units of an expired reservation again; None when the reservation changed meanwhile."""
-        order_id, token = expired["_id"], new_id()
-        fenced = self._decide(expired, "released", "expired", now)
+        """Take the units of an expired reservation again; None when another execution came between."""
+        fenced = self.decisions.decide(expired, "released", "expired", now)
         if fenced is None:
             return None
-        self.levels.free_all(order_id)  # no other late commit can name its holds any more
-        holds: list[HeldLine] = []
+        order_id = expired["_id"]
+        hold = Hold(order_id, new_id(), until, fenced["revision"])
+        self.holds.free_fenced_before(order_id, hold.fence)
         try:
-            for line in _lines(expired):
-                holds.append(self.levels.hold(line, order_id, token, until))
-        except OutOfStock:
-            self._free(holds, order_id, token)
-            if self.reservations.find_one({"_id": order_id, "revision": fenced["revision"]}):
-                raise
-            return None
-        lines = [held.to_document() for held in holds]
-        committed = self._decide(fenced, "committed", "", now, {"token": token, "lines": lines})
+            allocated = self.holds.place(lines(expired), hold)
+        except OutOfStock as refused:
+            if self._is_held(refused, order_id) or self.decisions.find(order_id) != fenced:
+                return None
+            raise
+        values = {"token": hold.token, "lines": to_documents(allocated)}
+        committed = self.decisions.decide(fenced, "committed", "", now, values)
         if committed is None:
-            self._free(holds, order_id, token)
+            self.levels.free(skus(expired), order_id, hold.token)
         return committed
 
     def _release(self, order_id: str, reservation: Document | None, now: datetime) -> Document | None:
         if reservation is None:
-            return self._block_reserve(order_id, now)
-        match on_release(_state(reservation)):
+            barred = new_release(order_id, "released", now)
+            return barred if self.decisions.insert(barred) else None
+        match on_release(state(reservation)):
             case "free":
-                return self._decide(reservation, "released", "released", now)
+                return self.decisions.decide(reservation, "released", "released", now)
             case "return_units":
-                return self._return_stock(reservation, now)
+                return self.returns.return_rest(reservation, now)
             case _:
                 return reservation
 
-    def _return_stock(self, committed: Document, now: datetime) -> Document | None:
-        def work(session: ClientSession) -> Document | None:
-            returned = self._decide(committed, "released", "returned", now, session=session)
-            if returned:
-                for line in returned["lines"]:
-                    self.levels.return_units(session, line, returned["_id"], returned["token"])
-            return returned
-
-        with self.reservations.database.client.start_session() as session:
-            return session.with_transaction(work)
-
-    def _block_reserve(self, order_id: str, now: datetime) -> Document | None:
-        """Prevent a later reserve for an order that is over."""
-        barred = {"_id": order_id, "revision": 1, **_empty_release("released", now)}
-        try:
-            self.reservations.insert_one(barred)
-        except DuplicateKeyError:
-            return None
-        return barred
-
-    def _decide(
-        self,
-        reservation: Document,
-        status: str,
-        reason: str,
-        now: datetime,
-        values: Document | None = None,
-        session: ClientSession | None = None,
-    ) -> Document | None:
-        """Change the reservation from exactly the known state; None when it has changed."""
-        return self.reservations.find_one_and_update(
-            {"_id": reservation["_id"], "revision": reservation["revision"]},
-            {
-                "$set": {"status": status, "reason": reason, "changed_at": now, **(values or {})},
-                "$inc": {"revision": 1},
-            },
-            return_document=ReturnDocument.AFTER,
-            session=session,
-        )
-
-    def _free(self, holds: Sequence[HeldLine], order_id: str, token: str) -> None:
-        self.levels.free([held.line.sku for held in holds], order_id, token)
-
-    def _repeat_reply(self, reservation: Document, requested: Sequence[Line]) -> Document:
-        check_repeated(_state(reservation), _lines(reservation), requested)
-        return _reply(reservation)
+    def _is_held(self, refused: OutOfStock, order_id: str) -> bool:
+        """Whether the SKU that ran out is held for the same order, by another execution."""
+        return self.levels.is_held(refused.details[0]["sku"], order_id)
 
 
-def _empty_release(reason: Reason, now: datetime) -> Document:
-    """A released reservation for an order that never had one, so that a later reserve is refused."""
-    return {
-        "status": "released",
-        "reason": reason,
-        "token": None,
-        "lines": [],
-        "expires_at": None,
-        "created_at": now,
-    }
-
-
-def _state(reservation: Document) -> ReservationState:
-    return ReservationState(reservation["status"], reservation["reason"])
-
-
-def _lines(reservation: Document) -> tuple[Line, ...]:
-    return tuple(Line(line["sku"], line["quantity"]) for line in reservation["lines"])
-
-
-def _reply(reservation: Document) -> Document:
-    expires: Any = reservation["expires_at"]
-    return {
-        "order_id": reservation["_id"],
-        "status": reservation["status"],
-        "expires_at": rfc3339(expires) if expires and reservation["status"] == "held" else None,
-    }
+def _repeat_reply(reservation: Document, requested: Sequence[Line]) -> Document:
+    check_repeated(state(reservation), lines(reservation), requested)
+    return to_reply(reservation)

@@ -37,7 +37,7 @@ class Shop:
         return self.store.reservations.release(order_id, NOW)
 
     def sweep(self, at: datetime = LATER) -> int:
-        return self.store.reservations.release_expired(at)
+        return self.store.expiry.release_expired(at)
 
     def level(self, sku: str) -> tuple[int, int, int]:
         """(on hand, reserved, available) of a SKU, after checking its invariants."""

@@ -20,15 +20,17 @@ from hypothesis.stateful import RuleBasedStateMachine, invariant, rule, run_stat
 from services.chassis.common.errors import DomainError, InvalidState, OutOfStock, ServiceUnavailable
 from services.chassis.common.ids import new_id
 from services.inventory.store import InventoryStore
+from services.inventory.store.decisions import Decisions
+from services.inventory.store.expiry import Expiry
+from services.inventory.store.holds import Holds
 from services.inventory.store.levels import Levels
-from services.inventory.store.reservations import Reservations
 from tests.service.inventory.conftest import LATER, Shop
 
 ORDER = "0197a000-0000-7000-8000-000000000002"
 
 
-class SimulatedCrash(Exception):
-    """The simulated end of the process."""
+class SimulatedCrash(BaseException):
+    """The simulated end of the process: no error handling runs after it."""
 
 
 @contextmanager
@@ -61,7 +63,7 @@ def crash() -> None:
 def test_concurrent_reserves_of_one_order_leave_one_hold(shop: Shop) -> None:
     shop.stock(MUG=10)
 
-    with between(Levels, "hold", lambda: shop.reserve(ORDER, MUG=3), after=True):
+    with between(Holds, "_place", lambda: shop.reserve(ORDER, MUG=3), after=True):
         assert shop.reserve(ORDER, MUG=3)["status"] == "held"
 
     assert shop.level("MUG") == (10, 3, 7)
@@ -74,7 +76,7 @@ def test_duplicate_reserve_of_last_units_is_retryable(shop: Shop) -> None:
         with pytest.raises(ServiceUnavailable):
             shop.reserve(ORDER, MUG=3)
 
-    with between(Levels, "hold", reserve_again, after=True):
+    with between(Holds, "_place", reserve_again, after=True):
         shop.reserve(ORDER, MUG=3)
 
     assert shop.reserve(ORDER, MUG=3)["status"] == "held"
@@ -89,7 +91,7 @@ def test_hold_after_the_end_of_the_reservation_is_undone(shop: Shop, ending: str
         shop.reserve(ORDER, MUG=3)
         {"commit": lambda: shop.commit(ORDER), "release": lambda: shop.release(ORDER), "expire": shop.sweep}[ending]()
 
-    with between(Levels, "hold", reserve_and_end):
+    with between(Holds, "_place", reserve_and_end):
         try:
             shop.reserve(ORDER, MUG=3)
         except InvalidState:
@@ -101,7 +103,7 @@ def test_hold_after_the_end_of_the_reservation_is_undone(shop: Shop, ending: str
 
 def test_hold_without_reservation_is_freed_by_the_sweep(shop: Shop) -> None:
     shop.stock(MUG=10)
-    with between(Levels, "hold", crash, after=True), pytest.raises(SimulatedCrash):
+    with between(Holds, "_place", crash, after=True), pytest.raises(SimulatedCrash):
         shop.reserve(ORDER, MUG=3)
     assert shop.level("MUG") == (10, 3, 7)
 
@@ -114,7 +116,7 @@ def test_hold_without_reservation_is_freed_by_the_sweep(shop: Shop) -> None:
 
 def test_interrupted_reserve_is_repeated_and_first_hold_ends(shop: Shop) -> None:
     shop.stock(MUG=10)
-    with between(Levels, "hold", crash, after=True), pytest.raises(SimulatedCrash):
+    with between(Holds, "_place", crash, after=True), pytest.raises(SimulatedCrash):
         shop.reserve(ORDER, MUG=3)
 
     shop.reserve(ORDER, MUG=3)
@@ -127,7 +129,7 @@ def test_interrupted_reserve_is_repeated_and_first_hold_ends(shop: Shop) -> None
 def test_swept_hold_cannot_become_a_reservation(shop: Shop) -> None:
     shop.stock(MUG=10)
 
-    with between(Levels, "hold", shop.sweep, after=True), pytest.raises(InvalidState):
+    with between(Holds, "_place", shop.sweep, after=True), pytest.raises(InvalidState):
         shop.reserve(ORDER, MUG=3)
 
     assert shop.level("MUG") == (10, 0, 10)
@@ -172,7 +174,7 @@ def test_interrupted_return_changes_nothing_and_is_repeatable(shop: Shop) -> Non
 def test_interrupted_release_is_finished_by_the_timer(shop: Shop) -> None:
     shop.stock(MUG=10)
     shop.reserve(ORDER, MUG=3)
-    with between(Levels, "free_all", crash), pytest.raises(SimulatedCrash):
+    with between(Holds, "free_all", crash), pytest.raises(SimulatedCrash):
         shop.release(ORDER)
 
     shop.sweep()
@@ -195,7 +197,7 @@ def test_concurrent_late_commits_sell_once(shop: Shop) -> None:
     shop.reserve(ORDER, MUG=3)
     shop.sweep()
 
-    with between(Levels, "hold", lambda: shop.commit(ORDER, at=LATER), after=True):
+    with between(Holds, "_place", lambda: shop.commit(ORDER, at=LATER), after=True):
         shop.commit(ORDER, at=LATER)
 
     assert shop.level("MUG") == (3, 0, 3)
@@ -207,10 +209,10 @@ def test_late_commit_cannot_use_a_freed_hold(shop: Shop) -> None:
     shop.sweep()
 
     def crashing_commit() -> None:
-        with between(Levels, "free_all", crash, after=True), pytest.raises(SimulatedCrash):
+        with between(Holds, "free_fenced_before", crash, after=True), pytest.raises(SimulatedCrash):
             shop.commit(ORDER, at=LATER)
 
-    with between(Levels, "hold", crashing_commit, after=True):
+    with between(Holds, "_place", crashing_commit, after=True):
         shop.commit(ORDER, at=LATER)
 
     assert shop.level("MUG") == (3, 0, 3)
@@ -221,7 +223,7 @@ def test_late_commit_cannot_use_a_swept_hold(shop: Shop) -> None:
     shop.reserve(ORDER, MUG=3)
     shop.sweep()
 
-    with between(Levels, "hold", lambda: shop.sweep(LATER + timedelta(hours=1)), after=True):
+    with between(Holds, "_place", lambda: shop.sweep(LATER + timedelta(hours=1)), after=True):
         shop.commit(ORDER, at=LATER)
 
     assert shop.level("MUG") == (3, 0, 3)
@@ -232,7 +234,7 @@ def test_release_during_a_late_commit_stops_it(shop: Shop) -> None:
     shop.reserve(ORDER, MUG=3)
     shop.sweep()
 
-    with between(Levels, "hold", lambda: shop.release(ORDER), after=True), pytest.raises(InvalidState):
+    with between(Holds, "_place", lambda: shop.release(ORDER), after=True), pytest.raises(InvalidState):
         shop.commit(ORDER, at=LATER)
 
     assert shop.level("MUG") == (6, 0, 6)
@@ -249,13 +251,14 @@ HISTORIES: tuple[tuple[str, ...], ...] = (
 PLACES = [
     (owner, method, after)
     for owner, method in (
-        (Levels, "hold"),
+        (Holds, "_place"),
         (Levels, "sell"),
         (Levels, "free"),
-        (Levels, "free_all"),
-        (Reservations, "_decide"),
-        (Reservations, "_repeat_reply"),
-        (Reservations, "_end_stale"),
+        (Holds, "free_all"),
+        (Holds, "free_fenced_before"),
+        (Decisions, "decide"),
+        (Decisions, "insert"),
+        (Expiry, "_end_stale"),
     )
     for after in (False, True)
 ]
@@ -304,7 +307,7 @@ def try_step(shop: Shop, order: str, sku: str, step: str) -> None:
         if step == "reserve":
             shop.reserve(order, **{sku: 3})
         elif step == "crash reserving":  # the units are held without a reservation
-            with between(Levels, "hold", crash, after=True):
+            with between(Holds, "_place", crash, after=True):
                 shop.reserve(order, **{sku: 3})
         elif step == "commit":
             shop.commit(order, at=LATER)
