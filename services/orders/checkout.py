@@ -109,6 +109,8 @@ class Checkout:
                 payment_id=placed.payment_id,
                 order_id=order.id,
                 amount=placed.totals.total,
+                tax=placed.totals.tax,
+                shipping=placed.totals.shipping,
                 currency=placed.currency,
                 provider=placed.payment_provider,
                 token=stored.payment_token or "",

@@ -38,7 +38,7 @@ def as_json(run: Run, summary: str, results: list[CheckResult]) -> dict[str, Any
         "seconds": round(run.samples[-1].at if run.samples else run.now, 1),
         "findings": run.findings,
         "wrong": run.wrong,
-        "replies": {str(status): count for status, count in sorted(run.client.statuses.items())},
+        "replies": dict(sorted(run.client.statuses.items())),
         "verify": [result.to_json() for result in results],
         "faults": [asdict(fault) for fault in run.faults],
         "samples": [asdict(sample) for sample in run.samples],
@@ -76,4 +76,4 @@ def _markdown(facts: dict[str, Any]) -> str:
 
 
 def _status(status: str) -> str:
-    return "no answer" if status == "0" else f"HTTP {status}"
+    return f"HTTP {status}" if status.isdigit() else status

@@ -53,7 +53,7 @@ class ShopClient:
     def __init__(self, url: str, connections: int = 128, timeout: float = 15.0) -> None:
         self.url, self.timeout = f"{url}/api/v1", timeout
         self._pool = urllib3.PoolManager(maxsize=connections, block=False, retries=False)
-        self.statuses: dict[int, int] = {}
+        self.statuses: dict[str, int] = {}
         """Numbers of replies by status, repetitions included."""
         self._lock = threading.Lock()
 
@@ -73,10 +73,11 @@ class ShopClient:
             content = orjson.loads(answer.data) if answer.data else None
             retry_after = float(answer.headers.get("Retry-After", 0)) or None
             reply = Reply(answer.status, content, retry_after, time.monotonic() - begun)
-        except (urllib3.exceptions.HTTPError, orjson.JSONDecodeError):
-            reply = Reply(0, seconds=time.monotonic() - begun)
+        except (urllib3.exceptions.HTTPError, orjson.JSONDecodeError) as missing:
+            reply = Reply(0, {"error": {"code": type(missing).__name__}}, seconds=time.monotonic() - begun)
         with self._lock:
-            self.statuses[reply.status] = self.statuses.get(reply.status, 0) + 1
+            status = str(reply.status) if reply.status else f"no answer: {reply.code}"
+            self.statuses[status] = self.statuses.get(status, 0) + 1
         return reply
 
     def persist(self, method: str, path: str, body: Any = None, seconds: float = 240.0, **headers: str) -> Reply:

@@ -5,16 +5,18 @@ from collections.abc import Callable, Iterable
 from typing import Final
 
 from ultramarket.instance import Instance
-from ultramarket.verify import events, orders, provider, read_models, shipments
+from ultramarket.verify import events, ledger, orders, provider, read_models, shipments, stock
 from ultramarket.verify.dead_letters import check_dead_letters
 from ultramarket.verify.results import CheckResult
 from ultramarket.verify.stores import Stores, open_stores
 
 Check = Callable[[Stores], CheckResult]
 CHECKS: Final[tuple[Check, ...]] = (
+    stock.check_stock,
     orders.check_orders,
     orders.check_unfinished,
     provider.check_provider,
+    ledger.check_ledger,
     shipments.check_shipments,
     events.check_outboxes,
     events.check_versions,

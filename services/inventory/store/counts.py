@@ -97,6 +97,7 @@ class Counts:
                 {"_id": sku, **COUNTED},
                 [
                     {"$unset": "low_stock_threshold"},
+                    pipelines.add_to_counted({"$multiply": ["$available", -1]}),
                     *self._levels.change(sku, pipelines.all_available(), "$holds", "adjusted", note="product deleted"),
                 ],
             )
@@ -120,6 +121,7 @@ class Counts:
             "on_hand": on_hand,
             "reserved": 0,
             "available": on_hand,
+            "counted": on_hand,
             "low": on_hand <= threshold,
             "low_stock_threshold": threshold,
             "holds": [],

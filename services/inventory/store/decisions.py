@@ -105,8 +105,14 @@ class Decisions:
         return [found["_id"] for found in self.reservations.find(ended, {"_id": 1}).sort("changed_at").limit(limit)]
 
     def delete(self, order_ids: Iterable[str], before: datetime) -> int:
-        """Delete reservations that have not changed since; returns how many."""
+        """Delete reservations that have not changed since; returns how many.
+
+        From then on the units sold can't be added up from the reservations: `pruned` says so to `ultramarket verify`.
+        """
         unchanged = {"_id": {"$in": list(order_ids)}, "changed_at": {"$lte": before}}
+        if self.reservations.find_one({**unchanged, "status": "committed"}, {"_id": 1}):
+            pruned = self.reservations.database["pruned"]
+            pruned.update_one({"_id": "committed"}, {"$set": {"until": before}}, upsert=True)
         return self.reservations.delete_many(unchanged).deleted_count
 
     def in_transaction(self, work: Callable[[ClientSession], T]) -> T:

@@ -1,7 +1,7 @@
 """Update pipelines for a level document: MongoDB decides, computes and writes the events in one atomic step.
 
 A level: `{_id: SKU, warehouses: [{warehouse, priority, on_hand, reserved, available}] by priority, on_hand, reserved,
-available, low, low_stock_threshold, holds: [{token, order_id, fence, quantity, takes: [{warehouse, quantity}],
+available, counted, low, low_stock_threshold, holds: [{token, order_id, fence, quantity, takes: [{warehouse, quantity}],
 until}], version, outbox}`. The totals are always the sums over its warehouses, computed in the same step.
 """
 
@@ -99,7 +99,7 @@ def returning(order_id: str, token: str, takes: list[dict[str, Any]]) -> tuple[E
 
 
 def counting(warehouse: dict[str, Any], delta: int, threshold: int) -> tuple[Stages, Expression]:
-    """Stages that create a missing level and warehouse, and the move of a count."""
+    """Stages that create a missing level and warehouse and add to `counted`, and the move of a count."""
     empty = {"warehouse": warehouse["_id"], "priority": warehouse["priority"], "on_hand": 0, "reserved": 0}
     defaults = {
         "warehouses": [],
@@ -111,11 +111,23 @@ def counting(warehouse: dict[str, Any], delta: int, threshold: int) -> tuple[Sta
     }
     is_listed = {"$in": [{"$literal": warehouse["_id"]}, "$warehouses.warehouse"]}
     added = {"$concatArrays": ["$warehouses", [{"$literal": empty | {"available": 0}}]]}
+    is_new = {"$eq": [{"$type": "$warehouses"}, "missing"]}
     stages = [
+        {"$set": {"counted": {"$cond": [is_new, 0, {"$ifNull": ["$counted", "$$REMOVE"]}]}}},
+        add_to_counted(delta),
         {"$set": {name: {"$ifNull": [f"${name}", {"$literal": value}]} for name, value in defaults.items()}},
         {"$set": {"warehouses": {"$cond": [is_listed, "$warehouses", in_order(added)]}}},
     ]
     return stages, [{"warehouse": {"$literal": warehouse["_id"]}, "on_hand": delta, "reserved": 0}]
+
+
+def add_to_counted(units: Expression) -> dict[str, Any]:
+    """A stage that adds counted units: what was received and adjusted, without what was sold.
+
+    A level of before this was recorded has no such figure, and gets none.
+    """
+    unknown = {"$eq": [{"$type": "$counted"}, "missing"]}
+    return {"$set": {"counted": {"$cond": [unknown, "$$REMOVE", {"$add": ["$counted", units]}]}}}
 
 
 def all_available() -> Expression:
