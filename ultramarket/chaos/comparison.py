@@ -12,13 +12,14 @@ from ultramarket.verify.stores import Stores, open_stores
 _ORDERS = """
     select o.id::text, o.status, e.body::jsonb #>> '{data,email}' as email, e.body::jsonb #>> '{data,number}' as number,
            (e.body::jsonb #>> '{data,totals,total}')::bigint as total,
-           coalesce(charge.charges, 0) as charges, coalesce(charge.kept, 0) as kept
+           coalesce(charge.charges, 0) as charges, coalesce(charge.captured, 0) as captured,
+           coalesce(charge.kept, 0) as kept
     from orders.orders o
     join orders.order_events e on e.order_id = o.id and e.version = 1
     left join (
-        select p.order_id, count(*) as charges, sum(c.captured - c.refunded) as kept
+        select p.order_id, count(*) as charges, sum(c.captured) as captured, sum(c.captured - c.refunded) as kept
         from payments.payments p join payments.sandbox_charges c on c.id = p.reference
-        where c.captured > c.refunded group by p.order_id
+        where c.captured > 0 group by p.order_id
     ) charge on charge.order_id = o.id
 """
 _UNFINISHED = """
@@ -63,13 +64,13 @@ def compare(run: Run) -> None:
     _expect_none(run, "bought twice by one buyer", doubled)
     _expect_none(run, "paid, and its buyer was not told so", untold)
     _expect_none(run, "not charged once with its total", [key for key, row in paid.items() if not _is_charged(row)])
-    charged = [key for key, row in orders.items() if row.status not in PAID and row.charges]
+    charged = [key for key, row in orders.items() if row.status not in PAID and row.kept]
     _expect_none(run, "charged, and not confirmed", charged)
     _compare_mails(run, paid)
 
 
 def _is_charged(row: Any) -> bool:
-    return row.charges == 1 and row.kept == row.total
+    return row.charges == 1 and row.captured == row.total
 
 
 def _compare_mails(run: Run, paid: dict[str, Any]) -> None:
