@@ -99,7 +99,7 @@ def test_operations_in_memory_equal_those_on_mongodb(shop: Shop) -> None:
     store.warehouses.put("near", {"name": "Near", "priority": 1, "country": None})
     changed: set[str] = set()
 
-    @settings(max_examples=80, deadline=None)
+    @settings(max_examples=40, deadline=None)
     @given(sequences)
     def compare(steps: list[tuple[str, tuple[Any, ...]]]) -> None:
         store.db["levels"].delete_many({})
