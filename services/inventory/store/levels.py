@@ -47,6 +47,7 @@ class Levels:
             self.levels.create_index(
                 f"holds.{field}", partialFilterExpression={f"holds.{field}": {"$exists": True}}, name=f"holds_{field}"
             )
+        self.levels.create_index("warehouses.warehouse", name="warehouses")
         self.levels.create_index(
             [("available", 1), ("_id", 1)], partialFilterExpression={"low": True}, name="running_low"
         )

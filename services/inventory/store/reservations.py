@@ -48,8 +48,8 @@ What can happen, line by line:
   `returns`); what `sell` has not deducted yet is deducted in the same step, so a late `sell` finds no hold. A second
   release finds `released`, a second return its id; a release returns what earlier returns have left.
 
-`tests/unit/inventory/model` runs this code through all interleavings of two and three executions, with deaths and
-failures of the database at any step.
+`tests/unit/inventory/test_model_check.py` runs this code through all interleavings of two and three executions, with
+deaths and failures of the database at any step.
 """
 
 from collections.abc import Sequence

@@ -36,6 +36,10 @@ class Shop:
     def release(self, order_id: str) -> dict[str, Any]:
         return self.store.reservations.release(order_id, NOW)
 
+    def return_lines(self, order_id: str, return_id: str, **skus: int) -> dict[str, Any]:
+        lines = [Line(sku, quantity) for sku, quantity in skus.items()]
+        return self.store.returns.return_lines(order_id, return_id, lines, NOW)
+
     def sweep(self, at: datetime = LATER) -> int:
         return self.store.expiry.release_expired(at)
 

@@ -133,7 +133,11 @@ def test_used_and_last_warehouse_cannot_be_deleted(shop: Shop) -> None:
         ("levels", {"holds.order_id": "x"}),
         ("levels", {"holds.until": {"$lte": NOW}}),
         ("levels", {"low": True, "available": {"$gte": 0}}),
+        ("levels", {"warehouses.warehouse": "main"}),
+        ("levels", {"warehouses": {"$elemMatch": {"warehouse": "main", "on_hand": {"$gt": 0}}}}),
         ("reservations", {"status": "held", "expires_at": {"$lte": NOW}}),
+        ("reservations", {"status": {"$in": ["committed", "released"]}, "changed_at": {"$lte": NOW}}),
+        ("reservations", {"changed_at": None}),
     ],
 )
 def test_periodic_queries_use_an_index(shop: Shop, collection: str, condition: dict[str, object]) -> None:

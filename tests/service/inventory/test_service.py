@@ -198,3 +198,28 @@ def test_stock_stays_when_archived_or_taken_over(call: Any, sku: str, deleted: b
     call.service.end_stock(archived(sku, deleted))
 
     assert call("get_level", sku=sku)["available"] == 5
+
+
+def test_lines_of_an_order_are_returned(call: Any, shop: Shop) -> None:
+    order, returned = new_id(), new_id()
+    shop.stock(MUG=10)
+    call("reserve", order_id=order, lines=[{"sku": "MUG", "quantity": 3}])
+    call("commit", order_id=order)
+
+    reply = call("return_lines", order_id=order, return_id=returned, lines=[{"sku": "MUG", "quantity": 2}])
+
+    assert reply == {"order_id": order, "status": "committed", "expires_at": None}
+    assert shop.level("MUG") == (9, 0, 9)
+    with pytest.raises(ValidationFailed):
+        call("return_lines", order_id=order, return_id=returned, lines=[])
+
+
+def test_old_reservations_are_deleted_by_the_timer(call: Any, shop: Shop) -> None:
+    shop.stock(MUG=10)
+    shop.reserve("old", MUG=1)
+    shop.release("old")
+    shop.store.db["reservations"].update_one({}, [{"$set": {"changed_at": {"$subtract": ["$changed_at", 2**43]}}}])
+
+    call.service.prune_reservations()
+
+    assert shop.store.db["reservations"].count_documents({}) == 0

@@ -57,7 +57,9 @@ TRIPLES = [
 if FULL:
     TRIPLES = [*product(HISTORIES, combinations_with_replacement(COMMANDS, 3))]
 PLACES = [
-    place for place in product(STOCKS, HISTORIES) if FULL or place[0] != "split" or place[1] in ("held", "expired")
+    (stock, history)
+    for stock, history in product(STOCKS, HISTORIES)
+    if FULL or stock == "one" or history in (["expired"] if stock == "split" else ["new", "held", "expired", "sold"])
 ]
 
 
