@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
+from ultramarket import health
 from ultramarket.chaos.run import Run, ScenarioFailed, wait_until
 from ultramarket.programs import service_programs
 from ultramarket.servers import local
@@ -29,6 +30,12 @@ def pid_of(run: Run, process: str) -> int | None:
     """The process id while it runs."""
     state = run.supervisor.states().get(process, {})
     return int(state["pid"]) if state.get("pid") and state["statename"] in ("RUNNING", "STARTING") else None
+
+
+def is_ready(run: Run, process: str) -> bool:
+    """Whether the process runs and says on its health port that it is ready."""
+    program = next(program for program in service_programs(run.instance) if program.name == process)
+    return pid_of(run, process) is not None and all((health.ready(port) or {}).get("ok") for port in program.ports)
 
 
 def kill(run: Run, process: str) -> bool:

@@ -1,4 +1,4 @@
-"""Kill all: while orders come in, a random process of ours is killed every second, each of them at least once."""
+"""Kill all: while orders come in, random processes of ours are killed one after the other, each at least once."""
 
 import time
 
@@ -10,6 +10,8 @@ from ultramarket.chaos.run import Run, wait_until
 from ultramarket.verify.stores import open_stores
 
 KILL_SECONDS = 1.0
+"""Pause between two kills; longer while `MOST_DOWN` processes are starting again."""
+MOST_DOWN = 3
 AT_ONCE = 12
 SAGA_SECONDS = 60.0
 
@@ -27,8 +29,9 @@ def carry_out(run: Run) -> None:
         time.sleep(KILL_SECONDS)
         if not load.is_running:
             break
-        process = _next_process(run, kills)
-        if faults.kill(run, process):
+        down = [process for process in processes if not faults.is_ready(run, process)]
+        process = None if len(down) >= MOST_DOWN else _next_process(run, kills, down)
+        if process is not None and faults.kill(run, process):
             kills[process] += 1
             last_kill = run.now
             with run.fault(f"kill {process}"):
@@ -46,10 +49,11 @@ def carry_out(run: Run) -> None:
     run.expect(level == (stock - sold, 0, stock - sold), f"stock is {level}, {sold} of {stock} were sold")
 
 
-def _next_process(run: Run, kills: dict[str, int]) -> str:
-    """A random one of those that were killed least often, so that each has its turn."""
-    fewest = min(kills.values())
-    return run.rng.choice([process for process, count in kills.items() if count == fewest])
+def _next_process(run: Run, kills: dict[str, int], down: list[str]) -> str | None:
+    """A random one of the running ones that were killed least often, so that each has its turn."""
+    running = {process: count for process, count in kills.items() if process not in down}
+    fewest = min(running.values(), default=0)
+    return run.rng.choice([process for process, count in running.items() if count == fewest]) if running else None
 
 
 def _wait_for_sagas(run: Run, last_kill: float) -> None:
