@@ -105,7 +105,11 @@ def test_payment_and_charge_are_compared(values: dict[str, Any], message: str | 
             {"o-1": reservation(token="t-2")},
             ["2 held for order o-1, whose reservation has ended"],
         ),
-        (level(reserved=3), {}, ["reserved is 3, not the sum of its warehouses", "10 available of 10 on hand and 3 reserved"]),
+        (
+            level(reserved=3),
+            {},
+            ["reserved is 3, not the sum of its warehouses", "10 available of 10 on hand and 3 reserved"],
+        ),
         (level(on_hand=-1), {}, ["below zero in main"]),
     ],
 )  # fmt: skip

@@ -1,0 +1,153 @@
+"""Steps of the saga at the payments service. Each is idempotent under the payment's or the cancellation's id."""
+
+from collections.abc import Sequence
+
+from schemas.api.payments import Authorisation, Authorise, Capture, RefundOrder, Reverse
+from schemas.events import orders as events
+from schemas.events.base import Event
+from schemas.events.payments import PaymentRefunded
+from schemas.rpc.payments import PaymentsRpc
+from services.chassis.common import clock
+from services.chassis.common.errors import InvalidState
+from services.orders.domain import cancelling, saga
+from services.orders.domain.order import Order
+from services.orders.store import StoredOrder
+
+
+class PaymentSteps:
+    """Authorise, check, capture, reverse, refund cancelled lines: each returns the events for what has happened."""
+
+    def __init__(self, payments: PaymentsRpc) -> None:
+        self.payments = payments
+
+    def authorise(self, stored: StoredOrder) -> Sequence[Event]:
+        order, placed = stored.order, stored.order.placed
+        if saga.hold_expired(order, clock.now()):
+            return [events.OrderRejected(order_id=order.id, code="INVALID_STATE", reason="Payment took too long")]
+        authorisation = self.payments.authorise(
+            Authorise(
+                payment_id=placed.payment_id,
+                order_id=order.id,
+                amount=placed.totals.total,
+                tax=placed.totals.tax,
+                shipping=placed.totals.shipping,
+                currency=placed.currency,
+                provider=placed.payment_provider,
+                token=stored.payment_token or "",
+                email=placed.email,
+                customer_id=placed.user_id,
+            )
+        )
+        return [_outcome_of(order, authorisation)]
+
+    def check_payment(self, stored: StoredOrder) -> Sequence[Event]:
+        """Get the status of a payment that the customer must confirm; no event while it is still open."""
+        order = stored.order
+        payment = self.payments.status_of(payment_id=order.placed.payment_id, refresh=True)
+        if payment.status != "requires_action":
+            return [_outcome_of(order, payment)]
+        if saga.hold_expired(order, clock.now()):
+            reason = "The payment was not confirmed in time"
+            return [events.OrderRejected(order_id=order.id, code="PAYMENT_ACTION_REQUIRED", reason=reason)]
+        return []
+
+    def capture(self, stored: StoredOrder) -> Sequence[Event]:
+        order, placed = stored.order, stored.order.placed
+        payment = self.payments.capture(Capture(payment_id=placed.payment_id))
+        if payment.captured != placed.totals.total:
+            raise InvalidState(f"Only {payment.captured} of {placed.totals.total} were captured")
+        captured = events.OrderPaymentCaptured(
+            order_id=order.id, payment_id=placed.payment_id, amount=placed.totals.total, currency=placed.currency
+        )
+        return [captured, saga.confirmed(order)]
+
+    def reverse_payment(self, stored: StoredOrder) -> Sequence[Event]:
+        order, placed = stored.order, stored.order.placed
+        payment = self.payments.reverse(
+            Reverse(
+                payment_id=placed.payment_id,
+                order_id=order.id,
+                amount=placed.totals.total,
+                currency=placed.currency,
+                provider=placed.payment_provider,
+                reason="order_failed" if order.failure else "order_cancelled",
+            )
+        )
+        reversal = events.OrderPaymentReversed(
+            order_id=order.id,
+            payment_id=placed.payment_id,
+            status=payment.status,
+            refunded=payment.refunded,
+            currency=placed.currency,
+        )
+        return [reversal]
+
+    def refund_lines(self, stored: StoredOrder) -> Sequence[Event]:
+        order = stored.order
+        cancellation = cancelling.pending(order, "requested")
+        if cancellation is None:
+            return []
+        done = events.OrderLinesRefunded(
+            order_id=order.id,
+            cancellation_id=cancellation.id,
+            amount=cancellation.amount,
+            currency=order.placed.currency,
+        )
+        if cancellation.amount == 0:
+            return [done]
+        payment = self.payments.refund_order(
+            RefundOrder(
+                payment_id=order.placed.payment_id,
+                refund_id=cancellation.id,
+                amount=cancellation.amount,
+                reason="lines_cancelled",
+            )
+        )
+        if payment.refunded <= order.refunded:
+            return [done]
+        refunded = events.OrderPaymentRefunded(
+            order_id=order.id,
+            payment_id=order.placed.payment_id,
+            status=payment.status,
+            refunded=payment.refunded,
+            currency=order.placed.currency,
+        )
+        return [refunded, done]
+
+
+def refunded(event: PaymentRefunded) -> events.OrderPaymentRefunded:
+    """The order's event for a refund made by an administrator."""
+    return events.OrderPaymentRefunded(
+        order_id=event.order_id,
+        payment_id=event.payment_id,
+        status="refunded" if event.refunded >= event.amount else "partially_refunded",
+        refunded=event.refunded,
+        currency=event.currency,
+    )
+
+
+def _outcome_of(order: Order, payment: Authorisation) -> Event:
+    """The order's event for an authorisation: authorised, action required, or rejected by a decline."""
+    payment_id, status, total = order.placed.payment_id, payment.status, order.placed.totals.total
+    if status in ("captured", "partially_refunded", "refunded", "voided"):
+        if payment.captured != total or status in ("refunded", "voided"):
+            reason = f"The payment is {status}, {payment.captured} of {total} were captured"
+            return events.OrderRejected(order_id=order.id, code="INVALID_STATE", reason=reason)
+        status = "captured"
+    if status in ("authorized", "captured"):
+        return events.OrderPaymentAuthorized(
+            order_id=order.id,
+            payment_id=payment_id,
+            status=status,
+            amount=order.placed.totals.total,
+            currency=order.placed.currency,
+        )
+    if status == "requires_action":
+        return events.OrderPaymentActionRequired(order_id=order.id, payment_id=payment_id)
+    decline_code = payment.decline_code or "card_declined"
+    return events.OrderRejected(
+        order_id=order.id,
+        code="PAYMENT_DECLINED",
+        reason=f"The payment was declined: {decline_code}",
+        details=[{"decline_code": decline_code, "order_id": order.id}],
+    )

@@ -1,0 +1,61 @@
+"""Steps of the saga at the inventory service. Each is idempotent under the order's or the cancellation's id."""
+
+from collections.abc import Callable, Sequence
+
+from schemas.api.inventory import ReserveStock, StockLine
+from schemas.events import orders as events
+from schemas.events.base import Event
+from schemas.rpc.inventory import InventoryRpc
+from services.orders.domain import cancelling, saga
+from services.orders.fulfilment import following
+from services.orders.store import StoredOrder
+
+
+class StockSteps:
+    """Reserve, commit, release, return cancelled lines: each returns the events for what has happened.
+
+    `close_order` ends an order that another one replaces, so that its stock is free.
+    """
+
+    def __init__(self, inventory: InventoryRpc, close_order: Callable[[str], None]) -> None:
+        self.inventory = inventory
+        self.close_order = close_order
+
+    def reserve(self, stored: StoredOrder) -> Sequence[Event]:
+        order = stored.order
+        if order.placed.supersedes is not None:
+            self.close_order(order.placed.supersedes)
+        lines = [StockLine(sku=line.sku, quantity=line.quantity) for line in order.placed.items]
+        reservation = self.inventory.reserve(ReserveStock(order_id=order.id, lines=lines))
+        return [events.OrderStockReserved(order_id=order.id, expires_at=reservation.expires_at)]
+
+    def commit(self, stored: StoredOrder) -> Sequence[Event]:
+        self.inventory.commit(order_id=stored.order.id)
+        return [events.OrderStockCommitted(order_id=stored.order.id)]
+
+    def release(self, stored: StoredOrder) -> Sequence[Event]:
+        order = stored.order
+        self.inventory.release(order_id=order.id)
+        released = events.OrderStockReleased(order_id=order.id)
+        return [released, saga.ended(order)]
+
+    def return_lines(self, stored: StoredOrder) -> Sequence[Event]:
+        order = stored.order
+        cancellation = cancelling.pending(order, "refunded")
+        if cancellation is None:
+            return []
+        lines = [StockLine(sku=sku, quantity=quantity) for sku, quantity in cancellation.items.items()]
+        self.inventory.return_lines(order_id=order.id, return_id=cancellation.id, lines=lines)
+        placed = order.placed
+        done = events.OrderLinesCancelled(
+            order_id=order.id,
+            cancellation_id=cancellation.id,
+            number=order.number,
+            user_id=placed.user_id,
+            email=placed.email,
+            reason=cancellation.reason,
+            lines=[events.LineQuantity(sku=sku, quantity=quantity) for sku, quantity in cancellation.items.items()],
+            amount=cancellation.amount,
+            currency=placed.currency,
+        )
+        return [done, *following(order, done)]

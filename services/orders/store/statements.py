@@ -1,0 +1,64 @@
+"""SQL statements of the orders' tables, built once: making one anew costs as much as executing it."""
+
+from sqlalchemy import bindparam, func, insert, select, text
+from sqlalchemy.dialects.postgresql import insert as insert_unless
+
+from services.orders.models import order_events, order_numbers, orders
+
+INSERT_EVENT = insert(order_events)
+INSERT_ORDER = insert_unless(orders).on_conflict_do_nothing().returning(orders.c.id)
+ORDERS_OF_CART = (
+    select(orders.c.id, orders.c.status, orders.c.created_at, orders.c.live_cart)
+    .where((orders.c.cart == bindparam("cart")) | (orders.c.live_cart == bindparam("live_cart")))
+    .order_by(orders.c.id)
+    .with_for_update()
+)
+UNPAID_COUNTS = select(
+    func.count().filter(orders.c.customer == bindparam("of_customer")),
+    func.count().filter(orders.c.client == bindparam("of_client")),
+).where(
+    orders.c.status == "awaiting_payment",
+    (orders.c.customer == bindparam("of_customer")) | (orders.c.client == bindparam("of_client")),
+)
+STUCK = text(
+    """
+    select id, attempts, count(*) over () as total from orders
+    where suspended_at is not null or (saga_due is not null and attempts >= 5 and status <> 'awaiting_payment')
+    order by created_at, id limit :limit offset :offset
+    """
+)
+NEXT_NUMBER = select(order_numbers.next_value())
+STATUS = select(orders.c.status).where(orders.c.id == bindparam("order"))
+PENDING = select(orders.c.id).where(orders.c.id.in_(bindparam("orders", expanding=True)), orders.c.status == "pending")
+HISTORY = (
+    select(order_events.c.body).where(order_events.c.order_id == bindparam("order")).order_by(order_events.c.version)
+)
+READ = (
+    select(order_events.c.body, orders.c.payment_token, orders.c.attempts)
+    .join_from(order_events, orders, order_events.c.order_id == orders.c.id)
+    .where(order_events.c.order_id == bindparam("order"))
+    .order_by(order_events.c.version)
+)
+APPEND = text(
+    """
+    with moved as (
+        update orders
+        set version = :version, status = :status, saga_due = :saga_due, payment_token = :payment_token, attempts = 0,
+            suspended_at = case when :suspended then coalesce(suspended_at, :now) end,
+            live_cart = case when :unpaid then live_cart end,
+            customer = case when :unpaid then customer end,
+            client = case when :unpaid then client end
+        where id = :order and version = :at_version
+        returning id
+    )
+    insert into order_events (order_id, version, body, created_at)
+    select moved.id, added.version, added.body, :now
+    from moved, unnest(:versions, :bodies) as added (version, body) order by added.version
+    """
+)
+"""Updates the order's row and inserts its events in one statement, which is one round trip and one transaction."""
+FOLD = (
+    select(order_events.c.order_id, order_events.c.body)
+    .where(order_events.c.order_id.in_(bindparam("orders", expanding=True)))
+    .order_by(order_events.c.order_id, order_events.c.version)
+)

@@ -1,0 +1,144 @@
+"""`ultramarket verify` on the running instance: right books are right, and each falsified one is named."""
+
+import os
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import psycopg2
+import pytest
+
+from tests.support.shop import Shop
+from ultramarket.verify import events, ledger, orders, provider, read_models, shipments, stock
+from ultramarket.verify.results import CheckResult
+from ultramarket.verify.runner import settled
+from ultramarket.verify.stores import Stores
+
+ADDRESSES = {
+    "postgres": "ULTRAMARKET_POSTGRES_URL",
+    "mongodb": "ULTRAMARKET_MONGO_URL",
+    "kafka": "ULTRAMARKET_KAFKA_BOOTSTRAP",
+    "rabbitmq": "ULTRAMARKET_AMQP_URL",
+}
+
+
+@pytest.fixture(scope="module")
+def stores() -> Iterator[Stores]:
+    stores = Stores(*(os.environ[name] for name in ADDRESSES.values()))
+    yield stores
+    stores.close()
+
+
+@pytest.fixture(scope="module")
+def order(shop: Shop) -> dict[str, Any]:
+    """A confirmed order of two units, one of which was shipped."""
+    sku = shop.product(stock=5)
+    customer = shop.customer()
+    customer.add(sku, 2)
+    placed = customer.order().data
+    shop.admin("POST", "/shipments", {"order_id": placed["id"], "items": [{"sku": sku, "quantity": 1}]})
+    return dict(placed)
+
+
+@contextmanager
+def falsified(statement: str, undo: str, *values: Any) -> Iterator[None]:
+    """Change the books for the length of the block."""
+    connection = psycopg2.connect(os.environ["ULTRAMARKET_POSTGRES_URL"])
+    try:
+        with connection, connection.cursor() as cursor:
+            cursor.execute(statement, values)
+        yield
+    finally:
+        with connection, connection.cursor() as cursor:
+            cursor.execute(undo, values)
+        connection.close()
+
+
+def wrong(check: Callable[[Stores], CheckResult], stores: Stores, id_: str, passes: int = 1) -> list[str]:
+    """What the check finds wrong with one thing."""
+    result = settled(lambda: check(stores), passes)
+    assert result.examined > 0
+    return [breach.message for breach in result.breaches if breach.id.startswith(id_)]
+
+
+@pytest.mark.parametrize(
+    "check",
+    [
+        orders.check_orders,
+        orders.check_unfinished,
+        shipments.check_shipments,
+        events.check_versions,
+        events.check_kafka,
+        read_models.check_order_list,
+    ],
+)
+def test_books_of_an_order_are_right(
+    stores: Stores, order: dict[str, Any], check: Callable[[Stores], CheckResult]
+) -> None:
+    assert wrong(check, stores, order["id"], passes=5) == []
+
+
+@pytest.mark.parametrize("check", [provider.check_provider, ledger.check_ledger])
+def test_books_of_a_payment_are_right(
+    stores: Stores, order: dict[str, Any], check: Callable[[Stores], CheckResult]
+) -> None:
+    assert wrong(check, stores, order["payment"]["id"], passes=5) == []
+
+
+def test_falsified_payment_is_named(stores: Stores, order: dict[str, Any]) -> None:
+    change = "update payments.payments set captured = captured {} 1 where id = %s"
+    total = order["total"]["amount"]
+
+    with falsified(change.format("-"), change.format("+"), order["payment"]["id"]):
+        assert wrong(orders.check_orders, stores, order["id"]) == [
+            f"confirmed, its payment is captured, {total - 1} of {total} captured".replace("confirmed", "processing")
+        ]
+        assert wrong(provider.check_provider, stores, order["payment"]["id"]) == [
+            f"{total - 1} captured and 0 refunded, at the provider {total} and 0"
+        ]
+        assert wrong(ledger.check_ledger, stores, order["payment"]["id"]) == [
+            f"{total - 1} captured and 0 refunded, in the ledger {total} and 0"
+        ]
+
+
+def test_falsified_shipment_is_named(stores: Stores, order: dict[str, Any]) -> None:
+    change = "update shipping.shipments set items = jsonb_set(items, '{{0,quantity}}', '{}') where order_id = %s"
+
+    with falsified(change.format(3), change.format(1), order["id"]):
+        [message] = wrong(shipments.check_shipments, stores, order["id"])
+
+    assert message.endswith(": 3 shipped and 0 cancelled of 2 ordered")
+
+
+def test_falsified_order_list_is_named(stores: Stores, order: dict[str, Any]) -> None:
+    listed = stores.documents("orders")["orders"]
+    wrong(read_models.check_order_list, stores, order["id"], passes=5)
+    listed.update_one({"_id": order["id"]}, {"$set": {"summary.number": "UM-0"}})
+    try:
+        [message] = wrong(read_models.check_order_list, stores, order["id"])
+    finally:
+        listed.update_one({"_id": order["id"]}, {"$set": {"summary.number": order["number"]}})
+
+    assert message == f"listed with number UM-0 instead of {order['number']}"
+
+
+def test_falsified_stock_is_named(stores: Stores, order: dict[str, Any]) -> None:
+    sku = order["items"][0]["sku"]
+    levels = stores.documents("inventory")["levels"]
+    assert wrong(stock.check_stock, stores, sku, passes=5) == []
+
+    levels.update_one({"_id": sku}, {"$inc": {"counted": 1}})
+    try:
+        assert wrong(stock.check_stock, stores, sku) == ["6 counted and 3 on hand, but 2 sold"]
+    finally:
+        levels.update_one({"_id": sku}, {"$inc": {"counted": -1}})
+
+
+def test_missing_event_is_named(stores: Stores, order: dict[str, Any]) -> None:
+    hide = "update orders.order_events set version = version + 100 where order_id = %s and version = 3"
+    show = "update orders.order_events set version = version - 100 where order_id = %s and version = 103"
+
+    with falsified(hide, show, order["id"]):
+        [message] = wrong(events.check_versions, stores, order["id"])
+
+    assert "up to version 103" in message
