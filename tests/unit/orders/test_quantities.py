@@ -1,0 +1,127 @@
+"""Units by line: whatever is shipped and cancelled in whatever order, they and the refunds add up."""
+
+from datetime import UTC, datetime
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from schemas.base import Caller
+from schemas.events import orders as events
+from schemas.events.orders import OrderLine, Totals
+from services.chassis.common.errors import InvalidState
+from services.chassis.common.ids import new_id
+from services.orders.domain import cancelling, parcels, saga
+from services.orders.domain.history import after, fold
+from services.orders.domain.order import Order
+from services.orders.domain.quantities import cancelled, left, ordered, shipped
+from tests.support.orders import line, placed
+
+AT = datetime(2026, 1, 31, 12, 0, tzinfo=UTC)
+ADMIN = Caller(user_id="boss", roles=["ADMIN"])
+SKUS = ("MUG", "LAMP", "CHAIR")
+
+quantities = st.lists(st.integers(1, 7), min_size=1, max_size=3)
+amounts = st.integers(0, 100_000)
+actions = st.lists(
+    st.tuples(st.sampled_from(["ship", "cancel"]), st.sampled_from(SKUS), st.integers(1, 7)), max_size=12
+)
+
+
+def confirmed(items: list[OrderLine], shipping: int) -> Order:
+    """A confirmed order with these lines, and shipping in minor units."""
+    subtotal, tax = sum(item.line_total for item in items), sum(item.tax for item in items)
+    totals = Totals(subtotal=subtotal, discount=0, shipping=shipping, tax=tax, total=subtotal + shipping + tax)
+    new = fold([(placed(*items, totals=totals), AT)])
+    return after(new, saga.confirmed(new), AT)
+
+
+def act(order: Order, action: str, sku: str, quantity: int) -> tuple[Order, int]:
+    """The order after a shipment or a cancellation, and its refund; the same order when it is refused."""
+    try:
+        if action == "ship":
+            units = parcels.named_units(order, [(sku, quantity)], SKUS, "items", "to ship")
+            lines = [events.LineQuantity(sku=sku, quantity=units[sku])]
+            request = events.OrderShipmentRequested(
+                order_id=order.id, shipment_id=new_id(), items=lines, requested_by="boss"
+            )
+            return after(order, request, AT), 0
+        cancellation = cancelling.request(order, ADMIN, False, [(sku, quantity)], None, new_id())
+    except InvalidState:
+        return order, 0
+    if isinstance(cancellation, events.OrderCancellationRequested):
+        return order, 0  # everything at once is undone as a whole
+    return after(order, cancellation, AT), cancellation.amount
+
+
+@given(units=quantities, price=amounts, tax=amounts, shipping=amounts, steps=actions)
+def test_units_and_refunds_add_up(
+    units: list[int], price: int, tax: int, shipping: int, steps: list[tuple[str, str, int]]
+) -> None:
+    items = [
+        line(sku, quantity, price + index).model_copy(update={"tax": tax // (index + 1)})
+        for index, (sku, quantity) in enumerate(zip(SKUS, units, strict=False))
+    ]
+    order, refunded = confirmed(items, shipping), 0
+
+    for action, sku, quantity in steps:
+        if sku in {item.sku for item in items}:
+            order, amount = act(order, action, sku, quantity)
+            assert amount >= 0
+            refunded += amount
+
+    assert shipped(order) + cancelled(order) + left(order) == ordered(order)
+    total = order.placed.totals.total
+    assert refunded <= total
+    rest = cancelling.refund_of(order, left(order) + shipped(order))
+    assert refunded + rest == total
+
+
+def test_refund_has_its_share_of_tax_and_shipping() -> None:
+    mug, lamp = line("MUG", 3, 1000), line("LAMP", 1, 2000)
+    order = confirmed([mug.model_copy(update={"tax": 301}), lamp.model_copy(update={"tax": 100})], 700)
+
+    assert cancelling.refund_of(order, {"MUG": 1}) == 1000 + 100 + 140
+    assert cancelling.refund_of(order, {"MUG": 3}) == 3000 + 301 + 420
+    assert cancelling.refund_of(order, {"MUG": 3, "LAMP": 1}) == order.placed.totals.total
+
+
+@pytest.mark.parametrize(
+    ("statuses", "expected"),
+    [
+        (["requested"], []),
+        (["created"], ["order_shipped"]),
+        (["delivered"], ["order_shipped", "order_delivered"]),
+        (["returned"], ["order_shipped", "order_returned"]),
+        (["lost"], ["order_shipped"]),
+        (["rejected"], []),
+    ],
+)
+def test_status_follows_the_shipments(statuses: list[str], expected: list[str]) -> None:
+    order = confirmed([line("MUG", len(statuses))], 500)
+    for status in statuses:
+        shipment_id, lines = new_id(), [events.LineQuantity(sku="MUG", quantity=1)]
+        fields = {"order_id": order.id, "shipment_id": shipment_id}
+        order = after(order, events.OrderShipmentRequested(**fields, items=lines, requested_by="boss"), AT)
+        if status == "rejected":
+            order = after(order, events.OrderShipmentRejected(**fields, code="CONFLICT", reason="taken"), AT)
+        elif status != "requested":
+            created = {"carrier": "UPS", "tracking_number": "UP1", "number": "n", "email": "e", "user_id": None}
+            order = after(order, events.OrderShipmentCreated(**fields, items=lines, **created), AT)
+            order = after(order, events.OrderShipmentMoved(**fields, status=status), AT)
+
+    assert [event.type for event in parcels.following_status(order)] == expected
+
+
+def test_first_part_makes_the_order_processing() -> None:
+    order = confirmed([line("MUG", 2)], 500)
+    fields = {"order_id": order.id, "shipment_id": new_id()}
+    lines = [events.LineQuantity(sku="MUG", quantity=1)]
+    order = after(order, events.OrderShipmentRequested(**fields, items=lines, requested_by="boss"), AT)
+    created = {"carrier": "UPS", "tracking_number": "UP1", "number": "n", "email": "e", "user_id": None}
+    order = after(order, events.OrderShipmentCreated(**fields, items=lines, **created), AT)
+
+    [event] = parcels.following_status(order)
+    again = parcels.following_status(after(order, event, AT))
+
+    assert (event.type, again) == ("order_processing", [])
