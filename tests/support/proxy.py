@@ -8,7 +8,10 @@ from urllib.parse import urlsplit
 
 
 class Proxy:
-    """Forwards bytes from a port of its own to the server. `cut` ends all connections and refuses new ones."""
+    """Forwards bytes from a port of its own to the server.
+
+    `cut` ends all connections and refuses new ones; `silence` accepts and keeps them, and forwards nothing.
+    """
 
     def __init__(self, url: str) -> None:
         parts = urlsplit(url)
@@ -16,6 +19,8 @@ class Proxy:
         self._listener = socket.create_server(("127.0.0.1", 0))
         self._open: set[socket.socket] = set()
         self._closed = self._refusing = False
+        self._forwarding = threading.Event()
+        self._forwarding.set()
         address = f"127.0.0.1:{self._listener.getsockname()[1]}"
         self.url = parts._replace(
             netloc=parts.netloc.rpartition("@")[0] + "@" + address if "@" in parts.netloc else address
@@ -36,11 +41,18 @@ class Proxy:
     def connections(self) -> int:
         return len(self._open) // 2
 
+    def silence(self) -> None:
+        """Forward nothing more, like a network that drops packets behind a peer that still acknowledges."""
+        self._forwarding.clear()
+
     def restore(self) -> None:
+        """Accept connections, and forward what they have sent in the meantime."""
         self._refusing = False
+        self._forwarding.set()
 
     def close(self) -> None:
         self._closed = True
+        self._forwarding.set()
         self.cut()
         self._listener.close()
 
@@ -65,6 +77,7 @@ class Proxy:
     def _forward(self, source: socket.socket, target: socket.socket) -> None:
         with contextlib.suppress(OSError):
             while data := source.recv(65_536):
+                self._forwarding.wait()
                 target.sendall(data)
         for sock in (source, target):
             self._open.discard(sock)

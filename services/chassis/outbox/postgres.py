@@ -15,6 +15,7 @@ from sqlalchemy.exc import SQLAlchemyError
 from services.chassis.messaging.transport import BROKER_ERRORS
 from services.chassis.observability.metrics import OUTBOX_LAG, OUTBOX_LEADER
 from services.chassis.outbox.publisher import ConfirmingPublisher, Pace
+from services.chassis.stores.postgres_connections import CLIENT_LIMITS, session_options
 
 BATCH = 500
 RETRY_SECONDS = 1.0
@@ -100,10 +101,8 @@ class PostgresRelay:
         self._stop_sender.close()  # makes the receiver readable, which ends the wait for notifications
 
     def _lead(self) -> None:
-        options = (
-            f"-csearch_path={self._schema} -csynchronous_commit=off -cidle_session_timeout={FROZEN_SECONDS * 1000}"
-        )
-        connection = psycopg2.connect(self._url, connect_timeout=3, options=options)
+        options = session_options(self._schema, synchronous_commit="off", idle_session_timeout=FROZEN_SECONDS * 1000)
+        connection: psycopg2.extensions.connection = psycopg2.connect(self._url, options=options, **CLIENT_LIMITS)
         try:
             connection.autocommit = True
             cursor = connection.cursor()
