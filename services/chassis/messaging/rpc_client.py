@@ -15,9 +15,15 @@ import structlog
 
 from services.chassis.common.errors import DeadlineExceeded, ServiceUnavailable, from_wire
 from services.chassis.common.ids import new_id
-from services.chassis.messaging.transport import BROKER_ERRORS, RPC_EXCHANGE, Publisher, connect, dumps
+from services.chassis.messaging.transport import (
+    BROKER_ERRORS,
+    HEARTBEAT_SECONDS,
+    RPC_EXCHANGE,
+    Publisher,
+    connect,
+    dumps,
+)
 
-HEARTBEAT_SECONDS = 20
 READ_BYTES = 65_536
 FIRST_CONNECTION_SECONDS = 1.0
 RECONNECT_SECONDS = (0.1, 0.25, 0.5, 1.0)

@@ -30,6 +30,8 @@ RETRY_SECONDS = 1.0
 BATCH = 500
 SWEEP_SECONDS = 5.0
 """Interval of a sweep over everything, whatever the change stream reported."""
+SILENCE_MS = 5000
+"""How long a connected server may send nothing; longer than the change stream waits."""
 POLL_SECONDS = 0.5
 """Polling interval of the change stream in a service without hot documents."""
 OUTBOX = "outbox"
@@ -59,7 +61,9 @@ class MongoRelay:
     def run(self) -> None:
         """Relay as the leader, or wait to become it, until `stop`."""
         # What the relay writes may be lost with a failing primary: then something is published twice, or led twice.
-        client: MongoClient[dict[str, Any]] = MongoClient(self._url, serverSelectionTimeoutMS=3000, tz_aware=True, w=1)
+        client: MongoClient[dict[str, Any]] = MongoClient(
+            self._url, serverSelectionTimeoutMS=3000, socketTimeoutMS=SILENCE_MS, tz_aware=True, w=1
+        )
         try:
             while not self._stopping:
                 try:

@@ -52,8 +52,7 @@ def wait_for_reply(connection: Any) -> None:
     Raises `psycopg2.OperationalError`, on which psycopg2 closes the connection, when the server has sent nothing for
     `REPLY_SECONDS`, or is not connected within `CONNECT_SECONDS`: libpq's own limit does not count with a callback.
     """
-    connecting = connection.status == extensions.STATUS_SETUP
-    seconds = CONNECT_SECONDS if connecting else REPLY_SECONDS
+    seconds = CONNECT_SECONDS if connection.status == extensions.STATUS_SETUP else REPLY_SECONDS
     while (state := connection.poll()) != extensions.POLL_OK:
         if state not in (extensions.POLL_READ, extensions.POLL_WRITE):
             raise psycopg2.OperationalError(f"unexpected state of the connection: {state!r}")

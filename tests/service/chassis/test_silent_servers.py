@@ -12,12 +12,14 @@ from sqlalchemy.exc import OperationalError
 from services.chassis.common import driver_errors
 from services.chassis.common.errors import ServiceUnavailable
 from services.chassis.common.ids import new_id
+from services.chassis.messaging import transport
 from services.chassis.messaging.rpc_client import RpcClient
 from services.chassis.stores import postgres, postgres_connections
 from services.chassis.stores.postgres import PostgresStore
 from tests.service.chassis.conftest import ServiceProcesses
 from tests.service.chassis.stores import postgres_counter_store
 from tests.support.proxy import Proxy, proxy_to
+from tests.support.rabbit import rabbit
 from tests.support.shop import eventually
 
 
@@ -57,9 +59,13 @@ def test_query_to_silent_server_ends(proxied_store: PostgresStore, postgres_prox
 
 
 def test_commit_to_silent_server_ends(proxied_store: PostgresStore, postgres_proxy: Proxy) -> None:
-    with pytest.raises(OperationalError), proxied_store.transaction() as session:
-        session.execute(text("select 1"))
-        postgres_proxy.silence()
+    def commit_in_silence() -> None:
+        with proxied_store.transaction() as session:
+            session.execute(text("select 1"))
+            postgres_proxy.silence()
+
+    with pytest.raises(OperationalError):
+        commit_in_silence()
 
     postgres_proxy.restore()
     with proxied_store.transaction() as session:
@@ -82,16 +88,71 @@ def test_service_replies_while_database_is_silent(
     assert client.call(service.name, "read_one", deadline=5) == 1
 
 
+@pytest.fixture
+def broker_proxy(monkeypatch: pytest.MonkeyPatch) -> Iterator[Proxy]:
+    monkeypatch.setattr(transport, "HEARTBEAT_SECONDS", 1)
+    with proxy_to(os.environ["ULTRAMARKET_AMQP_URL"]) as proxy:
+        yield proxy
+
+
+def test_publisher_replaces_silent_connection(broker_proxy: Proxy) -> None:
+    publisher, queue = transport.Publisher(broker_proxy.url), f"test-{new_id()}"
+    with rabbit() as broker:
+        broker.channel.queue_declare(queue, exclusive=True)
+        publisher.publish(b"1", exchange="", routing_key=queue)
+        assert broker.wait_for(queue).body == "1"
+        broker_proxy.silence()
+        publisher.publish(b"lost", exchange="", routing_key=queue)
+        broker_proxy.restore()
+
+        def arrives() -> bool:
+            publisher.publish(b"2", exchange="", routing_key=queue)
+            return bool(broker.take(queue))
+
+        assert eventually(arrives, 10)
+    publisher.close()
+
+
+def test_idle_publisher_keeps_its_connection(broker_proxy: Proxy) -> None:
+    publisher, queue = transport.Publisher(broker_proxy.url), f"test-{new_id()}"
+    with rabbit() as broker:
+        broker.channel.queue_declare(queue, exclusive=True)
+        publisher.publish(b"1", exchange="", routing_key=queue)
+        connection = publisher._connection
+        assert connection is not None
+        heartbeats = connection.bytes_recv
+
+        assert eventually(lambda: connection.bytes_recv >= heartbeats + 6)  # the broker sends two in a second
+
+        assert publisher._connection is connection
+    publisher.close()
+
+
+def test_declaration_at_silent_broker_ends(broker_proxy: Proxy, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(transport, "REPLY_SECONDS", 0.5)
+    connection = transport.connect(broker_proxy.url)
+    broker_proxy.silence()
+
+    with pytest.raises(transport.BROKER_ERRORS):
+        connection.channel()
+
+    connection.collect()
+
+
 def test_frozen_transaction_loses_its_locks(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(postgres_connections, "IDLE_IN_TRANSACTION_MS", 500)
     with postgres_counter_store() as (store, _):
         subject = new_id()
         store.step(subject)
 
-        with pytest.raises(OperationalError), store.transaction() as frozen:
-            frozen.execute(text("select n from counters where id = :id for update"), {"id": subject})
-            assert store.step(subject) == 2  # waits for the lock until the server ends the other transaction
-            frozen.execute(text("select 1"))
+        def freeze_in_transaction() -> None:
+            with store.transaction() as frozen:
+                frozen.execute(text("select n from counters where id = :id for update"), {"id": subject})
+                assert store.step(subject) == 2  # waits for the lock until the server ends the other transaction
+                frozen.execute(text("select 1"))
+
+        with pytest.raises(OperationalError):
+            freeze_in_transaction()
 
 
 def test_every_connection_has_limits() -> None:
