@@ -60,9 +60,16 @@ class MongoRelay:
 
     def run(self) -> None:
         """Relay as the leader, or wait to become it, until `stop`."""
-        # What the relay writes may be lost with a failing primary: then something is published twice, or led twice.
+        # An event that only the primary has may be rolled back after a failover: what is published, a majority has
+        # (a change stream shows nothing else). What the relay itself writes may be lost with a failing primary: then
+        # something is published twice, or led twice.
         client: MongoClient[dict[str, Any]] = MongoClient(
-            self._url, serverSelectionTimeoutMS=3000, socketTimeoutMS=SILENCE_MS, tz_aware=True, w=1
+            self._url,
+            serverSelectionTimeoutMS=3000,
+            socketTimeoutMS=SILENCE_MS,
+            tz_aware=True,
+            w=1,
+            readConcernLevel="majority",
         )
         try:
             while not self._stopping:
