@@ -189,7 +189,12 @@ class Postgres(Database, Generic[S]):
         super().setup()
         self.store = self.store_class(self.engine)
         self.relay = PostgresRelay(
-            service, settings.postgres_url, settings.amqp_url, self.store_class.outbox_table, self.store.delete_expired
+            service,
+            settings.postgres_url,
+            settings.amqp_url,
+            self.store_class.outbox_table,
+            self.store.delete_expired,
+            bridge_limit=settings.bridge_queue_events,
         )
         POOL_USED.labels(service, self.kind).set_function(self.engine.pool.checkedout)
 
