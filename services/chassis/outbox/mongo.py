@@ -24,6 +24,7 @@ from services.chassis.messaging.transport import BROKER_ERRORS
 from services.chassis.observability.metrics import OUTBOX_LAG, OUTBOX_LEADER
 from services.chassis.outbox import bridge_backlog
 from services.chassis.outbox.bridge_backlog import BridgeBacklog
+from services.chassis.outbox.mongo_backlog import MongoBacklog
 from services.chassis.outbox.publisher import ConfirmingPublisher, Pace, goes_to_bridge
 
 LEASE = timedelta(seconds=4)
@@ -116,7 +117,7 @@ class MongoRelay:
         watcher.start()
         pace, sweep_at = Pace(), 0.0
         try:
-            self._backlog = _Backlog(db)
+            self._backlog = MongoBacklog(db)
             backlog = BridgeBacklog(self.service, self._backlog, publisher, self._bridge_limit)
             while not self._stopping and watcher.is_alive() and self._holds_lease(db):
                 self._woken.wait(RENEW_SECONDS)
@@ -234,25 +235,3 @@ def _removing(holder: dict[str, Any], confirmed: set[str]) -> UpdateOne:
     """Update that removes a hot document's published events; newer ones stay."""
     ids = [wrapped["id"] for wrapped in holder["outbox"] if wrapped["id"] in confirmed]
     return UpdateOne({"_id": holder["_id"]}, {"$pull": {"outbox": {"id": {"$in": ids}}}})
-
-
-class _Backlog:
-    """The collection of events that wait for the bridge, numbered by the leader."""
-
-    def __init__(self, db: Database[dict[str, Any]]) -> None:
-        self._events = db[bridge_backlog.TABLE]
-        newest = self._events.find_one({}, {"_id": 1}, sort=[("_id", -1)])
-        self._last = newest["_id"] if newest else 0
-
-    def add(self, envelopes: Sequence[dict[str, Any]]) -> None:
-        """Raises `BulkWriteError` where another leader has added something: that one goes on."""
-        if envelopes:
-            first, self._last = self._last + 1, self._last + len(envelopes)
-            documents = [{"_id": first + index, "event": wrapped} for index, wrapped in enumerate(envelopes)]
-            self._events.insert_many(documents)
-
-    def oldest(self, count: int) -> list[tuple[int, dict[str, Any]]]:
-        return [(row["_id"], row["event"]) for row in self._events.find().sort("_id").limit(count)]
-
-    def remove(self, positions: Sequence[int]) -> None:
-        self._events.delete_many({"_id": {"$in": list(positions)}})

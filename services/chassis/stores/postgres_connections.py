@@ -20,7 +20,7 @@ REPLY_SECONDS: Final = STATEMENT_MS / 1000 + 1
 """Longer than the server lets a statement run: its own error comes first."""
 PEER_MS: Final = 5_000
 
-CLIENT_LIMITS: Final[dict[str, str]] = {
+CLIENT_LIMITS: Final[dict[str, Any]] = {
     "connect_timeout": str(CONNECT_SECONDS),
     "keepalives": "1",
     "keepalives_idle": "5",
