@@ -336,7 +336,7 @@ def test_leadership_is_released_on_stop(
 def test_mongo_relay_reads_what_a_majority_has(
     mongo_counters: tuple[MongoCounterStore, str], queue_of_events: EventQueue, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """What only the primary has may be rolled back: it must not have been published then."""
+    """An event that only the primary has may be rolled back, so it is not published."""
     store, name = mongo_counters
     reads: list[tuple[str, str]] = []
 
