@@ -198,9 +198,13 @@ class _PendingEvent:
 
 
 def _declare(channel: amqp.Channel, name: str) -> None:
-    """Declare the bridge's queue with its bindings to all services' events, and its dead-letter queue."""
-    for queue in (dead_queue(name), bridge_queue(name)):
-        make(queue, channel)
+    """Declare the bridge's queue, a new one with its bindings to all services' events, and its dead-letter queue.
+
+    Publishers bind it too, when they begin, so a source that is new is not missing.
+    """
+    make(dead_queue(name), channel)
+    if not make(bridge_queue(name), channel):
+        return  # a service whose events wait until there is room has taken the queue off its exchange
     for source in EVENT_SOURCES:
         exchange = event_exchange(source)
         channel.exchange_declare(exchange.name, exchange.type, durable=True, auto_delete=exchange.auto_delete)

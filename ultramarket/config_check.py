@@ -148,7 +148,10 @@ def clock_skew(before: float, remote: float, after: float) -> float:
 def _postgres_time(url: str) -> float:
     import psycopg2
 
-    with contextlib.closing(psycopg2.connect(url, connect_timeout=3)) as connection, connection.cursor() as cursor:
+    from services.chassis.stores.postgres_connections import CLIENT_LIMITS
+
+    connecting: psycopg2.extensions.connection = psycopg2.connect(url, **CLIENT_LIMITS)
+    with contextlib.closing(connecting) as connection, connection.cursor() as cursor:
         cursor.execute("select extract(epoch from clock_timestamp())")
         row = cursor.fetchone()
         assert row is not None

@@ -6,6 +6,10 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any, Final
 
+from services.chassis.messaging.queues import depth, event_queue
+from services.chassis.messaging.transport import BROKER_ERRORS, connect
+from services.chassis.outbox.bridge_backlog import DEFAULT_LIMIT
+from services.chassis.runtime.registry import BRIDGE
 from ultramarket import install, ports, processes
 from ultramarket.instance import ROOT, Instance, NoSuchInstance, load
 from ultramarket.servers import SERVERS
@@ -63,7 +67,7 @@ def _instance(name: str) -> Iterator[Finding]:
     running = Supervisor(instance).is_running()
     checks: list[Callable[[Instance], Iterator[Finding]]] = [_ports]
     if running:
-        checks += [_processes, _migrations]
+        checks += [_processes, _migrations, _bridge]
     with ThreadPoolExecutor(len(checks) + 1) as pool:  # each waits for other processes most of the time
         orphans = pool.submit(lambda: list(_orphans(instance, running)))
         results = list(pool.map(lambda check: list(check(instance)), checks))
@@ -134,6 +138,28 @@ def _migrations(instance: Instance) -> Iterator[Finding]:
         yield bad("migrations", lines[-1], f"`{_command(instance, 'up')}` applies them")
     else:
         yield good("migrations", "all applied")
+
+
+def _bridge(instance: Instance) -> Iterator[Finding]:
+    """The bridge's queue against the limit from which on services keep the events for Kafka in their stores."""
+    limit = int(instance.environment().get("ULTRAMARKET_BRIDGE_QUEUE_EVENTS", DEFAULT_LIMIT))
+    try:
+        connection = connect(instance.url("rabbitmq"))
+        try:
+            waiting = depth(event_queue(BRIDGE).name, connection.channel())
+        finally:
+            connection.collect()
+    except BROKER_ERRORS:
+        return  # the check of the processes says so
+    yield bridge_finding(waiting, limit, _command(instance, "status"))
+
+
+def bridge_finding(waiting: int, limit: int, command: str) -> Finding:
+    """A problem from half the limit on: Kafka or the bridge is down, or too slow."""
+    message = f"{waiting:,} of {limit:,} events wait for Kafka"
+    if waiting * 2 < limit:
+        return good("bridge", message)
+    return bad("bridge", message, f"`{command}` shows whether kafka and bridge run; no event is lost meanwhile")
 
 
 def _command(instance: Instance, rest: str) -> str:

@@ -7,7 +7,8 @@ from schemas.base import Currency, Moment, Money, Schema
 class Totals(Schema):
     """Sales totals. `net = gross - discounts - refunds`; tax and shipping are not part of it.
 
-    A refund counts at its own date, its share of tax and shipping included.
+    A refund counts at its own date: its share of the goods in `refunds`, its shares of tax and shipping off theirs. So
+    a fully refunded order adds 0 to `net`, `tax` and `shipping`.
     `average_order = (gross - discounts) / orders`.
     """
 

@@ -56,9 +56,7 @@ class AccountStore(PostgresStore):
                 pg_insert(accounts).values(row).on_conflict_do_nothing(index_elements=["email_key"])
             )
             if added.rowcount == 0:  # type: ignore[attr-defined]
-                raise Conflict(
-                    "There is an account with this address", [{"field": "email", "message": "has an account"}]
-                )
+                raise _address_taken()
             registered = UserRegistered(
                 user_id=user_id, email=email, first_name=names[0], last_name=names[1], roles=roles
             )
@@ -70,6 +68,13 @@ class AccountStore(PostgresStore):
             user = as_user(self._account(session, accounts.c.id == user_id))
             self.remember(session, key, user)
             return user
+
+    def check_available(self, email: str, key: Idempotency | None) -> None:
+        """Raises `Conflict` as `add` would, before anything costly is done for it; not for a repeated command."""
+        with self.reading() as connection:
+            taken = connection.execute(select(accounts.c.id).where(accounts.c.email_key == normalised(email))).first()
+            if taken and (key is None or self.known(connection, key) is None):
+                raise _address_taken()
 
     def rename(self, user_id: str, first_name: str, last_name: str, at: datetime) -> None:
         """Set the name that tokens carry; late or repeated events change nothing."""
@@ -222,3 +227,7 @@ def as_user(row: Row[Any]) -> dict[str, Any]:
         "roles": list(row.roles),
         "email_verified": row.email_verified,
     }
+
+
+def _address_taken() -> Conflict:
+    return Conflict("There is an account with this address", [{"field": "email", "message": "has an account"}])

@@ -35,9 +35,11 @@ class CartStore(RedisStore):
     def __init__(self, client: "redis.Redis", settings: CartSettings | None = None) -> None:
         super().__init__(client)
         self._guest_seconds = int((settings.guest_cart if settings else DEDUPLICATION_PERIOD).total_seconds())
-        self._put, self._remove, self._order, self._freeze, self._merge = (
-            client.register_script((_SCRIPTS / f"{name}.lua").read_text())
-            for name in ("put", "remove", "order", "freeze", "merge")
+        self._put, self._remove, self._order, self._freeze = (
+            client.register_script(_script(name)) for name in ("put", "remove", "order", "freeze")
+        )
+        self._merge, self._order_merged = (
+            client.register_script(_script("take_out") + _script(name)) for name in ("merge", "order_merged")
         )
 
     def read(self, cart_id: str) -> Cart | None:
@@ -87,19 +89,29 @@ class CartStore(RedisStore):
         return _cart(cart_id, _fields(detail))
 
     def remove_ordered(self, cart_id: str, order_id: str, ordered: Iterable[tuple[str, int]], now: datetime) -> bool:
-        """Remove what an order bought, once; units added since stay."""
+        """Remove what an order bought, once; units added since stay. Of a guest's cart that was merged into a
+        customer's, at most what came from it, from there.
+        """
         pairs = [text for sku, quantity in ordered for text in (sku, quantity)]
-        keys = [_key(cart_id), f"{_key(cart_id)}:ordered:{order_id}"]
-        return bool(self._order(keys=keys, args=[rfc3339(now), int(DEDUPLICATION_PERIOD.total_seconds()), *pairs]))
+        args = [rfc3339(now), int(DEDUPLICATION_PERIOD.total_seconds()), *pairs]
+        keys = [_key(cart_id), f"{_key(cart_id)}:ordered:{order_id}", f"{_key(cart_id)}:merged_into"]
+        changed, user_id = self._order(keys=keys, args=args)
+        if user_id:
+            cart = _key(user_id)
+            keys = [cart, f"{cart}:ordered:{order_id}", f"{cart}:units_of:{cart_id}", f"{cart}:orders_of:{cart_id}"]
+            changed = self._order_merged(keys=keys, args=args)
+        return bool(changed)
 
     def merge(self, guest_id: str, user_id: str, now: datetime) -> Cart | None:
         """Move a guest's lines into a customer's cart. Idempotent."""
         seconds = int(DEDUPLICATION_PERIOD.total_seconds())
         claimed_key = f"{_key(guest_id)}:merging"
-        guest = _cart(guest_id, _fields(self._freeze(keys=[_key(guest_id), claimed_key], args=[seconds])))
+        keys = [_key(guest_id), claimed_key, f"{_key(guest_id)}:merged_into"]
+        guest = _cart(guest_id, _fields(self._freeze(keys=keys, args=[seconds, user_id])))
         lines = [text for line in (guest.lines if guest else ()) for text in (line.sku, json.dumps(_snapshot(line)))]
+        names = ("", f":merged:{guest_id}", f":units_of:{guest_id}", f":orders_of:{guest_id}")
         fields = self._merge(
-            keys=[_key(user_id), f"{_key(user_id)}:merged:{guest_id}"],
+            keys=[f"{_key(user_id)}{name}" for name in names],
             args=[(guest and guest.currency) or "", MAX_LINES, MAX_QUANTITY, rfc3339(now), seconds, *lines],
         )
         self.redis.delete(claimed_key)
@@ -112,6 +124,10 @@ class CartStore(RedisStore):
 def new_cart_id() -> str:
     """A new cart id of 192 random bits: it is a guest's only key."""
     return secrets.token_urlsafe(24)
+
+
+def _script(name: str) -> str:
+    return (_SCRIPTS / f"{name}.lua").read_text()
 
 
 def _key(cart_id: str) -> str:

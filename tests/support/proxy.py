@@ -8,7 +8,11 @@ from urllib.parse import urlsplit
 
 
 class Proxy:
-    """Forwards bytes from a port of its own to the server. `cut` ends all connections and refuses new ones."""
+    """Forwards bytes from a port of its own to the server.
+
+    `cut` ends all connections and refuses new ones; `silence` accepts and keeps them, and forwards nothing.
+    Connections that were silent stay so after `restore`, as half-open ones do.
+    """
 
     def __init__(self, url: str) -> None:
         parts = urlsplit(url)
@@ -16,6 +20,8 @@ class Proxy:
         self._listener = socket.create_server(("127.0.0.1", 0))
         self._open: set[socket.socket] = set()
         self._closed = self._refusing = False
+        self._switches: list[threading.Event] = []
+        self._forwarding = self._new_switch()
         address = f"127.0.0.1:{self._listener.getsockname()[1]}"
         self.url = parts._replace(
             netloc=parts.netloc.rpartition("@")[0] + "@" + address if "@" in parts.netloc else address
@@ -36,12 +42,20 @@ class Proxy:
     def connections(self) -> int:
         return len(self._open) // 2
 
+    def silence(self) -> None:
+        """Forward nothing more, like a network that drops packets behind a peer that still acknowledges."""
+        self._forwarding.clear()
+
     def restore(self) -> None:
+        """Accept and forward new connections."""
         self._refusing = False
+        self._forwarding = self._new_switch()
 
     def close(self) -> None:
         self._closed = True
         self.cut()
+        for switch in self._switches:
+            switch.set()
         self._listener.close()
 
     def _accept(self) -> None:
@@ -60,11 +74,20 @@ class Proxy:
                 continue
             self._open |= {downstream, upstream}
             for source, target in ((downstream, upstream), (upstream, downstream)):
-                threading.Thread(target=self._forward, args=(source, target), daemon=True).start()
+                arguments = (source, target, self._forwarding)
+                threading.Thread(target=self._forward, args=arguments, daemon=True).start()
 
-    def _forward(self, source: socket.socket, target: socket.socket) -> None:
+    def _new_switch(self) -> threading.Event:
+        """A switch for the connections that follow: they are forwarded while it is set."""
+        switch = threading.Event()
+        switch.set()
+        self._switches.append(switch)
+        return switch
+
+    def _forward(self, source: socket.socket, target: socket.socket, forwarding: threading.Event) -> None:
         with contextlib.suppress(OSError):
             while data := source.recv(65_536):
+                forwarding.wait()
                 target.sendall(data)
         for sock in (source, target):
             self._open.discard(sock)

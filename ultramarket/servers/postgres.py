@@ -128,10 +128,12 @@ class Postgres(Server):
     def _connect(self, instance: Instance):  # type: ignore[no-untyped-def]
         import psycopg2
 
+        from services.chassis.stores.postgres_connections import CLIENT_LIMITS
+
         password = instance.secrets["postgres_password"]
         return psycopg2.connect(
             host="127.0.0.1", port=self.port(instance), user="ultramarket", password=password,
-            dbname="postgres", connect_timeout=2,
+            dbname="postgres", **CLIENT_LIMITS,
         )  # fmt: skip
 
     def remove(self, instance: Instance) -> None:

@@ -31,7 +31,8 @@ def entries(order: Order) -> list[dict[str, Any]]:
     """The account lines of the order: one per product sold, and one per product and refund.
 
     Discount, shipping and tax are allocated to the lines in proportion to their price, so that every grouping adds up
-    exactly. Unconfirmed orders have no account lines.
+    exactly. A refund takes back goods, tax and shipping in proportion, so that a fully refunded order adds up to 0 in
+    net, tax and shipping. Unconfirmed orders have no account lines.
     """
     sale = order.get("confirmed")
     if sale is None or not sale["lines"]:
@@ -47,24 +48,50 @@ def entries(order: Order) -> list[dict[str, Any]]:
         }
         for line, discount, share, tax in zip(lines, discounts, shipping, taxes, strict=True)
     ]  # fmt: skip
-    refunded_before = 0
-    for _, at, refunded in order.get("refunds", ()):
-        if refunded > refunded_before:
-            shares = _share(refunded - refunded_before, weights)
-            account_lines += [
-                {"t": at, "p": line["p"], "k": line["k"], "v": line["v"],
-                 "u": 0, "g": 0, "d": 0, "r": part, "x": 0, "s": 0}
-                for line, part in zip(lines, shares, strict=True)
-                if part
-            ]  # fmt: skip
-            refunded_before = refunded
+    return account_lines + _refund_entries(account_lines, order.get("refunds", ()))
+
+
+def _refund_entries(sold: list[dict[str, Any]], refunds: Sequence[Sequence[Any]]) -> list[dict[str, Any]]:
+    """The account lines of refunds: their goods' part as refund, their parts of tax and shipping as negative ones."""
+    account_lines = []
+    before, refunded_before = _refunded_parts(sold, 0), 0
+    for _, at, refunded in refunds:
+        if refunded <= refunded_before:
+            continue
+        parts = _refunded_parts(sold, refunded)
+        for line, (goods, tax, shipping), (goods_before, tax_before, shipping_before) in zip(
+            sold, parts, before, strict=True
+        ):
+            change = {"r": goods - goods_before, "x": tax_before - tax, "s": shipping_before - shipping}
+            if any(change.values()):
+                account_lines.append(
+                    {"t": at, "p": line["p"], "k": line["k"], "v": line["v"], "u": 0, "g": 0, "d": 0, **change}
+                )
+        before, refunded_before = parts, refunded
     return account_lines
+
+
+def _refunded_parts(sold: list[dict[str, Any]], refunded: int) -> list[tuple[int, int, int]]:
+    """Goods, tax and shipping in `refunded` of the order's total, by line: in proportion to what was paid for each.
+
+    Exact in sum for each amount, and for the whole total equal to what was paid.
+    """
+    paid = [[line["g"] - line["d"] for line in sold], [line["x"] for line in sold], [line["s"] for line in sold]]
+    sums = [sum(amounts) for amounts in paid]
+    total = max(sum(sums), 0)
+    parts = _share(min(refunded, total), sums)
+    parts[0] += max(refunded - total, 0)
+    by_line = [
+        amounts if part == whole else _share(part, amounts)
+        for part, whole, amounts in zip(parts, sums, paid, strict=True)
+    ]
+    return list(zip(*by_line, strict=True))
 
 
 def _share(amount: int, weights: Sequence[int]) -> list[int]:
     if len(weights) == 1:
         return [amount]
-    return split(amount, weights) if amount else [0] * len(weights)
+    return split(amount, [max(weight, 0) for weight in weights]) if amount else [0] * len(weights)
 
 
 def count(order: Order, changes: CounterChanges, sign: int) -> None:

@@ -22,7 +22,7 @@ def add_up(counters: Iterable[Sums]) -> dict[str, int]:
 
 
 def net(sums: Sums) -> int:
-    """Net sales in minor units: gross less discounts and refunds."""
+    """Net sales in minor units: gross less discounts and refunds of goods; tax and shipping are no part of it."""
     return sums.get("g", 0) - sums.get("d", 0) - sums.get("r", 0)
 
 

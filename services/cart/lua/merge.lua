@@ -1,9 +1,12 @@
 -- Second step of a merge: add a guest's lines to a customer's cart, once per guest's cart.
--- KEYS: the customer's cart, marker of this merge. ARGV: currency, most lines, most of one SKU, now, seconds that the
+-- KEYS: the customer's cart, marker of this merge, units merged by SKU, the guest's orders that wait for the merge.
+-- ARGV: currency, most lines, most of one SKU, now, seconds that the
 -- marker lives, then SKU and line (JSON) of each line, in their order.
 -- What doesn't fit (too many lines, another currency) stays out. Replies all fields of the cart.
-local cart, marker = KEYS[1], KEYS[2]
+local cart, marker, merged = KEYS[1], KEYS[2], KEYS[3]
 if #ARGV > 5 and redis.call("SET", marker, "1", "NX", "EX", ARGV[5]) then
+  redis.call("HSET", merged, "", 0)
+  redis.call("EXPIRE", merged, ARGV[5])
   local version = tonumber(redis.call("HGET", cart, "version") or "0")
   local lines = redis.call("HLEN", cart) - (version > 0 and 3 or 0)
   if lines == 0 or redis.call("HGET", cart, "currency") == ARGV[1] then
@@ -12,15 +15,25 @@ if #ARGV > 5 and redis.call("SET", marker, "1", "NX", "EX", ARGV[5]) then
       local line, known = cjson.decode(ARGV[index + 1]), redis.call("HGET", cart, name)
       if known then
         local before = cjson.decode(known)
-        before.quantity = math.min(before.quantity + line.quantity, tonumber(ARGV[3]))
+        local quantity = math.min(before.quantity + line.quantity, tonumber(ARGV[3]))
+        redis.call("HSET", merged, ARGV[index], quantity - before.quantity)
+        before.quantity = quantity
         redis.call("HSET", cart, name, cjson.encode(before))
       elseif lines < tonumber(ARGV[2]) then
         lines = lines + 1
         line.position = version + lines
+        redis.call("HSET", merged, ARGV[index], line.quantity)
         redis.call("HSET", cart, name, cjson.encode(line))
       end
     end
     redis.call("HSET", cart, "version", version + 1, "currency", ARGV[1], "updated_at", ARGV[4])
   end
+  local waiting = redis.call("HGETALL", KEYS[4])
+  for index = 1, #waiting, 2 do
+    if redis.call("SET", waiting[index], "1", "NX", "EX", ARGV[5]) then
+      take_out(cart, merged, cjson.decode(waiting[index + 1]))
+    end
+  end
+  redis.call("DEL", KEYS[4])
 end
 return redis.call("HGETALL", cart)

@@ -1,8 +1,12 @@
 -- Take what was ordered out of a cart, once per order; what was added since stays.
--- KEYS: cart, marker of this order. ARGV: now, seconds that the marker lives, then SKU and quantity of each line.
--- Replies 1 when the cart was changed, else 0.
+-- KEYS: cart, marker of this order, pointer to the customer whom a guest's cart was merged into.
+-- ARGV: now, seconds that the marker lives, then SKU and quantity of each line.
+-- Replies {1 when the cart was changed, else 0; the customer: the lines are to be taken out of that cart, or ""}.
 local cart, marker = KEYS[1], KEYS[2]
-if not redis.call("SET", marker, "1", "NX", "EX", ARGV[2]) then return 0 end
+if redis.call("EXISTS", marker) == 1 then return {0, ""} end
+local customer = redis.call("GET", KEYS[3])
+if customer then return {0, customer} end
+redis.call("SET", marker, "1", "EX", ARGV[2])
 local changed = 0
 for index = 3, #ARGV, 2 do
   local name = "line:" .. ARGV[index]
@@ -22,4 +26,4 @@ if changed == 1 then
   redis.call("HINCRBY", cart, "version", 1)
   redis.call("HSET", cart, "updated_at", ARGV[1])
 end
-return changed
+return {changed, ""}

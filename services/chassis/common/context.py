@@ -40,9 +40,9 @@ def carried() -> dict[str, Any]:
 
 
 def remaining(limit: float) -> float:
-    """Seconds left until the current deadline, at most `limit`."""
+    """Seconds left until the current deadline (on this process's monotonic clock), at most `limit`."""
     deadline = current().get("deadline")
-    return limit if deadline is None else min(limit, float(deadline) - time.time())
+    return limit if deadline is None else min(limit, float(deadline) - time.monotonic())
 
 
 @contextmanager
@@ -57,9 +57,27 @@ def having(**values: Any) -> Iterator[None]:
 
 def within(seconds: float) -> AbstractContextManager[None]:
     """Limit the deadline to `seconds` from now within the block."""
-    return having(deadline=time.time() + remaining(seconds))
+    return having(deadline=time.monotonic() + remaining(seconds))
 
 
 def new_traceparent() -> str:
     """The start of a new trace (W3C Trace Context, version 00, sampled)."""
     return f"00-{secrets.token_hex(16)}-{secrets.token_hex(8)}-01"
+
+
+def deadline_headers(seconds: float) -> dict[str, float]:
+    """The headers of a request that may take so long. Processes of an earlier version read the wall clock's time."""
+    return {"nameko.remaining": seconds, "nameko.deadline": time.time() + seconds}
+
+
+def local_deadline(data: dict[str, Any], received_at: float) -> float | None:
+    """The deadline on this process's monotonic clock of a request that was received then, from its headers' values.
+
+    The remaining time counts, for two machines' wall clocks differ; the time in the queue is limited by the message's
+    expiration. A caller of an earlier version sends only the wall clock's time.
+    """
+    remaining_seconds = data.get("remaining")
+    if remaining_seconds is not None:
+        return received_at + float(remaining_seconds)
+    deadline = data.get("deadline")
+    return None if deadline is None else time.monotonic() + float(deadline) - time.time()

@@ -84,5 +84,5 @@ class ConfigSubscriber:
                 self.state.apply({data["key"]: (data["value"], data["revision"])}, {})
             elif event["type"] == "flag_changed":
                 self.state.apply({}, {data["name"]: (data["flag"], data["revision"])})
-        except (ValueError, KeyError, TypeError) as unreadable:
+        except Exception as unreadable:  # this thread must not end: later changes would not be received
             log.warning("live_config_unreadable", error=str(unreadable))

@@ -24,6 +24,7 @@ from services.chassis.observability.metrics import EVENT_SECONDS, EVENTS_DEAD, E
 
 ATTEMPT = "x-attempt"
 ERROR_LENGTH = 1_000
+CONFIRM_SECONDS = 5
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -152,6 +153,7 @@ class EventConsumer(SharedExtension, ProviderCollector):
                 headers=headers,
                 mandatory=True,
                 delivery_mode=2,
+                confirm_timeout=CONFIRM_SECONDS,
                 **raw,
                 retry=True,
                 retry_policy={"max_retries": 2, "interval_start": 0.1, "interval_step": 0.2, "interval_max": 0.5},

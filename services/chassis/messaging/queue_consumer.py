@@ -1,6 +1,7 @@
 """Nameko's queue consumer with fewer greenthreads, ordered dispatch, and safe acknowledgement on lost connections."""
 
 import contextlib
+import time
 from collections.abc import Sequence
 from functools import partial
 from typing import Any
@@ -26,6 +27,7 @@ class OrderedQueueConsumer(QueueConsumer):
 
     def handle_message(self, provider: Any, body: Any, message: Any) -> None:
         if not getattr(provider, "inline", False):
+            message.received_at = time.monotonic()
             self._taken(message)
         if getattr(provider, "inline", False) or self.container._worker_pool.free() > 0:
             provider.handle_message(body, message)

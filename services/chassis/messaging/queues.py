@@ -29,12 +29,20 @@ class ExistingQueue(Queue):
 
 def is_there(name: str, channel: Any) -> bool:
     """Whether the queue exists. Checked on a channel of its own, which the broker closes when it doesn't."""
+    return _messages(name, channel) is not None
+
+
+def depth(name: str, channel: Any) -> int:
+    """The number of messages that wait in a queue; 0 when there is no such queue."""
+    return _messages(name, channel) or 0
+
+
+def _messages(name: str, channel: Any) -> int | None:
     with channel.connection.channel() as asking:
         try:
-            asking.queue_declare(name, passive=True)
+            return int(asking.queue_declare(name, passive=True).message_count)
         except NotFound:
-            return False
-    return True
+            return None
 
 
 def event_exchange(source: str) -> Exchange:
@@ -69,11 +77,13 @@ def bridge_queue(name: str = BRIDGE) -> Queue:
     return ExistingQueue(event_queue(name).name, durable=True, queue_arguments=arguments)  # type: ignore[no-untyped-call]
 
 
-def make(queue: Queue, channel: Any) -> None:
-    """Declare a queue on an amqp channel; an existing one is left unchanged."""
-    if not is_there(queue.name, channel):
-        arguments = queue.queue_arguments  # type: ignore[attr-defined]
-        channel.queue_declare(queue.name, durable=True, auto_delete=False, arguments=arguments)
+def make(queue: Queue, channel: Any) -> bool:
+    """Declare a queue on an amqp channel; an existing one is left unchanged. True when it is new."""
+    if is_there(queue.name, channel):
+        return False
+    arguments = queue.queue_arguments  # type: ignore[attr-defined]
+    channel.queue_declare(queue.name, durable=True, auto_delete=False, arguments=arguments)
+    return True
 
 
 def delay_queue(seconds: float) -> Queue:

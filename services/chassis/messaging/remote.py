@@ -1,6 +1,5 @@
 """Calls from one service to another: a dependency that sends requests and waits for their replies."""
 
-import time
 from functools import partial
 from typing import Any, Generic, TypeVar, cast, overload
 
@@ -79,7 +78,7 @@ class Remote(DependencyProvider, HeaderEncoder, Generic[T]):
                 correlation_id=correlation_id,
                 reply_to=self.replies.routing_key,
                 expiration=str(int(seconds * 1000)),
-                application_headers=self.get_message_headers(worker_ctx) | {"nameko.deadline": time.time() + seconds},
+                application_headers=self.get_message_headers(worker_ctx) | context.deadline_headers(seconds),
             )
             with eventlet.Timeout(seconds, False):
                 return outcome(reply.wait())

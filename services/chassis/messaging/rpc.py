@@ -19,6 +19,7 @@ from nameko.messaging import HeaderDecoder
 from nameko.rpc import RPC_QUEUE_TEMPLATE, get_rpc_exchange
 
 from schemas.permissions import access_of
+from services.chassis.common import context
 from services.chassis.common.driver_errors import as_domain_error
 from services.chassis.common.errors import DeadlineExceeded, DomainError
 from services.chassis.messaging.authorization import guarded
@@ -138,8 +139,12 @@ class Rpc(Entrypoint, HeaderDecoder):
 
     def handle_message(self, body: dict[str, Any], message: Any) -> None:
         data = self.unpack_message_headers(message)
-        if float(data.get("deadline", "inf")) < time.time():
-            raise DeadlineExceeded("The caller has stopped waiting")
+        deadline = context.local_deadline(data, getattr(message, "received_at", time.monotonic()))
+        data = {key: value for key, value in data.items() if key not in ("deadline", "remaining")}
+        if deadline is not None:
+            if deadline < time.monotonic():
+                raise DeadlineExceeded("The caller has stopped waiting")
+            data["deadline"] = deadline
         arguments = self.signature.arguments(body.get("args") or [], body.get("kwargs") or {})
         started = time.perf_counter()
         try:

@@ -13,11 +13,18 @@ import amqp
 import orjson
 import structlog
 
+from services.chassis.common.context import deadline_headers
 from services.chassis.common.errors import DeadlineExceeded, ServiceUnavailable, from_wire
 from services.chassis.common.ids import new_id
-from services.chassis.messaging.transport import BROKER_ERRORS, RPC_EXCHANGE, Publisher, connect, dumps
+from services.chassis.messaging.transport import (
+    BROKER_ERRORS,
+    HEARTBEAT_SECONDS,
+    RPC_EXCHANGE,
+    Publisher,
+    connect,
+    dumps,
+)
 
-HEARTBEAT_SECONDS = 20
 READ_BYTES = 65_536
 FIRST_CONNECTION_SECONDS = 1.0
 RECONNECT_SECONDS = (0.1, 0.25, 0.5, 1.0)
@@ -75,7 +82,7 @@ class RpcClient:
 
         `context` (request_id, user_id, session_id, traceparent) is passed on to the calls and events that follow.
         """
-        until = time.time() + deadline
+        until = time.monotonic() + deadline
         if not self._listening.wait(min(deadline, 1.5)):
             raise ServiceUnavailable("The message broker can't be reached")
         correlation_id = new_id()
@@ -89,9 +96,9 @@ class RpcClient:
                 correlation_id=correlation_id,
                 reply_to=self._reply_to,
                 expiration=str(int(deadline * 1000)),
-                application_headers=headers | {"nameko.deadline": until, "nameko.call_id_stack": ["client"]},
+                application_headers=headers | deadline_headers(deadline) | {"nameko.call_id_stack": ["client"]},
             )
-            if not reply.arrived.acquire(timeout=max(until - time.time(), 0.001)):
+            if not reply.arrived.acquire(timeout=max(until - time.monotonic(), 0.001)):
                 raise DeadlineExceeded(f"{service}.{method} did not answer within {deadline:.1f} s")
         finally:
             self._pending.pop(correlation_id, None)
@@ -126,8 +133,7 @@ class RpcClient:
             exchange=RPC_EXCHANGE,
             routing_key=f"{service}.{method}",
             expiration=str(int(expires * 1000)),
-            application_headers=headers
-            | {"nameko.deadline": time.time() + expires, "nameko.call_id_stack": ["client"]},
+            application_headers=headers | deadline_headers(expires) | {"nameko.call_id_stack": ["client"]},
         )
 
     @property

@@ -19,6 +19,10 @@ from services.chassis.common.errors import ServiceUnavailable
 RPC_EXCHANGE = "nameko-rpc"
 TRANSIENT, PERSISTENT = 1, 2
 CONNECT_SECONDS = 3
+REPLY_SECONDS = 5
+"""How long a broker that is connected may take to reply to a declaration, or to accept what is written."""
+HEARTBEAT_SECONDS = 5
+"""Of connections that only publish: a broker that has sent nothing for twice as long is given up."""
 
 BROKER_ERRORS: tuple[type[Exception], ...] = (amqp.exceptions.AMQPError, OSError, EOFError)
 """The exceptions of a lost or refused connection."""
@@ -34,19 +38,26 @@ def use_orjson() -> None:
 
 
 def connect(url: str, heartbeat: int = 0) -> amqp.Connection:
-    """An open connection. Raises one of `BROKER_ERRORS` when the broker can't be reached in 3 s."""
-    options = {"read_timeout": None, "write_timeout": 5, "connect_timeout": CONNECT_SECONDS}
+    """An open connection. Raises one of `BROKER_ERRORS` when the broker can't be reached in 3 s.
+
+    Its methods that wait for the broker raise `TimeoutError` after 5 s of silence. py-amqp makes the kernel give up on
+    a peer that acknowledges nothing for 1 s (TCP_USER_TIMEOUT).
+    """
+    options = {"read_timeout": None, "write_timeout": REPLY_SECONDS, "connect_timeout": CONNECT_SECONDS}
     parameters = kombu.Connection(
         url, heartbeat=heartbeat, connect_timeout=CONNECT_SECONDS, transport_options=options, login_method="PLAIN"
     )
-    return parameters.transport.establish_connection()
+    connection: amqp.Connection = parameters.transport.establish_connection()
+    connection.transport.sock.settimeout(REPLY_SECONDS)
+    return connection
 
 
 class Publisher:
     """Publishes on a connection of its own, without confirms, from any number of threads or greenthreads.
 
     For RPC messages: transient, and missed by a deadline if they are lost. The connection is written under a lock
-    and read only there, when the broker has said something (it then closes). It reconnects by itself.
+    and read only there. It reconnects by itself: when the broker has closed it, and when it has sent nothing, no
+    heartbeat either, for twice `HEARTBEAT_SECONDS`.
     """
 
     def __init__(self, url: str) -> None:
@@ -54,6 +65,8 @@ class Publisher:
         self._lock = threading.Lock()
         self._connection: amqp.Connection | None = None
         self._channel: amqp.Channel | None = None
+        self._closed = threading.Event()
+        self._heartbeats: threading.Thread | None = None
 
     def publish(self, body: bytes, *, exchange: str, routing_key: str, **properties: Any) -> None:
         """Publish a message. Raises `ServiceUnavailable` when the broker can't be reached, after one reconnect."""
@@ -72,27 +85,47 @@ class Publisher:
                     raise ServiceUnavailable("The message broker can't be reached") from lost
 
     def close(self) -> None:
+        self._closed.set()
         with self._lock:
             self._drop()
 
     def _open(self) -> amqp.Channel:
         if self._connection is not None:
-            self._read_close(self._connection)
+            self._read(self._connection)
         if self._channel is None:
-            self._connection = connect(self._url)
+            self._connection = connect(self._url, heartbeat=HEARTBEAT_SECONDS)
             self._channel = self._connection.channel()
+        if self._heartbeats is None:
+            self._heartbeats = threading.Thread(target=self._beat, name="publisher-heartbeats", daemon=True)
+            self._heartbeats.start()
         return self._channel
 
+    def _beat(self) -> None:
+        """Send heartbeats, and give up a connection whose broker sends none."""
+        while not self._closed.wait(HEARTBEAT_SECONDS / 2):
+            with self._lock:
+                if self._connection is None:
+                    continue
+                try:
+                    self._read(self._connection)
+                    self._connection.heartbeat_tick()
+                except BROKER_ERRORS:
+                    self._drop()
+
     @staticmethod
-    def _read_close(connection: amqp.Connection) -> None:
+    def _read(connection: amqp.Connection) -> None:
         """Read what the broker sent: a close raises here, before a message is written into a closed connection."""
         sock = connection.transport.sock
         plain = getattr(sock, "fd", sock)  # eventlet's green socket keeps the real one in `fd`
+        limit = plain.gettimeout()
+        plain.settimeout(0)  # with a limit, `recv` waits that long before it asks the kernel
         try:
             # the plain socket's method, for a TLS one can't be peeked into; whether something came is all we ask
-            waiting = _socket.socket.recv(plain, 1, socket.MSG_PEEK | socket.MSG_DONTWAIT)
+            waiting = _socket.socket.recv(plain, 1, socket.MSG_PEEK)
         except BlockingIOError:
             return
+        finally:
+            plain.settimeout(limit)
         if not waiting:
             raise ConnectionResetError("the broker closed the connection")
         try:

@@ -15,6 +15,9 @@ EVENTS_DEAD = Counter("ultramarket_events_dead_total", "Events parked in the dea
 EVENTS_PUBLISHED = Counter("ultramarket_events_published_total", "Events that the broker confirmed", ["service"])
 OUTBOX_LAG = Gauge("ultramarket_outbox_lag_seconds", "Age of the oldest event not yet published", ["service"])
 OUTBOX_LEADER = Gauge("ultramarket_outbox_leader", "1 where this process relays the service's events", ["service"])
+BRIDGE_EXCLUDED = Gauge(
+    "ultramarket_bridge_excluded", "1 while events wait in the service's store: the bridge's queue is full", ["service"]
+)
 POOL_USED = Gauge("ultramarket_pool_used", "Connections in use", ["service", "store"])
 QUEUE_DEPTH = Gauge("ultramarket_queue_depth", "Messages waiting in a queue of ours", ["service", "queue"])
 WORKERS_BUSY = Gauge("ultramarket_workers_busy", "Requests and events in work", ["service"])

@@ -22,7 +22,10 @@ from pymongo.errors import DuplicateKeyError, PyMongoError
 from services.chassis.common import clock
 from services.chassis.messaging.transport import BROKER_ERRORS
 from services.chassis.observability.metrics import OUTBOX_LAG, OUTBOX_LEADER
-from services.chassis.outbox.publisher import ConfirmingPublisher, Pace
+from services.chassis.outbox import bridge_backlog
+from services.chassis.outbox.bridge_backlog import BridgeBacklog
+from services.chassis.outbox.mongo_backlog import MongoBacklog
+from services.chassis.outbox.publisher import ConfirmingPublisher, Pace, goes_to_bridge
 
 LEASE = timedelta(seconds=4)
 RENEW_SECONDS = 1.0
@@ -30,6 +33,8 @@ RETRY_SECONDS = 1.0
 BATCH = 500
 SWEEP_SECONDS = 5.0
 """Interval of a sweep over everything, whatever the change stream reported."""
+SILENCE_MS = 5000
+"""How long a connected server may send nothing; longer than the change stream waits."""
 POLL_SECONDS = 0.5
 """Polling interval of the change stream in a service without hot documents."""
 OUTBOX = "outbox"
@@ -46,11 +51,20 @@ class MongoRelay:
     that was frozen past its lease) publishes something twice, which readers are made for.
     """
 
-    def __init__(self, service: str, url: str, amqp_url: str, hot: Sequence[str], database: str | None = None) -> None:
+    def __init__(
+        self,
+        service: str,
+        url: str,
+        amqp_url: str,
+        hot: Sequence[str],
+        database: str | None = None,
+        bridge_limit: int = bridge_backlog.DEFAULT_LIMIT,
+    ) -> None:
         self.service = service
         self._database = database or f"ultramarket_{service}"
         self._url, self._amqp_url, self._hot = url, amqp_url, tuple(hot)
         self._me = f"{socket.gethostname()}:{os.getpid()}:{id(self)}"
+        self._bridge_limit = bridge_limit
         self._stopping = False
         self._woken = threading.Event()
         self._changed: set[str] = set()
@@ -58,8 +72,16 @@ class MongoRelay:
 
     def run(self) -> None:
         """Relay as the leader, or wait to become it, until `stop`."""
-        # What the relay writes may be lost with a failing primary: then something is published twice, or led twice.
-        client: MongoClient[dict[str, Any]] = MongoClient(self._url, serverSelectionTimeoutMS=3000, tz_aware=True, w=1)
+        # An event that only the primary has may be rolled back after a failover: what is published, a majority has
+        # (a change stream shows nothing else). What the relay removes must be gone from that view when it reads again.
+        client: MongoClient[dict[str, Any]] = MongoClient(
+            self._url,
+            serverSelectionTimeoutMS=3000,
+            socketTimeoutMS=SILENCE_MS,
+            tz_aware=True,
+            w="majority",
+            readConcernLevel="majority",
+        )
         try:
             while not self._stopping:
                 try:
@@ -95,6 +117,8 @@ class MongoRelay:
         watcher.start()
         pace, sweep_at = Pace(), 0.0
         try:
+            self._backlog = MongoBacklog(db)
+            backlog = BridgeBacklog(self.service, self._backlog, publisher, self._bridge_limit)
             while not self._stopping and watcher.is_alive() and self._holds_lease(db):
                 self._woken.wait(RENEW_SECONDS)
                 pace.keep()
@@ -102,6 +126,8 @@ class MongoRelay:
                 changed, self._changed = self._changed, set()
                 if time.monotonic() >= sweep_at:  # what was there before we watched, or could not be published
                     changed, sweep_at = {OUTBOX, *self._hot}, time.monotonic() + SWEEP_SECONDS
+                if backlog.balance():
+                    self._woken.set()
                 self._sweep(db, publisher, changed)
         finally:
             watching.clear()
@@ -170,9 +196,9 @@ class MongoRelay:
         rows = list(db[name].find().sort("_id").limit(BATCH))
         self._measure(rows[0]["event"] if rows else None)
         if rows:
-            confirmed = publisher.publish([row["event"] for row in rows])
+            confirmed = self._publish(publisher, [row["event"] for row in rows])
             db[name].delete_many({"_id": {"$in": list(confirmed)}})
-            self._pause_if_unroutable(len(rows) - len(confirmed))
+            self._pause_if_refused(len(rows) - len(confirmed))
         return len(rows)
 
     def _sweep_hot(self, db: Database[dict[str, Any]], name: str, publisher: ConfirmingPublisher) -> int:
@@ -180,19 +206,28 @@ class MongoRelay:
         envelopes = [wrapped for holder in holders for wrapped in holder["outbox"]]
         self._measure(min(envelopes, key=lambda wrapped: str(wrapped["time"]), default=None))
         if envelopes:
-            confirmed = publisher.publish(envelopes)
+            confirmed = self._publish(publisher, envelopes)
             db[name].bulk_write([_removing(holder, confirmed) for holder in holders], ordered=False)
-            self._pause_if_unroutable(len(envelopes) - len(confirmed))
+            self._pause_if_refused(len(envelopes) - len(confirmed))
         return len(holders)
+
+    def _publish(self, publisher: ConfirmingPublisher, envelopes: list[dict[str, Any]]) -> set[str]:
+        """Publish, and keep for the bridge what it does not get now; the ids of what may leave the outbox."""
+        confirmed = publisher.publish(envelopes)
+        if not publisher.includes_bridge:
+            self._backlog.add(
+                [wrapped for wrapped in envelopes if wrapped["id"] in confirmed and goes_to_bridge(wrapped)]
+            )
+        return confirmed
 
     def _measure(self, oldest: dict[str, Any] | None) -> None:
         """Set the lag: the age of the oldest event of a round."""
         waited = (clock.now() - datetime.fromisoformat(oldest["time"])).total_seconds() if oldest else 0.0
         OUTBOX_LAG.labels(self.service).set(waited)
 
-    def _pause_if_unroutable(self, waiting: int) -> None:
+    def _pause_if_refused(self, waiting: int) -> None:
         if waiting:
-            log.warning("events_unroutable", service=self.service, waiting=waiting)
+            log.warning("events_refused", service=self.service, waiting=waiting)
             time.sleep(RETRY_SECONDS)
 
 

@@ -3,8 +3,9 @@
 import select
 import socket
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import orjson
 import psycopg2
@@ -14,7 +15,10 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from services.chassis.messaging.transport import BROKER_ERRORS
 from services.chassis.observability.metrics import OUTBOX_LAG, OUTBOX_LEADER
-from services.chassis.outbox.publisher import ConfirmingPublisher, Pace
+from services.chassis.outbox import bridge_backlog
+from services.chassis.outbox.bridge_backlog import BridgeBacklog
+from services.chassis.outbox.publisher import ConfirmingPublisher, Pace, goes_to_bridge
+from services.chassis.stores.postgres_connections import CLIENT_LIMITS, session_options
 
 BATCH = 500
 RETRY_SECONDS = 1.0
@@ -45,6 +49,11 @@ class OutboxTable:
         return f"select position, body, {age} from {self.name} {where} order by position limit {BATCH}"
 
     @property
+    def keep_for_bridge(self) -> str:
+        rows = f"select body from {self.name} where position = any(%s) order by position"
+        return f"insert into {bridge_backlog.TABLE} (body) {rows}"
+
+    @property
     def settle(self) -> str:
         if self.keeps_rows:
             return f"update {self.name} set published_at = now() where published_at is null and position = any(%s)"
@@ -69,12 +78,14 @@ class PostgresRelay:
         table: OutboxTable,
         housekeeping: Callable[[], None] | None = None,
         schema: str | None = None,
+        bridge_limit: int = bridge_backlog.DEFAULT_LIMIT,
     ) -> None:
         self.service = service
         self._table = table
         self._schema = schema or service
         self._url, self._amqp_url = url, amqp_url
         self._housekeeping = housekeeping
+        self._bridge_limit = bridge_limit
         self._stopping = False
         self._stop_receiver, self._stop_sender = socket.socketpair()
 
@@ -100,10 +111,8 @@ class PostgresRelay:
         self._stop_sender.close()  # makes the receiver readable, which ends the wait for notifications
 
     def _lead(self) -> None:
-        options = (
-            f"-csearch_path={self._schema} -csynchronous_commit=off -cidle_session_timeout={FROZEN_SECONDS * 1000}"
-        )
-        connection = psycopg2.connect(self._url, connect_timeout=3, options=options)
+        options = session_options(self._schema, synchronous_commit="off", idle_session_timeout=FROZEN_SECONDS * 1000)
+        connection: psycopg2.extensions.connection = psycopg2.connect(self._url, options=options, **CLIENT_LIMITS)
         try:
             connection.autocommit = True
             cursor = connection.cursor()
@@ -133,6 +142,7 @@ class PostgresRelay:
         cursor: "psycopg2.extensions.cursor",
         publisher: ConfirmingPublisher,
     ) -> None:
+        backlog = BridgeBacklog(self.service, _Backlog(cursor), publisher, self._bridge_limit)
         clean_at = time.monotonic() + 60
         pace = Pace()
         while not self._stopping:
@@ -142,13 +152,15 @@ class PostgresRelay:
             cursor.execute(self._table.unpublished)
             rows = cursor.fetchall()
             OUTBOX_LAG.labels(self.service).set(float(rows[0][2]) if rows else 0)
+            behind = backlog.balance()
             left = self._publish(cursor, publisher, rows) if rows else False
-            if left or connection.notifies or len(rows) == BATCH:
+            if behind or left or connection.notifies or len(rows) == BATCH:
                 continue
             if self._housekeeping and time.monotonic() > clean_at:
                 self._housekeeping()
                 clean_at = time.monotonic() + HOUSEKEEPING_SECONDS
-            select.select([connection.fileno(), self._stop_receiver.fileno()], [], [], IDLE_SECONDS)
+            seconds = IDLE_SECONDS if publisher.includes_bridge else bridge_backlog.CHECK_SECONDS
+            select.select([connection.fileno(), self._stop_receiver.fileno()], [], [], seconds)
 
     def _publish(
         self,
@@ -156,12 +168,32 @@ class PostgresRelay:
         publisher: ConfirmingPublisher,
         rows: list[tuple[int, str, float]],
     ) -> bool:
-        """Publish the rows; True when some are left because no queue is bound to them yet."""
+        """Publish the rows; True when some are left because the broker refused them, or others of their aggregates."""
         envelopes = [orjson.loads(body) for _, body, _ in rows]
         confirmed = publisher.publish(envelopes)
-        done = [row[0] for row, wrapped in zip(rows, envelopes, strict=True) if wrapped["id"] in confirmed]
+        published = [
+            (row[0], wrapped) for row, wrapped in zip(rows, envelopes, strict=True) if wrapped["id"] in confirmed
+        ]
+        done = [position for position, _ in published]
+        if not publisher.includes_bridge:
+            kept = [position for position, wrapped in published if goes_to_bridge(wrapped)]
+            cursor.execute(self._table.keep_for_bridge, (kept,))
         cursor.execute(self._table.settle, (done,))
         if len(done) < len(rows):
-            log.warning("events_unroutable", service=self.service, waiting=len(rows) - len(done))
+            log.warning("events_refused", service=self.service, waiting=len(rows) - len(done))
             time.sleep(RETRY_SECONDS)
         return len(done) < len(rows)
+
+
+class _Backlog:
+    """The table of events that wait for the bridge."""
+
+    def __init__(self, cursor: "psycopg2.extensions.cursor") -> None:
+        self._cursor = cursor
+
+    def oldest(self, count: int) -> list[tuple[int, dict[str, Any]]]:
+        self._cursor.execute(f"select position, body from {bridge_backlog.TABLE} order by position limit %s", (count,))
+        return [(position, orjson.loads(body)) for position, body in self._cursor.fetchall()]
+
+    def remove(self, positions: Sequence[int]) -> None:
+        self._cursor.execute(f"delete from {bridge_backlog.TABLE} where position = any(%s)", (list(positions),))

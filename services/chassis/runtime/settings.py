@@ -32,6 +32,9 @@ class Settings(BaseSettings):
 
     workers: int = Field(24, ge=1, le=1000, description="requests and events that one service works on at once")
     rpc_deadline: float = Field(5.0, gt=0, le=60, description="default deadline of a call, in seconds")
+    bridge_queue_events: int = Field(
+        200_000, ge=1, description="events in the bridge's queue from which on the services keep them in their stores"
+    )
     log_level: str = Field("INFO", pattern="^(DEBUG|INFO|WARNING|ERROR)$", description="DEBUG, INFO, WARNING or ERROR")
     control_socket: str = Field("", description="Unix socket that services are stopped and started by; empty: none")
     otlp_endpoint: str = Field("", description="OpenTelemetry collector (OTLP over HTTP); empty: no traces are sent")

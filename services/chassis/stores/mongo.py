@@ -165,7 +165,13 @@ class Mongo(DependencyProvider, Generic[S]):
         self.client = connect(settings.mongo_url, settings.workers + 8)
         own_settings = [load(self.settings_class)] if self.settings_class else []
         self.store: S = self.store_class(self.client[database_name(service)], *own_settings)
-        self.relay = MongoRelay(service, settings.mongo_url, settings.amqp_url, self.store_class.hot_collections)
+        self.relay = MongoRelay(
+            service,
+            settings.mongo_url,
+            settings.amqp_url,
+            self.store_class.hot_collections,
+            bridge_limit=settings.bridge_queue_events,
+        )
         self.store.wake_relay = self.relay.wake
         POOL_USED.labels(service, self.kind).set_function(self._connections)
 

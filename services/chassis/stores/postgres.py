@@ -17,6 +17,7 @@ from services.chassis.messaging.transport import dumps
 from services.chassis.observability import audit_records
 from services.chassis.observability.metrics import POOL_USED
 from services.chassis.outbox.postgres import OutboxTable, PostgresRelay
+from services.chassis.stores.postgres_connections import CLIENT_LIMITS, session_options
 from services.chassis.stores.tables import idempotency, inbox, outbox
 
 S = TypeVar("S", bound="PostgresStore")
@@ -35,11 +36,9 @@ KEEP_DAYS = 7
 
 def service_url(url: str, schema: str, role: str | None = None) -> str:
     """The SQLAlchemy URL of one service's own schema in the database that `url` names, for working as `role`."""
-    options = f"-csearch_path={schema} -cstatement_timeout=8000 -clock_timeout=6000"
-    if role is not None:
-        options += f" -crole={role}"
     parsed = make_url(url).set(drivername="postgresql+psycopg2")
-    return parsed.update_query_dict({"options": options, "connect_timeout": "3"}).render_as_string(hide_password=False)
+    limited = parsed.update_query_dict(CLIENT_LIMITS | {"options": session_options(schema, role)})
+    return limited.render_as_string(hide_password=False)
 
 
 def engine_options(size: int) -> dict[str, Any]:
@@ -190,7 +189,12 @@ class Postgres(Database, Generic[S]):
         super().setup()
         self.store = self.store_class(self.engine)
         self.relay = PostgresRelay(
-            service, settings.postgres_url, settings.amqp_url, self.store_class.outbox_table, self.store.delete_expired
+            service,
+            settings.postgres_url,
+            settings.amqp_url,
+            self.store_class.outbox_table,
+            self.store.delete_expired,
+            bridge_limit=settings.bridge_queue_events,
         )
         POOL_USED.labels(service, self.kind).set_function(self.engine.pool.checkedout)
 

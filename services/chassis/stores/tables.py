@@ -14,6 +14,14 @@ outbox = Table(
     Column("created_at", DateTime(timezone=True), nullable=False, server_default=func.now()),
 )
 
+outbox_for_bridge = Table(
+    "outbox_for_bridge",
+    metadata,
+    Column("position", BigInteger, Identity(), primary_key=True),
+    Column("body", Text, nullable=False),
+    comment="published events that the bridge has not got yet: its queue was full",
+)
+
 inbox = Table(
     "inbox",
     metadata,

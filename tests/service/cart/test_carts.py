@@ -190,10 +190,15 @@ def test_concurrent_merges_merge_once(carts: Carts, user: str) -> None:
     assert quantities(carts.get_cart(caller=customer(user))) == {"MUG": 2}
 
 
+def freeze(cart_store: CartStore, guest: str, user: str) -> None:
+    """Begin a merge, as a process does that ends after the first step."""
+    key = f"cart:{{g:{guest}}}"
+    cart_store._freeze(keys=[key, f"{key}:merging", f"{key}:merged_into"], args=[100, user])
+
+
 def test_interrupted_merge_is_finished_by_the_next(carts: Carts, cart_store: CartStore, user: str) -> None:
     first, second = (carts.add_item(sku="MUG", quantity=2)["id"] for _ in range(2))
-    key = f"cart:{{g:{first}}}"
-    cart_store._freeze(keys=[key, f"{key}:merging"], args=[100])  # as if the process ended after the first step
+    freeze(cart_store, first, user)  # as if the process ended after the first step
     carts.merge(cart_id=first, caller=customer(user))
     assert quantities(carts.get_cart(caller=customer(user))) == {"MUG": 2}
 
@@ -203,7 +208,7 @@ def test_interrupted_merge_is_finished_by_the_next(carts: Carts, cart_store: Car
     cart_store.redis.hset(f"{key}:merging", mapping=saved)  # as if the process ended before the last step
     carts.merge(cart_id=second, caller=customer(user))
     assert quantities(carts.get_cart(caller=customer(user))) == {"MUG": 4}
-    assert cart_store.redis.keys(f"{key}*") == []
+    assert cart_store.redis.keys(f"{key}*") == [f"{key}:merged_into"]
 
 
 def test_merge_respects_limits_and_currency(carts: Carts, products: Products, user: str) -> None:
@@ -259,6 +264,52 @@ def test_ordered_items_are_removed_once(carts: Carts, cart_store: CartStore) -> 
     carts.service.remove_confirmed(confirmed(cart_id, MUG=1, LAMP=1))
     assert quantities(carts.get_cart(cart_id=cart_id)) == {}
     assert cart_store.remove_ordered(new_cart_id(), new_id(), [("MUG", 1)], clock.now()) is False
+
+
+@pytest.mark.parametrize("steps", ["order, merge", "merge, order", "freeze, order, merge", "order, merge, order"])
+def test_guest_order_empties_cart_merged_meanwhile(carts: Carts, cart_store: CartStore, user: str, steps: str) -> None:
+    """A guest signs in while the order is pending: what was bought does not come back in the customer's cart."""
+    carts.add_item(sku="MUG", quantity=3, caller=customer(user))
+    guest = carts.add_item(sku="MUG", quantity=2)["id"]
+    carts.add_item(sku="LAMP", quantity=2, cart_id=guest)
+    event = confirmed(guest, MUG=2, LAMP=1)
+    perform = {
+        "order": lambda: carts.service.remove_confirmed(event),
+        "merge": lambda: carts.merge(cart_id=guest, caller=customer(user)),
+        "freeze": lambda: freeze(cart_store, guest, user),
+    }
+
+    for step in steps.split(", "):
+        for _ in range(2):  # each may be repeated
+            perform[step]()
+
+    assert quantities(carts.get_cart(caller=customer(user))) == {"MUG": 3, "LAMP": 1}
+    assert cart_store.redis.ttl(f"cart:{{g:{guest}}}:merged_into") > 0
+
+
+def test_guest_order_racing_with_merge_is_removed_once(carts: Carts, user: str) -> None:
+    for _ in range(20):
+        carts.clear(caller=customer(user))
+        guest = carts.add_item(sku="MUG", quantity=3)["id"]
+        event = confirmed(guest, MUG=2)
+        steps = [lambda: carts.merge(cart_id=guest, caller=customer(user))] * 3  # noqa: B023 - run in this round
+        steps += [lambda: carts.service.remove_confirmed(event)] * 3  # noqa: B023
+
+        with ThreadPoolExecutor(6) as pool:
+            list(pool.map(lambda step: step(), steps))
+
+        assert quantities(carts.get_cart(caller=customer(user))) == {"MUG": 1}
+
+
+def test_guest_order_takes_only_units_merged(carts: Carts, products: Products, user: str) -> None:
+    products.add_sku("NUT", available=10**6)
+    carts.add_item(sku="NUT", quantity=9_999, caller=customer(user))
+    guest = carts.add_item(sku="NUT", quantity=5)["id"]
+    carts.merge(cart_id=guest, caller=customer(user))  # one fits
+
+    carts.service.remove_confirmed(confirmed(guest, NUT=5))
+
+    assert quantities(carts.get_cart(caller=customer(user))) == {"NUT": 9_999}
 
 
 def test_checkout_view_has_prices_tax_and_weight(carts: Carts, products: Products, user: str) -> None:

@@ -8,6 +8,7 @@ import gc
 import os
 import sys
 import time
+from functools import cache
 from decimal import Decimal
 from typing import Any, Protocol
 
@@ -15,6 +16,7 @@ import eventlet
 import redis
 import structlog
 from pydantic import BaseModel, Field
+from sqlalchemy import text
 
 from schemas.base import Quantity, Sku
 from schemas.events.orders import OrderShipped, OrderStockReleased
@@ -28,6 +30,7 @@ from services.chassis.runtime.runner import serve
 from services.chassis.runtime.service import Configured, Service
 from services.chassis.runtime.settings import Settings, load
 from services.chassis.runtime.timers import every
+from services.chassis.stores import postgres
 
 NAME = sys.argv[2] if len(sys.argv) > 2 else "service"
 OTHER = os.environ.get("OTHER", "nobody")
@@ -206,7 +209,24 @@ class Ticker(Service):
             raise DomainError("a server is away")
 
 
+class Reader(Service):
+    """Queries PostgreSQL."""
+
+    name = NAME
+
+    @rpc
+    def read_one(self) -> int:
+        with _store().reading() as connection:
+            return int(connection.execute(text("select 1")).scalar_one())
+
+
+@cache
+def _store() -> postgres.PostgresStore:
+    return postgres.open_store(postgres.PostgresStore, load(Settings).postgres_url, "public")
+
+
 KINDS = {
+    "reader": Reader,
     "worker": Worker,
     "worker_with_events": WorkerWithEvents,
     "caller": Caller,

@@ -194,14 +194,14 @@ def first_occurrences(numbers: Sequence[int]) -> list[int]:
 def postgres_relay(schema: str, **values: Any) -> PostgresRelay:
     url, broker = os.environ["ULTRAMARKET_POSTGRES_URL"], os.environ["ULTRAMARKET_AMQP_URL"]
     return PostgresRelay(
-        "notes", url, values.pop("amqp_url", broker), values.pop("table", OutboxTable()), schema=schema
+        "notes", url, values.pop("amqp_url", broker), values.pop("table", OutboxTable()), schema=schema, **values
     )
 
 
 def mongo_relay(database: str, **values: Any) -> MongoRelay:
     url, broker = os.environ["ULTRAMARKET_MONGO_URL"], os.environ["ULTRAMARKET_AMQP_URL"]
     hot = values.pop("hot", MongoCounterStore.hot_collections)
-    return MongoRelay("hot", url, values.pop("amqp_url", broker), hot, database)
+    return MongoRelay("hot", url, values.pop("amqp_url", broker), hot, database, **values)
 
 
 def mongo_outbox_relay(database: str, **values: Any) -> MongoRelay:

@@ -1,5 +1,6 @@
 """Batched event handlers: batch sizes, waiting time, parking of failing events, redelivery."""
 
+import orjson
 import pytest
 
 from services.chassis.common.ids import new_id
@@ -65,6 +66,36 @@ def test_failing_event_is_parked_and_others_are_handled(
     assert dead is not None
     assert failing_subject in str(dead.body)
     assert batches(processes, batch_consumer, {failing_subject}) == []
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        b"not json",
+        b"[1]",
+        b'{"source": "/orders", "type": "order_stock_released"}',
+        b'{"source": "/orders", "type": "order_stock_released", "dataschema": "/schemas/events/orders/'
+        b'order_stock_released/v99", "data": {"orders": []}}',
+    ],
+)
+def test_poison_message_is_parked_and_next_is_handled(
+    processes: ServiceProcesses, batch_consumer: ServiceProcess, body: bytes
+) -> None:
+    subject, later = new_id(), new_id()
+    processes.rabbit.purge(f"{batch_consumer.queue}.dead")
+
+    processes.rabbit.publish(body, batch_consumer.queue)
+    processes.rabbit.publish(stock_released(subject, 2), batch_consumer.queue)
+    processes.rabbit.publish(stock_released(later, type="order_forgotten"), batch_consumer.queue)
+    processes.rabbit.publish(stock_released(later), batch_consumer.queue)
+
+    assert eventually(lambda: batches(processes, batch_consumer, {subject}) == [[subject]])
+    assert eventually(lambda: batches(processes, batch_consumer, {later}) == [[later]])
+    dead = processes.rabbit.wait_for(f"{batch_consumer.queue}.dead")
+    assert dead is not None
+    content = dead.body.encode() if isinstance(dead.body, str) else dead.body
+    assert orjson.loads(content) == orjson.loads(body) if body[:1] in b"[{" else content == body
+    assert dead.headers["x-error"]
 
 
 def test_unhandled_events_of_killed_process_are_redelivered(processes: ServiceProcesses) -> None:

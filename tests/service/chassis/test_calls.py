@@ -5,6 +5,7 @@ import time
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
+import orjson
 import pytest
 
 from services.chassis.common.errors import DeadlineExceeded, OutOfStock, RemoteFailure, ValidationFailed
@@ -140,6 +141,24 @@ def test_request_received_after_its_deadline_is_not_executed(
     reply = processes.rabbit.wait_for(reply_queue)
     assert b"DEADLINE_EXCEEDED" in bytes(reply.body, "utf-8") if isinstance(reply.body, str) else reply.body
     assert not any(reply_queue in mark for mark in processes.marks(worker))
+
+
+def test_request_of_caller_with_wrong_clock_is_executed(processes: ServiceProcesses) -> None:
+    service = processes.start("worker")
+    reply_queue = processes.rabbit.channel.queue_declare("", exclusive=True).queue
+    processes.rabbit.channel.queue_bind(reply_queue, "nameko-rpc", reply_queue)
+
+    processes.rabbit.send(
+        b'{"args": [], "kwargs": {}}',
+        f"{service.name}.get_context",
+        "nameko-rpc",
+        reply_to=reply_queue,
+        application_headers={"nameko.deadline": time.time() - 3600, "nameko.remaining": 7.0},
+    )
+
+    reply = orjson.loads(processes.rabbit.wait_for(reply_queue).body)
+    assert reply["error"] is None
+    assert 6 < reply["result"]["left"] <= 7
 
 
 def test_request_expired_in_the_queue_is_not_executed(processes: ServiceProcesses, client: RpcClient) -> None:

@@ -8,9 +8,11 @@ import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
+from functools import partial
 from typing import Any, NamedTuple
 
 import pytest
+from pymongo.monitoring import CommandListener, CommandStartedEvent
 
 from services.chassis.common.ids import new_id
 from services.chassis.outbox import mongo as mongo_outbox
@@ -329,3 +331,33 @@ def test_leadership_is_released_on_stop(
 
     assert queue_of_events.numbers(subject, 2) == [1, 2]
     assert EXCHANGE == "orders.events"
+
+
+def test_mongo_relay_reads_what_a_majority_has(
+    mongo_counters: tuple[MongoCounterStore, str], queue_of_events: EventQueue, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """An event that only the primary has may be rolled back, so it is not published."""
+    store, name = mongo_counters
+    reads: list[tuple[str, str]] = []
+
+    class ReadConcerns(CommandListener):
+        def started(self, event: CommandStartedEvent) -> None:
+            if event.command_name == "find" and event.database_name == name:
+                reads.append((event.command["find"], event.command.get("readConcern", {}).get("level", "local")))
+
+        def succeeded(self, event: object) -> None: ...
+
+        def failed(self, event: object) -> None: ...
+
+    monkeypatch.setattr(
+        mongo_outbox, "MongoClient", partial(mongo_outbox.MongoClient, event_listeners=[ReadConcerns()])
+    )
+    relays, subject = Relays(lambda: mongo_relay(name)), new_id()
+    relays.start()
+    store.step(subject)
+    store.step_with_outbox_collection(subject)
+
+    assert sorted(queue_of_events.numbers(subject, 2)) == [1, 1]
+    relays.stop()
+    assert {collection for collection, _ in reads} >= {"counters", "outbox"}
+    assert {level for _, level in reads} == {"majority"}

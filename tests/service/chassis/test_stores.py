@@ -115,7 +115,15 @@ def test_concurrent_migrations_run_once() -> None:
                 text("select table_name from information_schema.tables where table_schema = :schema"),
                 {"schema": schema},
             ).scalars()
-            assert set(tables) == {"alembic_version", "idempotency", "inbox", "order_events", "orders", "outbox"}
+            assert set(tables) == {
+                "alembic_version",
+                "idempotency",
+                "inbox",
+                "order_events",
+                "orders",
+                "outbox",
+                "outbox_for_bridge",
+            }
         store.close()
     finally:
         store = postgres.open_store(postgres.PostgresStore, url, "public")

@@ -10,6 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from services.analytics.domain.facts import Skipped, parse_record
+from services.analytics.domain.presentation import net, spent
 from tests.unit.analytics.histories import VENDOR, History, MemoryReadModel, aggregate, line, sale
 
 
@@ -98,6 +99,35 @@ def test_refund_counts_in_its_own_month() -> None:
     assert {name[7:].split("|")[1] for name, fields in shop.counters.items() if "|m|" in name and "r" in fields}
     assert "|total|USD|m|2026-04-01T00:00|" in shop.counters
     assert next(iter(shop.customers.values()))["spent"] == {"USD": 0}
+
+
+def test_fully_refunded_order_nets_zero() -> None:
+    history = History()
+    history.order("o1", line("mug", 333, 3), line("lamp", 334), discount=101, shipping=495, tax=77)
+    paid = 3 * 333 + 334 - 101 + 495 + 77
+    for refunded in (1, 500, 501, paid):
+        history.refund("o1", refunded)
+
+    shop = aggregate(history.records)
+
+    for counter in (shop.counter("total"), shop.counter("product", "mug"), shop.counter("product", "lamp")):
+        assert net(counter) == 0
+        assert spent(counter) == 0
+        assert (counter.get("x", 0), counter.get("s", 0)) == (0, 0)
+    assert shop.counter("total")["r"] == 3 * 333 + 334 - 101
+
+
+def test_partial_refund_counts_goods_in_proportion() -> None:
+    history = History()
+    history.order("o1", line("mug", 1000), line("lamp", 3000), discount=400, shipping=300, tax=100)
+    history.refund("o1", 1000)  # of 4000
+
+    shop = aggregate(history.records)
+
+    assert shop.counter("total") == {"o": 1, "u": 2, "g": 4000, "d": 400, "r": 900, "x": 75, "s": 225}
+    assert net(shop.counter("total")) == 4000 - 400 - 900
+    assert shop.counter("product", "mug")["r"] == 225
+    assert spent(shop.counter("total")) == 3000
 
 
 def test_unconfirmed_order_is_no_sale() -> None:

@@ -65,7 +65,7 @@ def reads_before_write(sock: socket.socket) -> list[str]:
     connection: Any = SimpleNamespace(
         transport=SimpleNamespace(sock=sock), blocking_read=lambda timeout: read.append(f"within {timeout} s")
     )
-    Publisher._read_close(connection)
+    Publisher._read(connection)
     return read
 
 
