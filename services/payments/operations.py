@@ -4,6 +4,7 @@ from contextlib import suppress
 
 import structlog
 
+from services.chassis.common import clock
 from services.chassis.common.errors import InvalidState
 from services.payments import domain
 from services.payments.domain import Payment, Refund
@@ -128,6 +129,7 @@ class Operations:
         """
         payment = claimed.payment
         if not resumed:
+            self._check_not_disputed(claimed, refund)
             self.records.plan_refund(claimed, refund)
 
         def request(provider: Provider, key: str) -> str:
@@ -146,6 +148,13 @@ class Operations:
             raise refused(refund, state.disputed, refusal.message) from refusal
         self.records.refund(claimed, refund, reference)
 
+    def _check_not_disputed(self, claimed: Claimed, refund: Refund) -> None:
+        """Raises `InvalidState` while a dispute stands; the books are looked at, because its end may be news."""
+        if self.store.is_disputed(refund.payment_id):
+            self.compare(claimed, self.calls.look_up(claimed))
+            if self.store.is_disputed(refund.payment_id):
+                raise refused(refund, True, "")
+
     def compare(self, claimed: Claimed, state: ChargeState) -> None:
         """Record what the provider's books show beyond ours. No attempt may be pending but the authorisation's."""
         payment = claimed.payment
@@ -159,13 +168,21 @@ class Operations:
             self.records.void(claimed)
         if state.refunds and claimed.payment.captured:
             self._compare_refunds(claimed, state)
+        if state.disputes:
+            stored = {dispute.reference: dispute for dispute in self.store.disputes_of(payment.id)}
+            for dispute in state.disputes:
+                self.records.dispute(claimed, stored.get(dispute.reference), dispute, clock.now())
 
     def _compare_refunds(self, claimed: Claimed, state: ChargeState) -> None:
         payment = claimed.payment
         refunds = self.store.refunds_of(payment.id)
         recorded = {refund.reference for refund in refunds if refund.reference} | {refund.id for refund in refunds}
         for found in state.refunds:
-            if found.status == "succeeded" and not recorded.intersection((found.reference, found.refund_id)):
+            mine = next((one for one in refunds if found.reference == one.reference), None)
+            if found.status == "failed" and mine is not None and mine.status == "succeeded":
+                log.warning("refund_came_back", payment_id=payment.id, refund_id=mine.id, amount=mine.amount)
+                self.records.fail_refund(claimed, mine)
+            elif found.status == "succeeded" and not recorded.intersection((found.reference, found.refund_id)):
                 refund_id = domain.provider_refund_id(payment.id, found.reference)
                 foreign = Refund(
                     refund_id, payment.id, found.amount, None, "succeeded", found.amount, "provider", found.reference
