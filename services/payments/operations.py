@@ -111,11 +111,11 @@ class Operations:
         try:
             state = self.calls.run(claimed, request, find, resumed)
         except ProviderRefuses:
-            found = find()
-            if found is None:
+            ended = find()
+            if ended is None:
                 self.records.refuse(claimed)
                 raise
-            state = found
+            state = ended
         if state.status == "captured":
             self.records.refuse(claimed)
             self.compare(claimed, state)
@@ -177,17 +177,20 @@ class Operations:
         payment = claimed.payment
         refunds = self.store.refunds_of(payment.id)
         recorded = {refund.reference for refund in refunds if refund.reference} | {refund.id for refund in refunds}
-        for found in state.refunds:
-            mine = next((one for one in refunds if found.reference == one.reference), None)
-            if found.status == "failed" and mine is not None and mine.status == "succeeded":
+        for entry in sorted(state.refunds, key=lambda one: one.status != "failed"):  # these first: they free an amount
+            mine = next((one for one in refunds if entry.reference == one.reference), None)
+            if entry.status == "failed" and mine is not None and mine.status == "succeeded":
                 log.warning("refund_came_back", payment_id=payment.id, refund_id=mine.id, amount=mine.amount)
                 self.records.fail_refund(claimed, mine)
-            elif found.status == "succeeded" and not recorded.intersection((found.reference, found.refund_id)):
-                refund_id = domain.provider_refund_id(payment.id, found.reference)
+            elif entry.status == "succeeded" and not recorded.intersection((entry.reference, entry.refund_id)):
+                if entry.amount > claimed.payment.refundable:
+                    log.error("provider_refunded_too_much", payment_id=payment.id, reference=entry.reference)
+                    continue
+                refund_id = domain.provider_refund_id(payment.id, entry.reference)
                 foreign = Refund(
-                    refund_id, payment.id, found.amount, None, "succeeded", found.amount, "provider", found.reference
+                    refund_id, payment.id, entry.amount, None, "succeeded", entry.amount, "provider", entry.reference
                 )
-                log.info("provider_refund_found", payment_id=payment.id, refund_id=refund_id, amount=found.amount)
+                log.info("provider_refund_found", payment_id=payment.id, refund_id=refund_id, amount=entry.amount)
                 self.records.foreign_refund(claimed, foreign)
 
 

@@ -171,9 +171,9 @@ class PaymentProcessor:
         if claimed.payment.status == PROCESSING and claimed.attempt is not None:
             since = claimed.attempt.started_at
             payment_id = claimed.payment.id
-            found = self.calls.call(claimed, lambda provider: provider.find(payment_id, since))
-            if found is not None:
-                self.operations.records.settle(claimed, found)
+            charge = self.calls.call(claimed, lambda provider: provider.find(payment_id, since))
+            if charge is not None:
+                self.operations.records.settle(claimed, charge)
             if claimed.payment.status == PROCESSING:
                 raise ServiceUnavailable("The provider does not know the payment yet")
         elif claimed.payment.status == "requires_action":

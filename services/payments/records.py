@@ -1,4 +1,4 @@
-"""What happened to a payment is recorded: the row, the attempt's end and the event in one transaction."""
+"""Records of outcomes: a payment's row, the end of its attempt, ledger entries and events in one transaction."""
 
 from dataclasses import replace
 from datetime import datetime

@@ -30,7 +30,7 @@ class DropsConnection(Exception):
 
 @dataclass
 class Trouble:
-    """What happens to the next requests to a path: executed or not, then a 500 or no reply at all."""
+    """A failure of the next requests to a path: executed or not, then a 500 or no reply at all."""
 
     path: str
     times: int
@@ -179,9 +179,9 @@ class FakeStripe:
         with self.lock:
             match path.removeprefix("/v1/").split("/"):
                 case ["payment_intents", "search"]:
-                    wanted = query["query"].split(":")[1].strip("'")
-                    found = [one for one in self.intents.values() if one["metadata"].get("payment_id") == wanted]
-                    return 200, listing([] if self.search_lags else found, path, "search_result")
+                    payment_id = query["query"].split(":")[1].strip("'")
+                    hits = [one for one in self.intents.values() if one["metadata"].get("payment_id") == payment_id]
+                    return 200, listing([] if self.search_lags else hits, path, "search_result")
                 case ["payment_intents"]:
                     since = int(query.get("created[gte]", 0))
                     newest = [one for one in reversed(self.intents.values()) if one["created"] >= since]

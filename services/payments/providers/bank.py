@@ -154,7 +154,7 @@ class SandboxBank(PostgresStore):
             connection.execute(statement.values(dispute_status=outcome, disputed=outcome == "lost"))
 
     def changes(self, since: datetime) -> list[Any]:
-        """What happened at the bank itself: (`id`, `kind`, `charge`) of disputes and refunds."""
+        """Disputes and refunds of the bank itself: `id`, `kind`, `charge`."""
         disputes = select(
             (_charges.id + ":" + _charges.dispute_status).label("id"),
             ("dispute." + func.replace(_charges.dispute_status, "needs_response", "opened")).label("kind"),

@@ -49,7 +49,7 @@ class ChargeResult:
 
 @dataclass(frozen=True)
 class WebhookNotice:
-    """What a webhook is about: the `status` of a charge, a `refund` or a `dispute` of it."""
+    """The subject of a webhook: the `status` of a charge, a `refund` or a `dispute` of it."""
 
     message_id: str
     reference: str

@@ -84,6 +84,6 @@ def _decline_code(intent: stripe.PaymentIntent) -> str:
 
 
 def metadata_of(thing: Any, name: str) -> str | None:
-    """What we wrote to a thing of Stripe's when it was made."""
+    """A value of the metadata that this service wrote to an object."""
     metadata = thing.metadata
     return getattr(metadata, name, None) if metadata is not None else None

@@ -52,7 +52,7 @@ class WebhookQueries(PostgresStore):
             return bool(connection.execute(_STORE, row | {"seconds": due_seconds}).rowcount)
 
     def unknown_messages(self, provider: str, message_ids: list[str]) -> set[str]:
-        """Those of the ids that no stored webhook has."""
+        """The ids of messages that are not stored."""
         query = select(webhooks.c.message_id)
         query = query.where(webhooks.c.provider == provider, webhooks.c.message_id.in_(message_ids))
         with self.reading() as connection:
