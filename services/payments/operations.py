@@ -1,6 +1,7 @@
 """Single operations on a claimed payment: write down, call the provider, record. Each can be resumed."""
 
 from contextlib import suppress
+from typing import Final
 
 import structlog
 
@@ -15,9 +16,13 @@ from services.payments.providers.interface import (
     ChargeState,
     Provider,
     ProviderRefuses,
+    ProviderUnavailable,
 )
 from services.payments.records import PaymentRecords
 from services.payments.store.claims import Claimed
+
+_ENDED: Final = ("voided", "declined", "captured")
+"""What a charge may have become that can't be voided."""
 
 log = structlog.get_logger()
 
@@ -95,7 +100,10 @@ class Operations:
             raise InvalidState(f"{captured} was captured already", [{"captured": captured}])
 
     def void(self, claimed: Claimed, resumed: bool = False) -> None:
-        """Void the authorisation; or find that it was captured meanwhile."""
+        """Void the authorisation; or find that it was captured meanwhile.
+
+        Raises `ProviderUnavailable` while the provider is still working on it, `InvalidState` for a refusal for good.
+        """
         payment = claimed.payment
         if not resumed:
             self.records.plan(claimed, "void", f"{payment.id}:void", payment.amount)
@@ -106,16 +114,15 @@ class Operations:
 
         def find() -> ChargeState | None:
             state = self.calls.look_up(claimed)
-            return state if state.status in ("voided", "declined", "captured") else None
+            return state if state.status in _ENDED else None
 
         try:
             state = self.calls.run(claimed, request, find, resumed)
-        except ProviderRefuses:
-            ended = find()
-            if ended is None:
+        except ProviderRefuses as refusal:
+            state = self.calls.look_up(claimed)
+            if state.status not in _ENDED:
                 self.records.refuse(claimed)
-                raise
-            state = ended
+                raise _void_refused(state, refusal) from refusal
         if state.status == "captured":
             self.records.refuse(claimed)
             self.compare(claimed, state)
@@ -199,6 +206,13 @@ def refused(refund: Refund, disputed: bool, message: str) -> InvalidState:
     reason = "disputed" if disputed else "refused"
     text = "The charge is disputed: it can't be refunded" if disputed else message
     return InvalidState(text, [{"reason": reason, "message": text, "refund_id": refund.id}])
+
+
+def _void_refused(state: ChargeState, refusal: ProviderRefuses) -> InvalidState | ProviderUnavailable:
+    """The refusal of a void: passing while the outcome of the charge is open, otherwise for a person."""
+    if state.status in domain.OPEN_STATUSES:
+        return ProviderUnavailable("The payment provider is still working on the charge")
+    return InvalidState(refusal.message, [{"reason": "refused", "message": refusal.message}])
 
 
 def check_same(stored: Payment, requested: Payment) -> Payment:

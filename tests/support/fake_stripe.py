@@ -55,6 +55,7 @@ class FakeStripe:
     troubles: list[Trouble] = field(default_factory=list)
     refuses_refunds: bool = False
     """An account problem: every refund is refused."""
+    refuses_voids: bool = False
     search_lags: bool = False
     """Search does not find anything yet."""
     lock: Any = field(default_factory=Lock)
@@ -233,7 +234,7 @@ class FakeStripe:
 
     def cancel(self, intent_id: str) -> Reply:
         intent = self.intents[intent_id]
-        if intent["status"] in ("succeeded", "canceled"):
+        if self.refuses_voids or intent["status"] in ("succeeded", "canceled"):
             return failure(400, "invalid_request_error", "No", code="payment_intent_unexpected_state")
         intent["status"] = "canceled"
         return 200, dict(intent)
