@@ -75,3 +75,14 @@ def test_earlier_open_operations_become_attempts(connection: Connection) -> None
         (processing, "authorise", processing, 1000, "pending"),
         (refunding, "refund", refund_id, 300, "pending"),
     ]
+
+
+def test_migrations_can_be_taken_back(connection: Connection) -> None:
+    migrate(connection, "head")
+    config = steps._alembic("payments")
+    config.attributes["connection"] = connection
+
+    command.downgrade(config, "0002")
+    migrate(connection, "head")
+
+    assert connection.execute(text("select count(*) from ledger_entries")).scalar_one() == 0
