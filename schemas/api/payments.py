@@ -152,8 +152,20 @@ class Refund(Schema):
     created_at: Moment
 
 
+class Dispute(Schema):
+    """A dispute of a payment by the customer's bank. An `inquiry` has not withdrawn anything yet."""
+
+    id: str
+    amount: Money
+    reason: str
+    status: Literal["inquiry", "needs_response", "under_review", "won", "lost"]
+    evidence_due_at: Moment | None = None
+    opened_at: Moment
+    closed_at: Moment | None = None
+
+
 class Payment(Schema):
-    """A payment of an order, with its captures and refunds."""
+    """A payment of an order, with its captures, refunds and disputes."""
 
     id: str
     order_id: str
@@ -164,6 +176,7 @@ class Payment(Schema):
     refunded: Money
     decline_code: str | None = None
     refunds: list[Refund] = Field(default_factory=list)
+    disputes: list[Dispute] = Field(default_factory=list)
     created_at: Moment
     updated_at: Moment
 

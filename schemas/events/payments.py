@@ -1,5 +1,8 @@
 """Events of payments. Amounts in minor units of `currency`."""
 
+from datetime import datetime
+from typing import Literal
+
 from schemas.events.base import Event
 
 
@@ -72,4 +75,46 @@ class PaymentRefunded(Event, source="payments", subject="payment_id", version=1)
     currency: str
     provider: str
     reason: str | None = None
+    customer_id: str | None = None
+
+
+class PaymentRefundFailed(Event, source="payments", subject="payment_id", version=1):
+    """A refund that had been made came back: `refund` is with the shop again, `refunded` is left of all refunds."""
+
+    payment_id: str
+    order_id: str
+    refund_id: str
+    refund: int
+    refunded: int
+    amount: int
+    currency: str
+    provider: str
+    customer_id: str | None = None
+
+
+class PaymentDisputeOpened(Event, source="payments", subject="payment_id", version=1):
+    """The customer's bank disputes `amount` of the payment: evidence is due, or the money is lost."""
+
+    payment_id: str
+    order_id: str
+    dispute_id: str
+    amount: int
+    currency: str
+    reason: str
+    provider: str
+    evidence_due_at: datetime | None = None
+    customer_id: str | None = None
+
+
+class PaymentDisputeClosed(Event, source="payments", subject="payment_id", version=1):
+    """A dispute has ended: `won` by the shop, which keeps the payment, or `lost`."""
+
+    payment_id: str
+    order_id: str
+    dispute_id: str
+    amount: int
+    currency: str
+    outcome: Literal["won", "lost"]
+    reason: str
+    provider: str
     customer_id: str | None = None

@@ -128,7 +128,7 @@ def check_returnable(state: ReservationState) -> None:
 
 
 def remaining(sold: Sequence[Allocation], returned: Iterable[Allocation]) -> tuple[Allocation, ...]:
-    """What is left of sold lines after earlier returns; lines that came back as a whole are left out."""
+    """Sold lines without earlier returns; lines that came back as a whole are left out."""
     back: dict[tuple[str, str], int] = {}
     for line in returned:
         for take in line.takes:

@@ -40,10 +40,10 @@ class OrderCommands:
         `cancelling.request`.
         """
         key, caller = command.idempotency, command.caller
-        wanted = None if command.lines is None else [(line.sku, line.quantity) for line in command.lines]
+        lines = None if command.lines is None else [(line.sku, line.quantity) for line in command.lines]
         recorded = self.store.order_of(key) is not None
         while not recorded and stored.order.cancellation is None:
-            request = cancelling.request(stored.order, caller, owns, wanted, command.reason, new_id())
+            request = cancelling.request(stored.order, caller, owns, lines, command.reason, new_id())
             stored, recorded = self._record(stored, [request], key)
         return stored
 

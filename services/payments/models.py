@@ -1,6 +1,6 @@
 """Tables of payments, and of the sandbox provider."""
 
-from sqlalchemy import BigInteger, Boolean, Column, DateTime, Integer, MetaData, Table, Text, func
+from sqlalchemy import BigInteger, Boolean, Column, DateTime, Integer, LargeBinary, MetaData, Table, Text, func
 from sqlalchemy.dialects.postgresql import JSONB, UUID
 
 metadata = MetaData()
@@ -98,6 +98,28 @@ webhooks = Table(
     Column("provider", Text, primary_key=True),
     Column("message_id", Text, primary_key=True),
     _moment("received_at"),
+    Column("body", LargeBinary, comment="as received"),
+    Column("status", Text, nullable=False, server_default="processed", comment="pending, processed, given_up"),
+    Column("attempts", Integer, nullable=False, server_default="0"),
+    Column("due_at", DateTime(timezone=True)),
+)
+
+disputes = Table(
+    "disputes",
+    metadata,
+    Column("id", UUID(as_uuid=False), primary_key=True),
+    Column("payment_id", UUID(as_uuid=False), nullable=False, index=True),
+    Column("reference", Text, nullable=False, comment="the provider's id"),
+    Column("amount", BigInteger, nullable=False),
+    Column("reason", Text, nullable=False),
+    Column("status", Text, nullable=False, comment="inquiry, needs_response, under_review, won, lost"),
+    Column("blocks_refunds", Boolean, nullable=False),
+    Column("withdrawn", BigInteger, nullable=False, server_default="0"),
+    Column("fee", BigInteger, nullable=False, server_default="0"),
+    Column("movements", Integer, nullable=False, server_default="0", comment="ledger entries so far"),
+    Column("evidence_due_at", DateTime(timezone=True)),
+    _moment("opened_at"),
+    Column("closed_at", DateTime(timezone=True)),
 )
 
 sandbox_charges = Table(
@@ -112,6 +134,10 @@ sandbox_charges = Table(
     Column("refunded", BigInteger, nullable=False, server_default="0"),
     Column("disputed", Boolean, nullable=False, server_default="false"),
     Column("payment_id", UUID(as_uuid=False), index=True),
+    Column("captured_at", DateTime(timezone=True)),
+    Column("dispute_status", Text),
+    Column("dispute_amount", BigInteger),
+    Column("disputed_at", DateTime(timezone=True)),
     _moment("created_at"),
 )
 

@@ -1,9 +1,11 @@
 """Single operations on a claimed payment: write down, call the provider, record. Each can be resumed."""
 
 from contextlib import suppress
+from typing import Final
 
 import structlog
 
+from services.chassis.common import clock
 from services.chassis.common.errors import InvalidState
 from services.payments import domain
 from services.payments.domain import Payment, Refund
@@ -14,9 +16,13 @@ from services.payments.providers.interface import (
     ChargeState,
     Provider,
     ProviderRefuses,
+    ProviderUnavailable,
 )
 from services.payments.records import PaymentRecords
 from services.payments.store.claims import Claimed
+
+_ENDED: Final = ("voided", "declined", "captured")
+"""What a charge may have become that can't be voided."""
 
 log = structlog.get_logger()
 
@@ -94,7 +100,10 @@ class Operations:
             raise InvalidState(f"{captured} was captured already", [{"captured": captured}])
 
     def void(self, claimed: Claimed, resumed: bool = False) -> None:
-        """Void the authorisation; or find that it was captured meanwhile."""
+        """Void the authorisation; or find that it was captured meanwhile.
+
+        Raises `ProviderUnavailable` while the provider is still working on it, `InvalidState` for a refusal for good.
+        """
         payment = claimed.payment
         if not resumed:
             self.records.plan(claimed, "void", f"{payment.id}:void", payment.amount)
@@ -105,16 +114,15 @@ class Operations:
 
         def find() -> ChargeState | None:
             state = self.calls.look_up(claimed)
-            return state if state.status in ("voided", "declined", "captured") else None
+            return state if state.status in _ENDED else None
 
         try:
             state = self.calls.run(claimed, request, find, resumed)
-        except ProviderRefuses:
-            found = find()
-            if found is None:
+        except ProviderRefuses as refusal:
+            state = self.calls.look_up(claimed)
+            if state.status not in _ENDED:
                 self.records.refuse(claimed)
-                raise
-            state = found
+                raise _void_refused(state, refusal) from refusal
         if state.status == "captured":
             self.records.refuse(claimed)
             self.compare(claimed, state)
@@ -128,6 +136,7 @@ class Operations:
         """
         payment = claimed.payment
         if not resumed:
+            self._check_not_disputed(claimed, refund)
             self.records.plan_refund(claimed, refund)
 
         def request(provider: Provider, key: str) -> str:
@@ -146,6 +155,13 @@ class Operations:
             raise refused(refund, state.disputed, refusal.message) from refusal
         self.records.refund(claimed, refund, reference)
 
+    def _check_not_disputed(self, claimed: Claimed, refund: Refund) -> None:
+        """Raises `InvalidState` while a dispute stands; the books are looked at, because its end may be news."""
+        if self.store.is_disputed(refund.payment_id):
+            self.compare(claimed, self.calls.look_up(claimed))
+            if self.store.is_disputed(refund.payment_id):
+                raise refused(refund, True, "")
+
     def compare(self, claimed: Claimed, state: ChargeState) -> None:
         """Record what the provider's books show beyond ours. No attempt may be pending but the authorisation's."""
         payment = claimed.payment
@@ -159,18 +175,29 @@ class Operations:
             self.records.void(claimed)
         if state.refunds and claimed.payment.captured:
             self._compare_refunds(claimed, state)
+        if state.disputes:
+            stored = {dispute.reference: dispute for dispute in self.store.disputes_of(payment.id)}
+            for dispute in state.disputes:
+                self.records.dispute(claimed, stored.get(dispute.reference), dispute, clock.now())
 
     def _compare_refunds(self, claimed: Claimed, state: ChargeState) -> None:
         payment = claimed.payment
         refunds = self.store.refunds_of(payment.id)
         recorded = {refund.reference for refund in refunds if refund.reference} | {refund.id for refund in refunds}
-        for found in state.refunds:
-            if found.status == "succeeded" and not recorded.intersection((found.reference, found.refund_id)):
-                refund_id = domain.provider_refund_id(payment.id, found.reference)
+        for entry in sorted(state.refunds, key=lambda one: one.status != "failed"):  # these first: they free an amount
+            mine = next((one for one in refunds if entry.reference == one.reference), None)
+            if entry.status == "failed" and mine is not None and mine.status == "succeeded":
+                log.warning("refund_came_back", payment_id=payment.id, refund_id=mine.id, amount=mine.amount)
+                self.records.fail_refund(claimed, mine)
+            elif entry.status == "succeeded" and not recorded.intersection((entry.reference, entry.refund_id)):
+                if entry.amount > claimed.payment.refundable:
+                    log.error("provider_refunded_too_much", payment_id=payment.id, reference=entry.reference)
+                    continue
+                refund_id = domain.provider_refund_id(payment.id, entry.reference)
                 foreign = Refund(
-                    refund_id, payment.id, found.amount, None, "succeeded", found.amount, "provider", found.reference
+                    refund_id, payment.id, entry.amount, None, "succeeded", entry.amount, "provider", entry.reference
                 )
-                log.info("provider_refund_found", payment_id=payment.id, refund_id=refund_id, amount=found.amount)
+                log.info("provider_refund_found", payment_id=payment.id, refund_id=refund_id, amount=entry.amount)
                 self.records.foreign_refund(claimed, foreign)
 
 
@@ -179,6 +206,13 @@ def refused(refund: Refund, disputed: bool, message: str) -> InvalidState:
     reason = "disputed" if disputed else "refused"
     text = "The charge is disputed: it can't be refunded" if disputed else message
     return InvalidState(text, [{"reason": reason, "message": text, "refund_id": refund.id}])
+
+
+def _void_refused(state: ChargeState, refusal: ProviderRefuses) -> InvalidState | ProviderUnavailable:
+    """The refusal of a void: passing while the outcome of the charge is open, otherwise for a person."""
+    if state.status in domain.OPEN_STATUSES:
+        return ProviderUnavailable("The payment provider is still working on the charge")
+    return InvalidState(refusal.message, [{"reason": "refused", "message": refusal.message}])
 
 
 def check_same(stored: Payment, requested: Payment) -> Payment:

@@ -11,18 +11,20 @@ from typing import Final
 import structlog
 
 from schemas.api.payments import Authorise
-from services.chassis.common.errors import DomainError, InvalidState
+from services.chassis.common.errors import DomainError, InvalidState, ServiceUnavailable
 from services.chassis.common.ids import new_id
 from services.payments import domain
 from services.payments.domain import PROCESSING, Payment, Refund
 from services.payments.operations import Operations, check_same, refused
 from services.payments.provider_calls import ProviderCalls
-from services.payments.providers.interface import ChargeResult
+from services.payments.providers.interface import WebhookNotice
 from services.payments.records import PaymentRecords
 from services.payments.store.claims import Claimed
 
 CHECK_INTERVAL: Final = timedelta(seconds=3)
 """The shortest time between two looks at the provider's books for one open payment."""
+NOTICE_WAIT_SECONDS: Final = 1.0
+"""How long a webhook waits for an operation on its payment; then it is tried again later."""
 
 log = structlog.get_logger()
 
@@ -169,22 +171,30 @@ class PaymentProcessor:
         if claimed.payment.status == PROCESSING and claimed.attempt is not None:
             since = claimed.attempt.started_at
             payment_id = claimed.payment.id
-            found = self.calls.call(claimed, lambda provider: provider.find(payment_id, since))
-            if found is not None:
-                self.operations.records.settle(claimed, found)
+            charge = self.calls.call(claimed, lambda provider: provider.find(payment_id, since))
+            if charge is not None:
+                self.operations.records.settle(claimed, charge)
+            if claimed.payment.status == PROCESSING:
+                raise ServiceUnavailable("The provider does not know the payment yet")
         elif claimed.payment.status == "requires_action":
             self.operations.resume(claimed)
             self.operations.compare(claimed, self.calls.look_up(claimed))
 
-    def settle_by_notice(
-        self, provider: str, message_id: str, payment_id: str, status: str, decline_code: str | None
-    ) -> bool:
-        """Apply the status that a provider's webhook reports. False for a repeated message."""
-        with self.store.transaction() as session:
-            if not self.store.is_new_message(session, provider, message_id):
-                return False
-        with self.calls.claimed(payment_id) as claimed:
-            if claimed.payment.status == "requires_action":
-                answer = ChargeResult(status, claimed.payment.reference, decline_code)
-                self.operations.records.settle(claimed, answer)
-        return True
+    def apply(self, payment_id: str, notice: WebhookNotice) -> None:
+        """Act on a webhook: look at the provider's books, unless its news is recorded already."""
+        with self.calls.claimed(payment_id, wait=NOTICE_WAIT_SECONDS) as claimed:
+            status = claimed.payment.status
+            if status in domain.OPEN_STATUSES:
+                self._look_up_open(claimed)
+            elif notice.kind != "status" or (status == "authorized" and notice.status != "authorized"):
+                self._compare(claimed)
+
+    def compare(self, payment_id: str) -> None:
+        """Record what the provider's books show beyond ours, such as refunds made there."""
+        with self.calls.claimed(payment_id, wait=0) as claimed:
+            self._compare(claimed)
+
+    def _compare(self, claimed: Claimed) -> None:
+        self.operations.resume(claimed)
+        if claimed.payment.reference is not None and claimed.payment.status not in ("declined", "voided"):
+            self.operations.compare(claimed, self.calls.look_up(claimed))

@@ -19,10 +19,12 @@ from services.payments.store.claims import Claimed
 
 T = TypeVar("T")
 
-LEASE_SECONDS: Final = 20.0
+LEASE_SECONDS: Final = 10.0
 """How long a claim on a payment lasts; it is prolonged before a call that might outlast it."""
-CALL_SECONDS: Final = 10.0
-"""The longest that one call takes, with its retries."""
+CALL_SECONDS: Final = 8.0
+"""How long one call takes with its retries, three time-outs of 2 s. A claim that a slower one outlasts is harmless:
+the attempt is pending, and whoever takes over looks first.
+"""
 WAIT_SECONDS: Final = 4.0
 """How long an operation waits for another one on the same payment."""
 KEY_LIFETIME: Final = timedelta(hours=23)

@@ -1,17 +1,21 @@
-"""What happened to a payment is recorded: the row, the attempt's end and the event in one transaction."""
+"""Records of outcomes: a payment's row, the end of its attempt, ledger entries and events in one transaction."""
 
 from dataclasses import replace
-from typing import Any
+from datetime import datetime
+from typing import Any, Final
 
 from schemas.events import payments as events
 from schemas.events.base import Event
 from services.chassis.observability import audit_records
 from services.chassis.stores.postgres import Session
 from services.payments import domain
-from services.payments.domain import Payment, Refund, ledger
-from services.payments.providers.interface import ChargeResult
+from services.payments.domain import Dispute, Payment, Refund, ledger
+from services.payments.providers.interface import ChargeResult, DisputeState
 from services.payments.store import PaymentStore
 from services.payments.store.claims import Claimed
+
+_DISPUTE_FIELDS: Final = ("amount", "status", "blocks_refunds", "withdrawn", "fee", "evidence_due_at")
+"""What the provider's books may change of a dispute."""
 
 
 class PaymentRecords:
@@ -86,6 +90,47 @@ class PaymentRecords:
             if self.store.insert_refund(session, made):
                 self._record_refund(session, claimed, made)
 
+    def fail_refund(self, claimed: Claimed, refund: Refund) -> None:
+        """Record that a refund which had succeeded came back to the provider: the money is the shop's again."""
+        payment = claimed.payment
+        total = payment.refunded_shares - refund.shares
+        shares: dict[str, Any] = {"refunded_tax": total.tax, "refunded_shipping": total.shipping}
+        status = domain.status_after_failed_refund(total.total)
+        with self.store.transaction() as session:
+            self.store.end_refund(session, replace(refund, status="failed"))
+            self._change(session, claimed, status=status, refunded=total.total, **shares)
+            self.store.post(session, ledger.failed_refund_entries(payment, refund.id, refund.shares))
+            event = events.PaymentRefundFailed(
+                **facts(payment), refund_id=refund.id, refund=refund.amount, refunded=total.total
+            )
+            self.store.emit(session, event)
+
+    def dispute(self, claimed: Claimed, stored: Dispute | None, found: DisputeState, now: datetime) -> None:
+        """Record a dispute as the provider's books show it, and what they show as withdrawn or given back since."""
+        payment = claimed.payment
+        before = stored or _new_dispute(payment, found, now)
+        withdrawn, fee = found.withdrawn - before.withdrawn, found.fee - before.fee
+        dispute = replace(
+            before,
+            **{name: getattr(found, name) for name in _DISPUTE_FIELDS},
+            movements=before.movements + bool(withdrawn or fee),
+        )
+        if dispute.is_closed and dispute.closed_at is None:
+            dispute = replace(dispute, closed_at=now)
+        if dispute == stored:
+            return
+        with self.store.transaction() as session:
+            claimed.payment = self.store.change(session, claimed)
+            if stored is None:
+                self.store.insert_dispute(session, dispute)
+                self.store.emit(session, _opened(payment, dispute))
+            else:
+                self.store.update_dispute(session, dispute)
+            reference = f"{dispute.id}:{dispute.movements}"
+            self.store.post(session, ledger.dispute_entries(payment, reference, withdrawn, fee))
+            if dispute.is_closed and not (stored and stored.is_closed):
+                self.store.emit(session, _closed(payment, dispute))
+
     def refuse_refund(self, claimed: Claimed, refund: Refund) -> None:
         """Record that the provider refused: a person's refund has failed, the order's own was never made."""
         with self.store.transaction() as session:
@@ -112,7 +157,7 @@ class PaymentRecords:
         total = payment.refunded_shares + refund.shares
         refunded = total.total
         status = domain.status_after_refund(payment.captured, refunded)
-        shares = {"refunded_tax": total.tax, "refunded_shipping": total.shipping}
+        shares: dict[str, Any] = {"refunded_tax": total.tax, "refunded_shipping": total.shipping}
         self._change(session, claimed, status=status, refunded=refunded, **shares)
         self.store.post(session, ledger.refund_entries(payment, refund.id, refund.shares))
         event = events.PaymentRefunded(
@@ -150,6 +195,30 @@ def facts(payment: Payment) -> dict[str, Any]:
         "provider": payment.provider,
         "customer_id": payment.customer_id,
     }
+
+
+def _new_dispute(payment: Payment, found: DisputeState, now: datetime) -> Dispute:
+    """A dispute that is found, before anything was withdrawn for it."""
+    return Dispute(
+        domain.dispute_id(payment.id, found.reference),
+        payment.id,
+        found.reference,
+        found.amount,
+        found.reason,
+        "needs_response",
+        found.blocks_refunds,
+        opened_at=now,
+    )
+
+
+def _opened(payment: Payment, dispute: Dispute) -> Event:
+    values = facts(payment) | {"amount": dispute.amount, "dispute_id": dispute.id, "reason": dispute.reason}
+    return events.PaymentDisputeOpened(**values, evidence_due_at=dispute.evidence_due_at)
+
+
+def _closed(payment: Payment, dispute: Dispute) -> Event:
+    values = facts(payment) | {"amount": dispute.amount, "dispute_id": dispute.id, "reason": dispute.reason}
+    return events.PaymentDisputeClosed(**values, outcome=dispute.status)
 
 
 def _event_of(payment: Payment) -> Event:

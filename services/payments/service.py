@@ -34,12 +34,16 @@ from services.payments.processor import PaymentProcessor
 from services.payments.provider_calls import ProviderCalls
 from services.payments.providers.installed import Providers
 from services.payments.store import PaymentStore
+from services.payments.webhooks import Webhooks
 
 ABANDONED_AFTER: Final = timedelta(minutes=1)
 """Age after which a pending attempt counts as abandoned by its process."""
 CHECK_AFTER: Final = timedelta(seconds=15)
 """How long an open payment waits for a webhook before the provider's books are looked at, again and again."""
 CHECKS_PER_RUN: Final = 50
+COMPARE_WITHIN: Final = timedelta(days=30)
+COMPARE_EVERY: Final = timedelta(days=1)
+COMPARISONS_PER_RUN: Final = 20
 
 log = structlog.get_logger()
 
@@ -53,6 +57,10 @@ class PaymentsService(Service):
     @property
     def processor(self) -> PaymentProcessor:
         return PaymentProcessor(ProviderCalls(self.store, self.providers.providers, self.providers.callers))
+
+    @property
+    def webhooks(self) -> Webhooks:
+        return Webhooks(self.processor)
 
     @implements(PaymentsRpc.authorise)
     def authorise(self, command: Authorise) -> Authorisation:
@@ -129,13 +137,29 @@ class PaymentsService(Service):
         notice = provider.read_notice(body, command.headers)
         if notice is None:
             return WebhookReply()
-        payment_id = self.store.by_reference(command.provider, notice.reference)
-        if payment_id is None:
-            raise NotFound("There is no such charge")
-        new = self.processor.settle_by_notice(
-            command.provider, notice.message_id, payment_id, notice.status, notice.decline_code
-        )
+        new = self.webhooks.receive(command.provider, notice.message_id, body)
         return WebhookReply(duplicate=not new)
+
+    @every(seconds=5)
+    def process_due_webhooks(self) -> None:
+        """Process webhooks again whose payment was not known, or could not be looked at."""
+        self.webhooks.process_due()
+
+    @every(seconds=30)
+    def receive_missed_webhooks(self) -> None:
+        """Receive the provider's events that no webhook brought."""
+        self.webhooks.receive_missed()
+
+    @every(seconds=60)
+    def compare_with_providers(self) -> None:
+        """Compare a few captured payments of the last month with the provider's books, each once a day."""
+        now = clock.now()
+        due = self.store.take_due_comparison(now - COMPARE_WITHIN, now - COMPARE_EVERY, COMPARISONS_PER_RUN)
+        for payment_id in due:
+            try:
+                self.processor.compare(payment_id)
+            except DomainError as error:
+                log.warning("comparison_failed", payment_id=payment_id, why=str(error))
 
     @every(seconds=20)
     def check_open_payments(self) -> None:

@@ -15,7 +15,9 @@ class PaymentSettings(Settings):
         "", validate_default=True, description="Stripe's secret key; needed when `stripe` is among the providers"
     )
     stripe_api_base: str = Field("", description="another address of Stripe's API, such as a mock's")
-    stripe_webhook_secret: str = Field("", validate_default=True, description="key that Stripe signs its webhooks with")
+    stripe_webhook_secret: str = Field(
+        "", validate_default=True, description="keys that Stripe signs its webhooks with, comma-separated"
+    )
 
     @field_validator("payment_providers")
     @classmethod
@@ -32,6 +34,11 @@ class PaymentSettings(Settings):
         if not value and "stripe" in _names(info.data.get("payment_providers", "")):
             raise ValueError("is needed because stripe is among ULTRAMARKET_PAYMENT_PROVIDERS")
         return value
+
+    @property
+    def stripe_webhook_secrets(self) -> tuple[str, ...]:
+        """The secrets of which one must have signed a webhook."""
+        return _names(self.stripe_webhook_secret)
 
     @property
     def enabled_providers(self) -> tuple[str, ...]:

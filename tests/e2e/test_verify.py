@@ -55,7 +55,7 @@ def falsified(statement: str, undo: str, *values: Any) -> Iterator[None]:
 
 
 def wrong(check: Callable[[Stores], CheckResult], stores: Stores, id_: str, passes: int = 1) -> list[str]:
-    """What the check finds wrong with one thing."""
+    """The messages of the check about one thing."""
     result = settled(lambda: check(stores), passes)
     assert result.examined > 0
     return [breach.message for breach in result.breaches if breach.id.startswith(id_)]

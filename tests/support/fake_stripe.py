@@ -19,6 +19,8 @@ from typing import Any
 from urllib.parse import parse_qsl, urlsplit
 
 DISPUTE_FEE = 1500
+IDS = itertools.count(1)
+"""Of all servers of the process: Stripe's ids are unique."""
 Reply = tuple[int, dict[str, Any]]
 
 
@@ -28,7 +30,7 @@ class DropsConnection(Exception):
 
 @dataclass
 class Trouble:
-    """What happens to the next requests to a path: executed or not, then a 500 or no reply at all."""
+    """A failure of the next requests to a path: executed or not, then a 500 or no reply at all."""
 
     path: str
     times: int
@@ -45,16 +47,19 @@ class FakeStripe:
     intents: dict[str, dict[str, Any]] = field(default_factory=dict)
     refunds: dict[str, dict[str, Any]] = field(default_factory=dict)
     disputes: dict[str, dict[str, Any]] = field(default_factory=dict)
+    events: list[dict[str, Any]] = field(default_factory=list)
+    """The newest first."""
     replies: dict[str, tuple[str, Reply]] = field(default_factory=dict)
     keys: list[tuple[str, str]] = field(default_factory=list)
     """(path, key) of each POST."""
     troubles: list[Trouble] = field(default_factory=list)
     refuses_refunds: bool = False
     """An account problem: every refund is refused."""
+    refuses_voids: bool = False
     search_lags: bool = False
     """Search does not find anything yet."""
     lock: Any = field(default_factory=Lock)
-    ids: Any = field(default_factory=lambda: itertools.count(1))
+    ids: Any = IDS
 
     # -- trouble -------------------------------------------------------------------------------------------------
 
@@ -120,9 +125,10 @@ class FakeStripe:
             dispute["balance_transactions"].append(movement)
         return dispute
 
-    def signed(self, kind: str, thing: dict[str, Any], event_id: str | None = None) -> tuple[bytes, dict[str, str]]:
-        """A webhook: its body and headers (https://docs.stripe.com/webhooks#verify-manually)."""
-        event = {"id": event_id or f"evt_{next(self.ids)}", "object": "event", "type": kind, "data": {"object": thing}}
+    def signed(self, kind: str, thing: dict[str, Any]) -> tuple[bytes, dict[str, str]]:
+        """A webhook: its body and headers; the event is in the list of events too."""
+        event = {"id": f"evt_{next(self.ids)}", "object": "event", "type": kind, "data": {"object": thing}}
+        self.events.insert(0, event | {"created": int(time.time())})
         return sign(event, self.secret)
 
     def charge_of(self, intent_id: str) -> dict[str, Any]:
@@ -174,15 +180,17 @@ class FakeStripe:
         with self.lock:
             match path.removeprefix("/v1/").split("/"):
                 case ["payment_intents", "search"]:
-                    wanted = query["query"].split(":")[1].strip("'")
-                    found = [one for one in self.intents.values() if one["metadata"].get("payment_id") == wanted]
-                    return 200, listing([] if self.search_lags else found, path, "search_result")
+                    payment_id = query["query"].split(":")[1].strip("'")
+                    hits = [one for one in self.intents.values() if one["metadata"].get("payment_id") == payment_id]
+                    return 200, listing([] if self.search_lags else hits, path, "search_result")
                 case ["payment_intents"]:
                     since = int(query.get("created[gte]", 0))
                     newest = [one for one in reversed(self.intents.values()) if one["created"] >= since]
                     return 200, listing(newest, path)
                 case ["payment_intents", intent_id]:
                     return (200, self.intents[intent_id]) if intent_id in self.intents else missing(intent_id)
+                case ["events"]:
+                    return 200, listing(self.events, path)
                 case ["refunds"] | ["disputes"]:
                     things = self.refunds if path.endswith("refunds") else self.disputes
                     of_intent = [one for one in things.values() if one["payment_intent"] == query["payment_intent"]]
@@ -226,7 +234,7 @@ class FakeStripe:
 
     def cancel(self, intent_id: str) -> Reply:
         intent = self.intents[intent_id]
-        if intent["status"] in ("succeeded", "canceled"):
+        if self.refuses_voids or intent["status"] in ("succeeded", "canceled"):
             return failure(400, "invalid_request_error", "No", code="payment_intent_unexpected_state")
         intent["status"] = "canceled"
         return 200, dict(intent)

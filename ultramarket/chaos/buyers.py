@@ -15,7 +15,7 @@ POLL_SECONDS: Final = 0.3
 
 @dataclass(frozen=True)
 class Outcome:
-    """What a buyer was told in the end: `confirmed`, `refused` (with the error's code), or `unknown`."""
+    """The final answer to a buyer: `confirmed`, `refused` (with the error's code), or `unknown`."""
 
     kind: str
     email: str

@@ -44,15 +44,15 @@ def compare(run: Run) -> None:
     """Note each order that was lost, doubled, wrongly charged or wrongly announced."""
     with open_stores(run.instance.url) as stores:
         orders = {row.id: row for row in stores.rows(_ORDERS)}
-    told = {outcome.order_id: outcome for outcome in run.outcomes if outcome.kind == "confirmed"}
+    announced = {outcome.order_id: outcome for outcome in run.outcomes if outcome.kind == "confirmed"}
     paid = {order_id: row for order_id, row in orders.items() if row.status in PAID}
-    lost = sorted(str(order_id) for order_id in told.keys() - paid.keys())
+    lost = sorted(str(order_id) for order_id in announced.keys() - paid.keys())
     by_buyer = Counter(row.email for row in paid.values())
     buyers = {outcome.email for outcome in run.outcomes}
     doubled = sorted(email for email, count in by_buyer.items() if count > 1 and email in buyers)
-    untold = sorted(order_id for order_id, row in paid.items() if row.email in buyers and order_id not in told)
+    untold = sorted(order_id for order_id, row in paid.items() if row.email in buyers and order_id not in announced)
     run.findings |= {
-        "buyers told confirmed": len(told),
+        "buyers told confirmed": len(announced),
         "buyers told refused": sum(outcome.kind == "refused" for outcome in run.outcomes),
         "buyers told nothing final": sum(outcome.kind == "unknown" for outcome in run.outcomes),
         "orders in the database": len(orders),

@@ -74,7 +74,7 @@ def check_unfinished(stores: Stores) -> CheckResult:
 
 
 def order_breaches(row: Any) -> list[str]:
-    """What is wrong between an order and its payment."""
+    """The differences between an order and its payment."""
     if row.payment is None:
         return [f"{row.status} without a payment"] if row.status in PAID else []
     wrong = []

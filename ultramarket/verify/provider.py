@@ -46,7 +46,7 @@ def check_provider(stores: Stores) -> CheckResult:
 
 
 def charge_breaches(row: Any) -> list[str]:
-    """What is wrong between a payment and its charge."""
+    """The differences between a payment and its charge."""
     if not row.has_payment:
         kept = row.charge_captured - row.charge_refunded
         return [f"charge holds {kept} {row.charge_currency}, and belongs to no payment"] if kept else []

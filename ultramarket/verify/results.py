@@ -6,7 +6,7 @@ from typing import Any
 
 @dataclass(frozen=True, order=True)
 class Breach:
-    """What is wrong with one thing: its id (an order's, a payment's, a SKU) and a sentence."""
+    """A broken invariant: the id of the thing (an order, a payment, a SKU) and a sentence."""
 
     id: str
     message: str

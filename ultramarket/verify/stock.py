@@ -46,7 +46,7 @@ def check_stock(stores: Stores) -> CheckResult:
 
 
 def level_breaches(level: Document, reservations: dict[str, Document], now: datetime) -> list[str]:
-    """What is wrong within one level, and between its holds and their reservations."""
+    """The differences within one level, and between its holds and their reservations."""
     wrong = []
     held: Counter[str] = Counter()
     for hold in level["holds"]:

@@ -21,7 +21,7 @@ T = TypeVar("T")
 
 
 class Decisions:
-    """What was decided about the reservation of each order."""
+    """Decisions about the reservation of each order."""
 
     def __init__(self, collection: Collection[Document]) -> None:
         self.reservations = collection
@@ -102,7 +102,10 @@ class Decisions:
     def ended(self, before: datetime, limit: int) -> list[str]:
         """Orders whose reservation was committed or released and has not changed since."""
         ended = {"changed_at": {"$lte": before}, "status": {"$in": ["committed", "released"]}}
-        return [found["_id"] for found in self.reservations.find(ended, {"_id": 1}).sort("changed_at").limit(limit)]
+        return [
+            reservation["_id"]
+            for reservation in self.reservations.find(ended, {"_id": 1}).sort("changed_at").limit(limit)
+        ]
 
     def delete(self, order_ids: Iterable[str], before: datetime) -> int:
         """Delete reservations that have not changed since; returns how many.

@@ -22,7 +22,7 @@ Document = dict[str, Any]
 
 @dataclass(frozen=True)
 class Hold:
-    """What the holds of one execution have in common. `fence`: the revision of the reservation at which the token may
+    """Common fields of the holds of one execution. `fence`: the revision of the reservation at which the token may
     be named; 0 for a token that is named when the reservation is inserted.
     """
 
@@ -90,7 +90,7 @@ class Levels:
         return [level["_id"] for level in self.levels.find({"holds.order_id": order_id}, {"_id": 1})]
 
     def held_orders(self, order_ids: Sequence[str]) -> set[str]:
-        """Those of the orders that still have a hold."""
+        """The orders among these that still have a hold."""
         return set(self.levels.distinct("holds.order_id", {"holds.order_id": {"$in": list(order_ids)}}))
 
     def free(self, skus: Iterable[str], order_id: str, token: str, reason: StockReason = "released") -> None:

@@ -85,17 +85,17 @@ class Reservations:
 
     def reserve(self, order_id: str, requested: Sequence[Line], now: datetime, until: datetime) -> Document:
         """Reserve all lines or none. Two round trips for one line. Raises `OutOfStock`."""
-        wanted = merge_lines(requested)
+        lines_requested = merge_lines(requested)
         hold = Hold(order_id, new_id(), until)
         try:
-            allocated = self.holds.place(wanted, hold)
+            allocated = self.holds.place(lines_requested, hold)
         except OutOfStock as refused:
             existing = self.decisions.find(order_id)
             if existing is None and self._is_held(refused, order_id):
                 raise ServiceUnavailable("This order is being reserved at the moment") from None
             if existing is None:
                 raise
-            return _repeat_reply(existing, wanted)
+            return _repeat_reply(existing, lines_requested)
         reservation = {
             "_id": order_id,
             "status": "held",
@@ -109,8 +109,8 @@ class Reservations:
         }
         if self.decisions.insert(reservation):
             return to_reply(reservation)
-        self.levels.free([line.sku for line in wanted], order_id, hold.token)
-        return _repeat_reply(self.decisions.find(order_id) or {}, wanted)
+        self.levels.free([line.sku for line in lines_requested], order_id, hold.token)
+        return _repeat_reply(self.decisions.find(order_id) or {}, lines_requested)
 
     def commit(self, order_id: str, now: datetime, until: datetime) -> Document:
         """Sell what the order holds. Two round trips. Raises `OutOfStock` when the hold had run out and so has the

@@ -72,7 +72,7 @@ class Returns:
 
 
 def left(reservation: Document) -> tuple[Allocation, ...]:
-    """What is left of the lines of a committed reservation after its returns."""
+    """The lines of a committed reservation without its returns."""
     returned = [line for done in reservation.get("returns", ()) for line in allocations(done["lines"])]
     return remaining(allocations(reservation["lines"]), returned)
 

@@ -78,7 +78,7 @@ def is_fully_cancelled(order: Order) -> bool:
 
 
 def _value_of(order: Order, units: Counter[str]) -> int:
-    """What these units cost: each share is rounded down; all units cost the order's total."""
+    """The price of these units: each share is rounded down; all units cost the order's total."""
     lines, totals = order.placed.items, order.placed.totals
     goods = sum(line.line_total * units[line.sku] // line.quantity for line in lines)
     tax = sum(line.tax * units[line.sku] // line.quantity for line in lines)

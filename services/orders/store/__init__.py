@@ -32,7 +32,7 @@ KEY_RETENTION_DAYS = 30
 
 @dataclass(frozen=True)
 class Buyer:
-    """Who places an order: the user's id or the guest's mail address, and the network address."""
+    """The buyer of an order: the user's id or the guest's mail address, and the network address."""
 
     customer: str
     client: str | None = None

@@ -1,5 +1,6 @@
 """Rules of payments: amounts and states, keys of attempts."""
 
+from services.payments.domain.dispute import Dispute, dispute_id
 from services.payments.domain.payment import (
     CAPTURED_STATUSES,
     OPEN_STATUSES,
@@ -20,6 +21,7 @@ from services.payments.domain.payment import (
     next_key,
     provider_refund_id,
     refund_id_of,
+    status_after_failed_refund,
     status_after_refund,
 )
 
@@ -29,6 +31,7 @@ __all__ = [
     "PROCESSING",
     "VOIDABLE_STATUSES",
     "Attempt",
+    "Dispute",
     "Payment",
     "Refund",
     "amount_left_to_refund",
@@ -40,8 +43,10 @@ __all__ = [
     "check_owner",
     "check_same_payment",
     "check_same_refund",
+    "dispute_id",
     "next_key",
     "provider_refund_id",
     "refund_id_of",
+    "status_after_failed_refund",
     "status_after_refund",
 ]

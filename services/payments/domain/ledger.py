@@ -1,4 +1,4 @@
-"""Entries of the double-entry ledger: what a change of a payment posts to which accounts.
+"""Entries of the double-entry ledger: the postings of each change of a payment.
 
 Debits and credits of an entry are equal. Assets (`customer_receivable`, `provider_clearing`) and costs (`refunds`,
 `fees`, `disputes`) grow by debits; revenue, income and liabilities (`revenue`, `shipping_income`, `tax_payable`,
@@ -77,7 +77,7 @@ def failed_refund_entries(payment: Payment, refund_id: str, shares: Shares) -> I
 
 
 def dispute_entries(payment: Payment, reference: str, withdrawn: int, fee: int) -> Iterator[Entry]:
-    """What the provider withdraws for a dispute, with its fee; negative amounts: what it gives back."""
+    """The amount that the provider withdraws for a dispute, with its fee; negative amounts are given back."""
     amounts = (*_signed("disputes", withdrawn), *_signed("fees", fee), *_signed("provider_clearing", -withdrawn - fee))
     yield from _entry(payment, f"dispute:{reference}", "dispute" if withdrawn + fee > 0 else "dispute_won", amounts)
 

@@ -154,6 +154,11 @@ def status_after_refund(captured: int, refunded: int) -> str:
     return "refunded" if refunded >= captured else "partially_refunded"
 
 
+def status_after_failed_refund(refunded: int) -> str:
+    """The status when a refund has come back and `refunded` is left of them."""
+    return "partially_refunded" if refunded else "captured"
+
+
 def check_currency(payment: Payment, currency: str | None) -> None:
     """Raises `ValidationFailed` for an amount in another currency than the payment's."""
     if currency is not None and currency != payment.currency:

@@ -1,4 +1,4 @@
-"""What of an amount is for goods, what is tax and what is shipping: shared out exactly, to the minor unit."""
+"""Shares of an amount: goods, tax and shipping, exact to the minor unit."""
 
 from dataclasses import dataclass
 from typing import Self

@@ -4,9 +4,10 @@ Each request is one statement: it changes a charge, if the charge allows it, and
 key is unique, so a twin changes nothing: it waits for the first one, is undone as a whole, and reads the reply.
 """
 
+from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import BigInteger, Text, bindparam, func, insert, select, update
+from sqlalchemy import BigInteger, Text, bindparam, func, insert, literal, select, union_all, update
 from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.dialects.postgresql import insert as pg_insert
 from sqlalchemy.exc import IntegrityError
@@ -45,7 +46,13 @@ _CHARGE = _recorded(
     .values({name: bindparam(name) for name in ("id", "amount", "currency", "token", "status", "payment_id")})
     .returning(_charges.id)
 )
-_CAPTURE = _if(_charges.status == "authorized", _charges.amount >= _AMOUNT, status="captured", captured=_AMOUNT)
+_CAPTURE = _if(
+    _charges.status == "authorized",
+    _charges.amount >= _AMOUNT,
+    status="captured",
+    captured=_AMOUNT,
+    captured_at=func.now(),
+)
 _VOID = _if(_charges.status.in_(("authorized", "requires_action", "voided")), status="voided")
 _TAKEN_BACK = (
     update(sandbox_charges)
@@ -62,6 +69,16 @@ _REFUNDS = (
     select(sandbox_refunds.c.id, sandbox_refunds.c.amount, sandbox_refunds.c.refund_id)
     .where(sandbox_refunds.c.charge_id == bindparam("charge"))
     .order_by(sandbox_refunds.c.created_at)
+)
+_DISPUTE = (
+    update(sandbox_charges)
+    .where(_charges.captured > _charges.refunded, _charges.dispute_status.is_(None))
+    .values(
+        disputed=True,
+        dispute_status="needs_response",
+        dispute_amount=_charges.captured - _charges.refunded,
+        disputed_at=func.now(),
+    )
 )
 _REPLY = select(sandbox_requests.c.reply).where(sandbox_requests.c.key == bindparam("of_key"))
 _TRIES = (
@@ -106,8 +123,8 @@ class SandboxBank(PostgresStore):
         return self._once(_REFUND, key, values, reply)
 
     def read(self, charge_id: str) -> Any:
-        """A charge: `status`, `captured`, `disputed`."""
-        query = select(_charges.status, _charges.captured, _charges.disputed).where(_charges.id == charge_id)
+        """A charge with all its columns."""
+        query = select(sandbox_charges).where(_charges.id == charge_id)
         with self.reading() as connection:
             row = connection.execute(query).one_or_none()
         if row is None:
@@ -120,10 +137,34 @@ class SandboxBank(PostgresStore):
             return list(connection.execute(_REFUNDS, {"charge": charge_id}))
 
     def dispute(self, charge_id: str) -> None:
-        """Open a dispute of a captured charge, as the customer's bank does."""
+        """Open a dispute of a captured charge, as the customer's bank does; once."""
         with self.autocommit() as connection:
-            statement = update(sandbox_charges).where(_charges.id == charge_id, _charges.captured > 0)
-            connection.execute(statement.values(disputed=True))
+            connection.execute(_DISPUTE.where(_charges.id == charge_id))
+
+    def open_due_disputes(self, seconds: float) -> None:
+        """Open the disputes of charges whose card disputes, captured that long ago."""
+        due = _charges.captured_at < func.now() - timedelta(seconds=seconds)
+        with self.autocommit() as connection:
+            connection.execute(_DISPUTE.where(_charges.token == "pm_sandbox_dispute", due))
+
+    def close_dispute(self, charge_id: str, outcome: str) -> None:
+        """Close the dispute of a charge: `won` or `lost`."""
+        statement = update(sandbox_charges).where(_charges.id == charge_id, _charges.dispute_status == "needs_response")
+        with self.autocommit() as connection:
+            connection.execute(statement.values(dispute_status=outcome, disputed=outcome == "lost"))
+
+    def changes(self, since: datetime) -> list[Any]:
+        """Disputes and refunds of the bank itself: `id`, `kind`, `charge`."""
+        disputes = select(
+            (_charges.id + ":" + _charges.dispute_status).label("id"),
+            ("dispute." + func.replace(_charges.dispute_status, "needs_response", "opened")).label("kind"),
+            _charges.id.label("charge"),
+        ).where(_charges.dispute_status.is_not(None), _charges.disputed_at > since)
+        refunds = select(sandbox_refunds.c.id, literal("refund.created"), sandbox_refunds.c.charge_id).where(
+            sandbox_refunds.c.refund_id.is_(None), sandbox_refunds.c.created_at > since
+        )
+        with self.reading() as connection:
+            return list(connection.execute(union_all(disputes, refunds).limit(1000)))
 
     def of_payment(self, payment_id: str) -> Any:
         """The charge of a payment: `id`, `status`."""

@@ -49,12 +49,15 @@ class ChargeResult:
 
 @dataclass(frozen=True)
 class WebhookNotice:
-    """A webhook's content: the new status of a charge."""
+    """The subject of a webhook: the `status` of a charge, a `refund` or a `dispute` of it."""
 
     message_id: str
     reference: str
-    status: str
-    decline_code: str | None = None
+    kind: str
+    status: str | None = None
+    """For a status: what the charge has become."""
+    payment_id: str | None = None
+    """Our id of the payment, where the message has it."""
 
 
 @dataclass(frozen=True)
@@ -69,19 +72,39 @@ class RefundState:
 
 
 @dataclass(frozen=True)
+class DisputeState:
+    """A dispute in the provider's books."""
+
+    reference: str
+    amount: int
+    reason: str
+    status: str
+    """As of `domain.Dispute`."""
+    blocks_refunds: bool
+    withdrawn: int
+    """Withdrawn and not given back."""
+    fee: int
+    evidence_due_at: datetime | None = None
+
+
+@dataclass(frozen=True)
 class ChargeState:
     """A charge in the provider's books: a `ChargeResult`'s status or `voided`; captured, refunded, disputed."""
 
     status: str
     captured: int = 0
     refunds: tuple[RefundState, ...] = ()
-    disputed: bool = False
-    """Whether a refund is refused because the customer's bank disputes the charge, or has won it back."""
+    disputes: tuple[DisputeState, ...] = ()
     decline_code: str | None = None
 
     @property
     def refunded(self) -> int:
         return sum(refund.amount for refund in self.refunds if refund.status == "succeeded")
+
+    @property
+    def disputed(self) -> bool:
+        """Whether refunds are refused because the customer's bank disputes the charge, or has won it back."""
+        return any(dispute.blocks_refunds for dispute in self.disputes)
 
 
 class Provider(Protocol):
@@ -114,3 +137,9 @@ class Provider(Protocol):
 
         Raises `Unauthenticated` for a signature that isn't the provider's, `ValidationFailed` for a malformed body.
         """
+
+    def parse_notice(self, body: bytes) -> WebhookNotice | None:
+        """Parse a message that was verified when it came. Raises `ValidationFailed`."""
+
+    def events(self, since: datetime) -> list[tuple[str, bytes]]:
+        """The messages (id, body) of the provider's own list of events, each as a webhook would bring it."""

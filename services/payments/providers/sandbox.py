@@ -7,8 +7,8 @@ import hashlib
 import hmac
 import time
 from collections.abc import Callable
-from datetime import datetime
-from typing import Annotated, TypeVar
+from datetime import datetime, timedelta
+from typing import Annotated, Any, TypeVar
 
 from pydantic import BaseModel, StringConstraints, ValidationError
 
@@ -18,6 +18,7 @@ from services.payments.providers.interface import (
     Charge,
     ChargeResult,
     ChargeState,
+    DisputeState,
     ProviderRefuses,
     ProviderUnavailable,
     RefundState,
@@ -39,8 +40,12 @@ SLOW_SECONDS = 2.0
 SIGNATURE_HEADER = "x-sandbox-signature"
 STATUS_BY_WEBHOOK = {"payment.confirmed": "authorized", "payment.declined": "declined"}
 """Payment status by type of a sandbox webhook."""
+DISPUTE_AFTER_SECONDS = 5.0
+"""How long after its capture a charge of `pm_sandbox_dispute` is disputed."""
+DISPUTE_FEE = 1500
+EVIDENCE_DAYS = timedelta(days=7)
 
-Name = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9._\-]{1,200}$")]
+Name = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9._:\-]{1,200}$")]
 
 
 class Message(BaseModel):
@@ -95,27 +100,46 @@ class SandboxProvider:
             RefundState(row.id, row.amount, refund_id=row.refund_id) for row in self.bank.refunds(reference)
         )
         decline_code = "authentication_failed" if charge.status == "declined" else None
-        return ChargeState(charge.status, charge.captured, refunds, charge.disputed, decline_code)
+        return ChargeState(charge.status, charge.captured, refunds, _disputes(charge), decline_code)
 
     def find(self, payment_id: str, since: datetime) -> ChargeResult | None:
         charge = self.bank.of_payment(payment_id)
         return self._result(charge.status, charge.id) if charge else None
 
     def read_notice(self, body: bytes, headers: dict[str, str]) -> WebhookNotice | None:
-        """`{"id", "type": "payment.confirmed"|"payment.declined", "charge"}`, signed with HMAC-SHA256 in hex."""
+        """`{"id", "type": "payment.confirmed"|"dispute.opened"|…, "charge"}`, signed with HMAC-SHA256 in hex."""
         if not hmac.compare_digest(self.sign(body).encode(), headers.get(SIGNATURE_HEADER, "").encode()):
             raise Unauthenticated("The signature is not the sandbox's")
+        return self.parse_notice(body)
+
+    def parse_notice(self, body: bytes) -> WebhookNotice | None:
+        """A message; what it reports happens at the bank now, unless it has happened: so tests make things happen."""
         try:
             message = Message.model_validate_json(body)
         except ValidationError as malformed:
             raise ValidationFailed.of("body", "must have id, type and charge") from malformed
-        status = STATUS_BY_WEBHOOK.get(message.type)
-        if status is None:
-            return None
-        self.bank.settle(message.charge, status)
-        return WebhookNotice(
-            message.id, message.charge, status, "authentication_failed" if status == "declined" else None
-        )
+        kind = message.type.partition(".")[0]
+        match message.type:
+            case "payment.confirmed" | "payment.declined":
+                status = STATUS_BY_WEBHOOK[message.type]
+                self.bank.settle(message.charge, status)
+                return WebhookNotice(message.id, message.charge, "status", status)
+            case "dispute.opened":
+                self.bank.dispute(message.charge)
+            case "dispute.won" | "dispute.lost":
+                self.bank.close_dispute(message.charge, message.type.removeprefix("dispute."))
+            case "refund.created":
+                """A refund made at the bank."""
+            case _:
+                return None
+        return WebhookNotice(message.id, message.charge, kind)
+
+    def events(self, since: datetime) -> list[tuple[str, bytes]]:
+        self.bank.open_due_disputes(DISPUTE_AFTER_SECONDS)
+        return [
+            (row.id, Message(id=row.id, type=row.kind, charge=row.charge).model_dump_json().encode())
+            for row in self.bank.changes(since)
+        ]
 
     def sign(self, body: bytes) -> str:
         """The signature of a sandbox webhook."""
@@ -134,3 +158,21 @@ class SandboxProvider:
             return request()
         except BankRefuses as error:
             raise ProviderRefuses(str(error)) from error
+
+
+def _disputes(charge: Any) -> tuple[DisputeState, ...]:
+    if charge.dispute_status is None:
+        return ()
+    won = charge.dispute_status == "won"
+    return (
+        DisputeState(
+            f"sbxd_{charge.id.removeprefix('sbx_')}",
+            charge.dispute_amount,
+            "fraudulent",
+            charge.dispute_status,
+            not won,
+            0 if won else charge.dispute_amount,
+            0 if won else DISPUTE_FEE,
+            charge.disputed_at + EVIDENCE_DAYS,
+        ),
+    )

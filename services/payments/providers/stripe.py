@@ -5,8 +5,10 @@ https://docs.stripe.com/payments/place-a-hold-on-a-payment-method
 
 import time
 from datetime import datetime, timedelta
+from itertools import islice
 from typing import Any, Final, NoReturn
 
+import orjson
 import stripe
 
 from services.chassis.common.errors import Unauthenticated, ValidationFailed
@@ -14,6 +16,7 @@ from services.payments.providers.interface import (
     Charge,
     ChargeResult,
     ChargeState,
+    DisputeState,
     ProviderFailed,
     ProviderRefuses,
     ProviderUnavailable,
@@ -21,24 +24,17 @@ from services.payments.providers.interface import (
     WebhookNotice,
 )
 from services.payments.providers.stripe_amounts import AmountNotSupported, from_stripe, to_stripe
+from services.payments.providers.stripe_objects import (
+    KIND_BY_EVENT,
+    STATUS_BY_EVENT,
+    charge_result,
+    dispute_state,
+    metadata_of,
+    refund_state,
+)
 from services.payments.settings import PaymentSettings
 
-STATUSES = {
-    "requires_capture": "authorized",
-    "succeeded": "captured",
-    "requires_action": "requires_action",
-    "processing": "requires_action",
-}
-"""Payment status by PaymentIntent status; any other is a decline."""
-
-STATUS_BY_EVENT = {
-    "payment_intent.amount_capturable_updated": "authorized",
-    "payment_intent.payment_failed": "declined",
-    "payment_intent.canceled": "declined",
-}
-
-
-REFUND_FAILED: Final = ("failed", "canceled")
+MAX_EVENTS: Final = 1_000
 CLOCK_SKEW: Final = timedelta(minutes=5)
 SEARCH_LAG: Final = timedelta(minutes=10)
 """Search finds new objects with a delay, "occasionally" more than a minute: lists are read for the time before."""
@@ -53,7 +49,7 @@ class StripeProvider:
 
     def __init__(self, settings: PaymentSettings) -> None:
         addresses: Any = {"api": settings.stripe_api_base} if settings.stripe_api_base else {}
-        self._webhook_secret = settings.stripe_webhook_secret
+        self._webhook_secrets = settings.stripe_webhook_secrets
         self._client = stripe.StripeClient(
             settings.stripe_api_key,
             base_addresses=addresses,
@@ -85,7 +81,7 @@ class StripeProvider:
             return ChargeResult("declined", error.get("payment_intent", {}).get("id"), code)
         except stripe.StripeError as failed:
             _fail(failed)
-        return _answer(intent)
+        return charge_result(intent)
 
     def capture(self, reference: str, amount: int, currency: str, key: str) -> None:
         parameters: Any = {"amount_to_capture": _to_stripe(amount, currency)}
@@ -115,33 +111,25 @@ class StripeProvider:
             intent = self._client.v1.payment_intents.retrieve(reference, {"expand": ["latest_charge"]})
             charge: Any = getattr(intent, "latest_charge", None)
             refunds: tuple[RefundState, ...] = ()
-            disputed = False
+            disputes: tuple[DisputeState, ...] = ()
             if charge and not isinstance(charge, str):
-                refunds = self._refunds(reference, currency) if charge.amount_refunded or charge.refunded else ()
-                disputed = self._is_disputed(reference) if charge.disputed else False
+                refunds = self._refunds(reference, currency)
+                disputes = self._disputes(reference, currency) if charge.disputed else ()
         except stripe.StripeError as failed:
             _fail(failed)
         if intent.status == "canceled":
             return ChargeState("voided")
-        answer = _answer(intent)
+        answer = charge_result(intent)
         captured = from_stripe(intent.amount_received, currency) if answer.status == "captured" else 0
-        return ChargeState(answer.status, captured, refunds, disputed, answer.decline_code)
+        return ChargeState(answer.status, captured, refunds, disputes, answer.decline_code)
 
     def _refunds(self, reference: str, currency: str) -> tuple[RefundState, ...]:
         listed = self._client.v1.refunds.list({"payment_intent": reference, "limit": 100})
-        return tuple(
-            RefundState(
-                refund.id,
-                from_stripe(refund.amount, currency),
-                "failed" if refund.status in REFUND_FAILED else "succeeded",
-                _metadata(refund, "refund_id"),
-            )
-            for refund in listed.auto_paging_iter()
-        )
+        return tuple(refund_state(refund, currency) for refund in listed.auto_paging_iter())
 
-    def _is_disputed(self, reference: str) -> bool:
+    def _disputes(self, reference: str, currency: str) -> tuple[DisputeState, ...]:
         listed = self._client.v1.disputes.list({"payment_intent": reference, "limit": 100})
-        return any(item.status not in ("won", "warning_closed") and not item.is_charge_refundable for item in listed)
+        return tuple(dispute_state(dispute, currency) for dispute in listed.auto_paging_iter())
 
     def find(self, payment_id: str, since: datetime) -> ChargeResult | None:
         """Search by metadata, and look through the newest intents, which the search may not know yet."""
@@ -149,11 +137,11 @@ class StripeProvider:
         try:
             query = f"metadata['payment_id']:'{payment_id}'"
             for intent in self._client.v1.payment_intents.search({"query": query, "limit": 1}).data:
-                return _answer(intent)
+                return charge_result(intent)
             listed = self._client.v1.payment_intents.list({"created": {"gte": int(recent)}, "limit": 100})
             for number, intent in enumerate(listed.auto_paging_iter(), 1):
-                if _metadata(intent, "payment_id") == payment_id:
-                    return _answer(intent)
+                if metadata_of(intent, "payment_id") == payment_id:
+                    return charge_result(intent)
                 if number == MAX_LISTED:
                     raise ProviderUnavailable("Too many new payments at Stripe to look through: try again")
         except stripe.StripeError as failed:
@@ -161,37 +149,40 @@ class StripeProvider:
         return None
 
     def read_notice(self, body: bytes, headers: dict[str, str]) -> WebhookNotice | None:
+        """Verify with each secret: while a secret is changed, Stripe signs with the old one or the new one."""
         signature = headers.get("stripe-signature", "")
         if not signature.isascii():  # the library would stumble on it
             raise Unauthenticated("The signature is not Stripe's")
+        for secret in self._webhook_secrets:
+            try:
+                self._client.construct_event(body, signature, secret)
+            except stripe.SignatureVerificationError:
+                continue
+            except ValueError as malformed:
+                raise ValidationFailed.of("body", "is not a Stripe event") from malformed
+            return self.parse_notice(body)
+        raise Unauthenticated("The signature is not Stripe's")
+
+    def parse_notice(self, body: bytes) -> WebhookNotice | None:
         try:
-            event = self._client.construct_event(body, signature, self._webhook_secret)
-        except stripe.SignatureVerificationError as forged:
-            raise Unauthenticated("The signature is not Stripe's") from forged
-        except ValueError as malformed:
+            event = orjson.loads(body)
+            kind, thing = KIND_BY_EVENT.get(event["type"]), event["data"]["object"]
+            reference = thing["id"] if kind == "status" else thing.get("payment_intent")
+            message_id, metadata = event["id"], thing.get("metadata") or {}
+        except (ValueError, TypeError, KeyError, AttributeError) as malformed:
             raise ValidationFailed.of("body", "is not a Stripe event") from malformed
-        if event.type not in STATUS_BY_EVENT:
+        if kind is None or not isinstance(reference, str):
             return None
-        intent: dict[str, Any] = event.data.object.to_dict()
-        error = intent.get("last_payment_error") or {}
-        return WebhookNotice(event.id, intent["id"], STATUS_BY_EVENT[event.type], error.get("decline_code"))
+        status = STATUS_BY_EVENT.get(event["type"])
+        return WebhookNotice(message_id, reference, kind, status, metadata.get("payment_id"))
 
-
-def _answer(intent: stripe.PaymentIntent) -> ChargeResult:
-    status = STATUSES.get(intent.status, "declined")
-    secret = intent.client_secret if status == "requires_action" else None
-    return ChargeResult(status, intent.id, _decline_code(intent) if status == "declined" else None, secret)
-
-
-def _decline_code(intent: stripe.PaymentIntent) -> str:
-    error: Any = getattr(intent, "last_payment_error", None)
-    code = getattr(error, "decline_code", None) or getattr(error, "code", None)
-    return str(code or intent.status)
-
-
-def _metadata(thing: Any, name: str) -> str | None:
-    metadata = thing.metadata
-    return getattr(metadata, name, None) if metadata is not None else None
+    def events(self, since: datetime) -> list[tuple[str, bytes]]:
+        parameters: Any = {"types": list(KIND_BY_EVENT), "limit": 100, "created": {"gte": int(since.timestamp())}}
+        try:
+            newest = islice(self._client.v1.events.list(parameters).auto_paging_iter(), MAX_EVENTS)
+            return [(event.id, str(event).encode()) for event in newest]
+        except stripe.StripeError as failed:
+            _fail(failed)
 
 
 def _to_stripe(amount: int, currency: str) -> int:

@@ -14,7 +14,7 @@ from services.chassis.common.ids import new_id
 from services.chassis.common.money import json as money
 from services.chassis.stores.postgres import PostgresStore, Session
 from services.payments.domain import OPEN_STATUSES, PROCESSING, Attempt, Payment
-from services.payments.models import attempts, payments, refunds
+from services.payments.models import attempts, disputes, payments, refunds
 from services.payments.store.claims import Claimed, ClaimLost
 
 _FIELDS = tuple(Payment.__dataclass_fields__)
@@ -69,6 +69,8 @@ _RESOURCE = select(payments).where(_THIS_PAYMENT)
 _REFUNDS = (
     select(refunds).where(refunds.c.payment_id == bindparam("of_id")).order_by(refunds.c.created_at, refunds.c.id)
 )
+
+_DISPUTES = select(disputes).where(disputes.c.payment_id == bindparam("of_id")).order_by(disputes.c.opened_at)
 
 
 class PaymentQueries(PostgresStore):
@@ -154,14 +156,35 @@ class PaymentQueries(PostgresStore):
         with self.reading() as connection:
             return list(connection.execute(query.order_by(checked).limit(limit)).scalars())
 
+    def take_due_comparison(self, since: datetime, before: datetime, limit: int) -> list[str]:
+        """Captured payments created since `since` whose books weren't looked at since `before`; they count as looked
+        at now.
+        """
+        due = (
+            select(payments.c.id)
+            .where(payments.c.captured > 0, payments.c.created_at > since)
+            .where(or_(payments.c.checked_at.is_(None), payments.c.checked_at < before))
+            .where(payments.c.updated_at < before)
+            .order_by(payments.c.checked_at.nulls_first())
+            .limit(limit)
+            .with_for_update(skip_locked=True)
+        )
+        statement = update(payments).where(payments.c.id.in_(due)).values(checked_at=func.now())
+        with self.autocommit() as connection:
+            return list(connection.execute(statement.returning(payments.c.id)).scalars())
+
     def resource(self, payment_id: str) -> dict[str, Any]:
-        """The payment with its refunds as an API resource. Raises `NotFound`."""
+        """The payment with its refunds and disputes as an API resource. Raises `NotFound`."""
         with self.reading() as connection:
             row = connection.execute(_RESOURCE, {"of_id": payment_id}).one_or_none()
             if row is None:
                 raise NotFound("There is no such payment")
+            resource = _to_resource(row)
             given_back = connection.execute(_REFUNDS, {"of_id": payment_id})
-            return _to_resource(row, [_refund(refund, row.currency) for refund in given_back])
+            resource["refunds"] = [_refund(refund, row.currency) for refund in given_back]
+            disputed = connection.execute(_DISPUTES, {"of_id": payment_id})
+            resource["disputes"] = [_dispute(dispute, row.currency) for dispute in disputed]
+            return resource
 
 
 def _row(payment: Payment, token: str | None, seconds: float) -> dict[str, Any]:
@@ -179,7 +202,7 @@ def _attempt(pending: list[Any] | None) -> Attempt | None:
     return Attempt(**fields | {"started_at": datetime.fromisoformat(fields["started_at"])})
 
 
-def _to_resource(row: Row[Any], given_back: list[dict[str, Any]]) -> dict[str, Any]:
+def _to_resource(row: Row[Any]) -> dict[str, Any]:
     return {
         "id": row.id,
         "order_id": row.order_id,
@@ -189,7 +212,6 @@ def _to_resource(row: Row[Any], given_back: list[dict[str, Any]]) -> dict[str, A
         "captured": money(row.captured, row.currency),
         "refunded": money(row.refunded, row.currency),
         "decline_code": row.decline_code,
-        "refunds": given_back,
         "created_at": rfc3339(row.created_at),
         "updated_at": rfc3339(row.updated_at),
     }
@@ -202,4 +224,16 @@ def _refund(row: Row[Any], currency: str) -> dict[str, Any]:
         "reason": row.reason,
         "status": row.status,
         "created_at": rfc3339(row.created_at),
+    }
+
+
+def _dispute(row: Row[Any], currency: str) -> dict[str, Any]:
+    return {
+        "id": row.id,
+        "amount": money(row.amount, currency),
+        "reason": row.reason,
+        "status": row.status,
+        "evidence_due_at": rfc3339(row.evidence_due_at) if row.evidence_due_at else None,
+        "opened_at": rfc3339(row.opened_at),
+        "closed_at": rfc3339(row.closed_at) if row.closed_at else None,
     }

@@ -23,7 +23,7 @@ takes = st.lists(
 )
 allocations = st.builds(Allocation, skus, takes.map(tuple))
 holds = st.builds(Hold, orders, tokens, moments, st.integers(0, 4))
-known = st.fixed_dictionaries({"_id": orders, "revision": st.integers(1, 2), "token": tokens})
+operations_seen = st.fixed_dictionaries({"_id": orders, "revision": st.integers(1, 2), "token": tokens})
 statuses = st.sampled_from([("committed", ""), ("released", "expired"), ("released", "released"), ("held", "")])
 reservations = st.builds(
     lambda order, status, token, lines, until: {
@@ -46,9 +46,9 @@ OPERATIONS: dict[str, tuple[Any, ...]] = {
     "find": (orders,),
     "insert": (reservations,),
     "commit_held": (orders, moments),
-    "decide": (known, st.just("committed"), st.just(""), moments, st.fixed_dictionaries({"token": tokens})),
+    "decide": (operations_seen, st.just("committed"), st.just(""), moments, st.fixed_dictionaries({"token": tokens})),
     "fence": (orders, moments),
-    "put_back": (known, st.lists(allocations, max_size=2, unique_by=lambda line: line.sku), st.just("released"),
+    "put_back": (operations_seen, st.lists(allocations, max_size=2, unique_by=lambda line: line.sku), st.just("released"),
                  st.just("returned"), moments),
 }  # fmt: skip
 operations = st.sampled_from(sorted(OPERATIONS)).flatmap(
@@ -113,10 +113,10 @@ def test_operations_in_memory_equal_those_on_mongodb(shop: Shop) -> None:
                 continue
             before = state_of_memory(memory)
             memory, result = perform(memory, (name, arguments))
-            found = on_mongo(store, name, arguments)
+            actual = on_mongo(store, name, arguments)
             if name in ("held_skus", "stale_holds"):  # in no particular order
-                found, result = sorted(found, key=lambda each: each[0]), sorted(result, key=lambda each: each[0])
-            assert found == result, (name, arguments)
+                actual, result = sorted(actual, key=lambda each: each[0]), sorted(result, key=lambda each: each[0])
+            assert actual == result, (name, arguments)
             assert state_of_mongo(store) == state_of_memory(memory), (name, arguments)
             if state_of_memory(memory) != before:
                 changed.add(name)

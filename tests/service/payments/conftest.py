@@ -1,12 +1,15 @@
 """The payment processor on the real PostgreSQL with the sandbox provider, and a store that can crash."""
 
+from collections import Counter
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from typing import Any
 
+import orjson
 import pytest
 from sqlalchemy import func, select
 
+from schemas.api.ledger import EntriesQuery
 from schemas.api.payments import Authorise
 from services.chassis.common.errors import DomainError
 from services.chassis.common.ids import new_id
@@ -23,6 +26,7 @@ from services.payments.providers.stripe import StripeProvider
 from services.payments.settings import PaymentSettings
 from services.payments.store import PaymentStore
 from services.payments.store.claims import Claimed
+from services.payments.webhooks import Webhooks
 from tests.support.fake_stripe import FakeStripe, fake_stripe
 
 TIMEOUT = 0.05
@@ -103,17 +107,10 @@ class Shop:
 
     def event_types(self, payment: Payment) -> list[str]:
         """The types of the events about a payment, in order."""
-        import orjson
-
-        with self.store.transaction() as session:
-            bodies = session.execute(select(outbox.c.body).order_by(outbox.c.position)).scalars()
-            events = [orjson.loads(body) for body in bodies]
-        return [event["type"] for event in events if event["subject"] == payment.id and event["source"] == "/payments"]
+        return [event["type"] for event in events_of(self.store, payment)]
 
     def audited(self, action: str, payment: Payment) -> list[dict[str, Any]]:
         """The audited amounts of an action on the payment: {field: (before, after)}."""
-        import orjson
-
         with self.store.transaction() as session:
             bodies = session.execute(select(outbox.c.body).order_by(outbox.c.position)).scalars()
             data = [orjson.loads(body)["data"] for body in bodies]
@@ -139,6 +136,23 @@ class Shop:
         self.store.crashes = True
         with pytest.raises(SimulatedCrash):
             work()
+
+
+def balances(store: PaymentStore, payment: Payment) -> dict[str, int]:
+    """Debit less credit by account of a payment's lines; accounts at zero are left out."""
+    lines = store.ledger_lines(EntriesQuery(payment_id=payment.id, limit=100))["items"]
+    totals: Counter[str] = Counter()
+    for line in lines:
+        totals[line["account"]] += line["debit"]["amount"] - line["credit"]["amount"]
+    return {account: total for account, total in totals.items() if total}
+
+
+def events_of(store: PaymentStore, payment: Payment) -> list[dict[str, Any]]:
+    """The events about a payment, in order."""
+    with store.transaction() as session:
+        bodies = session.execute(select(outbox.c.body).order_by(outbox.c.position)).scalars()
+        events = [orjson.loads(body) for body in bodies]
+    return [event for event in events if event["subject"] == payment.id and event["source"] == "/payments"]
 
 
 def run_concurrently(times: int, work: Callable[[int], Any]) -> list[Any]:
@@ -183,6 +197,13 @@ class StripeShop:
 
     def reverse(self, payment: Payment) -> Payment:
         return self.processor.reverse(payment, "order_cancelled")
+
+    def receive(self, message: tuple[bytes, dict[str, str]]) -> bool:
+        """Receive a webhook as the service does. False for a repeated one."""
+        body, headers = message
+        notice = self.provider.read_notice(body, headers)
+        assert notice is not None
+        return Webhooks(self.processor).receive("stripe", notice.message_id, body)
 
     def now(self, payment: Payment) -> tuple[str, int, int]:
         """(status, captured, refunded) in the payments table."""

@@ -1,4 +1,4 @@
-"""What orders request of payments, and operations that meet on one payment."""
+"""Requests of the orders service, and concurrent operations on one payment."""
 
 import time
 from contextlib import contextmanager

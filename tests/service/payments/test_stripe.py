@@ -30,13 +30,13 @@ CHARGE = Charge("payment-1", "order-1", 1999, "USD", "pm_card_visa", "ada@exampl
 SECRET = "whsec_test"
 
 
-def provider_at(address: str) -> StripeProvider:
+def provider_at(address: str, secret: str = SECRET) -> StripeProvider:
     return StripeProvider(
         PaymentSettings(
             secret_key="s" * 16,
             payment_providers="stripe",
             stripe_api_key="sk_test_123",
-            stripe_webhook_secret=SECRET,
+            stripe_webhook_secret=secret,
             stripe_api_base=address,
         )
     )
@@ -214,12 +214,19 @@ def event(kind: str, **values: Any) -> dict[str, Any]:
 @pytest.mark.parametrize(
     ("event_", "notice"),
     [
-        (event("payment_intent.amount_capturable_updated"), WebhookNotice("evt_1", "pi_1", "authorized")),
-        (event("payment_intent.canceled"), WebhookNotice("evt_1", "pi_1", "declined")),
         (
-            event("payment_intent.payment_failed", last_payment_error={"decline_code": "stolen_card"}),
-            WebhookNotice("evt_1", "pi_1", "declined", "stolen_card"),
+            event("payment_intent.amount_capturable_updated"),
+            WebhookNotice("evt_1", "pi_1", "status", "authorized"),
         ),
+        (
+            event("payment_intent.canceled", metadata={"payment_id": "p1"}),
+            WebhookNotice("evt_1", "pi_1", "status", "declined", "p1"),
+        ),
+        (event("payment_intent.succeeded"), WebhookNotice("evt_1", "pi_1", "status", "captured")),
+        (event("charge.refunded", id="ch_1", payment_intent="pi_1"), WebhookNotice("evt_1", "pi_1", "refund")),
+        (event("refund.failed", id="re_1", payment_intent="pi_1"), WebhookNotice("evt_1", "pi_1", "refund")),
+        (event("charge.dispute.created", id="du_1", payment_intent="pi_1"), WebhookNotice("evt_1", "pi_1", "dispute")),
+        (event("charge.refunded", id="ch_1", payment_intent=None), None),
         (event("charge.updated"), None),
     ],
 )
@@ -232,6 +239,14 @@ def test_webhook_with_a_wrong_signature_is_refused(provider: StripeProvider) -> 
     for wrong_headers in (headers, {}, {"stripe-signature": "t=1,v1=ü"}, {"stripe-signature": "nonsense"}):
         with pytest.raises(Unauthenticated):
             provider.read_notice(body, wrong_headers)
+
+
+def test_webhook_of_either_secret_is_accepted(stripe: ReplayedStripe) -> None:
+    provider = provider_at(stripe.address, secret=f"whsec_new, {SECRET}")
+    for secret in ("whsec_new", SECRET):
+        assert provider.read_notice(*signed(event("payment_intent.canceled"), secret)) is not None
+    with pytest.raises(Unauthenticated):
+        provider.read_notice(*signed(event("payment_intent.canceled"), "whsec_old"))
 
 
 def test_webhook_signed_over_five_minutes_ago_is_refused(provider: StripeProvider) -> None:
@@ -261,3 +276,4 @@ def test_requests_are_accepted_by_stripe_mock() -> None:
         assert provider.refund("pi_1", 200, "USD", "r", "refund-1").startswith("re_")
         assert provider.look_up("pi_1", "USD").captured == 0
         assert provider.find("payment-1", clock.now()) is not None  # the mock finds something for every query
+        assert provider.events(clock.now())

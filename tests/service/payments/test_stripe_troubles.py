@@ -136,6 +136,25 @@ def test_reversal_that_stripe_refuses_can_be_tried_again(stripe_shop: StripeShop
     assert len(stripe_shop.keys("/refunds")) == 3
 
 
+@pytest.mark.parametrize(
+    ("status", "refusal"), [("processing", ProviderUnavailable), ("requires_capture", InvalidState)]
+)
+def test_refused_void_is_retried_while_stripe_works(
+    stripe_shop: StripeShop, status: str, refusal: type[Exception]
+) -> None:
+    payment = stripe_shop.pay()
+    stripe_shop.stripe.refuses_voids = True
+    stripe_shop.stripe.intents[str(payment.reference)]["status"] = status
+
+    with pytest.raises(refusal) as refused:
+        stripe_shop.reverse(payment)
+
+    details = refused.value.details  # type: ignore[attr-defined]
+    assert [one["reason"] for one in details] == (["refused"] if refusal is InvalidState else [])
+    stripe_shop.stripe.refuses_voids = False
+    assert stripe_shop.reverse(payment).status == "voided"
+
+
 def test_capture_in_the_dashboard_is_found_by_the_order(stripe_shop: StripeShop) -> None:
     payment = stripe_shop.pay()
     stripe_shop.stripe.capture_by_hand(str(payment.reference), 1)

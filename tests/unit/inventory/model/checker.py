@@ -138,7 +138,7 @@ class Explorer:
     def _successors(
         self, memory: Memory, actors: tuple[Execution | Outcome, ...], failures: int, late: Operation | None
     ) -> list[tuple[Memory, tuple[Execution | Outcome, ...], int, Operation | None]]:
-        found = []
+        successors = []
         for index, actor in enumerate(actors):
             if isinstance(actor, Execution) and actor.operation:
 
@@ -146,16 +146,16 @@ class Explorer:
                     return *actors[:index], end, *actors[index + 1 :]
 
                 after, result = perform(memory, actor.operation)
-                found.append((after, moved(self._after(actor, result)), failures, late))
-                found.append((memory, moved(Outcome((index, "dead"))), failures, late))
+                successors.append((after, moved(self._after(actor, result)), failures, late))
+                successors.append((memory, moved(Outcome((index, "dead"))), failures, late))
                 if failures:
                     failed = moved(self._after(actor, AutoReconnect()))
-                    found.append((memory, failed, failures - 1, late))
-                    found.append((after, failed, failures - 1, late))
-                    found.append((memory, failed, failures - 1, actor.operation))
+                    successors.append((memory, failed, failures - 1, late))
+                    successors.append((after, failed, failures - 1, late))
+                    successors.append((memory, failed, failures - 1, actor.operation))
         if late:
-            found.append((perform(memory, late)[0], actors, failures, None))
-        return found
+            successors.append((perform(memory, late)[0], actors, failures, None))
+        return successors
 
 
 def perform(memory: Memory, operation: Operation) -> tuple[Memory, Any]:

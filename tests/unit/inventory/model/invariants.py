@@ -1,4 +1,4 @@
-"""What holds for stock and reservations in every state, and at the end."""
+"""Invariants of stock and reservations in every state, and at the end."""
 
 from collections.abc import Sequence
 from typing import Any
