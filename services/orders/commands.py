@@ -9,7 +9,13 @@ from schemas.api.orders import CancelOrder, CreateOrderShipment, ResolveOrder, S
 from schemas.api.shipping import Shipment
 from schemas.base import Idempotency
 from schemas.events import orders as events
-from schemas.events.payments import PaymentRefunded
+from schemas.events.base import Event
+from schemas.events.payments import (
+    PaymentDisputeClosed,
+    PaymentDisputeOpened,
+    PaymentRefunded,
+    PaymentRefundFailed,
+)
 from schemas.events.shipping import ShipmentMoved
 from services.chassis.common import clock
 from services.chassis.common.errors import DomainError, InvalidState
@@ -17,6 +23,7 @@ from services.chassis.common.ids import derived_id, new_id
 from services.orders.checkout import is_outcome_unknown
 from services.orders.domain import cancelling, lifecycle, parcels
 from services.orders.domain.order import Order, Suspension
+from services.orders.domain.saga import Step
 from services.orders.fulfilment import (
     Fulfilment,
     events_of_step,
@@ -96,6 +103,33 @@ class OrderCommands:
             stored, _ = self._record(stored, [refunded(event)])
         return stored
 
+    def record_failed_refund(self, event: PaymentRefundFailed) -> StoredOrder:
+        """Record that a refund which had been recorded came back to the provider."""
+        stored = self.store.read(event.order_id)
+        while stored.order.refunded > event.refunded and not stored.order.is_undoing:
+            stored, _ = self._record(stored, [refunded(event)])
+        return stored
+
+    def record_dispute(self, event: PaymentDisputeOpened | PaymentDisputeClosed) -> StoredOrder:
+        """Record a dispute's beginning or end, once. Its end resumes an order that was suspended for it."""
+        outcome = event.outcome if isinstance(event, PaymentDisputeClosed) else "opened"
+        stored = self.store.read(event.order_id)
+        while (event.dispute_id, outcome) not in stored.order.disputes:
+            disputed = events.OrderPaymentDisputed(
+                order_id=event.order_id,
+                payment_id=event.payment_id,
+                dispute_id=event.dispute_id,
+                outcome=outcome,
+                amount=event.amount,
+                currency=event.currency,
+            )
+            happened: list[Event] = [disputed]
+            if outcome != "opened" and _waits_for_payment(stored.order):
+                reason = f"The payment's dispute was {outcome}"
+                happened.append(events.OrderResumed(order_id=event.order_id, requested_by="payments", reason=reason))
+            stored, _ = self._record(stored, happened)
+        return stored
+
     def record_move(self, event: ShipmentMoved) -> StoredOrder:
         """Record the status of one of the order's shipments, and the order's status that follows."""
         stored = self.store.read(event.order_id)
@@ -129,6 +163,11 @@ class OrderCommands:
             return self.store.append(stored, happened, clock.now(), key=key), True
         except VersionConflict:
             return self.store.read(stored.order.id), False
+
+
+def _waits_for_payment(order: Order) -> bool:
+    """Whether a person was asked about a refund or void that the provider refused."""
+    return order.suspension is not None and order.suspension.step in (Step.REVERSE_PAYMENT, Step.REFUND_LINES)
 
 
 def _suspension(order: Order) -> Suspension:

@@ -2,10 +2,10 @@
 
 from collections.abc import Sequence
 
-from schemas.api.payments import Authorisation, Authorise, Capture, RefundOrder, Reverse
+from schemas.api.payments import Authorisation, Authorise, Capture, PaymentStatus, RefundOrder, Reverse
 from schemas.events import orders as events
 from schemas.events.base import Event
-from schemas.events.payments import PaymentRefunded
+from schemas.events.payments import PaymentRefunded, PaymentRefundFailed
 from schemas.rpc.payments import PaymentsRpc
 from services.chassis.common import clock
 from services.chassis.common.errors import InvalidState
@@ -115,15 +115,21 @@ class PaymentSteps:
         return [refunded, done]
 
 
-def refunded(event: PaymentRefunded) -> events.OrderPaymentRefunded:
+def refunded(event: PaymentRefunded | PaymentRefundFailed) -> events.OrderPaymentRefunded:
     """The order's event for a refund made by an administrator."""
     return events.OrderPaymentRefunded(
         order_id=event.order_id,
         payment_id=event.payment_id,
-        status="refunded" if event.refunded >= event.amount else "partially_refunded",
+        status=_status_of(event.refunded, event.amount),
         refunded=event.refunded,
         currency=event.currency,
     )
+
+
+def _status_of(refunded: int, amount: int) -> PaymentStatus:
+    if refunded >= amount:
+        return "refunded"
+    return "partially_refunded" if refunded else "captured"
 
 
 def _outcome_of(order: Order, payment: Authorisation) -> Event:

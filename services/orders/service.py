@@ -16,7 +16,14 @@ from schemas.api.shipping import Shipment
 from schemas.base import Caller, RebuildProgress
 from schemas.events import orders as events
 from schemas.events.base import Event
-from schemas.events.payments import PaymentAuthorized, PaymentDeclined, PaymentRefunded
+from schemas.events.payments import (
+    PaymentAuthorized,
+    PaymentDeclined,
+    PaymentDisputeClosed,
+    PaymentDisputeOpened,
+    PaymentRefunded,
+    PaymentRefundFailed,
+)
 from schemas.events.shipping import ShipmentMoved
 from schemas.rpc.cart import CartRpc
 from schemas.rpc.inventory import InventoryRpc
@@ -169,6 +176,16 @@ class OrdersService(Service):
     def payment_was_refunded(self, event: PaymentRefunded) -> None:
         """Record a refund made by an administrator; the saga's own refunds are recorded already."""
         self._drive(self._commands().record_refund(event))
+
+    @on_event(PaymentRefundFailed)
+    def refund_has_failed(self, event: PaymentRefundFailed) -> None:
+        """Record that a refund came back."""
+        self._drive(self._commands().record_failed_refund(event))
+
+    @on_event(PaymentDisputeOpened, PaymentDisputeClosed)
+    def payment_was_disputed(self, event: PaymentDisputeOpened | PaymentDisputeClosed) -> None:
+        """Record a dispute in the order's timeline; its end resumes an order that was suspended for it."""
+        self._drive(self._commands().record_dispute(event))
 
     @on_event(ShipmentMoved)
     def shipment_was_moved(self, event: ShipmentMoved) -> None:

@@ -24,7 +24,9 @@ _ORDERS = """
     from orders.orders o
     join orders.order_events e on e.order_id = o.id and e.version = 1
     left join (
-        select order_id, max((body::jsonb #>> '{data,refunded}')::bigint) as refunded,
+        select order_id,
+               (array_agg((body::jsonb #>> '{data,refunded}')::bigint order by version desc)
+                filter (where body::jsonb #>> '{data,refunded}' is not null))[1] as refunded,
                bool_or(body like '%%"type":"order_step_settled"%%') as settled
         from orders.order_events
         where body like '%%"type":"order_payment_re%%' or body like '%%"type":"order_step_settled"%%'

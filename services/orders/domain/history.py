@@ -206,6 +206,7 @@ def _(event: events.OrderStepSettled, order: Order, at: datetime) -> Order:
 
 @_apply.register
 def _(event: events.OrderPaymentDisputed, order: Order, at: datetime) -> Order:
+    order = replace(order, disputes=(*order.disputes, (event.dispute_id, event.outcome)))
     return _with_status(order, order.status, at, f"Payment dispute {event.outcome}")
 
 

@@ -94,6 +94,8 @@ class Order:
     shipments: tuple[Shipment, ...] = ()
     cancellations: tuple[LineCancellation, ...] = ()
     suspension: Suspension | None = None
+    disputes: tuple[tuple[str, str], ...] = ()
+    """What happened to disputes of the payment: (dispute id, `opened`, `won` or `lost`)."""
     updated_at: datetime | None = None
 
     @property

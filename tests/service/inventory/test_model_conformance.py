@@ -23,7 +23,7 @@ takes = st.lists(
 )
 allocations = st.builds(Allocation, skus, takes.map(tuple))
 holds = st.builds(Hold, orders, tokens, moments, st.integers(0, 4))
-operations_seen = st.fixed_dictionaries({"_id": orders, "revision": st.integers(1, 2), "token": tokens})
+seen = st.fixed_dictionaries({"_id": orders, "revision": st.integers(1, 2), "token": tokens})
 statuses = st.sampled_from([("committed", ""), ("released", "expired"), ("released", "released"), ("held", "")])
 reservations = st.builds(
     lambda order, status, token, lines, until: {
@@ -46,9 +46,9 @@ OPERATIONS: dict[str, tuple[Any, ...]] = {
     "find": (orders,),
     "insert": (reservations,),
     "commit_held": (orders, moments),
-    "decide": (operations_seen, st.just("committed"), st.just(""), moments, st.fixed_dictionaries({"token": tokens})),
+    "decide": (seen, st.just("committed"), st.just(""), moments, st.fixed_dictionaries({"token": tokens})),
     "fence": (orders, moments),
-    "put_back": (operations_seen, st.lists(allocations, max_size=2, unique_by=lambda line: line.sku), st.just("released"),
+    "put_back": (seen, st.lists(allocations, max_size=2, unique_by=lambda line: line.sku), st.just("released"),
                  st.just("returned"), moments),
 }  # fmt: skip
 operations = st.sampled_from(sorted(OPERATIONS)).flatmap(

@@ -1,8 +1,11 @@
 """One unpaid order per cart: a newer one replaces it, and its stock and payment are free again."""
 
+from typing import Any
+
 import pytest
 
 from schemas.base import Caller
+from schemas.events.payments import PaymentDisputeClosed, PaymentDisputeOpened
 from services.chassis.common.context import having
 from services.chassis.common.errors import Conflict, InvalidState, PaymentActionRequired, RateLimited
 from services.chassis.common.ids import new_id
@@ -156,6 +159,31 @@ def test_suspended_order_is_resumed(shop: Shop) -> None:
     assert shop.payments.charged(order["payment"]["id"]) == 0
     with pytest.raises(InvalidState):
         shop.end(order_id=order["id"], reason="Nothing to end", caller=ADMIN)
+
+
+def dispute(order: dict[str, Any], outcome: str | None = None) -> PaymentDisputeOpened | PaymentDisputeClosed:
+    """A dispute of the order's payment: opened, or closed with an outcome."""
+    fields = {"payment_id": order["payment"]["id"], "order_id": order["id"], "dispute_id": "d-1", "amount": 1500}
+    fields |= {"currency": "USD", "reason": "fraudulent", "provider": "sandbox"}
+    return PaymentDisputeClosed(**fields, outcome=outcome) if outcome else PaymentDisputeOpened(**fields)
+
+
+def test_end_of_a_dispute_resumes_its_order(shop: Shop) -> None:
+    order = shop.order()
+    payment = shop.payments.payments[order["payment"]["id"]]
+    payment["disputed"] = True
+    shop.service.payment_was_disputed(dispute(order))
+    shop.service.payment_was_disputed(dispute(order))
+    shop.cancel(order_id=order["id"], caller=ADMIN)
+    payment["disputed"] = False
+
+    shop.service.payment_was_disputed(dispute(order, "won"))
+
+    final = shop.get_order(order_id=order["id"], caller=ADMIN)
+    assert final["status"] == "cancelled"
+    reasons = [entry["reason"] for entry in final["timeline"] if "dispute" in entry.get("reason", "")]
+    assert reasons == ["Payment dispute opened", "Payment dispute won"]
+    assert shop.payments.charged(order["payment"]["id"]) == 0
 
 
 def test_unknown_order_is_not_resolved(shop: Shop) -> None:
