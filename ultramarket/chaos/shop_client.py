@@ -55,6 +55,9 @@ class ShopClient:
         self._pool = urllib3.PoolManager(maxsize=connections, block=False, retries=False)
         self.statuses: dict[str, int] = {}
         """Numbers of replies by status, repetitions included."""
+        self.slowest = 0.0
+        """Seconds of the slowest reply."""
+        self.unavailable_without_retry_after = 0
         self._lock = threading.Lock()
 
     def send(self, method: str, path: str, body: Any = None, **headers: str) -> Reply:
@@ -76,6 +79,8 @@ class ShopClient:
         except (urllib3.exceptions.HTTPError, orjson.JSONDecodeError) as missing:
             reply = Reply(0, {"error": {"code": type(missing).__name__}}, seconds=time.monotonic() - begun)
         with self._lock:
+            self.slowest = max(self.slowest, reply.seconds)
+            self.unavailable_without_retry_after += reply.status in (503, 504) and reply.retry_after is None
             status = str(reply.status) if reply.status else f"no answer: {reply.code}"
             self.statuses[status] = self.statuses.get(status, 0) + 1
         return reply

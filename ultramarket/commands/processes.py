@@ -6,8 +6,9 @@ from typing import Annotated
 import typer
 
 from ultramarket import control, health
+from ultramarket import rolling as rolling_restart
 from ultramarket.commands import completion
-from ultramarket.commands.context import FAILED, NOT_FOUND, console, fail, selected_instance
+from ultramarket.commands.context import FAILED, NOT_FOUND, USAGE, console, fail, selected_instance
 from ultramarket.instance import Instance
 from ultramarket.programs import MIGRATED, needs, process_names, processes_of, service_processes, service_programs
 from ultramarket.servers import local
@@ -27,7 +28,7 @@ Names = Annotated[
 def register(app: typer.Typer) -> None:
     app.command(epilog="Example: ultramarket start kafka bridge")(start)
     app.command(epilog="Example: ultramarket stop kafka")(stop)
-    app.command(epilog="Example: ultramarket restart orders payments")(restart)
+    app.command(epilog="Example: ultramarket restart --all --rolling")(restart)
 
 
 def start(context: typer.Context, names: Names) -> None:
@@ -65,14 +66,38 @@ def stop(context: typer.Context, names: Names) -> None:
         _print_process(instance, supervisor, process, process)
 
 
-def restart(context: typer.Context, names: Names) -> None:
+def restart(
+    context: typer.Context,
+    names: Annotated[
+        list[str] | None,
+        typer.Argument(
+            help="Servers, services or processes, as `ultramarket status` names them.",
+            autocompletion=completion.processes,
+            show_default=False,
+        ),
+    ] = None,
+    every: Annotated[bool, typer.Option("--all", help="All services, the gateway and the bridge.")] = False,
+    rolling: Annotated[
+        bool, typer.Option("--rolling", help="A new process answers before the old one ends: no request is lost.")
+    ] = False,
+) -> None:
     """Restart servers or services with their current code; before services, pending migrations are applied.
 
     A service that shares its process is restarted with the whole process, since only a new process loads new code.
     Waits until the processes are ready, at most a minute.
     """
-    instance, supervisor = _running_instance(context, names)
-    _apply_migrations(instance, names)
+    if bool(names) == every:
+        fail("name what to restart, or give --all", USAGE)
+    chosen = names or [program.name for program in service_programs(selected_instance(context))]
+    instance, supervisor = _running_instance(context, chosen)
+    _apply_migrations(instance, chosen)
+    if rolling:
+        _restart_rolling(instance, supervisor, chosen)
+    else:
+        _restart(instance, supervisor, chosen)
+
+
+def _restart(instance: Instance, supervisor: Supervisor, names: list[str]) -> None:
     named = _with_processes(instance, names)
     for name, process in named:
         _forget_stopped(instance, process, name)
@@ -86,6 +111,22 @@ def restart(context: typer.Context, names: Names) -> None:
         _print_process(instance, supervisor, process, *(name for name, other in named if other == process))
     for process in unready:
         console.print(f"[yellow]·[/] {process} is not ready yet: see `ultramarket logs {process}`", soft_wrap=True)
+
+
+def _restart_rolling(instance: Instance, supervisor: Supervisor, names: list[str]) -> None:
+    programs = {program.name: program for program in service_programs(instance)}
+    chosen = list(dict.fromkeys(process for _, process in _with_processes(instance, names)))
+    servers = [name for name in chosen if name not in programs]
+    if servers:
+        fail(f"a server is not restarted rolling on one machine: {', '.join(servers)}", USAGE)
+    for name in chosen:
+        begun = time.monotonic()
+        with console.status(f"restarting {name}"):
+            try:
+                rolling_restart.restart(instance, supervisor, programs[name])
+            except rolling_restart.CannotRoll as problem:
+                fail(str(problem))
+        console.print(f"[green]✓[/] {name:<20}[dim]{time.monotonic() - begun:.1f} s[/]")
 
 
 def _with_processes(instance: Instance, names: list[str]) -> list[tuple[str, str]]:

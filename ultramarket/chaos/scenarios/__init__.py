@@ -5,7 +5,15 @@ from dataclasses import dataclass
 from typing import Final
 
 from ultramarket.chaos.run import Run
-from ultramarket.chaos.scenarios import double_click, kill_all, oversell, refund_race, webhooks
+from ultramarket.chaos.scenarios import (
+    double_click,
+    kill_all,
+    oversell,
+    refund_race,
+    rolling_restart,
+    servers,
+    webhooks,
+)
 
 
 @dataclass(frozen=True)
@@ -25,6 +33,8 @@ SCENARIOS: Final[dict[str, Scenario]] = {
         Scenario("oversell", "many buyers, few units: of one SKU, and in overlapping baskets", oversell.carry_out, 150),
         Scenario("double-click", "each buyer sends the same order many times at once", double_click.carry_out, 100),
         Scenario("kill-all", "every process is killed while orders come in", kill_all.carry_out, 1_000, "separate"),
+        Scenario("servers", "each server is stopped, killed and frozen under steady orders", servers.carry_out, 4),
+        Scenario("rolling-restart", "all our processes are restarted under load", rolling_restart.carry_out, 6),
         Scenario("webhooks", "payments confirmed by webhooks: doubled, reordered, lost", webhooks.carry_out, 60),
         Scenario("refund-race", "parallel refunds and cancellations of one order", refund_race.carry_out, 20),
     )
