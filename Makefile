@@ -1,6 +1,6 @@
 # UltraMarket's front door. `make help` lists what can be done here; nothing needs Docker.
 .DEFAULT_GOAL := help
-.PHONY: help venv up down demo test unit mutation bench lint types charts compose-secrets lock clean
+.PHONY: help venv up down demo test unit mutation bench chaos lint types charts compose-secrets lock clean
 SHELL := /bin/bash
 
 PYTHON ?= python3
@@ -41,6 +41,9 @@ mutation: venv ## change the rules of the journey's domains, and see which chang
 
 bench: venv ## measure a running instance; results go to bench/results/
 	@$(BIN)/python -m bench
+
+chaos: venv ## fault scenarios on an instance of their own; reports go to bench/results/chaos/
+	@$(BIN)/ultramarket chaos
 
 lint: venv ## style, and who may import whom
 	@$(BIN)/ruff check .

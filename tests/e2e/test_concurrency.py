@@ -4,37 +4,7 @@ from concurrent.futures import ThreadPoolExecutor
 from threading import Barrier
 
 from tests.support import database
-from tests.support.shop import Client, Reply, Shop, eventually, new_key, outcome, persistently
-
-
-def test_stock_of_fifty_makes_fifty_orders_of_150_buyers(shop: Shop) -> None:
-    sku = shop.product(stock=50)
-    guests = [shop.guest() for _ in range(150)]
-    with ThreadPoolExecutor(30) as pool:
-        carts = list(pool.map(lambda guest: persistently(lambda: guest.add(sku)).status, guests))
-    assert carts == [201] * 150
-    start = Barrier(150)
-
-    def buy(guest: Client) -> Reply:
-        key = new_key()
-        start.wait()
-        return outcome(lambda: guest.order(key=key))
-
-    with ThreadPoolExecutor(150) as pool:
-        replies = list(pool.map(buy, guests))
-
-    confirmed = [reply.data["id"] for reply in replies if reply.status == 201]
-    refused = [reply for reply in replies if reply.status == 409]
-    assert (len(confirmed), len(refused)) == (50, 100)
-    assert {reply.code for reply in refused} == {"OUT_OF_STOCK"}
-    assert refused[0].error["details"][0]["sku"] == sku
-    assert eventually(lambda: database.unfinished_sagas() == 0)
-    assert shop.level(sku) == (0, 0, 0)
-    orders = database.orders_with(sku)
-    assert sorted(status for _, status, _ in orders) == ["confirmed"] * 50 + ["failed"] * (len(orders) - 50)
-    charged = [row for row in database.payments_of([order for order, _, _ in orders]) if row[2] - row[3] > 0]
-    assert {row[0] for row in charged} == set(confirmed)
-    assert len(charged) == 50
+from tests.support.shop import Reply, Shop, new_key, outcome, persistently
 
 
 def test_order_sent_fifty_times_is_one_order_and_one_charge(shop: Shop) -> None:

@@ -32,25 +32,29 @@ def unfinished_sagas(stores: Stores) -> int:
     return int(stores.all(_UNFINISHED)[0].orders)
 
 
+def orders_of(run: Run) -> dict[str, Any]:
+    """The orders of the run's buyers by id, with their charges at the provider."""
+    with open_stores(run.instance.url) as stores:
+        return {row.id: row for row in stores.rows(_ORDERS) if row.email in run.emails}
+
+
 def confirmed_without_mail(run: Run) -> bool:
     """Whether a mail is missing that confirms a paid order."""
-    with open_stores(run.instance.url) as stores:
-        paid = [row.number for row in stores.rows(_ORDERS) if row.status in PAID]
+    paid = [row.number for row in orders_of(run).values() if row.status in PAID]
     confirmations = confirmation_mails(run.instance)
     return any(confirmations[number] == 0 for number in paid)
 
 
 def compare(run: Run) -> None:
     """Note each order that was lost, doubled, wrongly charged or wrongly announced."""
-    with open_stores(run.instance.url) as stores:
-        orders = {row.id: row for row in stores.rows(_ORDERS)}
+    orders = orders_of(run)
     announced = {outcome.order_id: outcome for outcome in run.outcomes if outcome.kind == "confirmed"}
     paid = {order_id: row for order_id, row in orders.items() if row.status in PAID}
     lost = sorted(str(order_id) for order_id in announced.keys() - paid.keys())
     by_buyer = Counter(row.email for row in paid.values())
-    buyers = {outcome.email for outcome in run.outcomes}
-    doubled = sorted(email for email, count in by_buyer.items() if count > 1 and email in buyers)
-    untold = sorted(order_id for order_id, row in paid.items() if row.email in buyers and order_id not in announced)
+    doubled = sorted(email for email, count in by_buyer.items() if count > 1)
+    recorded = {outcome.email for outcome in run.outcomes}
+    untold = sorted(order_id for order_id, row in paid.items() if row.email in recorded and order_id not in announced)
     run.findings |= {
         "buyers told confirmed": len(announced),
         "buyers told refused": sum(outcome.kind == "refused" for outcome in run.outcomes),

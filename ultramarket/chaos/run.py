@@ -66,6 +66,7 @@ class Run:
         self.rng = random.Random(self.seed)
         self.client = ShopClient(self.instance.gateway_url)
         self.supervisor = Supervisor(self.instance)
+        self.emails: set[str] = set()
         self._stop_sampling = threading.Event()
         self._lock = threading.Lock()
 
@@ -78,7 +79,11 @@ class Run:
         return administrator_client(self.instance)
 
     def buyer(self) -> Buyer:
-        return Buyer(self.client, self.counters)
+        """A new buyer, whose orders belong to this run."""
+        buyer = Buyer(self.client, self.counters)
+        with self._lock:
+            self.emails.add(buyer.email)
+        return buyer
 
     def record(self, outcome: Outcome) -> Outcome:
         with self._lock:
