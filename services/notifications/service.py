@@ -35,6 +35,9 @@ from services.notifications.store import MessageStore
 
 Reply = dict[str, Any]
 
+REFUNDED_FAILURES = ("CONFLICT", "INVALID_STATE")
+"""Codes of orders that may fail after their payment was made: replaced by another order, or paid too late."""
+
 
 class NotificationsService(Service):
     """RPC methods, event handlers and the sender of queued messages."""
@@ -69,7 +72,11 @@ class NotificationsService(Service):
 
     @on_event(OrderFailed)
     def send_payment_failure(self, event: OrderFailed) -> None:
-        """Other failures were reported in the reply to the order request."""
+        """Other failures were reported in the reply to the order request. One after the payment is refunded: the
+        message of the refund needs the order's contact.
+        """
+        if event.code in REFUNDED_FAILURES:
+            self.store.recipients.add_order(event.order_id, event.number, event.user_id, event.email)
         if event.code in ("PAYMENT_DECLINED", "PAYMENT_ACTION_REQUIRED"):
             self._dispatch(drafts.payment_failed(event))
 

@@ -17,7 +17,8 @@ from schemas.api.notifications import PreferencesWrite
 from schemas.base import OPERATOR, Caller
 from schemas.events.base import Event
 from schemas.events.inventory import BackInStock, LowStock
-from schemas.events.orders import OrderCancelled, OrderShipped
+from schemas.events.orders import OrderCancelled, OrderFailed, OrderShipped
+from schemas.events.payments import PaymentRefunded
 from schemas.events.products import ProductCreated
 from schemas.events.reviews import ReviewPublished
 from services.chassis.common import clock
@@ -377,6 +378,29 @@ def test_newest_template_version_is_in_force(notifications: NotificationsClient)
     template = notifications.service.template("order_cancelled", OPERATOR)
     assert (template["version"], template["text"]["heading"]) == (1, "Called off")
     assert template["text"]["why"].startswith("You receive this because")
+
+
+def test_refund_of_a_replaced_order_is_announced(notifications: NotificationsClient) -> None:
+    person, order_id = customer(notifications), new_id()
+    refund = consumed(
+        PaymentRefunded(
+            payment_id=new_id(), order_id=order_id, refund_id=new_id(), refund=100, refunded=100, amount=100,
+            currency="USD", provider="sandbox", reason="order_failed",
+        )
+    )  # fmt: skip
+    failed = consumed(
+        OrderFailed(
+            order_id=order_id, number="UM-4", user_id=person.user_id, email=person.email, code="CONFLICT",
+            reason="Another order of the same cart has replaced this one", total=100, currency="USD",
+        )
+    )  # fmt: skip
+    with pytest.raises(ServiceUnavailable):
+        notifications.service.send_refund(refund)
+
+    notifications.service.send_payment_failure(failed)
+    notifications.service.send_refund(refund)
+
+    assert [message["kind"] for message in notifications_of(notifications, person)] == ["order_refunded"]
 
 
 def test_bounced_address_gets_transactional_mail_only(notifications: NotificationsClient) -> None:
