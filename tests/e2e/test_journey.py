@@ -99,7 +99,7 @@ def test_order_is_processed_shipped_and_delivered(shop: Shop) -> None:
     shipped = customer("GET", f"/orders/{order_id}").data
     assert [entry["status"] for entry in shipped["timeline"]][-3:] == ["processing", "shipped", "delivered"]
     tracking = shop.guest()("GET", f"/tracking/{shipped['tracking_number']}")
-    assert tracking.data["status"] == "created"
+    assert tracking.data["status"] == "delivered"
     refused = shop.admin("PATCH", f"/orders/{order_id}/status", {"status": "processing"})
     assert (refused.status, refused.code) == (409, "INVALID_STATE")
 
