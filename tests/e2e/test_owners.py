@@ -99,11 +99,11 @@ def seller(shop: Shop) -> Owner:
 def buyer(shop: Shop, seller: Owner) -> Owner:
     """A customer who ordered of the vendor, with a shipment, a review, an address, a document, a notification."""
     client = shop.customer()
-    order, open_order, vendor_order = (place_order(client, seller.ids["sku"]) for _ in range(3))
+    order, open_order, vendor_order, shipped_order = (place_order(client, seller.ids["sku"]) for _ in range(4))
     for step in ("processing", "shipped"):
         data_of(shop.admin("PATCH", f"/orders/{order['id']}/status", {"status": step}))
     shipment = data_of(client("GET", f"/orders/{order['id']}"))["tracking_number"]
-    shipped = data_of(seller.client("POST", "/shipments", {"order_id": vendor_order["id"]}, key=new_key()))
+    shipped = data_of(seller.client("POST", "/shipments", {"order_id": shipped_order["id"]}, key=new_key()))
     review = data_of(client("POST", f"/products/{seller.ids['product']}/reviews", BODIES["submit_review"]))
     notifications = eventually(lambda: client("GET", "/notifications").data)
     assert shipment
