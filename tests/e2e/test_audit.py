@@ -63,7 +63,7 @@ def test_stock_refund_and_order_status_changes_are_audited(shop: Shop) -> None:
         "reason": (None, "counted"),
     }
     assert (step["action"], step["actor"]["roles"]) == ("order.processing", ["ADMIN"])
-    assert {change["field"]: change["after"] for change in refund["changes"]}["refunded"] == 100
+    assert {change["field"]: change["after"] for change in refund["changes"]}["refund"] == 100
 
 
 def test_logins_are_audited_without_passwords(shop: Shop) -> None:

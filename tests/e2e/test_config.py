@@ -74,14 +74,20 @@ def test_disabled_guest_checkout_refuses_guest_orders(shop: Shop, disable: Any) 
 
 
 def test_disabled_payment_provider_refuses_orders(shop: Shop, disable: Any) -> None:
-    sku, guest = shop.product(stock=5), shop.guest()
+    sku, guest, other = shop.product(stock=5), shop.guest(), shop.guest()
     assert guest.add(sku).status == 201
+    probe = shop.product(stock=500)
+
+    def is_refused() -> bool:
+        other.add(probe)
+        reply = other.order()
+        return reply.status == 422 and reply.error["details"][0]["field"] == "payment_method.provider"
 
     disable("payments.sandbox")
 
-    assert eventually(lambda: guest.order().status == 422)
+    assert eventually(is_refused)
     refused = guest.order()
-    assert refused.error["details"][0]["field"] == "payment_method.provider"
+    assert (refused.status, refused.error["details"][0]["field"]) == (422, "payment_method.provider")
     assert shop.level(sku) == (5, 0, 5)
 
 
