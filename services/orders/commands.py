@@ -71,6 +71,8 @@ class OrderCommands:
         key = command.idempotency
         shipment_id = derived_id(f"{key.owner}:{key.key}") if key else new_id()
         recorded = self.store.order_of(key) is not None
+        if recorded:  # perhaps by a twin, after the order was read
+            stored = self.store.read(stored.order.id)
         while not recorded:
             if (repeated := parcels.with_number(stored.order, command.tracking_number)) is not None:
                 shipment_id = repeated.id

@@ -227,7 +227,7 @@ class OrdersService(Service):
             order = self.store.read(order_id).order
             if not _is_driven(order) or time.monotonic() >= until:
                 return order
-            time.sleep(0.05)
+            time.sleep(0.1)
 
     def _outcome(self, order: Order, caller: Caller) -> dict[str, Any]:
         if order.failure is not None:

@@ -247,6 +247,18 @@ def test_repeated_shipment_key_makes_one_shipment(shop: Shop, order: dict[str, A
     assert len(shop.shipping.shipments) == 1
 
 
+def test_concurrent_twins_of_a_shipment_make_one(shop: Shop, order: dict[str, Any]) -> None:
+    key = {"owner": "user:boss", "key": "ship-it", "fingerprint": "same"}
+    items = [{"sku": "MUG", "quantity": 1}]
+
+    outcomes = run_concurrently(
+        8, lambda _: shop.create_shipment(order_id=order["id"], caller=ADMIN, items=items, idempotency=key).id
+    )
+
+    assert len(set(outcomes)) == 1
+    assert len(shop.shipping.shipments) == 1
+
+
 def test_returned_shipments_return_the_order(shop: Shop, order: dict[str, Any]) -> None:
     shipment = ship(shop, order)
 
