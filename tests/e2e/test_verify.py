@@ -1,5 +1,6 @@
 """`ultramarket verify` on the running instance: right books are right, and each falsified one is named."""
 
+import json
 import os
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -7,12 +8,16 @@ from typing import Any
 
 import psycopg2
 import pytest
+from typer.testing import CliRunner
 
-from tests.support.shop import Shop
+from tests.support.shop import Shop, eventually, new_key
+from ultramarket.cli import app
 from ultramarket.verify import events, ledger, orders, provider, read_models, shipments, stock
 from ultramarket.verify.results import CheckResult
 from ultramarket.verify.runner import settled
 from ultramarket.verify.stores import Stores
+
+runner = CliRunner()
 
 ADDRESSES = {
     "postgres": "ULTRAMARKET_POSTGRES_URL",
@@ -142,3 +147,57 @@ def test_missing_event_is_named(stores: Stores, order: dict[str, Any]) -> None:
         [message] = wrong(events.check_versions, stores, order["id"])
 
     assert "up to version 103" in message
+
+
+def test_command_finds_the_books_of_all_orders_right() -> None:
+    """All orders of these tests: whatever they tried, the books must be right. Dead letters are made on purpose."""
+    result = runner.invoke(app, ["--instance", os.environ["ULTRAMARKET_INSTANCE"], "verify", "--json"])
+
+    checks = {check["check"]: check for check in json.loads(result.output)["checks"]}
+    assert {name: check["breaches"] for name, check in checks.items() if name != "dead letters"} == dict.fromkeys(
+        checks.keys() - {"dead letters"}, []
+    )
+    assert checks["orders and payments"]["examined"] > 0
+
+
+def test_command_names_what_is_wrong(order: dict[str, Any]) -> None:
+    change = "update payments.payments set captured = captured {} 1 where id = %s"
+
+    with falsified(change.format("-"), change.format("+"), order["payment"]["id"]):
+        result = runner.invoke(app, ["--instance", os.environ["ULTRAMARKET_INSTANCE"], "verify", "--all"])
+
+    assert result.exit_code == 1
+    assert "the books are wrong" in result.output
+    assert order["id"] in result.output
+
+
+def test_refused_refund_waits_for_an_operator(shop: Shop) -> None:
+    def orders_command(*arguments: str) -> Any:
+        return runner.invoke(app, ["--instance", os.environ["ULTRAMARKET_INSTANCE"], "orders", *arguments])
+
+    customer = shop.customer()
+    customer.add(shop.product(stock=3))
+    order = customer.order().data
+    dispute = (
+        "update payments.sandbox_charges set disputed = {} where id ="
+        " (select reference from payments.payments where id = %s)"
+    )
+
+    with falsified(dispute.format("true"), dispute.format("false"), order["payment"]["id"]):
+        customer("POST", f"/orders/{order['id']}/cancel", {}, key=new_key())
+        stuck = orders_command("stuck", "--json")
+        table = orders_command("stuck")
+        resumed = orders_command("resume", order["id"], "--reason", "try it again")
+        ended = orders_command("end", order["id"], "--reason", "settled by bank transfer")
+    again = orders_command("end", order["id"], "--reason", "settled by bank transfer")
+
+    [entry] = [entry for entry in json.loads(stuck.output) if entry["id"] == order["id"]]
+    assert (stuck.exit_code, entry["step"], entry["suspended"]) == (1, "reverse_payment", True)
+    assert order["number"] in table.output
+    assert (resumed.exit_code, ended.exit_code, again.exit_code) == (0, 0, 1)
+    assert customer("GET", f"/orders/{order['id']}").data["status"] == "cancelled"
+    query = {"resource_type": "order", "resource_id": order["id"], "action": "order.step_settled"}
+    entries = eventually(lambda: shop.admin("GET", "/audit", params=query).data)
+    assert {change["field"]: change["after"] for change in entries[0]["changes"]}[
+        "reason"
+    ] == "settled by bank transfer"
