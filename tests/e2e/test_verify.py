@@ -154,9 +154,8 @@ def test_command_finds_the_books_of_all_orders_right() -> None:
     result = runner.invoke(app, ["--instance", os.environ["ULTRAMARKET_INSTANCE"], "verify", "--json"])
 
     checks = {check["check"]: check for check in json.loads(result.output)["checks"]}
-    assert {name: check["breaches"] for name, check in checks.items() if name != "dead letters"} == dict.fromkeys(
-        checks.keys() - {"dead letters"}, []
-    )
+    breaches = [breach for name, check in checks.items() if name != "dead letters" for breach in check["breaches"]]
+    assert breaches == []
     assert checks["orders and payments"]["examined"] > 0
 
 
