@@ -20,6 +20,11 @@ from services.chassis.runtime.settings import load
 OTHER_FILES: Final = 256
 """Upper bound of files that a process opens beside its clients' connections."""
 
+OVERLAP_SECONDS: Final = 20.0
+"""After SIGHUP: time in which the new worker starts while the old one still answers, longer than a start on a busy
+machine.
+"""
+
 
 def main() -> None:
     """Start the server with the settings of the environment."""
@@ -38,7 +43,7 @@ def main() -> None:
         backlog=2048,
         http1_settings=HTTP1Settings(max_buffer_size=512 * 1024),
         respawn_failed_workers=True,
-        respawn_interval=0.5,
+        respawn_interval=OVERLAP_SECONDS,
         workers_kill_timeout=settings.gateway_stop_seconds,
         log_level=LogLevels.warning,
         log_access=False,
