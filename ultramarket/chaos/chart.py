@@ -17,6 +17,7 @@ SERIES: Final = (
 FAULT_COLOUR: Final = "#dc2626"
 GRID: Final = "#e2e8f0"
 TEXT: Final = "#334155"
+ANCHORS: Final = ("start", "middle", "middle", "middle", "end")
 LABELLED_FAULTS: Final = 12
 """With more faults than this they are drawn without their names."""
 
@@ -43,7 +44,7 @@ def chart(title: str, samples: list[Sample], faults: list[Fault]) -> str:
         parts.append(f'<line x1="{LEFT}" x2="{WIDTH - RIGHT}" y1="{y(count)}" y2="{y(count)}" stroke="{GRID}"/>')
         parts.append(f'<text x="{LEFT - 8}" y="{y(count) + 4}" text-anchor="end">{round(count):,}</text>')
         at = last * step / 4
-        parts.append(f'<text x="{x(at)}" y="{HEIGHT - BOTTOM + 18}" text-anchor="middle">{at:.0f} s</text>')
+        parts.append(f'<text x="{x(at)}" y="{HEIGHT - BOTTOM + 18}" text-anchor="{ANCHORS[step]}">{at:.0f} s</text>')
     parts += [_fault(fault, x, last, len(faults) <= LABELLED_FAULTS) for fault in faults]
     for number, (name, colour) in enumerate(SERIES):
         points = " ".join(f"{x(sample.at)},{y(getattr(sample, name))}" for sample in samples)

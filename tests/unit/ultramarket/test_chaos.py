@@ -1,6 +1,7 @@
 """Parts of the scenarios: what buyers were told, the chart, the report."""
 
 import json
+import random
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -12,7 +13,7 @@ from ultramarket.chaos.buyers import Buyer, Counters, Outcome
 from ultramarket.chaos.chart import chart
 from ultramarket.chaos.report import write_report
 from ultramarket.chaos.run import Fault, Sample
-from ultramarket.chaos.scenarios import SCENARIOS
+from ultramarket.chaos.scenarios import SCENARIOS, kill_all
 from ultramarket.chaos.shop_client import Reply
 from ultramarket.verify.results import Breach, CheckResult
 
@@ -100,3 +101,13 @@ def test_report_says_what_is_wrong(tmp_path: Path) -> None:
 
 def test_scenarios_have_a_summary_and_buyers() -> None:
     assert all(scenario.summary and scenario.buyers > 0 for scenario in SCENARIOS.values())
+
+
+def test_each_process_has_its_turn_to_be_killed() -> None:
+    run: Any = SimpleNamespace(rng=random.Random(3))
+    kills = {"cart": 1, "orders": 0, "gateway": 0}
+
+    chosen = {kill_all._next_process(run, kills, down=["gateway"]) for _ in range(20)}
+
+    assert chosen == {"orders"}
+    assert kill_all._next_process(run, kills, down=list(kills)) is None
