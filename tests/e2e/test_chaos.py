@@ -41,14 +41,6 @@ def test_scenario_ends_with_right_books(name: str, buyers: int) -> None:
     assert "500" not in run.client.statuses
 
 
-@pytest.mark.timeout(900)
-def test_rolling_restart_loses_no_request() -> None:
-    run = carry_out("rolling-restart", 6)
-
-    assert run.wrong == []
-    assert run.findings["orders"] > 0
-
-
 @pytest.mark.timeout(600)
 def test_orders_go_on_without_the_mail_server(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(servers, "SERVERS", ("mail",))

@@ -4,9 +4,11 @@ import json
 import os
 from typing import Any
 
+import psutil
 import pytest
 from typer.testing import CliRunner
 
+from tests.support.instance import Instance
 from tests.support.shop import Shop, new_key
 from ultramarket.cli import app
 
@@ -77,3 +79,30 @@ def test_generated_files_are_current() -> None:
 
 def test_read_model_is_rebuilt_while_orders_are_placed(order: dict[str, Any]) -> None:
     assert "orders rebuilt" in ultramarket("rebuild", "orders")
+
+
+@pytest.mark.timeout(600)
+@pytest.mark.parametrize("name", ["cart", "gateway", "bridge"])
+def test_rolling_restart_gives_a_new_process(shop: Shop, name: str) -> None:
+    """That no request is lost meanwhile depends on the machine's speed: `ultramarket chaos rolling-restart`."""
+    instance = Instance()
+    before = _processes(instance, name)
+
+    output = ultramarket("restart", name, "--rolling")
+
+    assert "✓" in output
+    assert not before & _processes(instance, name)
+    assert shop.guest()("GET", "/cart").status == 200
+
+
+def _processes(instance: Instance, name: str) -> set[int]:
+    """The pids of the processes that do the work: the gateway's are the workers of its server."""
+    pid = instance.pid(name)
+    assert pid is not None
+    return {child.pid for child in psutil.Process(pid).children()} if name == "gateway" else {pid}
+
+
+def test_restart_needs_a_name_or_all() -> None:
+    for arguments in (["restart"], ["restart", "cart", "--all"], ["restart", "redis", "--rolling"]):
+        result = runner.invoke(app, ["--instance", os.environ["ULTRAMARKET_INSTANCE"], *arguments])
+        assert result.exit_code == 2, arguments
