@@ -1,5 +1,8 @@
 """Crashes of a process at any call or record: another process resumes the order, which ends paid or compensated."""
 
+from threading import Event
+from typing import Any
+
 import pytest
 
 from services.chassis.common import clock
@@ -109,6 +112,33 @@ def test_failing_order_does_not_block_the_others(shop: Shop) -> None:
     shop.inventory.reserve = reserve  # type: ignore[method-assign]
     shop.resume()
     assert shop.now(failing).status == "confirmed"
+
+
+def test_slow_order_does_not_delay_the_others(shop: Shop) -> None:
+    shop.to_inventory.faults = ["down"] * 3
+    for number in range(3):
+        shop.order(key=f"key-{number}", cart_id=f"cart-{number}")
+    slow, *others = shop.ids()
+    others_are_confirmed = Event()
+    reserve, capture = shop.inventory.reserve, shop.payments.capture
+
+    def reserve_slowly(order_id: str, lines: list[dict[str, Any]]) -> dict[str, Any]:
+        if order_id == slow:
+            assert others_are_confirmed.wait(30), "the others wait for the slow one"
+        return reserve(order_id, lines)
+
+    def capture_and_count(payment_id: str) -> dict[str, Any]:
+        captured = capture(payment_id)
+        if all(shop.payments.charged(shop.now(order_id).placed.payment_id) for order_id in others):
+            others_are_confirmed.set()
+        return captured
+
+    shop.inventory.reserve = reserve_slowly  # type: ignore[method-assign]
+    shop.payments.capture = capture_and_count  # type: ignore[method-assign]
+    shop.expire_leases()
+    shop.service.resume_sagas()
+
+    assert [shop.now(order_id).status for order_id in shop.ids()] == ["confirmed"] * 3
 
 
 def test_expired_order_is_taken_over_by_one_process(shop: Shop) -> None:
