@@ -99,5 +99,5 @@ def _confirms(summary: dict[str, Any]) -> bool:
 
 
 def _expect_none(run: Run, what: str, ids: list[str]) -> None:
-    shown = ", ".join(ids[:5]) + (f" and {len(ids) - 5} more" if len(ids) > 5 else "")
-    run.expect(not ids, f"{len(ids)} orders {what}: {shown}")
+    examples = ", ".join(ids[:5]) + (f" and {len(ids) - 5} more" if len(ids) > 5 else "")
+    run.expect(not ids, f"{len(ids)} orders {what}: {examples}")

@@ -7,22 +7,13 @@ Debits and credits of an entry are equal. Assets (`customer_receivable`, `provid
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Final
+from typing import Final, get_args
 
+from schemas.api.ledger import Account
 from services.payments.domain.payment import Payment
 from services.payments.domain.shares import Shares
 
-ACCOUNTS: Final = (
-    "customer_receivable",
-    "provider_clearing",
-    "revenue",
-    "tax_payable",
-    "shipping_income",
-    "refunds",
-    "fees",
-    "disputes",
-    "vendor_payable",
-)
+ACCOUNTS: Final[tuple[str, ...]] = get_args(Account)
 
 
 @dataclass(frozen=True)
