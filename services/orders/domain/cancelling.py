@@ -29,7 +29,8 @@ def request(
     check_cancellable(order)
     requested_by = caller.user_id or "guest"
     own = own_skus(order, caller, owns)
-    is_everything = wanted is None or Counter(dict(wanted)) == left(order)
+    named = dict(wanted or ())
+    is_everything = wanted is None or (len(named) == len(wanted) and Counter(named) == left(order))
     if is_everything and not shipped(order) and len(own) == len(order.placed.items) and (owns or caller.is_admin):
         return events.OrderCancellationRequested(order_id=order.id, requested_by=requested_by, reason=reason)
     if order.status not in PAID:

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from schemas.base import Caller
 from schemas.events import orders as events
 from schemas.events.orders import OrderLine, Totals
-from services.chassis.common.errors import InvalidState
+from services.chassis.common.errors import InvalidState, ValidationFailed
 from services.chassis.common.ids import new_id
 from services.orders.domain import cancelling, parcels, saga
 from services.orders.domain.history import after, fold
@@ -125,3 +125,12 @@ def test_first_part_makes_the_order_processing() -> None:
     again = parcels.following_status(after(order, event, AT))
 
     assert (event.type, again) == ("order_processing", [])
+
+
+def test_line_named_twice_is_refused() -> None:
+    order = confirmed([line("MUG", 1)], 500)
+
+    with pytest.raises(ValidationFailed) as refused:
+        cancelling.request(order, ADMIN, False, [("MUG", 1), ("MUG", 1)], None, new_id())
+
+    assert refused.value.details == [{"field": "lines.1.sku", "message": "is named twice"}]
