@@ -20,6 +20,11 @@ from services.chassis.runtime.settings import load
 OTHER_FILES: Final = 256
 """Upper bound of files that a process opens beside its clients' connections."""
 
+BUSY_AREAS: Final = 4
+"""Areas of the API that can be at their limits at once, beside the waiting requests, before others find no thread.
+Threads are made as they are needed.
+"""
+
 OVERLAP_SECONDS: Final = 20.0
 """After SIGHUP: time in which the new worker starts while the old one still answers, longer than a start on a busy
 machine.
@@ -38,7 +43,7 @@ def main() -> None:
         address=settings.bind_host,
         port=port_of(GATEWAY, settings.port_base),
         workers=settings.gateway_processes,
-        blocking_threads=settings.gateway_threads,
+        blocking_threads=settings.gateway_waiting + BUSY_AREAS * settings.gateway_threads,
         backpressure=settings.gateway_connections,  # counts connections: a browser that reads holds one as well
         backlog=2048,
         http1_settings=HTTP1Settings(max_buffer_size=512 * 1024),

@@ -14,6 +14,7 @@ from werkzeug.routing import Map
 from gateway_flask import routes
 from gateway_flask.caching import single_flight
 from gateway_flask.http import errors, event_streams, file_streaming
+from gateway_flask.load_shedding.middleware import LoadShedding
 from gateway_flask.middleware import access_log, authentication, rate_limits, reply_store, request_context, tracing
 from gateway_flask.openapi import pages
 from gateway_flask.rpc import calls
@@ -72,7 +73,8 @@ def main() -> Any:
     settings = load(GatewaySettings)
     logs.configure("gateway", settings.log_level)
     config.follow(settings.amqp_url, os.environ.get("ULTRAMARKET_HOME")).wait(CONFIG_SECONDS)
-    answer = whole(create_app(settings))
+    app = create_app(settings)
+    answer = LoadShedding(whole(app), app, settings)
     memory.settle()
     return answer
 

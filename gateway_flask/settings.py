@@ -9,7 +9,15 @@ class GatewaySettings(Settings):
     """Read from the environment; the prefix is `ULTRAMARKET_`."""
 
     gateway_processes: int = Field(1, ge=1, le=64, description="processes that answer; each has an RPC client")
-    gateway_threads: int = Field(32, ge=1, le=512, description="requests that one process works on at once")
+    gateway_threads: int = Field(
+        32, ge=1, le=512, description="requests to one area of the API that one process works on at once, at most"
+    )
+    gateway_waiting: int = Field(
+        1024, ge=1, le=16_384, description="requests to one area of the API that may wait in one process"
+    )
+    gateway_wait_seconds: float = Field(
+        10.0, gt=0, le=60, description="how long a request of a burst may wait; during overload 0.1 s"
+    )
     gateway_connections: int = Field(
         4096, ge=64, le=65_536, description="connections that one process keeps, idle ones included"
     )

@@ -28,8 +28,7 @@ class RequestContext:
 
     def __init__(self) -> None:
         self.started = time.perf_counter()
-        sent = request.environ.get("HTTP_X_REQUEST_ID", "")
-        self.request_id: str = sent if _SANE_ID.fullmatch(sent) else ids.new_id()
+        self.request_id = request_id_of(request.environ)
         trace = request.environ.get("HTTP_TRACEPARENT", "")
         self.traceparent: str = trace if _TRACEPARENT.fullmatch(trace) else new_traceparent()
         self.caller: Caller = NOBODY
@@ -56,6 +55,12 @@ class RequestContext:
                 self.caller.email, self.caller.roles, request.remote_addr, agent
             )
         return carried
+
+
+def request_id_of(environ: dict[str, Any]) -> str:
+    """The request's id: the client's, from `X-Request-Id`, or a new one when that is missing or malformed."""
+    sent: str = environ.get("HTTP_X_REQUEST_ID", "")
+    return sent if _SANE_ID.fullmatch(sent) else ids.new_id()
 
 
 def begin() -> None:

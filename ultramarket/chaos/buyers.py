@@ -76,14 +76,22 @@ class Buyer:
 
     def request_order(self, card: str, key: str) -> Reply:
         """The final reply to `POST /orders`."""
-        body = {
+        return self.client.persist("POST", "/orders", self._body(card), self.seconds, **self._headers(key))
+
+    def send_order(self, card: str, key: str) -> Reply:
+        """The first reply to `POST /orders`."""
+        return self.client.send("POST", "/orders", self._body(card), **self._headers(key))
+
+    def _body(self, card: str) -> dict[str, Any]:
+        return {
             "email": self.email,
             "shipping_address": ADDRESS,
             "shipping_method": "standard",
             "payment_method": {"provider": "sandbox", "token": card},
         }
-        headers = {"Idempotency_Key": key, "X_Cart_Id": str(self.cart)}
-        return self.client.persist("POST", "/orders", body, self.seconds, **headers)
+
+    def _headers(self, key: str) -> dict[str, str]:
+        return {"Idempotency_Key": key, "X_Cart_Id": str(self.cart)}
 
     def read_order(self, order_id: str) -> Reply:
         return self.client.persist("GET", f"/orders/{order_id}", None, self.seconds, X_Order_Key=self.access_key)

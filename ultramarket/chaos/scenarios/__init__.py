@@ -8,6 +8,7 @@ from ultramarket.chaos.run import Run
 from ultramarket.chaos.scenarios import (
     double_click,
     kill_all,
+    overload,
     oversell,
     refund_race,
     rolling_restart,
@@ -34,6 +35,7 @@ SCENARIOS: Final[dict[str, Scenario]] = {
         Scenario("double-click", "each buyer sends the same order many times at once", double_click.carry_out, 100),
         Scenario("kill-all", "every process is killed while orders come in", kill_all.carry_out, 1_000, "separate"),
         Scenario("servers", "each server is stopped, killed and frozen under steady orders", servers.carry_out, 4),
+        Scenario("overload", "orders arrive at four times the capacity", overload.carry_out, 1),
         Scenario("rolling-restart", "all our processes are restarted under load", rolling_restart.carry_out, 6),
         Scenario("webhooks", "payments confirmed by webhooks: doubled, reordered, lost", webhooks.carry_out, 60),
         Scenario("refund-race", "parallel refunds and cancellations of one order", refund_race.carry_out, 20),

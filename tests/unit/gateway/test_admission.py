@@ -1,0 +1,215 @@
+"""Admission of requests, each on a thread of its own as in the gateway, with a clock that the test sets."""
+
+import threading
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+
+import pytest
+
+from gateway_flask.load_shedding.admission import Admission, Overloaded
+
+AT_ONCE = 2
+DEADLINE = 10.0
+
+
+@dataclass
+class Clock:
+    now: float = 0.0
+
+    def __call__(self) -> float:
+        return self.now
+
+
+@dataclass
+class Requests:
+    """Requests of a test by name: each waits for admission on its own thread, and is ended by the test."""
+
+    admission: Admission
+    events: list[str] = field(default_factory=list)
+    changed: threading.Condition = field(default_factory=threading.Condition)
+    threads: list[threading.Thread] = field(default_factory=list)
+
+    def begin(self, name: str) -> None:
+        """Start a request; returns when it is admitted, refused, or waits."""
+        waiting = self.admission.waiting
+        thread = threading.Thread(target=self._enter, args=(name,), daemon=True)
+        self.threads.append(thread)
+        thread.start()
+        self.wait_until(lambda: self.has_outcome(name) or self.admission.waiting > waiting)
+
+    def end(self) -> None:
+        """End one of the requests in work."""
+        self.admission.leave(None, 0.01, AT_ONCE)
+
+    def has_outcome(self, name: str) -> bool:
+        return f"{name} admitted" in self.events or f"{name} refused" in self.events
+
+    def wait_until(self, condition: Callable[[], bool]) -> None:
+        with self.changed:
+            for _ in range(int(DEADLINE / 0.01)):
+                if condition():
+                    return
+                self.changed.wait(0.01)
+        raise AssertionError(f"did not come true: {self.events}")
+
+    def _enter(self, name: str) -> None:
+        try:
+            self.admission.enter()
+            outcome = "admitted"
+        except Overloaded:
+            outcome = "refused"
+        with self.changed:
+            self.events.append(f"{name} {outcome}")
+            self.changed.notify_all()
+
+
+@pytest.fixture
+def clock() -> Clock:
+    return Clock()
+
+
+@pytest.fixture
+def requests(clock: Clock) -> Iterator[Requests]:
+    yield from _requests(clock, patience=DEADLINE)
+
+
+@pytest.fixture
+def impatient_requests(clock: Clock) -> Iterator[Requests]:
+    yield from _requests(clock, patience=0.01)
+
+
+def _requests(clock: Clock, patience: float) -> Iterator[Requests]:
+    requests = Requests(Admission(AT_ONCE, 3, patience, clock))
+    yield requests
+    while requests.admission.in_flight:
+        requests.end()
+    for thread in requests.threads:
+        thread.join(DEADLINE)
+
+
+def occupy(requests: Requests) -> None:
+    """Fill all places."""
+    for number in range(AT_ONCE):
+        requests.begin(f"running {number}")
+    requests.events.clear()
+
+
+def test_requests_within_the_limit_start_at_once(requests: Requests) -> None:
+    requests.begin("first")
+    requests.begin("second")
+
+    assert requests.events == ["first admitted", "second admitted"]
+
+
+def test_burst_is_served_in_order(requests: Requests) -> None:
+    occupy(requests)
+    requests.begin("first")
+    requests.begin("second")
+
+    requests.end()
+    requests.wait_until(lambda: requests.has_outcome("first"))
+    requests.end()
+    requests.wait_until(lambda: requests.has_outcome("second"))
+
+    assert requests.events == ["first admitted", "second admitted"]
+    assert requests.admission.in_flight == AT_ONCE
+
+
+def test_newest_request_is_next_in_an_old_queue(requests: Requests, clock: Clock) -> None:
+    occupy(requests)
+    requests.begin("old")
+    clock.now = 1.0
+    requests.begin("new")
+
+    requests.end()
+    requests.wait_until(lambda: requests.has_outcome("new"))
+
+    assert requests.events == ["new admitted"]
+    assert requests.admission.waiting == 1
+
+
+def test_request_during_overload_is_refused_soon(requests: Requests, clock: Clock) -> None:
+    occupy(requests)
+    requests.begin("burst")
+    clock.now = 3.0
+
+    requests.begin("late")
+    requests.wait_until(lambda: requests.has_outcome("late"))
+
+    assert requests.events == ["late refused"]
+    assert requests.admission.waiting == 1  # the burst's request still has time
+
+
+def test_old_requests_are_refused_with_newer_ones(requests: Requests, clock: Clock) -> None:
+    occupy(requests)
+    requests.begin("burst")
+    clock.now = 6.0
+
+    requests.begin("late")
+    requests.wait_until(lambda: requests.has_outcome("burst") and requests.has_outcome("late"))
+
+    assert sorted(requests.events) == ["burst refused", "late refused"]
+    assert requests.admission.waiting == 0
+
+
+def test_oldest_request_is_refused_when_too_many_wait(requests: Requests) -> None:
+    occupy(requests)
+    for name in ("first", "second", "third", "fourth"):
+        requests.begin(name)
+    requests.wait_until(lambda: requests.has_outcome("fourth"))
+
+    assert requests.events == ["first refused", "fourth refused"]  # a full queue is overload: the fourth waits 0.1 s
+    assert requests.admission.waiting == 2
+
+
+def test_wait_of_a_burst_is_limited(impatient_requests: Requests) -> None:
+    occupy(impatient_requests)
+
+    impatient_requests.begin("patient")
+    impatient_requests.wait_until(lambda: impatient_requests.has_outcome("patient"))
+
+    assert impatient_requests.events == ["patient refused"]
+    assert (impatient_requests.admission.waiting, impatient_requests.admission.in_flight) == (0, AT_ONCE)
+
+
+def test_requests_wait_again_after_the_overload(requests: Requests, clock: Clock) -> None:
+    occupy(requests)
+    requests.begin("burst")
+    clock.now = 3.0
+    requests.begin("late")
+    requests.wait_until(lambda: requests.has_outcome("late"))
+    requests.end()
+    requests.wait_until(lambda: requests.has_outcome("burst"))
+
+    clock.now = 5.0
+    requests.begin("afterwards")
+    requests.end()
+    requests.wait_until(lambda: requests.has_outcome("afterwards"))
+
+    assert requests.events == ["late refused", "burst admitted", "afterwards admitted"]
+
+
+def test_places_are_never_more_than_the_limit() -> None:
+    admission = Admission(AT_ONCE, 1000, DEADLINE)
+    most, lock = [0, 0], threading.Lock()
+
+    def request() -> None:
+        for _ in range(50):
+            in_flight = admission.enter()
+            with lock:
+                most[0] += 1
+                most[1] = max(most[1], most[0], in_flight)
+            time.sleep(0.0005)  # the work
+            with lock:
+                most[0] -= 1
+            admission.leave("read", 0.001, in_flight)
+
+    threads = [threading.Thread(target=request) for _ in range(20)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join(DEADLINE)
+
+    assert most == [0, AT_ONCE]
+    assert (admission.in_flight, admission.waiting) == (0, 0)
