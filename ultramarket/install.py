@@ -24,7 +24,7 @@ def install(instance: Instance, show: Callable[[str], None]) -> None:
     packages = sorted({package for item in missing(servers) for package in item.apt})
     if packages:
         show("installing " + ", ".join(packages) + " (apt)")
-        _apt_install(packages)
+        install_packages(packages)
     for server in servers:
         if server.missing():
             show("downloading " + ", ".join(item.what for item in server.missing()))
@@ -34,7 +34,8 @@ def install(instance: Instance, show: Callable[[str], None]) -> None:
         raise CannotInstall("still missing after the installation: " + ", ".join(item.what for item in remaining))
 
 
-def _apt_install(packages: list[str]) -> None:
+def install_packages(packages: list[str]) -> None:
+    """Install packages with apt. Raises `CannotInstall`."""
     apt = shutil.which("apt-get")
     become = [] if os.getuid() == 0 else [shutil.which("sudo") or ""]
     if not apt or become == [""]:

@@ -38,7 +38,7 @@ def restart(instance: Instance, supervisor: Supervisor, program: Program) -> Non
     elif program.name in ENTRY_MODULES:
         _restart(supervisor, program)
     else:
-        with _second_process(instance, program):
+        with second_process(instance, program):
             _restart(supervisor, program)
 
 
@@ -62,9 +62,12 @@ def _respawn_workers(supervisor: Supervisor, program: Program) -> None:
 
 
 @contextmanager
-def _second_process(instance: Instance, program: Program) -> Iterator[None]:
-    """A second process of the same services, on free ports, for the length of the block."""
-    environment = os.environ | program.environment | {"SUPERVISOR_ENABLED": "1"}
+def second_process(instance: Instance, program: Program, changes: dict[str, str] | None = None) -> Iterator[None]:
+    """A second process of the same services, on free ports, for the length of the block.
+
+    `changes`: values of its environment. Raises `CannotRoll` when it doesn't start.
+    """
+    environment = os.environ | program.environment | {"SUPERVISOR_ENABLED": "1"} | (changes or {})
     environment["ULTRAMARKET_HOME"] = str(instance.folder)
     environment.pop("ULTRAMARKET_CONTROL_SOCKET", None)
     command = [*program.command[:3], "--free-ports", *program.command[3:]]

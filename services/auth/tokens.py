@@ -35,7 +35,10 @@ class Signer:
         return {"keys": [self._jwk | {"kid": self.key_id, "use": "sig", "alg": ALGORITHM}]}
 
     def access_token(self, user: dict[str, Any], session_id: str, now: datetime) -> str:
-        """A JWT with user, roles and session, in flask-jwt-extended's form."""
+        """A JWT with user, roles and session, in flask-jwt-extended's form.
+
+        Without `iat` and `nbf`: a gateway whose clock is behind ours would refuse the token as not yet valid.
+        """
         claims = {
             "sub": user["id"],
             "email": user["email"],
@@ -45,8 +48,6 @@ class Signer:
             "jti": new_id(),
             "type": "access",
             "fresh": False,
-            "iat": now,
-            "nbf": now,
             "exp": now + self.lifetime,
         }
         return jwt.encode(claims, self._key, algorithm=ALGORITHM, headers={"kid": self.key_id})

@@ -40,27 +40,27 @@ class InventoryService(Service):
 
     @implements(InventoryRpc.reserve)
     def reserve(self, command: ReserveStock) -> Json:
-        now = clock.now()
+        now = self.stock.server_clock.now()
         lines = [Line(line.sku, line.quantity) for line in command.lines]
         return self.stock.reservations.reserve(command.order_id, lines, now, now + self._hold_time())
 
     @implements(InventoryRpc.commit)
     def commit(self, order_id: Id) -> Json:
-        now = clock.now()
+        now = self.stock.server_clock.now()
         return self.stock.reservations.commit(order_id, now, now + self._hold_time())
 
     @implements(InventoryRpc.release)
     def release(self, order_id: Id) -> Json:
-        return self.stock.reservations.release(order_id, clock.now())
+        return self.stock.reservations.release(order_id, self.stock.server_clock.now())
 
     @implements(InventoryRpc.return_lines)
     def return_lines(self, order_id: Id, return_id: Id, lines: ReturnedLines) -> Json:
         returned = [Line(line.sku, line.quantity) for line in lines]
-        return self.stock.returns.return_lines(order_id, return_id, returned, clock.now())
+        return self.stock.returns.return_lines(order_id, return_id, returned, self.stock.server_clock.now())
 
     @every(seconds=30)
     def release_expired(self) -> None:
-        self.stock.expiry.release_expired(clock.now())
+        self.stock.expiry.release_expired(self.stock.server_clock.now())
 
     @every(seconds=300)
     def prune_reservations(self) -> None:

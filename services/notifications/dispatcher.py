@@ -42,7 +42,7 @@ class NotificationDispatcher:
             else:
                 failure = self._send(message) or failure
         if queued:
-            self.store.messages.queue(queued, quiet_end or clock.now())
+            self.store.messages.queue(queued, quiet_end)
         if failure is not None:
             raise failure
 

@@ -65,7 +65,7 @@ class Checkout:
                     break
                 happened = [refused(stored, step, refusal)]
             if not happened:
-                self.store.postpone(stored.order.id, stored.order.version, saga.PAYMENT_CHECK, clock.now())
+                self.store.postpone(stored.order.id, stored.order.version, saga.PAYMENT_CHECK)
                 break
             try:
                 stored = self.store.append(stored, happened, clock.now())
@@ -80,7 +80,7 @@ class Checkout:
         log.warning(
             "step_retry_scheduled", order_id=stored.order.id, step=step, seconds=delay.total_seconds(), why=str(reason)
         )
-        self.store.postpone(stored.order.id, stored.order.version, delay, clock.now())
+        self.store.postpone(stored.order.id, stored.order.version, delay)
 
     def _close_superseded(self, order_id: str) -> None:
         """Close the order that this one replaces, so that its stock is free. Raises `ServiceUnavailable` if it takes

@@ -6,7 +6,6 @@ from contextvars import copy_context
 
 import structlog
 
-from services.chassis.common import clock
 from services.chassis.common.driver_errors import as_domain_error
 from services.chassis.common.errors import ServiceUnavailable
 from services.orders.checkout import Checkout
@@ -27,7 +26,7 @@ def resume_all(store: OrderStore, checkout: Checkout) -> None:
     with ThreadPoolExecutor(PARALLEL, thread_name_prefix="saga") as pool:
         while True:
             free = PARALLEL - len(running)
-            due = store.take_over(clock.now(), free) if free else []
+            due = store.take_over(free) if free else []
             running |= {pool.submit(copy_context().run, _resume, store, checkout, order_id) for order_id in due}
             if not running:
                 return

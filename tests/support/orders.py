@@ -79,7 +79,7 @@ class MemoryOrders:
         self.attempts[order_id] = 0
         return replace(stored, order=order, attempts=0)
 
-    def postpone(self, order_id: str, version: int, wait: timedelta, now: datetime) -> None:
+    def postpone(self, order_id: str, version: int, wait: timedelta) -> None:
         if len(self.events[order_id]) == version:
             self.attempts[order_id] += 1
 

@@ -26,6 +26,7 @@ from services.chassis.outbox import bridge_backlog
 from services.chassis.outbox.bridge_backlog import BridgeBacklog
 from services.chassis.outbox.mongo_backlog import MongoBacklog
 from services.chassis.outbox.publisher import ConfirmingPublisher, Pace, goes_to_bridge
+from services.chassis.stores.mongo_clock import ServerClock
 
 LEASE = timedelta(seconds=4)
 RENEW_SECONDS = 1.0
@@ -105,7 +106,8 @@ class MongoRelay:
         self._woken.set()
 
     def _lead(self, db: Database[dict[str, Any]]) -> None:
-        while not self._holds_lease(db):
+        server_clock = ServerClock(db)
+        while not self._holds_lease(db, server_clock):
             if self._stopping:
                 return
             time.sleep(RETRY_SECONDS)
@@ -119,7 +121,7 @@ class MongoRelay:
         try:
             self._backlog = MongoBacklog(db)
             backlog = BridgeBacklog(self.service, self._backlog, publisher, self._bridge_limit)
-            while not self._stopping and watcher.is_alive() and self._holds_lease(db):
+            while not self._stopping and watcher.is_alive() and self._holds_lease(db, server_clock):
                 self._woken.wait(RENEW_SECONDS)
                 pace.keep()
                 self._woken.clear()
@@ -136,10 +138,10 @@ class MongoRelay:
                 with contextlib.suppress(PyMongoError):  # the lease ends by itself
                     db["leases"].delete_one({"_id": "outbox", "holder": self._me})
 
-    def _holds_lease(self, db: Database[dict[str, Any]]) -> bool:
+    def _holds_lease(self, db: Database[dict[str, Any]], server_clock: ServerClock) -> bool:
         if time.monotonic() < self._renew_at:
             return True
-        now = clock.now()
+        now = server_clock.now()
         own_or_expired = {"_id": "outbox", "$or": [{"holder": self._me}, {"until": {"$lt": now}}]}
         try:
             held = db["leases"].update_one(

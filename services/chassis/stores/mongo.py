@@ -20,6 +20,7 @@ from services.chassis.observability import audit_records
 from services.chassis.observability.metrics import POOL_USED
 from services.chassis.outbox.mongo import MongoRelay
 from services.chassis.runtime.settings import Settings, load
+from services.chassis.stores.mongo_clock import ServerClock
 
 S = TypeVar("S", bound="MongoStore")
 T = TypeVar("T")
@@ -61,6 +62,7 @@ class MongoStore:
     def __init__(self, database: Database[Document]) -> None:
         self.db = database
         self.client = database.client
+        self.server_clock = ServerClock(database)
         self.wake_relay: Callable[[], None] = lambda: None
         """Called when a transaction has committed; where a relay runs in this process, it looks for events then."""
 

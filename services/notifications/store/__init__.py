@@ -17,7 +17,7 @@ class MessageStore(MongoStore):
 
     def __init__(self, database: Database[dict[str, Any]]) -> None:
         super().__init__(database)
-        self.messages = Messages(database, self.pending)
+        self.messages = Messages(database, self.pending, self.server_clock.now)
         self.recipients = Recipients(database)
         self.templates = Templates(self, database)
 

@@ -31,9 +31,12 @@ class Messages:
     Events about a message are stored in its field `outbox` until they are published.
     """
 
-    def __init__(self, database: Database[Document], pending: Callable[[Event], Document]) -> None:
+    def __init__(
+        self, database: Database[Document], pending: Callable[[Event], Document], now: Callable[[], datetime]
+    ) -> None:
         self.messages = database["messages"]
         self.pending = pending
+        self._now = now
 
     def indexes(self) -> None:
         self.messages.create_index([("recipient", 1), ("created_at", -1)])
@@ -50,18 +53,18 @@ class Messages:
 
         Raises `ServiceUnavailable` while another worker has claimed it, so that the event is retried.
         """
-        now = clock.now()
+        now = self._now()
         try:
             self.messages.insert_one(_document(message, now) | {"leased_until": now + LEASE})
         except DuplicateKeyError:
             return self._claim_expired(message, now + LEASE)
         return True
 
-    def queue(self, messages: Sequence[Message], due: datetime) -> None:
-        """Queue messages for `next_queued`; existing ones are left unchanged."""
-        now = clock.now()
+    def queue(self, messages: Sequence[Message], due: datetime | None) -> None:
+        """Queue messages for `next_queued`, due at a time or at once; existing ones are left unchanged."""
+        now = self._now()
         writes = [
-            InsertOne(_document(message, now) | {"due": due, "facts": message.facts, "locale": message.locale})
+            InsertOne(_document(message, now) | {"due": due or now, "facts": message.facts, "locale": message.locale})
             for message in messages
         ]
         try:
@@ -71,7 +74,7 @@ class Messages:
 
     def next_queued(self) -> Message | None:
         """Claim the most urgent due message for `LEASE`; None if there is none."""
-        now = clock.now()
+        now = self._now()
         document = self.messages.find_one_and_update(
             {"due": {"$lte": now}, "status": "queued"},
             {"$set": {"due": now + LEASE}, "$inc": {"attempts": 1}},
@@ -90,12 +93,12 @@ class Messages:
         if attempts > len(RETRY_DELAYS):
             self.refused(message, reason)
             return
-        due = clock.now() + RETRY_DELAYS[attempts - 1]
+        due = self._now() + RETRY_DELAYS[attempts - 1]
         self.messages.update_one({"_id": message.id, "status": "queued"}, {"$set": {"due": due, "reason": reason}})
 
     def add_in_app(self, message: Message, rendered: Rendered) -> None:
         """Store an in-app message, which is thereby delivered."""
-        now = clock.now()
+        now = self._now()
         content = {"title": rendered.title, "body": rendered.short, "read": False, "facts": message.facts}
         document = _document(message, now) | content | {"status": "sent", "sent_at": now}
         document["outbox"] = [self.pending(_sent(message))]
@@ -166,7 +169,7 @@ class Messages:
 
     def sent(self, message: Message) -> None:
         """Record the delivery and publish `notification_sent`."""
-        self._close(message, _sent(message), {"status": "sent", "sent_at": clock.now()})
+        self._close(message, _sent(message), {"status": "sent", "sent_at": self._now()})
 
     def refused(self, message: Message, reason: str) -> None:
         """Record a permanent failure and publish `notification_failed`."""
@@ -177,10 +180,10 @@ class Messages:
             channel=message.channel,
             reason=reason,
         )
-        self._close(message, event, {"status": "failed", "reason": reason, "failed_at": clock.now()})
+        self._close(message, event, {"status": "failed", "reason": reason, "failed_at": self._now()})
 
     def _claim_expired(self, message: Message, until: datetime) -> bool:
-        expired = {"_id": message.id, "status": "queued", "leased_until": {"$not": {"$gt": clock.now()}}}
+        expired = {"_id": message.id, "status": "queued", "leased_until": {"$not": {"$gt": self._now()}}}
         if self.messages.update_one(expired, {"$set": {"leased_until": until}}).modified_count:
             return True
         if self.messages.find_one({"_id": message.id, "status": "queued"}, {"_id": 1}):

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import select, text, update
+from sqlalchemy import func, select, text, update
 
 from schemas.base import Idempotency
 from schemas.events.orders import OrderPlaced, OrderRejected
@@ -67,7 +67,7 @@ class OrderStore(EventStore):
             if reply := self.claim(session, key, {"order_id": placed.order_id}):
                 return self._read(session, reply["order_id"])
             row = {"id": placed.order_id, "version": 1, "status": "pending", "payment_id": placed.payment_id}
-            row |= {"payment_token": token, "saga_due": now + LEASE, "created_at": now}
+            row |= {"payment_token": token, "lease": LEASE, "created_at": now}
             row |= {"customer": buyer.customer, "client": buyer.client}
             row |= {"cart": f"{placed.cart_id}:{placed.cart_version}", "live_cart": placed.cart_id}
             if superseded := self._insert_row(session, row, now):
@@ -110,13 +110,13 @@ class OrderStore(EventStore):
             counts = session.execute(UNPAID_COUNTS, {"of_customer": buyer.customer, "of_client": buyer.client}).one()
         return counts[0], counts[1]
 
-    def postpone(self, order_id: str, version: int, wait: timedelta, now: datetime) -> None:
+    def postpone(self, order_id: str, version: int, wait: timedelta) -> None:
         """Schedule the next attempt of the order's step."""
         with self.transaction() as session:
             session.execute(
                 update(orders)
                 .where(orders.c.id == order_id, orders.c.version == version)
-                .values(saga_due=now + wait, attempts=orders.c.attempts + 1)
+                .values(saga_due=func.now() + wait, attempts=orders.c.attempts + 1)
             )
 
     def stuck(self, limit: int, offset: int) -> tuple[list[StoredOrder], int]:
@@ -127,14 +127,14 @@ class OrderStore(EventStore):
         by_id = {order.id: StoredOrder(order, None, attempts[order.id]) for order in self.fold_many(list(attempts))}
         return [by_id[order_id] for order_id in attempts], rows[0].total if rows else 0
 
-    def take_over(self, now: datetime, limit: int = 20) -> list[str]:
+    def take_over(self, limit: int = 20) -> list[str]:
         """Take over orders whose saga has no live owner, for the length of a lease.
 
         Counts as an attempt: whoever had them before may have asked for the next step, and it may still be under way.
         """
         due = (
             select(orders.c.id)
-            .where(orders.c.saga_due < now)
+            .where(orders.c.saga_due < func.now())
             .order_by(orders.c.saga_due)
             .limit(limit)
             .with_for_update(skip_locked=True)
@@ -143,7 +143,7 @@ class OrderStore(EventStore):
             claimed = session.execute(
                 update(orders)
                 .where(orders.c.id.in_(due))
-                .values(saga_due=now + LEASE, attempts=orders.c.attempts + 1)
+                .values(saga_due=func.now() + LEASE, attempts=orders.c.attempts + 1)
                 .returning(orders.c.id)
             )
             return list(claimed.scalars())

@@ -6,7 +6,13 @@ from sqlalchemy.dialects.postgresql import insert as insert_unless
 from services.orders.models import order_events, order_numbers, orders
 
 INSERT_EVENT = insert(order_events)
-INSERT_ORDER = insert_unless(orders).on_conflict_do_nothing().returning(orders.c.id)
+INSERT_ORDER = (
+    insert_unless(orders)
+    .values(saga_due=func.now() + bindparam("lease"))
+    .on_conflict_do_nothing()
+    .returning(orders.c.id)
+)
+"""Times that processes compare with each other, such as the ends of leases, are the database's: clocks may differ."""
 ORDERS_OF_CART = (
     select(orders.c.id, orders.c.status, orders.c.created_at, orders.c.live_cart)
     .where((orders.c.cart == bindparam("cart")) | (orders.c.live_cart == bindparam("live_cart")))
@@ -43,7 +49,8 @@ APPEND = text(
     """
     with moved as (
         update orders
-        set version = :version, status = :status, saga_due = :saga_due, payment_token = :payment_token, attempts = 0,
+        set version = :version, status = :status, payment_token = :payment_token, attempts = 0,
+            saga_due = case when :goes_on then now() + :due end,
             suspended_at = case when :suspended then coalesce(suspended_at, :now) end,
             live_cart = case when :unpaid then live_cart end,
             customer = case when :unpaid then customer end,

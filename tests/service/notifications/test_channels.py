@@ -3,7 +3,7 @@
 import json
 import threading
 from collections.abc import Callable, Iterator
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
@@ -223,7 +223,7 @@ def test_long_queue_does_not_delay_confirmation(notifications: NotificationsClie
         Message(f"bulk-{new_id()}", "back_in_stock", "email", f"u{n}", f"u{n}@example.com", "", {"title": "Mug"})
         for n in range(10_000)
     ]
-    notifications.store.messages.queue(bulk_messages, clock.now())
+    notifications.store.messages.queue(bulk_messages, None)
     person = registered()
 
     notifications.service.send_welcome(person)
@@ -234,11 +234,28 @@ def test_long_queue_does_not_delay_confirmation(notifications: NotificationsClie
     with pytest.raises(ServiceUnavailable):
         notifications.service.send_welcome(second_person)
     message = Message(f"late-{new_id()}", "order_shipped", "email", "u", "late@example.com", "", {})
-    notifications.store.messages.queue([message], clock.now())
+    notifications.store.messages.queue([message], None)
     next_message = notifications.store.messages.next_queued()
     assert next_message is not None
     assert next_message.id == message.id
     notifications.store.db["messages"].delete_many({"_id": {"$regex": "^bulk-"}})
+
+
+def test_claim_of_a_message_ends_by_the_server_clock(
+    notifications: NotificationsClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    message = Message(f"queued-{new_id()}", "order_shipped", "email", "u", "u@example.com", "", {})
+    notifications.store.messages.queue([message], None)
+    claimed = notifications.store.messages.next_queued()
+    monkeypatch.setattr(clock, "now", lambda: datetime.now(UTC) + timedelta(minutes=10))
+    other_process = MessageStore(notifications.store.db)
+
+    claimed_again = other_process.messages.next_queued()
+
+    assert claimed is not None
+    assert claimed.id == message.id
+    assert claimed_again is None
+    other_process.messages.refused(message, "the end of this test")
 
 
 def test_queued_message_is_retried_then_failed(notifications: NotificationsClient) -> None:

@@ -1,5 +1,6 @@
 """Crashes of a process at any call or record: another process resumes the order, which ends paid or compensated."""
 
+from datetime import UTC, datetime, timedelta
 from threading import Event
 from typing import Any
 
@@ -145,13 +146,27 @@ def test_expired_order_is_taken_over_by_one_process(shop: Shop) -> None:
     shop.to_inventory.faults = ["dies_before"] * 30
     for number in range(30):
         buy(shop, "pm_card_visa", f"key-{number}")
-    assert shop.store.take_over(clock.now()) == []
+    assert shop.store.take_over() == []
+    shop.expire_leases()
 
-    batches = run_concurrently(8, lambda _: shop.store.take_over(clock.now() + LEASE * 2, limit=5))
+    batches = run_concurrently(8, lambda _: shop.store.take_over(limit=5))
 
     order_ids = [order_id for batch in batches for order_id in batch]
     assert sorted(order_ids) == sorted(shop.ids())
     assert max(len(batch) for batch in batches) <= 5
+
+
+@pytest.mark.parametrize("minutes", [10, -10])
+def test_lease_ends_by_the_database_clock(shop: Shop, monkeypatch: pytest.MonkeyPatch, minutes: int) -> None:
+    shop.to_inventory.faults = ["dies_before"]
+    monkeypatch.setattr(clock, "now", lambda: datetime.now(UTC) + timedelta(minutes=minutes))
+
+    buy(shop, "pm_card_visa")
+    taken_at_once = shop.store.take_over()
+    shop.expire_leases(LEASE)
+
+    assert taken_at_once == []
+    assert shop.store.take_over() == shop.ids()
 
 
 def test_frozen_process_changes_nothing_when_it_continues(shop: Shop) -> None:

@@ -53,14 +53,23 @@ def test_refresh_token_state(token: RefreshToken, state: TokenState) -> None:
 
 
 def test_access_token_is_verified_with_the_published_keys(signer: Signer) -> None:
-    token = signer.access_token(USER, "session", datetime.now(UTC))
+    issued_at = datetime.now(UTC)
+    token = signer.access_token(USER, "session", issued_at)
 
     keys = jwt.PyJWKSet.from_dict(signer.jwks())
     claims = jwt.decode(token, keys[jwt.get_unverified_header(token)["kid"]], algorithms=["EdDSA"])
 
     assert (claims["sub"], claims["sid"], claims["type"]) == ("user", "session", "access")
     assert (claims["email"], claims["name"], claims["roles"]) == ("ada@example.com", "Ada Byron", ["VENDOR"])
-    assert claims["exp"] - claims["iat"] == 900
+    assert claims["exp"] == int(issued_at.timestamp()) + 900
+
+
+def test_access_token_is_valid_where_clocks_are_behind(signer: Signer) -> None:
+    token = signer.access_token(USER, "session", datetime.now(UTC) + timedelta(minutes=10))
+
+    claims = jwt.decode(token, jwt.PyJWKSet.from_dict(signer.jwks())[signer.key_id], algorithms=["EdDSA"])
+
+    assert claims["sub"] == "user"
 
 
 def test_changed_token_has_an_invalid_signature(signer: Signer) -> None:

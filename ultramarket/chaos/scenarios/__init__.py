@@ -6,6 +6,7 @@ from typing import Final
 
 from ultramarket.chaos.run import Run
 from ultramarket.chaos.scenarios import (
+    clock,
     double_click,
     kill_all,
     overload,
@@ -37,6 +38,7 @@ SCENARIOS: Final[dict[str, Scenario]] = {
         Scenario("servers", "each server is stopped, killed and frozen under steady orders", servers.carry_out, 4),
         Scenario("overload", "orders arrive at four times the capacity", overload.carry_out, 1),
         Scenario("rolling-restart", "all our processes are restarted under load", rolling_restart.carry_out, 6),
+        Scenario("clock", "services whose clocks are ten minutes ahead or behind", clock.carry_out, 4),
         Scenario("webhooks", "payments confirmed by webhooks: doubled, reordered, lost", webhooks.carry_out, 60),
         Scenario("refund-race", "parallel refunds and cancellations of one order", refund_race.carry_out, 20),
     )
