@@ -10,12 +10,10 @@ from schemas.api.orders import (
     OrderQuery,
     OrderSummary,
     PlaceOrder,
-    ResolveOrder,
     SetStatus,
-    StuckOrder,
-    StuckQuery,
 )
 from schemas.api.shipping import Shipment
+from schemas.api.stuck_orders import ResolveOrder, StuckOrder, StuckQuery
 from schemas.base import Caller, Page, RebuildProgress
 
 

@@ -5,8 +5,9 @@ and records its decision at that version; after a conflict it decides anew.
 from collections.abc import Sequence
 from typing import Any
 
-from schemas.api.orders import CancelOrder, CreateOrderShipment, ResolveOrder, SetStatus
+from schemas.api.orders import CancelOrder, CreateOrderShipment, SetStatus
 from schemas.api.shipping import Shipment
+from schemas.api.stuck_orders import ResolveOrder
 from schemas.base import Idempotency
 from schemas.events import orders as events
 from schemas.events.base import Event

@@ -9,6 +9,7 @@ from pymongo.errors import BulkWriteError
 
 from schemas.api.orders import OrderQuery
 from schemas.base import MAX_AMOUNT, Caller
+from schemas.events import orders as events
 from services.chassis.common.errors import ValidationFailed
 from services.chassis.common.paging import Paging, decode_cursor, encode_cursor, page
 from services.chassis.stores.mongo import MongoStore, only_collisions
@@ -21,8 +22,18 @@ SORTS = {
     "total": ("total_minor", 1),
     "-total": ("total_minor", -1),
 }
-
-
+LIST_EVENTS = (
+    events.OrderPaymentActionRequired,
+    events.OrderConfirmed,
+    events.OrderFailed,
+    events.OrderCancelled,
+    events.OrderProcessing,
+    events.OrderShipped,
+    events.OrderDelivered,
+    events.OrderReturned,
+    events.OrderLinesCancelled,
+)
+"""Events, beside the placement, that change what lists show."""
 MAX_TOTAL = 10_000
 """The largest total that is counted for a filtered list: counting costs time for each order that matches."""
 

@@ -8,11 +8,10 @@ from schemas.api.orders import (
     CreateOrderShipment,
     OrderQuery,
     PlaceOrder,
-    ResolveOrder,
     SetStatus,
-    StuckQuery,
 )
 from schemas.api.shipping import Shipment
+from schemas.api.stuck_orders import ResolveOrder, StuckQuery
 from schemas.base import Caller, RebuildProgress
 from schemas.events import orders as events
 from schemas.events.base import Event
@@ -31,12 +30,7 @@ from schemas.rpc.orders import OrdersRpc
 from schemas.rpc.payments import PaymentsRpc
 from schemas.rpc.shipping import ShippingRpc
 from services.chassis.common.context import remaining, within
-from services.chassis.common.errors import (
-    DOMAIN_ERRORS,
-    InvalidState,
-    NotFound,
-    PaymentActionRequired,
-)
+from services.chassis.common.errors import NotFound
 from services.chassis.common.ids import is_id
 from services.chassis.common.paging import Paging, page
 from services.chassis.dynamic_config import config
@@ -54,27 +48,14 @@ from services.orders.commands import OrderCommands
 from services.orders.domain import lifecycle, saga
 from services.orders.domain.order import Order
 from services.orders.domain.view import as_history, as_reply, as_stuck
-from services.orders.fulfilment import (
-    Fulfilment,
-)
-from services.orders.readmodel import OrderReadModel
+from services.orders.fulfilment import Fulfilment
+from services.orders.outcomes import outcome_of_placement
+from services.orders.readmodel import LIST_EVENTS, OrderReadModel
 from services.orders.resumption import resume_all
 from services.orders.settings import OrderSettings
 from services.orders.store import OrderStore, StoredOrder
 
 REBUILD_BATCH = 200
-LIST_EVENTS = (
-    events.OrderPaymentActionRequired,
-    events.OrderConfirmed,
-    events.OrderFailed,
-    events.OrderCancelled,
-    events.OrderProcessing,
-    events.OrderShipped,
-    events.OrderDelivered,
-    events.OrderReturned,
-    events.OrderLinesCancelled,
-)
-"""Events, beside the placement, that change what lists show."""
 BATCH = 200
 FINAL_SHIPMENT_STATUSES = ("delivered", "returned", "lost")
 
@@ -104,7 +85,7 @@ class OrdersService(Service):
                 placement.empty_cart(order, self.cart)
         else:
             order = self._wait_for(existing_id, until)
-        return self._outcome(order, command.caller)
+        return outcome_of_placement(order, self.payments, self.settings.secret_key)
 
     @implements(OrdersRpc.get_order)
     def get_order(self, order_id: str, caller: Caller) -> Json:
@@ -228,23 +209,6 @@ class OrdersService(Service):
             if not _is_driven(order) or time.monotonic() >= until:
                 return order
             time.sleep(0.1)
-
-    def _outcome(self, order: Order, caller: Caller) -> dict[str, Any]:
-        if order.failure is not None:
-            failure = order.failure
-            details = [{**detail, "order_id": order.id} for detail in failure.details] or [{"order_id": order.id}]
-            raise DOMAIN_ERRORS.get(failure.code, InvalidState)(failure.reason, details)
-        if order.status == "awaiting_payment" and order.payment_status == "requires_action":
-            payment = self.payments.status_of(payment_id=order.placed.payment_id)
-            detail = {"client_secret": payment.client_secret, "order_id": order.id} | self._access_key(order)
-            raise PaymentActionRequired(details=[detail])
-        return as_reply(order) | self._access_key(order)
-
-    def _access_key(self, order: Order) -> dict[str, str]:
-        """The key with which a guest reads the order; empty for a customer's."""
-        if order.placed.user_id is not None:
-            return {}
-        return {"access_key": placement.access_key(self.settings.secret_key, order.id)}
 
     def _read(self, order_id: str) -> StoredOrder:
         if not is_id(order_id):

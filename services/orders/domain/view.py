@@ -81,7 +81,7 @@ def as_summary(order: Order) -> dict[str, Any]:
 
 
 def as_stuck(order: Order, attempts: int) -> dict[str, Any]:
-    """The resource `schemas.api.orders.StuckOrder`, JSON-able."""
+    """The resource `schemas.api.stuck_orders.StuckOrder`, JSON-able."""
     suspension = order.suspension
     return {
         "id": order.id,
