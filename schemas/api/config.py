@@ -54,6 +54,15 @@ SETTINGS: Final[dict[str, Declared]] = {
             scope="inventory",
         ),
         Declared(
+            key="notifications.staff_email",
+            type="text",
+            default=None,
+            minimum=3,
+            maximum=254,
+            description="Address of the shop's staff, for messages about disputes.",
+            scope="notifications",
+        ),
+        Declared(
             key="orders.answer_within_seconds",
             type="number",
             default=None,

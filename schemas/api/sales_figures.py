@@ -124,6 +124,33 @@ class ProviderFigures(Schema):
     success_rate: float
 
 
+class DisputeSums(Schema):
+    """Number and amount of disputes."""
+
+    disputes: int
+    amount: Money
+
+
+class DisputeOutcomes(Schema):
+    """Disputes opened, won and lost, each counted at its own time."""
+
+    opened: DisputeSums
+    won: DisputeSums
+    lost: DisputeSums
+
+
+class DisputeDay(DisputeOutcomes):
+    """The disputes of one day that has some; `start` is its midnight in the shop's time zone."""
+
+    start: Moment
+
+
+class DisputeFigures(DisputeOutcomes):
+    """Disputes of the period, in one currency, and by day."""
+
+    days: list[DisputeDay]
+
+
 class Payments(Schema):
     currency: Currency
     payments: int
@@ -134,6 +161,7 @@ class Payments(Schema):
     paid_amount: Money
     declines: list[Decline]
     providers: list[ProviderFigures]
+    disputes: DisputeFigures
 
 
 class Durations(Schema):

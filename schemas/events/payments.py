@@ -106,6 +106,20 @@ class PaymentDisputeOpened(Event, source="payments", subject="payment_id", versi
     customer_id: str | None = None
 
 
+class PaymentDisputeEvidenceDue(Event, source="payments", subject="payment_id", version=1):
+    """The shop's evidence in an open dispute is due soon: without it the dispute is lost. Once per dispute."""
+
+    payment_id: str
+    order_id: str
+    dispute_id: str
+    amount: int
+    currency: str
+    reason: str
+    provider: str
+    evidence_due_at: datetime
+    customer_id: str | None = None
+
+
 class PaymentDisputeClosed(Event, source="payments", subject="payment_id", version=1):
     """A dispute has ended: `won` by the shop, which keeps the payment, or `lost`."""
 

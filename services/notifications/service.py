@@ -2,7 +2,6 @@
 
 import hashlib
 from dataclasses import replace
-from typing import Any
 
 from schemas.api.notification_templates import SaveTemplate, TemplateText
 from schemas.api.notifications import DeviceRequest, KindName, Locale, MessageId, PageQuery, PreferencesWrite
@@ -11,19 +10,25 @@ from schemas.events.analytics import ReportFinished
 from schemas.events.auth import EmailVerificationRequested, PasswordResetRequested, UserRegistered
 from schemas.events.inventory import BackInStock, LowStock
 from schemas.events.orders import OrderCancelled, OrderConfirmed, OrderDelivered, OrderFailed, OrderShipped
-from schemas.events.payments import PaymentRefunded
+from schemas.events.payments import (
+    PaymentDisputeClosed,
+    PaymentDisputeEvidenceDue,
+    PaymentDisputeOpened,
+    PaymentRefunded,
+)
 from schemas.events.products import ProductArchived, ProductCreated, ProductEvent, ProductUpdated
 from schemas.events.reviews import ReviewPublished
 from schemas.events.users import ProfileUpdated
 from schemas.rpc.notifications import NotificationsRpc
 from services.chassis.common.errors import NotFound, ValidationFailed
 from services.chassis.common.paging import Paging
+from services.chassis.dynamic_config import config
 from services.chassis.messaging.events import on_event
 from services.chassis.messaging.rpc import Json, implements
 from services.chassis.runtime.service import Configured, Service
 from services.chassis.runtime.timers import every
 from services.chassis.stores.mongo import Mongo
-from services.notifications import localization, rendering, unsubscribe
+from services.notifications import localization, rendering, template_texts, unsubscribe
 from services.notifications.channels import ConfiguredChannels
 from services.notifications.dispatcher import NotificationDispatcher
 from services.notifications.domain import drafts, preferences
@@ -32,8 +37,6 @@ from services.notifications.domain.messages import Draft, Message
 from services.notifications.providers.interface import AddressRefused
 from services.notifications.settings import NotificationSettings
 from services.notifications.store import MessageStore
-
-Reply = dict[str, Any]
 
 REFUNDED_FAILURES = ("CONFLICT", "INVALID_STATE")
 """Codes of orders that may fail after their payment was made: replaced by another order, or paid too late."""
@@ -97,6 +100,12 @@ class NotificationsService(Service):
         """Refunds of cancellations are part of the cancellation message."""
         if event.reason != "order_cancelled":
             self._dispatch(drafts.order_refunded(event, self.store.recipients.contact(event.order_id)))
+
+    @on_event(PaymentDisputeOpened, PaymentDisputeEvidenceDue, PaymentDisputeClosed)
+    def send_dispute(self, event: PaymentDisputeOpened | PaymentDisputeEvidenceDue | PaymentDisputeClosed) -> None:
+        """Notify the shop's staff."""
+        staff_email = config.setting("notifications.staff_email", self.settings.staff_address)
+        self._dispatch(drafts.dispute(event, self.store.recipients.number_of(event.order_id), staff_email))
 
     @on_event(ReviewPublished)
     def send_review_publication(self, event: ReviewPublished) -> None:
@@ -208,7 +217,7 @@ class NotificationsService(Service):
 
     @implements(NotificationsRpc.template)
     def template(self, kind: KindName, caller: Caller, locale: Locale = "en") -> Json:
-        return self._template(kind, locale)
+        return template_texts.resource(self.store.templates, kind, locale)
 
     @implements(NotificationsRpc.save_template)
     def save_template(self, command: SaveTemplate) -> Json:
@@ -216,7 +225,7 @@ class NotificationsService(Service):
         rendering.check(command.kind, text)
         by = command.caller.user_id
         self.store.templates.save(command.kind, command.locale, text, command.version, by)
-        return self._template(command.kind, command.locale)
+        return template_texts.resource(self.store.templates, command.kind, command.locale)
 
     @implements(NotificationsRpc.preview)
     def preview(self, kind: KindName, caller: Caller, locale: Locale = "en", text: TemplateText | None = None) -> Json:
@@ -233,15 +242,6 @@ class NotificationsService(Service):
             self.channels.send(message, self.channels.render(message, self.store), self.store)
         except AddressRefused as error:
             raise ValidationFailed.of("to", f"is rejected by the mail server: {error}") from error
-
-    def _template(self, kind: KindName, locale: Locale) -> Reply:
-        custom_texts = self.store.templates.current(kind, locale)
-        text = {**localization.message_texts(kind, locale), **(custom_texts["text"] if custom_texts else {})}
-        versions_ = {
-            "version": custom_texts["version"] if custom_texts else 0,
-            "versions": self.store.templates.versions(kind, locale),
-        }
-        return {"kind": kind, "locale": locale, "text": text, **versions_}
 
     def _dispatch(self, draft: Draft) -> None:
         NotificationDispatcher(self.store, self.channels).dispatch(draft)

@@ -1,5 +1,6 @@
 """Settings of the notifications service."""
 
+from email.utils import parseaddr
 from typing import Literal
 
 from pydantic import Field, SecretStr
@@ -9,6 +10,7 @@ from services.chassis.runtime.settings import Settings
 
 class NotificationSettings(Settings):
     mail_from: str = Field("UltraMarket <orders@ultramarket.example>", description="sender of the shop's mails")
+    staff_email: str = Field("", description="address of the shop's staff, for disputes; empty: that of the sender")
     shop_name: str = Field("UltraMarket", description="name of the shop in messages")
     shop_url: str = Field("http://127.0.0.1:3000", description="base URL of the shop's pages")
     smtp_timeout: float = Field(10.0, gt=0, le=60, description="time limit of the mail server in seconds")
@@ -24,6 +26,11 @@ class NotificationSettings(Settings):
         SecretStr(""), description="P-256 key (DER, base64url) that signs Web Push messages; empty disables push"
     )
     vapid_contact: str = Field("mailto:admin@ultramarket.example", description="contact address for push services")
+
+    @property
+    def staff_address(self) -> str:
+        """The address that messages to the shop's staff are sent to."""
+        return self.staff_email or parseaddr(self.mail_from)[1]
 
     @property
     def link_key(self) -> bytes:

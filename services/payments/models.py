@@ -118,6 +118,7 @@ disputes = Table(
     Column("fee", BigInteger, nullable=False, server_default="0"),
     Column("movements", Integer, nullable=False, server_default="0", comment="ledger entries so far"),
     Column("evidence_due_at", DateTime(timezone=True)),
+    Column("reminded_at", DateTime(timezone=True), comment="that evidence is due"),
     _moment("opened_at"),
     Column("closed_at", DateTime(timezone=True)),
 )

@@ -29,6 +29,7 @@ from services.chassis.messaging.rpc import Json, implements
 from services.chassis.runtime.service import Service
 from services.chassis.runtime.timers import every
 from services.chassis.stores.postgres import Postgres
+from services.payments import dispute_reminders
 from services.payments.domain import PROCESSING, Payment, check_owner, refund_id_of
 from services.payments.processor import PaymentProcessor
 from services.payments.provider_calls import ProviderCalls
@@ -160,6 +161,11 @@ class PaymentsService(Service):
                 self.processor.compare(payment_id)
             except DomainError as error:
                 log.warning("comparison_failed", payment_id=payment_id, why=str(error))
+
+    @every(seconds=60)
+    def remind_of_evidence(self) -> None:
+        """Publish which disputes need the shop's evidence soon."""
+        dispute_reminders.publish_due(self.store, clock.now())
 
     @every(seconds=20)
     def check_open_payments(self) -> None:

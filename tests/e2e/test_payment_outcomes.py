@@ -7,7 +7,9 @@ import os
 
 import pytest
 
+from services.notifications.settings import NotificationSettings
 from tests.support import database
+from tests.support.mailbox import text_of, wait_for_mail
 from tests.support.shop import Shop, eventually, new_key, persistently
 
 FINAL_STATUSES = ("confirmed", "failed", "cancelled")
@@ -117,6 +119,23 @@ def test_unconfirmed_payment_is_not_charged(shop: Shop) -> None:
     order = f"/orders/{details['order_id']}"
     assert eventually(lambda: customer("GET", order).data["status"] == "failed")
     assert eventually(lambda: shop.level(sku) == (3, 0, 3))
+
+
+def test_dispute_is_mailed_to_staff_and_counted(shop: Shop) -> None:
+    def opened() -> int:
+        return int(shop.admin("GET", "/analytics/payments").data["disputes"]["opened"]["disputes"])
+
+    customer, sku, before = shop.customer(), shop.product(stock=3), opened()
+    customer.add(sku)
+    order = customer.order("pm_sandbox_dispute").data
+
+    mail = wait_for_mail(NotificationSettings().staff_address, f"of order {order['number']}")
+
+    assert str(mail["Subject"]).startswith("Dispute: ")
+    assert "Reason: fraudulent" in text_of(mail)
+    assert eventually(lambda: opened() > before)
+    timeline = customer("GET", f"/orders/{order['id']}").data["timeline"]
+    assert timeline[-1]["reason"] == "Payment dispute opened"
 
 
 def test_webhook_with_a_wrong_signature_is_refused(shop: Shop) -> None:

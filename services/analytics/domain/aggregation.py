@@ -9,9 +9,10 @@ from collections import defaultdict
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
+from types import ModuleType
 from typing import Any, Final
 
-from services.analytics.domain import exposures, facts, orders, payments, sessions, vendors
+from services.analytics.domain import disputes, exposures, facts, orders, payments, sessions, vendors
 from services.analytics.domain.calendar import Calendar
 from services.analytics.domain.counters import CounterChanges
 from services.analytics.domain.facts import Fact
@@ -83,7 +84,8 @@ class BatchAggregator:
         self._record_product_owners(labels)
         linked_orders = self._count_orders(by_kind[facts.ORDER])
         self._count_sessions(by_kind[facts.SESSION], linked_orders, by_kind[facts.FLAG])
-        self._count_payments(by_kind[facts.PAYMENT])
+        self._count_each(payments, facts.PAYMENT, by_kind[facts.PAYMENT])
+        self._count_each(disputes, facts.DISPUTE, by_kind[facts.DISPUTE])
         self._record_stock_levels(by_kind[facts.STOCK])
         return Changes(
             dict(self._documents),
@@ -211,14 +213,15 @@ class BatchAggregator:
             if current:
                 sessions.link_orders(sessions_by_id[current[1]], key, link)
 
-    def _count_payments(self, batch: list[Fact]) -> None:
-        payments_by_id = self._documents_of(facts.PAYMENT, (fact.id for fact in batch))
-        for payment in payments_by_id.values():
-            payments.count(payment, self._counters, -1)
+    def _count_each(self, rules: ModuleType, kind: str, batch: list[Fact]) -> None:
+        """Count documents of one kind that depend on no others."""
+        documents = self._documents_of(kind, (fact.id for fact in batch))
+        for document in documents.values():
+            rules.count(document, self._counters, -1)
         for fact in batch:
-            payments.apply_fact(payments_by_id[fact.id], fact)
-        for payment in payments_by_id.values():
-            payments.count(payment, self._counters, 1)
+            rules.apply_fact(documents[fact.id], fact)
+        for document in documents.values():
+            rules.count(document, self._counters, 1)
 
     def _record_stock_levels(self, batch: list[Fact]) -> None:
         """Store the last stock level of each SKU and month."""

@@ -11,7 +11,7 @@ EVERYBODY: Final = ""
 
 TOTAL, PRODUCT, CATEGORY, VENDOR, COUNTRY, CUSTOMER = "total", "product", "category", "vendor", "country", "customer"
 FUNNEL, VIEWS, QUERY, PAYMENT, DELIVERY, LEFT = "funnel", "views", "query", "payment", "delivery", "left"
-FLAG = "flag"
+FLAG, DISPUTE = "flag", "dispute"
 HOURLY: Final = frozenset({TOTAL, FUNNEL})
 """Dimensions counted by hour, day and month; the others, and vendors' funnels, by day and month only."""
 

@@ -10,6 +10,7 @@ import orjson
 
 Data = dict[str, Any]
 ORDER, SESSION, PAYMENT, STOCK, LABEL, FLAG = "orders", "sessions", "payments", "stock", "labels", "flags"
+DISPUTE: Final = "disputes"
 MAX_TEXT: Final = 200
 MAX_NUMBER: Final = 2**53
 """Upper limit of amounts; sums of such numbers still fit into 64 bits."""
@@ -148,6 +149,15 @@ def _payment(data: Data) -> Data:
     }
 
 
+def _dispute(data: Data) -> Data:
+    return {
+        "_id": str(data["dispute_id"]),
+        "currency": _currency(data["currency"]),
+        "amount": _int(data["amount"]),
+        "outcome": str(data.get("outcome") or "opened")[:MAX_TEXT],
+    }
+
+
 def _stock(data: Data) -> Data:
     return {"on_hand": _int(data["on_hand"]), "available": _int(data["available"])}
 
@@ -207,6 +217,8 @@ EXTRACTORS: Final[dict[tuple[str, str], tuple[str, int, Extract]]] = {
     ("/payments", "payment_action_required"): (PAYMENT, 1, _payment),
     ("/payments", "payment_declined"): (PAYMENT, 1, _payment),
     ("/payments", "payment_captured"): (PAYMENT, 1, _payment),
+    ("/payments", "payment_dispute_opened"): (DISPUTE, 1, _dispute),
+    ("/payments", "payment_dispute_closed"): (DISPUTE, 1, _dispute),
     ("/inventory", "stock_changed"): (STOCK, 1, _stock),
     ("/products", "product_created"): (LABEL, 1, _product),
     ("/products", "product_updated"): (LABEL, 1, _product),

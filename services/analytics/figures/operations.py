@@ -5,8 +5,11 @@ from collections import defaultdict
 from schemas.api.analytics import CurrencyQuery, PeriodQuery
 from services.analytics.domain import counters, presentation
 from services.analytics.domain.counters import EVERYBODY
+from services.analytics.domain.disputes import OUTCOMES
+from services.analytics.domain.periods import Period
 from services.analytics.figures.figure_context import MAX_LISTED, Document, FigureContext, top
 from services.chassis.common import money
+from services.chassis.common.timestamps import rfc3339
 
 
 def payments(context: FigureContext, query: CurrencyQuery) -> Document:
@@ -44,7 +47,23 @@ def payments(context: FigureContext, query: CurrencyQuery) -> Document:
             }
             for name, sums in sorted(providers.items())
         ],
+        "disputes": _disputes(context, period, currency),
     }
+
+
+def _disputes(context: FigureContext, period: Period, currency: str) -> Document:
+    """Disputes opened, won and lost, in total and by day."""
+    days = context.counters.by_day(counters.DISPUTE, period, currency)
+
+    def outcomes(each: list[dict[str, dict[str, int]]]) -> Document:
+        sums = {name: presentation.add_up(day.get(name, {}) for day in each) for name in OUTCOMES}
+        return {
+            name: {"disputes": sums[name].get("n", 0), "amount": money.json(sums[name].get("a", 0), currency)}
+            for name in OUTCOMES
+        }
+
+    series = [{"start": rfc3339(start)} | outcomes([day]) for start, day in days.items()]
+    return outcomes(list(days.values())) | {"days": series}
 
 
 def delivery(context: FigureContext, query: PeriodQuery) -> Document:

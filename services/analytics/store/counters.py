@@ -62,6 +62,16 @@ class CounterQueries:
         runs = self.calendar.cut(period.begin, period.end, DAY)
         return list(self.dataset[COUNTERS].find(self._name_ranges(EVERYBODY, dimension, "", runs)))
 
+    def by_day(self, dimension: str, period: Period, currency: str) -> dict[datetime, dict[str, Sums]]:
+        """The sums by day and key, of days that have some; partly covered days are included whole."""
+        runs = self.calendar.cut(period.begin, period.end, DAY, DAY)
+        days: dict[datetime, dict[str, Sums]] = {}
+        for document in self.dataset[COUNTERS].find(self._name_ranges(EVERYBODY, dimension, currency, runs)):
+            start, counter_key = parts(document.pop("_id"))
+            day = self.calendar.floor(from_key(start), "day")
+            days.setdefault(day, {})[counter_key] = {name: sum_ for name, sum_ in document.items() if name != "k"}
+        return dict(sorted(days.items()))
+
     def _whole_days(self, period: Period) -> tuple[datetime, datetime]:
         first = self.calendar.floor(period.begin, "day")
         if first < period.begin:
@@ -130,6 +140,7 @@ def _fields(dimension: str) -> tuple[str, ...]:
         counters.VIEWS: ("n",),
         counters.QUERY: ("s", "z", "c", "ps", "pn"),
         counters.PAYMENT: ("n", "a"),
+        counters.DISPUTE: ("n", "a"),
         counters.LEFT: ("n", "u"),
         counters.FLAG: ("e", "c", "p"),
     }.get(dimension, orders.MEASURES)

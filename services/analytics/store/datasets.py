@@ -17,7 +17,7 @@ DATABASE: Final = "ultramarket_analytics"
 COUNTERS, CUSTOMERS, ACTIVE_MINUTES, OFFSETS = "counters", "customers", "visits", "offsets"
 SESSIONS, PRODUCT_OWNERS = "sessions", "makers"
 KINDS: Final = (
-    "orders", SESSIONS, "links", "payments", "stock_months", "labels", PRODUCT_OWNERS, COUNTERS, CUSTOMERS,
+    "orders", SESSIONS, "links", "payments", "disputes", "stock_months", "labels", PRODUCT_OWNERS, COUNTERS, CUSTOMERS,
     ACTIVE_MINUTES, OFFSETS,
 )  # fmt: skip
 SESSION_RETENTION: Final = timedelta(days=90)

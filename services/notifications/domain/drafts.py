@@ -4,13 +4,19 @@ Facts are independent of language: amounts are `{amount, currency}`; `method`, `
 `localization` translates.
 """
 
+from datetime import UTC
 from typing import Any
 
 from schemas.events.analytics import ReportFinished
 from schemas.events.auth import EmailVerificationRequested, PasswordResetRequested, UserRegistered
 from schemas.events.inventory import BackInStock, LowStock
 from schemas.events.orders import OrderCancelled, OrderConfirmed, OrderDelivered, OrderFailed, OrderShipped
-from schemas.events.payments import PaymentRefunded
+from schemas.events.payments import (
+    PaymentDisputeClosed,
+    PaymentDisputeEvidenceDue,
+    PaymentDisputeOpened,
+    PaymentRefunded,
+)
 from schemas.events.reviews import ReviewPublished
 from schemas.signed.mail_links import one_time_token
 from services.notifications.domain.formatting import address_lines, one_line
@@ -86,6 +92,25 @@ def order_cancelled(event: OrderCancelled) -> Draft:
 def order_refunded(event: PaymentRefunded, contact: dict[str, Any]) -> Draft:
     facts = {"number": contact["number"], "refund": _money(event.refund, event.currency)}
     return Draft(event.meta.id, "order_refunded", contact["user_id"], contact["email"], facts)
+
+
+def dispute(
+    event: PaymentDisputeOpened | PaymentDisputeEvidenceDue | PaymentDisputeClosed, number: str | None, staff_email: str
+) -> Draft:
+    """A message to the shop's staff about a dispute; `number` of the order if it is known."""
+    if isinstance(event, PaymentDisputeClosed):
+        kind, due = f"dispute_{event.outcome}", None
+    else:
+        kind = "dispute_opened" if isinstance(event, PaymentDisputeOpened) else "dispute_evidence_due"
+        due = event.evidence_due_at
+    facts = {
+        "number": number or event.order_id,
+        "disputed": _money(event.amount, event.currency),
+        "dispute_reason": one_line(event.reason.replace("_", " ")),
+        "evidence_due": f"{due.astimezone(UTC):%Y-%m-%d %H:%M} UTC" if due else None,
+        "payment_id": event.payment_id,
+    }
+    return Draft(event.meta.id, kind, None, staff_email, facts)
 
 
 def review_published(event: ReviewPublished, email: str | None) -> Draft:

@@ -8,7 +8,7 @@ CHANNELS: Final = ("email", "sms", "push", "in_app")
 
 @dataclass(frozen=True)
 class Kind:
-    """A kind of message. Transactional kinds concern orders or the account and are always sent by e-mail."""
+    """A kind of message. Transactional kinds concern orders, disputes or the account and are always sent by e-mail."""
 
     transactional: bool
     channels: tuple[str, ...]
@@ -25,6 +25,10 @@ KINDS: Final[dict[str, Kind]] = {
     "order_delivered": Kind(True, ("email", "push", "in_app")),
     "order_cancelled": Kind(True, ("email", "in_app")),
     "order_refunded": Kind(True, ("email", "in_app")),
+    "dispute_opened": Kind(True, ("email",)),
+    "dispute_evidence_due": Kind(True, ("email",)),
+    "dispute_won": Kind(True, ("email",)),
+    "dispute_lost": Kind(True, ("email",)),
     "review_published": Kind(False, ("email", "in_app")),
     "back_in_stock": Kind(False, ("email", "push", "in_app")),
     "low_stock": Kind(False, ("email", "in_app")),

@@ -68,6 +68,11 @@ class Recipients:
             raise ServiceUnavailable("The contact of this order is not known yet")
         return contact
 
+    def number_of(self, order_id: str) -> str | None:
+        """The number of an order; None if it is unknown."""
+        contact = self.contacts.find_one({"_id": order_id}, {"number": 1})
+        return str(contact["number"]) if contact else None
+
     # -- devices ---------------------------------------------------------------------------------------------------
 
     def add_device(self, user_id: str, endpoint: str, keys: Document) -> None:

@@ -2,10 +2,14 @@
 
 import uuid
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Final
 
 CLOSED_STATUSES: Final = ("won", "lost")
+EVIDENCE_STATUSES: Final = ("inquiry", "needs_response")
+"""The shop's evidence is awaited."""
+REMIND_BEFORE: Final = timedelta(days=3)
+"""How long before evidence is due the shop is reminded."""
 
 
 @dataclass(frozen=True)

@@ -27,6 +27,9 @@ def week_of_orders(orders: int = 60) -> list[dict[str, Any]]:
         history.payment(f"p{number}", "payment_authorized")
         if number % 4 == 0:
             history.refund(order, 100 + number)
+        if number % 20 == 0:
+            history.dispute(f"d{number}", amount=number)
+            history.later(hours=1).dispute(f"d{number}", "won" if number else "lost", amount=number)
         history.publish("inventory", "stock_changed", "MUG", {"on_hand": 100 - number, "available": 90})
         if number == orders // 2:
             history.product("mug", "v0")  # events of earlier sessions refer to an unknown product

@@ -229,6 +229,28 @@ def test_vendor_figures_cover_own_products(service: Any, store: AnalyticsStore) 
     assert service.customers(CurrencyQuery(), third_vendor)["all_time"] == 0
 
 
+def test_disputes_are_in_the_payment_figures(service: Any, store: AnalyticsStore) -> None:
+    history = History(datetime.now(UTC) - timedelta(days=10))
+    history.dispute("d1", amount=700)
+    history.dispute("d2", amount=300)
+    history.dispute("d3", amount=9, currency="EUR")
+    history.later(days=3).dispute("d1", "won", amount=700)
+    count_history(store.dataset, history)
+
+    disputes = service.payments(CurrencyQuery(), ADMIN)["disputes"]
+    in_euros = service.payments(CurrencyQuery(currency="EUR"), ADMIN)["disputes"]
+
+    sums = {
+        name: (disputes[name]["disputes"], disputes[name]["amount"]["amount"]) for name in ("opened", "won", "lost")
+    }
+    assert sums == {"opened": (2, 1000), "won": (1, 700), "lost": (0, 0)}
+    assert [(day["opened"]["disputes"], day["won"]["amount"]["amount"]) for day in disputes["days"]] == [
+        (2, 0),
+        (0, 700),
+    ]
+    assert (in_euros["opened"]["disputes"], in_euros["opened"]["amount"]) == (1, {"amount": 9, "currency": "EUR"})
+
+
 def test_shop_figures_of_one_history(service: Any, store: AnalyticsStore) -> None:
     history = History(datetime.now(UTC) - timedelta(days=40))
     history.order("o1", user="ada", shipping=0)

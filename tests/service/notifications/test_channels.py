@@ -3,7 +3,7 @@
 import json
 import threading
 from collections.abc import Callable, Iterator
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime, timedelta, timezone
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
@@ -18,7 +18,12 @@ from schemas.base import OPERATOR, Caller
 from schemas.events.base import Event
 from schemas.events.inventory import BackInStock, LowStock
 from schemas.events.orders import OrderCancelled, OrderFailed, OrderShipped
-from schemas.events.payments import PaymentRefunded
+from schemas.events.payments import (
+    PaymentDisputeClosed,
+    PaymentDisputeEvidenceDue,
+    PaymentDisputeOpened,
+    PaymentRefunded,
+)
 from schemas.events.products import ProductCreated
 from schemas.events.reviews import ReviewPublished
 from services.chassis.common import clock
@@ -34,6 +39,7 @@ from services.notifications.providers.push import WebPush
 from services.notifications.providers.sms import TwilioSms
 from services.notifications.store import MessageStore
 from tests.service.notifications.test_mail_delivery import UNREACHABLE, NotificationsClient, mails_to, registered
+from tests.support.mailbox import text_of
 
 Answer = Callable[[str], int]
 
@@ -276,6 +282,32 @@ def test_queued_message_is_retried_then_failed(notifications: NotificationsClien
     assert waits == [5, 30, 120, 600, 3600]
     assert stored["status"] == "failed"
     assert [published_event["type"] for published_event in stored["outbox"]] == ["notification_failed"]
+
+
+def test_staff_get_each_step_of_a_dispute_by_mail(notifications: NotificationsClient) -> None:
+    order_id = new_id()
+    notifications.store.recipients.add_order(order_id, "UM-7", None, "guest@example.com")
+    due = datetime(2026, 1, 31, 13, 0, tzinfo=timezone(timedelta(hours=1)))
+    fields: dict[str, Any] = {"payment_id": new_id(), "order_id": order_id, "dispute_id": new_id(), "amount": 1999}
+    fields |= {"currency": "USD", "provider": "sandbox", "reason": "product_not_received"}
+
+    for event in (
+        PaymentDisputeOpened(**fields, evidence_due_at=due),
+        PaymentDisputeEvidenceDue(**fields, evidence_due_at=due),
+        PaymentDisputeClosed(**fields, outcome="lost"),
+        PaymentDisputeClosed(**fields | {"order_id": "unknown-order"}, outcome="won"),
+    ):
+        notifications.service.send_dispute(consumed(event))
+
+    mails = {str(mail["Subject"]): text_of(mail) for mail in mails_to(notifications.staff_address)}
+    assert set(mails) == {
+        "Dispute: $19.99 of order UM-7",
+        "Evidence due soon: dispute of order UM-7",
+        "Dispute lost: $19.99 of order UM-7",
+        "Dispute won: $19.99 of order unknown-order",
+    }
+    assert "Reason: product not received" in mails["Dispute: $19.99 of order UM-7"]
+    assert "by 2026-01-31 12:00 UTC." in mails["Evidence due soon: dispute of order UM-7"]
 
 
 def test_back_in_stock_and_low_stock_messages(notifications: NotificationsClient) -> None:

@@ -46,6 +46,7 @@ class NotificationsClient:
 
     def use_smtp_server(self, url: str) -> None:
         settings: Any = SimpleNamespace(shop_name="Shop", shop_url="https://shop.example", link_key=b"k" * 16)
+        settings.staff_address = self.staff_address = f"staff-{new_id()}@example.com"
         sms, push = SandboxSms(self.store.db), WebPush("", "mailto:a@example.com", 5)
         self.mailers.append(SmtpMailer(url, SENDER, 5))
         channels = Channels(settings, self.mailers[-1], sms, push)

@@ -1,5 +1,6 @@
 """Disputes, refunds in the dashboard, and webhooks in any order: at Stripe and in the sandbox."""
 
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
@@ -9,7 +10,9 @@ from sqlalchemy import text
 from schemas.api.payments import Payment as PaymentReply
 from services.chassis.common.errors import InvalidState, Unauthenticated
 from services.chassis.common.ids import new_id
+from services.payments.dispute_reminders import publish_due
 from services.payments.domain import Payment
+from services.payments.domain.dispute import REMIND_BEFORE
 from services.payments.providers.installed import Installed
 from services.payments.service import PaymentsService
 from services.payments.webhooks import MAX_ATTEMPTS, Webhooks
@@ -82,6 +85,32 @@ def test_dispute_events_in_any_order_have_one_outcome(stripe_shop: StripeShop) -
     types = [one["type"] for one in events_of(stripe_shop.store, payment)]
     assert types[-2:] == ["payment_dispute_opened", "payment_dispute_closed"]
     assert types.count("payment_dispute_closed") == 1
+
+
+def test_reminder_of_due_evidence_is_published_once(stripe_shop: StripeShop) -> None:
+    payment, dispute = disputed(stripe_shop)
+    due_at = datetime.fromtimestamp(dispute["evidence_details"]["due_by"], UTC)
+
+    counts = [publish_due(stripe_shop.store, due_at - REMIND_BEFORE - timedelta(seconds=1))]
+    counts += [publish_due(stripe_shop.store, due_at - timedelta(days=1)) for _ in range(2)]
+
+    (event,) = [one for one in events_of(stripe_shop.store, payment) if one["type"] == "payment_dispute_evidence_due"]
+    assert counts[-1] == 0
+    assert (event["data"]["amount"], event["data"]["reason"]) == (1000, "fraudulent")
+    assert datetime.fromisoformat(event["data"]["evidence_due_at"]) == due_at
+
+
+@pytest.mark.parametrize("status", ["under_review", "won", "lost"])
+def test_no_reminder_when_no_evidence_is_awaited(stripe_shop: StripeShop, status: str) -> None:
+    payment = stripe_shop.paid()
+    dispute = stripe_shop.stripe.dispute(str(payment.reference))
+    dispute["status"] = status
+    stripe_shop.receive(stripe_shop.stripe.signed("charge.dispute.updated", dispute))
+    due_at = datetime.fromtimestamp(dispute["evidence_details"]["due_by"], UTC)
+
+    publish_due(stripe_shop.store, due_at - timedelta(days=1))
+
+    assert "payment_dispute_evidence_due" not in [one["type"] for one in events_of(stripe_shop.store, payment)]
 
 
 def test_refund_of_a_disputed_charge_is_refused(stripe_shop: StripeShop) -> None:

@@ -80,6 +80,12 @@ class History:
         data = {"payment_id": payment_id, "amount": amount, "currency": "USD", "provider": "sandbox"}
         self.publish("payments", type_, payment_id, data | {"decline_code": code})
 
+    def dispute(self, dispute_id: str, outcome: str | None = None, amount: int = 1000, currency: str = "USD") -> None:
+        """Publish that a dispute was opened, or its outcome."""
+        data = {"payment_id": "p", "dispute_id": dispute_id, "amount": amount, "currency": currency}
+        type_ = "payment_dispute_closed" if outcome else "payment_dispute_opened"
+        self.publish("payments", type_, "p", data | ({"outcome": outcome} if outcome else {}))
+
 
 def line(product: str = "mug", price: int = 1000, quantity: int = 1, vendor: str | None = None, tax: int = 0) -> Record:
     return {

@@ -46,6 +46,8 @@ def busy_day() -> list[dict[str, Any]]:
     history.payment("p1", "payment_declined", code="insufficient_funds")
     history.payment("p1", "payment_authorized")
     history.payment("p2", "payment_declined", code="card_declined")
+    history.dispute("d1", amount=700)
+    history.later(hours=30).dispute("d1", "won", amount=700)
     for on_hand in (10, 9, 8):
         history.publish("inventory", "stock_changed", "MUG", {"on_hand": on_hand, "available": on_hand})
     history.publish("inventory", "nobody_knows", "MUG", {})
@@ -128,6 +130,22 @@ def test_partial_refund_counts_goods_in_proportion() -> None:
     assert net(shop.counter("total")) == 4000 - 400 - 900
     assert shop.counter("product", "mug")["r"] == 225
     assert spent(shop.counter("total")) == 3000
+
+
+def test_disputes_count_by_outcome_day_and_currency() -> None:
+    history = History()
+    history.dispute("d1", amount=700)
+    history.dispute("d1", amount=700)
+    history.dispute("d2", amount=300, currency="EUR")
+    history.later(hours=30).dispute("d1", "lost", amount=700)
+
+    counters = aggregate(history.records).figures()["counters"]
+
+    disputes = {tuple(name.split("|")[2:]): sums for name, sums in counters.items() if name.startswith("|dispute|")}
+    assert sorted(
+        (currency, key, sums["n"], sums["a"]) for (currency, level, _, key), sums in disputes.items() if level == "d"
+    ) == [("EUR", "opened", 1, 300), ("USD", "lost", 1, 700), ("USD", "opened", 1, 700)]
+    assert len({start for (currency, level, start, _) in disputes if (currency, level) == ("USD", "d")}) == 2
 
 
 def test_unconfirmed_order_is_no_sale() -> None:

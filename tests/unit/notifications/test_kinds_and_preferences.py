@@ -14,6 +14,7 @@ from services.notifications.domain import preferences, unsubscribe_tokens
 from services.notifications.domain.kinds import CHANNELS, KINDS
 from services.notifications.domain.messages import Message
 from services.notifications.providers.mime import compose
+from services.notifications.settings import NotificationSettings
 
 NIGHT = {"from": "22:00", "to": "07:00", "time_zone": "Europe/Berlin"}
 
@@ -220,3 +221,10 @@ def test_own_texts_pass_the_template_sandbox(kind: str, locale: str) -> None:
     text = rendering.preview(kind, locale, texts, "Shop", "https://shop.example")["text"]
     assert text.strip()
     assert "{{" not in text
+
+
+def test_staff_address_is_the_senders_unless_set() -> None:
+    settings = NotificationSettings(secret_key="s" * 16, mail_from="My Shop <orders@shop.example>", staff_email="")
+
+    assert settings.staff_address == "orders@shop.example"
+    assert settings.model_copy(update={"staff_email": "staff@shop.example"}).staff_address == "staff@shop.example"
