@@ -105,6 +105,19 @@ class Reverse(Request):
     reason: ShortText
 
 
+class RefundedParts(Request):
+    """The parts of a refund of lines, in minor units; the rest is for goods."""
+
+    tax: Annotated[int, Field(ge=0)]
+    shipping: Annotated[int, Field(ge=0)]
+
+
+def _parts_within_amount(parts: RefundedParts | None, others: ValidationInfo) -> RefundedParts | None:
+    if parts is not None and parts.tax + parts.shipping > others.data.get("amount", MAX_AMOUNT):
+        raise ValueError("tax and shipping are parts of amount: together they must not exceed it")
+    return parts
+
+
 class RefundOrder(Request):
     """Refund `amount` (minor units) of an order's payment, or what is left if that is less (services only).
 
@@ -115,6 +128,8 @@ class RefundOrder(Request):
     refund_id: Id
     amount: Annotated[int, Field(gt=0, le=MAX_AMOUNT)]
     reason: ShortText | None = None
+    parts: Annotated[RefundedParts | None, AfterValidator(_parts_within_amount)] = None
+    """The parts of `amount`, for the ledger; in proportion to what is left if they are not given."""
 
 
 class PaymentState(Schema):

@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 
-from schemas.api.payments import Authorisation, Authorise, Capture, PaymentStatus, RefundOrder, Reverse
+from schemas.api.payments import Authorisation, Authorise, Capture, PaymentStatus, RefundedParts, RefundOrder, Reverse
 from schemas.events import orders as events
 from schemas.events.base import Event
 from schemas.events.payments import PaymentRefunded, PaymentRefundFailed
@@ -95,12 +95,14 @@ class PaymentSteps:
         )
         if cancellation.amount == 0:
             return [done]
+        parts = cancelling.parts_of_refund(order, cancellation)
         payment = self.payments.refund_order(
             RefundOrder(
                 payment_id=order.placed.payment_id,
                 refund_id=cancellation.id,
                 amount=cancellation.amount,
                 reason="lines_cancelled",
+                parts=RefundedParts(tax=parts.tax, shipping=parts.shipping),
             )
         )
         if payment.refunded <= order.refunded:

@@ -3,6 +3,8 @@
 from sqlalchemy import BigInteger, Boolean, Column, DateTime, Integer, LargeBinary, MetaData, Table, Text, func
 from sqlalchemy.dialects.postgresql import JSONB, UUID
 
+from services.payments.columns import RefundPartsColumn
+
 metadata = MetaData()
 
 
@@ -63,6 +65,7 @@ refunds = Table(
     Column("requested", BigInteger, comment="null: what was left"),
     Column("tax", BigInteger, nullable=False, server_default="0", comment="part of the amount, as is shipping"),
     Column("shipping", BigInteger, nullable=False, server_default="0"),
+    Column("parts", RefundPartsColumn, comment="of the requested amount; null: in proportion"),
     Column("origin", Text, nullable=False, server_default="person", comment="person, order, reversal, provider"),
     Column("reason", Text),
     Column("status", Text, nullable=False, comment="pending, succeeded, failed"),

@@ -5,6 +5,7 @@ called. What is requested of the provider is written down before (an attempt): w
 next operation on the payment finishes the attempt first, by its key or by what the provider's books show.
 """
 
+from dataclasses import replace
 from datetime import timedelta
 from typing import Final
 
@@ -14,7 +15,7 @@ from schemas.api.payments import Authorise
 from services.chassis.common.errors import DomainError, InvalidState, ServiceUnavailable
 from services.chassis.common.ids import new_id
 from services.payments import domain
-from services.payments.domain import PROCESSING, Payment, Refund
+from services.payments.domain import PROCESSING, Payment, Refund, RefundParts
 from services.payments.operations import Operations, check_same, refused
 from services.payments.provider_calls import ProviderCalls
 from services.payments.providers.interface import WebhookNotice
@@ -96,8 +97,11 @@ class PaymentProcessor:
             part = domain.amount_to_refund(claimed.payment, amount)
             self.operations.refund(claimed, Refund(refund_id, payment_id, part, reason, "pending", amount))
 
-    def refund_order(self, payment_id: str, refund_id: str, amount: int, reason: str | None) -> Payment:
+    def refund_order(
+        self, payment_id: str, refund_id: str, amount: int, reason: str | None, parts: RefundParts | None = None
+    ) -> Payment:
         """Refund `amount`, or what is left if that is less, for lines of an order. Idempotent under `refund_id`.
+        `parts` of the amount are for the ledger.
 
         Raises `InvalidState` when the provider refuses for good; the same request may then be tried again.
         """
@@ -107,7 +111,8 @@ class PaymentProcessor:
             if existing is not None:
                 domain.check_same_refund(existing, payment_id, amount)
             else:
-                self._refund_what_is_left(claimed, refund_id, amount, reason, "order")
+                refund = Refund(refund_id, payment_id, amount, reason, "pending", amount, "order", parts=parts)
+                self._refund_what_is_left(claimed, refund)
         return claimed.payment
 
     def reverse(self, planned: Payment, reason: str) -> Payment:
@@ -125,22 +130,21 @@ class PaymentProcessor:
             if claimed.payment.status in domain.VOIDABLE_STATUSES:
                 self.operations.void(claimed)
             if claimed.payment.status in domain.CAPTURED_STATUSES:
-                self._refund_what_is_left(claimed, None, None, reason, "reversal")
+                refund = Refund("", planned.id, claimed.payment.captured, reason, "pending", None, "reversal")
+                self._refund_what_is_left(claimed, refund)
         return claimed.payment
 
-    def _refund_what_is_left(
-        self, claimed: Claimed, refund_id: str | None, amount: int | None, reason: str | None, origin: str
-    ) -> None:
-        """Refund `amount` (None: all) of what is left, also when the books turn out to show less than ours.
+    def _refund_what_is_left(self, claimed: Claimed, request: Refund) -> None:
+        """Refund what was requested (None: all) of what is left, also when the books turn out to show less than ours.
 
         Each attempt has an id of its own, unless the order chose one.
         """
         while True:
             payment = claimed.payment
-            part = domain.amount_left_to_refund(payment, amount)
+            part = domain.amount_left_to_refund(payment, request.requested)
             if part == 0 and (payment.captured or payment.status not in domain.CAPTURED_STATUSES):
                 return None
-            refund = Refund(refund_id or new_id(), payment.id, part, reason, "pending", amount, origin)
+            refund = replace(request, id=request.id or new_id(), amount=part)
             try:
                 return self.operations.refund(claimed, refund)
             except InvalidState:

@@ -180,8 +180,9 @@ def _captured(payment: Payment, captured: int) -> dict[str, int]:
 
 
 def _shared(payment: Payment, refund: Refund) -> Refund:
-    """The refund with its shares of tax and shipping, in proportion to what is left of them."""
-    shares = (payment.captured_shares - payment.refunded_shares).part(refund.amount)
+    """The refund with its shares of tax and shipping, as requested or in proportion, of what is left of them."""
+    left = payment.captured_shares - payment.refunded_shares
+    shares = left.part(refund.amount, refund.requested_shares)
     return replace(refund, tax=shares.tax, shipping=shares.shipping)
 
 

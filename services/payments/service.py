@@ -30,7 +30,7 @@ from services.chassis.runtime.service import Service
 from services.chassis.runtime.timers import every
 from services.chassis.stores.postgres import Postgres
 from services.payments import dispute_reminders
-from services.payments.domain import PROCESSING, Payment, check_owner, refund_id_of
+from services.payments.domain import PROCESSING, Payment, RefundParts, check_owner, refund_id_of
 from services.payments.processor import PaymentProcessor
 from services.payments.provider_calls import ProviderCalls
 from services.payments.providers.installed import Providers
@@ -101,8 +101,9 @@ class PaymentsService(Service):
 
     @implements(PaymentsRpc.refund_order)
     def refund_order(self, command: RefundOrder) -> PaymentState:
+        parts = RefundParts(**command.parts.model_dump()) if command.parts else None
         return _state(
-            self.processor.refund_order(command.payment_id, command.refund_id, command.amount, command.reason)
+            self.processor.refund_order(command.payment_id, command.refund_id, command.amount, command.reason, parts)
         )
 
     @implements(PaymentsRpc.reverse)

@@ -101,6 +101,7 @@ class Payments:
     def __init__(self) -> None:
         self.payments: dict[str, dict[str, Any]] = {}
         self.refunds: dict[str, int] = {}
+        self.refund_parts: dict[str, dict[str, Any]] = {}
         self._lock = RLock()
 
     def authorise(self, payment_id: str, amount: int, token: str, **_: Any) -> dict[str, Any]:
@@ -138,8 +139,11 @@ class Payments:
         """An administrator captures a part."""
         self.payments[payment_id] |= {"status": "captured", "captured": amount}
 
-    def refund_order(self, payment_id: str, refund_id: str, amount: int, reason: str) -> dict[str, Any]:
+    def refund_order(
+        self, payment_id: str, refund_id: str, amount: int, reason: str, parts: dict[str, Any]
+    ) -> dict[str, Any]:
         with self._lock:
+            self.refund_parts[refund_id] = {"goods": amount - parts["tax"] - parts["shipping"], **parts}
             payment = self.payments[payment_id]
             if payment.get("disputed"):
                 raise InvalidState("The charge is disputed", [{"reason": "disputed"}])

@@ -2,6 +2,7 @@
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 
 from schemas.base import Caller
 from schemas.events import orders as events
@@ -12,6 +13,19 @@ from services.orders.domain.parcels import named_units
 from services.orders.domain.quantities import cancelled, left, own_skus, shipped
 
 PAID = ("confirmed", "processing")
+
+
+@dataclass(frozen=True)
+class RefundAmounts:
+    """A refund in its parts, in minor units: goods less their discount, tax, shipping."""
+
+    goods: int
+    tax: int
+    shipping: int
+
+    @property
+    def amount(self) -> int:
+        return self.goods + self.tax + self.shipping
 
 
 def request(
@@ -63,8 +77,15 @@ def refund_of(order: Order, units: Mapping[str, int]) -> int:
 
     The difference of two cumulative values, so that all cancellations of an order add up to its total exactly.
     """
-    before = cancelled(order)
-    return _value_of(order, before + Counter(dict(units))) - _value_of(order, before)
+    return _parts_of(order, cancelled(order), units).amount
+
+
+def parts_of_refund(order: Order, cancellation: LineCancellation) -> RefundAmounts:
+    """The parts of a cancellation's refund: it comes after those that were requested before it."""
+    before: Counter[str] = Counter()
+    for earlier in order.cancellations[: order.cancellations.index(cancellation)]:
+        before.update(earlier.items)
+    return _parts_of(order, before, cancellation.items)
 
 
 def pending(order: Order, status: str) -> LineCancellation | None:
@@ -78,12 +99,19 @@ def is_fully_cancelled(order: Order) -> bool:
     return is_done and not left(order) and not shipped(order)
 
 
-def _value_of(order: Order, units: Counter[str]) -> int:
+def _parts_of(order: Order, before: Counter[str], units: Mapping[str, int]) -> RefundAmounts:
+    """The difference of two cumulative values."""
+    after = _value_of(order, before + Counter(dict(units)))
+    earlier = _value_of(order, before)
+    return RefundAmounts(after.goods - earlier.goods, after.tax - earlier.tax, after.shipping - earlier.shipping)
+
+
+def _value_of(order: Order, units: Counter[str]) -> RefundAmounts:
     """The price of these units: each share is rounded down; all units cost the order's total."""
     lines, totals = order.placed.items, order.placed.totals
     goods = sum(line.line_total * units[line.sku] // line.quantity for line in lines)
     tax = sum(line.tax * units[line.sku] // line.quantity for line in lines)
     if all(units[line.sku] == line.quantity for line in lines):
-        return totals.total
+        return RefundAmounts(totals.subtotal - totals.discount, totals.tax, totals.shipping)
     base = totals.subtotal or 1
-    return goods + tax + totals.shipping * goods // base - totals.discount * goods // base
+    return RefundAmounts(goods - totals.discount * goods // base, tax, totals.shipping * goods // base)

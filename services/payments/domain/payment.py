@@ -63,6 +63,14 @@ class Payment:
 
 
 @dataclass(frozen=True)
+class RefundParts:
+    """The parts of a requested refund that the order knows by its lines, in minor units; the rest is for goods."""
+
+    tax: int
+    shipping: int
+
+
+@dataclass(frozen=True)
 class Refund:
     """A refund: `pending` from before the provider is called, then `succeeded` or `failed`."""
 
@@ -80,10 +88,20 @@ class Refund:
     tax: int = 0
     """The part of `amount` that is tax; likewise shipping; the rest is for goods. Known once it has succeeded."""
     shipping: int = 0
+    parts: RefundParts | None = None
+    """The parts of the requested amount; None: in proportion to what is left."""
 
     @property
     def shares(self) -> Shares:
         return Shares(self.amount - self.tax - self.shipping, self.tax, self.shipping)
+
+    @property
+    def requested_shares(self) -> Shares | None:
+        """The requested shares, of an amount that may be more than what was left."""
+        if self.parts is None:
+            return None
+        requested = self.amount if self.requested is None else self.requested
+        return Shares(requested - self.parts.tax - self.parts.shipping, self.parts.tax, self.parts.shipping)
 
     @property
     def is_kept_when_refused(self) -> bool:

@@ -197,6 +197,15 @@ def test_interrupted_line_cancellation_is_finished(
     assert shop.inventory.stock == {"MUG": 8, "LAMP": 8}
 
 
+def test_cancelled_lines_are_refunded_with_their_parts(shop: Shop, order: dict[str, Any]) -> None:
+    for units in ({"MUG": 1}, {"MUG": 1}, {"LAMP": 1}):
+        cancel(shop, order, **units)
+    shop.resume()
+
+    parts = [(part["goods"], part["tax"], part["shipping"]) for part in shop.payments.refund_parts.values()]
+    assert parts == [(1000, 100, 71), (1000, 100, 71), (2000, 200, 143)]
+
+
 def test_shipment_recorded_before_a_crash_is_created(shop: Shop, order: dict[str, Any]) -> None:
     def crash(**_: Any) -> None:
         raise SimulatedCrash

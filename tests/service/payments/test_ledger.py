@@ -14,7 +14,7 @@ from schemas.base import Page
 from services.chassis.common import clock
 from services.chassis.common.ids import new_id
 from services.chassis.messaging.signatures import Signature, jsonable
-from services.payments.domain import Payment
+from services.payments.domain import Payment, RefundParts
 from services.payments.domain.ledger import Entry, Posting
 from services.payments.providers.installed import Installed
 from services.payments.service import PaymentsService
@@ -69,6 +69,34 @@ def test_refunds_take_back_what_was_captured(shop: Shop) -> None:
     shop.reverse(payment)
 
     assert balances(shop.store, payment) == {"revenue": -749, "refunds": 749}
+
+
+def test_refund_of_lines_takes_back_their_own_parts(shop: Shop) -> None:
+    payment = paid(shop, tax=160, shipping=90)
+    parts = RefundParts(tax=0, shipping=40)
+
+    shop.processor.refund_order(payment.id, new_id(), 440, "lines_cancelled", parts)
+    shop.refund(payment, 100)
+
+    assert balances(shop.store, payment) == {
+        "provider_clearing": 460,
+        "revenue": -750,
+        "refunds": 462,
+        "tax_payable": -131,
+        "shipping_income": -41,
+    }
+    shop.reverse(payment)
+    assert balances(shop.store, payment) == {"revenue": -750, "refunds": 750}
+
+
+def test_crashed_refund_of_lines_has_its_parts(shop: Shop) -> None:
+    payment, refund_id, parts = paid(shop, tax=160, shipping=90), new_id(), RefundParts(tax=160, shipping=0)
+    shop.crash_during(lambda: shop.processor.refund_order(payment.id, refund_id, 500, "lines_cancelled", parts))
+
+    shop.processor.finish(payment.id)
+
+    assert "tax_payable" not in balances(shop.store, payment)
+    assert balances(shop.store, payment)["refunds"] == 340
 
 
 def test_refund_at_the_bank_is_posted(shop: Shop) -> None:

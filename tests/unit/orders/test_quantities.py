@@ -75,6 +75,9 @@ def test_units_and_refunds_add_up(
     assert refunded <= total
     rest = cancelling.refund_of(order, left(order) + shipped(order))
     assert refunded + rest == total
+    parts = [cancelling.parts_of_refund(order, cancellation) for cancellation in order.cancellations]
+    assert [part.amount for part in parts] == [cancellation.amount for cancellation in order.cancellations]
+    assert all(min(part.goods, part.tax, part.shipping) >= 0 for part in parts)
 
 
 def test_refund_has_its_share_of_tax_and_shipping() -> None:
@@ -84,6 +87,20 @@ def test_refund_has_its_share_of_tax_and_shipping() -> None:
     assert cancelling.refund_of(order, {"MUG": 1}) == 1000 + 100 + 140
     assert cancelling.refund_of(order, {"MUG": 3}) == 3000 + 301 + 420
     assert cancelling.refund_of(order, {"MUG": 3, "LAMP": 1}) == order.placed.totals.total
+
+
+def test_parts_of_refunds_add_up_to_the_order() -> None:
+    mug, lamp = line("MUG", 3, 1000), line("LAMP", 1, 2000)
+    order = confirmed([mug.model_copy(update={"tax": 301}), lamp.model_copy(update={"tax": 0})], 700)
+    for sku, quantity in (("MUG", 1), ("LAMP", 1), ("MUG", 2)):
+        order = after(order, cancelling.request(order, ADMIN, False, [(sku, quantity)], None, new_id()), AT)
+        if order.cancellation:  # the rest of an order is a cancellation of its own
+            break
+
+    first, second = (cancelling.parts_of_refund(order, each) for each in order.cancellations[:2])
+
+    assert (first.goods, first.tax, first.shipping) == (1000, 100, 140)
+    assert (second.goods, second.tax, second.shipping) == (2000, 0, 280)
 
 
 @pytest.mark.parametrize(

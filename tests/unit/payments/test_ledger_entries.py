@@ -2,7 +2,7 @@
 
 from collections import Counter
 from collections.abc import Iterable, Iterator
-from dataclasses import replace
+from dataclasses import astuple, replace
 from random import Random
 
 import pytest
@@ -77,6 +77,39 @@ def test_refunds_reverse_exactly_what_was_captured(seed: int) -> None:
             assert min(left.goods, left.tax, left.shipping) >= 0
 
         assert refunded == captured
+
+
+@CASES
+@given(SEEDS)
+def test_refunds_by_line_and_by_amount_add_up(seed: int) -> None:
+    """Lines of an order with 0, 2 or 3 decimals are refunded, or amounts, in any sequence."""
+    for whole, random in cases(seed):
+        payment = replace(PAYMENT, currency=random.choice(("JPY", "USD", "KWD")), amount=whole.total)
+        captured = left = whole.part(random.choice((whole.total, random.randint(0, whole.total))))
+        entries = list(capture_entries(payment, captured))
+
+        for number in range(random.randint(1, 5)):
+            amount = random.randint(0, left.total)
+            requested = Shares(*(random.randint(0, max(1, bound)) for bound in astuple(whole)))
+            by_line = random.random() < 0.6
+            part = left.part(min(requested.total, left.total), requested) if by_line else left.part(amount)
+            entries += refund_entries(payment, f"r{number}", part)
+            assert min(astuple(part)) >= 0
+            left -= part
+            assert min(astuple(left)) >= 0
+        entries += refund_entries(payment, "last", left.part(left.total))
+
+        assert {entry.currency for entry in entries} <= {payment.currency}
+        goods = captured.goods
+        assert taken(entries) == ({"revenue": -goods, "refunds": goods} if goods else {})
+
+
+def test_requested_shares_are_taken_as_they_are() -> None:
+    whole = Shares(1000, 200, 100)
+
+    assert whole.part(360, Shares(300, 60, 0)) == Shares(300, 60, 0)
+    assert Shares(700, 10, 100).part(360, Shares(300, 60, 0)) == Shares(340, 10, 10)
+    assert whole.part(100, Shares(300, 60, 40)) == Shares(75, 15, 10)
 
 
 @CASES
