@@ -30,6 +30,7 @@ EntryKind = Literal[
     "refund_failed",
     "dispute",
     "dispute_won",
+    "fee",
 ]
 
 

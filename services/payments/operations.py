@@ -78,16 +78,16 @@ class Operations:
         if not resumed:
             self.records.plan(claimed, "capture", f"{payment.id}:capture:{amount}", amount)
 
-        def request(provider: Provider, key: str) -> int:
-            provider.capture(str(payment.reference), amount, payment.currency, key)
-            return amount
+        def request(provider: Provider, key: str) -> ChargeState:
+            fees = provider.capture(str(payment.reference), amount, payment.currency, key)
+            return ChargeState("captured", amount, fees=fees)
 
-        def find() -> int | None:
+        def find() -> ChargeState | None:
             state = self.calls.look_up(claimed)
-            return state.captured if state.status == "captured" else None
+            return state if state.status == "captured" else None
 
         try:
-            captured = self.calls.run(claimed, request, find, resumed)
+            state = self.calls.run(claimed, request, find, resumed)
         except ProviderRefuses:
             state = self.calls.look_up(claimed)
             self.records.refuse(claimed)
@@ -95,9 +95,9 @@ class Operations:
             if claimed.payment.status not in domain.CAPTURED_STATUSES or claimed.payment.captured != amount:
                 raise
             return
-        self.records.capture(claimed, captured, last, requested)
-        if captured != amount:
-            raise InvalidState(f"{captured} was captured already", [{"captured": captured}])
+        self.records.capture(claimed, state.captured, last, requested, state.fees)
+        if state.captured != amount:
+            raise InvalidState(f"{state.captured} was captured already", [{"captured": state.captured}])
 
     def void(self, claimed: Claimed, resumed: bool = False) -> None:
         """Void the authorisation; or find that it was captured meanwhile.
@@ -175,6 +175,8 @@ class Operations:
             self.records.void(claimed)
         if state.refunds and claimed.payment.captured:
             self._compare_refunds(claimed, state)
+        if state.fees and claimed.payment.captured:
+            self.records.fees(claimed, state.fees)
         if state.disputes:
             stored = {dispute.reference: dispute for dispute in self.store.disputes_of(payment.id)}
             for dispute in state.disputes:

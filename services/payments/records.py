@@ -1,7 +1,9 @@
 """Records of outcomes: a payment's row, the end of its attempt, ledger entries and events in one transaction."""
 
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
 from datetime import datetime
+from itertools import chain
 from typing import Any, Final
 
 from schemas.events import payments as events
@@ -10,7 +12,8 @@ from services.chassis.observability import audit_records
 from services.chassis.stores.postgres import Session
 from services.payments import domain
 from services.payments.domain import Dispute, Payment, Refund, ledger
-from services.payments.providers.interface import ChargeResult, DisputeState
+from services.payments.domain.ledger import Entry
+from services.payments.providers.interface import ChargeResult, DisputeState, ProviderFee
 from services.payments.store import PaymentStore
 from services.payments.store.claims import Claimed
 
@@ -43,8 +46,18 @@ class PaymentRecords:
             self.store.post(session, ledger.capture_entries(payment, claimed.payment.captured_shares))
             self.store.emit(session, _event_of(claimed.payment))
 
-    def capture(self, claimed: Claimed, captured: int, last: bool = False, requested: bool = False) -> None:
-        """Record a capture. One that staff `requested` is audited; the checkout's own is in the order's history."""
+    def capture(
+        self,
+        claimed: Claimed,
+        captured: int,
+        last: bool = False,
+        requested: bool = False,
+        fees: Sequence[ProviderFee] = (),
+    ) -> None:
+        """Record a capture, with the fees for it if they are known already.
+
+        One that staff `requested` is audited; the checkout's own is in the order's history.
+        """
         with self.store.transaction() as session:
             if requested and audit_records.staff():
                 after = {"captured": captured, "currency": claimed.payment.currency}
@@ -52,8 +65,19 @@ class PaymentRecords:
                 self.store.audit(session, "payment.capture", resource, {"captured": 0}, after)
             taken = _captured(claimed.payment, captured)
             self._change(session, claimed, last=last, status="captured", client_secret=None, **taken)
-            self.store.post(session, ledger.capture_entries(claimed.payment, claimed.payment.captured_shares))
+            sale = ledger.capture_entries(claimed.payment, claimed.payment.captured_shares)
+            self.store.post(session, chain(sale, _fee_entries(claimed.payment, fees)))
             self.store.emit(session, events.PaymentCaptured(**facts(claimed.payment), captured=captured))
+
+    def fees(self, claimed: Claimed, fees: Sequence[ProviderFee]) -> None:
+        """Post the fees that were not posted yet."""
+        entries = list(_fee_entries(claimed.payment, fees))
+        posted = self.store.posted({entry.reference for entry in entries})
+        due = [entry for entry in entries if entry.reference not in posted]
+        if due:
+            with self.store.transaction() as session:
+                claimed.payment = self.store.change(session, claimed)
+                self.store.post(session, due)
 
     def void(self, claimed: Claimed) -> None:
         with self.store.transaction() as session:
@@ -177,6 +201,11 @@ def _captured(payment: Payment, captured: int) -> dict[str, int]:
     """The values of a payment after a capture."""
     shares = payment.shares.part(captured)
     return {"captured": captured, "captured_tax": shares.tax, "captured_shipping": shares.shipping}
+
+
+def _fee_entries(payment: Payment, fees: Iterable[ProviderFee]) -> Iterator[Entry]:
+    for fee in fees:
+        yield from ledger.fee_entry(payment, fee.reference, fee.amount, fee.currency)
 
 
 def _shared(payment: Payment, refund: Refund) -> Refund:

@@ -11,6 +11,9 @@ class PaymentSettings(Settings):
     secret_key: str = Field(min_length=16, description="key that signs the sandbox's webhooks")
     payment_providers: str = Field("sandbox", description="providers that orders may be paid with, comma-separated")
     provider_timeout: float = Field(2.0, gt=0, le=30, description="seconds that one call to a provider may take")
+    sandbox_fee_basis_points: int = Field(
+        0, ge=0, le=10_000, description="the sandbox's fee for a captured charge, in hundredths of a percent"
+    )
     stripe_api_key: str = Field(
         "", validate_default=True, description="Stripe's secret key; needed when `stripe` is among the providers"
     )

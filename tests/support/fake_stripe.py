@@ -56,6 +56,12 @@ class FakeStripe:
     refuses_refunds: bool = False
     """An account problem: every refund is refused."""
     refuses_voids: bool = False
+    fee: int = 0
+    """Stripe's fee for each charge."""
+    balance_currency: str | None = None
+    """The currency of Stripe's balance; that of the charge if None."""
+    balance_lags: bool = False
+    """Balance transactions of charges are not known yet."""
     search_lags: bool = False
     """Search does not find anything yet."""
     lock: Any = field(default_factory=Lock)
@@ -188,7 +194,9 @@ class FakeStripe:
                     newest = [one for one in reversed(self.intents.values()) if one["created"] >= since]
                     return 200, listing(newest, path)
                 case ["payment_intents", intent_id]:
-                    return (200, self.intents[intent_id]) if intent_id in self.intents else missing(intent_id)
+                    if intent_id not in self.intents:
+                        return missing(intent_id)
+                    return 200, self.shown(self.intents[intent_id], query)
                 case ["events"]:
                     return 200, listing(self.events, path)
                 case ["refunds"] | ["disputes"]:
@@ -212,6 +220,7 @@ class FakeStripe:
                 "id": f"ch_{number}",
                 "object": "charge",
                 "amount_refunded": 0,
+                "balance_transaction": None,
                 "refunded": False,
                 "disputed": False,
             },
@@ -230,7 +239,19 @@ class FakeStripe:
         if intent["status"] != "requires_capture" or amount > intent["amount"]:
             return failure(400, "invalid_request_error", "No", code="payment_intent_unexpected_state")
         intent |= {"status": "succeeded", "amount_received": amount}
-        return 200, dict(intent)
+        movement = self._movement(amount, self.fee, self.balance_currency or intent["currency"])
+        intent["latest_charge"]["balance_transaction"] = movement
+        return 200, self.shown(intent, fields)
+
+    def shown(self, intent: dict[str, Any], fields: dict[str, str]) -> dict[str, Any]:
+        """The intent; its charge and that one's balance transaction as ids unless they are to be expanded."""
+        expanded = [value for name, value in fields.items() if name.startswith("expand[")]
+        charge = dict(intent["latest_charge"])
+        if self.balance_lags:
+            charge["balance_transaction"] = None
+        elif charge["balance_transaction"] and "latest_charge.balance_transaction" not in expanded:
+            charge["balance_transaction"] = charge["balance_transaction"]["id"]
+        return intent | {"latest_charge": charge if expanded else charge["id"]}
 
     def cancel(self, intent_id: str) -> Reply:
         intent = self.intents[intent_id]
@@ -260,6 +281,7 @@ class FakeStripe:
             "amount": amount,
             "payment_intent": intent_id,
             "charge": charge["id"],
+            "balance_transaction": f"txn_{next(self.ids)}",
             "status": "succeeded",
             "metadata": {name[9:-1]: value for name, value in fields.items() if name.startswith("metadata[")},
         }

@@ -6,7 +6,7 @@ Debits and credits of an entry are equal. Assets (`customer_receivable`, `provid
 """
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final, get_args
 
 from schemas.api.ledger import Account
@@ -71,6 +71,12 @@ def dispute_entries(payment: Payment, reference: str, withdrawn: int, fee: int) 
     """The amount that the provider withdraws for a dispute, with its fee; negative amounts are given back."""
     amounts = (*_signed("disputes", withdrawn), *_signed("fees", fee), *_signed("provider_clearing", -withdrawn - fee))
     yield from _entry(payment, f"dispute:{reference}", "dispute" if withdrawn + fee > 0 else "dispute_won", amounts)
+
+
+def fee_entry(payment: Payment, reference: str, fee: int, currency: str) -> Iterator[Entry]:
+    """The provider's fee for a charge or refund, in the currency of its balance; a negative one is given back."""
+    amounts = (*_signed("fees", fee), *_signed("provider_clearing", -fee))
+    yield from _entry(replace(payment, currency=currency), f"fee:{payment.provider}:{reference}", "fee", amounts)
 
 
 def _entry(payment: Payment, reference: str, kind: str, postings: tuple[Posting, ...]) -> Iterator[Entry]:

@@ -37,7 +37,9 @@ def make_providers(settings: PaymentSettings, schema: str = "payments") -> dict[
     for name in settings.enabled_providers:
         if name == "sandbox":
             bank = open_store(SandboxBank, settings.postgres_url, schema, settings.workers)
-            providers[name] = SandboxProvider(bank, settings.secret_key, settings.provider_timeout)
+            providers[name] = SandboxProvider(
+                bank, settings.secret_key, settings.provider_timeout, settings.sandbox_fee_basis_points
+            )
         else:
             from services.payments.providers.stripe import StripeProvider  # large: only where it is wanted
 

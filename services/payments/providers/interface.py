@@ -88,6 +88,18 @@ class DisputeState:
 
 
 @dataclass(frozen=True)
+class ProviderFee:
+    """A fee that the provider has taken from its balance for a charge or refund: in minor units of the balance's
+    currency; negative when it was returned.
+    """
+
+    reference: str
+    """The provider's id of the balance transaction."""
+    amount: int
+    currency: str
+
+
+@dataclass(frozen=True)
 class ChargeState:
     """A charge in the provider's books: a `ChargeResult`'s status or `voided`; captured, refunded, disputed."""
 
@@ -96,6 +108,8 @@ class ChargeState:
     refunds: tuple[RefundState, ...] = ()
     disputes: tuple[DisputeState, ...] = ()
     decline_code: str | None = None
+    fees: tuple[ProviderFee, ...] = ()
+    """Fees that are known so far, without those of disputes."""
 
     @property
     def refunded(self) -> int:
@@ -117,8 +131,8 @@ class Provider(Protocol):
     def authorise(self, charge: Charge, key: str) -> ChargeResult:
         """Authorise the amount, to be captured later."""
 
-    def capture(self, reference: str, amount: int, currency: str, key: str) -> None:
-        """Capture the authorised amount, or a part of it."""
+    def capture(self, reference: str, amount: int, currency: str, key: str) -> tuple[ProviderFee, ...]:
+        """Capture the authorised amount, or a part of it; returns the fees that are known at once."""
 
     def void(self, reference: str, key: str) -> None:
         """Void the authorisation. Idempotent."""

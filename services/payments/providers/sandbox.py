@@ -13,12 +13,14 @@ from typing import Annotated, Any, TypeVar
 from pydantic import BaseModel, StringConstraints, ValidationError
 
 from services.chassis.common.errors import Unauthenticated, ValidationFailed
+from services.chassis.common.money import percent_of
 from services.payments.providers.bank import BankRefuses, SandboxBank
 from services.payments.providers.interface import (
     Charge,
     ChargeResult,
     ChargeState,
     DisputeState,
+    ProviderFee,
     ProviderRefuses,
     ProviderUnavailable,
     RefundState,
@@ -61,8 +63,9 @@ class SandboxProvider:
 
     name = "sandbox"
 
-    def __init__(self, bank: SandboxBank, secret: str, timeout: float) -> None:
+    def __init__(self, bank: SandboxBank, secret: str, timeout: float, fee_basis_points: int = 0) -> None:
         self.bank = bank
+        self._fee_basis_points = fee_basis_points
         self._secret = secret.encode()
         self._timeout = timeout
 
@@ -85,8 +88,9 @@ class SandboxProvider:
             raise ProviderUnavailable("The sandbox did not answer in time")
         return ChargeResult("authorized", opened["id"])
 
-    def capture(self, reference: str, amount: int, currency: str, key: str) -> None:
+    def capture(self, reference: str, amount: int, currency: str, key: str) -> tuple[ProviderFee, ...]:
         self._ask(lambda: self.bank.capture(key, reference, amount))
+        return self._fees(reference, amount, currency)
 
     def void(self, reference: str, key: str) -> None:
         self._ask(lambda: self.bank.void(key, reference))
@@ -100,7 +104,8 @@ class SandboxProvider:
             RefundState(row.id, row.amount, refund_id=row.refund_id) for row in self.bank.refunds(reference)
         )
         decline_code = "authentication_failed" if charge.status == "declined" else None
-        return ChargeState(charge.status, charge.captured, refunds, _disputes(charge), decline_code)
+        fees = self._fees(reference, charge.captured, currency)
+        return ChargeState(charge.status, charge.captured, refunds, _disputes(charge), decline_code, fees)
 
     def find(self, payment_id: str, since: datetime) -> ChargeResult | None:
         charge = self.bank.of_payment(payment_id)
@@ -148,6 +153,11 @@ class SandboxProvider:
     def _result(self, status: str, charge_id: str) -> ChargeResult:
         secret = f"{charge_id}_secret_{self._mark(charge_id)}" if status == "requires_action" else None
         return ChargeResult(status, charge_id, client_secret=secret)
+
+    def _fees(self, reference: str, captured: int, currency: str) -> tuple[ProviderFee, ...]:
+        """The fee of a captured charge: a percentage, the same at each look."""
+        fee = percent_of(captured, self._fee_basis_points)
+        return (ProviderFee(f"sbxt_{reference.removeprefix('sbx_')}", fee, currency),) if fee else ()
 
     def _mark(self, charge_id: str) -> str:
         return hmac.new(self._secret, charge_id.encode(), hashlib.sha256).hexdigest()[:24]

@@ -18,9 +18,9 @@ from services.payments.providers.interface import (
     ChargeState,
     DisputeState,
     ProviderFailed,
+    ProviderFee,
     ProviderRefuses,
     ProviderUnavailable,
-    RefundState,
     WebhookNotice,
 )
 from services.payments.providers.stripe_amounts import AmountNotSupported, from_stripe, to_stripe
@@ -29,6 +29,7 @@ from services.payments.providers.stripe_objects import (
     STATUS_BY_EVENT,
     charge_result,
     dispute_state,
+    fees_of,
     metadata_of,
     refund_state,
 )
@@ -38,6 +39,7 @@ MAX_EVENTS: Final = 1_000
 CLOCK_SKEW: Final = timedelta(minutes=5)
 SEARCH_LAG: Final = timedelta(minutes=10)
 """Search finds new objects with a delay, "occasionally" more than a minute: lists are read for the time before."""
+_BALANCE_OF_CHARGE: Final = "latest_charge.balance_transaction"
 MAX_LISTED: Final = 1_000
 """PaymentIntents that are looked through for one of ours whose id is unknown."""
 
@@ -83,12 +85,16 @@ class StripeProvider:
             _fail(failed)
         return charge_result(intent)
 
-    def capture(self, reference: str, amount: int, currency: str, key: str) -> None:
-        parameters: Any = {"amount_to_capture": _to_stripe(amount, currency)}
+    def capture(self, reference: str, amount: int, currency: str, key: str) -> tuple[ProviderFee, ...]:
+        """Capture. The balance transaction, and so the fee, may be known later only:
+        https://docs.stripe.com/payments/payment-intents/asynchronous-capture
+        """
+        parameters: Any = {"amount_to_capture": _to_stripe(amount, currency), "expand": [_BALANCE_OF_CHARGE]}
         try:
-            self._client.v1.payment_intents.capture(reference, parameters, {"idempotency_key": key})
+            intent = self._client.v1.payment_intents.capture(reference, parameters, {"idempotency_key": key})
         except stripe.StripeError as failed:
             _fail(failed)
+        return fees_of(getattr(intent, "latest_charge", None))
 
     def void(self, reference: str, key: str) -> None:
         try:
@@ -108,12 +114,12 @@ class StripeProvider:
     def look_up(self, reference: str, currency: str) -> ChargeState:
         """Retrieve the intent with its last charge; refunds and disputes only where the charge has some."""
         try:
-            intent = self._client.v1.payment_intents.retrieve(reference, {"expand": ["latest_charge"]})
+            intent = self._client.v1.payment_intents.retrieve(reference, {"expand": [_BALANCE_OF_CHARGE]})
             charge: Any = getattr(intent, "latest_charge", None)
-            refunds: tuple[RefundState, ...] = ()
+            refunds: list[Any] = []
             disputes: tuple[DisputeState, ...] = ()
             if charge and not isinstance(charge, str):
-                refunds = self._refunds(reference, currency)
+                refunds = self._refunds(reference)
                 disputes = self._disputes(reference, currency) if charge.disputed else ()
         except stripe.StripeError as failed:
             _fail(failed)
@@ -121,11 +127,13 @@ class StripeProvider:
             return ChargeState("voided")
         answer = charge_result(intent)
         captured = from_stripe(intent.amount_received, currency) if answer.status == "captured" else 0
-        return ChargeState(answer.status, captured, refunds, disputes, answer.decline_code)
+        refund_states = tuple(refund_state(refund, currency) for refund in refunds)
+        fees = tuple(fee for taker in (charge, *refunds) for fee in fees_of(taker))
+        return ChargeState(answer.status, captured, refund_states, disputes, answer.decline_code, fees)
 
-    def _refunds(self, reference: str, currency: str) -> tuple[RefundState, ...]:
-        listed = self._client.v1.refunds.list({"payment_intent": reference, "limit": 100})
-        return tuple(refund_state(refund, currency) for refund in listed.auto_paging_iter())
+    def _refunds(self, reference: str) -> list[Any]:
+        query: Any = {"payment_intent": reference, "limit": 100, "expand": ["data.balance_transaction"]}
+        return list(self._client.v1.refunds.list(query).auto_paging_iter())
 
     def _disputes(self, reference: str, currency: str) -> tuple[DisputeState, ...]:
         listed = self._client.v1.disputes.list({"payment_intent": reference, "limit": 100})

@@ -5,7 +5,7 @@ from typing import Any, Final
 
 import stripe
 
-from services.payments.providers.interface import ChargeResult, DisputeState, RefundState
+from services.payments.providers.interface import ChargeResult, DisputeState, ProviderFee, RefundState
 from services.payments.providers.stripe_amounts import from_stripe
 
 STATUSES = {
@@ -68,6 +68,15 @@ def dispute_state(dispute: Any, currency: str) -> DisputeState:
         from_stripe(fee, currency),
         datetime.fromtimestamp(due_by, UTC) if due_by else None,
     )
+
+
+def fees_of(thing: Any) -> tuple[ProviderFee, ...]:
+    """The fee in the balance transaction of a charge or refund; none where it is not known (yet), or 0."""
+    movement = getattr(thing, "balance_transaction", None)
+    if movement is None or isinstance(movement, str) or not movement.fee:
+        return ()
+    currency = movement.currency.upper()
+    return (ProviderFee(movement.id, from_stripe(movement.fee, currency), currency),)
 
 
 def charge_result(intent: stripe.PaymentIntent) -> ChargeResult:

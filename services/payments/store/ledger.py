@@ -1,6 +1,6 @@
 """Queries on the ledger. Entries are written in the transaction of the payment's change, and never changed."""
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from datetime import UTC, date, datetime, time, timedelta
 from typing import Any
 
@@ -55,6 +55,12 @@ class LedgerQueries(PostgresStore):
         ]
         session.execute(_INSERT_ENTRIES, rows)
         session.execute(_INSERT_POSTINGS, lines)
+
+    def posted(self, references: Collection[str]) -> set[str]:
+        """Which of these references have an entry."""
+        query = select(_entries.reference).where(_entries.reference.in_(references))
+        with self.reading() as connection:
+            return set(connection.execute(query).scalars())
 
     def ledger_accounts(self, query: AccountsQuery) -> dict[str, Any]:
         """A page of accounts by currency with their sums."""

@@ -28,6 +28,8 @@ from tests.service.payments.stripe_servers import ReplayedStripe, replayed_strip
 
 CHARGE = Charge("payment-1", "order-1", 1999, "USD", "pm_card_visa", "ada@example.com")
 SECRET = "whsec_test"
+BALANCE = "latest_charge.balance_transaction"
+CAPTURE_FIELDS = {"amount_to_capture": "500", "expand[0]": BALANCE}
 
 
 def provider_at(address: str, secret: str = SECRET) -> StripeProvider:
@@ -159,7 +161,7 @@ def test_capture_void_and_refund_send_idempotency_keys(stripe: ReplayedStripe, p
     assert provider.refund("pi_1", 200, "USD", "r", "refund-1") == "re_1"
 
     assert [(request.method, request.path, request.key, request.fields) for request in stripe.requests] == [
-        ("POST", "/v1/payment_intents/pi_1/capture", "c", {"amount_to_capture": "500"}),
+        ("POST", "/v1/payment_intents/pi_1/capture", "c", CAPTURE_FIELDS),
         ("POST", "/v1/payment_intents/pi_1/cancel", "v", {}),
         (
             "POST",
@@ -197,7 +199,7 @@ def test_charge_state_is_looked_up(
     stripe.add_reply(intent(status, amount_received=received))
     assert provider.look_up("pi_1", "USD") == state
     (request,) = stripe.requests
-    assert (request.method, request.path) == ("GET", "/v1/payment_intents/pi_1?expand%5B0%5D=latest_charge")
+    assert (request.method, request.path) == ("GET", f"/v1/payment_intents/pi_1?expand%5B0%5D={BALANCE}")
 
 
 def signed(event: Any, secret: str = SECRET, age: int = 0) -> tuple[bytes, dict[str, str]]:
