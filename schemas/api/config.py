@@ -80,6 +80,15 @@ SETTINGS: Final[dict[str, Declared]] = {
             description="How many units of one SKU an order may have.",
             scope="orders",
         ),
+        Declared(
+            key="payments.vendor_commission_percent",
+            type="number",
+            default=0,
+            minimum=0,
+            maximum=100,
+            description="The shop's commission on goods that vendors sell, of payments from now on; in percent.",
+            scope="payments",
+        ),
     )
 }
 

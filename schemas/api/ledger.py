@@ -31,6 +31,9 @@ EntryKind = Literal[
     "dispute",
     "dispute_won",
     "fee",
+    "vendor_share",
+    "vendor_refund",
+    "vendor_refund_failed",
 ]
 
 
@@ -81,6 +84,8 @@ class AccountsQuery(_Period):
 
     date: Annotated[Day, AfterValidator(_no_other_days)] | None = None
     currency: Currency | None = None
+    vendor_id: Id | None = None
+    """What is owed to this vendor."""
     page: _Page = 1
     limit: _Limit = 100
 
@@ -97,6 +102,7 @@ class EntriesQuery(_Period):
     account: Account | None = None
     currency: Currency | None = None
     kind: EntryKind | None = None
+    vendor_id: Id | None = None
     page: _Page = 1
     limit: _Limit = 20
 
@@ -130,6 +136,8 @@ class LedgerLine(Schema):
     debit: Money
     credit: Money
     currency: Currency
+    vendor_id: str | None = None
+    """Of `vendor_payable`."""
     payment_id: str
     order_id: str
     kind: EntryKind

@@ -45,6 +45,20 @@ def _within_amount(part: int, others: ValidationInfo) -> int:
     return part
 
 
+def _goods_within_amount(goods: dict[str, int], others: ValidationInfo) -> dict[str, int]:
+    parts = others.data.get("tax", 0) + others.data.get("shipping", 0)
+    if parts + sum(goods.values()) > others.data.get("amount", MAX_AMOUNT):
+        raise ValueError("are parts of amount: with tax and shipping they must not exceed it")
+    return goods
+
+
+GoodsByVendor = Annotated[
+    dict[Annotated[str, StringConstraints(min_length=1, max_length=100)], Annotated[int, Field(ge=0)]],
+    AfterValidator(_goods_within_amount),
+]
+"""Goods of vendors' lines in minor units, without tax and less their discount, by vendor id."""
+
+
 class Authorise(Request):
     """Authorise `amount` (minor units). Idempotent under `payment_id`, which the order chooses for each attempt."""
 
@@ -60,6 +74,8 @@ class Authorise(Request):
     """The part of `amount` that is tax, for the ledger."""
     shipping: Annotated[int, Field(ge=0), AfterValidator(_within_amount)] = 0
     """The part of `amount` that is shipping, for the ledger; the rest is for goods."""
+    vendors: GoodsByVendor = Field(default_factory=dict)
+    """The parts of the goods that vendors have sold; the rest is the shop's own."""
 
 
 class Authorisation(Schema):
@@ -110,11 +126,13 @@ class RefundedParts(Request):
 
     tax: Annotated[int, Field(ge=0)]
     shipping: Annotated[int, Field(ge=0)]
+    vendors: GoodsByVendor = Field(default_factory=dict)
 
 
 def _parts_within_amount(parts: RefundedParts | None, others: ValidationInfo) -> RefundedParts | None:
-    if parts is not None and parts.tax + parts.shipping > others.data.get("amount", MAX_AMOUNT):
-        raise ValueError("tax and shipping are parts of amount: together they must not exceed it")
+    amount = others.data.get("amount", MAX_AMOUNT)
+    if parts is not None and parts.tax + parts.shipping + sum(parts.vendors.values()) > amount:
+        raise ValueError("tax, shipping and vendors' goods are parts of amount: together they must not exceed it")
     return parts
 
 

@@ -11,6 +11,7 @@ from services.chassis.common import clock
 from services.chassis.common.errors import InvalidState
 from services.orders.domain import cancelling, saga
 from services.orders.domain.order import Order
+from services.orders.domain.pricing import goods_by_vendor
 from services.orders.store import StoredOrder
 
 
@@ -31,6 +32,7 @@ class PaymentSteps:
                 amount=placed.totals.total,
                 tax=placed.totals.tax,
                 shipping=placed.totals.shipping,
+                vendors=goods_by_vendor(placed),
                 currency=placed.currency,
                 provider=placed.payment_provider,
                 token=stored.payment_token or "",
@@ -102,7 +104,7 @@ class PaymentSteps:
                 refund_id=cancellation.id,
                 amount=cancellation.amount,
                 reason="lines_cancelled",
-                parts=RefundedParts(tax=parts.tax, shipping=parts.shipping),
+                parts=RefundedParts(tax=parts.tax, shipping=parts.shipping, vendors=dict(parts.vendors)),
             )
         )
         if payment.refunded <= order.refunded:

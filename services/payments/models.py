@@ -3,7 +3,7 @@
 from sqlalchemy import BigInteger, Boolean, Column, DateTime, Integer, LargeBinary, MetaData, Table, Text, func
 from sqlalchemy.dialects.postgresql import JSONB, UUID
 
-from services.payments.columns import RefundPartsColumn
+from services.payments.columns import RefundPartsColumn, VendorSharesColumn
 
 metadata = MetaData()
 
@@ -30,6 +30,9 @@ payments = Table(
     Column("captured_shipping", BigInteger, nullable=False, server_default="0"),
     Column("refunded_tax", BigInteger, nullable=False, server_default="0"),
     Column("refunded_shipping", BigInteger, nullable=False, server_default="0"),
+    Column("vendors", VendorSharesColumn, nullable=False, server_default="{}", comment="shares of the goods"),
+    Column("captured_vendors", VendorSharesColumn, nullable=False, server_default="{}"),
+    Column("refunded_vendors", VendorSharesColumn, nullable=False, server_default="{}"),
     Column("token", Text, comment="until the outcome is known"),
     Column("email", Text),
     Column("reference", Text, index=True, comment="the provider's id"),
@@ -65,6 +68,7 @@ refunds = Table(
     Column("requested", BigInteger, comment="null: what was left"),
     Column("tax", BigInteger, nullable=False, server_default="0", comment="part of the amount, as is shipping"),
     Column("shipping", BigInteger, nullable=False, server_default="0"),
+    Column("vendors", VendorSharesColumn, nullable=False, server_default="{}", comment="shares of the goods"),
     Column("parts", RefundPartsColumn, comment="of the requested amount; null: in proportion"),
     Column("origin", Text, nullable=False, server_default="person", comment="person, order, reversal, provider"),
     Column("reason", Text),
@@ -90,6 +94,7 @@ ledger_postings = Table(
     Column("id", UUID(as_uuid=False), primary_key=True),
     Column("entry_id", UUID(as_uuid=False), nullable=False, index=True),
     Column("account", Text, nullable=False),
+    Column("vendor_id", Text, comment="of vendor_payable"),
     Column("currency", Text, nullable=False),
     Column("debit", BigInteger, nullable=False),
     Column("credit", BigInteger, nullable=False),

@@ -15,7 +15,7 @@ from schemas.api.payments import Authorise
 from services.chassis.common.errors import DomainError, InvalidState, ServiceUnavailable
 from services.chassis.common.ids import new_id
 from services.payments import domain
-from services.payments.domain import PROCESSING, Payment, Refund, RefundParts
+from services.payments.domain import PROCESSING, Payment, Refund, RefundParts, vendor_shares
 from services.payments.operations import Operations, check_same, refused
 from services.payments.provider_calls import ProviderCalls
 from services.payments.providers.interface import WebhookNotice
@@ -38,13 +38,16 @@ class PaymentProcessor:
         self.store = calls.store
         self.operations = Operations(calls, PaymentRecords(calls.store))
 
-    def authorise(self, command: Authorise) -> Payment:
-        """Authorise the amount. A reversed payment stays reversed, and no provider is called.
+    def authorise(self, command: Authorise, commission_basis_points: int = 0) -> Payment:
+        """Authorise the amount. A reversed payment stays reversed, and no provider is called. Vendors are owed the
+        goods that they sold, less the commission.
 
         Raises `IdempotencyKeyReused` when the payment's id came before with other values.
         """
         self.calls.provider(command.provider)
-        requested = Payment(id=command.payment_id, status=PROCESSING, **command.model_dump(exclude={"payment_id"}))
+        vendors = vendor_shares.less_commission(command.vendors, commission_basis_points)
+        values = command.model_dump(exclude={"payment_id", "vendors"})
+        requested = Payment(id=command.payment_id, status=PROCESSING, vendors=vendors, **values)
         begun = self.store.begin(requested, self.calls.lease)
         if begun is not None:
             with self.calls.held(begun):

@@ -11,7 +11,7 @@ from schemas.events.base import Event
 from services.chassis.observability import audit_records
 from services.chassis.stores.postgres import Session
 from services.payments import domain
-from services.payments.domain import Dispute, Payment, Refund, ledger
+from services.payments.domain import Dispute, Payment, Refund, ledger, vendor_shares
 from services.payments.domain.ledger import Entry
 from services.payments.providers.interface import ChargeResult, DisputeState, ProviderFee
 from services.payments.store import PaymentStore
@@ -43,7 +43,7 @@ class PaymentRecords:
                 decline_code=answer.decline_code,
                 client_secret=answer.client_secret,
             )
-            self.store.post(session, ledger.capture_entries(payment, claimed.payment.captured_shares))
+            self.store.post(session, _sale(claimed.payment))
             self.store.emit(session, _event_of(claimed.payment))
 
     def capture(
@@ -65,8 +65,7 @@ class PaymentRecords:
                 self.store.audit(session, "payment.capture", resource, {"captured": 0}, after)
             taken = _captured(claimed.payment, captured)
             self._change(session, claimed, last=last, status="captured", client_secret=None, **taken)
-            sale = ledger.capture_entries(claimed.payment, claimed.payment.captured_shares)
-            self.store.post(session, chain(sale, _fee_entries(claimed.payment, fees)))
+            self.store.post(session, chain(_sale(claimed.payment), _fee_entries(claimed.payment, fees)))
             self.store.emit(session, events.PaymentCaptured(**facts(claimed.payment), captured=captured))
 
     def fees(self, claimed: Claimed, fees: Sequence[ProviderFee]) -> None:
@@ -118,12 +117,14 @@ class PaymentRecords:
         """Record that a refund which had succeeded came back to the provider: the money is the shop's again."""
         payment = claimed.payment
         total = payment.refunded_shares - refund.shares
+        vendors = vendor_shares.subtract(payment.refunded_vendors, refund.vendors)
         shares: dict[str, Any] = {"refunded_tax": total.tax, "refunded_shipping": total.shipping}
+        shares["refunded_vendors"] = vendors
         status = domain.status_after_failed_refund(total.total)
         with self.store.transaction() as session:
             self.store.end_refund(session, replace(refund, status="failed"))
             self._change(session, claimed, status=status, refunded=total.total, **shares)
-            self.store.post(session, ledger.failed_refund_entries(payment, refund.id, refund.shares))
+            self.store.post(session, ledger.failed_refund_entries(payment, refund.id, refund.shares, refund.vendors))
             event = events.PaymentRefundFailed(
                 **facts(payment), refund_id=refund.id, refund=refund.amount, refunded=total.total
             )
@@ -182,8 +183,9 @@ class PaymentRecords:
         refunded = total.total
         status = domain.status_after_refund(payment.captured, refunded)
         shares: dict[str, Any] = {"refunded_tax": total.tax, "refunded_shipping": total.shipping}
+        shares["refunded_vendors"] = vendor_shares.add(payment.refunded_vendors, refund.vendors)
         self._change(session, claimed, status=status, refunded=refunded, **shares)
-        self.store.post(session, ledger.refund_entries(payment, refund.id, refund.shares))
+        self.store.post(session, ledger.refund_entries(payment, refund.id, refund.shares, refund.vendors))
         event = events.PaymentRefunded(
             **facts(payment), refund_id=refund.id, refund=refund.amount, refunded=refunded, reason=refund.reason
         )
@@ -197,10 +199,16 @@ class PaymentRecords:
         claimed.released = last
 
 
-def _captured(payment: Payment, captured: int) -> dict[str, int]:
+def _captured(payment: Payment, captured: int) -> dict[str, Any]:
     """The values of a payment after a capture."""
     shares = payment.shares.part(captured)
-    return {"captured": captured, "captured_tax": shares.tax, "captured_shipping": shares.shipping}
+    vendors = vendor_shares.part(payment.vendors, payment.shares.goods, shares.goods)
+    values: dict[str, Any] = {"captured_tax": shares.tax, "captured_shipping": shares.shipping}
+    return values | {"captured": captured, "captured_vendors": vendors}
+
+
+def _sale(payment: Payment) -> Iterator[Entry]:
+    return ledger.capture_entries(payment, payment.captured_shares, payment.captured_vendors)
 
 
 def _fee_entries(payment: Payment, fees: Iterable[ProviderFee]) -> Iterator[Entry]:
@@ -209,10 +217,13 @@ def _fee_entries(payment: Payment, fees: Iterable[ProviderFee]) -> Iterator[Entr
 
 
 def _shared(payment: Payment, refund: Refund) -> Refund:
-    """The refund with its shares of tax and shipping, as requested or in proportion, of what is left of them."""
+    """The refund with its shares of what is left: as requested, or in proportion."""
     left = payment.captured_shares - payment.refunded_shares
     shares = left.part(refund.amount, refund.requested_shares)
-    return replace(refund, tax=shares.tax, shipping=shares.shipping)
+    vendors_left = vendor_shares.subtract(payment.captured_vendors, payment.refunded_vendors)
+    requested = refund.parts.vendors if refund.parts else None
+    vendors = vendor_shares.part(vendors_left, left.goods, shares.goods, requested)
+    return replace(refund, tax=shares.tax, shipping=shares.shipping, vendors=vendors)
 
 
 def facts(payment: Payment) -> dict[str, Any]:

@@ -25,6 +25,7 @@ from schemas.rpc.payments import PaymentsRpc
 from services.chassis.common import clock
 from services.chassis.common.errors import DomainError, NotFound, ValidationFailed
 from services.chassis.common.ids import is_id
+from services.chassis.dynamic_config import config
 from services.chassis.messaging.rpc import Json, implements
 from services.chassis.runtime.service import Service
 from services.chassis.runtime.timers import every
@@ -65,7 +66,7 @@ class PaymentsService(Service):
 
     @implements(PaymentsRpc.authorise)
     def authorise(self, command: Authorise) -> Authorisation:
-        return _authorisation(self.processor.authorise(command))
+        return _authorisation(self.processor.authorise(command, _commission_basis_points()))
 
     @implements(PaymentsRpc.status_of)
     def status_of(self, payment_id: str, refresh: bool = False) -> Authorisation:
@@ -182,6 +183,10 @@ class PaymentsService(Service):
                 self.processor.finish(payment_id)
             except DomainError as error:
                 log.warning("attempt_retry_scheduled", payment_id=payment_id, why=str(error))
+
+
+def _commission_basis_points() -> int:
+    return round(float(config.setting("payments.vendor_commission_percent", 0)) * 100)
 
 
 def _authorisation(payment: Payment) -> Authorisation:

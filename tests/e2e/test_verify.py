@@ -10,7 +10,7 @@ import psycopg2
 import pytest
 from typer.testing import CliRunner
 
-from tests.support.shop import Shop, eventually, new_key
+from tests.support.shop import Client, Shop, eventually, new_key
 from ultramarket.cli import app
 from ultramarket.verify import events, ledger, orders, provider, read_models, shipments, stock
 from ultramarket.verify.results import CheckResult
@@ -104,6 +104,52 @@ def test_falsified_payment_is_named(stores: Stores, order: dict[str, Any]) -> No
         assert wrong(ledger.check_ledger, stores, order["payment"]["id"]) == [
             f"{total - 1} captured and 0 refunded, in the ledger {total} and 0"
         ]
+
+
+@pytest.mark.parametrize(
+    ("column", "false", "message"),
+    [
+        ("captured_tax", "captured_tax + 1", "tax: {tax_and_one}, in the ledger {tax}"),
+        (
+            "captured_vendors",
+            """'{"potter": {"goods": 9, "payable": 7}}'""",
+            "vendor potter is owed 7, in the ledger 0",
+        ),
+    ],
+)
+def test_falsified_part_of_a_payment_is_named(
+    stores: Stores, order: dict[str, Any], column: str, false: str, message: str
+) -> None:
+    true = "captured_tax - 1" if column == "captured_tax" else "'{}'"
+    change = f"update payments.payments set {column} = {{}} where id = %s"
+    tax = order["tax_total"]["amount"]
+
+    with falsified(change.format(false), change.format(true), order["payment"]["id"]):
+        messages = wrong(ledger.check_ledger, stores, order["payment"]["id"])
+
+    assert messages == [message.format(tax=tax, tax_and_one=tax + 1)]
+
+
+def test_vendor_is_owed_what_was_not_cancelled(stores: Stores, shop: Shop, vendor: Client) -> None:
+    sku = f"V-{new_key()[:12].upper()}"
+    variants = [{"sku": sku, "price": {"amount": 1999, "currency": "USD"}, "weight_g": 100}]
+    body = {"title": f"Vendor's {sku}", "status": "active", "variants": variants}
+    assert vendor("POST", "/products", body, key=new_key()).status == 201
+    shop.adjust(sku, 5)
+    customer = shop.customer()
+    assert eventually(lambda: customer.add(sku, 3).status == 200)
+    order = customer.order().data
+    lines = [{"sku": sku, "quantity": 1}]
+    assert shop.admin("POST", f"/orders/{order['id']}/cancel", {"lines": lines}, key=new_key()).status == 200
+
+    query = {"order_id": order["id"], "account": "vendor_payable"}
+    entries = eventually(lambda: shop.admin("GET", "/ledger/entries", params=query).data)
+
+    assert [(item["kind"], item["debit"]["amount"], item["credit"]["amount"]) for item in reversed(entries)] == [
+        ("vendor_share", 0, 3 * 1999),
+        ("vendor_refund", 1999, 0),
+    ]
+    assert wrong(ledger.check_ledger, stores, order["payment"]["id"], passes=5) == []
 
 
 def test_falsified_shipment_is_named(stores: Stores, order: dict[str, Any]) -> None:

@@ -101,11 +101,13 @@ class Payments:
     def __init__(self) -> None:
         self.payments: dict[str, dict[str, Any]] = {}
         self.refunds: dict[str, int] = {}
+        self.vendors: dict[str, dict[str, int]] = {}
         self.refund_parts: dict[str, dict[str, Any]] = {}
         self._lock = RLock()
 
-    def authorise(self, payment_id: str, amount: int, token: str, **_: Any) -> dict[str, Any]:
+    def authorise(self, payment_id: str, amount: int, token: str, vendors: dict[str, int], **_: Any) -> dict[str, Any]:
         with self._lock:
+            self.vendors[payment_id] = vendors
             outcome = {DECLINED_CARD: "declined", AUTHENTICATION_CARD: "requires_action"}.get(token, "authorized")
             payment = self.payments.setdefault(
                 payment_id,

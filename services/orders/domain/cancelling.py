@@ -2,7 +2,7 @@
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 
 from schemas.base import Caller
 from schemas.events import orders as events
@@ -10,6 +10,7 @@ from services.chassis.common.errors import InvalidState
 from services.orders.domain.lifecycle import check_cancellable
 from services.orders.domain.order import LineCancellation, Order
 from services.orders.domain.parcels import named_units
+from services.orders.domain.pricing import goods_by_vendor
 from services.orders.domain.quantities import cancelled, left, own_skus, shipped
 
 PAID = ("confirmed", "processing")
@@ -22,6 +23,8 @@ class RefundAmounts:
     goods: int
     tax: int
     shipping: int
+    vendors: Mapping[str, int] = field(default_factory=dict)
+    """The goods of vendors' lines, by vendor id."""
 
     @property
     def amount(self) -> int:
@@ -85,7 +88,10 @@ def parts_of_refund(order: Order, cancellation: LineCancellation) -> RefundAmoun
     before: Counter[str] = Counter()
     for earlier in order.cancellations[: order.cancellations.index(cancellation)]:
         before.update(earlier.items)
-    return _parts_of(order, before, cancellation.items)
+    after = before + Counter(cancellation.items)
+    goods, goods_before = goods_by_vendor(order.placed, after), goods_by_vendor(order.placed, before)
+    vendors = {vendor: goods[vendor] - goods_before[vendor] for vendor in goods if goods[vendor] > goods_before[vendor]}
+    return replace(_parts_of(order, before, cancellation.items), vendors=vendors)
 
 
 def pending(order: Order, status: str) -> LineCancellation | None:

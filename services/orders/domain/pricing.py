@@ -1,10 +1,10 @@
 """Order totals. Prices are without tax; tax is added and rounded once per line, half to even."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from schemas.api.cart import CheckoutLine
-from schemas.events.orders import OrderLine, Totals
-from services.chassis.common.money import percent_of
+from schemas.events.orders import OrderLine, OrderPlaced, Totals
+from services.chassis.common.money import percent_of, split
 
 
 def price_lines(lines: Sequence[CheckoutLine]) -> list[OrderLine]:
@@ -24,6 +24,20 @@ def price_lines(lines: Sequence[CheckoutLine]) -> list[OrderLine]:
         )
         for line in lines
     ]
+
+
+def goods_by_vendor(placed: OrderPlaced, units: Mapping[str, int] | None = None) -> dict[str, int]:
+    """The price of vendors' lines without tax, less their share of the discount, by vendor id: of these units by SKU,
+    rounded down per line, or of all.
+    """
+    discounts = split(placed.totals.discount, [line.line_total for line in placed.items])
+    goods: dict[str, int] = {}
+    for line, discount in zip(placed.items, discounts, strict=True):
+        if line.vendor_id is not None:
+            taken = line.quantity if units is None else units.get(line.sku, 0)
+            amount = (line.line_total - discount) * taken // line.quantity
+            goods[line.vendor_id] = goods.get(line.vendor_id, 0) + amount
+    return goods
 
 
 def add_up(lines: Sequence[OrderLine], shipping: int, discount: int = 0) -> Totals:

@@ -1,13 +1,15 @@
 """Rules of a payment. The statuses are the public ones, and `processing` while the outcome is unknown."""
 
 import uuid
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Final
 
 from schemas.base import Idempotency
 from services.chassis.common.errors import IdempotencyKeyReused, InvalidState, NotFound, ValidationFailed
 from services.payments.domain.shares import Shares
+from services.payments.domain.vendor_shares import VendorShares
 
 PROCESSING: Final = "processing"
 OPEN_STATUSES: Final = (PROCESSING, "requires_action")
@@ -36,6 +38,10 @@ class Payment:
     captured_shipping: int = 0
     refunded_tax: int = 0
     refunded_shipping: int = 0
+    vendors: VendorShares = field(default_factory=dict)
+    """Vendors' shares of the goods in `amount`; of `captured`; of `refunded`."""
+    captured_vendors: VendorShares = field(default_factory=dict)
+    refunded_vendors: VendorShares = field(default_factory=dict)
     token: str | None = None
     email: str | None = None
     reference: str | None = None
@@ -68,6 +74,8 @@ class RefundParts:
 
     tax: int
     shipping: int
+    vendors: Mapping[str, int] = field(default_factory=dict)
+    """Goods by vendor id, of vendors' lines."""
 
 
 @dataclass(frozen=True)
@@ -88,6 +96,8 @@ class Refund:
     tax: int = 0
     """The part of `amount` that is tax; likewise shipping; the rest is for goods. Known once it has succeeded."""
     shipping: int = 0
+    vendors: VendorShares = field(default_factory=dict)
+    """Vendors' shares of the goods; known once it has succeeded."""
     parts: RefundParts | None = None
     """The parts of the requested amount; None: in proportion to what is left."""
 

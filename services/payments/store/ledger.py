@@ -28,6 +28,7 @@ _LINES = select(
     _postings.debit,
     _postings.credit,
     _postings.currency,
+    _postings.vendor_id,
     _entries.payment_id,
     _entries.order_id,
     _entries.kind,
@@ -47,9 +48,9 @@ class LedgerQueries(PostgresStore):
             | {"payment_id": entry.payment_id, "order_id": entry.order_id}
             for entry_id, entry in with_ids
         ]
-        lines = [
+        lines: list[dict[str, Any]] = [
             {"id": new_id(), "entry_id": entry_id, "account": posting.account, "currency": entry.currency}
-            | {"debit": posting.debit, "credit": posting.credit}
+            | {"debit": posting.debit, "credit": posting.credit, "vendor_id": posting.vendor_id}
             for entry_id, entry in with_ids
             for posting in entry.postings
         ]
@@ -69,6 +70,8 @@ class LedgerQueries(PostgresStore):
         statement = statement.group_by(_postings.account, _postings.currency)
         if query.currency is not None:
             statement = statement.where(_postings.currency == query.currency)
+        if query.vendor_id is not None:
+            statement = statement.where(_postings.vendor_id == query.vendor_id)
         if query.is_dated:
             statement = _within(statement.select_from(_JOINED), query.from_, query.to or query.date)
         paging = Paging(query.page, query.limit)
@@ -87,6 +90,7 @@ class LedgerQueries(PostgresStore):
             (_entries.kind, query.kind),
             (_postings.account, query.account),
             (_postings.currency, query.currency),
+            (_postings.vendor_id, query.vendor_id),
         ):
             if value is not None:
                 statement = statement.where(column == value)
@@ -132,6 +136,7 @@ def _line(row: Any) -> dict[str, Any]:
         "debit": money(row.debit, row.currency),
         "credit": money(row.credit, row.currency),
         "currency": row.currency,
+        "vendor_id": row.vendor_id,
         "payment_id": row.payment_id,
         "order_id": row.order_id,
         "kind": row.kind,

@@ -19,6 +19,7 @@ from services.payments.store.claims import Claimed, ClaimLost
 
 _FIELDS = tuple(Payment.__dataclass_fields__)
 _CHANGING = (
+    *("captured_vendors", "refunded_vendors"),
     *("status", "captured", "captured_tax", "captured_shipping", "refunded", "refunded_tax", "refunded_shipping"),
     *("token", "reference", "decline_code", "client_secret"),
 )
@@ -39,7 +40,7 @@ _PENDING_ATTEMPT = (
 _INSERT = pg_insert(payments).on_conflict_do_nothing()
 _INSERTED = _INSERT.values(
     {name: bindparam(name) for name in ("id", "order_id", "customer_id", "provider", "status", "amount", "currency")}
-    | {name: bindparam(name) for name in ("tax", "shipping", "token", "email", "claim")}
+    | {name: bindparam(name) for name in ("tax", "shipping", "vendors", "token", "email", "claim")}
     | {"claimed_until": _UNTIL}
 ).returning(payments.c.id, payments.c.amount)
 _BEGUN = _INSERTED.cte("begun")
@@ -191,7 +192,7 @@ def _row(payment: Payment, token: str | None, seconds: float) -> dict[str, Any]:
     values: dict[str, Any] = {"id": payment.id, "order_id": payment.order_id, "customer_id": payment.customer_id}
     values |= {"provider": payment.provider, "status": payment.status, "amount": payment.amount}
     values |= {"currency": payment.currency, "token": payment.token, "email": payment.email}
-    values |= {"tax": payment.tax, "shipping": payment.shipping}
+    values |= {"tax": payment.tax, "shipping": payment.shipping, "vendors": payment.vendors}
     return values | {"claim": token, "seconds": seconds}
 
 

@@ -15,11 +15,8 @@ _THIS = refunds.c.id == bindparam("of_id")
 _FIND = select(*_COLUMNS).where(_THIS)
 _OF_PAYMENT = select(*_COLUMNS).where(refunds.c.payment_id == bindparam("of_payment"))
 _INSERT = pg_insert(refunds).on_conflict_do_nothing()
-_END = (
-    update(refunds)
-    .where(_THIS)
-    .values(status=bindparam("outcome"), **{name: bindparam(name) for name in ("reference", "tax", "shipping")})
-)
+_OUTCOME = ("reference", "tax", "shipping", "vendors")
+_END = update(refunds).where(_THIS).values(status=bindparam("outcome"), **{name: bindparam(name) for name in _OUTCOME})
 _DELETE = delete(refunds).where(_THIS, refunds.c.status == "pending")
 
 
@@ -46,6 +43,7 @@ class RefundQueries(PostgresStore):
         """Record a refund's outcome: its status, and of a successful one its reference and shares."""
         values: dict[str, Any] = {"of_id": refund.id, "outcome": refund.status}
         values |= {"reference": refund.reference, "tax": refund.tax, "shipping": refund.shipping}
+        values["vendors"] = refund.vendors
         session.execute(_END, values)
 
     def withdraw_refund(self, session: Session, refund_id: str) -> None:

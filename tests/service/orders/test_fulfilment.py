@@ -204,6 +204,9 @@ def test_cancelled_lines_are_refunded_with_their_parts(shop: Shop, order: dict[s
 
     parts = [(part["goods"], part["tax"], part["shipping"]) for part in shop.payments.refund_parts.values()]
     assert parts == [(1000, 100, 71), (1000, 100, 71), (2000, 200, 143)]
+    vendors = [part["vendors"] for part in shop.payments.refund_parts.values()]
+    assert vendors == [{POTTER.user_id: 1000}, {POTTER.user_id: 1000}, {SMITH.user_id: 2000}]
+    assert shop.payments.vendors[order["payment"]["id"]] == {POTTER.user_id: 3000, SMITH.user_id: 4000}
 
 
 def test_shipment_recorded_before_a_crash_is_created(shop: Shop, order: dict[str, Any]) -> None:

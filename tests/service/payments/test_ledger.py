@@ -1,6 +1,8 @@
 """The ledger in PostgreSQL: written with the payment, balanced at each commit, never changed."""
 
+import itertools
 from collections import Counter
+from collections.abc import Iterator
 from datetime import timedelta
 from typing import Any
 
@@ -9,10 +11,11 @@ from nameko.testing.services import worker_factory
 from sqlalchemy import text
 from sqlalchemy.exc import DBAPIError
 
-from schemas.api.ledger import AccountsQuery, LedgerAccount, LedgerLine
+from schemas.api.ledger import AccountsQuery, EntriesQuery, LedgerAccount, LedgerLine
 from schemas.base import Page
 from services.chassis.common import clock
 from services.chassis.common.ids import new_id
+from services.chassis.dynamic_config import config
 from services.chassis.messaging.signatures import Signature, jsonable
 from services.payments.domain import Payment, RefundParts
 from services.payments.domain.ledger import Entry, Posting
@@ -20,6 +23,11 @@ from services.payments.providers.installed import Installed
 from services.payments.service import PaymentsService
 from tests.service.payments.conftest import CrashingStore, Shop, balances
 
+POSTING = (
+    "insert into ledger_postings (id, entry_id, account, currency, debit, credit) values (:i, :e, :a, :cur, :d, :c)"
+)
+COMMISSION = "payments.vendor_commission_percent"
+POTTER, SMITH = new_id(), new_id()
 ADMIN = {"user_id": new_id(), "roles": ["ADMIN"]}
 
 
@@ -99,6 +107,89 @@ def test_crashed_refund_of_lines_has_its_parts(shop: Shop) -> None:
     assert balances(shop.store, payment)["refunds"] == 340
 
 
+def owed(shop: Shop, payment: Payment) -> dict[str, int]:
+    """Credit less debit of `vendor_payable` by vendor, of one payment."""
+    lines = shop.store.ledger_lines(EntriesQuery(payment_id=payment.id, account="vendor_payable"))["items"]
+    totals: Counter[str] = Counter()
+    for line in lines:
+        totals[line["vendor_id"]] += line["credit"]["amount"] - line["debit"]["amount"]
+    return {vendor: total for vendor, total in totals.items() if total}
+
+
+def test_vendors_are_owed_their_goods_from_the_capture_on(shop: Shop) -> None:
+    command = shop.command(tax=100, shipping=100, vendors={POTTER: 500, SMITH: 200})
+    payment = shop.processor.authorise(command, 1000)
+    assert owed(shop, payment) == {}
+
+    shop.processor.capture(payment.id, None)
+
+    assert owed(shop, payment) == {POTTER: 450, SMITH: 180}
+    assert balances(shop.store, payment) == {
+        "provider_clearing": 1000,
+        "revenue": -170,
+        "vendor_payable": -630,
+        "tax_payable": -100,
+        "shipping_income": -100,
+    }
+
+
+def test_refunds_take_back_what_vendors_are_owed(shop: Shop) -> None:
+    payment = paid(shop, tax=100, shipping=100, vendors={POTTER: 500, SMITH: 200})
+    parts = RefundParts(tax=30, shipping=0, vendors={SMITH: 70})
+
+    shop.crash_during(lambda: shop.processor.refund_order(payment.id, new_id(), 100, "lines_cancelled", parts))
+    shop.processor.finish(payment.id)
+    assert owed(shop, payment) == {POTTER: 500, SMITH: 130}
+    shop.refund(payment, 450)
+    assert owed(shop, payment) == {POTTER: 250, SMITH: 65}
+    shop.reverse(payment)
+
+    assert balances(shop.store, payment) == {"revenue": -800, "refunds": 800}
+
+
+def test_partial_capture_owes_vendors_their_part(shop: Shop) -> None:
+    payment = paid(shop, captured=500, vendors={POTTER: 600})
+
+    assert owed(shop, payment) == {POTTER: 300}
+
+
+def test_posting_to_vendors_names_the_vendor(payment_store: CrashingStore) -> None:
+    with pytest.raises(DBAPIError, match="vendor_of_payable"):
+        write(payment_store, new_id(), [("revenue", "USD", 5, 0), ("vendor_payable", "USD", 0, 5)])
+
+
+def test_accounts_and_entries_of_a_vendor(call: Any, shop: Shop) -> None:
+    vendor = new_id()
+    payment = paid(shop, vendors={vendor: 600, POTTER: 100})
+    paid(shop, vendors={vendor: 50})
+
+    accounts = call("ledger_accounts", query={"vendor_id": vendor}, caller=ADMIN)["items"]
+    entries = call("ledger_entries", query={"vendor_id": vendor, "payment_id": payment.id}, caller=ADMIN)["items"]
+
+    assert [(item["account"], item["balance"]["amount"]) for item in accounts] == [("vendor_payable", -650)]
+    assert [(item["vendor_id"], item["kind"], item["credit"]["amount"]) for item in entries] == [
+        (vendor, "vendor_share", 600)
+    ]
+
+
+@pytest.fixture
+def commission() -> Iterator[None]:
+    """A commission of 12.5 %, which an administrator has set."""
+    versions = itertools.count(1)
+    config.state().apply({COMMISSION: (12.5, next(versions))}, {})
+    yield
+    config.state().apply({COMMISSION: (None, next(versions))}, {})
+
+
+@pytest.mark.usefixtures("commission")
+def test_commission_is_a_runtime_setting(call: Any, shop: Shop) -> None:
+    command = shop.command(vendors={POTTER: 800})
+    call("authorise", **command.model_dump())
+    call("capture", payment_id=command.payment_id)
+
+    assert owed(shop, shop.store.read(command.payment_id)) == {POTTER: 700}
+
+
 def test_refund_at_the_bank_is_posted(shop: Shop) -> None:
     payment = paid(shop, tax=100)
     shop.bank.refund(new_id(), payment.reference or "", 400)
@@ -131,7 +222,7 @@ def write(store: CrashingStore, entry_id: str, lines: list[tuple[str, str, int, 
             session.execute(text(insert), {"e": entry_id})
         for account, currency, debit, credit in lines:
             values = {"i": new_id(), "e": entry_id, "a": account, "cur": currency, "d": debit, "c": credit}
-            session.execute(text("insert into ledger_postings values (:i, :e, :a, :cur, :d, :c)"), values)
+            session.execute(text(POSTING), values)
 
 
 def count(store: CrashingStore, entry_id: str) -> int:
