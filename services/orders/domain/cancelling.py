@@ -7,6 +7,7 @@ from dataclasses import dataclass, field, replace
 from schemas.base import Caller
 from schemas.events import orders as events
 from services.chassis.common.errors import InvalidState
+from services.chassis.common.money import split
 from services.orders.domain.lifecycle import check_cancellable
 from services.orders.domain.order import LineCancellation, Order
 from services.orders.domain.parcels import named_units
@@ -91,7 +92,10 @@ def parts_of_refund(order: Order, cancellation: LineCancellation) -> RefundAmoun
     after = before + Counter(cancellation.items)
     goods, goods_before = goods_by_vendor(order.placed, after), goods_by_vendor(order.placed, before)
     vendors = {vendor: goods[vendor] - goods_before[vendor] for vendor in goods if goods[vendor] > goods_before[vendor]}
-    return replace(_parts_of(order, before, cancellation.items), vendors=vendors)
+    parts = _parts_of(order, before, cancellation.items)
+    if sum(vendors.values()) > parts.goods:  # a discount is rounded by line here, for the whole there
+        vendors = dict(zip(vendors, split(parts.goods, list(vendors.values())), strict=True))
+    return replace(parts, vendors=vendors)
 
 
 def pending(order: Order, status: str) -> LineCancellation | None:

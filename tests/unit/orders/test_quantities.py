@@ -14,12 +14,14 @@ from services.chassis.common.ids import new_id
 from services.orders.domain import cancelling, parcels, saga
 from services.orders.domain.history import after, fold
 from services.orders.domain.order import Order
+from services.orders.domain.pricing import goods_by_vendor
 from services.orders.domain.quantities import cancelled, left, ordered, shipped
 from tests.support.orders import line, placed
 
 AT = datetime(2026, 1, 31, 12, 0, tzinfo=UTC)
 ADMIN = Caller(user_id="boss", roles=["ADMIN"])
 SKUS = ("MUG", "LAMP", "CHAIR")
+VENDORS = ("potter", "smith", None)
 
 quantities = st.lists(st.integers(1, 7), min_size=1, max_size=3)
 amounts = st.integers(0, 100_000)
@@ -28,10 +30,11 @@ actions = st.lists(
 )
 
 
-def confirmed(items: list[OrderLine], shipping: int) -> Order:
-    """A confirmed order with these lines, and shipping in minor units."""
+def confirmed(items: list[OrderLine], shipping: int, discount: int = 0) -> Order:
+    """A confirmed order with these lines; shipping and discount in minor units."""
     subtotal, tax = sum(item.line_total for item in items), sum(item.tax for item in items)
-    totals = Totals(subtotal=subtotal, discount=0, shipping=shipping, tax=tax, total=subtotal + shipping + tax)
+    total = subtotal - discount + shipping + tax
+    totals = Totals(subtotal=subtotal, discount=discount, shipping=shipping, tax=tax, total=total)
     new = fold([(placed(*items, totals=totals), AT)])
     return after(new, saga.confirmed(new), AT)
 
@@ -54,15 +57,16 @@ def act(order: Order, action: str, sku: str, quantity: int) -> tuple[Order, int]
     return after(order, cancellation, AT), cancellation.amount
 
 
-@given(units=quantities, price=amounts, tax=amounts, shipping=amounts, steps=actions)
+@given(units=quantities, price=amounts, tax=amounts, shipping=amounts, percent=st.integers(0, 100), steps=actions)
 def test_units_and_refunds_add_up(
-    units: list[int], price: int, tax: int, shipping: int, steps: list[tuple[str, str, int]]
+    units: list[int], price: int, tax: int, shipping: int, percent: int, steps: list[tuple[str, str, int]]
 ) -> None:
     items = [
-        line(sku, quantity, price + index).model_copy(update={"tax": tax // (index + 1)})
-        for index, (sku, quantity) in enumerate(zip(SKUS, units, strict=False))
+        line(sku, quantity, price + index, vendor).model_copy(update={"tax": tax // (index + 1)})
+        for index, (sku, quantity, vendor) in enumerate(zip(SKUS, units, VENDORS, strict=False))
     ]
-    order, refunded = confirmed(items, shipping), 0
+    discount = sum(item.line_total for item in items) * percent // 100
+    order, refunded = confirmed(items, shipping, discount), 0
 
     for action, sku, quantity in steps:
         if sku in {item.sku for item in items}:
@@ -78,6 +82,11 @@ def test_units_and_refunds_add_up(
     parts = [cancelling.parts_of_refund(order, cancellation) for cancellation in order.cancellations]
     assert [part.amount for part in parts] == [cancellation.amount for cancellation in order.cancellations]
     assert all(min(part.goods, part.tax, part.shipping) >= 0 for part in parts)
+    sold = goods_by_vendor(order.placed)
+    assert sum(sold.values()) <= order.placed.totals.subtotal - discount
+    for part in parts:
+        assert all(amount > 0 for amount in part.vendors.values()) or not part.goods
+        assert sum(part.vendors.values()) <= part.goods
 
 
 def test_refund_has_its_share_of_tax_and_shipping() -> None:
@@ -87,6 +96,14 @@ def test_refund_has_its_share_of_tax_and_shipping() -> None:
     assert cancelling.refund_of(order, {"MUG": 1}) == 1000 + 100 + 140
     assert cancelling.refund_of(order, {"MUG": 3}) == 3000 + 301 + 420
     assert cancelling.refund_of(order, {"MUG": 3, "LAMP": 1}) == order.placed.totals.total
+
+
+def test_vendors_goods_are_less_their_share_of_the_discount() -> None:
+    items = [line("MUG", 3, 1000, "potter"), line("LAMP", 1, 2000, "smith"), line("CHAIR", 1, 5000)]
+    order = confirmed(items, 700, discount=1001)
+
+    assert goods_by_vendor(order.placed) == {"potter": 2700, "smith": 1800}
+    assert goods_by_vendor(order.placed, {"MUG": 1, "CHAIR": 1}) == {"potter": 900, "smith": 0}
 
 
 def test_parts_of_refunds_add_up_to_the_order() -> None:
