@@ -7,6 +7,7 @@ from schemas.events import orders as events
 from schemas.events.base import Event
 from schemas.rpc.inventory import InventoryRpc
 from services.orders.domain import cancelling, saga
+from services.orders.domain.order import Order
 from services.orders.fulfilment import following
 from services.orders.store import StoredOrder
 
@@ -23,8 +24,7 @@ class StockSteps:
 
     def reserve(self, stored: StoredOrder) -> Sequence[Event]:
         order = stored.order
-        if order.placed.supersedes is not None:
-            self.close_order(order.placed.supersedes)
+        self._close_superseded(order)
         lines = [StockLine(sku=line.sku, quantity=line.quantity) for line in order.placed.items]
         reservation = self.inventory.reserve(ReserveStock(order_id=order.id, lines=lines))
         return [events.OrderStockReserved(order_id=order.id, expires_at=reservation.expires_at)]
@@ -35,9 +35,14 @@ class StockSteps:
 
     def release(self, stored: StoredOrder) -> Sequence[Event]:
         order = stored.order
+        self._close_superseded(order)  # whoever replaces this order finds the stock of both free
         self.inventory.release(order_id=order.id)
         released = events.OrderStockReleased(order_id=order.id)
         return [released, saga.ended(order)]
+
+    def _close_superseded(self, order: Order) -> None:
+        if order.placed.supersedes is not None:
+            self.close_order(order.placed.supersedes)
 
     def return_lines(self, stored: StoredOrder) -> Sequence[Event]:
         order = stored.order

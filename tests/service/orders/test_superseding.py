@@ -83,8 +83,23 @@ def test_concurrent_replacements_leave_one_order(shop: Shop) -> None:
     statuses = [shop.now(order_id).status for order_id in shop.ids()]
     assert statuses.count("confirmed") == 1
     assert set(statuses) == {"confirmed", "failed"}
-    assert set(outcomes) <= {"confirmed", "CONFLICT", "pending"}
+    # one that comes after the confirmation orders a later version of the cart
+    assert set(outcomes) <= {"confirmed", "CONFLICT", "pending", "OUT_OF_STOCK"}
     assert shop.inventory.stock == {"MUG": 0}
+
+
+def test_cancelled_replacement_frees_the_first_order_too(shop: Shop) -> None:
+    shop.inventory.stock = {"MUG": 1}
+    order_and_wait(shop)
+    shop.to_payments.faults = ["dies_before"]  # while the second order closes the first one
+    with pytest.raises(SimulatedCrash):
+        shop.order()
+
+    shop.cancel(order_id=shop.ids()[-1], caller=ADMIN)
+    third = shop.order()
+
+    assert third["status"] == "confirmed"
+    assert [shop.now(order_id).status for order_id in shop.ids()] == ["failed", "cancelled", "confirmed"]
 
 
 def test_same_key_returns_the_paid_order_and_its_access_key(shop: Shop) -> None:
