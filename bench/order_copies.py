@@ -18,7 +18,7 @@ from confluent_kafka import Producer
 
 from schemas.events.base import OTHER_TOPIC, TOPICS
 from services.chassis.common.ids import new_id
-from ultramarket.verify.kafka import read_topic
+from ultramarket.verify.kafka import Topic
 from ultramarket.verify.stores import Stores
 
 BATCH: Final = 500
@@ -76,16 +76,16 @@ class Template:
 def templates(stores: Stores, connection: "psycopg2.extensions.connection", order_ids: Iterable[str]) -> list[Template]:
     """Read all that belongs to these orders."""
     orders = list(order_ids)
-    values = [
-        (topic, value.decode())
+    records = [
+        (topic, orjson.loads(value)["subject"], value.decode())
         for topic in (*TOPICS.values(), OTHER_TOPIC)
-        for value in read_topic(stores.kafka_bootstrap, topic)
+        for value in Topic(stores.kafka_bootstrap, topic).read()
     ]
-    return [_template(stores, connection, order_id, values) for order_id in orders]
+    return [_template(stores, connection, order_id, records) for order_id in orders]
 
 
 def _template(
-    stores: Stores, connection: "psycopg2.extensions.connection", order_id: str, values: list[tuple[str, str]]
+    stores: Stores, connection: "psycopg2.extensions.connection", order_id: str, records: list[tuple[str, str, str]]
 ) -> Template:
     template = Template()
     others = [row[0] for row in stores.rows(OTHER_IDS, order=order_id) if row[0]]
@@ -109,8 +109,8 @@ def _template(
             template.sold.update({line["sku"]: line["quantity"] for line in document["lines"]})
             for returned in document.get("returns", ()):
                 template.sold.subtract({line["sku"]: line["quantity"] for line in returned["lines"]})
-    for topic, value in values:
-        if orjson.loads(value)["subject"] in own or order_id in value:
+    for topic, subject, value in records:
+        if subject in own or order_id in value:
             template.records.append((topic, cut(value)))
     return template
 

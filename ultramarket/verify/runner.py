@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterable
 from typing import Final
 
 from ultramarket.instance import Instance
-from ultramarket.verify import events, ledger, orders, provider, read_models, shipments, stock
+from ultramarket.verify import event_log, events, ledger, orders, provider, read_models, shipments, stock
 from ultramarket.verify.dead_letters import check_dead_letters
 from ultramarket.verify.results import CheckResult
 from ultramarket.verify.stores import Stores, open_stores
@@ -20,8 +20,11 @@ CHECKS: Final[tuple[Check, ...]] = (
     shipments.check_shipments,
     events.check_outboxes,
     events.check_versions,
-    events.check_kafka,
+    *event_log.KAFKA_CHECKS,
     read_models.check_order_list,
+    read_models.check_search,
+    read_models.check_stock_copies,
+    read_models.check_names,
 )
 PASSES: Final = 4
 PAUSE_SECONDS: Final = 3.0
