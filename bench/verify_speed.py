@@ -1,4 +1,4 @@
-"""How long `ultramarket verify` takes: `python -m bench.verify_speed [ORDERS…]`.
+"""Duration of `ultramarket verify`: `python -m bench.verify_speed [ORDERS…]`.
 
 Starts an instance of its own, buys a few orders, ships and cancels some, stops the services, and copies the orders
 (`order_copies`) until there are so many; then measures each number in turn. Results: bench/results/verify/.
@@ -116,23 +116,18 @@ def _orders(stores: Stores) -> int:
 
 
 def _run(instance: Any, number: int, console: Console) -> dict[str, Any]:
-    """One verification, check by check: seconds, and CPU seconds of this process and of the servers."""
+    """One verification: seconds by check, of which two run at once; CPU seconds of this process and of the servers."""
     checks: list[dict[str, Any]] = []
     servers = [each for each in costs.processes(instance.name) if each["kind"] == "server"]
-    last = begin = _Reading(servers)
+    load, begin = os.getloadavg()[0], _Reading(servers)
 
     def report(result: CheckResult) -> None:
-        nonlocal last
-        now = _Reading(servers)
-        spent = now.since(last)
-        checks.append({"check": result.name, "examined": result.examined, "wrong": len(result.breaches), **spent})
-        figures = f"{spent['seconds']:6.1f} s, CPU {spent['own_cpu']:5.1f} + {spent['servers_cpu']:5.1f} s"
-        console.print(f"  {result.name:<24} {result.examined:>10,} {len(result.breaches):>5} {figures}")
+        figures = {"examined": result.examined, "wrong": len(result.breaches), "seconds": result.seconds}
+        checks.append({"check": result.name, **figures})
+        console.print(f"  {result.name:<24} {result.examined:>10,} {len(result.breaches):>5} {result.seconds:6.1f} s")
         for breach in result.breaches[:3]:
             console.print(f"    {breach.id}: {breach.message}")
-        last = now
 
-    load = os.getloadavg()[0]
     verify(instance, report)
     total = _Reading(servers).since(begin)
     memory = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024
@@ -175,22 +170,21 @@ def _page(results: dict[str, Any]) -> list[str]:
         " real ones, each with its events, payment, ledger entries, reservation, list entry and records in Kafka; the"
         f" services are stopped. Goal: 100,000 orders in less than {results['goal_seconds']} s.",
         "",
-        "Seconds, and in brackets the CPU seconds of verify and of the servers together, which do not depend on what"
-        " else the machine does.",
+        "Seconds of each check; two run at once. CPU seconds are those of verify and of the servers, which depend less"
+        " on what else the machine does.",
         "",
         "| check | " + " | ".join(f"{run['orders']:,} orders" for run in runs) + " |",
         "|---|" + "---:|" * len(runs),
     ]
     for index, check in enumerate(runs[-1]["checks"]):
-        cells = [f"{each['examined']:,} examined, {_time(each)}" for each in (run["checks"][index] for run in runs)]
+        figures = [run["checks"][index] for run in runs]
+        cells = [f"{each['examined']:,} examined, {each['seconds']} s" for each in figures]
         lines.append(f"| {check['check']} | " + " | ".join(cells) + " |")
-    lines.append("| **all** | " + " | ".join(f"**{_time(run)}**" for run in runs) + " |")
+    lines.append("| **all** | " + " | ".join(f"**{run['seconds']} s**" for run in runs) + " |")
+    lines.append("| CPU of verify | " + " | ".join(f"{run['own_cpu']} s" for run in runs) + " |")
+    lines.append("| CPU of the servers | " + " | ".join(f"{run['servers_cpu']} s" for run in runs) + " |")
     lines.append("| peak memory of verify | " + " | ".join(f"{run['peak_memory_mb']} MB" for run in runs) + " |")
     return lines
-
-
-def _time(run: dict[str, Any]) -> str:
-    return f"{run['seconds']} s ({run['own_cpu'] + run['servers_cpu']:.1f} s)"
 
 
 if __name__ == "__main__":

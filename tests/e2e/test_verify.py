@@ -231,7 +231,7 @@ def test_outdated_stock_in_the_catalogue_is_named(stores: Stores, order: dict[st
 
 
 def test_outdated_name_of_an_account_is_named(stores: Stores, shop: Shop) -> None:
-    customer_id = shop.customer()("GET", "/users/profile").data["id"]
+    customer_id = shop.customer()("GET", "/users/me").data["id"]
     assert wrong(read_models.check_names, stores, customer_id, passes=5) == []
     change = "update auth.accounts set first_name = {} where id = %s"
 

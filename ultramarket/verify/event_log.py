@@ -65,7 +65,7 @@ class Sequences:
             self.gaps.setdefault(subject, f"version {number} comes in Kafka before version {last + 1}")
 
     def breach(self, subject: str, first: int, last: int) -> str | None:
-        """What is wrong with an aggregate whose events `first` to `last` the topic must have."""
+        """The error in an aggregate whose events `first` to `last` the topic must have; None when it has them."""
         if subject in self.gaps:
             return self.gaps[subject]
         if self.last.get(subject, 0) < last:

@@ -29,7 +29,8 @@ _ORDERS = """
                 filter (where body::jsonb #>> '{data,refunded}' is not null))[1] as refunded,
                bool_or(substr(body, 1, 200) like '%%"type":"order_step_settled"%%') as settled
         from orders.order_events
-        where substr(body, 1, 200) like any (array['%%"type":"order_payment_re%%', '%%"type":"order_step_settled"%%'])
+        where version > 1
+          and substr(body, 1, 200) like any (array['%%"type":"order_payment_re%%', '%%"type":"order_step_settled"%%'])
         group by order_id
     ) refunds on refunds.order_id = o.id
     left join payments.payments p on p.id = o.payment_id

@@ -85,8 +85,8 @@ def check_names(stores: Stores) -> CheckResult:
 
 
 def search_difference(product: Document, document: Document, levels: dict[str, Document]) -> str | None:
-    """What an older search document has otherwise than its product, and the levels of its SKUs. A newer part is none:
-    it was changed after the product or the level was read.
+    """The difference between a product, or the levels of its SKUs, and a search document that is not newer: a newer
+    part was changed after they were read.
     """
     version, rating = document.get("version") or 0, document.get("rating_sequence") or 0
     if version < product["version"]:
@@ -119,7 +119,7 @@ def _document_id(document: Document) -> str:
 
 
 def _difference(row: Any, document: Document) -> str | None:
-    """What the list has otherwise than the order. A newer entry is none: the order was changed after it was read."""
+    """The difference between an order and its entry. A newer entry has none: the order was changed meanwhile."""
     if document["version"] > row.version:
         return None
     summary = document["summary"]

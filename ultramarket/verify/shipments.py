@@ -16,7 +16,7 @@ _LINES = """
     ), cancelled as (
         select e.order_id, line ->> 'sku' as sku, sum((line ->> 'quantity')::int) as units
         from orders.order_events e, jsonb_array_elements(e.body::jsonb #> '{data,lines}') as line
-        where substr(e.body, 1, 200) like '%%"type":"order_lines_cancellation_requested"%%'
+        where e.version > 1 and substr(e.body, 1, 200) like '%%"type":"order_lines_cancellation_requested"%%'
         group by 1, 2
     )
     select shipped.order_id::text, shipped.sku, shipped.units as shipped, coalesce(ordered.units, 0) as ordered,
@@ -28,7 +28,8 @@ _LINES = """
 _UNKNOWN = """
     select id::text, order_id::text from shipping.shipments
     where order_id not in (
-        select order_id from orders.order_events where substr(body, 1, 200) like '%%"type":"order_ship%%'
+        select order_id from orders.order_events
+        where version > 1 and substr(body, 1, 200) like '%%"type":"order_ship%%'
     )
 """
 

@@ -42,7 +42,7 @@ class Buyer:
 
 @dataclass(frozen=True)
 class UnpaidLimits:
-    """How many orders of a customer, and from a network address, may be unpaid at a time."""
+    """Maximum numbers of unpaid orders of a customer, and from a network address."""
 
     of_customer: int
     of_client: int
