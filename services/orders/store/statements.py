@@ -1,6 +1,6 @@
 """SQL statements of the orders' tables, built once: making one anew costs as much as executing it."""
 
-from sqlalchemy import bindparam, insert, select, text
+from sqlalchemy import bindparam, func, insert, select, text
 from sqlalchemy.dialects.postgresql import insert as insert_unless
 
 from services.orders.models import order_events, order_numbers, orders
