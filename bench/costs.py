@@ -28,9 +28,11 @@ def cpu_seconds(listed: list[dict[str, Any]]) -> dict[str, float]:
 
 
 def _tree_seconds(pid: int) -> float:
+    """CPU seconds of a process, of its children, and of those that have ended."""
     total = 0.0
     try:
         root = psutil.Process(pid)
+        total += root.cpu_times().children_user + root.cpu_times().children_system
         for process in (root, *root.children(recursive=True)):
             times = process.cpu_times()
             total += times.user + times.system

@@ -37,12 +37,7 @@ class Stage:
     def fill(self) -> tuple[list[str], list[str]]:
         """A thousand products in ten categories; (product ids, SKUs that there are a million of)."""
         client = connection(self.url)
-        credentials = {
-            "email": os.environ["ULTRAMARKET_ADMIN_EMAIL"],
-            "password": os.environ["ULTRAMARKET_ADMIN_PASSWORD"],
-        }
-        token = _data(client.request("POST", "/auth/login", credentials))["access_token"]
-        headers = {"Authorization": f"Bearer {token}"}
+        headers = self.administrator(client)
         for start in range(0, PRODUCTS, 100):
             rows = [_product(number) for number in range(start, start + 100)]
             _data(client.request("POST", "/products/import", {"products": rows}, headers))
@@ -50,6 +45,15 @@ class Stage:
         ids = [_data(client.request("GET", f"/products/bench-product-{number}"))["id"] for number in range(PRODUCTS)]
         _wait_until_stocked(client)
         return ids, skus
+
+    def administrator(self, client: Any) -> dict[str, str]:
+        """The headers of the administrator's requests."""
+        credentials = {
+            "email": os.environ["ULTRAMARKET_ADMIN_EMAIL"],
+            "password": os.environ["ULTRAMARKET_ADMIN_PASSWORD"],
+        }
+        token = _data(client.request("POST", "/auth/login", credentials))["access_token"]
+        return {"Authorization": f"Bearer {token}"}
 
     @contextmanager
     def echo_service(self) -> Iterator[int]:

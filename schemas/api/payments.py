@@ -88,6 +88,8 @@ class Authorisation(Schema):
     """For `requires_action`: the secret with which the customer's page confirms the payment."""
     captured: int = 0
     """The captured amount in minor units."""
+    refunded: int = 0
+    """The amount of all refunds in minor units, without those that came back."""
 
 
 class CaptureRequest(Request):

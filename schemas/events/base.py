@@ -17,6 +17,16 @@ EVENTS: dict[tuple[str, str], type["Event"]] = {}
 """All event classes by (source, type)."""
 
 
+class UnknownVersion(ValueError):
+    """The event's version is above the one that this process can read: a newer release has published it."""
+
+
+def version_of(envelope: dict[str, Any]) -> int:
+    """The version that an envelope's `dataschema` names; 1 without one. Raises `ValueError` if it names none."""
+    dataschema = envelope.get("dataschema")
+    return int(str(dataschema).rpartition("/v")[2]) if dataschema else 1
+
+
 class EventMeta(BaseModel):
     """Attributes of an event's envelope."""
 
@@ -40,8 +50,9 @@ class Event(BaseModel):
 
     `class OrderConfirmed(Event, source="orders", subject="order_id", version=1)` is of type `order_confirmed`,
     is published on `orders.events` and ends on the topic of its source. A field may be added with a default; one
-    may never be removed or change its meaning: that would be a new event.
-    Unknown fields are ignored, so that consumers of an older version accept new fields.
+    may never be removed or change its meaning: that would be a new version, or a new event.
+    Unknown fields are ignored, so that consumers accept what later releases add within the version; a version above
+    theirs they refuse (ADR 0042).
     """
 
     model_config = ConfigDict(extra="ignore", frozen=True)
@@ -85,7 +96,11 @@ class Event(BaseModel):
 
     @classmethod
     def from_envelope(cls, envelope: dict[str, Any]) -> Self:
-        """Read an event from its CloudEvents envelope (structured JSON)."""
+        """Read an event from its CloudEvents envelope (structured JSON). Raises `UnknownVersion`, and whatever reading
+        a malformed envelope raises.
+        """
+        if (version := version_of(envelope)) > cls.version:
+            raise UnknownVersion(f"unknown version {version} of {cls.type}, the newest known one is {cls.version}")
         event = cls.model_validate(envelope["data"])
         event._meta = EventMeta(
             id=envelope["id"],

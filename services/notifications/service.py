@@ -55,7 +55,7 @@ class NotificationsService(Service):
 
     @on_event(UserRegistered)
     def send_welcome(self, event: UserRegistered) -> None:
-        self.store.recipients.update_profile(event.user_id, email=event.email, first_name=event.first_name)
+        self.store.recipients.add_account(event.user_id, event.email, event.first_name, event.meta.time)
         self._dispatch(drafts.welcome(event))
 
     @on_event(EmailVerificationRequested, PasswordResetRequested)
@@ -64,9 +64,9 @@ class NotificationsService(Service):
 
     @on_event(ProfileUpdated)
     def update_profile(self, event: ProfileUpdated) -> None:
-        self.store.recipients.update_profile(
-            event.user_id, first_name=event.first_name, language=event.language, phone=event.phone
-        )
+        """Store the profile; a language or phone that it has not was removed."""
+        fields = {"first_name": event.first_name, "language": event.language, "phone": event.phone}
+        self.store.recipients.update_profile(event.user_id, event.meta.time, **fields)
 
     @on_event(OrderConfirmed)
     def send_order_confirmation(self, event: OrderConfirmed) -> None:

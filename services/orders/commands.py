@@ -14,10 +14,9 @@ from schemas.events.base import Event
 from schemas.events.payments import (
     PaymentDisputeClosed,
     PaymentDisputeOpened,
-    PaymentRefunded,
-    PaymentRefundFailed,
 )
 from schemas.events.shipping import ShipmentMoved
+from schemas.rpc.payments import PaymentsRpc
 from services.chassis.common import clock
 from services.chassis.common.errors import DomainError, InvalidState
 from services.chassis.common.ids import derived_id, new_id
@@ -39,8 +38,9 @@ from services.orders.store import OrderStore, StoredOrder, VersionConflict
 class OrderCommands:
     """Records what was requested. What then remains to be done is the saga's: the caller drives it."""
 
-    def __init__(self, store: OrderStore, fulfilment: Fulfilment) -> None:
+    def __init__(self, store: OrderStore, payments: PaymentsRpc, fulfilment: Fulfilment) -> None:
         self.store = store
+        self.payments = payments
         self.fulfilment = fulfilment
 
     def cancel(self, stored: StoredOrder, command: CancelOrder, owns: bool) -> StoredOrder:
@@ -99,18 +99,17 @@ class OrderCommands:
         )
         return self.store.append(stored, [settled, *following(stored.order, settled)], clock.now())
 
-    def record_refund(self, event: PaymentRefunded) -> StoredOrder:
-        """Record a refund that the order does not know of yet."""
-        stored = self.store.read(event.order_id)
-        while stored.order.refunded < event.refunded and not stored.order.is_undoing:
-            stored, _ = self._record(stored, [refunded(event)])
-        return stored
+    def record_refunds(self, order_id: str) -> StoredOrder:
+        """Record what is refunded in total, until the order says the same as its payment.
 
-    def record_failed_refund(self, event: PaymentRefundFailed) -> StoredOrder:
-        """Record that a refund which had been recorded came back to the provider."""
-        stored = self.store.read(event.order_id)
-        while stored.order.refunded > event.refunded and not stored.order.is_undoing:
-            stored, _ = self._record(stored, [refunded(event)])
+        The payment decides, not the event: refunds are made and come back, and their events arrive in any order.
+        """
+        stored = self.store.read(order_id)
+        while not stored.order.is_undoing:
+            amount = self.payments.status_of(payment_id=stored.order.placed.payment_id).refunded
+            if amount == stored.order.refunded:
+                break
+            stored, _ = self._record(stored, [refunded(stored.order, amount)])
         return stored
 
     def record_dispute(self, event: PaymentDisputeOpened | PaymentDisputeClosed) -> StoredOrder:
@@ -136,7 +135,9 @@ class OrderCommands:
     def record_move(self, event: ShipmentMoved) -> StoredOrder:
         """Record the status of one of the order's shipments, and the order's status that follows."""
         stored = self.store.read(event.order_id)
-        while any(item.id == event.shipment_id and item.status != event.status for item in stored.order.shipments):
+        while any(
+            item.id == event.shipment_id and parcels.may_become(item, event.status) for item in stored.order.shipments
+        ):
             moved = events.OrderShipmentMoved(
                 order_id=event.order_id, shipment_id=event.shipment_id, status=event.status
             )

@@ -5,7 +5,6 @@ from collections.abc import Sequence
 from schemas.api.payments import Authorisation, Authorise, Capture, PaymentStatus, RefundedParts, RefundOrder, Reverse
 from schemas.events import orders as events
 from schemas.events.base import Event
-from schemas.events.payments import PaymentRefunded, PaymentRefundFailed
 from schemas.rpc.payments import PaymentsRpc
 from services.chassis.common import clock
 from services.chassis.common.errors import InvalidState
@@ -119,14 +118,14 @@ class PaymentSteps:
         return [refunded, done]
 
 
-def refunded(event: PaymentRefunded | PaymentRefundFailed) -> events.OrderPaymentRefunded:
-    """The order's event for a refund made by an administrator."""
+def refunded(order: Order, amount: int) -> events.OrderPaymentRefunded:
+    """The order's event for refunds that were not its own, of this amount in total."""
     return events.OrderPaymentRefunded(
-        order_id=event.order_id,
-        payment_id=event.payment_id,
-        status=_status_of(event.refunded, event.amount),
-        refunded=event.refunded,
-        currency=event.currency,
+        order_id=order.id,
+        payment_id=order.placed.payment_id,
+        status=_status_of(amount, order.placed.totals.total),
+        refunded=amount,
+        currency=order.placed.currency,
     )
 
 

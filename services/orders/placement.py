@@ -21,7 +21,6 @@ from services.chassis.common.errors import (
     Forbidden,
     NotFound,
     PriceChanged,
-    RateLimited,
     ValidationFailed,
 )
 from services.chassis.common.money import json as money
@@ -30,7 +29,7 @@ from services.chassis.dynamic_config.flag_rules import Subject
 from services.orders.domain.order import Order
 from services.orders.domain.pricing import add_up, price_lines
 from services.orders.settings import OrderSettings
-from services.orders.store import Buyer, OrderStore, StoredOrder
+from services.orders.store import Buyer, OrderStore, StoredOrder, UnpaidLimits
 
 CART_SECONDS = 1.0
 """Maximum seconds that the reply waits for the cart to be emptied."""
@@ -43,14 +42,12 @@ def place(
 ) -> tuple[StoredOrder, bool]:
     """Place the order. Returns it, and whether this call placed it or a concurrent duplicate of the command did.
 
-    Raises `ValidationFailed`, `NotFound` or `PriceChanged`: then there is no order.
+    Raises `ValidationFailed`, `NotFound`, `PriceChanged`, or as `OrderStore.place`: then there is no order.
     """
     check_switches(command)
     check_provider(command, settings.payment_providers)
     address = command.shipping_address
     check_guest(command)
-    buyer = buyer_of(command)
-    check_unpaid(store.unpaid_orders(buyer), settings)
     cart = carts.checkout_view(
         cart_id=command.cart_id, caller=command.caller, country=address.country, region=address.region
     )
@@ -67,7 +64,9 @@ def place(
     )
     now = clock.now()
     placed = order_of(command, cart, rate.price.amount, store.next_number(), now, settings.number_prefix)
-    stored = store.place(placed, command.payment_method.token, command.idempotency, now, buyer)
+    limits = UnpaidLimits(settings.unpaid_orders_per_customer, settings.unpaid_orders_per_address)
+    token, buyer = command.payment_method.token, buyer_of(command)
+    stored = store.place(placed, token, command.idempotency, now, buyer, limits)
     return stored, stored.order.id == placed.order_id
 
 
@@ -162,15 +161,6 @@ def buyer_of(command: PlaceOrder) -> Buyer:
     """The customer, and the network address of the request where the gateway sent one."""
     actor = context.current().get("actor")
     return Buyer(command.caller.user_id or email_of(command).lower(), orjson.loads(actor).get("ip") if actor else None)
-
-
-def check_unpaid(unpaid: tuple[int, int], settings: OrderSettings) -> None:
-    """Raises `RateLimited` when the customer, or the network address, has too many orders that wait for payment: each
-    holds stock.
-    """
-    of_customer, of_client = unpaid
-    if of_customer >= settings.unpaid_orders_per_customer or of_client >= settings.unpaid_orders_per_address:
-        raise RateLimited("Too many orders wait for their payment: pay or cancel one of them first")
 
 
 def email_of(command: PlaceOrder) -> str:

@@ -156,12 +156,12 @@ class OrdersService(Service):
     @on_event(PaymentRefunded)
     def payment_was_refunded(self, event: PaymentRefunded) -> None:
         """Record a refund made by an administrator; the saga's own refunds are recorded already."""
-        self._drive(self._commands().record_refund(event))
+        self._drive(self._commands().record_refunds(event.order_id))
 
     @on_event(PaymentRefundFailed)
     def refund_has_failed(self, event: PaymentRefundFailed) -> None:
         """Record that a refund came back."""
-        self._drive(self._commands().record_failed_refund(event))
+        self._drive(self._commands().record_refunds(event.order_id))
 
     @on_event(PaymentDisputeOpened, PaymentDisputeClosed)
     def payment_was_disputed(self, event: PaymentDisputeOpened | PaymentDisputeClosed) -> None:
@@ -191,7 +191,7 @@ class OrdersService(Service):
         return Checkout(self.store, self.inventory, self.payments, Fulfilment(self.shipping))
 
     def _commands(self) -> OrderCommands:
-        return OrderCommands(self.store, Fulfilment(self.shipping))
+        return OrderCommands(self.store, self.payments, Fulfilment(self.shipping))
 
     def _drive(self, stored: StoredOrder) -> Order:
         """Drive an order that this process has recorded something of: another one's driver has stopped there."""

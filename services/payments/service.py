@@ -197,6 +197,7 @@ def _authorisation(payment: Payment) -> Authorisation:
         decline_code=payment.decline_code,
         client_secret=payment.client_secret,
         captured=payment.captured,
+        refunded=payment.refunded,
     )
 
 

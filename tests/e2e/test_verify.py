@@ -2,7 +2,9 @@
 
 import json
 import os
+import threading
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from typing import Any
 
@@ -12,9 +14,10 @@ from typer.testing import CliRunner
 
 from tests.support.shop import Client, Shop, eventually, new_key
 from ultramarket.cli import app
-from ultramarket.verify import events, ledger, orders, provider, read_models, shipments, stock
+from ultramarket.instance import load
+from ultramarket.verify import event_log, events, ledger, orders, provider, read_models, shipments, stock
 from ultramarket.verify.results import CheckResult
-from ultramarket.verify.runner import settled
+from ultramarket.verify.runner import settled, verify
 from ultramarket.verify.stores import Stores
 
 runner = CliRunner()
@@ -23,7 +26,7 @@ ADDRESSES = {
     "postgres": "ULTRAMARKET_POSTGRES_URL",
     "mongodb": "ULTRAMARKET_MONGO_URL",
     "kafka": "ULTRAMARKET_KAFKA_BOOTSTRAP",
-    "rabbitmq": "ULTRAMARKET_AMQP_URL",
+    "elasticsearch": "ULTRAMARKET_ELASTICSEARCH_URL",
 }
 
 
@@ -73,7 +76,7 @@ def wrong(check: Callable[[Stores], CheckResult], stores: Stores, id_: str, pass
         orders.check_unfinished,
         shipments.check_shipments,
         events.check_versions,
-        events.check_kafka,
+        event_log.check_orders_in_kafka,
         read_models.check_order_list,
     ],
 )
@@ -83,7 +86,7 @@ def test_books_of_an_order_are_right(
     assert wrong(check, stores, order["id"], passes=5) == []
 
 
-@pytest.mark.parametrize("check", [provider.check_provider, ledger.check_ledger])
+@pytest.mark.parametrize("check", [provider.check_provider, ledger.check_ledger, event_log.check_payments_in_kafka])
 def test_books_of_a_payment_are_right(
     stores: Stores, order: dict[str, Any], check: Callable[[Stores], CheckResult]
 ) -> None:
@@ -194,6 +197,119 @@ def test_missing_event_is_named(stores: Stores, order: dict[str, Any]) -> None:
         [message] = wrong(events.check_versions, stores, order["id"])
 
     assert "up to version 103" in message
+
+
+@pytest.mark.parametrize(
+    ("topic", "check", "rows", "changed"),
+    [
+        ("order-events", event_log.check_orders_in_kafka, "order", "last"),
+        ("payment-events", event_log.check_payments_in_kafka, "payment", "event"),
+        ("analytics-events", event_log.check_others_in_kafka, "shipment", "id"),
+    ],
+)
+def test_event_that_kafka_has_not_is_named(
+    stores: Stores,
+    order: dict[str, Any],
+    shop: Shop,
+    monkeypatch: pytest.MonkeyPatch,
+    topic: str,
+    check: Callable[[Stores], CheckResult],
+    rows: str,
+    changed: str,
+) -> None:
+    """The store has another event than Kafka: what is read of it is falsified."""
+    shipment = shop.admin("GET", f"/orders/{order['id']}").data["shipments"][0]
+    id_ = {"order": order["id"], "payment": order["payment"]["id"], "shipment": shipment["id"]}[rows]
+    assert wrong(check, stores, id_, passes=5) == []
+    read = stores.rows
+
+    def falsified_rows(query: str, **values: Any) -> Any:
+        for row in read(query, **values):
+            value = getattr(row, changed, None)
+            is_it = row.id == id_ and value is not None
+            yield row._replace(**{changed: value + (1 if changed == "last" else "-other")}) if is_it else row
+
+    monkeypatch.setattr(stores, "rows", falsified_rows)
+    messages = wrong(check, stores, id_)
+
+    assert len(messages) == 1
+    assert "Kafka" in messages[0]
+
+
+def test_lost_event_of_a_stock_level_is_named(stores: Stores, order: dict[str, Any]) -> None:
+    sku = order["items"][0]["sku"]
+    levels = stores.documents("inventory")["levels"]
+    assert wrong(event_log.check_others_in_kafka, stores, sku, passes=5) == []
+    version = levels.find_one({"_id": sku})["version"]  # type: ignore[index]
+
+    levels.update_one({"_id": sku}, {"$inc": {"version": 1}})
+    try:
+        [message] = wrong(event_log.check_others_in_kafka, stores, sku)
+    finally:
+        levels.update_one({"_id": sku}, {"$inc": {"version": -1}})
+
+    assert message == f"Kafka has its events up to {version} of {version + 1}"
+
+
+def test_outdated_search_document_is_named(stores: Stores, order: dict[str, Any]) -> None:
+    product_id = order["items"][0]["product_id"]
+    products = stores.documents("products")["products"]
+    assert wrong(read_models.check_search, stores, product_id, passes=5) == []
+
+    products.update_one({"_id": product_id}, {"$inc": {"version": 1}})
+    try:
+        [message] = wrong(read_models.check_search, stores, product_id)
+    finally:
+        products.update_one({"_id": product_id}, {"$inc": {"version": -1}})
+
+    assert message.startswith("indexed at version ")
+
+
+def test_outdated_stock_in_the_catalogue_is_named(stores: Stores, order: dict[str, Any]) -> None:
+    sku = order["items"][0]["sku"]
+    copies = stores.documents("products")["stock"]
+    assert wrong(read_models.check_stock_copies, stores, sku, passes=5) == []
+
+    copies.update_one({"_id": sku}, {"$inc": {"available": 7}})
+    try:
+        assert wrong(read_models.check_stock_copies, stores, sku) == ["3 available, the catalogue has 10"]
+    finally:
+        copies.update_one({"_id": sku}, {"$inc": {"available": -7}})
+
+
+def test_outdated_name_of_an_account_is_named(stores: Stores, shop: Shop) -> None:
+    customer_id = shop.customer()("GET", "/users/me").data["id"]
+    assert wrong(read_models.check_names, stores, customer_id, passes=5) == []
+    change = "update auth.accounts set first_name = {} where id = %s"
+
+    with falsified(change.format("first_name || '!'"), change.format("rtrim(first_name, '!')"), customer_id):
+        assert wrong(read_models.check_names, stores, customer_id) == ["the account has another name than its profile"]
+
+
+def test_orders_in_flight_are_not_wrong(shop: Shop) -> None:
+    """Verified again and again while customers buy."""
+    skus = [shop.product(stock=50) for _ in range(2)]
+    ended = threading.Event()
+
+    def buy() -> list[int]:
+        statuses = []
+        while not ended.is_set():
+            customer = shop.customer()
+            customer.add(skus[len(statuses) % 2], 1)
+            statuses.append(customer.order().status)
+        return statuses
+
+    with ThreadPoolExecutor(2) as pool:
+        buyers = [pool.submit(buy) for _ in range(2)]
+        try:
+            results = verify(load(os.environ["ULTRAMARKET_INSTANCE"]))
+        finally:
+            ended.set()
+        statuses = [status for buyer in buyers for status in buyer.result()]
+
+    breaches = [breach for result in results if result.name != "dead letters" for breach in result.breaches]
+    assert breaches == []
+    assert 201 in statuses
 
 
 def test_command_finds_the_books_of_all_orders_right() -> None:

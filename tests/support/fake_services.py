@@ -141,6 +141,12 @@ class Payments:
         """An administrator captures a part."""
         self.payments[payment_id] |= {"status": "captured", "captured": amount}
 
+    def refunded_by_hand(self, payment_id: str, amount: int) -> None:
+        """An administrator has refunded so much in total; less than before: a refund came back."""
+        payment = self.payments[payment_id]
+        status = "refunded" if amount == payment["captured"] else "partially_refunded" if amount else "captured"
+        payment |= {"status": status, "refunded": amount}
+
     def refund_order(
         self, payment_id: str, refund_id: str, amount: int, reason: str, parts: dict[str, Any]
     ) -> dict[str, Any]:

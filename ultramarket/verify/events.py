@@ -1,12 +1,9 @@
-"""Events: outboxes are drained, versions have no gaps, and Kafka has each event of each order in order."""
+"""Events in the stores: outboxes are drained, and versions have no gaps."""
 
 from datetime import UTC, datetime, timedelta
 from typing import Any, Final
 
-import orjson
-
 from services.chassis.runtime.registry import MONGO_SERVICES, POSTGRES_SERVICES
-from ultramarket.verify.kafka import read_topic
 from ultramarket.verify.results import CheckResult
 from ultramarket.verify.stores import Stores
 
@@ -52,33 +49,6 @@ def check_versions(stores: Stores) -> CheckResult:
             result.add(row.order_id, f"{row.events} events up to version {row.last}, the order is at {row.version}")
         if row.waiting_since is not None and row.waiting_since < oldest:
             result.add(row.order_id, f"has an event that is not published since {row.waiting_since:%H:%M:%S}")
-    return result
-
-
-def check_kafka(stores: Stores) -> CheckResult:
-    """Kafka has each event of each order at least once, and the first of each in the order's own sequence."""
-    result = CheckResult("orders in Kafka")
-    versions = {row.order_id: row.last for row in stores.rows(_VERSIONS)}
-    seen: dict[str, int] = {}
-    disordered: dict[str, str] = {}
-    first_at: str | None = None
-    for value in read_topic(stores.kafka_bootstrap, "order-events"):
-        event = orjson.loads(value)
-        if event.get("source") != "/orders":
-            continue
-        first_at = min(first_at or event["time"], event["time"])
-        subject, sequence = event["subject"], event["sequence"]
-        last = seen.get(subject, 0)
-        if sequence == last + 1:
-            seen[subject] = sequence
-        elif sequence > last + 1:
-            disordered.setdefault(subject, f"version {sequence} comes in Kafka before version {last + 1}")
-    for order_id, last in versions.items():
-        result.examined += last
-        if order_id in disordered:
-            result.add(order_id, disordered[order_id])
-        elif seen.get(order_id, 0) < last:
-            result.add(order_id, f"Kafka has its events up to {seen.get(order_id, 0)} of {last}")
     return result
 
 

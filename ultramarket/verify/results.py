@@ -21,6 +21,8 @@ class CheckResult:
     breaches: list[Breach] = field(default_factory=list)
     note: str = ""
     """What the check could not examine, if anything."""
+    seconds: float = 0.0
+    """Time that the check took, all of its passes."""
 
     def add(self, id_: Any, message: str) -> None:
         self.breaches.append(Breach(str(id_), message))
@@ -29,6 +31,7 @@ class CheckResult:
         return {
             "check": self.name,
             "examined": self.examined,
+            "seconds": self.seconds,
             "breaches": [{"id": breach.id, "message": breach.message} for breach in self.breaches],
             **({"note": self.note} if self.note else {}),
         }

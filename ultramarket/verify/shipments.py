@@ -16,7 +16,7 @@ _LINES = """
     ), cancelled as (
         select e.order_id, line ->> 'sku' as sku, sum((line ->> 'quantity')::int) as units
         from orders.order_events e, jsonb_array_elements(e.body::jsonb #> '{data,lines}') as line
-        where e.body like '%%"type":"order_lines_cancellation_requested"%%'
+        where e.version > 1 and substr(e.body, 1, 200) like '%%"type":"order_lines_cancellation_requested"%%'
         group by 1, 2
     )
     select shipped.order_id::text, shipped.sku, shipped.units as shipped, coalesce(ordered.units, 0) as ordered,
@@ -26,9 +26,10 @@ _LINES = """
     left join cancelled using (order_id, sku)
 """
 _UNKNOWN = """
-    select s.id::text, s.order_id::text from shipping.shipments s
-    where not exists (
-        select from orders.order_events e where e.order_id = s.order_id and e.body like '%%"type":"order_ship%%'
+    select id::text, order_id::text from shipping.shipments
+    where order_id not in (
+        select order_id from orders.order_events
+        where version > 1 and substr(body, 1, 200) like '%%"type":"order_ship%%'
     )
 """
 

@@ -8,6 +8,8 @@ from typing import Any, Final
 
 import orjson
 
+from schemas.events.base import version_of
+
 Data = dict[str, Any]
 ORDER, SESSION, PAYMENT, STOCK, LABEL, FLAG = "orders", "sessions", "payments", "stock", "labels", "flags"
 DISPUTE: Final = "disputes"
@@ -46,7 +48,7 @@ def parse_record(value: bytes | None) -> Fact:
         if extractor is None:
             raise Skipped("ignored")
         kind, version, extract = extractor
-        if _version(envelope.get("dataschema")) > version:
+        if version_of(envelope) > version:
             raise Skipped("unknown_version")
         at = datetime.fromisoformat(envelope["time"])
         if at.tzinfo is None:
@@ -58,10 +60,6 @@ def parse_record(value: bytes | None) -> Fact:
         return Fact(kind, subject, envelope["type"], at, _int(envelope.get("sequence") or 0), str(envelope["id"]), data)
     except (ValueError, KeyError, TypeError, AttributeError, OverflowError, RecursionError) as malformed:
         raise Skipped("malformed") from malformed
-
-
-def _version(dataschema: Any) -> int:
-    return int(dataschema.rpartition("/v")[2]) if dataschema else 1
 
 
 def _text(value: Any) -> str | None:

@@ -8,10 +8,13 @@ import amqp
 import orjson
 import structlog
 
+from schemas.events.base import UnknownVersion
+from schemas.events.config import FlagChanged, SettingChanged
 from services.chassis.common.errors import DomainError
 from services.chassis.dynamic_config.state import State
 from services.chassis.messaging.rpc_client import RpcClient
 from services.chassis.messaging.transport import BROKER_ERRORS, connect
+from services.chassis.observability.metrics import BROADCASTS_DROPPED
 
 EXCHANGE = "config.events"
 RETRY_SECONDS = 2.0
@@ -28,6 +31,7 @@ class ConfigSubscriber:
         self.current = threading.Event()
         """Set after the first complete read from the config service."""
         self._ending = False
+        self._logged: set[str] = set()
 
     def start(self) -> None:
         threading.Thread(target=self._run, name="live-config", daemon=True).start()
@@ -77,12 +81,31 @@ class ConfigSubscriber:
         return True
 
     def _on_message(self, message: amqp.Message) -> None:
+        """Apply a change. A message that can't be read is dropped: this thread must not end, and nothing is retried,
+        since the complete values are read again with each connection.
+        """
         try:
-            event: dict[str, Any] = orjson.loads(message.body)
-            data = event["data"]
-            if event["type"] == "setting_changed":
-                self.state.apply({data["key"]: (data["value"], data["revision"])}, {})
-            elif event["type"] == "flag_changed":
-                self.state.apply({}, {data["name"]: (data["flag"], data["revision"])})
-        except Exception as unreadable:  # this thread must not end: later changes would not be received
-            log.warning("live_config_unreadable", error=str(unreadable))
+            self._apply(orjson.loads(message.body))
+        except orjson.JSONDecodeError as error:
+            self._drop("not_json", error)
+        except UnknownVersion as error:
+            self._drop("unknown_version", error)
+        except Exception as error:
+            self._drop("malformed", error)
+
+    def _apply(self, envelope: dict[str, Any]) -> None:
+        if envelope["type"] == SettingChanged.type:
+            setting = SettingChanged.from_envelope(envelope)
+            self.state.apply({setting.key: (setting.value, setting.revision)}, {})
+        elif envelope["type"] == FlagChanged.type:
+            flag = FlagChanged.from_envelope(envelope)
+            self.state.apply({}, {flag.name: (flag.flag, flag.revision)})
+        else:
+            self._drop("unknown_type", LookupError(f"no change of settings: {envelope['type']}"[:100]))
+
+    def _drop(self, reason: str, error: Exception) -> None:
+        """Count a dropped message; log the first one for each reason."""
+        BROADCASTS_DROPPED.labels(EXCHANGE, reason).inc()
+        if reason not in self._logged:
+            self._logged.add(reason)
+            log.warning("broadcast_dropped", exchange=EXCHANGE, reason=reason, error=str(error)[:300])

@@ -12,6 +12,11 @@ EVENT_SECONDS = Histogram(
 )
 EVENTS_RETRIED = Counter("ultramarket_events_retried_total", "Events put off for another try", ["service", "type"])
 EVENTS_DEAD = Counter("ultramarket_events_dead_total", "Events parked in the dead-letter queue", ["service", "type"])
+BROADCASTS_DROPPED = Counter(
+    "ultramarket_broadcasts_dropped_total",
+    "Messages to every process that were dropped: not_json, malformed, unknown_type, unknown_version",
+    ["exchange", "reason"],
+)
 EVENTS_PUBLISHED = Counter("ultramarket_events_published_total", "Events that the broker confirmed", ["service"])
 OUTBOX_LAG = Gauge("ultramarket_outbox_lag_seconds", "Age of the oldest event not yet published", ["service"])
 OUTBOX_LEADER = Gauge("ultramarket_outbox_leader", "1 where this process relays the service's events", ["service"])

@@ -1,7 +1,8 @@
 """Queries on recipients: profiles, preferences, devices, back-in-stock requests; orders' contacts and products."""
 
 from collections.abc import Iterable
-from typing import Any
+from datetime import UTC, datetime
+from typing import Any, Final
 
 from pymongo.database import Database
 
@@ -9,6 +10,7 @@ from services.chassis.common import clock
 from services.chassis.common.errors import ServiceUnavailable
 
 Document = dict[str, Any]
+LONG_AGO: Final = datetime(1970, 1, 1, tzinfo=UTC)
 
 
 class Recipients:
@@ -31,10 +33,19 @@ class Recipients:
 
     # -- profiles -------------------------------------------------------------------------------------------------
 
-    def update_profile(self, user_id: str, **fields: Any) -> None:
-        """Update an account's profile; None values are left unchanged."""
-        given = {name: value for name, value in fields.items() if value is not None}
-        self.people.update_one({"_id": user_id}, {"$set": given}, upsert=True)
+    def add_account(self, user_id: str, email: str, first_name: str, at: datetime) -> None:
+        """Store the address of a new account, and its name unless a later profile is stored."""
+        self.update_profile(user_id, at, first_name=first_name)
+        self.people.update_one({"_id": user_id}, {"$set": {"email": email}})
+
+    def update_profile(self, user_id: str, at: datetime, **fields: Any) -> None:
+        """Set fields of an account's profile as of `at`, unless later ones are stored."""
+        is_current = {"$lte": [{"$ifNull": ["$profile_at", LONG_AGO]}, at]}
+        update: Document = {
+            name: {"$cond": [is_current, {"$literal": value}, f"${name}"]} for name, value in fields.items()
+        }
+        update["profile_at"] = {"$max": ["$profile_at", at]}
+        self.people.update_one({"_id": user_id}, [{"$set": update}], upsert=True)
 
     def find(self, user_id: str | None) -> Document:
         """The account's document; empty for guests."""

@@ -68,6 +68,11 @@ def with_number(order: Order, number: str | None) -> Shipment | None:
     return next(shipments, None) if number else None
 
 
+def may_become(shipment: Shipment, status: str) -> bool:
+    """Whether a tracking status is later than the shipment's: what was returned or lost was not delivered later."""
+    return shipment.status not in ("returned", "lost", status)
+
+
 def following_status(order: Order) -> list[Event]:
     """The event for the status that the order's shipments and cancelled lines lead to; none if it has that status.
 

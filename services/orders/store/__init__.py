@@ -8,7 +8,7 @@ from sqlalchemy import func, select, text, update
 
 from schemas.base import Idempotency
 from schemas.events.orders import OrderPlaced, OrderRejected
-from services.chassis.common.errors import Conflict
+from services.chassis.common.errors import Conflict, RateLimited
 from services.chassis.stores.postgres import Session
 from services.orders.domain.history import after
 from services.orders.domain.lifecycle import can_be_superseded, is_cart_reorderable
@@ -18,14 +18,16 @@ from services.orders.store.statements import (
     APPEND,
     INSERT_EVENT,
     INSERT_ORDER,
+    LOCKED_UNPAID_COUNTS,
     NEXT_NUMBER,
     ORDERS_OF_CART,
     STUCK,
-    UNPAID_COUNTS,
 )
 
-__all__ = ["LEASE", "Buyer", "OrderStore", "StoredOrder", "VersionConflict"]
+__all__ = ["LEASE", "Buyer", "OrderStore", "StoredOrder", "UnpaidLimits", "VersionConflict"]
 
+PLACED_AT_ONCE = 200
+"""More orders than are ever placed at one moment: an address that is further below its limit needs no lock."""
 KEY_RETENTION_DAYS = 30
 """Retention of commands' idempotency keys."""
 
@@ -36,6 +38,14 @@ class Buyer:
 
     customer: str
     client: str | None = None
+
+
+@dataclass(frozen=True)
+class UnpaidLimits:
+    """Maximum numbers of unpaid orders of a customer, and from a network address."""
+
+    of_customer: int
+    of_client: int
 
 
 class OrderStore(EventStore):
@@ -54,18 +64,26 @@ class OrderStore(EventStore):
         return reply["order_id"] if reply else None
 
     def place(
-        self, placed: OrderPlaced, token: str, key: Idempotency | None, now: datetime, buyer: Buyer | None = None
+        self,
+        placed: OrderPlaced,
+        token: str,
+        key: Idempotency | None,
+        now: datetime,
+        buyer: Buyer | None = None,
+        limits: UnpaidLimits | None = None,
     ) -> StoredOrder:
         """Store a new order with its command's idempotency key, in one transaction.
 
         When a twin of the command was quicker, its order is returned and nothing is written. An unpaid order of the
         same cart is superseded: it is closed, and the new order waits for that. Raises `Conflict` when the cart is
-        being paid for, or was bought.
+        being paid for, or was bought, and `RateLimited` when the buyer has as many unpaid orders as the limits allow.
         """
         buyer = buyer or Buyer(placed.user_id or placed.email.lower())
         with self.transaction() as session:
             if reply := self.claim(session, key, {"order_id": placed.order_id}):
                 return self._read(session, reply["order_id"])
+            if limits is not None:
+                self._check_unpaid(session, buyer, limits)
             row = {"id": placed.order_id, "version": 1, "status": "pending", "payment_id": placed.payment_id}
             row |= {"payment_token": token, "lease": LEASE, "created_at": now}
             row |= {"customer": buyer.customer, "client": buyer.client}
@@ -104,11 +122,13 @@ class OrderStore(EventStore):
             session.execute(APPEND, row_of(stored, [replaced], now, timedelta(0))[1])
         return order_id
 
-    def unpaid_orders(self, buyer: Buyer) -> tuple[int, int]:
-        """Numbers of orders that wait for their customer's payment: of this customer, and from this address."""
-        with self.reading() as session:
-            counts = session.execute(UNPAID_COUNTS, {"of_customer": buyer.customer, "of_client": buyer.client}).one()
-        return counts[0], counts[1]
+    def _check_unpaid(self, session: Session, buyer: Buyer, limits: UnpaidLimits) -> None:
+        """Raises `RateLimited`. Until the transaction ends, no other order of the buyer is counted and placed."""
+        crowded = max(0, limits.of_client - PLACED_AT_ONCE)
+        values = {"customer": buyer.customer, "client": buyer.client, "crowded": crowded}
+        counts = session.execute(LOCKED_UNPAID_COUNTS, values).one()
+        if counts.of_customer >= limits.of_customer or counts.of_client >= limits.of_client:
+            raise RateLimited("Too many orders wait for their payment: pay or cancel one of them first")
 
     def postpone(self, order_id: str, version: int, wait: timedelta) -> None:
         """Schedule the next attempt of the order's step."""

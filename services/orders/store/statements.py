@@ -19,13 +19,19 @@ ORDERS_OF_CART = (
     .order_by(orders.c.id)
     .with_for_update()
 )
-UNPAID_COUNTS = select(
-    func.count().filter(orders.c.customer == bindparam("of_customer")),
-    func.count().filter(orders.c.client == bindparam("of_client")),
-).where(
-    orders.c.status == "awaiting_payment",
-    (orders.c.customer == bindparam("of_customer")) | (orders.c.client == bindparam("of_client")),
+LOCKED_UNPAID_COUNTS = text(
+    """
+    select pg_advisory_xact_lock(hashtextextended('unpaid orders of customer ' || :customer, 0));
+    select pg_advisory_xact_lock(hashtextextended('unpaid orders of client ' || :client, 0))
+    where (select count(*) from orders where client = :client) >= :crowded;
+    select (select count(*) from orders where customer = :customer) as of_customer,
+           (select count(*) from orders where client = :client) as of_client
+    """
 )
+"""Three statements in one round trip: each sees what was committed before it begins, so the counts are right once the
+locks are held. Orders have a customer and a client while they are unpaid only. Orders from one address wait for each
+other only near the limit: many customers may share it.
+"""
 STUCK = text(
     """
     select id, attempts, count(*) over () as total from orders

@@ -97,6 +97,10 @@ def test_superseded_consumer_counts_nothing_twice(environment: ConsumerEnvironme
 
 def test_unreadable_records_are_skipped(environment: ConsumerEnvironment) -> None:
     environment.write_raw(b"", b"{", b"[1]", b'{"source": "/orders", "type": "order_confirmed"}', b"\xff\x00")
+    sale = next(record for record in WEEK if record["type"] == "order_confirmed")
+    another = {"id": "another", "subject": "another order"}
+    newer = {"dataschema": "/schemas/events/orders/order_confirmed/v2"}
+    environment.write([sale | another | newer, sale | another | {"type": "order_forgotten"}])
     environment.write(WEEK)
 
     environment.start_consumer()

@@ -59,6 +59,15 @@ def audit_entry(
     return message["id"], body_of(event.meta, event)
 
 
+def test_repeated_event_is_one_entry(store: AuditStore) -> None:
+    first, second = audit_entry(resource_id="p-1"), audit_entry(resource_id="p-2")
+
+    added = [store.append(batch) for batch in ([second], [first, second, first], [second])]
+
+    assert added == [1, 1, 0]
+    assert store.verify(KEY).entries == 2
+
+
 def test_concurrent_writers_make_one_chain(store: AuditStore) -> None:
     batches = [[audit_entry(resource_id=new_id()) for _ in range(25)] for _ in range(20)]
 

@@ -61,6 +61,19 @@ def test_every_source_reaches_its_topic(bridge_runner: BridgeRunner, open_topic:
         assert topic.of(subject, "order_tested")[0]["source"] == f"/{source}"
 
 
+def test_unknown_type_and_version_are_forwarded_unchanged(bridge_runner: BridgeRunner, open_topic: OpenTopic) -> None:
+    topic, subject = open_topic("order-events"), new_id()
+    newer = event(subject, 1, dataschema="/schemas/events/orders/order_tested/v99", added={"of": "a later release"})
+    unknown = event(subject, 2, type="order_of_a_later_release")
+    bridge_runner.run()
+
+    bridge_runner.send(newer, unknown, newer, event(subject, 3))
+
+    assert numbers(topic, subject, 3) == [1, 2, 3]
+    assert [each for each in first_occurrences(topic.events) if each["subject"] == subject][:2] == [newer, unknown]
+    assert bridge_runner.rabbit.take(bridge_runner.dead_letter_queue) is None
+
+
 def test_events_of_an_aggregate_stay_in_order(bridge_runner: BridgeRunner, open_topic: OpenTopic) -> None:
     topic, subjects = open_topic("order-events"), [new_id() for _ in range(5)]
     bridge_runner.run()

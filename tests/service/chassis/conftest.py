@@ -45,7 +45,7 @@ class ServiceProcess:
     """One process that runs a service, with its log and queue."""
 
     def __init__(self, name: str, port: int, process: "subprocess.Popen[bytes]", log: Path) -> None:
-        self.name, self.port, self.process, self._log = name, port, process, log
+        self.name, self.port, self.process, self.log = name, port, process, log
 
     @property
     def queue(self) -> str:
@@ -62,11 +62,11 @@ class ServiceProcess:
 
     def lines(self) -> list[dict[str, Any]]:
         """Its log lines."""
-        lines = self._log.read_bytes().splitlines()
+        lines = self.log.read_bytes().splitlines()
         return [orjson.loads(line) for line in lines if line.startswith(b"{")]
 
     def text(self) -> str:
-        return self._log.read_text()
+        return self.log.read_text()
 
     def kill(self, number: signal.Signals = signal.SIGKILL) -> None:
         self.process.send_signal(number)
@@ -93,6 +93,19 @@ class ServiceProcesses:
         if ready:
             assert eventually(service.is_ready), service.lines()
         return service
+
+    def start_recorders(self, names: list[str], **environment: str) -> dict[str, ServiceProcess]:
+        """Start one process with the event handlers of these services (`recorders`), each under a name of its own."""
+        suffix, ports = new_id(), {name: free_port() for name in names}
+        pairs = [f"{name}:{port}" for name, port in ports.items()]
+        command = [sys.executable, "-m", "tests.service.chassis.recorders", suffix, *pairs]
+        process = self._spawn(command, suffix, 0, environment)
+        recorders = {
+            name: ServiceProcess(f"{name}-{suffix}", port, process.process, process.log) for name, port in ports.items()
+        }
+        self.started += recorders.values()
+        assert eventually(lambda: all(each.is_ready() for each in recorders.values())), process.text()
+        return recorders
 
     def start_stock_nameko(self, other: str) -> ServiceProcess:
         """Start a service of stock Nameko, which has no health endpoint."""

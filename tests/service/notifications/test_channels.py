@@ -26,6 +26,7 @@ from schemas.events.payments import (
 )
 from schemas.events.products import ProductCreated
 from schemas.events.reviews import ReviewPublished
+from schemas.events.users import ProfileUpdated
 from services.chassis.common import clock
 from services.chassis.common.errors import Conflict, NotFound, ServiceUnavailable, ValidationFailed
 from services.chassis.common.ids import new_id
@@ -103,7 +104,7 @@ def consumed(event: Event, sequence: int = 1) -> Any:
 def customer(notifications: NotificationsClient, **profile: Any) -> Any:
     event = registered()
     notifications.service.send_welcome(event)
-    notifications.store.recipients.update_profile(event.user_id, **profile)
+    notifications.store.recipients.update_profile(event.user_id, clock.now(), **profile)
     return event
 
 
@@ -332,6 +333,28 @@ def test_back_in_stock_and_low_stock_messages(notifications: NotificationsClient
     with pytest.raises(ValidationFailed) as refused:
         notifications.service.subscribe_back_in_stock(sku, Caller())
     assert refused.value.details[0]["field"] == "email"
+
+
+@pytest.mark.parametrize("order", [(0, 1, 2), (2, 1, 0), (1, 2, 0), (2, 0, 2)])
+def test_newest_profile_counts_in_any_event_order(notifications: NotificationsClient, order: tuple[int, ...]) -> None:
+    welcome = registered(first_name="Ada")
+    fields = {"user_id": welcome.user_id, "last_name": "King"}
+    old = ProfileUpdated(**fields, first_name="Old", language="de", phone="+4915100000001")
+    new = ProfileUpdated(**fields, first_name="New", language="fr")
+    updates = [
+        ProfileUpdated.from_envelope(envelope(event, at=welcome.meta.time + timedelta(seconds=seconds)))
+        for seconds, event in enumerate((old, new), 1)
+    ]
+
+    for index in order:
+        if index:
+            notifications.service.update_profile(updates[index - 1])
+        else:
+            notifications.service.send_welcome(welcome)
+
+    person = notifications.store.recipients.find(welcome.user_id)
+    profile = {name: person.get(name) for name in ("first_name", "language", "phone", "email")}
+    assert profile == {"first_name": "New", "language": "fr", "phone": None, "email": welcome.email}
 
 
 def test_outdated_product_event_is_ignored(notifications: NotificationsClient) -> None:

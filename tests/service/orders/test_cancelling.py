@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from schemas.events import orders as events
-from schemas.events.payments import PaymentRefunded
+from schemas.events.payments import PaymentRefunded, PaymentRefundFailed
 from services.chassis.common import clock
 from services.chassis.common.errors import DomainError, InvalidState
 from services.chassis.common.ids import new_id
@@ -91,14 +91,50 @@ def test_concurrent_ship_and_cancel_end_in_one_of_them(shop: Shop) -> None:
 
 def test_manual_refunds_are_shown_in_any_event_order(shop: Shop) -> None:
     order = shop.order()
+    shop.payments.refunded_by_hand(order["payment"]["id"], 900)
     for refunded in (900, 300, 900):
         shop.service.payment_was_refunded(_refund(order, refunded))
 
     reply = shop.get_order(order_id=order["id"], caller=ADMIN)
     assert reply["payment"]["status"] == "partially_refunded"
-    assert [event.refunded for event in shop.events(order["id"]) if event.type == "order_payment_refunded"] == [900]  # type: ignore[attr-defined]
+    assert _recorded_refunds(shop, order) == [900]
+    shop.payments.refunded_by_hand(order["payment"]["id"], 1500)
     shop.service.payment_was_refunded(_refund(order, 1500))
     assert shop.get_order(order_id=order["id"], caller=ADMIN)["payment"]["status"] == "refunded"
+
+
+@pytest.mark.parametrize("happened", [("refunded", "failed"), ("failed", "refunded"), ("failed", "failed", "refunded")])
+def test_refund_that_came_back_is_none_in_any_event_order(shop: Shop, happened: tuple[str, ...]) -> None:
+    order = shop.order()
+    shop.payments.refunded_by_hand(order["payment"]["id"], 0)  # after a refund of 900 that came back
+
+    for name in happened:
+        if name == "refunded":
+            shop.service.payment_was_refunded(_refund(order, 900))
+        else:
+            shop.service.refund_has_failed(_failed_refund(order))
+
+    assert shop.now(order["id"]).refunded == 0
+    assert shop.get_order(order_id=order["id"], caller=ADMIN)["payment"]["status"] == "captured"
+
+
+def test_refund_that_comes_back_meanwhile_is_none(shop: Shop, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The refund comes back, and that event is handled, between reading the payment and recording the refund."""
+    order = shop.order()
+    shop.payments.refunded_by_hand(order["payment"]["id"], 900)
+    append = shop.store.append
+
+    def come_back_first(*args: Any, **kwargs: Any) -> Any:
+        monkeypatch.setattr(shop.store, "append", append)
+        shop.payments.refunded_by_hand(order["payment"]["id"], 0)
+        shop.service.refund_has_failed(_failed_refund(order))
+        return append(*args, **kwargs)
+
+    monkeypatch.setattr(shop.store, "append", come_back_first)
+    shop.service.payment_was_refunded(_refund(order, 900))
+
+    assert shop.now(order["id"]).refunded == 0
+    assert _recorded_refunds(shop, order) == [900, 0]
 
 
 def test_refund_event_of_a_cancellation_changes_nothing(shop: Shop) -> None:
@@ -111,17 +147,28 @@ def test_refund_event_of_a_cancellation_changes_nothing(shop: Shop) -> None:
     assert shop.now(order["id"]) == before
 
 
+def _recorded_refunds(shop: Shop, order: dict[str, Any]) -> list[int]:
+    events: list[Any] = [event for event in shop.events(order["id"]) if event.type == "order_payment_refunded"]
+    return [event.refunded for event in events]
+
+
 def _refund(order: dict[str, Any], refunded: int) -> PaymentRefunded:
-    return PaymentRefunded(
-        payment_id=order["payment"]["id"],
-        order_id=order["id"],
-        refund_id=new_id(),
-        refund=refunded,
-        refunded=refunded,
-        amount=order["total"]["amount"],
-        currency="USD",
-        provider="sandbox",
-    )
+    return PaymentRefunded(**_refund_fields(order), refund=refunded, refunded=refunded)
+
+
+def _failed_refund(order: dict[str, Any]) -> PaymentRefundFailed:
+    return PaymentRefundFailed(**_refund_fields(order), refund=900, refunded=0)
+
+
+def _refund_fields(order: dict[str, Any]) -> dict[str, Any]:
+    return {
+        "payment_id": order["payment"]["id"],
+        "order_id": order["id"],
+        "refund_id": new_id(),
+        "amount": order["total"]["amount"],
+        "currency": "USD",
+        "provider": "sandbox",
+    }
 
 
 def test_failed_order_cannot_be_cancelled(shop: Shop) -> None:

@@ -70,6 +70,19 @@ def test_order_follows_its_shipments(shop: Shop, order: dict[str, Any]) -> None:
     assert [event.type for event in shop.events(order["id"])].count("order_delivered") == 1
 
 
+@pytest.mark.parametrize("final", ["returned", "lost"])
+def test_older_event_of_a_shipment_changes_nothing(shop: Shop, order: dict[str, Any], final: str) -> None:
+    shipment = ship(shop, order)
+    moved(shop, shipment, final)
+    before = shop.now(order["id"])
+
+    moved(shop, shipment, "delivered")
+    moved(shop, shipment, final)
+
+    assert shop.now(order["id"]) == before
+    assert [item.status for item in before.shipments] == [final]
+
+
 def test_parcels_hold_no_more_than_was_ordered(shop: Shop, order: dict[str, Any]) -> None:
     ship(shop, order, POTTER, MUG=2)
 

@@ -74,7 +74,7 @@ def test_order_being_paid_is_not_replaced(shop: Shop) -> None:
 
 
 def test_concurrent_replacements_leave_one_order(shop: Shop) -> None:
-    shop.inventory.stock = {"MUG": 1}
+    shop.inventory.stock, shop.cart.fixed_version = {"MUG": 1}, True
     order_and_wait(shop)
 
     outcomes = run_concurrently(6, lambda _: shop.order()["status"])
@@ -126,6 +126,31 @@ def test_unpaid_orders_of_a_customer_are_limited(shop: Shop) -> None:
     assert shop.order(cart_id="cart-2", email="grace@example.com")["status"] == "confirmed"
     shop.cancel(order_id=shop.ids()[0], caller=ADMIN)
     order_and_wait(shop, cart_id="cart-3")
+
+
+@pytest.mark.parametrize("limited", ["customer", "address"])
+def test_limit_of_unpaid_orders_holds_for_orders_at_once(shop: Shop, limited: str) -> None:
+    limits: Any = {f"unpaid_orders_per_{limited}": 3}
+    shop.service.settings = OrderSettings(secret_key="a-secret-of-the-tests", **limits)  # type: ignore[assignment]
+
+    def place(number: int) -> Any:
+        email = "ada@example.com" if limited == "customer" else f"buyer-{number}@example.com"
+        address = "203.0.113.7" if limited == "address" else f"203.0.113.{number}"
+        with having(actor=audit_records.actor_context(None, [], address, None)):
+            return shop.order(AUTHENTICATION_CARD, key=f"key-{number}", cart_id=f"cart-{number}", email=email)
+
+    outcomes = run_concurrently(12, place)
+
+    assert sorted(outcomes) == ["PAYMENT_ACTION_REQUIRED"] * 3 + ["RATE_LIMITED"] * 9
+    assert len(shop.ids()) == 3
+
+
+def test_repeated_command_is_not_limited(shop: Shop) -> None:
+    shop.service.settings = OrderSettings(secret_key="a-secret-of-the-tests", unpaid_orders_per_customer=1)  # type: ignore[assignment]
+    order_and_wait(shop, cart_id="cart-0", key="a-key")
+
+    with pytest.raises(PaymentActionRequired):
+        shop.order(AUTHENTICATION_CARD, cart_id="cart-0", key="a-key")
 
 
 def test_unpaid_orders_of_an_address_are_limited(shop: Shop) -> None:

@@ -36,6 +36,16 @@ def test_newest_stock_event_wins_in_any_order(catalogue: Catalogue, order: list[
     assert stock_of(catalogue, product["id"]) == (30, True, True)
 
 
+@pytest.mark.parametrize("order", [[1, 2, 3], [3, 2, 1], [2, 3, 1, 3, 2]])
+def test_newest_rating_event_wins_in_any_order(catalogue: Catalogue, order: list[int]) -> None:
+    product = catalogue.create()
+    for sequence in order:
+        rating = {"average": float(sequence), "count": sequence, "histogram": {"3": sequence}}
+        catalogue.store.ratings.record(product["id"], rating, sequence)
+
+    assert catalogue.get(product["id"])["rating"]["average"] == 3.0
+
+
 def test_stock_event_before_its_product_is_stored(catalogue: Catalogue) -> None:
     catalogue.store.stock.record({"MUG-1": (7, 4)})
 

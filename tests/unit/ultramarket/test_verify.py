@@ -5,11 +5,15 @@ from datetime import UTC, datetime, timedelta
 from types import SimpleNamespace
 from typing import Any
 
+import orjson
 import pytest
 
-from ultramarket.verify import runner
+from ultramarket.verify import event_log, runner
+from ultramarket.verify.event_log import Sequences, check_orders_in_kafka, ledger_reference
+from ultramarket.verify.merging import pairs
 from ultramarket.verify.orders import order_breaches
 from ultramarket.verify.provider import charge_breaches
+from ultramarket.verify.read_models import search_difference
 from ultramarket.verify.results import Breach, CheckResult
 from ultramarket.verify.stock import level_breaches, missing_holds, sold_units
 
@@ -167,3 +171,119 @@ def test_only_what_stays_wrong_is_a_breach(passes: list[list[str]], wrong: list[
     result = runner.settled(results_of(*passes), passes=3, pause=0)
 
     assert [breach.id for breach in result.breaches] == wrong
+
+
+@pytest.mark.parametrize(
+    ("left", "right"),
+    [("", ""), ("abc", ""), ("", "abc"), ("abc", "abc"), ("ac", "b"), ("b", "ac"), ("abd", "bcd"), ("d", "abcd")],
+)
+def test_sorted_streams_are_paired_by_id(left: str, right: str) -> None:
+    paired = list(pairs(left, str, right, str))
+
+    assert [id_ for id_, _, _ in paired] == sorted({*left, *right})
+    assert [(a, b) for _, a, b in paired] == [
+        (id_ if id_ in left else None, id_ if id_ in right else None) for id_ in sorted({*left, *right})
+    ]
+
+
+@pytest.mark.parametrize(
+    ("numbers", "first", "message"),
+    [
+        ([1, 2, 3], 1, None),
+        ([1, 2, 1, 2, 2, 3, 3], 1, None),
+        ([1, 2], 1, "Kafka has its events up to 2 of 3"),
+        ([], 1, "Kafka has its events up to 0 of 3"),
+        ([1, 3, 2], 1, "version 3 comes in Kafka before version 2"),
+        ([2, 1, 3], 1, "Kafka has its events from 2 on, not from 1"),
+        ([2, 3], 2, None),
+        ([3], 2, "Kafka has its events from 3 on, not from 2"),
+        ([1, 2, 3, 4], 1, None),
+    ],
+)
+def test_events_in_kafka_are_complete_and_in_order(numbers: list[int], first: int, message: str | None) -> None:
+    sequences = Sequences()
+    for number in numbers:
+        sequences.add("o-1", number)
+
+    assert sequences.breach("o-1", first, 3) == message
+
+
+@pytest.mark.parametrize(
+    ("event_type", "data", "reference"),
+    [
+        ("payment_captured", {}, "capture:p-1"),
+        ("payment_refunded", {"refund_id": "r-1"}, "refund:r-1"),
+        ("payment_refund_failed", {"refund_id": "r-1"}, "refund:r-1:failed"),
+        ("payment_authorized", {}, None),
+    ],
+)
+def test_event_of_a_payment_names_its_ledger_entry(event_type: str, data: Any, reference: str | None) -> None:
+    assert ledger_reference({"type": event_type, "subject": "p-1", "data": data}) == reference
+
+
+@pytest.mark.parametrize(
+    ("versions", "since", "messages", "note"),
+    [
+        ([(1, 3)], None, [], ""),
+        ([(1, 4)], None, ["Kafka has its events up to 3 of 4"], ""),
+        ([(2, 3)], NOW, [], "from 2026-01-31 12:00:00 on: Kafka's retention has deleted older records"),
+        ([(None, 3)], NOW, [], "from 2026-01-31 12:00:00 on: Kafka's retention has deleted older records"),
+    ],
+)
+def test_expired_records_are_not_missed(
+    monkeypatch: pytest.MonkeyPatch, versions: Any, since: datetime | None, messages: list[str], note: str
+) -> None:
+    class Records:
+        def __init__(self, *_: Any) -> None: ...
+
+        def complete_since(self) -> datetime | None:
+            return since
+
+        def read(self) -> list[bytes]:
+            events = [
+                {"source": "/orders", "type": "t", "subject": "o-1", "data": {}, "sequence": number}
+                for number in ((1, 2, 3) if since is None else (2, 3))
+            ]
+            return [b"not json", b"[]", b"", *map(orjson.dumps, events)]
+
+    class Rows:
+        kafka_bootstrap = ""
+
+        def rows(self, _query: str, since: datetime | None) -> list[Any]:
+            return [SimpleNamespace(id="o-1", first=first, last=last) for first, last in versions]
+
+    stores: Any = Rows()
+    monkeypatch.setattr(event_log, "Topic", Records)
+    monkeypatch.setattr(event_log, "PUBLISH_SECONDS", 0)
+
+    result = check_orders_in_kafka(stores)
+
+    assert [breach.message for breach in result.breaches] == messages
+    assert result.note == note
+
+
+PRODUCT = {"_id": "p-1", "version": 3, "status": "active", "rating_sequence": 2, "variants": [{"sku": "MUG"}]}
+INDEXED = {"version": 3, "status": "active", "rating_sequence": 2, "levels": {"MUG": [5, 4]}}
+
+
+@pytest.mark.parametrize(
+    ("changes", "available", "difference"),
+    [
+        ({}, 5, None),
+        ({}, 2, None),
+        ({"version": 2}, 5, "indexed at version 2 of 3"),
+        ({"version": 4, "status": "archived"}, 5, None),
+        ({"status": "archived"}, 5, "indexed as archived, it is active"),
+        ({"rating_sequence": 1}, 5, "indexed with rating 1 of 2"),
+        ({"rating_sequence": 3}, 5, None),
+        ({}, 0, "MUG is indexed with 5 available, and has 0"),
+        ({"levels": {}}, 5, "MUG is indexed with 0 available, and has 5"),
+        ({"levels": {"MUG": [0, 9]}}, 5, None),
+    ],
+)
+def test_search_document_is_compared_with_its_product(
+    changes: dict[str, Any], available: int, difference: str | None
+) -> None:
+    levels = {"MUG": {"available": available, "version": 7}}
+
+    assert search_difference(PRODUCT, INDEXED | changes, levels) == difference
