@@ -75,16 +75,16 @@ class OrdersService(Service):
     def place_order(self, command: PlaceOrder) -> Json:
         seconds = self._time_to_answer()
         until = time.monotonic() + seconds
-        existing_id = self.store.order_of(command.idempotency)
-        if existing_id is None:
-            with within(seconds):
-                stored, created = placement.place(command, self.store, self.cart, self.shipping, self.settings)
-                order = self._checkout().drive(stored, until) if created else stored.order
-                order = self._wait_for(order.id, until) if _is_driven(order) else order
+        with within(seconds):
+            existing_id = self.store.order_of(command.idempotency)
+            if existing_id is not None:
+                order = self._wait_for(existing_id, until)
+                return outcome_of_placement(order, self.payments, self.settings.secret_key)
+            stored, created = placement.place(command, self.store, self.cart, self.shipping, self.settings)
+            order = self._checkout().drive(stored, until) if created else stored.order
+            order = self._wait_for(order.id, until) if _is_driven(order) else order
             if created and order.status == "confirmed":
                 placement.empty_cart(order, self.cart)
-        else:
-            order = self._wait_for(existing_id, until)
         return outcome_of_placement(order, self.payments, self.settings.secret_key)
 
     @implements(OrdersRpc.get_order)
