@@ -1,4 +1,4 @@
-"""The sandbox's bank behind a proxy that goes silent or refuses connections: the outcome is unknown, then one charge."""
+"""The sandbox's bank behind a proxy that goes silent or refuses connections: first no outcome, then one charge."""
 
 import os
 from collections.abc import Callable, Iterator
