@@ -27,9 +27,14 @@ def executable() -> str | None:
     return shutil.which("toxiproxy-server") or (str(BUILT) if BUILT.exists() else None)
 
 
-def can_be_had() -> bool:
-    """Whether it is here, or could be built."""
-    return executable() is not None or shutil.which("go") is not None
+def available() -> bool:
+    """Whether the server is here, or could be built now."""
+    try:
+        if Toxiproxy().missing():
+            Toxiproxy().download()
+    except subprocess.CalledProcessError:
+        return False
+    return not Toxiproxy().missing()
 
 
 class Toxiproxy(Server):

@@ -84,6 +84,14 @@ def test_missing_proxy_says_how_to_get_it(monkeypatch: pytest.MonkeyPatch, tmp_p
     assert missing.what == "toxiproxy-server 2.5.0 (put it into PATH, or install Go to build it)"
 
 
+def test_proxy_that_can_not_be_built_is_not_available(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setattr(toxiproxy, "BUILT", tmp_path / "server")
+    monkeypatch.setattr(toxiproxy, "HOME", tmp_path / "home")
+    monkeypatch.setattr(toxiproxy.shutil, "which", lambda name: "/bin/false" if name == "go" else None)
+
+    assert not toxiproxy.available()
+
+
 class Api:
     """The proxy's API: records requests, answers with a status."""
 

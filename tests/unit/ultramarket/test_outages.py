@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from ultramarket.chaos import outages
+from ultramarket.chaos import availability, outages
 from ultramarket.chaos.availability import EXPECTED, NAMES, OPERATIONS, AvailabilityCheck, outcome_of, table
 from ultramarket.chaos.outages import Outage, wrong_replies
 from ultramarket.chaos.scenarios import network, servers
@@ -104,7 +104,8 @@ def test_outage_has_a_result(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_operations_are_compared_with_the_table(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("ultramarket.chaos.availability.SETTLE_SECONDS", 0.0)
+    monkeypatch.setattr(availability, "SETTLE_SECONDS", 0.0)
+    monkeypatch.setattr(availability, "ATTEMPT_SECONDS", 0.0)
     run: Any = FakeRun()
     run.availability = {}
     check = AvailabilityCheck.__new__(AvailabilityCheck)
