@@ -2,10 +2,11 @@
 
 import time
 from collections.abc import Callable
+from functools import partial
 from typing import Any, Final
 
 from ultramarket.chaos.buyers import Buyer
-from ultramarket.chaos.run import Run, ScenarioFailed, wait_until
+from ultramarket.chaos.run import Run, ScenarioFailed, in_parallel, wait_until
 from ultramarket.chaos.shop_client import Reply, new_key
 from ultramarket.instance import ADMIN_EMAIL
 
@@ -82,7 +83,8 @@ class AvailabilityCheck:
     def compare(self, server: str) -> None:
         """Try each operation, and note what differs from the table."""
         time.sleep(SETTLE_SECONDS)
-        works = {operation: self._try(operation, expected) for operation, expected in EXPECTED[server].items()}
+        attempts = [partial(self._try, operation, expected) for operation, expected in EXPECTED[server].items()]
+        works = dict(zip(EXPECTED[server], in_parallel(len(attempts), attempts), strict=True))
         self.run.availability[server] = works
         for operation, outcome in works.items():
             expected = EXPECTED[server][operation]

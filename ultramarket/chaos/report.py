@@ -33,6 +33,7 @@ def as_json(run: Run, summary: str, results: list[CheckResult]) -> dict[str, Any
         "at": datetime.now(UTC).isoformat(timespec="seconds"),
         "seed": run.seed,
         "buyers": run.buyers,
+        "command": _command(run),
         "layout": run.instance.layout,
         "machine": {"cpus": os.cpu_count(), "python": platform.python_version(), "system": platform.system()},
         "seconds": round(run.samples[-1].at if run.samples else run.now, 1),
@@ -47,6 +48,15 @@ def as_json(run: Run, summary: str, results: list[CheckResult]) -> dict[str, Any
     }
 
 
+def _command(run: Run) -> str:
+    """The command that repeats the run."""
+    parts = [f"ultramarket chaos {run.scenario} --buyers {run.buyers} --seed {run.seed}"]
+    parts += [f"--server {server}" for server in run.servers]
+    if run.fault_seconds is not None:
+        parts.append(f"--fault-seconds {run.fault_seconds:g}")
+    return " ".join(parts)
+
+
 def _markdown(facts: dict[str, Any]) -> str:
     verdict = "**right**" if facts["right"] else "**wrong**"
     lines = [
@@ -54,8 +64,7 @@ def _markdown(facts: dict[str, Any]) -> str:
         "",
         f"{facts['summary']}. Verdict: {verdict}.",
         "",
-        f"Run on {facts['at']} with `ultramarket chaos {facts['scenario']} --buyers {facts['buyers']}"
-        f" --seed {facts['seed']}`: {facts['seconds']} s, layout {facts['layout']},"
+        f"Run on {facts['at']} with `{facts['command']}`: {facts['seconds']} s, layout {facts['layout']},"
         f" {facts['machine']['cpus']} CPUs, the buyers on the same machine.",
         "",
         f"![course of the run]({facts['scenario']}.svg)",

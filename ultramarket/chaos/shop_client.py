@@ -80,6 +80,10 @@ class ShopClient:
         """Each request, in the order of the replies."""
         self._lock = threading.Lock()
 
+    @property
+    def unavailable_without_retry_after(self) -> int:
+        return sum(one.is_unavailable and not one.has_retry_after for one in self.observations)
+
     def send(self, method: str, path: str, body: Any = None, **headers: str) -> Reply:
         """Send one request. A header's name has underscores for its dashes."""
         sent = {name.replace("_", "-"): value for name, value in headers.items()}
