@@ -1,4 +1,4 @@
-"""What works without a server, as the table of docs/reliability.md says; and orders while connections fail."""
+"""Operations without a server, compared with the table of docs/reliability.md; orders without the payment provider."""
 
 import pytest
 

@@ -107,7 +107,7 @@ def _carry_out(run: Run, outage: Outage, seconds: float, availability: Availabil
 
 
 def wrong_replies(observations: Sequence[Observation]) -> list[str]:
-    """What no outage excuses: other failures than 503 and 504, one without Retry-After, none at all, or a late one."""
+    """Replies that no outage excuses: failures other than 503 and 504, without Retry-After, late ones, missing ones."""
     wrong: Counter[str] = Counter()
     for one in observations:
         if one.status == 0:
