@@ -23,7 +23,12 @@ ADMIN_EMAIL: Final = "admin@ultramarket.example"
 LAYOUTS: Final = ("compact", "separate")
 LAYOUT_SETTING: Final = "ULTRAMARKET_LAYOUT"
 CORE_PROCESSES_SETTING: Final = "ULTRAMARKET_CORE_PROCESSES"
-SETTINGS_OF_UP: Final = {LAYOUT_SETTING: LAYOUTS, CORE_PROCESSES_SETTING: ("1", "2")}
+FAULT_PROXY_SETTING: Final = "ULTRAMARKET_FAULT_PROXY"
+SETTINGS_OF_UP: Final = {
+    LAYOUT_SETTING: LAYOUTS,
+    CORE_PROCESSES_SETTING: ("1", "2"),
+    FAULT_PROXY_SETTING: ("on", "off"),
+}
 """Settings that `up` alone reads, not the processes, and their values."""
 CORES_FOR_SECOND_CORE: Final = 4
 """CPU cores from which the layout compact runs the core services in two processes."""
@@ -100,6 +105,11 @@ class Instance:
         """Number of processes of the core services in the layout `compact`: 1, or 2 on machines of 4 cores or more."""
         default = 2 if (os.cpu_count() or 1) >= CORES_FOR_SECOND_CORE else 1
         return int(self.settings.get(CORE_PROCESSES_SETTING) or default)
+
+    @property
+    def has_fault_proxy(self) -> bool:
+        """Whether the services reach the local servers through a proxy that can disturb their connections."""
+        return self.settings.get(FAULT_PROXY_SETTING) == "on"
 
     @property
     def logs(self) -> Path:

@@ -28,6 +28,14 @@ SERVER_OFFSETS: Final[dict[str, int]] = {
     "mail": 58,
     "elasticsearch": 60,
     "elasticsearch_transport": 61,
+    "toxiproxy": 62,
+    "proxied_postgres": 63,
+    "proxied_rabbitmq": 64,
+    "proxied_redis": 65,
+    "proxied_mongodb": 66,
+    "proxied_kafka": 67,
+    "proxied_elasticsearch": 68,
+    "proxied_provider": 69,
 }
 SPARE_OFFSETS: Final = range(70, BLOCK)
 """For a server whose usual port was taken when the instance was created."""

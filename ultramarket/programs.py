@@ -17,6 +17,7 @@ from services.chassis.runtime.registry import (
     SERVICE_STORES,
     SERVICES,
 )
+from ultramarket.fault_proxy import proxied_urls
 from ultramarket.instance import ROOT, Instance
 from ultramarket.ports import SECOND_CORE_PORTS
 from ultramarket.sockets import control_socket
@@ -26,7 +27,17 @@ STANDALONE: Final = (ANALYTICS_CONSUMER, BRIDGE, GATEWAY)
 SECOND_CORE: Final = "core-2"
 """The second process of the core services, on machines with enough cores."""
 SERVICE_NAMES: Final = (*SERVICES, *STANDALONE)
-SERVER_PROGRAMS: Final = ("rabbitmq", "epmd", "elasticsearch", "kafka", "postgres", "mongodb", "redis", "mail")
+SERVER_PROGRAMS: Final = (
+    "rabbitmq",
+    "epmd",
+    "elasticsearch",
+    "kafka",
+    "postgres",
+    "mongodb",
+    "redis",
+    "mail",
+    "toxiproxy",
+)
 SERVICE_STOP_SECONDS: Final = 12
 """Services finish what they run within 10 s; then supervisord kills them."""
 OPTIONAL_AT_START: Final = {"elasticsearch", "mail"}
@@ -111,7 +122,7 @@ def service_programs(instance: Instance) -> list[Program]:
 
 
 def _program(instance: Instance, name: str, services: tuple[str, ...]) -> Program:
-    environment = instance.environment()
+    environment = instance.environment() | proxied_urls(instance)
     offset = SECOND_CORE_PORTS if name == SECOND_CORE else 0
     if offset:
         environment["ULTRAMARKET_PORT_BASE"] = str(instance.block.base + offset)

@@ -16,6 +16,7 @@ from ultramarket import control, health, ports, processes
 from ultramarket.instance import ROOT, Instance
 from ultramarket.programs import MIGRATED, Program, needs, service_programs
 from ultramarket.servers import Server, local
+from ultramarket.servers.toxiproxy import Toxiproxy
 from ultramarket.supervision import Supervisor, answers
 
 SERVER_SECONDS: Final = 300
@@ -67,7 +68,7 @@ class Startup:
                 stores = [steps[name] for name in ("postgres", "mongodb") if name in steps]
                 steps[MIGRATED] = pool.submit(self._migrate, stores)
             for program in programs:
-                required = set[str]().union(*(needs(service) for service in program.services))
+                required = {Toxiproxy.name}.union(*(needs(service) for service in program.services))
                 dependencies = [steps[name] for name in required if name in steps]
                 steps[program.name] = pool.submit(self._start_process, program, dependencies)
             for step in as_completed(steps.values()):

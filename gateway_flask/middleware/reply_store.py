@@ -18,8 +18,10 @@ from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
 log = structlog.get_logger()
 
-LEASE_MS: Final = 30_000
-"""Milliseconds that a claim lasts: a killed gateway blocks its keys no longer."""
+LEASE_MS: Final = 10_000
+"""Milliseconds that a claim lasts, longer than a request may take: a killed gateway, or one that could not release
+its claim while Redis was away, blocks the key no longer.
+"""
 NONCE_BYTES: Final = 12
 """NIST SP 800-38D, 5.2.1.1."""
 

@@ -14,6 +14,7 @@ class PaymentSettings(Settings):
     sandbox_fee_basis_points: int = Field(
         0, ge=0, le=10_000, description="the sandbox's fee for a captured charge, in hundredths of a percent"
     )
+    sandbox_bank_url: str = Field("", description="database of the sandbox's bank; empty: the service's own server")
     stripe_api_key: str = Field(
         "", validate_default=True, description="Stripe's secret key; needed when `stripe` is among the providers"
     )

@@ -16,6 +16,7 @@ from gateway_flask.app import create_app
 from gateway_flask.testing import FakeServices, settings
 from services.chassis.runtime.registry import BRIDGE, GATEWAY, PORT_OFFSETS, SERVICES
 from services.chassis.runtime.settings import Settings
+from ultramarket.chaos.availability import table
 from ultramarket.cli import app as command
 from ultramarket.ports import DEV_BASE, SERVER_OFFSETS
 
@@ -215,6 +216,13 @@ def test_settings_table_is_complete() -> None:
     assert [row for row in settings_rows() if row not in lines] == []
     named = {line.split("`")[1] for line in lines if line.startswith("| `ULTRAMARKET_")}
     assert named <= {row.split("`")[1] for row in settings_rows()}
+
+
+# -- availability -------------------------------------------------------------------------------------------------
+
+
+def test_availability_table_is_the_tested_one() -> None:
+    assert table() in (ROOT / "docs" / "reliability.md").read_text()
 
 
 # -- metrics -------------------------------------------------------------------------------------------------------

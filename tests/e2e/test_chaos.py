@@ -14,7 +14,7 @@ from ultramarket.chaos import instance as chaos_instance
 from ultramarket.chaos.comparison import compare
 from ultramarket.chaos.run import Run
 from ultramarket.chaos.runner import wait_until_quiet
-from ultramarket.chaos.scenarios import SCENARIOS, servers
+from ultramarket.chaos.scenarios import SCENARIOS
 from ultramarket.cli import app
 from ultramarket.instance import Instance, load
 
@@ -39,18 +39,6 @@ def test_scenario_ends_with_right_books(name: str, buyers: int) -> None:
     assert run.wrong == []
     assert run.findings["orders paid"] > 0
     assert "500" not in run.client.statuses
-
-
-@pytest.mark.timeout(600)
-def test_orders_go_on_without_the_mail_server(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(servers, "SERVERS", ("mail",))
-    monkeypatch.setattr(servers, "FAULT_SECONDS", 2.0)
-    monkeypatch.setattr(servers, "BETWEEN_SECONDS", 0.0)
-
-    run = carry_out("servers", 4)
-
-    assert run.wrong == []
-    assert [fault.name for fault in run.faults] == ["mail stopped", "mail killed", "mail frozen"]
 
 
 def test_command_runs_a_scenario_and_writes_its_report(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:

@@ -5,10 +5,12 @@ import os
 import pytest
 from pymongo import MongoClient
 
+from tests.faults.conftest import availability_check
 from tests.support.concurrent_customers import ConcurrentCustomers, check_consistency, check_topic
 from tests.support.instance import Instance
 from tests.support.records import Topic
 from tests.support.shop import Shop
+from ultramarket.chaos.run import Run
 
 SERVERS = ("rabbitmq", "postgres", "mongodb", "redis", "kafka")
 STOCK = 5000
@@ -33,19 +35,22 @@ def test_orders_survive_restarts_of_every_server(shop: Shop, instance: Instance,
 
 
 @pytest.mark.timeout(1500)
-def test_events_wait_while_kafka_is_stopped(shop: Shop, instance: Instance, order_events: Topic) -> None:
+def test_events_wait_while_kafka_is_stopped(shop: Shop, instance: Instance, order_events: Topic, run: Run) -> None:
     sku = shop.product(stock=STOCK)
     customers = ConcurrentCustomers(shop, sku)
+    check = availability_check(run)
     instance.ultramarket("stop", "kafka")
     try:
         customers.start()
         instance.wait_until_unready("bridge")
         customers.wait_for(15)
         outcomes = customers.stop()
+        check.compare("kafka")
     finally:
         instance.ultramarket("start", "kafka")
 
     instance.wait_until_healthy()
+    assert run.wrong == []
     check_consistency(shop, sku, STOCK, outcomes)
     check_topic(order_events, sku)
 

@@ -49,7 +49,7 @@ def kill(run: Run, process: str) -> bool:
 
 @contextmanager
 def stopped(run: Run, server: str) -> Iterator[None]:
-    """Stop a server orderly for the length of the block."""
+    """Stop a server orderly for the length of the block, and wait until it serves again."""
     names = server_processes(run, server)
     with run.fault(f"{server} stopped"):
         run.supervisor.stop(names)
@@ -58,6 +58,19 @@ def stopped(run: Run, server: str) -> Iterator[None]:
         finally:
             for name in names:
                 run.supervisor.start(name)
+            wait_until_ready(run, server)
+
+
+@contextmanager
+def killed(run: Run, server: str) -> Iterator[None]:
+    """`kill -9` a server; its supervisor starts it again. Ends when it serves again."""
+    with run.fault(f"{server} killed"):
+        for name in server_processes(run, server):
+            kill(run, name)
+        try:
+            yield
+        finally:
+            wait_until_ready(run, server)
 
 
 @contextmanager
@@ -72,6 +85,13 @@ def frozen(run: Run, server: str) -> Iterator[None]:
         finally:
             for pid in pids:
                 _signal_tree(pid, signal.SIGCONT)
+
+
+def wait_until_ready(run: Run, server: str, seconds: float = HEALTHY_SECONDS) -> None:
+    """Wait until a server serves clients. Raises `ScenarioFailed`."""
+    [module] = [candidate for candidate in local(run.instance) if candidate.name == server]
+    if not wait_until(lambda: module.is_ready(run.instance), seconds):
+        raise ScenarioFailed(f"{server} is not ready after {seconds:.0f} s")
 
 
 def wait_until_healthy(run: Run, seconds: float = HEALTHY_SECONDS) -> float:

@@ -1,6 +1,6 @@
 """The instance that scenarios run on: created for them, and removed afterwards."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from typing import Final
 
@@ -10,7 +10,7 @@ from ultramarket.accounts import ensure_administrator
 from ultramarket.commands.context import console
 from ultramarket.commands.up import ProgressDisplay
 from ultramarket.down import down, wipe
-from ultramarket.instance import LAYOUT_SETTING, Instance, locked
+from ultramarket.instance import FAULT_PROXY_SETTING, LAYOUT_SETTING, Instance, locked
 from ultramarket.up import Progress, up
 
 NAME: Final = "chaos"
@@ -18,14 +18,20 @@ SETTINGS: Final = {
     "ULTRAMARKET_GATEWAY_ORDER_SECONDS": "12.0",
     "ULTRAMARKET_RATE_LIMIT_WRITES": "",
     "ULTRAMARKET_BCRYPT_ROUNDS": "4",
+    FAULT_PROXY_SETTING: "",
 }
 """Settings of the scenarios' instance: all buyers come from one address, and share the machine with the services."""
 
 
 @contextmanager
-def instance_of(layout: str, keep: bool, quiet: bool = False) -> Iterator[Instance]:
-    """The instance `chaos` in this layout, running; removed at the end unless it is to be kept."""
-    instance = instances.load_or_make(NAME, {LAYOUT_SETTING: layout, **SETTINGS})
+def instance_of(
+    layout: str, keep: bool, quiet: bool = False, settings: Mapping[str, str] | None = None
+) -> Iterator[Instance]:
+    """The instance `chaos` in this layout, running; removed at the end unless it is to be kept.
+
+    `settings` come on top of `SETTINGS`; an empty value is the product's default.
+    """
+    instance = instances.load_or_make(NAME, {LAYOUT_SETTING: layout, **SETTINGS, **(settings or {})})
     install.install(instance, lambda text: None if quiet else console.print(f"[dim]·[/] {text}"))
     with locked(NAME):
         if quiet:

@@ -33,16 +33,28 @@ def as_json(run: Run, summary: str, results: list[CheckResult]) -> dict[str, Any
         "at": datetime.now(UTC).isoformat(timespec="seconds"),
         "seed": run.seed,
         "buyers": run.buyers,
+        "command": _command(run),
         "layout": run.instance.layout,
         "machine": {"cpus": os.cpu_count(), "python": platform.python_version(), "system": platform.system()},
         "seconds": round(run.samples[-1].at if run.samples else run.now, 1),
         "findings": run.findings,
         "wrong": run.wrong,
         "replies": dict(sorted(run.client.statuses.items())),
+        "outages": [asdict(result) for result in run.outages],
+        "availability": run.availability,
         "verify": [result.to_json() for result in results],
         "faults": [asdict(fault) for fault in run.faults],
         "samples": [asdict(sample) for sample in run.samples],
     }
+
+
+def _command(run: Run) -> str:
+    """The command that repeats the run."""
+    parts = [f"ultramarket chaos {run.scenario} --buyers {run.buyers} --seed {run.seed}"]
+    parts += [f"--server {server}" for server in run.servers]
+    if run.fault_seconds is not None:
+        parts.append(f"--fault-seconds {run.fault_seconds:g}")
+    return " ".join(parts)
 
 
 def _markdown(facts: dict[str, Any]) -> str:
@@ -52,8 +64,7 @@ def _markdown(facts: dict[str, Any]) -> str:
         "",
         f"{facts['summary']}. Verdict: {verdict}.",
         "",
-        f"Run on {facts['at']} with `ultramarket chaos {facts['scenario']} --buyers {facts['buyers']}"
-        f" --seed {facts['seed']}`: {facts['seconds']} s, layout {facts['layout']},"
+        f"Run on {facts['at']} with `{facts['command']}`: {facts['seconds']} s, layout {facts['layout']},"
         f" {facts['machine']['cpus']} CPUs, the buyers on the same machine.",
         "",
         f"![course of the run]({facts['scenario']}.svg)",
@@ -64,6 +75,8 @@ def _markdown(facts: dict[str, Any]) -> str:
         *(f"| replies with {_status(status)} | {count} |" for status, count in facts["replies"].items()),
         f"| faults | {len(facts['faults'])} |",
         "",
+        *_outages(facts["outages"]),
+        *_availability(facts["availability"]),
         "| check of `ultramarket verify` | examined | wrong |",
         "|---|---|---|",
         *(f"| {check['check']} | {check['examined']:,} | {len(check['breaches'])} |" for check in facts["verify"]),
@@ -73,6 +86,33 @@ def _markdown(facts: dict[str, Any]) -> str:
     if facts["wrong"] or breaches:
         lines += ["## What is wrong", "", *(f"* {text}" for text in (*facts["wrong"], *breaches[:50])), ""]
     return "\n".join(lines)
+
+
+def _outages(outages: list[dict[str, Any]]) -> list[str]:
+    """A table of the outages, where the scenario has some."""
+    if not outages:
+        return []
+    head = "| outage | orders meanwhile | replies by status | slowest reply | next order after | all healthy after |"
+    rows = (
+        f"| {outage['outage']} | {outage['orders']} | {_counts(outage['replies'])} |"
+        f" {outage['slowest_seconds']} s ({outage['slowest_request']}) | {outage['order_recovery']} s |"
+        f" {outage['health_recovery']} s |"
+        for outage in outages
+    )
+    return [head, "|---|---|---|---|---|---|", *rows, ""]
+
+
+def _availability(availability: dict[str, dict[str, str]]) -> list[str]:
+    """A table of what worked while a server was stopped, where the scenario has tried it."""
+    if not availability:
+        return []
+    operations = list(next(iter(availability.values())))
+    rows = (f"| {server} | {' | '.join(works.values())} |" for server, works in availability.items())
+    return [f"| while stopped | {' | '.join(operations)} |", "|---" * (len(operations) + 1) + "|", *rows, ""]
+
+
+def _counts(counts: dict[str, int]) -> str:
+    return ", ".join(f"{status}: {count}" for status, count in counts.items())
 
 
 def _status(status: str) -> str:

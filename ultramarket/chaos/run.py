@@ -7,13 +7,16 @@ from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from typing import Any, Final, TypeVar
+from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 from ultramarket.api_client import ApiClient, administrator_client
 from ultramarket.chaos.buyers import Buyer, Counters, Outcome
 from ultramarket.chaos.shop_client import ShopClient
 from ultramarket.instance import Instance
 from ultramarket.supervision import Supervisor
+
+if TYPE_CHECKING:
+    from ultramarket.chaos.outages import OutageResult
 
 T = TypeVar("T")
 
@@ -60,6 +63,13 @@ class Run:
     """Figures of the scenario for the report."""
     wrong: list[str] = field(default_factory=list)
     """What the scenario itself found wrong."""
+    servers: tuple[str, ...] = ()
+    """The servers to disturb; all when empty."""
+    fault_seconds: float | None = None
+    """How long each fault lasts, where not as long as the scenario says."""
+    outages: "list[OutageResult]" = field(default_factory=list)
+    availability: dict[str, dict[str, str]] = field(default_factory=dict)
+    """Per server, the outcome of each operation while it was stopped."""
     started: float = field(default_factory=time.monotonic)
 
     def __post_init__(self) -> None:

@@ -23,10 +23,20 @@ def new_seed() -> int:
 
 
 def carry_out(
-    scenario: Scenario, instance: Instance, buyers: int, seed: int, folder: Path, watch: Callable[[Run], None]
+    scenario: Scenario,
+    instance: Instance,
+    buyers: int,
+    seed: int,
+    folder: Path,
+    watch: Callable[[Run], None],
+    servers: tuple[str, ...] = (),
+    fault_seconds: float | None = None,
 ) -> tuple[Run, list[CheckResult], Path]:
-    """Run the scenario; returns the run, the results of `verify` and the report's path. `watch` shows the live view."""
-    run = Run(scenario.name, instance, seed, buyers)
+    """Run the scenario; returns the run, the results of `verify` and the report's path. `watch` shows the live view.
+
+    `servers` and `fault_seconds` limit the scenarios that disturb one server after the other.
+    """
+    run = Run(scenario.name, instance, seed, buyers, servers=servers, fault_seconds=fault_seconds)
     results: list[CheckResult] = []
     with run.sampling():
         watch(run)

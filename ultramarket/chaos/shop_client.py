@@ -47,6 +47,27 @@ class Reply:
         return self.status in RETRIED or (self.status == 409 and self.code == "IDEMPOTENCY_IN_PROGRESS")
 
 
+@dataclass(frozen=True)
+class Observation:
+    """A request and its reply's status (0: none), from `begun` to `ended` (monotonic seconds)."""
+
+    request: str
+    status: int
+    code: str
+    begun: float
+    ended: float
+    has_retry_after: bool
+
+    @property
+    def seconds(self) -> float:
+        return self.ended - self.begun
+
+    @property
+    def is_unavailable(self) -> bool:
+        """Whether the reply says that something is not available at the moment."""
+        return self.status in (503, 504)
+
+
 class ShopClient:
     """Connections to one gateway, shared by threads."""
 
@@ -55,10 +76,13 @@ class ShopClient:
         self._pool = urllib3.PoolManager(maxsize=connections, block=False, retries=False)
         self.statuses: dict[str, int] = {}
         """Numbers of replies by status, repetitions included."""
-        self.slowest = 0.0
-        """Seconds of the slowest reply."""
-        self.unavailable_without_retry_after = 0
+        self.observations: list[Observation] = []
+        """Each request, in the order of the replies."""
         self._lock = threading.Lock()
+
+    @property
+    def unavailable_without_retry_after(self) -> int:
+        return sum(one.is_unavailable and not one.has_retry_after for one in self.observations)
 
     def send(self, method: str, path: str, body: Any = None, **headers: str) -> Reply:
         """Send one request. A header's name has underscores for its dashes."""
@@ -78,9 +102,16 @@ class ShopClient:
             reply = Reply(answer.status, content, retry_after, time.monotonic() - begun)
         except (urllib3.exceptions.HTTPError, orjson.JSONDecodeError) as missing:
             reply = Reply(0, {"error": {"code": type(missing).__name__}}, seconds=time.monotonic() - begun)
+        observation = Observation(
+            f"{method} /{path.split('/')[1]}",
+            reply.status,
+            reply.code,
+            begun,
+            begun + reply.seconds,
+            reply.retry_after is not None,
+        )
         with self._lock:
-            self.slowest = max(self.slowest, reply.seconds)
-            self.unavailable_without_retry_after += reply.status in (503, 504) and reply.retry_after is None
+            self.observations.append(observation)
             status = str(reply.status) if reply.status else f"no answer: {reply.code}"
             self.statuses[status] = self.statuses.get(status, 0) + 1
         return reply

@@ -1,5 +1,6 @@
 """Command chaos: fault scenarios with a verdict."""
 
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -29,6 +30,13 @@ def chaos(
     buyers: Annotated[int | None, typer.Option(min=1, max=100_000, help="Number of buyers or orders.")] = None,
     seed: Annotated[int | None, typer.Option(help="Seed of the random faults; printed, to repeat a run.")] = None,
     times: Annotated[int, typer.Option(min=1, max=1000, help="Repeat each scenario so often.")] = 1,
+    server: Annotated[
+        list[str] | None,
+        typer.Option(help="Disturb this server only; may be repeated. For scenarios that disturb each server."),
+    ] = None,
+    fault_seconds: Annotated[
+        float | None, typer.Option(min=1, max=600, help="Seconds that each of their faults lasts.")
+    ] = None,
     output: Annotated[Path, typer.Option(help="Folder of the reports.")] = RESULTS,
     keep: Annotated[bool, typer.Option("--keep", help="Keep the instance afterwards, to look at it.")] = False,
     list_only: Annotated[bool, typer.Option("--list", help="List the scenarios.")] = False,
@@ -40,6 +48,7 @@ def chaos(
     code 1: something was wrong.
     """
     from ultramarket.chaos.scenarios import SCENARIOS
+    from ultramarket.install import CannotInstall
 
     if list_only:
         for scenario in SCENARIOS.values():
@@ -48,27 +57,60 @@ def chaos(
     unknown = [name for name in scenarios or () if name not in SCENARIOS]
     if unknown:
         fail(f"no scenario {', '.join(unknown)}: choose from {', '.join(SCENARIOS)}", USAGE)
+    disturbed = {name for scenario in SCENARIOS.values() for name in scenario.servers}
+    if unknown := sorted(set(server or ()) - disturbed):
+        fail(f"no server {', '.join(unknown)}: choose from {', '.join(sorted(disturbed))}", USAGE)
+    selection = Selection(tuple(server or ()), fault_seconds)
     chosen = [SCENARIOS[name] for name in scenarios or SCENARIOS]
-    wrong = [scenario.name for scenario in chosen if not _repeat(scenario, buyers, seed, times, output, keep, as_json)]
+    try:
+        wrong = [
+            scenario.name
+            for scenario in chosen
+            if not _repeat(scenario, buyers, seed, times, output, keep, as_json, selection)
+        ]
+    except CannotInstall as missing:
+        fail(str(missing))
     if wrong:
         fail(f"wrong: {', '.join(wrong)}")
 
 
+@dataclass(frozen=True)
+class Selection:
+    """The servers to disturb (all when empty), and for how long (as long as the scenario says when None)."""
+
+    servers: tuple[str, ...]
+    fault_seconds: float | None
+
+
 def _repeat(
-    scenario: "Scenario", buyers: int | None, seed: int | None, times: int, output: Path, keep: bool, as_json: bool
+    scenario: "Scenario",
+    buyers: int | None,
+    seed: int | None,
+    times: int,
+    output: Path,
+    keep: bool,
+    as_json: bool,
+    selection: Selection,
 ) -> bool:
     from ultramarket.chaos import instance as chaos_instance
     from ultramarket.chaos import report, runner
 
     right = True
-    with chaos_instance.instance_of(scenario.layout, keep, quiet=as_json) as instance:
+    with chaos_instance.instance_of(scenario.layout, keep, as_json, scenario.settings) as instance:
         for number in range(times):
             run_seed = runner.new_seed() if seed is None else seed + number
             if not as_json:
                 console.rule(f"{scenario.name}, seed {run_seed}" + (f", {number + 1} of {times}" if times > 1 else ""))
             with _live_view(as_json) as watch:
                 run, results, path = runner.carry_out(
-                    scenario, instance, buyers or scenario.buyers, run_seed, output, watch
+                    scenario,
+                    instance,
+                    buyers or scenario.buyers,
+                    run_seed,
+                    output,
+                    watch,
+                    selection.servers,
+                    selection.fault_seconds,
                 )
             is_right = runner.is_run_right(run, results)
             right = right and is_right

@@ -11,11 +11,13 @@ from ultramarket.servers.mongodb import MongoDB
 from ultramarket.servers.postgres import Postgres
 from ultramarket.servers.rabbitmq import RabbitMQ
 from ultramarket.servers.redis import Redis
+from ultramarket.servers.toxiproxy import Toxiproxy
 
 SERVERS: Final[tuple[Server, ...]] = (RabbitMQ(), Elasticsearch(), Kafka(), Postgres(), MongoDB(), Redis(), Mail())
 """Slowest first: `up` starts them in this order, concurrently."""
 
 
 def local(instance: Instance) -> list[Server]:
-    """The servers that the instance runs itself."""
-    return [server for server in SERVERS if server.name not in instance.external]
+    """The servers that the instance runs itself, and the fault proxy before them where it has one."""
+    proxy = [Toxiproxy()] if instance.has_fault_proxy else []
+    return [*proxy, *(server for server in SERVERS if server.name not in instance.external)]

@@ -37,18 +37,20 @@ def use_orjson() -> None:
     register("json", dumps, orjson.loads, content_type="application/json", content_encoding="utf-8")
 
 
-def connect(url: str, heartbeat: int = 0) -> amqp.Connection:
+def connect(url: str, heartbeat: int = 0, seconds: float | None = None) -> amqp.Connection:
     """An open connection. Raises one of `BROKER_ERRORS` when the broker can't be reached in 3 s.
 
-    Its methods that wait for the broker raise `TimeoutError` after 5 s of silence. py-amqp makes the kernel give up on
-    a peer that acknowledges nothing for 1 s (TCP_USER_TIMEOUT).
+    Its methods that wait for the broker raise `TimeoutError` after 5 s of silence; with `seconds`, that is the limit
+    of each wait, of the connecting ones too. py-amqp makes the kernel give up on a peer that acknowledges nothing for
+    1 s (TCP_USER_TIMEOUT).
     """
-    options = {"read_timeout": None, "write_timeout": REPLY_SECONDS, "connect_timeout": CONNECT_SECONDS}
+    connect_seconds, reply_seconds = seconds or CONNECT_SECONDS, seconds or REPLY_SECONDS
+    options = {"read_timeout": None, "write_timeout": reply_seconds, "connect_timeout": connect_seconds}
     parameters = kombu.Connection(
-        url, heartbeat=heartbeat, connect_timeout=CONNECT_SECONDS, transport_options=options, login_method="PLAIN"
+        url, heartbeat=heartbeat, connect_timeout=connect_seconds, transport_options=options, login_method="PLAIN"
     )
     connection: amqp.Connection = parameters.transport.establish_connection()
-    connection.transport.sock.settimeout(REPLY_SECONDS)
+    connection.transport.sock.settimeout(reply_seconds)
     return connection
 
 

@@ -2,7 +2,7 @@
 
 TCP alone gives up after a quarter of an hour. Here the kernel gives up on a peer that acknowledges nothing for 5 s
 (`tcp_user_timeout`, keepalives on idle connections), and `wait_for_reply` on one that acknowledges and says nothing:
-a frozen server, or a proxy without its network.
+a frozen server, or a proxy without its network. It waits no longer than the request that it serves may take.
 """
 
 import select
@@ -11,6 +11,8 @@ from typing import Any, Final
 import psycopg2
 from psycopg2 import extensions
 
+from services.chassis.common import context
+
 STATEMENT_MS: Final = 8_000
 LOCK_MS: Final = 6_000
 IDLE_IN_TRANSACTION_MS: Final = 10_000
@@ -18,6 +20,8 @@ IDLE_IN_TRANSACTION_MS: Final = 10_000
 CONNECT_SECONDS: Final = 3
 REPLY_SECONDS: Final = STATEMENT_MS / 1000 + 1
 """Longer than the server lets a statement run: its own error comes first."""
+LEAST_SECONDS: Final = 0.5
+"""For the end of a request whose time is over: its transaction must still be rolled back."""
 PEER_MS: Final = 5_000
 
 CLIENT_LIMITS: Final[dict[str, Any]] = {
@@ -50,9 +54,11 @@ def wait_for_reply(connection: Any) -> None:
     """psycopg2's wait callback: waits for the server in this greenthread or thread.
 
     Raises `psycopg2.OperationalError`, on which psycopg2 closes the connection, when the server has sent nothing for
-    `REPLY_SECONDS`, or is not connected within `CONNECT_SECONDS`: libpq's own limit does not count with a callback.
+    `REPLY_SECONDS` or until the request's deadline, or is not connected within `CONNECT_SECONDS`: libpq's own limit
+    does not count with a callback.
     """
-    seconds = CONNECT_SECONDS if connection.status == extensions.STATUS_SETUP else REPLY_SECONDS
+    limit = CONNECT_SECONDS if connection.status == extensions.STATUS_SETUP else REPLY_SECONDS
+    seconds = max(context.remaining(limit), min(LEAST_SECONDS, limit))
     while (state := connection.poll()) != extensions.POLL_OK:
         if state not in (extensions.POLL_READ, extensions.POLL_WRITE):
             raise psycopg2.OperationalError(f"unexpected state of the connection: {state!r}")

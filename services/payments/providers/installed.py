@@ -36,7 +36,8 @@ def make_providers(settings: PaymentSettings, schema: str = "payments") -> dict[
     providers: dict[str, Provider] = {}
     for name in settings.enabled_providers:
         if name == "sandbox":
-            bank = open_store(SandboxBank, settings.postgres_url, schema, settings.workers)
+            url = settings.sandbox_bank_url or settings.postgres_url
+            bank = open_store(SandboxBank, url, schema, settings.workers)
             providers[name] = SandboxProvider(
                 bank, settings.secret_key, settings.provider_timeout, settings.sandbox_fee_basis_points
             )

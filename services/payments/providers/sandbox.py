@@ -11,7 +11,10 @@ from datetime import datetime, timedelta
 from typing import Annotated, Any, TypeVar
 
 from pydantic import BaseModel, StringConstraints, ValidationError
+from sqlalchemy.exc import InterfaceError, OperationalError
+from sqlalchemy.exc import TimeoutError as PoolExhausted
 
+from services.chassis.common import context
 from services.chassis.common.errors import Unauthenticated, ValidationFailed
 from services.chassis.common.money import percent_of
 from services.payments.providers.bank import BankRefuses, SandboxBank
@@ -74,19 +77,18 @@ class SandboxProvider:
         if token in DECLINES:
             return ChargeResult("declined", decline_code=DECLINES[token])
         if token in NEEDS_ACTION:
-            opened = self.bank.charge(key, charge.amount, charge.currency, token, "requires_action", charge.payment_id)
-            return self._result("requires_action", opened["id"])
+            return self._result("requires_action", self._open(charge, key, "requires_action"))
         if token not in (*APPROVED, SLOW, TIMES_OUT, FAILS_TWICE):
             return ChargeResult("declined", decline_code="no_such_card")
-        if token == FAILS_TWICE and self.bank.tries(key) <= 2:
+        if token == FAILS_TWICE and self._tries(key) <= 2:
             raise ProviderUnavailable("The sandbox answered 500")
-        opened = self.bank.charge(key, charge.amount, charge.currency, token, "authorized", charge.payment_id)
+        charge_id = self._open(charge, key, "authorized")
         if token == SLOW:
             time.sleep(min(SLOW_SECONDS, self._timeout * 2))
-        if token == TIMES_OUT and self.bank.tries(key) == 1:
+        if token == TIMES_OUT and self._tries(key) == 1:
             time.sleep(self._timeout)
             raise ProviderUnavailable("The sandbox did not answer in time")
-        return ChargeResult("authorized", opened["id"])
+        return ChargeResult("authorized", charge_id)
 
     def capture(self, reference: str, amount: int, currency: str, key: str) -> tuple[ProviderFee, ...]:
         self._ask(lambda: self.bank.capture(key, reference, amount))
@@ -100,15 +102,14 @@ class SandboxProvider:
 
     def look_up(self, reference: str, currency: str) -> ChargeState:
         charge = self._ask(lambda: self.bank.read(reference))
-        refunds = tuple(
-            RefundState(row.id, row.amount, refund_id=row.refund_id) for row in self.bank.refunds(reference)
-        )
+        rows = self._ask(lambda: self.bank.refunds(reference))
+        refunds = tuple(RefundState(row.id, row.amount, refund_id=row.refund_id) for row in rows)
         decline_code = "authentication_failed" if charge.status == "declined" else None
         fees = self._fees(reference, charge.captured, currency)
         return ChargeState(charge.status, charge.captured, refunds, _disputes(charge), decline_code, fees)
 
     def find(self, payment_id: str, since: datetime) -> ChargeResult | None:
-        charge = self.bank.of_payment(payment_id)
+        charge = self._ask(lambda: self.bank.of_payment(payment_id))
         return self._result(charge.status, charge.id) if charge else None
 
     def read_notice(self, body: bytes, headers: dict[str, str]) -> WebhookNotice | None:
@@ -127,12 +128,13 @@ class SandboxProvider:
         match message.type:
             case "payment.confirmed" | "payment.declined":
                 status = STATUS_BY_WEBHOOK[message.type]
-                self.bank.settle(message.charge, status)
+                self._ask(lambda: self.bank.settle(message.charge, status))
                 return WebhookNotice(message.id, message.charge, "status", status)
             case "dispute.opened":
-                self.bank.dispute(message.charge)
+                self._ask(lambda: self.bank.dispute(message.charge))
             case "dispute.won" | "dispute.lost":
-                self.bank.close_dispute(message.charge, message.type.removeprefix("dispute."))
+                outcome = message.type.removeprefix("dispute.")
+                self._ask(lambda: self.bank.close_dispute(message.charge, outcome))
             case "refund.created":
                 """A refund made at the bank."""
             case _:
@@ -140,10 +142,10 @@ class SandboxProvider:
         return WebhookNotice(message.id, message.charge, kind)
 
     def events(self, since: datetime) -> list[tuple[str, bytes]]:
-        self.bank.open_due_disputes(DISPUTE_AFTER_SECONDS)
+        self._ask(lambda: self.bank.open_due_disputes(DISPUTE_AFTER_SECONDS))
+        rows = self._ask(lambda: self.bank.changes(since))
         return [
-            (row.id, Message(id=row.id, type=row.kind, charge=row.charge).model_dump_json().encode())
-            for row in self.bank.changes(since)
+            (row.id, Message(id=row.id, type=row.kind, charge=row.charge).model_dump_json().encode()) for row in rows
         ]
 
     def sign(self, body: bytes) -> str:
@@ -162,12 +164,28 @@ class SandboxProvider:
     def _mark(self, charge_id: str) -> str:
         return hmac.new(self._secret, charge_id.encode(), hashlib.sha256).hexdigest()[:24]
 
-    @staticmethod
-    def _ask(request: Callable[[], T]) -> T:
+    def _open(self, charge: Charge, key: str, status: str) -> str:
+        """Open a charge in this status; its id."""
+        opened = self._ask(
+            lambda: self.bank.charge(key, charge.amount, charge.currency, charge.token, status, charge.payment_id)
+        )
+        return str(opened["id"])
+
+    def _tries(self, key: str) -> int:
+        return self._ask(lambda: self.bank.tries(key))
+
+    def _ask(self, request: Callable[[], T]) -> T:
+        """Carry out a request at the bank, in the time that a call to a provider may take.
+
+        Raises `ProviderRefuses`, and `ProviderUnavailable` when the bank does not answer.
+        """
         try:
-            return request()
+            with context.within(self._timeout):
+                return request()
         except BankRefuses as error:
             raise ProviderRefuses(str(error)) from error
+        except (OperationalError, InterfaceError, PoolExhausted) as away:
+            raise ProviderUnavailable from away
 
 
 def _disputes(charge: Any) -> tuple[DisputeState, ...]:

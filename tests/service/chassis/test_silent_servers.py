@@ -9,7 +9,7 @@ import pytest
 from sqlalchemy import text
 from sqlalchemy.exc import OperationalError
 
-from services.chassis.common import driver_errors
+from services.chassis.common import context, driver_errors
 from services.chassis.common.errors import ServiceUnavailable
 from services.chassis.common.ids import new_id
 from services.chassis.messaging import transport
@@ -56,6 +56,29 @@ def test_query_to_silent_server_ends(proxied_store: PostgresStore, postgres_prox
 
     postgres_proxy.restore()
     assert eventually(lambda: read_one(proxied_store) == 1)
+
+
+def test_query_waits_no_longer_than_its_request(postgres_proxy: Proxy, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(postgres_connections, "REPLY_SECONDS", 3600)  # this test would not end
+    store = postgres.open_store(PostgresStore, postgres_proxy.url, "public")
+    assert read_one(store) == 1
+    postgres_proxy.silence()
+
+    with context.within(0.2), pytest.raises(OperationalError):
+        read_one(store)
+
+    postgres_proxy.restore()
+    assert read_one(store) == 1
+    store.close()
+
+
+def test_query_has_time_after_its_deadline() -> None:
+    store = postgres.open_store(PostgresStore, os.environ["ULTRAMARKET_POSTGRES_URL"], "public")
+
+    with context.within(-1):
+        assert read_one(store) == 1
+
+    store.close()
 
 
 def test_commit_to_silent_server_ends(proxied_store: PostgresStore, postgres_proxy: Proxy) -> None:

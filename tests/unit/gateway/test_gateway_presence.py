@@ -18,7 +18,7 @@ class Broker:
         self.query_count = 0
         self.reachable = True
 
-    def connect(self, _: str) -> Any:
+    def connect(self, _: str, seconds: float) -> Any:
         if not self.reachable:
             raise ConnectionRefusedError
         return self
@@ -90,3 +90,29 @@ def test_services_count_as_present_without_broker(client: FlaskClient, services:
     services.answer("products.category_tree", DeadlineExceeded())
 
     assert [get_categories(client) for _ in range(2)] == [(504, "DEADLINE_EXCEEDED")] * 2
+
+
+def test_absent_service_stays_absent_without_broker(
+    client: FlaskClient, services: FakeServices, broker: Broker, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(presence, "LOOK_SECONDS", 0.0)
+    services.answer("products.category_tree", DeadlineExceeded())
+    assert get_categories(client) == (503, "SERVICE_UNAVAILABLE")
+    broker.reachable = False
+
+    assert get_categories(client) == (503, "SERVICE_UNAVAILABLE")
+    assert len(services.calls) == 1
+
+
+def test_request_does_not_wait_for_the_check_of_another(broker: Broker, monkeypatch: pytest.MonkeyPatch) -> None:
+    service_presence = presence.Presence("amqp://broker")
+    answers: list[bool] = []
+
+    def consumers(_: Any, service: str) -> int:
+        answers.append(service_presence.look(service))
+        return 0
+
+    monkeypatch.setattr(presence, "consumers", consumers)
+
+    assert not service_presence.look("products")
+    assert answers == [True]

@@ -11,6 +11,7 @@ import pytest
 
 from ultramarket.chaos.buyers import Buyer, Counters, Outcome
 from ultramarket.chaos.chart import chart
+from ultramarket.chaos.outages import OutageResult
 from ultramarket.chaos.report import write_report
 from ultramarket.chaos.run import Fault, Sample
 from ultramarket.chaos.scenarios import SCENARIOS, kill_all
@@ -85,6 +86,8 @@ def test_report_says_what_is_wrong(tmp_path: Path) -> None:
     run: Any = SimpleNamespace(
         scenario="oversell", seed=7, buyers=2, instance=instance, client=client, findings={"sold": 3},
         wrong=["3 sold of 2"], samples=[Sample(4.5, 2, 2, 0, 0)], faults=[], outcomes=[Outcome("confirmed", "a")],
+        outages=[OutageResult("redis frozen", 3, {"201": 3, "503": 1}, 2.0, "POST /orders: 503", 0.4, 1.5)],
+        availability={"redis": {"search": "yes", "cart": "no"}}, servers=("redis",), fault_seconds=2.5,
     )  # fmt: skip
     results = [CheckResult("stock", 1, [Breach("MUG", "below zero")])]
 
@@ -94,8 +97,11 @@ def test_report_says_what_is_wrong(tmp_path: Path) -> None:
     assert (facts["right"], facts["wrong"], facts["seconds"]) == (False, ["3 sold of 2"], 4.5)
     assert facts["verify"] == [{"check": "stock", "examined": 1, "breaches": [{"id": "MUG", "message": "below zero"}]}]
     assert "Verdict: **wrong**" in text
+    assert "`ultramarket chaos oversell --buyers 2 --seed 7 --server redis --fault-seconds 2.5`: 4.5 s" in text
     assert "* MUG: below zero" in text
     assert "| sold | 3 |" in text
+    assert "| redis frozen | 3 | 201: 3, 503: 1 | 2.0 s (POST /orders: 503) | 0.4 s | 1.5 s |" in text
+    assert "| while stopped | search | cart |\n|---|---|---|\n| redis | yes | no |" in text
     assert (tmp_path / "oversell.svg").read_text().startswith("<svg")
 
 

@@ -1,0 +1,52 @@
+"""Addresses of the servers behind the fault proxy: a TCP proxy that delays, resets or silences connections."""
+
+from typing import Final
+from urllib.parse import parse_qsl, urlencode, urlsplit
+
+from ultramarket.instance import URL_SETTINGS, Instance
+
+PROVIDER: Final = "provider"
+"""The payment provider: the sandbox's bank, which is in PostgreSQL, and has a connection of its own to it."""
+PROXIED: Final = ("postgres", "rabbitmq", "redis", "mongodb", "kafka", "elasticsearch", PROVIDER)
+SETTINGS: Final = URL_SETTINGS | {PROVIDER: "ULTRAMARKET_SANDBOX_BANK_URL"}
+
+
+def proxied_servers(instance: Instance) -> tuple[str, ...]:
+    """The local servers that the services reach through the proxy: none in an instance without one."""
+    if not instance.has_fault_proxy:
+        return ()
+    return tuple(name for name in PROXIED if _server_of(name) not in instance.external)
+
+
+def upstream_port(instance: Instance, name: str) -> int:
+    """The port that a proxy forwards to."""
+    return instance.block.servers[_server_of(name)]
+
+
+def proxied_port(instance: Instance, server: str) -> int:
+    """The port of the proxy in front of a server."""
+    return instance.block.servers[f"proxied_{server}"]
+
+
+def proxied_urls(instance: Instance) -> dict[str, str]:
+    """The settings by which the services connect to the proxy instead of the servers."""
+    return {SETTINGS[name]: _proxied_url(instance, name) for name in proxied_servers(instance)}
+
+
+def _server_of(name: str) -> str:
+    return "postgres" if name == PROVIDER else name
+
+
+def _proxied_url(instance: Instance, name: str) -> str:
+    server = _server_of(name)
+    url = instance.url(server)
+    port, proxied = upstream_port(instance, name), proxied_port(instance, name)
+    if server == "kafka":
+        return url.replace(f":{port}", f":{proxied}")
+    parts = urlsplit(url)
+    query = dict(parse_qsl(parts.query))
+    if server == "mongodb":  # a client of a replica set connects to the address that its members know of each other
+        query.pop("replicaSet", None)
+        query["directConnection"] = "true"
+    netloc = f"{parts.netloc.removesuffix(f':{port}')}:{proxied}"
+    return parts._replace(netloc=netloc, query=urlencode(query)).geturl()
