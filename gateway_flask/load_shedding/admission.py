@@ -14,7 +14,7 @@ from typing import Final
 
 from gateway_flask.load_shedding.concurrency_limit import ConcurrencyLimit
 
-LEAST_AT_ONCE: Final = 4
+LEAST_AT_ONCE: Final = 2
 BURST_SECONDS: Final = 2.0
 """A queue older than this is overload, not a burst."""
 NEWEST_FIRST_SECONDS: Final = 0.5

@@ -8,11 +8,13 @@ per endpoint, so a change of the mix of requests is not taken for load.
 from statistics import median
 from typing import Final
 
-TOLERANCE: Final = 1.5
+TOLERANCE: Final = 1.6
 """The limit shrinks while requests take longer than this many times their unloaded time."""
-SMALLEST_FACTOR: Final = 0.75
+SMALLEST_FACTOR: Final = 0.5
 """The most by which one window shrinks the limit."""
-WINDOW_SAMPLES: Final = 16
+WINDOW_SAMPLES: Final = 8
+INITIAL: Final = 4
+"""The limit at first, and of an area with little to do: a high one would admit too many when overload begins."""
 WINDOW_SECONDS: Final = 0.2
 SMOOTHING: Final = 0.05
 """The weight of one sample in the unloaded time."""
@@ -21,11 +23,14 @@ OUTLIER: Final = 4.0
 
 
 class ConcurrencyLimit:
-    """The number of requests that are worked on at once, between `least` and `most`. Not thread-safe."""
+    """The number of requests that are worked on at once, between `least` and `most`. Not thread-safe.
+
+    Unloaded times are those of requests that began while no more than `least` were in work.
+    """
 
     def __init__(self, least: int, most: int) -> None:
         self.least, self.most = min(least, most), most
-        self.value = most
+        self.value = min(INITIAL, most)
         self._unloaded: dict[str, float] = {}
         self._ratios: list[float] = []
         self._peak = 0
@@ -55,3 +60,5 @@ class ConcurrencyLimit:
             self.value = max(self.least, int(self.value * max(SMALLEST_FACTOR, TOLERANCE / slowdown)))
         elif self._peak >= self.value:
             self.value = min(self.most, self.value + max(1, self.value // 8))
+        elif self._peak <= self.value // 2 and self.value > INITIAL:
+            self.value -= 1

@@ -1,4 +1,4 @@
-"""Open-loop load: orders start at a fixed rate, whether or not earlier ones were answered: visitors do not wait."""
+"""Open-loop load: orders arrive at random (a Poisson process), whether or not earlier ones were answered."""
 
 import threading
 import time
@@ -32,7 +32,7 @@ class Answers:
 
 
 def order_at_rate(run: Run, buyers: Sequence[Buyer], rate: float) -> Answers:
-    """Each buyer orders the filled cart once, `rate` buyers a second. Returns when all have an answer."""
+    """Each buyer orders the filled cart once, `rate` buyers a second on average. Returns when all have an answer."""
     answers, lock = Answers(), threading.Lock()
 
     def order(buyer: Buyer) -> None:
@@ -46,11 +46,12 @@ def order_at_rate(run: Run, buyers: Sequence[Buyer], rate: float) -> Answers:
         with lock:
             answers.add(reply)
 
-    begun = time.monotonic()
+    begun = arrival = time.monotonic()
     with ThreadPoolExecutor(MOST_AT_ONCE) as pool:
-        for number, buyer in enumerate(buyers):
-            time.sleep(max(begun + number / rate - time.monotonic(), 0))
+        for buyer in buyers:
+            time.sleep(max(arrival - time.monotonic(), 0))
             pool.submit(order, buyer)
+            arrival += run.rng.expovariate(rate)
         answers.seconds = time.monotonic() - begun
     return answers
 

@@ -34,12 +34,15 @@ def server() -> Server:
     return server
 
 
-def test_limit_starts_at_the_most() -> None:
-    assert ConcurrencyLimit(LEAST, MOST).value == MOST
+def test_limit_starts_low_and_grows_while_it_is_used(server: Server) -> None:
+    before = server.limit.value
+
+    assert before == 4
+    assert server.answer() == MOST
 
 
 def test_limit_shrinks_to_the_capacity(server: Server) -> None:
-    assert 8 <= server.answer(capacity=8) <= 14  # requests take 1.5 times their unloaded time at 12
+    assert 8 <= server.answer(capacity=8) <= 15  # requests take 1.6 times their unloaded time at 12
 
 
 def test_limit_is_never_below_the_least(server: Server) -> None:
@@ -58,11 +61,17 @@ def test_server_that_became_slower_is_not_overloaded(server: Server) -> None:
     assert server.answer(seconds=0.2) == MOST
 
 
-def test_unused_limit_does_not_grow(server: Server) -> None:
-    server.answer(capacity=8)
-    before = server.answer(at_once=2, times=100)
+def test_unused_limit_shrinks_to_the_first_one(server: Server) -> None:
+    server.answer()
 
-    assert server.answer(at_once=2) == before
+    assert server.answer(at_once=1) == 4
+
+
+def test_half_used_limit_stays(server: Server) -> None:
+    used = server.answer(capacity=8) - 2
+    before = server.answer(at_once=used, times=20)
+
+    assert server.answer(at_once=used) == before
 
 
 def test_slow_endpoint_is_not_taken_for_load() -> None:
@@ -72,6 +81,6 @@ def test_slow_endpoint_is_not_taken_for_load() -> None:
         limit.record("export", 1.0, 1, float(number))
 
     for number in range(500):
-        limit.record("export", 1.0, MOST, 200.0 + number)
+        limit.record("export", 1.0, limit.value, 200.0 + number)
 
     assert limit.value == MOST

@@ -1,5 +1,6 @@
 """Orders at a fixed rate: each buyer sends once, and replies are sorted by their meaning."""
 
+from random import Random
 from types import SimpleNamespace
 from typing import Any
 
@@ -18,6 +19,7 @@ class Run:
 
     def __init__(self) -> None:
         self.counters = Counters()
+        self.rng = Random(1)
         self.outcomes: list[Outcome] = []
 
     def record(self, outcome: Outcome) -> Outcome:
@@ -45,10 +47,11 @@ def test_replies_are_accepted_refused_or_other() -> None:
 def test_buyers_start_at_the_rate() -> None:
     run: Any = Run()
 
-    answers: Answers = order_at_rate(run, [buyer(Reply(503))] * 21, rate=100.0)
+    answers: Answers = order_at_rate(run, [buyer(Reply(503))] * 41, rate=200.0)
 
-    assert answers.seconds >= 0.2
-    assert len(answers.refused) == 21
+    rng = Random(1)
+    assert answers.seconds >= sum(rng.expovariate(200.0) for _ in range(40))
+    assert len(answers.refused) == 41
 
 
 @pytest.mark.parametrize(

@@ -12,7 +12,7 @@ from ultramarket.chaos.shop_client import Reply
 
 CAPACITY_ORDERS: Final = 400
 CAPACITY_AT_ONCE: Final = 8
-NORMAL: Final = 0.6
+NORMAL: Final = 0.7
 """The load before and after, as a part of the capacity."""
 OVERLOAD: Final = 4.0
 NORMAL_SECONDS: Final = 12.0
