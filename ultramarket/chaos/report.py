@@ -17,7 +17,7 @@ def write_report(run: Run, summary: str, results: list[CheckResult], folder: Pat
     """Write `SCENARIO.md`, `.json` and `.svg`; returns the path of the first."""
     folder.mkdir(parents=True, exist_ok=True)
     facts = as_json(run, summary, results)
-    (folder / f"{run.scenario}.json").write_text(json.dumps(facts, indent=2, ensure_ascii=False) + "\n")
+    (folder / f"{run.scenario}.json").write_text(_json_text(facts))
     (folder / f"{run.scenario}.svg").write_text(chart(f"{run.scenario}: {summary}", run.samples, run.faults))
     path = folder / f"{run.scenario}.md"
     path.write_text(_markdown(facts))
@@ -46,6 +46,13 @@ def as_json(run: Run, summary: str, results: list[CheckResult]) -> dict[str, Any
         "faults": [asdict(fault) for fault in run.faults],
         "samples": [asdict(sample) for sample in run.samples],
     }
+
+
+def _json_text(facts: dict[str, Any]) -> str:
+    """JSON with a line for each sample: there are two a second."""
+    samples = ",\n    ".join(json.dumps(sample) for sample in facts["samples"])
+    text = json.dumps(facts | {"samples": []}, indent=2, ensure_ascii=False)
+    return text.replace('"samples": []', f'"samples": [\n    {samples}\n  ]') + "\n"
 
 
 def _command(run: Run) -> str:

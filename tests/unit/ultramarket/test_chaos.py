@@ -95,7 +95,8 @@ def test_report_says_what_is_wrong(tmp_path: Path) -> None:
 
     facts, text = json.loads((tmp_path / "oversell.json").read_text()), path.read_text()
     assert (facts["right"], facts["wrong"], facts["seconds"]) == (False, ["3 sold of 2"], 4.5)
-    assert facts["verify"] == [{"check": "stock", "examined": 1, "breaches": [{"id": "MUG", "message": "below zero"}]}]
+    breach = {"id": "MUG", "message": "below zero"}
+    assert facts["verify"] == [{"check": "stock", "examined": 1, "seconds": 0.0, "breaches": [breach]}]
     assert "Verdict: **wrong**" in text
     assert "`ultramarket chaos oversell --buyers 2 --seed 7 --server redis --fault-seconds 2.5`: 4.5 s" in text
     assert "* MUG: below zero" in text
