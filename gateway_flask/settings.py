@@ -16,7 +16,7 @@ class GatewaySettings(Settings):
         1024, ge=1, le=16_384, description="requests to one area of the API that may wait in one process"
     )
     gateway_wait_seconds: float = Field(
-        10.0, gt=0, le=60, description="how long a request of a burst may wait; during overload 0.1 s"
+        30.0, gt=0, le=60, description="how long a request of a burst may wait; during overload 0.1 s"
     )
     gateway_connections: int = Field(
         4096, ge=64, le=65_536, description="connections that one process keeps, idle ones included"

@@ -1,9 +1,9 @@
 """Admission of requests: worked on now, later, or not at all.
 
-A burst waits; standing overload is refused. While requests have waited for less than `BURST_SECONDS`, all of them are
-patient, and the oldest is next. After that the newest is next, for its client still waits for the answer, and new ones
-wait for a moment only: those who get in are answered fast, the others know at once. This is adaptive LIFO with
-controlled delay, as in B. Maurer, "Fail at Scale", ACM Queue 13(8), 2015.
+A burst waits, in order. Standing overload is refused: as soon as requests keep arriving faster than they are completed,
+new ones wait for a moment only and are served first, for their clients still wait; those who get in are answered fast,
+the others know at once. This is adaptive LIFO with controlled delay, as in B. Maurer, "Fail at Scale", ACM Queue 13(8),
+2015.
 """
 
 import threading
@@ -13,18 +13,17 @@ from collections.abc import Callable
 from typing import Final
 
 from gateway_flask.load_shedding.concurrency_limit import ConcurrencyLimit
+from gateway_flask.load_shedding.overload_detector import OverloadDetector
 
 LEAST_AT_ONCE: Final = 2
-BURST_SECONDS: Final = 2.0
-"""A queue older than this is overload, not a burst."""
-NEWEST_FIRST_SECONDS: Final = 0.5
-"""In a queue older than this the newest request is next."""
+IN_ORDER_SECONDS: Final = 0.5
+"""In a queue older than this the newest request is next, unless it is known to be no overload."""
 OVERLOAD_WAIT_SECONDS: Final = 0.1
 """The wait of a request that comes during overload."""
 GIVE_UP_SECONDS: Final = 5.0
-"""In a queue older than this, requests of its beginning are refused when there are too many newer ones."""
+"""During overload, requests that have waited for longer than this are refused."""
 CALM_SECONDS: Final = 1.0
-"""Overload is over when nothing was refused for so long."""
+"""An empty queue ends the overload when nothing was refused for so long."""
 
 
 class Overloaded(Exception):
@@ -61,8 +60,8 @@ class Admission:
         self.in_flight = 0
         self._most_waiting, self._patience, self._clock = waiting, patience, clock
         self._queue: deque[_Waiter] = deque()
-        self._queued_since: float | None = None
-        self._refused_at: float | None = None
+        self._detector = OverloadDetector()
+        self._refused_at = -CALM_SECONDS
         self._lock = threading.Lock()
 
     @property
@@ -73,16 +72,16 @@ class Admission:
         """Wait for a place. Returns the number in flight, this one included; raises `Overloaded`."""
         with self._lock:
             now = self._clock()
+            self._detector.arrived(now)
             if self.in_flight < self.limit.value and not self._queue:
                 self.in_flight += 1
                 return self.in_flight
+            self._detector.queued(now)
             if len(self._queue) >= self._most_waiting:
                 self._refuse(self._queue.popleft(), now)
             waiter = _Waiter(now)
             self._queue.append(waiter)
-            if self._queued_since is None:
-                self._queued_since = now
-            patience = OVERLOAD_WAIT_SECONDS if self._is_overloaded(now) else self._patience
+            patience = OVERLOAD_WAIT_SECONDS if self._detector.is_overloaded(now) else self._patience
         if not waiter.decided.acquire(timeout=patience):
             self._give_up(waiter)
         if not waiter.admitted:
@@ -93,17 +92,17 @@ class Admission:
         """End a request, which took `seconds` since it was admitted. `endpoint`: None if it failed."""
         with self._lock:
             now = self._clock()
+            self._detector.completed(now)
             if endpoint is not None:
                 self.limit.record(endpoint, seconds, in_flight, now)
             self.in_flight -= 1
             while self._queue and self.in_flight < self.limit.value:
                 self._admit_next(now)
-            if not self._queue:
-                self._queued_since = None
+            self._note_empty_queue(now)
 
     def _admit_next(self, now: float) -> None:
-        newest_first = self._queue_age(now) > NEWEST_FIRST_SECONDS
-        waiter = self._queue.pop() if newest_first else self._queue.popleft()
+        in_order = self._detector.age(now) < IN_ORDER_SECONDS or self._detector.is_burst(now)
+        waiter = self._queue.popleft() if in_order else self._queue.pop()
         self.in_flight += 1
         waiter.decide(True, self.in_flight)
 
@@ -115,20 +114,15 @@ class Admission:
             now = self._clock()
             self._queue.remove(waiter)
             self._refuse(waiter, now)
-            if self._queue_age(now) > GIVE_UP_SECONDS:
+            if self._detector.is_overloaded(now):
                 while self._queue and now - self._queue[0].since > GIVE_UP_SECONDS:
                     self._refuse(self._queue.popleft(), now)
-            if not self._queue:
-                self._queued_since = None
+            self._note_empty_queue(now)
 
     def _refuse(self, waiter: _Waiter, now: float) -> None:
         self._refused_at = now
         waiter.decide(False)
 
-    def _queue_age(self, now: float) -> float:
-        return now - self._queued_since if self._queued_since is not None else 0.0
-
-    def _is_overloaded(self, now: float) -> bool:
-        if self._refused_at is not None and now - self._refused_at < CALM_SECONDS:
-            return True
-        return self._queue_age(now) > BURST_SECONDS
+    def _note_empty_queue(self, now: float) -> None:
+        if not self._queue and now - self._refused_at > CALM_SECONDS:
+            self._detector.emptied()

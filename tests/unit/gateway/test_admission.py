@@ -11,6 +11,7 @@ from gateway_flask.load_shedding.admission import Admission, Overloaded
 
 AT_ONCE = 2
 DEADLINE = 10.0
+CROWD = 8
 
 
 @dataclass
@@ -33,7 +34,7 @@ class Requests:
     def begin(self, name: str) -> None:
         """Start a request; returns when it is admitted, refused, or waits."""
         waiting = self.admission.waiting
-        thread = threading.Thread(target=self._enter, args=(name,), daemon=True)
+        thread = threading.Thread(target=self.enter, args=(name,), daemon=True)
         self.threads.append(thread)
         thread.start()
         self.wait_until(lambda: self.has_outcome(name) or self.admission.waiting > waiting)
@@ -53,7 +54,7 @@ class Requests:
                 self.changed.wait(0.01)
         raise AssertionError(f"did not come true: {self.events}")
 
-    def _enter(self, name: str) -> None:
+    def enter(self, name: str) -> None:
         try:
             self.admission.enter()
             outcome = "admitted"
@@ -71,7 +72,7 @@ def clock() -> Clock:
 
 @pytest.fixture
 def requests(clock: Clock) -> Iterator[Requests]:
-    yield from _requests(clock, patience=DEADLINE)
+    yield from _requests(clock)
 
 
 @pytest.fixture
@@ -79,8 +80,13 @@ def impatient_requests(clock: Clock) -> Iterator[Requests]:
     yield from _requests(clock, patience=0.01)
 
 
-def _requests(clock: Clock, patience: float) -> Iterator[Requests]:
-    requests = Requests(Admission(AT_ONCE, 3, patience, clock))
+@pytest.fixture
+def requests_in_a_short_queue(clock: Clock) -> Iterator[Requests]:
+    yield from _requests(clock, waiting=3)
+
+
+def _requests(clock: Clock, waiting: int = 100, patience: float = DEADLINE) -> Iterator[Requests]:
+    requests = Requests(Admission(AT_ONCE, waiting, patience, clock))
     yield requests
     while requests.admission.in_flight:
         requests.end()
@@ -93,6 +99,16 @@ def occupy(requests: Requests) -> None:
     for number in range(AT_ONCE):
         requests.begin(f"running {number}")
     requests.events.clear()
+
+
+def overload(requests: Requests, clock: Clock) -> None:
+    """Let more requests come than are completed, for two seconds beyond the first."""
+    occupy(requests)
+    for second in (1.5, 2.5):
+        for number in range(CROWD // 2):
+            requests.begin(f"crowd {second} {number}")
+            clock.now = second
+    clock.now = 3.5
 
 
 def test_requests_within_the_limit_start_at_once(requests: Requests) -> None:
@@ -130,37 +146,63 @@ def test_newest_request_is_next_in_an_old_queue(requests: Requests, clock: Clock
 
 
 def test_request_during_overload_is_refused_soon(requests: Requests, clock: Clock) -> None:
-    occupy(requests)
-    requests.begin("burst")
-    clock.now = 3.0
+    overload(requests, clock)
 
     requests.begin("late")
     requests.wait_until(lambda: requests.has_outcome("late"))
 
     assert requests.events == ["late refused"]
-    assert requests.admission.waiting == 1  # the burst's request still has time
+    assert requests.admission.waiting == CROWD  # they came before it was known, and still have time
 
 
-def test_old_requests_are_refused_with_newer_ones(requests: Requests, clock: Clock) -> None:
-    occupy(requests)
-    requests.begin("burst")
-    clock.now = 6.0
+def test_newest_request_is_next_during_overload(requests: Requests, clock: Clock) -> None:
+    overload(requests, clock)
 
     requests.begin("late")
-    requests.wait_until(lambda: requests.has_outcome("burst") and requests.has_outcome("late"))
+    requests.end()
+    requests.wait_until(lambda: requests.has_outcome("late"))
 
-    assert sorted(requests.events) == ["burst refused", "late refused"]
-    assert requests.admission.waiting == 0
+    assert requests.events == ["late admitted"]
 
 
-def test_oldest_request_is_refused_when_too_many_wait(requests: Requests) -> None:
+def test_long_waiting_requests_are_refused_during_overload(requests: Requests, clock: Clock) -> None:
+    overload(requests, clock)
+    clock.now = 3.9
+    for number in range(4):
+        requests.begin(f"more {number}")
+    clock.now = 6.7
+
+    requests.wait_until(lambda: sum("crowd" in event for event in requests.events) == CROWD // 2)
+
+    assert sorted(event for event in requests.events if "crowd" in event) == [
+        f"crowd 1.5 {number} refused" for number in range(CROWD // 2)
+    ]
+
+
+def test_many_waiting_requests_without_more_arrivals_are_served_in_order(requests: Requests, clock: Clock) -> None:
     occupy(requests)
-    for name in ("first", "second", "third", "fourth"):
+    for name in ("first", "second", "third"):
         requests.begin(name)
-    requests.wait_until(lambda: requests.has_outcome("fourth"))
+    clock.now = 4.0
 
-    assert requests.events == ["first refused", "fourth refused"]  # a full queue is overload: the fourth waits 0.1 s
-    assert requests.admission.waiting == 2
+    for name in ("first", "second", "third"):
+        requests.end()
+        requests.wait_until(lambda name=name: requests.has_outcome(name))  # type: ignore[misc]
+
+    assert requests.events == ["first admitted", "second admitted", "third admitted"]
+
+
+def test_oldest_request_is_refused_when_too_many_wait(requests_in_a_short_queue: Requests) -> None:
+    requests = requests_in_a_short_queue
+    occupy(requests)
+    for name in ("first", "second", "third"):
+        requests.begin(name)
+
+    threading.Thread(target=requests.enter, args=("fourth",), daemon=True).start()
+    requests.wait_until(lambda: requests.has_outcome("first"))
+
+    assert requests.events == ["first refused"]
+    assert requests.admission.waiting == 3
 
 
 def test_wait_of_a_burst_is_limited(impatient_requests: Requests) -> None:
@@ -174,20 +216,16 @@ def test_wait_of_a_burst_is_limited(impatient_requests: Requests) -> None:
 
 
 def test_requests_wait_again_after_the_overload(requests: Requests, clock: Clock) -> None:
-    occupy(requests)
-    requests.begin("burst")
-    clock.now = 3.0
-    requests.begin("late")
-    requests.wait_until(lambda: requests.has_outcome("late"))
-    requests.end()
-    requests.wait_until(lambda: requests.has_outcome("burst"))
+    overload(requests, clock)
+    clock.now = 5.5  # nothing came for two seconds
 
-    clock.now = 5.0
     requests.begin("afterwards")
-    requests.end()
-    requests.wait_until(lambda: requests.has_outcome("afterwards"))
+    for _ in range(CROWD + 1):
+        requests.end()
+    requests.wait_until(lambda: len(requests.events) == CROWD + 1)
 
-    assert requests.events == ["late refused", "burst admitted", "afterwards admitted"]
+    assert "afterwards admitted" in requests.events
+    assert all(event.endswith("admitted") for event in requests.events)
 
 
 def test_places_are_never_more_than_the_limit() -> None:

@@ -8,6 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from gateway_flask.testing import settings as gateway_settings
 from services.chassis.common.errors import NotFound, ValidationFailed
 from services.notifications import localization, rendering
 from services.notifications.domain import preferences, unsubscribe_tokens
@@ -224,7 +225,12 @@ def test_own_texts_pass_the_template_sandbox(kind: str, locale: str) -> None:
 
 
 def test_staff_address_is_the_senders_unless_set() -> None:
-    settings = NotificationSettings(secret_key="s" * 16, mail_from="My Shop <orders@shop.example>", staff_email="")
+    stores = gateway_settings().model_dump(
+        include={"amqp_url", "postgres_url", "mongo_url", "redis_url", "kafka_bootstrap"}
+    )
+    settings = NotificationSettings(
+        **stores, secret_key="s" * 16, mail_from="My Shop <orders@shop.example>", staff_email=""
+    )
 
     assert settings.staff_address == "orders@shop.example"
     assert settings.model_copy(update={"staff_email": "staff@shop.example"}).staff_address == "staff@shop.example"
