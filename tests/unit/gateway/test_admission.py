@@ -11,7 +11,7 @@ from gateway_flask.load_shedding.admission import Admission, Overloaded
 
 AT_ONCE = 2
 DEADLINE = 10.0
-CROWD = 8
+CROWD = 4
 
 
 @dataclass
@@ -104,11 +104,15 @@ def occupy(requests: Requests) -> None:
 def overload(requests: Requests, clock: Clock) -> None:
     """Let more requests come than are completed, for two seconds beyond the first."""
     occupy(requests)
-    for second in (1.5, 2.5):
-        for number in range(CROWD // 2):
-            requests.begin(f"crowd {second} {number}")
-            clock.now = second
+    for second in (0.0, 1.5, 2.5):
+        crowd(requests, clock, second)
     clock.now = 3.5
+
+
+def crowd(requests: Requests, clock: Clock, second: float) -> None:
+    clock.now = second
+    for number in range(CROWD):
+        requests.begin(f"crowd {second} {number}")
 
 
 def test_requests_within_the_limit_start_at_once(requests: Requests) -> None:
@@ -152,7 +156,7 @@ def test_request_during_overload_is_refused_soon(requests: Requests, clock: Cloc
     requests.wait_until(lambda: requests.has_outcome("late"))
 
     assert requests.events == ["late refused"]
-    assert requests.admission.waiting == CROWD  # they came before it was known, and still have time
+    assert requests.admission.waiting == 3 * CROWD  # they came before it was known, and still have time
 
 
 def test_newest_request_is_next_during_overload(requests: Requests, clock: Clock) -> None:
@@ -167,19 +171,19 @@ def test_newest_request_is_next_during_overload(requests: Requests, clock: Clock
 
 def test_long_waiting_requests_are_refused_during_overload(requests: Requests, clock: Clock) -> None:
     overload(requests, clock)
-    clock.now = 3.9
-    for number in range(4):
-        requests.begin(f"more {number}")
-    clock.now = 6.7
+    crowd(requests, clock, 3.5)
+    crowd(requests, clock, 4.5)
+    clock.now = 5.2
 
-    requests.wait_until(lambda: sum("crowd" in event for event in requests.events) == CROWD // 2)
+    requests.begin("late")
+    requests.wait_until(lambda: all(requests.has_outcome(f"crowd 0.0 {number}") for number in range(CROWD)))
 
-    assert sorted(event for event in requests.events if "crowd" in event) == [
-        f"crowd 1.5 {number} refused" for number in range(CROWD // 2)
-    ]
+    for number in range(CROWD):
+        assert f"crowd 0.0 {number} refused" in requests.events
+        assert not requests.has_outcome(f"crowd 1.5 {number}")
 
 
-def test_many_waiting_requests_without_more_arrivals_are_served_in_order(requests: Requests, clock: Clock) -> None:
+def test_burst_is_served_in_order_when_nothing_more_arrives(requests: Requests, clock: Clock) -> None:
     occupy(requests)
     for name in ("first", "second", "third"):
         requests.begin(name)
@@ -220,9 +224,9 @@ def test_requests_wait_again_after_the_overload(requests: Requests, clock: Clock
     clock.now = 5.5  # nothing came for two seconds
 
     requests.begin("afterwards")
-    for _ in range(CROWD + 1):
+    for _ in range(3 * CROWD + 1):
         requests.end()
-    requests.wait_until(lambda: len(requests.events) == CROWD + 1)
+    requests.wait_until(lambda: len(requests.events) == 3 * CROWD + 1)
 
     assert "afterwards admitted" in requests.events
     assert all(event.endswith("admitted") for event in requests.events)
