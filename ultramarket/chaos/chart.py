@@ -55,8 +55,8 @@ def chart(title: str, samples: list[Sample], faults: list[Fault]) -> str:
     if faults:
         left = LEFT + len(SERIES) * 120
         parts.append(f'<rect x="{left}" y="30" width="14" height="10" fill="{FAULT_COLOUR}" opacity="0.25"/>')
-        count = "1 fault" if len(faults) == 1 else f"{len(faults)} faults"
-        parts.append(f'<text x="{left + 20}" y="40">{count}</text>')
+        marked = "1 fault" if len(faults) == 1 else f"{len(faults)} faults"
+        parts.append(f'<text x="{left + 20}" y="40">{marked}</text>')
     return "\n".join([*parts, "</svg>\n"])
 
 
