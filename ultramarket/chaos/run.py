@@ -9,7 +9,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Final, TypeVar
 
-from ultramarket.api_client import ApiClient, administrator_client
+from ultramarket.api_client import ApiClient, ApiError, administrator_client
 from ultramarket.chaos.buyers import Buyer, Counters, Outcome
 from ultramarket.chaos.shop_client import ShopClient
 from ultramarket.instance import Instance
@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 
 SAMPLE_SECONDS: Final = 0.5
+SIGN_IN_SECONDS: Final = 30.0
 
 
 class ScenarioFailed(Exception):
@@ -86,7 +87,18 @@ class Run:
         return time.monotonic() - self.started
 
     def administrator(self) -> ApiClient:
-        return administrator_client(self.instance)
+        """A client of the administrator; while a service comes back after a fault, signing in is tried again.
+
+        Raises `ApiError`.
+        """
+        until = time.monotonic() + SIGN_IN_SECONDS
+        while True:
+            try:
+                return administrator_client(self.instance)
+            except ApiError as error:
+                if not error.is_temporary or time.monotonic() >= until:
+                    raise
+            time.sleep(SAMPLE_SECONDS)
 
     def buyer(self) -> Buyer:
         """A new buyer, whose orders belong to this run."""

