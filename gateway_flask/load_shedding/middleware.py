@@ -69,7 +69,7 @@ class LoadShedding:
             return self._wsgi(environ, start)
         finally:
             # a failure or an unfinished order (202) took as long as a time limit, not as long as the load makes it
-            tells = status < "5" and not status.startswith("202")
+            tells = status[:1] in ("2", "3", "4") and not status.startswith("202")
             admission.leave(environ.get(_ENDPOINT) if tells else None, time.perf_counter() - begun, in_flight)
 
 

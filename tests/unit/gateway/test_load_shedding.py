@@ -108,3 +108,18 @@ def test_place_is_free_again_after_an_error(gateway: LoadShedding, services: Fak
     statuses = [get(gateway, TREE).status_code for _ in range(3)]
 
     assert statuses == [500, 500, 500]
+
+
+def test_failures_do_not_count_as_load(
+    gateway: LoadShedding, services: FakeServices, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    endpoints: list[str | None] = []
+    admission = gateway.areas["categories"]
+    leave = admission.leave
+    monkeypatch.setattr(admission, "leave", lambda *args: (endpoints.append(args[0]), leave(*args)))
+
+    for answer in ([], RuntimeError("a defect"), []):
+        services.answer("products.category_tree", answer)
+        get(gateway, TREE)
+
+    assert [endpoint is None for endpoint in endpoints] == [False, True, False]
