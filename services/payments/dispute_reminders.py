@@ -5,7 +5,7 @@ from typing import Final
 
 from schemas.events.payments import PaymentDisputeEvidenceDue
 from services.payments.domain.dispute import REMIND_BEFORE
-from services.payments.records import facts
+from services.payments.payment_events import facts
 from services.payments.store import PaymentStore
 
 REMINDERS_PER_RUN: Final = 50

@@ -7,12 +7,12 @@ from itertools import chain
 from typing import Any, Final
 
 from schemas.events import payments as events
-from schemas.events.base import Event
 from services.chassis.observability import audit_records
 from services.chassis.stores.postgres import Session
-from services.payments import domain
+from services.payments import domain, payment_events
 from services.payments.domain import Dispute, Payment, Refund, ledger, vendor_shares
 from services.payments.domain.ledger import Entry
+from services.payments.payment_events import facts
 from services.payments.providers.interface import ChargeResult, DisputeState, ProviderFee
 from services.payments.store import PaymentStore
 from services.payments.store.claims import Claimed
@@ -44,7 +44,7 @@ class PaymentRecords:
                 client_secret=answer.client_secret,
             )
             self.store.post(session, _sale(claimed.payment))
-            self.store.emit(session, _event_of(claimed.payment))
+            self.store.emit(session, payment_events.outcome(claimed.payment))
 
     def capture(
         self,
@@ -148,13 +148,13 @@ class PaymentRecords:
             claimed.payment = self.store.change(session, claimed)
             if stored is None:
                 self.store.insert_dispute(session, dispute)
-                self.store.emit(session, _opened(payment, dispute))
+                self.store.emit(session, payment_events.dispute_opened(payment, dispute))
             else:
                 self.store.update_dispute(session, dispute)
             reference = f"{dispute.id}:{dispute.movements}"
             self.store.post(session, ledger.dispute_entries(payment, reference, withdrawn, fee))
             if dispute.is_closed and not (stored and stored.is_closed):
-                self.store.emit(session, _closed(payment, dispute))
+                self.store.emit(session, payment_events.dispute_closed(payment, dispute))
 
     def refuse_refund(self, claimed: Claimed, refund: Refund) -> None:
         """Record that the provider refused: a person's refund has failed, the order's own was never made."""
@@ -187,7 +187,11 @@ class PaymentRecords:
         self._change(session, claimed, status=status, refunded=refunded, **shares)
         self.store.post(session, ledger.refund_entries(payment, refund.id, refund.shares, refund.vendors))
         event = events.PaymentRefunded(
-            **facts(payment), refund_id=refund.id, refund=refund.amount, refunded=refunded, reason=refund.reason
+            **facts(payment),
+            refund_id=refund.id,
+            refund=refund.amount,
+            refunded=refunded,
+            reason=refund.reason,
         )
         self.store.emit(session, event)
 
@@ -226,18 +230,6 @@ def _shared(payment: Payment, refund: Refund) -> Refund:
     return replace(refund, tax=shares.tax, shipping=shares.shipping, vendors=vendors)
 
 
-def facts(payment: Payment) -> dict[str, Any]:
-    """The fields that all events of a payment have."""
-    return {
-        "payment_id": payment.id,
-        "order_id": payment.order_id,
-        "amount": payment.amount,
-        "currency": payment.currency,
-        "provider": payment.provider,
-        "customer_id": payment.customer_id,
-    }
-
-
 def _new_dispute(payment: Payment, found: DisputeState, now: datetime) -> Dispute:
     """A dispute that is found, before anything was withdrawn for it."""
     return Dispute(
@@ -250,25 +242,3 @@ def _new_dispute(payment: Payment, found: DisputeState, now: datetime) -> Disput
         found.blocks_refunds,
         opened_at=now,
     )
-
-
-def _opened(payment: Payment, dispute: Dispute) -> Event:
-    values = facts(payment) | {"amount": dispute.amount, "dispute_id": dispute.id, "reason": dispute.reason}
-    return events.PaymentDisputeOpened(**values, evidence_due_at=dispute.evidence_due_at)
-
-
-def _closed(payment: Payment, dispute: Dispute) -> Event:
-    values = facts(payment) | {"amount": dispute.amount, "dispute_id": dispute.id, "reason": dispute.reason}
-    return events.PaymentDisputeClosed(**values, outcome=dispute.status)
-
-
-def _event_of(payment: Payment) -> Event:
-    if payment.status == "declined":
-        return events.PaymentDeclined(**facts(payment), decline_code=payment.decline_code or "card_declined")
-    if payment.status == "requires_action":
-        return events.PaymentActionRequired(**facts(payment))
-    if payment.status == "captured":
-        return events.PaymentCaptured(**facts(payment), captured=payment.captured)
-    if payment.status == "voided":
-        return events.PaymentVoided(**facts(payment))
-    return events.PaymentAuthorized(**facts(payment))

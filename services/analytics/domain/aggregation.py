@@ -7,18 +7,17 @@ document that it changes and adds the new one, so duplicated, late and reordered
 
 from collections import defaultdict
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from types import ModuleType
-from typing import Any, Final
+from typing import Final
 
 from services.analytics.domain import disputes, exposures, facts, orders, payments, sessions, vendors
 from services.analytics.domain.calendar import Calendar
+from services.analytics.domain.changes import Changes, CustomerChange, Document
 from services.analytics.domain.counters import CounterChanges
 from services.analytics.domain.facts import Fact
 from services.analytics.domain.sessions import LinkedOrder
 
-Document = dict[str, Any]
 LoadDocuments = Callable[[str, Iterable[str]], dict[str, Document]]
 """Loads documents of a collection by id; ids without a document are left out."""
 
@@ -30,34 +29,6 @@ PRODUCT_OWNERS: Final = "makers"  # the stored name of the collection
 STOCK_LEVELS: Final = "stock_months"
 VISITOR_RETENTION: Final = timedelta(hours=2)
 """How long the sessions active in a minute are stored; the live figures cover one hour."""
-
-
-@dataclass
-class CustomerChange:
-    """Increments to a customer's record; they can be applied in any order."""
-
-    orders: int = 0
-    spent: dict[str, int] = field(default_factory=dict)
-    times: list[datetime] = field(default_factory=list)
-    email: str | None = None
-
-
-@dataclass
-class Changes:
-    """The changes that a batch makes to the read model."""
-
-    documents: dict[str, dict[str, Document]]
-    counters: dict[str, dict[str, int]]
-    customers: dict[str, CustomerChange]
-    labels: dict[str, Fact]
-    titles: dict[str, str]
-    """Product titles taken from order lines, for products whose own events have not been read."""
-    active_minutes: dict[tuple[datetime, str], set[str]]
-    """By minute and session: the vendors whose products the session viewed, clicked or added to the cart."""
-    product_owners: dict[str, str]
-    """Vendor id by product id and SKU, for those whose owner was not stored yet."""
-    unresolved: set[str]
-    """Products and SKUs that sessions refer to and whose owner is still unknown."""
 
 
 class BatchAggregator:

@@ -7,7 +7,8 @@ from typing import Any, Final
 from pymongo import ReplaceOne, UpdateOne
 from pymongo.client_session import ClientSession
 
-from services.analytics.domain.aggregation import BatchAggregator, Changes, CustomerChange
+from services.analytics.domain.aggregation import BatchAggregator
+from services.analytics.domain.changes import Changes, CustomerChange
 from services.analytics.domain.facts import Fact
 from services.analytics.store import product_owners
 from services.analytics.store.datasets import (
