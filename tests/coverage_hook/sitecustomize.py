@@ -1,68 +1,58 @@
 """Coverage of this process, written to `COVERAGE_FOLDER` when it ends: Python imports this module at start.
 
 Its folder is on the PYTHONPATH of all processes of `make test`. SlipCover instruments modules as they are imported,
-which costs a tenth of what a trace function costs, and works in threads and greenlets alike. Instrumenting nearly
-triples the time that a short command takes, so modules that an ended process has covered completely are not measured
-again.
+which costs a tenth of what a trace function costs, and works in threads and greenlets alike.
 """
 
-import ast
 import atexit
 import json
 import os
 import sys
 import uuid
 from pathlib import Path
+from types import ModuleType
 from typing import Any, Final
 
 ROOT: Final = Path(__file__).resolve().parents[2]
 SOURCES: Final = [ROOT / name for name in ("gateway_flask", "kafka_bridge", "schemas", "services", "ultramarket")]
-EXCLUDED: Final = ["raise NotImplementedError", r"^\s*\.\.\.$", "if __name__ == .__main__.:"]
-"""Lines that do nothing of their own: abstract methods, bodies of protocols, and the guard of a main module."""
-COMPLETE: Final = "complete"
-"""File in the folder: the modules without a missing line or branch, one path per line."""
-NEVER: Final = 2**31 - 1
-"""Runs of a line after which its probe is removed. Removal walks over all functions of the process; in one with several
-threads that can raise, and the error then surfaces in whatever call comes next (a `SystemError`)."""
 
 
-def _instrumented_code(loader: Any, _name: str) -> Any:
-    """The code of a module that `python -m` runs: it asks the loader for it instead of importing."""
-    from slipcover import branch
+class OwnModules:
+    """Matches the files to measure."""
 
-    tree = branch.preinstrument(ast.parse(loader.origin.read_bytes()))
-    return loader.sci.instrument(compile(tree, str(loader.origin), "exec"))
+    prefixes: Final = tuple(f"{source}/" for source in SOURCES)
+
+    def matches(self, filename: str | Path | None) -> bool:
+        return filename is not None and str(filename).startswith(self.prefixes) and str(filename).endswith(".py")
 
 
 def measure(folder: Path) -> None:
     """Measure from now on; write at exit, also at `os._exit`, by which forked children end."""
-    from slipcover import FileMatcher, ImportManager, Slipcover
+    from instrumentation import Executed, code_with_probes
+    from slipcover import ImportManager
     from slipcover.importer import SlipcoverLoader, wrap_spec_from_file_location
 
-    complete_file = folder / COMPLETE
-    complete = set(complete_file.read_text().splitlines()) if complete_file.exists() else set()
+    executed = Executed()
+    code_folder = folder / "code"
+    code_folder.mkdir(exist_ok=True)
 
-    class Incomplete(FileMatcher):  # type: ignore[misc]  # a base class without types
-        def matches(self, filename: Any) -> bool:
-            return str(filename) not in complete and bool(super().matches(filename))
+    def get_code(loader: Any, _name: str) -> Any:
+        """The code of a module that `python -m` runs: it asks the loader for it instead of importing."""
+        return code_with_probes(loader.origin, executed, code_folder)
 
-    coverage, matcher = Slipcover(branch=True, exclude_also=EXCLUDED, d_miss_threshold=NEVER), Incomplete(SOURCES)
-    ImportManager(coverage, matcher).__enter__()
-    wrap_spec_from_file_location(coverage, matcher)  # Alembic loads revisions by it
-    SlipcoverLoader.get_code = _instrumented_code
+    def exec_module(loader: Any, module: ModuleType) -> None:
+        exec(get_code(loader, module.__name__), module.__dict__)
+
+    SlipcoverLoader.get_code, SlipcoverLoader.exec_module = get_code, exec_module
+    ImportManager(None, OwnModules()).__enter__()
+    wrap_spec_from_file_location(None, OwnModules())  # Alembic loads revisions by it
     leave = os._exit
 
     def write() -> None:
         file = folder / f"{os.getpid()}-{uuid.uuid4().hex}.json"
         partial = file.with_suffix(".partial")
-        result = coverage.get_coverage()
-        partial.write_text(json.dumps(result))
+        partial.write_text(json.dumps({name: list(labels) for name, labels in executed.newly_seen.items()}))
         partial.rename(file)
-        names = [
-            name for name, entry in result["files"].items() if not entry["missing_lines"] + entry["missing_branches"]
-        ]
-        with complete_file.open("a") as lines:
-            lines.write("".join(f"{Path(name).absolute()}\n" for name in names))
 
     def write_and_leave(status: int) -> Any:
         write()

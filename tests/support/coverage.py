@@ -7,29 +7,34 @@ import json
 import sys
 from collections import defaultdict
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
-from slipcover import Slipcover, merge_coverage, print_coverage
+from slipcover import Slipcover, print_coverage
+from slipcover.slipcover import add_summaries
 
-from tests.coverage_hook.sitecustomize import EXCLUDED, ROOT, SOURCES
+from tests.coverage_hook.sitecustomize import ROOT, SOURCES
 
-KINDS = ("executed_lines", "missing_lines", "executed_branches", "missing_branches")
+EXCLUDED: Final = ["raise NotImplementedError", r"^\s*\.\.\.$", "if __name__ == .__main__.:"]
+"""Lines that do nothing of their own: abstract methods, bodies of protocols, and the guard of a main module."""
 
 
 def combined(folder: Path) -> dict[str, Any]:
     """The coverage of all processes together, files that no process imported included."""
-    files: dict[str, dict[str, set[Any]]] = defaultdict(lambda: {kind: set() for kind in KINDS})
-    meta: dict[str, Any] = {}
+    executed: dict[str, set[Any]] = defaultdict(set)
     for result in folder.glob("*.json"):
-        process = json.loads(result.read_text())
-        meta = process["meta"]
-        for name, entry in process["files"].items():
-            for kind in KINDS:
-                files[name][kind].update(tuple(item) if isinstance(item, list) else item for item in entry[kind])
+        for name, labels in json.loads(result.read_text()).items():
+            executed[name].update(tuple(label) if isinstance(label, list) else label for label in labels)
     coverage: dict[str, Any] = Slipcover(
         branch=True, source=[str(source) for source in SOURCES], exclude_also=EXCLUDED
     ).get_coverage()
-    return merge_coverage(coverage, {"meta": meta, "files": files}) if meta else coverage
+    for name, entry in coverage["files"].items():
+        labels = executed[str(Path(name).absolute())]
+        for kind in ("lines", "branches"):
+            measured = {tuple(label) if isinstance(label, list) else label for label in entry[f"missing_{kind}"]}
+            entry[f"executed_{kind}"] = sorted(measured & labels)
+            entry[f"missing_{kind}"] = sorted(measured - labels)
+    add_summaries(coverage)
+    return coverage
 
 
 def main(folder: Path, minimum: float) -> int:
