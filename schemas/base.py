@@ -213,7 +213,16 @@ class Idempotency(Schema):
     fingerprint: str
 
 
-class Page(Schema, Generic[T]):
+class GenericSchema(Schema):
+    """The base of generic models. Their fields are documented by `Field(description=…)`.
+
+    Looking for docstrings in the source of a parametrised model (`Page[Product]`) finds nothing, slowly.
+    """
+
+    model_config = ConfigDict(use_attribute_docstrings=False)
+
+
+class Page(GenericSchema, Generic[T]):
     """A page of a list with its total and cursor."""
 
     items: list[T]

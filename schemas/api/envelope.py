@@ -4,17 +4,16 @@ from typing import Any, Generic, Literal, TypeVar
 
 from pydantic import Field
 
-from schemas.base import Schema
+from schemas.base import GenericSchema, Schema
 
 T = TypeVar("T")
 
 
-class Success(Schema, Generic[T]):
+class Success(GenericSchema, Generic[T]):
     """The reply to a successful request."""
 
     success: Literal[True] = True
-    message: str
-    """One sentence for a person."""
+    message: str = Field(description="One sentence for a person.")
     data: T
 
 
@@ -29,7 +28,7 @@ class Pagination(Schema):
     """Opaque; `?cursor=` with it reads on from here, however deep."""
 
 
-class Listing(Schema, Generic[T]):
+class Listing(GenericSchema, Generic[T]):
     """One page of a list."""
 
     success: Literal[True] = True
@@ -38,7 +37,7 @@ class Listing(Schema, Generic[T]):
     pagination: Pagination
 
 
-class Found(Schema, Generic[T]):
+class Found(GenericSchema, Generic[T]):
     """One page of a list with more to say than its items."""
 
     success: Literal[True] = True

@@ -32,7 +32,7 @@ def carry_out(name: str, buyers: int) -> Run:
 
 
 @pytest.mark.timeout(600)
-@pytest.mark.parametrize(("name", "buyers"), [("oversell", 150), ("webhooks", 15), ("refund-race", 20)])
+@pytest.mark.parametrize(("name", "buyers"), [("oversell", 100), ("webhooks", 10), ("refund-race", 20)])
 def test_scenario_ends_with_right_books(name: str, buyers: int) -> None:
     run = carry_out(name, buyers)
 

@@ -1,4 +1,6 @@
-"""The whole instance is killed and comes back; in the end it is stopped and leaves nothing behind. Runs last."""
+"""The whole instance is killed and comes back with a process for each service; in the end it is stopped and leaves
+nothing behind. Runs last.
+"""
 
 import os
 import signal

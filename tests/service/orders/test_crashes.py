@@ -28,6 +28,13 @@ RECORDS = [(number, card) for card, records in zip(CARDS, (4, 3, 5), strict=True
 FAULTS = ("dies_before", "dies_after", "lost", "late", "down")
 
 
+@pytest.fixture
+def no_waiting(shop: Shop, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Requests do not wait for an order that another process may be driving: here is none."""
+    monkeypatch.setattr(shop, "settings", shop.settings.model_copy(update={"answer_within": 0.1}))
+    monkeypatch.setattr(shop, "service", shop.new_process())
+
+
 def buy(shop: Shop, card: str, key: str = "a-key") -> None:
     """Place an order for a cart of its own; the request may end without a reply."""
     try:
@@ -44,6 +51,7 @@ def settle(shop: Shop, card: str) -> None:
     shop.resume()
 
 
+@pytest.mark.usefixtures("no_waiting")
 @pytest.mark.parametrize(("dependency", "number", "card"), CALLS)
 @pytest.mark.parametrize("fault", FAULTS)
 def test_fault_at_any_call_leaves_a_consistent_order(
@@ -62,6 +70,7 @@ def test_fault_at_any_call_leaves_a_consistent_order(
     assert order.status == ("failed" if card == DECLINED_CARD else "confirmed")
 
 
+@pytest.mark.usefixtures("no_waiting")
 @pytest.mark.parametrize(("number", "card"), RECORDS)
 @pytest.mark.parametrize("moment", ["append_before", "append_after"])
 def test_crash_at_any_record_leaves_a_consistent_order(shop: Shop, moment: str, number: int, card: str) -> None:
@@ -96,6 +105,7 @@ def test_order_placed_before_a_crash_is_found_by_its_key(shop: Shop) -> None:
     assert (again["id"], again["status"]) == (order_id, "confirmed")
 
 
+@pytest.mark.usefixtures("no_waiting")
 def test_failing_order_does_not_block_the_others(shop: Shop) -> None:
     """Orders are taken over in batches, oldest first: the failing one is first in each batch."""
     shop.to_inventory.faults = ["down"] * 3
@@ -115,6 +125,7 @@ def test_failing_order_does_not_block_the_others(shop: Shop) -> None:
     assert shop.now(failing).status == "confirmed"
 
 
+@pytest.mark.usefixtures("no_waiting")
 def test_slow_order_does_not_delay_the_others(shop: Shop) -> None:
     shop.to_inventory.faults = ["down"] * 3
     for number in range(3):
