@@ -50,6 +50,10 @@ class Schema(BaseModel):
     )
 
 
+WITHOUT_DOCSTRINGS: Final = ConfigDict(use_attribute_docstrings=False)
+"""Configuration of generic models: a search for the source of a parametrised one (`Page[Product]`) is slow and vain."""
+
+
 class Request(Schema):
     """The base of request bodies and commands. Types are strict: `"3"` is not a number and `1` is not true."""
 
@@ -213,17 +217,10 @@ class Idempotency(Schema):
     fingerprint: str
 
 
-class GenericSchema(Schema):
-    """The base of generic models. Their fields are documented by `Field(description=…)`.
-
-    Looking for docstrings in the source of a parametrised model (`Page[Product]`) finds nothing, slowly.
-    """
-
-    model_config = ConfigDict(use_attribute_docstrings=False)
-
-
-class Page(GenericSchema, Generic[T]):
+class Page(Schema, Generic[T]):
     """A page of a list with its total and cursor."""
+
+    model_config = WITHOUT_DOCSTRINGS
 
     items: list[T]
     page: int

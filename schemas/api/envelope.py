@@ -4,13 +4,15 @@ from typing import Any, Generic, Literal, TypeVar
 
 from pydantic import Field
 
-from schemas.base import GenericSchema, Schema
+from schemas.base import WITHOUT_DOCSTRINGS, Schema
 
 T = TypeVar("T")
 
 
-class Success(GenericSchema, Generic[T]):
+class Success(Schema, Generic[T]):
     """The reply to a successful request."""
+
+    model_config = WITHOUT_DOCSTRINGS
 
     success: Literal[True] = True
     message: str = Field(description="One sentence for a person.")
@@ -28,8 +30,10 @@ class Pagination(Schema):
     """Opaque; `?cursor=` with it reads on from here, however deep."""
 
 
-class Listing(GenericSchema, Generic[T]):
+class Listing(Schema, Generic[T]):
     """One page of a list."""
+
+    model_config = WITHOUT_DOCSTRINGS
 
     success: Literal[True] = True
     message: str
@@ -37,8 +41,10 @@ class Listing(GenericSchema, Generic[T]):
     pagination: Pagination
 
 
-class Found(GenericSchema, Generic[T]):
+class Found(Schema, Generic[T]):
     """One page of a list with more to say than its items."""
+
+    model_config = WITHOUT_DOCSTRINGS
 
     success: Literal[True] = True
     message: str

@@ -13,6 +13,7 @@ from flask_openapi3 import OpenAPI
 
 from gateway_flask.middleware import idempotency
 from gateway_flask.middleware.reply_store import LEASE_MS, ReplyStore, StoredReply, Verdict
+from gateway_flask.settings import GatewaySettings
 from gateway_flask.testing import FakeServices, Issuer
 from services.chassis.common.errors import (
     DeadlineExceeded,
@@ -273,6 +274,11 @@ def test_lease_of_a_killed_gateway_expires(store: "redis.Redis", key: str) -> No
     assert 0 < store.pttl(name) <= LEASE_MS
     expire(store, name)
     assert replies.claim(name, "f", "second") == (Verdict.OURS, None)
+
+
+def test_claim_outlasts_a_request_and_not_much_longer() -> None:
+    """A claim that could not be released, because Redis was away, blocks its key for at most ten seconds."""
+    assert GatewaySettings.model_fields["gateway_order_seconds"].default * 1000 < LEASE_MS <= 10_000
 
 
 def test_holder_of_an_expired_lease_overwrites_nothing(store: "redis.Redis", key: str) -> None:

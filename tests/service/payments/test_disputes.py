@@ -16,7 +16,14 @@ from services.payments.domain.dispute import REMIND_BEFORE
 from services.payments.providers.installed import Installed
 from services.payments.service import PaymentsService
 from services.payments.webhooks import MAX_ATTEMPTS, Webhooks
-from tests.service.payments.conftest import Shop, StripeShop, balances, events_of, run_concurrently
+from tests.service.payments.conftest import (
+    Shop,
+    SimulatedCrash,
+    StripeShop,
+    balances,
+    events_of,
+    run_concurrently,
+)
 from tests.support.fake_stripe import DISPUTE_FEE
 
 
@@ -98,6 +105,23 @@ def test_reminder_of_due_evidence_is_published_once(stripe_shop: StripeShop) -> 
     assert counts[-1] == 0
     assert (event["data"]["amount"], event["data"]["reason"]) == (1000, "fraudulent")
     assert datetime.fromisoformat(event["data"]["evidence_due_at"]) == due_at
+
+
+def test_reminder_is_published_after_a_crash(stripe_shop: StripeShop, monkeypatch: pytest.MonkeyPatch) -> None:
+    payment, dispute = disputed(stripe_shop)
+    now = datetime.fromtimestamp(dispute["evidence_details"]["due_by"], UTC) - timedelta(days=1)
+
+    def crash(*_: object) -> None:
+        raise SimulatedCrash
+
+    with monkeypatch.context() as patch:
+        patch.setattr(stripe_shop.store, "emit", crash)
+        with pytest.raises(SimulatedCrash):
+            publish_due(stripe_shop.store, now)
+    publish_due(stripe_shop.store, now)
+
+    types = [one["type"] for one in events_of(stripe_shop.store, payment)]
+    assert types.count("payment_dispute_evidence_due") == 1
 
 
 @pytest.mark.parametrize("status", ["under_review", "won", "lost"])
