@@ -30,7 +30,7 @@ def version_of(envelope: dict[str, Any]) -> int:
 class EventMeta(BaseModel):
     """Attributes of an event's envelope."""
 
-    model_config = ConfigDict(frozen=True)
+    model_config = ConfigDict(frozen=True, hide_input_in_errors=True)
 
     id: str
     source: str
@@ -55,7 +55,7 @@ class Event(BaseModel):
     theirs they refuse (ADR 0042).
     """
 
-    model_config = ConfigDict(extra="ignore", frozen=True)
+    model_config = ConfigDict(extra="ignore", frozen=True, hide_input_in_errors=True)
 
     source: ClassVar[str] = ""
     type: ClassVar[str] = ""
@@ -119,7 +119,7 @@ class Event(BaseModel):
 class LineItem(BaseModel):
     """A quantity of one SKU at one price (minor units of the order's currency)."""
 
-    model_config = ConfigDict(extra="ignore", frozen=True)
+    model_config = ConfigDict(extra="ignore", frozen=True, hide_input_in_errors=True)
 
     sku: str
     product_id: str

@@ -78,6 +78,7 @@ def test_unreadable_messages_block_no_later_event(
         "UnknownVersion": per_handler,
         "ValidationError": per_handler,
     }
+    assert not [letter for letter in letters if "no object" in letter.headers["x-error"]], "an error shows event data"
     assert eventually(lambda: processes.rabbit.depth(recorder.queue) == 0)
 
 
