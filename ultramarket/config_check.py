@@ -17,9 +17,10 @@ from pydantic_settings.exceptions import SettingsError
 from services.chassis.runtime.registry import BRIDGE, GATEWAY, SERVICES
 from services.chassis.runtime.settings import Settings
 from ultramarket.doctor import Finding, bad, good
-from ultramarket.instance import COMPUTED, ROOT, Instance, UnknownValue
+from ultramarket.instance import COMPUTED, ROOT, Instance
 from ultramarket.runtime_settings import settings_classes
 from ultramarket.servers import SERVERS
+from ultramarket.up_settings import UnknownValue
 
 MAX_SKEW_SECONDS: Final = 2.0
 """How far a server's clock may be off: leases and reservations are compared with both."""

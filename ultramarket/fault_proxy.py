@@ -3,7 +3,8 @@
 from typing import Final
 from urllib.parse import parse_qsl, urlencode, urlsplit
 
-from ultramarket.instance import URL_SETTINGS, Instance
+from ultramarket.instance import Instance
+from ultramarket.server_urls import URL_SETTINGS
 
 PROVIDER: Final = "provider"
 """The payment provider: the sandbox's bank, which is in PostgreSQL, and has a connection of its own to it."""

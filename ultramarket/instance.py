@@ -5,7 +5,6 @@ import hashlib
 import json
 import os
 import re
-import secrets
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -13,34 +12,24 @@ from pathlib import Path
 from typing import Final
 
 from ultramarket import ports
-from ultramarket.keys import new_signing_key, write_private
+from ultramarket.keys import new_secrets, new_signing_key, write_private
 from ultramarket.port_registry import allocated_ports
 from ultramarket.ports import Block
+from ultramarket.server_urls import URL_SETTINGS, local_url
+from ultramarket.up_settings import (
+    CORE_PROCESSES_SETTING,
+    FAULT_PROXY_SETTING,
+    LAYOUT_SETTING,
+    LAYOUTS,
+    SETTINGS_OF_UP,
+    UnknownValue,
+)
 
 ROOT: Final = Path(__file__).resolve().parent.parent
 INSTANCES: Final = ROOT / ".ultramarket"
 ADMIN_EMAIL: Final = "admin@ultramarket.example"
-LAYOUTS: Final = ("compact", "separate")
-LAYOUT_SETTING: Final = "ULTRAMARKET_LAYOUT"
-CORE_PROCESSES_SETTING: Final = "ULTRAMARKET_CORE_PROCESSES"
-FAULT_PROXY_SETTING: Final = "ULTRAMARKET_FAULT_PROXY"
-SETTINGS_OF_UP: Final = {
-    LAYOUT_SETTING: LAYOUTS,
-    CORE_PROCESSES_SETTING: ("1", "2"),
-    FAULT_PROXY_SETTING: ("on", "off"),
-}
-"""Settings that `up` alone reads, not the processes, and their values."""
 CORES_FOR_SECOND_CORE: Final = 4
 """CPU cores from which the layout compact runs the core services in two processes."""
-URL_SETTINGS: Final[dict[str, str]] = {
-    "postgres": "ULTRAMARKET_POSTGRES_URL",
-    "redis": "ULTRAMARKET_REDIS_URL",
-    "rabbitmq": "ULTRAMARKET_AMQP_URL",
-    "mongodb": "ULTRAMARKET_MONGO_URL",
-    "kafka": "ULTRAMARKET_KAFKA_BOOTSTRAP",
-    "elasticsearch": "ULTRAMARKET_ELASTICSEARCH_URL",
-    "mail": "ULTRAMARKET_SMTP_URL",
-}
 PRINTED: Final = (
     "ULTRAMARKET_URL",
     "ULTRAMARKET_ADMIN_EMAIL",
@@ -70,14 +59,6 @@ class NoSuchInstance(Exception):
 
     def __init__(self, name: str) -> None:
         super().__init__(f"there is no instance {name!r} yet: `ultramarket --instance {name} up` creates it")
-
-
-class UnknownValue(Exception):
-    """A setting that only `up` reads has an unknown value."""
-
-    def __init__(self, setting: str, value: str) -> None:
-        self.setting = setting
-        super().__init__(f"{setting}: {value!r} is none of {', '.join(SETTINGS_OF_UP[setting])}")
 
 
 @dataclass
@@ -201,26 +182,6 @@ class Instance:
         write_private(self.folder / "instance.json", json.dumps(saved, indent=2))
 
 
-def local_url(server: str, block: Block, secret: Mapping[str, str]) -> str:
-    port = block.servers[server]
-    match server:
-        case "postgres":
-            return f"postgresql://ultramarket:{secret['postgres_password']}@127.0.0.1:{port}/ultramarket"
-        case "redis":
-            return f"redis://127.0.0.1:{port}/0"
-        case "rabbitmq":
-            return f"amqp://ultramarket:{secret['rabbitmq_password']}@127.0.0.1:{port}/ultramarket"
-        case "mongodb":
-            return f"mongodb://127.0.0.1:{port}/?replicaSet=rs0&w=majority"
-        case "kafka":
-            return f"127.0.0.1:{port}"
-        case "elasticsearch":
-            return f"http://127.0.0.1:{port}"
-        case "mail":
-            return f"smtp://127.0.0.1:{port}"
-    raise KeyError(server)
-
-
 def _local_urls(instance: Instance) -> list[str]:
     return [local_url(server, instance.block, instance.secrets) for server in URL_SETTINGS]
 
@@ -267,7 +228,7 @@ def load_or_make(name: str, environment: Mapping[str, str] = os.environ) -> Inst
         except NoSuchInstance:
             bases |= {str(each.folder): each.block.base for each in all_instances()}
             block = ports.choose_dev() if name == "dev" else ports.choose_other(bases.values())
-            instance = Instance(name, INSTANCES / name, block, _new_secrets())
+            instance = Instance(name, INSTANCES / name, block, new_secrets())
         instance.apply_environment(environment)
         instance.save()
         bases[str(instance.folder)] = instance.block.base
@@ -281,13 +242,3 @@ def locked(name: str) -> Iterator[None]:
     with (INSTANCES / f".{name}.lock").open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
         yield
-
-
-def _new_secrets() -> dict[str, str]:
-    return {
-        "admin_password": secrets.token_urlsafe(12),
-        "postgres_password": secrets.token_urlsafe(18),
-        "rabbitmq_password": secrets.token_urlsafe(18),
-        "erlang_cookie": secrets.token_hex(20),
-        "secret_key": secrets.token_urlsafe(32),
-    }

@@ -1,6 +1,9 @@
-"""Signing key of access tokens: `python -m ultramarket.keys FILE` creates the file if it does not exist."""
+"""Secrets of an instance, and the signing key of access tokens: `python -m ultramarket.keys FILE` creates its file if it
+does not exist.
+"""
 
 import os
+import secrets
 import sys
 from pathlib import Path
 
@@ -14,6 +17,17 @@ def new_signing_key() -> str:
         serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
     )
     return pem.decode()
+
+
+def new_secrets() -> dict[str, str]:
+    """Passwords and keys of a new instance."""
+    return {
+        "admin_password": secrets.token_urlsafe(12),
+        "postgres_password": secrets.token_urlsafe(18),
+        "rabbitmq_password": secrets.token_urlsafe(18),
+        "erlang_cookie": secrets.token_hex(20),
+        "secret_key": secrets.token_urlsafe(32),
+    }
 
 
 def write_private(path: Path, text: str) -> None:

@@ -10,8 +10,9 @@ from ultramarket.accounts import ensure_administrator
 from ultramarket.commands.context import console
 from ultramarket.commands.up import ProgressDisplay
 from ultramarket.down import down, wipe
-from ultramarket.instance import FAULT_PROXY_SETTING, LAYOUT_SETTING, Instance, locked
+from ultramarket.instance import Instance, locked
 from ultramarket.up import Progress, up
+from ultramarket.up_settings import FAULT_PROXY_SETTING, LAYOUT_SETTING
 
 NAME: Final = "chaos"
 SETTINGS: Final = {

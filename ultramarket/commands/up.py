@@ -15,17 +15,15 @@ from ultramarket.down import down as stop_instance
 from ultramarket.down import wipe as wipe_instance
 from ultramarket.instance import (
     ADMIN_EMAIL,
-    LAYOUT_SETTING,
-    LAYOUTS,
     Instance,
     NoSuchInstance,
-    UnknownValue,
     locked,
 )
 from ultramarket.ports import PortTaken
 from ultramarket.servers import local
 from ultramarket.up import CannotStart, Progress
 from ultramarket.up import up as start_instance
+from ultramarket.up_settings import LAYOUT_SETTING, LAYOUTS, UnknownValue
 
 
 def register(app: typer.Typer) -> None:

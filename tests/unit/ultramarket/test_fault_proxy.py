@@ -11,11 +11,12 @@ from ultramarket.chaos import toxics
 from ultramarket.chaos.run import ScenarioFailed
 from ultramarket.chaos.toxics import FaultProxy
 from ultramarket.fault_proxy import PROXIED, proxied_urls
-from ultramarket.instance import FAULT_PROXY_SETTING, Instance
+from ultramarket.instance import Instance
 from ultramarket.programs import service_programs
 from ultramarket.servers import local, toxiproxy
 from ultramarket.servers.kafka import Kafka
 from ultramarket.servers.toxiproxy import Toxiproxy
+from ultramarket.up_settings import FAULT_PROXY_SETTING
 
 
 @pytest.fixture

@@ -18,7 +18,7 @@ from ultramarket.chaos.scenarios import (
     webhooks,
 )
 from ultramarket.fault_proxy import PROXIED
-from ultramarket.instance import FAULT_PROXY_SETTING
+from ultramarket.up_settings import FAULT_PROXY_SETTING
 
 AS_DELIVERED: Final = {"ULTRAMARKET_GATEWAY_ORDER_SECONDS": ""}
 """Deadlines of the product's own defaults, for scenarios that measure them."""

@@ -1,0 +1,22 @@
+"""Settings that `ultramarket up` reads for an instance as a whole: its layout, and whether it has a fault proxy."""
+
+from typing import Final
+
+LAYOUTS: Final = ("compact", "separate")
+LAYOUT_SETTING: Final = "ULTRAMARKET_LAYOUT"
+CORE_PROCESSES_SETTING: Final = "ULTRAMARKET_CORE_PROCESSES"
+FAULT_PROXY_SETTING: Final = "ULTRAMARKET_FAULT_PROXY"
+SETTINGS_OF_UP: Final = {
+    LAYOUT_SETTING: LAYOUTS,
+    CORE_PROCESSES_SETTING: ("1", "2"),
+    FAULT_PROXY_SETTING: ("on", "off"),
+}
+"""Settings that `up` alone reads, not the processes, and their values."""
+
+
+class UnknownValue(Exception):
+    """A setting that only `up` reads has an unknown value."""
+
+    def __init__(self, setting: str, value: str) -> None:
+        self.setting = setting
+        super().__init__(f"{setting}: {value!r} is none of {', '.join(SETTINGS_OF_UP[setting])}")
