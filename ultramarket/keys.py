@@ -1,6 +1,4 @@
-"""Secrets of an instance, and the signing key of access tokens: `python -m ultramarket.keys FILE` creates its file if it
-does not exist.
-"""
+"""Secrets of an instance, and the key that signs access tokens: `python -m ultramarket.keys FILE` creates it, once."""
 
 import os
 import secrets
