@@ -5,6 +5,7 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
+from flask_openapi3 import OpenAPI
 
 from gateway_flask.app import create_app
 from gateway_flask.middleware.authentication import Who
@@ -64,13 +65,33 @@ class SignatureCheckingServices(FakeServices):
         return reply
 
 
+@pytest.fixture(scope="module")
+def services() -> SignatureCheckingServices:
+    return SignatureCheckingServices()
+
+
+@pytest.fixture(scope="module")
+def app(services: SignatureCheckingServices) -> OpenAPI:
+    """One application for all routes: making one takes longer than a test."""
+    return create_app(settings(), services)
+
+
+@pytest.fixture(scope="module")
+def issuer() -> Issuer:
+    return Issuer()
+
+
 def test_every_service_of_the_registry_exists() -> None:
     assert [service_class(name).name for name in SERVICES] == list(SERVICES)
 
 
 @pytest.mark.parametrize("name", [name for name in ENDPOINTS if name not in FILE_ROUTES | LOCAL_ROUTES])
-def test_call_fits_the_service_method(name: str) -> None:
-    endpoint, issuer, services = ENDPOINTS[name], Issuer(), SignatureCheckingServices()
+def test_call_fits_the_service_method(
+    app: OpenAPI, services: SignatureCheckingServices, issuer: Issuer, name: str
+) -> None:
+    endpoint = ENDPOINTS[name]
+    services.answers.clear()
+    services.calls.clear()
     services.answer("auth.jwks", issuer.jwks())
     for method in ("login", "register"):
         services.answer(f"auth.{method}", SIGNED_IN)
@@ -78,7 +99,7 @@ def test_call_fits_the_service_method(name: str) -> None:
     for method in ("unsubscribe", "unsubscribe_page"):
         services.answer(f"notifications.{method}", {"kind": "back_in_stock", "page": "<p>"})
     services.answer("audit.verify", {"valid": True, "entries": 0})
-    client = create_app(settings(), services).test_client()
+    client = app.test_client()
     path = (
         endpoint.rule.replace("<string:", "{")
         .replace("<path:", "{")

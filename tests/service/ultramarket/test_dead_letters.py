@@ -11,6 +11,7 @@ import pytest
 
 from services.chassis.common.ids import new_id
 from services.chassis.messaging.transport import connect
+from tests.support.shop import eventually
 from ultramarket import dead_letters
 
 
@@ -65,6 +66,7 @@ def test_message_that_is_no_event_is_shown_as_received(instance: Any, service: s
     for body in (b"not json", b"[1]"):
         connection.channel(1).basic_publish(amqp.Message(body), exchange="", routing_key=f"evt-{service}.dead")
     connection.close()
+    assert eventually(lambda: len(dead_letters.dead_letters(instance)) == 2)
 
     letters = dead_letters.dead_letters(instance)
 

@@ -6,7 +6,6 @@ import sys
 from typing import Any
 
 import orjson
-import pytest
 
 SCRIPT = """
 import services.chassis.runtime.monkey_patch
@@ -64,12 +63,13 @@ for data in ({"request_id": "r-1", "user_id": "u-1"}, {"request_id": "r-2"}):
     assert "user_id" not in second
 
 
-@pytest.mark.parametrize("key", ["password", "access_token", "Authorization", "card_number", "client_secret", "cookie"])
-def test_secrets_are_redacted(key: str) -> None:
-    [line] = lines(f'log.info("login", **{{{key!r}: "hunter2"}})')
+def test_secrets_are_redacted() -> None:
+    keys = ["password", "access_token", "Authorization", "card_number", "client_secret", "cookie"]
 
-    assert "hunter2" not in str(line)
-    assert line["event"] == "login"
+    logged = lines(f'for key in {keys}: log.info("login", **{{key: "hunter2"}})')
+
+    assert [line["event"] for line in logged] == ["login"] * len(keys)
+    assert [line for line in logged if "hunter2" in str(line)] == []
 
 
 def test_nested_secrets_are_redacted() -> None:

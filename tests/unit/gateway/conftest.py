@@ -16,15 +16,31 @@ def issuer() -> Issuer:
     return Issuer()
 
 
+@pytest.fixture(scope="module")
+def shared_services() -> FakeServices:
+    """The services of `shared_app`."""
+    return FakeServices()
+
+
+@pytest.fixture(scope="module")
+def shared_app(shared_services: FakeServices) -> OpenAPI:
+    """One application for all tests of a module: making one takes longer than most of these tests."""
+    return create_app(settings(), shared_services)
+
+
 @pytest.fixture
-def services(issuer: Issuer) -> FakeServices:
-    fake = FakeServices()
-    fake.answer("auth.jwks", issuer.jwks())
-    return fake
+def services(issuer: Issuer, shared_services: FakeServices) -> FakeServices:
+    """Fake services that were not called yet; the only reply that they have is auth's keys."""
+    shared_services.calls.clear()
+    shared_services.answers.clear()
+    shared_services.answer("auth.jwks", issuer.jwks())
+    return shared_services
 
 
 @pytest.fixture
 def make_app(services: FakeServices) -> Callable[..., OpenAPI]:
+    """Make an application of a test's own, for one that changes its settings or its state."""
+
     def make(**values: Any) -> OpenAPI:
         return create_app(settings(**values), services)
 
@@ -32,5 +48,5 @@ def make_app(services: FakeServices) -> Callable[..., OpenAPI]:
 
 
 @pytest.fixture
-def client(make_app: Callable[..., OpenAPI]) -> FlaskClient:
-    return make_app().test_client()
+def client(shared_app: OpenAPI, services: FakeServices) -> FlaskClient:
+    return shared_app.test_client()

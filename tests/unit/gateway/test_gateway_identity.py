@@ -2,17 +2,25 @@
 
 import base64
 import json
+from collections.abc import Callable
 from typing import Any
 
 import jwt
 import pytest
 from flask.testing import FlaskClient
+from flask_openapi3 import OpenAPI
 
 from gateway_flask.middleware import authentication
 from gateway_flask.testing import SESSION, SIGNED_IN, USER, FakeServices, Issuer
 from services.chassis.common.errors import ServiceUnavailable
 
 ME = "/api/v1/auth/me"
+
+
+@pytest.fixture
+def client(make_app: Callable[..., OpenAPI]) -> FlaskClient:
+    """An application that knows nothing of other tests."""
+    return make_app().test_client()
 
 
 def _code(response: Any) -> tuple[int, str]:

@@ -1,13 +1,21 @@
 """Calls to a service without consumers fail at once from the second request on."""
 
+from collections.abc import Callable
 from typing import Any
 
 import pytest
 from flask.testing import FlaskClient
+from flask_openapi3 import OpenAPI
 
 from gateway_flask.rpc import presence
 from gateway_flask.testing import FakeServices
 from services.chassis.common.errors import DeadlineExceeded
+
+
+@pytest.fixture
+def client(make_app: Callable[..., OpenAPI]) -> FlaskClient:
+    """An application that knows nothing of other tests."""
+    return make_app().test_client()
 
 
 class Broker:

@@ -19,6 +19,12 @@ SUGGESTIONS = {"products": [], "categories": [{"slug": "mugs", "name": "Mugs"}],
 NO_SUGGESTIONS: dict[str, Any] = {"products": [], "categories": [], "queries": []}
 
 
+@pytest.fixture
+def client(make_app: Callable[..., OpenAPI]) -> FlaskClient:
+    """An application that knows nothing of other tests."""
+    return make_app().test_client()
+
+
 def _called_queries(services: FakeServices) -> list[str]:
     return [arguments["q"] for name, arguments in services.calls if name == "search.suggest"]
 
