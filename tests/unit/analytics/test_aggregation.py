@@ -59,7 +59,7 @@ DAY = busy_day()
 FIGURES = aggregate(DAY).figures()
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=80, deadline=None)
 @given(st.data())
 def test_figures_do_not_depend_on_order_or_batches(data: st.DataObject) -> None:
     repeated = data.draw(st.lists(st.sampled_from(DAY), max_size=20))
