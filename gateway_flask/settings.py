@@ -22,7 +22,7 @@ class GatewaySettings(Settings):
         4096, ge=64, le=65_536, description="connections that one process keeps, idle ones included"
     )
     gateway_order_seconds: float = Field(
-        5.0, gt=0, le=120, description="seconds that placing an order may take; orders answers a second earlier"
+        4.5, gt=0, le=120, description="seconds that placing an order may take; orders answers a second earlier"
     )
     gateway_stop_seconds: int = Field(10, ge=1, le=60, description="how long a stop waits for what runs")
     max_body_bytes: int = Field(1_048_576, ge=1024, le=67_108_864, description="largest body of a request")

@@ -31,7 +31,7 @@ class Settings(BaseSettings):
     smtp_url: str = Field("smtp://127.0.0.1:1025", pattern=r"^smtps?://", description="server that mails are sent by")
 
     workers: int = Field(24, ge=1, le=1000, description="requests and events that one service works on at once")
-    rpc_deadline: float = Field(5.0, gt=0, le=60, description="default deadline of a call, in seconds")
+    rpc_deadline: float = Field(4.5, gt=0, le=60, description="default deadline of a call, in seconds")
     bridge_queue_events: int = Field(
         200_000, ge=1, description="events in the bridge's queue from which on the services keep them in their stores"
     )
