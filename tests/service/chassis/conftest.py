@@ -17,6 +17,7 @@ import requests
 
 from services.chassis.common.ids import new_id
 from services.chassis.messaging.rpc_client import RpcClient
+from tests.support.process_template import ForkedProcess, ProcessTemplate
 from tests.support.rabbit import Rabbit, rabbit
 from tests.support.shop import eventually
 
@@ -44,7 +45,7 @@ def stock_released(subject: str, number: int = 0, **changes: Any) -> dict[str, A
 class ServiceProcess:
     """One process that runs a service, with its log and queue."""
 
-    def __init__(self, name: str, port: int, process: "subprocess.Popen[bytes]", log: Path) -> None:
+    def __init__(self, name: str, port: int, process: "ForkedProcess | subprocess.Popen[bytes]", log: Path) -> None:
         self.name, self.port, self.process, self.log = name, port, process, log
 
     @property
@@ -82,14 +83,14 @@ class ServiceProcesses:
 
     def __init__(self, folder: Path, broker: Rabbit) -> None:
         self.folder, self.rabbit = folder, broker
+        self.template = ProcessTemplate()
         self.redis = redis.Redis.from_url(os.environ["ULTRAMARKET_REDIS_URL"], decode_responses=True)
         self.started: list[ServiceProcess] = []
 
     def start(self, kind: str, name: str | None = None, ready: bool = True, **environment: str) -> ServiceProcess:
         """Start a service of `small_services.KINDS`; returns when it is ready."""
         name, port = name or f"{kind}-{new_id()}", free_port()
-        command = [sys.executable, "-m", "tests.service.chassis.small_services", kind, name, str(port)]
-        service = self._spawn(command, name, port, environment)
+        service = self.fork("tests.service.chassis.small_services", [kind, name, str(port)], name, port, environment)
         if ready:
             assert eventually(service.is_ready), service.lines()
         return service
@@ -98,8 +99,7 @@ class ServiceProcesses:
         """Start one process with the event handlers of these services (`recorders`), each under a name of its own."""
         suffix, ports = new_id(), {name: free_port() for name in names}
         pairs = [f"{name}:{port}" for name, port in ports.items()]
-        command = [sys.executable, "-m", "tests.service.chassis.recorders", suffix, *pairs]
-        process = self._spawn(command, suffix, 0, environment)
+        process = self.fork("tests.service.chassis.recorders", [suffix, *pairs], suffix, 0, environment)
         recorders = {
             name: ServiceProcess(f"{name}-{suffix}", port, process.process, process.log) for name, port in ports.items()
         }
@@ -135,13 +135,28 @@ class ServiceProcesses:
             for key in self.redis.scan_iter(f"*:{service.name}*"):
                 self.redis.delete(key)
         self.redis.close()
+        self.template.close()
+
+    def fork(
+        self, module: str, arguments: list[str], name: str, port: int, environment: dict[str, str]
+    ) -> ServiceProcess:
+        """Start a process that runs a module of the tests."""
+        log = self._new_log(name)
+        process = self.template.start(module, arguments, os.environ | environment, log)
+        self.started.append(ServiceProcess(name, port, process, log))
+        return self.started[-1]
 
     def _spawn(self, command: list[str], name: str, port: int, environment: dict[str, str]) -> ServiceProcess:
-        log = self.folder / f"{name}-{len(self.started)}.log"
+        log = self._new_log(name)
         with log.open("wb") as out:
             process = subprocess.Popen(command, env=os.environ | environment, stdout=out, stderr=subprocess.STDOUT)
         self.started.append(ServiceProcess(name, port, process, log))
         return self.started[-1]
+
+    def _new_log(self, name: str) -> Path:
+        log = self.folder / f"{name}-{len(self.started)}.log"
+        log.touch()
+        return log
 
 
 @pytest.fixture(scope="module")

@@ -3,7 +3,6 @@
 import http.client
 import json
 import socket
-import sys
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -52,8 +51,9 @@ class Pair:
 
 def start(processes: ServiceProcesses, socket_path: Path, name: str) -> Pair:
     stable_port, fragile_port = free_port(), free_port()
-    command = [sys.executable, "-m", "tests.service.chassis.pair", name, str(stable_port), str(fragile_port)]
-    service = processes._spawn(command, name, stable_port, {"ULTRAMARKET_CONTROL_SOCKET": str(socket_path)})
+    arguments = [name, str(stable_port), str(fragile_port)]
+    environment = {"ULTRAMARKET_CONTROL_SOCKET": str(socket_path)}
+    service = processes.fork("tests.service.chassis.pair", arguments, name, stable_port, environment)
     assert eventually(service.is_ready, 20), service.text()
     return Pair(processes, service, fragile_port, socket_path)
 
