@@ -10,6 +10,7 @@ import hashlib
 import marshal
 import os
 from collections import defaultdict
+from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 from types import CodeType, SimpleNamespace
@@ -25,11 +26,25 @@ NEVER: Final = 2**31 - 1
 threads that can raise, and the error then surfaces in whatever call comes next (a `SystemError`)."""
 
 
+Label = int | tuple[int, int]
+"""A line, or a branch from one line to another."""
+
+
 class Executed:
     """The lines and branches that this process has run, by file. Probes write to `newly_seen` (SlipCover's name)."""
 
     def __init__(self) -> None:
-        self.newly_seen: defaultdict[str, set[int | tuple[int, int]]] = defaultdict(set)
+        self.newly_seen: defaultdict[str, set[Label]] = defaultdict(set)
+        self.measured: defaultdict[str, set[Label]] = defaultdict(set)
+
+    def probe(self, file: str, label: Label) -> Any:
+        """A new probe that reports to this object."""
+        self.measured[file].add(label)
+        return probe.new(self, file, label, NEVER)
+
+    def complete(self) -> list[str]:
+        """The files of which every line and branch has run."""
+        return [file for file, labels in self.measured.items() if labels <= self.newly_seen[file]]
 
 
 def code_with_probes(source: Path, executed: Executed, folder: Path) -> CodeType:
@@ -44,7 +59,7 @@ def code_with_probes(source: Path, executed: Executed, folder: Path) -> CodeType
         partial_file = file.with_suffix(f".{os.getpid()}")
         partial_file.write_bytes(marshal.dumps(code))
         partial_file.rename(file)
-    return _with_probes(code, partial(probe.new, executed, str(source)))
+    return _with_probes(code, partial(executed.probe, str(source)))
 
 
 def _code_with_labels(source: Path) -> CodeType:
@@ -59,14 +74,14 @@ def _code_with_labels(source: Path) -> CodeType:
     return code
 
 
-def _with_probes(code: CodeType, new_probe: Any) -> CodeType:
+def _with_probes(code: CodeType, new_probe: Callable[[Label], Any]) -> CodeType:
     constants: list[Any] = []
     for constant in code.co_consts:
         match constant:
             case CodeType():
                 constants.append(_with_probes(constant, new_probe))
             case (str(kind), label) if kind == PROBE:
-                constants.append(new_probe(label, NEVER))
+                constants.append(new_probe(label))
             case str(name) if name == SIGNAL:
                 constants.append(probe.signal)
             case _:

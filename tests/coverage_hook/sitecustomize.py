@@ -1,7 +1,8 @@
 """Coverage of this process, written to `COVERAGE_FOLDER` when it ends: Python imports this module at start.
 
 Its folder is on the PYTHONPATH of all processes of `make test`. SlipCover instruments modules as they are imported,
-which costs a tenth of what a trace function costs, and works in threads and greenlets alike.
+which costs a tenth of what a trace function costs, and works in threads and greenlets alike. Modules that an ended
+process has run completely are not measured again: rules that are checked on 100,000 cases take half the time.
 """
 
 import atexit
@@ -17,13 +18,22 @@ ROOT: Final = Path(__file__).resolve().parents[2]
 SOURCES: Final = [ROOT / name for name in ("gateway_flask", "kafka_bridge", "schemas", "services", "ultramarket")]
 
 
+COMPLETE: Final = "complete"
+"""File in the folder: the modules that were run completely, one path per line."""
+
+
 class OwnModules:
     """Matches the files to measure."""
 
     prefixes: Final = tuple(f"{source}/" for source in SOURCES)
 
+    def __init__(self, folder: Path) -> None:
+        file = folder / COMPLETE
+        self.complete = set(file.read_text().splitlines()) if file.exists() else set()
+
     def matches(self, filename: str | Path | None) -> bool:
-        return filename is not None and str(filename).startswith(self.prefixes) and str(filename).endswith(".py")
+        name = str(filename)
+        return name.startswith(self.prefixes) and name.endswith(".py") and name not in self.complete
 
 
 def measure(folder: Path) -> None:
@@ -32,7 +42,7 @@ def measure(folder: Path) -> None:
     from slipcover import ImportManager
     from slipcover.importer import SlipcoverLoader, wrap_spec_from_file_location
 
-    executed = Executed()
+    executed, modules = Executed(), OwnModules(folder)
     code_folder = folder / "code"
     code_folder.mkdir(exist_ok=True)
 
@@ -44,8 +54,8 @@ def measure(folder: Path) -> None:
         exec(get_code(loader, module.__name__), module.__dict__)
 
     SlipcoverLoader.get_code, SlipcoverLoader.exec_module = get_code, exec_module
-    ImportManager(None, OwnModules()).__enter__()
-    wrap_spec_from_file_location(None, OwnModules())  # Alembic loads revisions by it
+    ImportManager(None, modules).__enter__()
+    wrap_spec_from_file_location(None, modules)  # Alembic loads revisions by it
     leave = os._exit
 
     def write() -> None:
@@ -53,6 +63,8 @@ def measure(folder: Path) -> None:
         partial = file.with_suffix(".partial")
         partial.write_text(json.dumps({name: list(labels) for name, labels in executed.newly_seen.items()}))
         partial.rename(file)
+        with (folder / COMPLETE).open("a") as lines:
+            lines.write("".join(f"{name}\n" for name in executed.complete()))
 
     def write_and_leave(status: int) -> Any:
         write()
