@@ -1,7 +1,7 @@
 """Stock in memory: the atomic operations of `Levels`, `Decisions` and `Returns.put_back` on plain dicts.
 
 Documents are replaced, never changed, so that a copy of a `Memory` is cheap. That each operation does what MongoDB does
-is tested in `tests/service/inventory/test_stock_memory.py`.
+is tested in `tests/service/inventory/test_model_conformance.py`.
 """
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -161,9 +161,10 @@ class Memory:
         values: Document | None = None,
     ) -> Document | None:
         decided = self.decide(known, status, reason, now, values)
-        for line in back if decided else ():
-            self.sell(line.sku, known["_id"], known["token"])
-            self._move(line.sku, line.takes, 1, 0, self.levels[line.sku]["holds"])
+        if decided:
+            for line in back:
+                self.sell(line.sku, decided["_id"], decided["token"])
+                self._move(line.sku, line.takes, 1, 0, self.levels[line.sku]["holds"])
         return decided
 
     def _set(self, reservation: Document, **values: Any) -> Document:
