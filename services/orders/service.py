@@ -110,7 +110,8 @@ class OrdersService(Service):
         owns = lifecycle.is_owner(stored.order, command.caller, self._holds_key(command.order_id, command.caller))
         stored = self._commands().cancel(stored, command, owns)
         with within(seconds):
-            return as_reply(self._checkout().drive(stored, until))
+            order = self._checkout().drive(stored, until)
+            return as_reply(self._wait_for(order.id, until) if _is_driven(order) else order)
 
     @implements(OrdersRpc.set_status)
     def set_status(self, command: SetStatus) -> Json:

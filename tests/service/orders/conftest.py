@@ -180,3 +180,10 @@ def shop(order_store: CrashingStore, read_model: OrderReadModel) -> Shop:
         session.execute(text("truncate orders, order_events, idempotency"))
     read_model.db["orders"].delete_many({})
     return Shop(order_store, read_model, OrderSettings(secret_key="a-secret-of-the-tests"))
+
+
+@pytest.fixture
+def no_waiting(shop: Shop, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Requests do not wait for an order that another process may be driving: here is none."""
+    monkeypatch.setattr(shop, "settings", shop.settings.model_copy(update={"answer_within": 0.1}))
+    monkeypatch.setattr(shop, "service", shop.new_process())

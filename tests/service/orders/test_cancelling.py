@@ -1,5 +1,6 @@
 """Cancellation at every moment of an order: it is fully compensated, or refused."""
 
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import pytest
@@ -9,15 +10,18 @@ from schemas.events.payments import PaymentRefunded, PaymentRefundFailed
 from services.chassis.common import clock
 from services.chassis.common.errors import DomainError, InvalidState
 from services.chassis.common.ids import new_id
+from services.orders.domain import saga
 from tests.service.orders.conftest import ADMIN, Shop, run_concurrently
 from tests.support.fake_services import AUTHENTICATION_CARD
 from tests.support.orders import check_settled
+from tests.support.shop import eventually
 
 
 def cancel_latest(shop: Shop) -> None:
     shop.cancel(order_id=shop.ids()[-1], caller=ADMIN, reason="changed my mind")
 
 
+@pytest.mark.usefixtures("no_waiting")
 @pytest.mark.parametrize("fault", ["cancel_before", "cancel_after"])
 @pytest.mark.parametrize("number", [0, 1])
 @pytest.mark.parametrize("dependency", ["to_inventory", "to_payments"])
@@ -58,6 +62,7 @@ def test_repeated_cancellation_changes_nothing(shop: Shop) -> None:
     assert types.count("order_cancellation_requested") == types.count("order_cancelled") == 1
 
 
+@pytest.mark.usefixtures("no_waiting")
 @pytest.mark.parametrize("fault", ["down", "lost", "late", "dies_before", "dies_after"])
 @pytest.mark.parametrize("dependency", ["to_inventory", "to_payments"])
 def test_interrupted_compensation_is_finished_by_other_process(shop: Shop, dependency: str, fault: str) -> None:
@@ -72,6 +77,22 @@ def test_interrupted_compensation_is_finished_by_other_process(shop: Shop, depen
 
     assert shop.now(order_id).status == "cancelled"
     check_settled(shop.now(order_id), shop.inventory, shop.payments)
+
+
+def test_cancellation_is_replied_when_another_process_has_ended_it(shop: Shop) -> None:
+    reply = shop.order()
+    shop.to_payments.faults = ["down"]
+
+    def resume_later() -> None:
+        assert eventually(lambda: saga.next_step(shop.now(reply["id"])) is not None)
+        shop.resume()
+
+    with ThreadPoolExecutor(1) as pool:
+        resumed = pool.submit(resume_later)
+        cancelled = shop.cancel(order_id=reply["id"], caller=ADMIN, reason="changed my mind")
+        resumed.result()
+
+    assert (cancelled["status"], cancelled["payment"]["status"]) == ("cancelled", "refunded")
 
 
 def test_concurrent_ship_and_cancel_end_in_one_of_them(shop: Shop) -> None:

@@ -28,13 +28,6 @@ RECORDS = [(number, card) for card, records in zip(CARDS, (4, 3, 5), strict=True
 FAULTS = ("dies_before", "dies_after", "lost", "late", "down")
 
 
-@pytest.fixture
-def no_waiting(shop: Shop, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Requests do not wait for an order that another process may be driving: here is none."""
-    monkeypatch.setattr(shop, "settings", shop.settings.model_copy(update={"answer_within": 0.1}))
-    monkeypatch.setattr(shop, "service", shop.new_process())
-
-
 def buy(shop: Shop, card: str, key: str = "a-key") -> None:
     """Place an order for a cart of its own; the request may end without a reply."""
     try:
