@@ -79,7 +79,7 @@ def test_interrupted_compensation_is_finished_by_other_process(shop: Shop, depen
     check_settled(shop.now(order_id), shop.inventory, shop.payments)
 
 
-def test_cancellation_is_replied_when_another_process_has_ended_it(shop: Shop) -> None:
+def test_cancel_replies_the_end_that_another_process_reached(shop: Shop) -> None:
     reply = shop.order()
     shop.to_payments.faults = ["down"]
 
