@@ -140,7 +140,7 @@ def test_operations_in_memory_equal_those_on_mongodb(store: InventoryStore) -> N
 
 
 def test_units_come_back_under_the_stored_token(store: InventoryStore) -> None:
-    """What the reservation's own token holds is sold first, whatever token the caller has read."""
+    """Units held under the reservation's own token are sold first, whatever token the caller has read."""
     reservation = {"_id": "o1", "status": "committed", "reason": "", "token": "t2", "lines": [], "expires_at": NOW}
     outdated = {"_id": "o1", "revision": 1, "token": "t1"}
     line = Allocation("A", (Take("main", 1),))
