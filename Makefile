@@ -1,6 +1,6 @@
 # UltraMarket's front door. `make help` lists what can be done here; nothing needs Docker.
 .DEFAULT_GOAL := help
-.PHONY: help venv up down demo test unit mutation bench chaos lint types charts compose-secrets lock clean
+.PHONY: help venv up down demo test test-all unit mutation bench chaos lint types charts compose-secrets lock clean
 SHELL := /bin/bash
 
 PYTHON ?= python3
@@ -29,8 +29,11 @@ down: ## end exactly what `make up` started
 demo: venv ## one customer's journey over HTTP and what comes of it, narrated
 	@$(BIN)/ultramarket demo
 
-test: venv ## all tests on fresh instances of their own, with coverage
+test: venv ## the tests on fresh instances of their own, with coverage
 	@.ci/test $(TESTS)
+
+test-all: venv ## the same with the long ones: minutes of faults, connections through toxiproxy
+	@ALL=1 .ci/test
 
 unit: venv ## the unit tests: no servers, about a minute
 	@$(BIN)/python -m pytest -q tests/unit

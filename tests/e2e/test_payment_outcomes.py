@@ -4,15 +4,36 @@ import hashlib
 import hmac
 import json
 import os
+from typing import Any, NamedTuple
 
 import pytest
 
 from services.notifications.settings import NotificationSettings
 from tests.support import database
 from tests.support.mailbox import text_of, wait_for_mail
-from tests.support.shop import Shop, eventually, new_key, persistently
+from tests.support.shop import Client, Shop, eventually, new_key, persistently
 
 FINAL_STATUSES = ("confirmed", "failed", "cancelled")
+
+
+class Disputed(NamedTuple):
+    """An order that is disputed half a minute after its payment, and the disputes that there were before."""
+
+    customer: Client
+    order: dict[str, Any]
+    opened_before: int
+
+
+@pytest.fixture(scope="module", autouse=True)
+def disputed(shop: Shop) -> Disputed:
+    """Placed first, so that the other tests of this module run while its dispute is awaited."""
+    before, customer = opened_disputes(shop), shop.customer()
+    customer.add(shop.product(stock=3))
+    return Disputed(customer, customer.order("pm_sandbox_dispute").data, before)
+
+
+def opened_disputes(shop: Shop) -> int:
+    return int(shop.admin("GET", "/analytics/payments").data["disputes"]["opened"]["disputes"])
 
 
 @pytest.mark.parametrize(
@@ -121,23 +142,6 @@ def test_unconfirmed_payment_is_not_charged(shop: Shop) -> None:
     assert eventually(lambda: shop.level(sku) == (3, 0, 3))
 
 
-def test_dispute_is_mailed_to_staff_and_counted(shop: Shop) -> None:
-    def opened() -> int:
-        return int(shop.admin("GET", "/analytics/payments").data["disputes"]["opened"]["disputes"])
-
-    customer, sku, before = shop.customer(), shop.product(stock=3), opened()
-    customer.add(sku)
-    order = customer.order("pm_sandbox_dispute").data
-
-    mail = wait_for_mail(NotificationSettings().staff_address, f"of order {order['number']}")
-
-    assert str(mail["Subject"]).startswith("Dispute: ")
-    assert "Reason: fraudulent" in text_of(mail)
-    assert eventually(lambda: opened() > before)
-    timeline = customer("GET", f"/orders/{order['id']}").data["timeline"]
-    assert timeline[-1]["reason"] == "Payment dispute opened"
-
-
 def test_webhook_with_a_wrong_signature_is_refused(shop: Shop) -> None:
     body = json.dumps({"id": new_key(), "type": "payment.confirmed", "charge": "sbx_1"}).encode()
     headers = {"X-Sandbox-Signature": "0" * 64, "Content-Type": "application/json"}
@@ -195,3 +199,15 @@ def _send_webhook(shop: Shop, event_type: str, charge: str) -> int:
     signature = hmac.new(os.environ["ULTRAMARKET_SECRET_KEY"].encode(), body, hashlib.sha256).hexdigest()
     headers = {"X-Sandbox-Signature": signature, "Content-Type": "application/json"}
     return shop.guest()("POST", "/webhooks/sandbox", data=body, headers=headers).status
+
+
+def test_dispute_is_mailed_to_staff_and_counted(shop: Shop, disputed: Disputed) -> None:
+    customer, order, before = disputed
+
+    mail = wait_for_mail(NotificationSettings().staff_address, f"of order {order['number']}")
+
+    assert str(mail["Subject"]).startswith("Dispute: ")
+    assert "Reason: fraudulent" in text_of(mail)
+    assert eventually(lambda: opened_disputes(shop) > before)
+    timeline = customer("GET", f"/orders/{order['id']}").data["timeline"]
+    assert timeline[-1]["reason"] == "Payment dispute opened"

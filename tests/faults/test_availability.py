@@ -21,6 +21,7 @@ def test_operations_without_a_server(run: Run, server: str) -> None:
     assert run.wrong == []
 
 
+@pytest.mark.long  # toxiproxy is built for it
 @pytest.mark.timeout(600)
 def test_orders_wait_for_the_payment_provider(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
     if not run.instance.has_fault_proxy:

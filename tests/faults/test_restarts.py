@@ -17,6 +17,7 @@ SERVERS = ("rabbitmq", "postgres", "mongodb", "redis")
 STOCK = 5000
 
 
+@pytest.mark.long
 @pytest.mark.timeout(1500)
 def test_orders_survive_restarts_of_their_servers(shop: Shop, instance: Instance, order_events: Topic) -> None:
     sku = shop.product(stock=STOCK)

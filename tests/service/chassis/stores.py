@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any, ClassVar
 
+import orjson
 import pymongo
 from sqlalchemy import text
 
@@ -174,13 +175,16 @@ class EventQueue:
 
     def numbers(self, subject: str, count: int, seconds: float = PATIENCE) -> list[int]:
         """The sequence numbers of a subject's events in order of arrival, once there are `count` or more."""
-        import orjson
+        eventually(lambda: len(self._receive(subject)) >= count, seconds)
+        return self.of(subject)
 
-        def receive() -> bool:
-            self.received += [orjson.loads(message.body) for message in self.rabbit.take_all(self.queue)]
-            return len(self.of(subject)) >= count
+    def first_occurrences(self, subject: str, count: int, seconds: float = PATIENCE) -> list[int]:
+        """The same, once `count` different events have come; each of them only where it came first."""
+        eventually(lambda: len(set(self._receive(subject))) >= count, seconds)
+        return first_occurrences(self.of(subject))
 
-        eventually(receive, seconds)
+    def _receive(self, subject: str) -> list[int]:
+        self.received += [orjson.loads(message.body) for message in self.rabbit.take_all(self.queue)]
         return self.of(subject)
 
     def of(self, subject: str) -> list[int]:
