@@ -11,7 +11,7 @@ import pymongo
 from sqlalchemy import text
 
 from schemas.base import Idempotency
-from schemas.events.orders import OrderStockReleased
+from schemas.events.orders import OrderStockCommitted
 from services.chassis.common.ids import new_id
 from services.chassis.outbox.mongo import MongoRelay
 from services.chassis.outbox.postgres import OutboxTable, PostgresRelay
@@ -20,7 +20,8 @@ from tests.support.rabbit import Rabbit
 from tests.support.shop import PATIENCE, eventually
 
 _COUNT = "insert into counters values (:id, 1) on conflict (id) do update set n = counters.n + 1 returning n"
-EXCHANGE, TYPE = "orders.events", "order_stock_released"
+EXCHANGE, TYPE = "orders.events", "order_stock_committed"
+"""Not what the services of `small_services` consume: those of other tests run at the same time."""
 
 
 def command(key: str, fingerprint: str = "same") -> Idempotency:
@@ -44,7 +45,7 @@ class PostgresCounterStore(postgres.PostgresStore):
                 {"id": subject},
             )
             number = int(row.scalar_one())
-            self.emit(session, OrderStockReleased(order_id=subject), sequence=number)
+            self.emit(session, OrderStockCommitted(order_id=subject), sequence=number)
             self.remember(session, key, {"number": number})
             if fails:
                 raise SimulatedCrash
@@ -84,7 +85,7 @@ class MongoCounterStore(mongo.MongoStore):
         while True:
             counter = self.db["counters"].find_one({"_id": subject}) or {"n": 0}
             number = counter["n"] + 1
-            event = self.pending(OrderStockReleased(order_id=subject), sequence=number)
+            event = self.pending(OrderStockCommitted(order_id=subject), sequence=number)
             update = {"$set": {"n": number}, "$push": {"outbox": event}}
             try:
                 updated = self.db["counters"].update_one(
@@ -105,7 +106,7 @@ class MongoCounterStore(mongo.MongoStore):
             counter = self.db["beside"].find_one_and_update(
                 {"_id": subject}, {"$inc": {"n": 1}}, upsert=True, return_document=after, session=session
             )
-            self.emit(session, OrderStockReleased(order_id=subject), sequence=counter["n"])
+            self.emit(session, OrderStockCommitted(order_id=subject), sequence=counter["n"])
             self.remember(session, key, {"number": counter["n"]})
             if fails:
                 raise SimulatedCrash
