@@ -4,7 +4,8 @@ from typing import Annotated, Any, Literal
 
 from pydantic import Field, StringConstraints
 
-from schemas.api.products import ProductStatus, ProductWrite, VariantWrite
+from schemas.api.products import ProductStatus, ProductWrite
+from schemas.api.variants import VariantWrite
 from schemas.base import Clean, Id, OneLine, Request, Schema, Sku, Slug
 
 CategoryPath = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=400), OneLine, Clean]

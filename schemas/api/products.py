@@ -1,4 +1,4 @@
-"""Products and their variants (SKUs): requests and resources."""
+"""Products: requests and resources."""
 
 from typing import Annotated, Any, Literal, Self
 
@@ -10,8 +10,8 @@ from pydantic import (
 
 from schemas.api.categories import CategoryRef
 from schemas.api.taxes import TaxClass
+from schemas.api.variants import Option, SkuStock, Variant, VariantWrite
 from schemas.base import (
-    Currency,
     HighestPrice,
     Id,
     Line,
@@ -19,7 +19,6 @@ from schemas.base import (
     Moment,
     Money,
     OneLine,
-    Price,
     PriceBound,
     Request,
     Schema,
@@ -35,8 +34,6 @@ ProductSort = Literal["price", "-price", "-rating", "-created_at", "title"]
 Url = Annotated[str, StringConstraints(min_length=1, max_length=2_000, pattern=r"^(https?://|/)[^\s<>\"]+$")]
 """An absolute URL, or a path on the shop's host."""
 Tag = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=60), OneLine]
-OptionName = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=60), OneLine]
-OptionValue = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=100), OneLine]
 AttributeName = Annotated[str, StringConstraints(min_length=1, max_length=60, pattern=r"^[a-z][a-z0-9_]*$")]
 AttributeText = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=200), OneLine]
 Number = Annotated[int, Field(ge=-(10**12), le=10**12)]
@@ -45,8 +42,6 @@ AttributeValue = Annotated[
     bool | Number | Real | AttributeText | Annotated[list[AttributeText], Field(min_length=1, max_length=50)],
     one_of("must be true, false, a number, a short text, or a list of up to 50 short texts"),
 ]
-Weight = Annotated[int, Field(ge=0, le=10_000_000, description="Grams, packed")]
-Barcode = Annotated[str, StringConstraints(pattern=r"^[0-9A-Za-z\-]{4,64}$")]
 ExternalId = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=100), OneLine]
 
 
@@ -61,30 +56,11 @@ LEFT_OUT: Any = Field(default=None, json_schema_extra=_without_default)
 # ---- requests ----------------------------------------------------------------------------------------------------
 
 
-class Option(Request):
-    """An option with its values: Size, with S, M, L."""
-
-    name: OptionName
-    values: Annotated[list[OptionValue], Field(min_length=1, max_length=100)]
-
-
 class Seo(Request):
     """Texts for search engines; empty fields default to title and description."""
 
     title: ShortText = ""
     description: ShortText = ""
-
-
-class VariantWrite(Request):
-    """A variant of a product: a SKU with its price and weight."""
-
-    sku: Sku = Field(description="Unique over all products")
-    title: Line | None = Field(None, description="Default: the values of its options")
-    options: dict[OptionName, OptionValue] = Field(default={}, description="One value for each option of the product")
-    price: Price = Field(description="Without tax; all variants of a product are in one currency")
-    compare_at_price: Price | None = Field(None, description="The former price, above `price`, in the same currency")
-    weight_g: Weight = 0
-    barcode: Barcode | None = None
 
 
 class ProductWrite(Request):
@@ -201,20 +177,6 @@ class ListItem(Schema):
     in_stock: bool
 
 
-class Variant(Schema):
-    """A variant of a product."""
-
-    sku: Sku
-    title: str
-    options: dict[str, str]
-    price: Money
-    compare_at_price: Money | None = None
-    available: int
-    in_stock: bool
-    weight_g: int
-    barcode: str | None = None
-
-
 class ProductDetail(ListItem):
     """A product with all fields."""
 
@@ -232,31 +194,6 @@ class ProductDetail(ListItem):
     created_at: Moment
     updated_at: Moment
     version: int = Field(description="Incremented by each edit; send it as `If-Match` to change this version only")
-
-
-class PricedSku(Schema):
-    """Price, weight, availability and tax rate of a SKU (RPC only); money in minor units, tax in basis points."""
-
-    sku: Sku
-    product_id: Id
-    title: str
-    thumbnail: str | None
-    unit_price: int
-    currency: Currency
-    weight_g: int
-    available: int
-    active: bool
-    tax_rate_bp: int
-    category: str | None
-    vendor_id: str | None
-
-
-class SkuStock(Schema):
-    """Available units of a SKU, with the version of the level (RPC only)."""
-
-    sku: Sku
-    sequence: int
-    available: int
 
 
 class ProductSnapshot(ProductDetail):

@@ -8,7 +8,6 @@ from schemas.api.categories import Category, CategoryNode, CategoryWrite
 from schemas.api.product_import import ImportReport
 from schemas.api.products import (
     ListItem,
-    PricedSku,
     ProductDetail,
     ProductPatch,
     ProductQuery,
@@ -18,6 +17,7 @@ from schemas.api.products import (
     SnapshotPage,
 )
 from schemas.api.taxes import TaxRate, TaxRateId, TaxRateWrite
+from schemas.api.variants import PricedSku
 from schemas.base import ANONYMOUS, Caller, Country, Id, Idempotency, IdOrSlug, Page, Sku, Slug
 
 Ids = Annotated[list[Id], Field(max_length=100)]

@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from schemas.api.cart import MAX_LINES, MAX_QUANTITY
-from schemas.api.products import PricedSku
+from schemas.api.variants import PricedSku
 from schemas.base import MAX_AMOUNT
 from services.chassis.common import money
 from services.chassis.common.errors import DomainError, NotFound, OutOfStock, ValidationFailed

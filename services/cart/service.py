@@ -3,7 +3,7 @@
 from typing import Any
 
 from schemas.api.cart import CartId
-from schemas.api.products import PricedSku
+from schemas.api.variants import PricedSku
 from schemas.base import ANONYMOUS, Caller, Country, Id, Quantity, Sku
 from schemas.events.orders import OrderConfirmed
 from schemas.rpc.cart import CartRpc, OrderedLines

@@ -15,7 +15,7 @@ from typing import Any, Literal
 import redis
 
 from schemas.api.cart import MAX_LINES, MAX_QUANTITY
-from schemas.api.products import PricedSku
+from schemas.api.variants import PricedSku
 from services.cart.domain import Cart, Line, is_guest, not_in_cart, refusal, snapshot
 from services.cart.settings import CartSettings
 from services.chassis.common.clock import rfc3339

@@ -83,8 +83,7 @@ class OrdersService(Service):
                 order = self._wait_for(existing_id, until)
                 return outcome_of_placement(order, self.payments, self.settings.secret_key)
             stored, created = placement.place(command, self.store, self.cart, self.shipping, self.settings)
-            order = self._checkout().drive(stored, until) if created else stored.order
-            order = self._wait_for(order.id, until) if _is_driven(order) else order
+            order = self._drive_until(until, stored) if created else self._wait_for(stored.order.id, until)
             if created and order.status == "confirmed":
                 placement.empty_cart(order, self.cart)
         return outcome_of_placement(order, self.payments, self.settings.secret_key)
@@ -110,8 +109,7 @@ class OrdersService(Service):
         owns = lifecycle.is_owner(stored.order, command.caller, self._holds_key(command.order_id, command.caller))
         stored = self._commands().cancel(stored, command, owns)
         with within(seconds):
-            order = self._checkout().drive(stored, until)
-            return as_reply(self._wait_for(order.id, until) if _is_driven(order) else order)
+            return as_reply(self._drive_until(until, stored))
 
     @implements(OrdersRpc.set_status)
     def set_status(self, command: SetStatus) -> Json:
@@ -199,6 +197,11 @@ class OrdersService(Service):
     def _drive(self, stored: StoredOrder) -> Order:
         """Drive an order that this process has recorded something of: another one's driver has stopped there."""
         return self._checkout().drive(stored, time.monotonic() + saga.RETRY[-1].total_seconds())
+
+    def _drive_until(self, until: float, stored: StoredOrder) -> Order:
+        """Drive an order, and wait for it where another process has taken it over."""
+        order = self._checkout().drive(stored, until)
+        return self._wait_for(order.id, until) if _is_driven(order) else order
 
     def _time_to_answer(self) -> float:
         """Seconds in which the outcome must be known; after that the order is replied in its current state."""

@@ -2,7 +2,8 @@
 
 from collections.abc import Iterator, Sequence
 
-from schemas.api.products import ProductWrite, VariantWrite
+from schemas.api.products import ProductWrite
+from schemas.api.variants import VariantWrite
 from schemas.base import Caller
 from services.chassis.common.errors import Forbidden, NotFound, PreconditionFailed, ValidationFailed
 

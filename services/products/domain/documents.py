@@ -6,7 +6,8 @@ from datetime import datetime
 from typing import Any, Final
 
 from schemas.api.product_import import ImportRating, ImportRow
-from schemas.api.products import ProductPatch, ProductWrite, VariantWrite
+from schemas.api.products import ProductPatch, ProductWrite
+from schemas.api.variants import VariantWrite
 from schemas.signed.file_grants import PUBLIC_PATH
 from services.products.domain.naming import attribute_keys, brand_key, title_words
 

@@ -7,8 +7,9 @@ from nameko.testing.services import worker_factory
 
 from schemas.api.categories import CategoryNode
 from schemas.api.product_import import ImportReport
-from schemas.api.products import ListItem, PricedSku, ProductDetail
+from schemas.api.products import ListItem, ProductDetail
 from schemas.api.taxes import TaxRate
+from schemas.api.variants import PricedSku
 from schemas.events.inventory import StockChanged
 from services.chassis.common.errors import Forbidden, NotFound, ValidationFailed
 from services.chassis.messaging.envelopes import envelope

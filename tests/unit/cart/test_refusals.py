@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from schemas.api.products import PricedSku
+from schemas.api.variants import PricedSku
 from services.cart.domain import Cart, Line, checkout, not_in_cart, refusal, sellable, snapshot, view
 from services.chassis.common.errors import NotFound, OutOfStock, ValidationFailed
 

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from schemas.api.cart import Cart as CartReply
 from schemas.api.cart import CheckoutView
-from schemas.api.products import PricedSku
+from schemas.api.variants import PricedSku
 from services.cart.domain import MAX_TOTAL, MAX_WEIGHT_G, Cart, Line, check_size, checkout, is_guest, sellable, view
 from services.chassis.common.errors import NotFound, ValidationFailed
 
