@@ -27,6 +27,6 @@ class StockService:
     def call_chassis_service(self, value: object) -> object:
         return self.chassis_service.echo(value)
 
-    @event_handler("orders", "order_stock_released")
-    def handle_stock_released(self, event: dict[str, object]) -> None:
+    @event_handler("orders", "order_stock_committed")
+    def handle_stock_committed(self, event: dict[str, object]) -> None:
         marks.rpush(f"marks:{NAME}", f"{event['type']} {event['subject']} {event['specversion']}")

@@ -79,7 +79,7 @@ def test_stock_event_handler_receives_chassis_events(processes: ServiceProcesses
         relays.start()
         store.step(subject)
 
-        assert processes.wait_for_mark(stock, f"order_stock_released {subject} 1.0")
+        assert processes.wait_for_mark(stock, f"order_stock_committed {subject} 1.0")
         relays.stop()
 
 
