@@ -144,7 +144,7 @@ class Relays:
 
     def start(self, relay: Any = None) -> Any:
         relay = relay or self._make()
-        thread = threading.Thread(target=self._run, args=(relay,))
+        thread = threading.Thread(target=self._run, args=(relay,), daemon=True)
         thread.start()
         self.running.append((relay, thread))
         return relay
