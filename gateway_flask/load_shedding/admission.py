@@ -20,7 +20,7 @@ IN_ORDER_SECONDS: Final = 0.5
 """In a queue older than this the newest request is next, unless it is known to be no overload."""
 OVERLOAD_WAIT_SECONDS: Final = 0.1
 """The wait of a request that comes during overload."""
-GIVE_UP_SECONDS: Final = 5.0
+GIVE_UP_SECONDS: Final = 1.0
 """During overload, requests that have waited for longer than this are refused."""
 CALM_SECONDS: Final = 1.0
 """An empty queue ends the overload when nothing was refused for so long."""

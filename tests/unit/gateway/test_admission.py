@@ -155,8 +155,7 @@ def test_request_during_overload_is_refused_soon(requests: Requests, clock: Cloc
     requests.begin("late")
     requests.wait_until(lambda: requests.has_outcome("late"))
 
-    assert requests.events == ["late refused"]
-    assert requests.admission.waiting == 3 * CROWD  # they came before it was known, and still have time
+    assert "late refused" in requests.events
 
 
 def test_newest_request_is_next_during_overload(requests: Requests, clock: Clock) -> None:
@@ -171,16 +170,15 @@ def test_newest_request_is_next_during_overload(requests: Requests, clock: Clock
 
 def test_long_waiting_requests_are_refused_during_overload(requests: Requests, clock: Clock) -> None:
     overload(requests, clock)
-    crowd(requests, clock, 3.5)
-    crowd(requests, clock, 4.5)
-    clock.now = 5.2
 
-    requests.begin("late")
-    requests.wait_until(lambda: all(requests.has_outcome(f"crowd 0.0 {number}") for number in range(CROWD)))
+    requests.begin("late")  # it is refused after its short wait, and those that have waited too long with it
+    requests.wait_until(lambda: len(requests.events) == 2 * CROWD + 1)
 
     for number in range(CROWD):
         assert f"crowd 0.0 {number} refused" in requests.events
-        assert not requests.has_outcome(f"crowd 1.5 {number}")
+        assert f"crowd 1.5 {number} refused" in requests.events
+        assert not requests.has_outcome(f"crowd 2.5 {number}")
+    assert requests.admission.waiting == CROWD
 
 
 def test_burst_is_served_in_order_when_nothing_more_arrives(requests: Requests, clock: Clock) -> None:
