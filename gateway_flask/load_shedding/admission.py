@@ -22,6 +22,10 @@ OVERLOAD_WAIT_SECONDS: Final = 0.1
 """The wait of a request that comes during overload."""
 GIVE_UP_SECONDS: Final = 1.0
 """During overload, requests that have waited for longer than this are refused."""
+SLOW_FAILURE_SECONDS: Final = 1.0
+"""A request that failed after this time or more has waited for a server that is away."""
+OUTAGE_WAIT_SECONDS: Final = 0.5
+"""When one has failed so, requests that have waited for longer are refused: they would wait as long again."""
 CALM_SECONDS: Final = 1.0
 """An empty queue ends the overload when nothing was refused for so long."""
 
@@ -88,14 +92,19 @@ class Admission:
             raise Overloaded
         return waiter.in_flight
 
-    def leave(self, endpoint: str | None, seconds: float, in_flight: int) -> None:
-        """End a request, which took `seconds` since it was admitted. `endpoint`: None if it failed."""
+    def leave(self, endpoint: str | None, seconds: float, in_flight: int, failed: bool = False) -> None:
+        """End a request, which took `seconds` since it was admitted.
+
+        `endpoint`: None if the time tells nothing about load. `failed`: with a status of 500 or more.
+        """
         with self._lock:
             now = self._clock()
             self._detector.completed(now)
             if endpoint is not None:
                 self.limit.record(endpoint, seconds, in_flight, now)
             self.in_flight -= 1
+            if failed and seconds >= SLOW_FAILURE_SECONDS:
+                self._refuse_older(OUTAGE_WAIT_SECONDS, now)
             while self._queue and self.in_flight < self.limit.value:
                 self._admit_next(now)
             self._note_empty_queue(now)
@@ -115,9 +124,13 @@ class Admission:
             self._queue.remove(waiter)
             self._refuse(waiter, now)
             if self._detector.is_overloaded(now):
-                while self._queue and now - self._queue[0].since > GIVE_UP_SECONDS:
-                    self._refuse(self._queue.popleft(), now)
+                self._refuse_older(GIVE_UP_SECONDS, now)
             self._note_empty_queue(now)
+
+    def _refuse_older(self, seconds: float, now: float) -> None:
+        """Refuse the requests that have waited for more than `seconds`."""
+        while self._queue and now - self._queue[0].since > seconds:
+            self._refuse(self._queue.popleft(), now)
 
     def _refuse(self, waiter: _Waiter, now: float) -> None:
         self._refused_at = now

@@ -70,7 +70,8 @@ class LoadShedding:
         finally:
             # a failure or an unfinished order (202) took as long as a time limit, not as long as the load makes it
             tells = status[:1] in ("2", "3", "4") and not status.startswith("202")
-            admission.leave(environ.get(_ENDPOINT) if tells else None, time.perf_counter() - begun, in_flight)
+            endpoint, seconds = environ.get(_ENDPOINT) if tells else None, time.perf_counter() - begun
+            admission.leave(endpoint, seconds, in_flight, failed=status[:1] not in ("1", "2", "3", "4"))
 
 
 def _note_endpoint() -> None:

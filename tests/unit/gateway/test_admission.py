@@ -39,9 +39,9 @@ class Requests:
         thread.start()
         self.wait_until(lambda: self.has_outcome(name) or self.admission.waiting > waiting)
 
-    def end(self) -> None:
+    def end(self, seconds: float = 0.01, failed: bool = False) -> None:
         """End one of the requests in work."""
-        self.admission.leave(None, 0.01, AT_ONCE)
+        self.admission.leave(None, seconds, AT_ONCE, failed)
 
     def has_outcome(self, name: str) -> bool:
         return f"{name} admitted" in self.events or f"{name} refused" in self.events
@@ -179,6 +179,31 @@ def test_long_waiting_requests_are_refused_during_overload(requests: Requests, c
         assert f"crowd 1.5 {number} refused" in requests.events
         assert not requests.has_outcome(f"crowd 2.5 {number}")
     assert requests.admission.waiting == CROWD
+
+
+def test_waiting_requests_are_refused_in_an_outage(requests: Requests, clock: Clock) -> None:
+    occupy(requests)
+    crowd(requests, clock, 0.0)
+    clock.now = 4.2
+    requests.begin("late")
+    clock.now = 4.5
+
+    requests.end(seconds=4.5, failed=True)
+    requests.wait_until(lambda: len(requests.events) == CROWD + 1)
+
+    assert sorted(requests.events) == [*(f"crowd 0.0 {number} refused" for number in range(CROWD)), "late admitted"]
+
+
+def test_waiting_requests_stay_when_one_fails_at_once(requests: Requests, clock: Clock) -> None:
+    occupy(requests)
+    requests.begin("first")
+    requests.begin("second")
+    clock.now = 4.5
+
+    requests.end(seconds=0.1, failed=True)
+    requests.wait_until(lambda: len(requests.events) == 1)
+
+    assert requests.admission.waiting == 1
 
 
 def test_burst_is_served_in_order_when_nothing_more_arrives(requests: Requests, clock: Clock) -> None:

@@ -113,13 +113,18 @@ def test_place_is_free_again_after_an_error(gateway: LoadShedding, services: Fak
 def test_failures_do_not_count_as_load(
     gateway: LoadShedding, services: FakeServices, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    endpoints: list[str | None] = []
+    ended: list[tuple[str | None, bool]] = []
     admission = gateway.areas["categories"]
     leave = admission.leave
-    monkeypatch.setattr(admission, "leave", lambda *args: (endpoints.append(args[0]), leave(*args)))
+
+    def record(endpoint: str | None, seconds: float, in_flight: int, failed: bool) -> None:
+        ended.append((endpoint, failed))
+        leave(endpoint, seconds, in_flight, failed)
+
+    monkeypatch.setattr(admission, "leave", record)
 
     for answer in ([], RuntimeError("a defect"), []):
         services.answer("products.category_tree", answer)
         get(gateway, TREE)
 
-    assert [endpoint is None for endpoint in endpoints] == [False, True, False]
+    assert [(endpoint is None, failed) for endpoint, failed in ended] == [(False, False), (True, True), (False, False)]
