@@ -17,7 +17,7 @@ from services.chassis.common.errors import ServiceUnavailable
 from services.chassis.messaging.transport import BROKER_ERRORS, connect
 
 LOOK_SECONDS: Final = 1.0
-BROKER_SECONDS: Final = 0.5
+BROKER_SECONDS: Final = 0.3
 """How long the broker may take for each step of a check."""
 
 log = structlog.get_logger()

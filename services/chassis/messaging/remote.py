@@ -1,5 +1,6 @@
 """Calls from one service to another: a dependency that sends requests and waits for their replies."""
 
+import time
 from functools import partial
 from typing import Any, Generic, TypeVar, cast, overload
 
@@ -68,6 +69,7 @@ class Remote(DependencyProvider, HeaderEncoder, Generic[T]):
         seconds = context.remaining(self.deadline)
         if seconds <= 0:
             raise DeadlineExceeded()
+        until = time.monotonic() + seconds
         correlation_id = new_id()
         reply = self.replies.expect(correlation_id)
         try:
@@ -75,12 +77,13 @@ class Remote(DependencyProvider, HeaderEncoder, Generic[T]):
                 dumps({"args": [], "kwargs": kwargs}),
                 exchange=RPC_EXCHANGE,
                 routing_key=f"{self.service}.{method}",
+                seconds=seconds,
                 correlation_id=correlation_id,
                 reply_to=self.replies.routing_key,
                 expiration=str(int(seconds * 1000)),
                 application_headers=self.get_message_headers(worker_ctx) | context.deadline_headers(seconds),
             )
-            with eventlet.Timeout(seconds, False):
+            with eventlet.Timeout(until - time.monotonic(), False):
                 return outcome(reply.wait())
             raise DeadlineExceeded(f"{self.service}.{method} did not answer within {seconds:.1f} s")
         finally:

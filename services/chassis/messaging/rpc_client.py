@@ -93,6 +93,7 @@ class RpcClient:
                 dumps({"args": [], "kwargs": kwargs}),
                 exchange=RPC_EXCHANGE,
                 routing_key=f"{service}.{method}",
+                seconds=until - time.monotonic(),
                 correlation_id=correlation_id,
                 reply_to=self._reply_to,
                 expiration=str(int(deadline * 1000)),

@@ -7,6 +7,7 @@ it is another (kombu's own is several times slower).
 import _socket
 import socket
 import threading
+import time
 from typing import Any
 
 import amqp
@@ -19,6 +20,7 @@ from services.chassis.common.errors import ServiceUnavailable
 RPC_EXCHANGE = "nameko-rpc"
 TRANSIENT, PERSISTENT = 1, 2
 CONNECT_SECONDS = 3
+LEAST_CONNECT_SECONDS = 0.1
 REPLY_SECONDS = 5
 """How long a broker that is connected may take to reply to a declaration, or to accept what is written."""
 HEARTBEAT_SECONDS = 5
@@ -37,14 +39,16 @@ def use_orjson() -> None:
     register("json", dumps, orjson.loads, content_type="application/json", content_encoding="utf-8")
 
 
-def connect(url: str, heartbeat: int = 0, seconds: float | None = None) -> amqp.Connection:
-    """An open connection. Raises one of `BROKER_ERRORS` when the broker can't be reached in 3 s.
+def connect(
+    url: str, heartbeat: int = 0, seconds: float | None = None, connect_seconds: float | None = None
+) -> amqp.Connection:
+    """An open connection. Raises one of `BROKER_ERRORS` when the broker can't be reached in 3 s, or `connect_seconds`.
 
     Its methods that wait for the broker raise `TimeoutError` after 5 s of silence; with `seconds`, that is the limit
     of each wait, of the connecting ones too. py-amqp makes the kernel give up on a peer that acknowledges nothing for
     1 s (TCP_USER_TIMEOUT).
     """
-    connect_seconds, reply_seconds = seconds or CONNECT_SECONDS, seconds or REPLY_SECONDS
+    connect_seconds, reply_seconds = connect_seconds or seconds or CONNECT_SECONDS, seconds or REPLY_SECONDS
     options = {"read_timeout": None, "write_timeout": reply_seconds, "connect_timeout": connect_seconds}
     parameters = kombu.Connection(
         url, heartbeat=heartbeat, connect_timeout=connect_seconds, transport_options=options, login_method="PLAIN"
@@ -70,20 +74,35 @@ class Publisher:
         self._closed = threading.Event()
         self._heartbeats: threading.Thread | None = None
 
-    def publish(self, body: bytes, *, exchange: str, routing_key: str, **properties: Any) -> None:
-        """Publish a message. Raises `ServiceUnavailable` when the broker can't be reached, after one reconnect."""
+    def publish(
+        self, body: bytes, *, exchange: str, routing_key: str, seconds: float | None = None, **properties: Any
+    ) -> None:
+        """Publish a message within `seconds`, 3 by default.
+
+        A lost connection is replaced once. Raises `ServiceUnavailable` when the broker can't be reached: also when
+        another thread has waited for it all the time.
+        """
         message = amqp.Message(
             body, content_type="application/json", content_encoding="utf-8", delivery_mode=TRANSIENT, **properties
         )
-        with self._lock:
+        seconds = CONNECT_SECONDS if seconds is None else max(seconds, 0.0)
+        until = time.monotonic() + seconds
+        if not self._lock.acquire(timeout=seconds):
+            raise ServiceUnavailable("The message broker can't be reached")
+        try:
+            self._publish(message, exchange, routing_key, until)
+        finally:
+            self._lock.release()
+
+    def _publish(self, message: amqp.Message, exchange: str, routing_key: str, until: float) -> None:
+        while True:
+            is_new = self._channel is None
             try:
-                self._open().basic_publish(message, exchange, routing_key)
-            except BROKER_ERRORS:
+                self._open(until).basic_publish(message, exchange, routing_key)
+                return
+            except BROKER_ERRORS as lost:
                 self._drop()
-                try:
-                    self._open().basic_publish(message, exchange, routing_key)
-                except BROKER_ERRORS as lost:
-                    self._drop()
+                if is_new:
                     raise ServiceUnavailable("The message broker can't be reached") from lost
 
     def close(self) -> None:
@@ -91,11 +110,14 @@ class Publisher:
         with self._lock:
             self._drop()
 
-    def _open(self) -> amqp.Channel:
+    def _open(self, until: float) -> amqp.Channel:
         if self._connection is not None:
             self._read(self._connection)
         if self._channel is None:
-            self._connection = connect(self._url, heartbeat=HEARTBEAT_SECONDS)
+            seconds = max(until - time.monotonic(), LEAST_CONNECT_SECONDS)
+            self._connection = connect(
+                self._url, heartbeat=HEARTBEAT_SECONDS, connect_seconds=min(CONNECT_SECONDS, seconds)
+            )
             self._channel = self._connection.channel()
         if self._heartbeats is None:
             self._heartbeats = threading.Thread(target=self._beat, name="publisher-heartbeats", daemon=True)

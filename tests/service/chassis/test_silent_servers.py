@@ -4,6 +4,7 @@ import os
 import socket
 import time
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 from sqlalchemy import text
@@ -133,6 +134,23 @@ def test_publisher_replaces_silent_connection(broker_proxy: Proxy) -> None:
             return bool(broker.take(queue))
 
         assert eventually(arrives, 10)
+    publisher.close()
+
+
+def test_publishers_at_silent_broker_end_in_their_time(broker_proxy: Proxy, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(transport, "CONNECT_SECONDS", 3600)  # this test would not end
+    publisher = transport.Publisher(broker_proxy.url)
+    broker_proxy.silence()
+
+    def publish(_: int) -> str:
+        with pytest.raises(ServiceUnavailable) as failed:
+            publisher.publish(b"1", exchange="", routing_key="nobody", seconds=0.5)
+        return failed.value.message
+
+    with ThreadPoolExecutor(4) as pool:  # all but one wait for the one that connects
+        messages = list(pool.map(publish, range(4)))
+
+    assert messages == ["The message broker can't be reached"] * 4
     publisher.close()
 
 
