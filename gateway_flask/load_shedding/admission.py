@@ -101,7 +101,7 @@ class Admission:
             now = self._clock()
             self._detector.completed(now)
             if endpoint is not None:
-                self.limit.record(endpoint, seconds, in_flight, now)
+                self.limit.record(endpoint, seconds, in_flight, now, self._detector.is_overloaded(now))
             self.in_flight -= 1
             if failed and seconds >= SLOW_FAILURE_SECONDS:
                 self._refuse_older(OUTAGE_WAIT_SECONDS, now)

@@ -25,7 +25,7 @@ OUTLIER: Final = 4.0
 class ConcurrencyLimit:
     """The number of requests that are worked on at once, between `least` and `most`. Not thread-safe.
 
-    Unloaded times are those of requests that began while no more than `least` were in work.
+    It is below `INITIAL` during overload only: requests may be slow because a server's connections are. Unloaded times are those of requests that began while no more than `least` were in work.
     """
 
     def __init__(self, least: int, most: int) -> None:
@@ -36,10 +36,10 @@ class ConcurrencyLimit:
         self._peak = 0
         self._window_ends = 0.0
 
-    def record(self, endpoint: str, seconds: float, in_flight: int, now: float) -> None:
+    def record(self, endpoint: str, seconds: float, in_flight: int, now: float, overload: bool) -> None:
         """Take the time of one request into account, which began as one of `in_flight` at once.
 
-        `now` is a monotonic time in seconds. Requests that failed tell nothing about load: don't record them.
+        `overload`: more requests arrive than are completed. `now` is a monotonic time in seconds. Requests that failed tell nothing about load: don't record them.
         """
         unloaded = self._unloaded.get(endpoint)
         if in_flight <= self.least:
@@ -51,10 +51,10 @@ class ConcurrencyLimit:
             self._ratios.append(min(seconds / unloaded, OUTLIER))
         self._peak = max(self._peak, in_flight)
         if len(self._ratios) >= WINDOW_SAMPLES and now >= self._window_ends:
-            self._adapt()
+            self._adapt(overload)
             self._ratios, self._peak, self._window_ends = [], 0, now + WINDOW_SECONDS
 
-    def _adapt(self) -> None:
+    def _adapt(self, overload: bool) -> None:
         slowdown = median(self._ratios)
         if slowdown > TOLERANCE:
             self.value = max(self.least, int(self.value * max(SMALLEST_FACTOR, TOLERANCE / slowdown)))
@@ -62,3 +62,5 @@ class ConcurrencyLimit:
             self.value = min(self.most, self.value + max(1, self.value // 8))
         elif self._peak <= self.value // 2 and self.value > INITIAL:
             self.value -= 1
+        if not overload:
+            self.value = max(self.value, min(INITIAL, self.most))

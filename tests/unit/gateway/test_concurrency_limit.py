@@ -4,7 +4,7 @@ import pytest
 
 from gateway_flask.load_shedding.concurrency_limit import ConcurrencyLimit
 
-LEAST, MOST = 4, 32
+LEAST, MOST = 2, 32
 
 
 class Server:
@@ -15,14 +15,19 @@ class Server:
         self.now = 0.0
 
     def answer(
-        self, at_once: int | None = None, seconds: float = 0.02, capacity: int = MOST, times: int = 2_000
+        self,
+        at_once: int | None = None,
+        seconds: float = 0.02,
+        capacity: int = MOST,
+        times: int = 2_000,
+        overload: bool = True,
     ) -> int:
         """The limit after `times` requests; without `at_once` as many at once as allowed."""
         for _ in range(times):
             in_flight = at_once or self.limit.value
             took = seconds * max(1.0, in_flight / capacity)
             self.now += took
-            self.limit.record("place_order", took, in_flight, self.now)
+            self.limit.record("place_order", took, in_flight, self.now, overload)
         return self.limit.value
 
 
@@ -51,6 +56,14 @@ def test_limit_is_never_below_the_least(server: Server) -> None:
     assert min(limits) == LEAST
 
 
+def test_slow_server_without_overload_keeps_the_first_limit(server: Server) -> None:
+    assert server.answer(capacity=1) == LEAST
+
+    limits = {server.answer(capacity=1, times=1, overload=False) for _ in range(2_000)}
+
+    assert max(limits) == server.limit.value == 4
+
+
 def test_limit_grows_when_the_server_is_fast_again(server: Server) -> None:
     server.answer(capacity=1)
 
@@ -77,10 +90,10 @@ def test_half_used_limit_stays(server: Server) -> None:
 def test_slow_endpoint_is_not_taken_for_load() -> None:
     limit = ConcurrencyLimit(LEAST, MOST)
     for number in range(100):
-        limit.record("read", 0.002, 1, float(number))
-        limit.record("export", 1.0, 1, float(number))
+        limit.record("read", 0.002, 1, float(number), True)
+        limit.record("export", 1.0, 1, float(number), True)
 
     for number in range(500):
-        limit.record("export", 1.0, limit.value, 200.0 + number)
+        limit.record("export", 1.0, limit.value, 200.0 + number, True)
 
     assert limit.value == MOST
