@@ -25,7 +25,8 @@ OUTLIER: Final = 4.0
 class ConcurrencyLimit:
     """The number of requests that are worked on at once, between `least` and `most`. Not thread-safe.
 
-    It is below `INITIAL` during overload only: requests may be slow because a server's connections are. Unloaded times are those of requests that began while no more than `least` were in work.
+    It is below `INITIAL` during overload only: requests may be slow because a server's connections are. Unloaded
+    times are those of requests that began while no more than `least` were in work.
     """
 
     def __init__(self, least: int, most: int) -> None:
@@ -39,7 +40,8 @@ class ConcurrencyLimit:
     def record(self, endpoint: str, seconds: float, in_flight: int, now: float, overload: bool) -> None:
         """Take the time of one request into account, which began as one of `in_flight` at once.
 
-        `overload`: more requests arrive than are completed. `now` is a monotonic time in seconds. Requests that failed tell nothing about load: don't record them.
+        `overload`: more requests arrive than are completed. `now` is a monotonic time in seconds. Requests that failed
+        tell nothing about load: don't record them.
         """
         unloaded = self._unloaded.get(endpoint)
         if in_flight <= self.least:
