@@ -15,6 +15,7 @@ from services.chassis.runtime.circuit_breaker import CircuitBreaker
 from services.search.domain.documents import Document
 from services.search.domain.query_parsing import parse
 from services.search.engine import query_bodies, responses
+from services.search.engine.suggestion_bodies import suggestion_body
 from services.search.store import SearchStore
 from services.search.store.reference_data import ReferenceData
 
@@ -55,7 +56,7 @@ class SearchEngine:
                 query_bodies.body(query, reference_data.rules, reference_data.tree, mode)
                 for mode in get_args(query_bodies.Mode)
             ]
-            for body in filter(None, (*bodies, query_bodies.suggestion_body(words, 1))):
+            for body in filter(None, (*bodies, suggestion_body(words, 1))):
                 self.store.search_requests.search(body, WARM_UP_SECONDS)
         return True
 
@@ -81,7 +82,7 @@ class SearchEngine:
 
     def suggest_products(self, text: str, limit: int, reference_data: ReferenceData) -> list[Document]:
         """Suggest products by prefixes of title words, otherwise by a search."""
-        bodies = [query_bodies.suggestion_body(text, limit)]
+        bodies = [suggestion_body(text, limit)]
         if len(text) >= MIN_SEARCH_LENGTH:
             query = SearchQuery(q=text, limit=limit, facets="")
             bodies.append(query_bodies.body(query, reference_data.rules, reference_data.tree))
