@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Mapping
+from datetime import datetime
 from typing import Any, Final
 
 from schemas.api.reviews import ReviewRules
@@ -18,6 +19,28 @@ PENDING_REASONS: Final = {
     "words": "It contains a blocked word",
     "reports": "It was reported",
 }
+
+
+def new_review(review_id: str, product_id: str, customer_id: str, author: str, now: datetime) -> Document:
+    """A pending review that nobody has voted on yet, without the author's words."""
+    return {
+        "_id": review_id,
+        "product_id": product_id,
+        "customer_id": customer_id,
+        "author": author,
+        "email": None,
+        "verified": False,
+        "status": "pending",
+        "reason": None,
+        "moderated": False,
+        "helpful": 0,
+        "not_helpful": 0,
+        "reports": 0,
+        "images": [],
+        "reply": None,
+        "created_at": now,
+        "updated_at": now,
+    }
 
 
 def initial_status(rules: ReviewRules, text: str, verified: bool) -> tuple[str, str | None]:

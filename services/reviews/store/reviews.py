@@ -19,6 +19,7 @@ from services.reviews.domain import (
     Document,
     initial_status,
     is_author,
+    new_review,
     public_name,
     rating_change,
     to_api,
@@ -55,7 +56,7 @@ class ReviewWriter:
             if (replay := self.store.claim(session, idempotency)) is not None:
                 return dict(replay)
             verified = self.reference_data.has_bought(str(caller.user_id), product["_id"], session)
-            document = _new(product["_id"], str(caller.user_id), public_name(author), now)
+            document = new_review(new_id(), product["_id"], str(caller.user_id), public_name(author), now)
             document |= review.model_dump() | {"email": caller.email, "verified": verified}
             document["status"], document["reason"] = self._status_of(document, session)
             self.reviews.insert_one(document, session=session)
@@ -143,7 +144,7 @@ class ReviewWriter:
             new_reviews = {}
             for row in rows:
                 customer = str(uuid5(NAMESPACE_URL, f"mailto:{row.author_key.casefold()}"))
-                document = _new(row.product_id, customer, public_name(row.author), now)
+                document = new_review(new_id(), row.product_id, customer, public_name(row.author), now)
                 document |= row.model_dump(include={"rating", "text", "verified"})
                 document |= {"title": row.title or row.text.split(".")[0][:80], "status": "approved", "imported": True}
                 document |= {"created_at": row.created_at, "updated_at": row.created_at}
@@ -222,27 +223,6 @@ class ReviewWriter:
                 if "customer_id" in ((duplicate.details or {}).get("keyPattern") or {}):
                     raise Conflict(conflict_message) from duplicate
         raise ServiceUnavailable("Too many concurrent reviews of this product")
-
-
-def _new(product_id: str, customer_id: str, author: str, now: datetime) -> Document:
-    return {
-        "_id": new_id(),
-        "product_id": product_id,
-        "customer_id": customer_id,
-        "author": author,
-        "email": None,
-        "verified": False,
-        "status": "pending",
-        "reason": None,
-        "moderated": False,
-        "helpful": 0,
-        "not_helpful": 0,
-        "reports": 0,
-        "images": [],
-        "reply": None,
-        "created_at": now,
-        "updated_at": now,
-    }
 
 
 def _check_author(review: Document, caller: Caller) -> None:
