@@ -35,8 +35,9 @@ class UserStore(PostgresStore):
         """Replace the profile. Raises `NotFound`."""
         values = command.model_dump(include=set(ProfileRequest.model_fields))
         with self.transaction() as session:
-            session.execute(update(profiles).where(profiles.c.id == user_id).values(**values, updated_at=func.now()))
-            row = self._row(session, user_id)
+            # One statement: a profile that appears between two would be read without having been updated.
+            replace = update(profiles).where(profiles.c.id == user_id).values(**values, updated_at=func.now())
+            row = _existing_profile(session.execute(replace.returning(profiles)).one_or_none())
             changed = ProfileUpdated(
                 user_id=row.id,
                 first_name=row.first_name,
@@ -101,10 +102,7 @@ class UserStore(PostgresStore):
 
     def _row(self, session: Session | Connection, user_id: str, lock: bool = False) -> Row[Any]:
         query = select(profiles).where(profiles.c.id == user_id)
-        row = session.execute(query.with_for_update() if lock else query).one_or_none()
-        if row is None:
-            raise NotFound("There is no such profile")
-        return row
+        return _existing_profile(session.execute(query.with_for_update() if lock else query).one_or_none())
 
     def _entry(self, session: Session | Connection, user_id: str, address_id: str) -> Row[Any]:
         query = select(addresses).where(addresses.c.id == address_id, addresses.c.user_id == user_id)
@@ -112,6 +110,12 @@ class UserStore(PostgresStore):
         if row is None:
             raise NotFound("There is no such address")
         return row
+
+
+def _existing_profile(row: Row[Any] | None) -> Row[Any]:
+    if row is None:
+        raise NotFound("There is no such profile")
+    return row
 
 
 def _values(entry: AddressRequest) -> dict[str, Any]:

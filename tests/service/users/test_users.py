@@ -7,6 +7,7 @@ from typing import Any
 import orjson
 import pytest
 from nameko.testing.services import worker_factory
+from sqlalchemy import event as sqlalchemy_event
 from sqlalchemy import select
 
 from schemas.api.users import AddressEntry, Profile
@@ -33,6 +34,12 @@ class Accounts:
 
     def __init__(self) -> None:
         self.accounts_by_id: dict[str, dict[str, Any]] = {}
+
+    def add(self, user_id: str) -> None:
+        self.accounts_by_id[user_id] = {
+            "id": user_id, "email": "b@example.com", "first_name": "Bob", "last_name": "Hope",
+            "roles": ["CUSTOMER"], "email_verified": False,
+        }  # fmt: skip
 
     def get_account(self, user_id: str) -> dict[str, Any]:
         if user_id not in self.accounts_by_id:
@@ -107,13 +114,26 @@ def test_repeated_user_registered_creates_one_profile(users: UsersClient) -> Non
     assert users.published_events(user_id) == [("profile_updated", None)]
 
 
+def test_update_survives_a_profile_created_meanwhile(users: UsersClient, user_store: UserStore) -> None:
+    user_id = new_id()
+    users.accounts.add(user_id)
+
+    def create_profile(*_statement: Any) -> None:
+        users.handle_user_registered(user_id)
+
+    sqlalchemy_event.listen(user_store.engine, "after_cursor_execute", create_profile, once=True)
+
+    saved = users.call("update_profile", caller=customer(user_id), first_name="Augusta", last_name="King")
+
+    assert saved["first_name"] == "Augusta"
+    assert users.call("get_profile", caller=customer(user_id))["first_name"] == "Augusta"
+    assert users.published_events(user_id) == [("profile_updated", None)]
+
+
 @pytest.mark.parametrize("first", ["get_profile", "update_profile", "add_address"])
 def test_profile_exists_before_user_registered_event(users: UsersClient, first: str) -> None:
     user_id = new_id()
-    users.accounts.accounts_by_id[user_id] = {
-        "id": user_id, "email": "b@example.com", "first_name": "Bob", "last_name": "Hope",
-        "roles": ["CUSTOMER"], "email_verified": False,
-    }  # fmt: skip
+    users.accounts.add(user_id)
     arguments = {"get_profile": {}, "update_profile": {"first_name": "Rob", "last_name": "Hope"}, "add_address": HOME}
 
     users.call(first, caller=customer(user_id), **arguments[first])
