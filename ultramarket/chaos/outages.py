@@ -10,6 +10,7 @@ from typing import Final
 from ultramarket.chaos import faults
 from ultramarket.chaos.availability import AvailabilityCheck
 from ultramarket.chaos.load import Load
+from ultramarket.chaos.outage_results import OutageResult
 from ultramarket.chaos.products import new_products
 from ultramarket.chaos.run import Run, wait_until
 from ultramarket.chaos.shop_client import Observation
@@ -37,23 +38,6 @@ class Outage:
     @property
     def name(self) -> str:
         return f"{self.server} {self.kind}"
-
-
-@dataclass(frozen=True)
-class OutageResult:
-    """Replies from the beginning of an outage until all processes were healthy again; recoveries in seconds."""
-
-    outage: str
-    orders: int
-    """Orders that were confirmed while the fault was on."""
-    replies: dict[str, int]
-    """Numbers of replies by status."""
-    slowest_seconds: float
-    slowest_request: str
-    order_recovery: float
-    """From the fault's end to the next confirmed order."""
-    health_recovery: float
-    """From the fault's end until each process had been healthy."""
 
 
 def carry_out(run: Run, outages: Sequence[Outage], seconds: float) -> list[OutageResult]:

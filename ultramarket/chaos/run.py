@@ -7,16 +7,14 @@ from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, Final, TypeVar
+from typing import Any, Final, TypeVar
 
 from ultramarket.api_client import ApiClient, ApiError, administrator_client
 from ultramarket.chaos.buyers import Buyer, Counters, Outcome
+from ultramarket.chaos.outage_results import OutageResult
 from ultramarket.chaos.shop_client import ShopClient
 from ultramarket.instance import Instance
 from ultramarket.supervision import Supervisor
-
-if TYPE_CHECKING:
-    from ultramarket.chaos.outages import OutageResult
 
 T = TypeVar("T")
 
@@ -68,7 +66,7 @@ class Run:
     """The servers to disturb; all when empty."""
     fault_seconds: float | None = None
     """How long each fault lasts, where not as long as the scenario says."""
-    outages: "list[OutageResult]" = field(default_factory=list)
+    outages: list[OutageResult] = field(default_factory=list)
     availability: dict[str, dict[str, str]] = field(default_factory=dict)
     """Per server, the outcome of each operation while it was stopped."""
     started: float = field(default_factory=time.monotonic)

@@ -11,7 +11,7 @@ import pytest
 
 from ultramarket.chaos.buyers import Buyer, Counters, Outcome
 from ultramarket.chaos.chart import chart
-from ultramarket.chaos.outages import OutageResult
+from ultramarket.chaos.outage_results import OutageResult
 from ultramarket.chaos.report import write_report
 from ultramarket.chaos.run import Fault, Sample
 from ultramarket.chaos.scenarios import SCENARIOS, kill_all
