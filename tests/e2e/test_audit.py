@@ -47,7 +47,7 @@ def test_stock_refund_and_order_status_changes_are_audited(shop: Shop) -> None:
     sku = shop.product(stock=2)
     shop.admin("POST", f"/inventory/{sku}/adjust", {"delta": 3, "reason": "counted"}, key=new_key())
     guest = shop.guest()
-    assert eventually(lambda: guest.add(sku).status == 201, seconds=5)
+    assert eventually(lambda: guest.add(sku).status == 201)
     order = guest.order().data
     shop.admin("PATCH", f"/orders/{order['id']}/status", {"status": "processing"})
     amount = {"amount": 100, "currency": order["currency"]}

@@ -54,7 +54,7 @@ def test_invalid_rows_are_reported_and_valid_ones_imported(shop: Shop) -> None:
     refused = {result["index"]: result["field"] for result in report.data["rows"] if result["status"] == "refused"}
     assert {index: refused[index] for index in (0, 3, 4)} == {0: "variants.0.price", 3: "title", 4: "colour"}
     assert all(result["reason"] for result in report.data["rows"] if result["status"] == "refused")
-    assert eventually(lambda: shop.guest().add(f"IMP-{valid_name}").status == 201, seconds=2)
+    assert eventually(lambda: shop.guest().add(f"IMP-{valid_name}").status == 201)
     assert shop.guest().add("IMP-X").status == 404
 
 

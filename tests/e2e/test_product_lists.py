@@ -54,11 +54,11 @@ def product_list(shop: Shop) -> ProductList:
     report = shop.admin("POST", "/products/import", {"products": rows})
     assert report.data["created"] == len(PRODUCTS), report
     products = ProductList(shop, brand, f"root-{name}")
-    assert eventually(lambda: len(products(in_stock=True).data) == 5, seconds=5)
+    assert eventually(lambda: len(products(in_stock=True).data) == 5)
     shop.adjust(f"{name}-A", 1)
-    assert eventually(lambda: len(products(in_stock=True).data) == 6, seconds=2)
+    assert eventually(lambda: len(products(in_stock=True).data) == 6)
     shop.adjust(f"{name}-A", -1)
-    assert eventually(lambda: products(in_stock=True).body["pagination"]["total"] == 5, seconds=3)
+    assert eventually(lambda: products(in_stock=True).body["pagination"]["total"] == 5)
     return products
 
 
