@@ -3,6 +3,8 @@
 import hashlib
 from dataclasses import dataclass, replace
 
+from jinja2 import TemplateError
+
 from services.chassis.common import clock
 from services.chassis.common.errors import ServiceUnavailable
 from services.notifications.channels import Channels
@@ -58,6 +60,8 @@ class NotificationDispatcher:
                 self._refused(message, str(refused))
             except ServiceUnavailable as failure:
                 self.store.messages.retry_later(message, failure.message)
+            except TemplateError as failure:  # an administrator may mend the text meanwhile
+                self.store.messages.retry_later(message, f"The text can't be rendered: {failure}")
             else:
                 self.store.messages.sent(message)
         return DRAIN_BATCH_SIZE

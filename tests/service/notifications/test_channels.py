@@ -290,6 +290,25 @@ def test_queued_message_is_retried_then_failed(
     assert [published_event["type"] for published_event in stored["outbox"]] == ["notification_failed"]
 
 
+def test_message_without_its_facts_fails_and_delays_no_other(notifications: NotificationsClient) -> None:
+    broken = Message(f"broken-{new_id()}", "order_shipped", "email", "u", "u@example.com", "", {})
+    person = customer(notifications)
+    event = review_published(person)
+    notifications.store.messages.queue([broken], clock.now() - timedelta(minutes=1))
+    notifications.service.send_review_publication(event)
+
+    for _ in range(6):
+        notifications.service.send_queued()
+        notifications.store.db["messages"].update_one(
+            {"_id": broken.id, "status": "queued"}, {"$set": {"due": clock.now() - timedelta(minutes=1)}}
+        )
+
+    stored = {document["_id"]: document for document in notifications.store.db["messages"].find()}
+    assert stored[f"{event.meta.id}:email"]["status"] == "sent"
+    assert stored[broken.id]["status"] == "failed"
+    assert stored[broken.id]["reason"].startswith("The text can't be rendered: ")
+
+
 def test_staff_get_each_step_of_a_dispute_by_mail(notifications: NotificationsClient) -> None:
     order_id = new_id()
     notifications.store.recipients.add_order(order_id, "UM-7", None, "guest@example.com")
