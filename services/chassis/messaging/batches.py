@@ -27,13 +27,19 @@ class OnBatch(OnEvent):
     def __init__(self, event: type[Event], size: int, seconds: float, **kwargs: Any) -> None:
         self.size, self.seconds = size, seconds
         self._taken: _Taken = []
-        self._pausing = False
+        self._pausing = self._stopping = False
         super().__init__(event, **kwargs)
 
     @property
     def prefetch(self) -> int:
         """Two batches: one in work while the next one fills."""
         return 2 * self.size
+
+    def stop(self) -> None:
+        """Begin the batch that is being gathered: afterwards the service's dependencies are stopped."""
+        self._stopping = True
+        super().stop()
+        self._begin()
 
     def handle_message(self, body: dict[str, Any], message: Any) -> None:
         try:
@@ -42,7 +48,7 @@ class OnBatch(OnEvent):
             self.consumer.handled(self, body, message, unreadable)
             return
         self._taken.append((event, body, message))
-        if len(self._taken) >= self.size:
+        if len(self._taken) >= self.size or self._stopping:
             self._begin()
         elif not self._pausing:
             self._pausing = True

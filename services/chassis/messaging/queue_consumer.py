@@ -86,7 +86,10 @@ class OrderedQueueConsumer(QueueConsumer):
             self.connected = False
 
     def get_consumers(self, consumer_cls: Any, channel: Any) -> Any:
-        for provider in self._providers:
+        """Consumers by provider. Replies come first: the first request may call other services, and be answered,
+        while the others are being set up; a reply that finds no queue is lost.
+        """
+        for provider in sorted(self._providers, key=lambda each: not getattr(each, "inline", False)):
             if hasattr(provider, "declare"):
                 provider.declare(channel)
             consumer = consumer_cls(

@@ -5,6 +5,7 @@ it is another (kombu's own is several times slower).
 """
 
 import _socket
+import contextlib
 import socket
 import threading
 import time
@@ -23,6 +24,8 @@ CONNECT_SECONDS = 3
 LEAST_CONNECT_SECONDS = 0.1
 REPLY_SECONDS = 5
 """How long a broker that is connected may take to reply to a declaration, or to accept what is written."""
+CLOSE_SECONDS = 1
+"""How long a broker may take to close a connection that is not needed any more."""
 HEARTBEAT_SECONDS = 5
 """Of connections that only publish: a broker that has sent nothing for twice as long is given up."""
 
@@ -106,8 +109,14 @@ class Publisher:
                     raise ServiceUnavailable("The message broker can't be reached") from lost
 
     def close(self) -> None:
+        """Close the connection when the broker has taken what was published; after a second in any case."""
         self._closed.set()
         with self._lock:
+            if self._connection is not None:
+                # RabbitMQ drops what its channel has not handled yet when a connection ends without being closed.
+                with contextlib.suppress(*BROKER_ERRORS):
+                    self._connection.transport.sock.settimeout(CLOSE_SECONDS)
+                    self._connection.close()
             self._drop()
 
     def _open(self, until: float) -> amqp.Channel:

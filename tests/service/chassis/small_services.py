@@ -180,7 +180,7 @@ class BatchConsumer(Service):
 
     name = NAME
 
-    @on_batch(OrderStockReleased, size=50, seconds=0.2)
+    @on_batch(OrderStockReleased, size=50, seconds=float(os.environ.get("GATHER_SECONDS", "0.2")))
     def handle_batch(self, events: list[OrderStockReleased]) -> None:
         if any(marks.sismember(f"bad:{NAME}", event.subject) for event in events):
             raise KeyError("a bad event in the batch")

@@ -1,5 +1,7 @@
 """Batched event handlers: batch sizes, waiting time, parking of failing events, redelivery."""
 
+import signal
+
 import orjson
 import pytest
 
@@ -127,3 +129,14 @@ def test_service_with_rpc_receives_whole_batches(processes: ServiceProcesses, st
     expected = set(subjects)
     assert eventually(lambda: sum(map(len, batches(processes, again, expected))) == 120)
     assert max(map(len, whole_batches(processes, again, expected))) == 50
+
+
+def test_gathered_batch_is_handled_before_the_stop(processes: ServiceProcesses) -> None:
+    service, subject = processes.start("batch_consumer", f"gathers-{new_id()}", GATHER_SECONDS="3600"), new_id()
+    processes.rabbit.publish(stock_released(subject), service.queue)
+    assert eventually(lambda: processes.rabbit.depth(service.queue) == 0)
+
+    assert service.end(signal.SIGTERM) == 0
+
+    assert batches(processes, service, {subject}) == [[subject]]
+    assert processes.rabbit.depth(service.queue) == 0

@@ -1,4 +1,4 @@
-"""Batched acknowledgements: messages that are still being processed are never acknowledged."""
+"""The queue consumer: the order of its consumers, and acknowledgements of many messages at once."""
 
 from types import SimpleNamespace
 from typing import Any
@@ -68,3 +68,25 @@ def test_new_connection_starts_with_no_pending_messages(consumer: OrderedQueueCo
 
     assert closed.acks == []
     assert channel.acks == [(2, False), (1, True)]
+
+
+class Provider(SimpleNamespace):
+    __hash__ = object.__hash__
+
+
+def test_replies_are_consumed_before_any_request(consumer: OrderedQueueConsumer) -> None:
+    consumer.container.max_workers, consumer.container.accept = 10, ["json"]
+    for number in range(20):
+        consumer.register_provider(Provider(queue=f"requests-{number}"))
+    consumer.register_provider(Provider(queue="replies", inline=True))
+
+    set_up: list[str] = []
+
+    def make_consumer(queues: list[str], **_: Any) -> Any:
+        set_up.extend(queues)
+        return SimpleNamespace(qos=lambda **_: None, consume=lambda: None)
+
+    consumer.get_consumers(make_consumer, Channel())
+
+    assert set_up[0] == "replies"
+    assert len(set_up) == 21
