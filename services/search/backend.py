@@ -33,7 +33,12 @@ class SearchBackend(Elastic[SearchStore]):
         self.engine = SearchEngine(self.store, settings.search_seconds, settings.search_rest_seconds)
 
     def start(self) -> None:
-        self.container.spawn_managed_thread(self._maintain, identifier="search-maintenance")
+        self._maintenance = self.container.spawn_managed_thread(self._maintain, identifier="search-maintenance")
+
+    def stop(self) -> None:
+        """End the maintenance first: on a closed client it would report an outage."""
+        self._maintenance.kill()
+        super().stop()
 
     def get_dependency(self, worker_ctx: Any) -> "SearchBackend":  # type: ignore[override]
         return self
