@@ -3,8 +3,6 @@
 import hashlib
 from dataclasses import dataclass, replace
 
-from jinja2 import TemplateError
-
 from services.chassis.common import clock
 from services.chassis.common.errors import ServiceUnavailable
 from services.notifications.channels import Channels
@@ -12,6 +10,7 @@ from services.notifications.domain import preferences
 from services.notifications.domain.kinds import KINDS
 from services.notifications.domain.messages import Draft, Message
 from services.notifications.providers.interface import AddressRefused
+from services.notifications.rendering import RENDERING_ERRORS
 from services.notifications.store import MessageStore
 
 DRAIN_BATCH_SIZE = 100
@@ -55,13 +54,16 @@ class NotificationDispatcher:
             if message is None:
                 return sent
             try:
-                self.channels.send(message, self.channels.render(message, self.store), self.store)
+                rendered = self.channels.render(message, self.store)
+            except RENDERING_ERRORS as error:  # an administrator may mend the text meanwhile
+                self.store.messages.retry_later(message, f"The text can't be rendered: {error}")
+                continue
+            try:
+                self.channels.send(message, rendered, self.store)
             except AddressRefused as refused:
                 self._refused(message, str(refused))
             except ServiceUnavailable as failure:
                 self.store.messages.retry_later(message, failure.message)
-            except TemplateError as failure:  # an administrator may mend the text meanwhile
-                self.store.messages.retry_later(message, f"The text can't be rendered: {failure}")
             else:
                 self.store.messages.sent(message)
         return DRAIN_BATCH_SIZE

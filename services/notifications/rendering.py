@@ -41,6 +41,8 @@ EXAMPLES: Final[dict[str, Any]] = {
     "evidence_due": "2026-01-31 12:00 UTC", "payment_id": "0197b1c9",
 }  # fmt: skip
 """Example facts for previews and test messages."""
+RENDERING_ERRORS: Final = (TemplateError, TypeError, ValueError, ArithmeticError)
+"""What a text raises that does not fit its facts."""
 
 
 @dataclass(frozen=True)
@@ -66,7 +68,7 @@ def render(
 ) -> Rendered:
     """Render a message, with an administrator's texts (`custom_texts`) if there are any.
 
-    Raises `jinja2.UndefinedError` for a missing fact.
+    Raises one of `RENDERING_ERRORS` when a text does not fit the facts.
     """
     environment = _environment()
     language, texts_of_layout = localization.layout_texts(message.locale)
@@ -135,7 +137,7 @@ def check(kind: str, texts: Mapping[str, Any]) -> None:
         try:
             _check_sources(value)
             _rendered(value, facts)
-        except (TemplateError, TypeError, ValueError, ArithmeticError) as error:
+        except RENDERING_ERRORS as error:
             raise ValidationFailed.of(f"text.{name}", f"is not a valid template for {kind}: {error}") from error
 
 

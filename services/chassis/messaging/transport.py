@@ -109,7 +109,7 @@ class Publisher:
                     raise ServiceUnavailable("The message broker can't be reached") from lost
 
     def close(self) -> None:
-        """Close the connection when the broker has taken what was published; after a second in any case."""
+        """Close the connection when the broker has taken what was published; waits at most a second for that."""
         self._closed.set()
         with self._lock:
             if self._connection is not None:

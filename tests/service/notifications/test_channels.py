@@ -290,8 +290,11 @@ def test_queued_message_is_retried_then_failed(
     assert [published_event["type"] for published_event in stored["outbox"]] == ["notification_failed"]
 
 
-def test_message_without_its_facts_fails_and_delays_no_other(notifications: NotificationsClient) -> None:
-    broken = Message(f"broken-{new_id()}", "order_shipped", "email", "u", "u@example.com", "", {})
+@pytest.mark.parametrize("facts", [{}, {"total": {"amount": "none", "currency": "USD"}}], ids=["missing", "no amount"])
+def test_message_that_does_not_fit_its_text_fails_alone(
+    notifications: NotificationsClient, facts: dict[str, Any]
+) -> None:
+    broken = Message(f"broken-{new_id()}", "order_shipped", "email", "u", "u@example.com", "", facts)
     person = customer(notifications)
     event = review_published(person)
     notifications.store.messages.queue([broken], clock.now() - timedelta(minutes=1))
