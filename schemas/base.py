@@ -1,7 +1,7 @@
 """Building blocks of every model: strict objects, clean text, money, codes."""
 
 from datetime import datetime
-from typing import Annotated, Any, Final, Generic, TypeVar
+from typing import Annotated, Any, Final, Generic, Literal, TypeVar
 from uuid import UUID
 
 from email_validator import SPECIAL_USE_DOMAIN_NAMES, EmailNotValidError, validate_email
@@ -21,6 +21,8 @@ from pydantic import (
 )
 
 from schemas.codes import GivenCurrency
+from schemas.permissions.permission import UNVERIFIED, Permission
+from schemas.permissions.roles import permissions_of
 
 # Shops on private networks and test installations use `.test` and `.local`.
 SPECIAL_USE_DOMAIN_NAMES.clear()
@@ -186,21 +188,28 @@ class Price(Money):
 class Caller(Schema):
     """The caller of a method: the signed-in user with their roles, or the key of a guest.
 
-    Made by the gateway from a verified token; a service decides with it what is this caller's own.
+    Made by the gateway from a verified token or API key; a service decides with it what is this caller's own.
     """
 
     user_id: str | None = None
     roles: list[str] = []
     email: str | None = None
     order_key: str | None = None
+    scopes: list[str] | None = None
+    """The permissions of the API key that was sent; None for a session."""
+    email_verified: bool = True
+    second_factor: Literal["due", "missing"] | None = None
+    """`due`: the account has one that was not used recently in this session; `missing`: its role needs one."""
 
     @property
-    def is_admin(self) -> bool:
-        return "ADMIN" in self.roles
+    def permissions(self) -> frozenset[Permission]:
+        """The permissions of the caller's roles, within the scopes of an API key."""
+        permissions = permissions_of(self.roles)
+        return permissions if self.scopes is None else permissions.intersection(self.scopes)
 
-    @property
-    def is_vendor(self) -> bool:
-        return "VENDOR" in self.roles
+    def may(self, permission: Permission) -> bool:
+        """Whether the caller has this permission. Before the mail address is verified, only a customer's count."""
+        return permission in self.permissions and (self.email_verified or permission in UNVERIFIED)
 
 
 ANONYMOUS: Final = Caller()

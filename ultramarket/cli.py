@@ -16,6 +16,7 @@ from ultramarket.commands import (
     logs,
     mail,
     orders,
+    permissions,
     processes,
     rebuild,
     status,
@@ -66,7 +67,7 @@ def main(
 
 COMMANDS = (
     *(up, processes, status, logs, catalogue, rebuild, users, mail, dead_letters, orders, verify, chaos),
-    *(audit, config, analytics, tools, generate),
+    *(audit, config, permissions, analytics, tools, generate),
 )
 for commands in COMMANDS:
     commands.register(app)

@@ -118,10 +118,16 @@ def _registrations(name: str, port: int) -> list[Insertion]:
             f'    Entry("{name}", {port}, "platform", ("postgres",)),\n',
         ),
         Insertion(
-            "schemas/permissions.py",
+            "schemas/permissions/rpc_methods.py",
             r"^    },\n(?=}\n)",
             f'    "{name}": {{\n'
-            '        "add_note": Access.CUSTOMER,\n        "list_notes": Access.CUSTOMER,\n    },\n',
+            '        "add_note": needs(P.ACCOUNT_WRITE),\n        "list_notes": needs(P.ACCOUNT_READ),\n    },\n',
+        ),
+        Insertion(
+            "schemas/permissions/routes.py",
+            r"^    \"\w+\": .*,\n(?=}\n)",
+            f'    # /{name}\n    "add_{name}_note": needs(P.ACCOUNT_WRITE),\n'
+            f'    "list_{name}_notes": needs(P.ACCOUNT_READ),\n',
         ),
         Insertion(
             "tests/support/bodies.py",

@@ -2,7 +2,6 @@
 
 import threading
 import time
-from enum import Enum
 from typing import Any, Final
 
 from flask import Flask, request
@@ -13,24 +12,14 @@ from jwt import ExpiredSignatureError, PyJWK, PyJWTError
 from gateway_flask.middleware.request_context import current_request
 from gateway_flask.rpc import calls
 from schemas.base import Caller
+from schemas.permissions.access import Access, Kind
 from schemas.rpc.auth import AuthRpc
-from services.chassis.common.errors import Forbidden, TokenExpired, Unauthenticated
+from services.chassis.common.errors import TokenExpired, Unauthenticated
+from services.chassis.messaging.authorization import check
 
 ALGORITHM: Final = "EdDSA"
 REFRESH_SECONDS: Final = 5.0
 """Seconds between fetches of the keys, whatever key ids clients invent."""
-
-
-class Who(Enum):
-    """The callers that a route is for. Administrators may use what any signed-in person may."""
-
-    ANYONE = ()
-    """Tokens are ignored: an expired one doesn't block a new login."""
-    GUEST = ("?",)
-    """With or without a token; one that is sent must be valid."""
-    SIGNED_IN = ("CUSTOMER", "VENDOR", "ADMIN")
-    VENDOR = ("VENDOR", "ADMIN")
-    ADMIN = ("ADMIN",)
 
 
 class Keys:
@@ -77,21 +66,27 @@ def install(app: Flask) -> None:
         return keys.find(header)
 
 
-def identify(who: Who) -> None:
-    """Set the request's caller. Raises `Unauthenticated` or `Forbidden` for one who may not use the route."""
-    if who is Who.ANYONE:
+def identify(access: Access) -> None:
+    """Set the request's caller. Raises `Unauthenticated` or `Forbidden` for one who may not use the route.
+
+    Public routes ignore tokens: an expired one doesn't prevent a new login.
+    """
+    if access.kind is Kind.PUBLIC:
         return
-    if "HTTP_AUTHORIZATION" not in request.environ:
-        if who is Who.GUEST:
-            return
-        raise Unauthenticated
-    claims = _claims()
-    roles = claims.get("roles") or []
-    here = current_request()
-    here.session_id, here.name = claims.get("sid"), claims.get("name")
-    here.caller = Caller.model_construct(user_id=claims["sub"], roles=roles, email=claims.get("email"), order_key=None)
-    if who is not Who.GUEST and not any(role in who.value for role in roles):
-        raise Forbidden
+    if "HTTP_AUTHORIZATION" in request.environ:
+        claims = _claims()
+        here = current_request()
+        here.session_id, here.name = claims.get("sid"), claims.get("name")
+        here.caller = _caller(claims)
+    check(access, current_request().caller)
+
+
+def _caller(claims: dict[str, Any]) -> Caller:
+    """The caller of a verified token. Only what differs from the defaults is set, and goes over the wire."""
+    caller = {"user_id": claims["sub"], "roles": claims.get("roles") or [], "email": claims.get("email")}
+    if not claims.get("email_verified", True):
+        caller["email_verified"] = False
+    return Caller.model_construct(**caller)
 
 
 def _claims() -> dict[str, Any]:

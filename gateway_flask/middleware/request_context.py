@@ -76,8 +76,8 @@ def current_request() -> RequestContext:
 
 def caller() -> Caller:
     """The caller of the current request, with a guest's `X-Order-Key`, as the services take it."""
-    signed_in = current_request().caller
-    return Caller(user_id=signed_in.user_id, roles=signed_in.roles, email=signed_in.email, order_key=order_key())
+    identified, key = current_request().caller, order_key()
+    return identified if key is None else identified.model_copy(update={"order_key": key})
 
 
 def idempotency() -> Idempotency | None:

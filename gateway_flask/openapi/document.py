@@ -10,12 +10,12 @@ from flask_openapi3 import OpenAPI
 from pydantic import BaseModel
 from pydantic.json_schema import JsonSchemaMode, models_json_schema
 
-from gateway_flask.middleware.authentication import Who
 from gateway_flask.openapi.endpoints import ENDPOINTS, Endpoint
 from gateway_flask.openapi.error_replies import REFUSALS, refusals_of
 from gateway_flask.openapi.examples import BODIES
 from schemas.api.envelope import Failure, Found, Listing, Success
 from schemas.api.system import Health, Live
+from schemas.permissions.access import Kind
 
 REFERENCE: Final = "#/components/schemas/{model}"
 HEADERS: Final[dict[str, dict[str, Any]]] = {
@@ -49,6 +49,12 @@ SYSTEM: Final[dict[str, tuple[str, type[BaseModel]]]] = {
     "/health/live": ("The process answers", Live),
     "/health/ready": ("Whether a customer can be served", Health),
 }
+SECURITY: Final[dict[Kind, list[dict[str, list[str]]]]] = {
+    Kind.PUBLIC: [],
+    Kind.GUEST: [{}, {"bearer": []}, {"apiKey": []}],
+    Kind.PERMISSION: [{"bearer": []}, {"apiKey": []}],
+}
+"""The credentials that a route takes, by the kind of its access."""
 
 
 def document(app: OpenAPI) -> dict[str, Any]:
@@ -136,7 +142,8 @@ def _fill(
         failure = {"application/json": {"schema": {"$ref": "#/components/schemas/Failure"}}}
         operation["responses"]["416"] = {"description": "`RANGE_NOT_SATISFIABLE`", "content": failure}
     operation["responses"] |= refusals_of(endpoint)
-    operation["security"] = {Who.ANYONE: [], Who.GUEST: [{}, {"bearer": []}]}.get(endpoint.who, [{"bearer": []}])
+    operation["security"] = SECURITY[endpoint.access.kind]
+    operation["x-permission"] = str(endpoint.access)
 
 
 def _header(name: str, required: bool) -> dict[str, Any]:

@@ -1,4 +1,5 @@
-"""Route declarations: path, who may use it, models of request and reply. Views and documentation follow from them.
+"""Route declarations: path, models of request and reply. Views and documentation follow from them; the access of each
+route stands in `schemas.permissions.routes`.
 
 flask-openapi3 reads the declaration for the OpenAPI document. Its own checks at run time build the JSON Schema of
 the query anew for each request (1 ms); ours in `parse` are models only.
@@ -15,7 +16,9 @@ from pydantic import BaseModel
 
 from gateway_flask.http import parse
 from gateway_flask.middleware import idempotency, rate_limits
-from gateway_flask.middleware.authentication import Who, identify
+from gateway_flask.middleware.authentication import identify
+from schemas.permissions.access import Access
+from schemas.permissions.routes import access_of
 
 PREFIX: Final = "/api/v1"
 Model = type[BaseModel]
@@ -29,7 +32,7 @@ class Endpoint:
     method: str
     rule: str
     name: str
-    who: Who
+    access: Access
     reply: Model | None
     many: bool = False
     statuses: tuple[int, ...] = (200,)
@@ -86,7 +89,7 @@ def _view(
 
     @wraps(handler)
     def view(**parts: Any) -> Response:
-        identify(endpoint.who)
+        identify(endpoint.access)
         if endpoint.limit is not None:
             rate_limits.hit(endpoint.limit)
         arguments: dict[str, Any] = {}
@@ -132,15 +135,13 @@ class Api:
     def delete(self, rule: str, *, reply: Model | None, **declared: Any) -> Callable[[Handler], Handler]:
         return self._declare("DELETE", rule, reply, **{"limit": "writes", **declared})
 
-    def _declare(
-        self, method: str, rule: str, reply: Model | None, *, who: Who, **declared: Any
-    ) -> Callable[[Handler], Handler]:
+    def _declare(self, method: str, rule: str, reply: Model | None, **declared: Any) -> Callable[[Handler], Handler]:
         def declare(handler: Handler) -> Handler:
             name = handler.__name__
             if name in ENDPOINTS:
                 raise ValueError(f"two routes are named {name}")
             full = (self.blueprint.url_prefix or "") + rule
-            ENDPOINTS[name] = Endpoint(method, full, name, who, reply, **declared)
+            ENDPOINTS[name] = Endpoint(method, full, name, access_of(name), reply, **declared)
             register = getattr(self.blueprint, method.lower())
             register(rule, operation_id=name)(handler)
             return handler

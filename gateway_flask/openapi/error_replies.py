@@ -3,8 +3,8 @@
 from dataclasses import dataclass, field
 from typing import Any, Final
 
-from gateway_flask.middleware.authentication import Who
 from gateway_flask.openapi.endpoints import Endpoint
+from schemas.permissions.access import PUBLIC
 
 
 @dataclass(frozen=True)
@@ -35,7 +35,7 @@ class Refusal:
 
 REFUSALS: Final = {
     "BadRequest": Refusal(400, ("BAD_REQUEST", "IDEMPOTENCY_KEY_REQUIRED")),
-    "Unauthenticated": Refusal(401, ("UNAUTHENTICATED", "TOKEN_EXPIRED", "INVALID_CREDENTIALS")),
+    "Unauthenticated": Refusal(401, ("UNAUTHENTICATED", "TOKEN_EXPIRED", "INVALID_CREDENTIALS", "TWO_FACTOR_REQUIRED")),
     "PaymentRefused": Refusal(
         402,
         ("PAYMENT_DECLINED", "PAYMENT_ACTION_REQUIRED"),
@@ -67,9 +67,9 @@ def refusals_of(endpoint: Endpoint) -> dict[str, dict[str, str]]:
     writes = endpoint.method != "GET"
     possible = {
         "BadRequest": writes,
-        "Unauthenticated": endpoint.who is not Who.ANYONE or endpoint.name in ("login", "refresh"),
+        "Unauthenticated": endpoint.access != PUBLIC or endpoint.name in ("login", "refresh"),
         "PaymentRefused": endpoint.name == "place_order",
-        "Forbidden": endpoint.who in (Who.SIGNED_IN, Who.VENDOR, Who.ADMIN),
+        "Forbidden": endpoint.access.permission is not None,
         "NotFound": bool(endpoint.models.get("path")) or endpoint.name in ("place_order", "shipping_rates", "add_item"),
         "Conflict": writes,
         "PreconditionFailed": "If-Match" in endpoint.headers,

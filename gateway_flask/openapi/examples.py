@@ -15,6 +15,7 @@ CREDENTIALS: Final = {"email": "ada@example.com", "password": "correct horse bat
 BODIES: Final[dict[str, dict[str, Any]]] = {
     "register": {**CREDENTIALS, "first_name": "Ada", "last_name": "Lovelace"},
     "login": CREDENTIALS,
+    "put_role": {"permissions": ["orders.read_any", "payments.refund"], "reason": "The support team refunds now"},
     "update_profile": {"first_name": "Ada", "last_name": "Lovelace", "phone": "+1 555 0100", "language": "en"},
     "add_address": {**ADDRESS, "label": "Home", "is_default_shipping": True},
     "update_address": {**ADDRESS, "label": "Home"},

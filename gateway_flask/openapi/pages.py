@@ -33,16 +33,22 @@ SwaggerUIBundle({url: "%s", dom_id: "#page", deepLinking: true, persistAuthoriza
 
 def application(name: str) -> OpenAPI:
     """An application that collects its routes for the document."""
-    bearer: dict[str, Any] = {
+    schemes: dict[str, Any] = {
         "bearer": {
             "type": "http",
             "scheme": "bearer",
             "bearerFormat": "JWT",
             "description": "`access_token` of a login",
-        }
+        },
+        "apiKey": {
+            "type": "apiKey",
+            "in": "header",
+            "name": "X-API-Key",
+            "description": "Key of `POST /auth/api-keys`",
+        },
     }
     info = Info(title="UltraMarket", version=VERSION, description=ABOUT)
-    return OpenAPI(name, info=info, security_schemes=bearer, doc_ui=False)
+    return OpenAPI(name, info=info, security_schemes=schemes, doc_ui=False)
 
 
 def install(app: OpenAPI) -> None:

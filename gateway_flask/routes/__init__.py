@@ -20,6 +20,7 @@ from gateway_flask.routes import (
     payments,
     products,
     reviews,
+    roles,
     search,
     shipping,
     system,
@@ -29,6 +30,7 @@ from gateway_flask.routes import (
 
 AREAS: Final = (
     auth,
+    roles,
     users,
     products,
     categories,

@@ -4,7 +4,6 @@ from flask import Response
 
 from gateway_flask.http import event_streams
 from gateway_flask.http.envelope import listing, ok
-from gateway_flask.middleware.authentication import Who
 from gateway_flask.middleware.request_context import caller
 from gateway_flask.openapi.endpoints import Api
 from gateway_flask.routes.paths import IdPath
@@ -20,7 +19,7 @@ api = Api("analytics", "Analytics", "Sales, sessions, searches and abandoned car
 RUN_SECONDS = 25.0
 
 
-@api.get("/sales", reply=Sales, who=Who.VENDOR)
+@api.get("/sales", reply=Sales)
 def analytics_sales(query: SalesQuery) -> Response:
     """Get sales by interval, with the previous period, grouped by product, category, vendor, country or customer.
 
@@ -29,19 +28,19 @@ def analytics_sales(query: SalesQuery) -> Response:
     return ok(call(AnalyticsRpc.sales, query=query, caller=caller()), "Sales")
 
 
-@api.get("/top-products", reply=TopProduct, many=True, who=Who.VENDOR)
+@api.get("/top-products", reply=TopProduct, many=True)
 def analytics_top_products(query: TopQuery) -> Response:
     """List the top products; vendors get their own."""
     return ok(call(AnalyticsRpc.top_products, query=query, caller=caller()), "Top products")
 
 
-@api.get("/stock", reply=StockFigures, many=True, who=Who.VENDOR)
+@api.get("/stock", reply=StockFigures, many=True)
 def analytics_stock(query: PeriodQuery) -> Response:
     """Get stock turnover and days of cover, fewest days first; vendors get their own products."""
     return ok(call(AnalyticsRpc.stock, query=query, caller=caller()), "Stock figures")
 
 
-@api.get("/funnel", reply=Funnel, who=Who.VENDOR)
+@api.get("/funnel", reply=Funnel)
 def analytics_funnel(query: PeriodQuery) -> Response:
     """Get the number of sessions by funnel stage: view, cart, checkout, paid.
 
@@ -50,7 +49,7 @@ def analytics_funnel(query: PeriodQuery) -> Response:
     return ok(call(AnalyticsRpc.funnel, query=query, caller=caller()), "Funnel")
 
 
-@api.get("/customers", reply=Customers, who=Who.VENDOR)
+@api.get("/customers", reply=Customers)
 def analytics_customers(query: CurrencyQuery) -> Response:
     """Get new and returning customers, segments and lifetime value.
 
@@ -60,37 +59,37 @@ def analytics_customers(query: CurrencyQuery) -> Response:
     return ok(call(AnalyticsRpc.customers, query=query, caller=caller()), "Customers")
 
 
-@api.get("/cohorts", reply=Cohorts, who=Who.ADMIN)
+@api.get("/cohorts", reply=Cohorts)
 def analytics_cohorts(query: CohortQuery) -> Response:
     """Get customer retention by month of the first order."""
     return ok(call(AnalyticsRpc.cohorts, query=query, caller=caller()), "Cohorts")
 
 
-@api.get("/payments", reply=Payments, who=Who.ADMIN)
+@api.get("/payments", reply=Payments)
 def analytics_payments(query: CurrencyQuery) -> Response:
     """Get payment success rates and decline codes."""
     return ok(call(AnalyticsRpc.payments, query=query, caller=caller()), "Payments")
 
 
-@api.get("/delivery", reply=Delivery, who=Who.ADMIN)
+@api.get("/delivery", reply=Delivery)
 def analytics_delivery(query: PeriodQuery) -> Response:
     """Get shipping and delivery times."""
     return ok(call(AnalyticsRpc.delivery, query=query, caller=caller()), "Delivery times")
 
 
-@api.get("/abandoned-carts", reply=AbandonedCarts, who=Who.ADMIN)
+@api.get("/abandoned-carts", reply=AbandonedCarts)
 def analytics_abandoned_carts(query: CurrencyQuery) -> Response:
     """Get abandoned carts and the products in them."""
     return ok(call(AnalyticsRpc.abandoned_carts, query=query, caller=caller()), "Abandoned carts")
 
 
-@api.get("/search", reply=SearchFigures, who=Who.ADMIN)
+@api.get("/search", reply=SearchFigures)
 def analytics_search(query: PeriodQuery) -> Response:
     """Get search queries with their results, clicks and positions."""
     return ok(call(AnalyticsRpc.search, query=query, caller=caller()), "Searches")
 
 
-@api.get("/flags", reply=FlagFigures, many=True, who=Who.ADMIN)
+@api.get("/flags", reply=FlagFigures, many=True)
 def analytics_flags(query: PeriodQuery) -> Response:
     """Get exposures and conversions by feature-flag value.
 
@@ -99,7 +98,7 @@ def analytics_flags(query: PeriodQuery) -> Response:
     return ok(call(AnalyticsRpc.flags, query=query, caller=caller()), "Flags")
 
 
-@api.get("/live", reply=Live, who=Who.VENDOR, streams=True)
+@api.get("/live", reply=Live, streams=True)
 def analytics_live() -> Response:
     """Get the last 60 minutes by minute. `Accept: text/event-stream` streams them every 5 seconds.
 
@@ -111,46 +110,46 @@ def analytics_live() -> Response:
     return ok(call(AnalyticsRpc.live, caller=who), "Live")
 
 
-@api.get("/reports", reply=Report, many=True, who=Who.VENDOR)
+@api.get("/reports", reply=Report, many=True)
 def list_reports(query: ReportQuery) -> Response:
     """List the caller's reports, the newest first."""
     return listing(call(AnalyticsRpc.list_reports, query=query, caller=caller()), "Reports")
 
 
-@api.post("/reports", reply=Report, statuses=(201,), who=Who.VENDOR)
+@api.post("/reports", reply=Report, statuses=(201,))
 def create_report(body: ReportRequest) -> Response:
     """Create a report definition: measures, dimensions, filters, period and schedule."""
     return ok(call(AnalyticsRpc.create_report, report=body, caller=caller()), "Report saved", 201)
 
 
-@api.get("/reports/<string:id>", reply=Report, who=Who.VENDOR)
+@api.get("/reports/<string:id>", reply=Report)
 def get_report(path: IdPath) -> Response:
     """Get a report's definition and its last run."""
     return ok(call(AnalyticsRpc.get_report, report_id=path.id, caller=caller()), "Report")
 
 
-@api.put("/reports/<string:id>", reply=Report, who=Who.VENDOR)
+@api.put("/reports/<string:id>", reply=Report)
 def update_report(path: IdPath, body: ReportRequest) -> Response:
     """Replace a report's definition."""
     report = call(AnalyticsRpc.update_report, report_id=path.id, report=body, caller=caller())
     return ok(report, "Report saved")
 
 
-@api.delete("/reports/<string:id>", reply=None, who=Who.VENDOR)
+@api.delete("/reports/<string:id>", reply=None)
 def delete_report(path: IdPath) -> Response:
     """Delete a report and its result."""
     call(AnalyticsRpc.delete_report, report_id=path.id, caller=caller())
     return ok(None, "Report deleted")
 
 
-@api.post("/reports/<string:id>/run", reply=Report, who=Who.VENDOR)
+@api.post("/reports/<string:id>/run", reply=Report)
 def run_report(path: IdPath) -> Response:
     """Run a report now. The result is available at `/result`; a mail is sent to the owner."""
     report = call_within(RUN_SECONDS, AnalyticsRpc.run_report, report_id=path.id, caller=caller())
     return ok(report, "Report finished")
 
 
-@api.get("/reports/<string:id>/result", reply=ReportResult, who=Who.VENDOR, downloads="text/csv")
+@api.get("/reports/<string:id>/result", reply=ReportResult, downloads="text/csv")
 def report_result(path: IdPath) -> Response:
     """Get the last result: in the envelope, or as a file if the report's format is CSV."""
     result = call(AnalyticsRpc.report_result, report_id=path.id, caller=caller()).json

@@ -4,7 +4,6 @@ import structlog
 from flask import Response, request
 
 from gateway_flask.http.envelope import ok
-from gateway_flask.middleware.authentication import Who
 from gateway_flask.middleware.request_context import caller, cart_id, current_request, idempotency
 from gateway_flask.openapi.endpoints import Api
 from gateway_flask.rpc.calls import call, call_within
@@ -39,7 +38,6 @@ api = Api("auth", "Auth", "Accounts, sessions and tokens.", "/auth")
     "/register",
     reply=SignedIn,
     statuses=(201,),
-    who=Who.ANYONE,
     key="may",
     limit="sign_in",
     headers=("X-Cart-Id", "X-Session-Id"),
@@ -51,7 +49,7 @@ def register(body: RegisterRequest) -> Response:
     return ok(signed_in, "Welcome", 201)
 
 
-@api.post("/login", reply=SignedIn, who=Who.ANYONE, limit="sign_in", headers=("X-Cart-Id", "X-Session-Id"))
+@api.post("/login", reply=SignedIn, limit="sign_in", headers=("X-Cart-Id", "X-Session-Id"))
 def login(body: LoginRequest) -> Response:
     """Log in. The guest's cart that `X-Cart-Id` names is merged into the customer's."""
     user_agent = (request.headers.get("User-Agent") or "")[:500] or None
@@ -60,13 +58,13 @@ def login(body: LoginRequest) -> Response:
     return ok(signed_in, "Signed in")
 
 
-@api.post("/refresh", reply=TokenPair, who=Who.ANYONE, limit="sign_in")
+@api.post("/refresh", reply=TokenPair, limit="sign_in")
 def refresh(body: RefreshRequest) -> Response:
     """Exchange a refresh token for the next pair. Each is valid once; a second use ends the session."""
     return ok(call(AuthRpc.refresh, body), "Refreshed")
 
 
-@api.post("/logout", reply=None, who=Who.SIGNED_IN)
+@api.post("/logout", reply=None)
 def logout(body: LogoutRequest) -> Response:
     """Log out: end the session of the refresh token sent, else that of the access token."""
     if body.refresh_token is not None:
@@ -76,41 +74,41 @@ def logout(body: LogoutRequest) -> Response:
     return ok(None, "Signed out")
 
 
-@api.post("/logout-all", reply=None, who=Who.SIGNED_IN)
+@api.post("/logout-all", reply=None)
 def logout_all() -> Response:
     """End all sessions of this account."""
     call(AuthRpc.logout_all, caller=caller())
     return ok(None, "Signed out everywhere")
 
 
-@api.post("/verify-email", reply=User, who=Who.ANYONE, limit="sign_in")
+@api.post("/verify-email", reply=User, limit="sign_in")
 def verify_email(body: VerifyRequest) -> Response:
     """Verify a mail address by the token of the mailed link. Idempotent."""
     return ok(call(AuthRpc.verify_email, body), "Your address is verified")
 
 
-@api.post("/verify-email/resend", reply=None, statuses=(202,), who=Who.SIGNED_IN, limit="sign_in")
+@api.post("/verify-email/resend", reply=None, statuses=(202,), limit="sign_in")
 def resend_verification() -> Response:
     """Mail another verification link: at most one a minute, five a day. Earlier links stay valid."""
     call(AuthRpc.resend_verification, caller=caller())
     return ok(None, "A mail is on its way", 202)
 
 
-@api.post("/password/forgot", reply=None, statuses=(202,), who=Who.ANYONE, limit="sign_in")
+@api.post("/password/forgot", reply=None, statuses=(202,), limit="sign_in")
 def forgot_password(body: ForgotRequest) -> Response:
     """Request a password reset by mail. The reply is the same whether or not there is an account."""
     call(AuthRpc.forgot_password, body)
     return ok(None, "If there is an account with this address, a mail is on its way", 202)
 
 
-@api.post("/password/reset", reply=None, who=Who.ANYONE, limit="sign_in")
+@api.post("/password/reset", reply=None, limit="sign_in")
 def reset_password(body: ResetRequest) -> Response:
     """Reset the password by the token of the mailed link, which is valid once; all sessions end."""
     call(AuthRpc.reset_password, body)
     return ok(None, "Your password is changed; sign in with it")
 
 
-@api.post("/password/change", reply=None, who=Who.SIGNED_IN, limit="sign_in")
+@api.post("/password/change", reply=None, limit="sign_in")
 def change_password(body: ChangePasswordRequest) -> Response:
     """Change the password; all other sessions end."""
     command = ChangePassword(**body.given(), caller=caller(), session_id=current_request().session_id)
@@ -118,7 +116,7 @@ def change_password(body: ChangePasswordRequest) -> Response:
     return ok(None, "Your password is changed")
 
 
-@api.get("/me", reply=User, who=Who.SIGNED_IN)
+@api.get("/me", reply=User)
 def me() -> Response:
     """Get the account of the caller."""
     return ok(call(AuthRpc.me, caller=caller()), "You")

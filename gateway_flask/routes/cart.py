@@ -3,7 +3,6 @@
 from flask import Response
 
 from gateway_flask.http.envelope import ok
-from gateway_flask.middleware.authentication import Who
 from gateway_flask.middleware.request_context import caller, cart_id, current_request
 from gateway_flask.openapi.endpoints import Api
 from gateway_flask.routes.paths import SkuPath
@@ -14,7 +13,7 @@ from services.chassis.messaging.typed_calls import Reply
 
 api = Api("cart", "Cart", "Carts of guests (header `X-Cart-Id`) and of customers.", "/cart")
 
-GUEST = {"who": Who.GUEST, "headers": ("X-Cart-Id",)}
+GUEST = {"headers": ("X-Cart-Id",)}
 
 
 @api.get("", reply=Cart, **GUEST)

@@ -4,7 +4,6 @@ from flask import Response, request
 
 from gateway_flask.http import etag
 from gateway_flask.http.envelope import ok
-from gateway_flask.middleware.authentication import Who
 from gateway_flask.middleware.request_context import caller, cart_id, current_request
 from gateway_flask.openapi.endpoints import Api
 from gateway_flask.routes.paths import FlagPath, SettingPath
@@ -23,6 +22,7 @@ from schemas.api.config import (
     SettingState,
     SettingWrite,
 )
+from schemas.permissions.permission import Permission
 from schemas.rpc.config import ConfigRpc
 from services.chassis.dynamic_config import config
 from services.chassis.dynamic_config.flag_rules import Subject
@@ -30,32 +30,32 @@ from services.chassis.dynamic_config.flag_rules import Subject
 api = Api("config", "Config", "Runtime settings and feature flags.", "/config")
 
 
-@api.get("/flags", reply=FlagValues, who=Who.GUEST)
+@api.get("/flags", reply=FlagValues)
 def get_flags(query: FlagQuery) -> Response:
     """Evaluate all flags for the caller. Rollouts of guests are keyed by `subject`, else by the cart."""
     viewer = current_request().caller
     key = viewer.user_id or query.subject or cart_id() or request.remote_addr
-    vendor = viewer.user_id if "VENDOR" in viewer.roles else None
+    vendor = viewer.user_id if viewer.may(Permission.PRODUCTS_WRITE) else None
     subject = Subject(key, viewer.user_id, frozenset(viewer.roles), query.country, vendor)
     values = config.all_flags(subject)
     record_exposures(values, subject)
     return ok({"flags": values}, "Flags")
 
 
-@api.get("/flag-definitions", reply=FlagState, many=True, who=Who.ADMIN)
+@api.get("/flag-definitions", reply=FlagState, many=True)
 def list_flags() -> Response:
     """List the definitions of all flags."""
     return ok(call(ConfigRpc.flags, caller=caller()), "Flags")
 
 
-@api.get("/flags/<string:name>", reply=FlagState, who=Who.ADMIN)
+@api.get("/flags/<string:name>", reply=FlagState)
 def get_flag(path: FlagPath) -> Response:
     """Get the definition of a flag."""
     flag = call(ConfigRpc.flag, name=path.name, caller=caller()).json
     return etag.tagged(ok(flag, "Flag"), flag)
 
 
-@api.put("/flags/<string:name>", reply=FlagState, who=Who.ADMIN, headers=("If-Match",))
+@api.put("/flags/<string:name>", reply=FlagState, headers=("If-Match",))
 def put_flag(path: FlagPath, body: FlagWrite) -> Response:
     """Create or replace a flag; with `If-Match` only the version that was read."""
     command = SetFlag(name=path.name, flag=body, expected_version=etag.expected_version(), caller=caller())
@@ -63,26 +63,26 @@ def put_flag(path: FlagPath, body: FlagWrite) -> Response:
     return etag.tagged(ok(flag, "Flag saved"), flag)
 
 
-@api.get("/settings", reply=SettingState, many=True, who=Who.ADMIN)
+@api.get("/settings", reply=SettingState, many=True)
 def list_settings() -> Response:
     """List the settings with type, limits, description and value."""
     return ok(call(ConfigRpc.settings, caller=caller()), "Settings")
 
 
-@api.put("/settings/<string:key>", reply=SettingState, who=Who.ADMIN)
+@api.put("/settings/<string:key>", reply=SettingState)
 def put_setting(path: SettingPath, body: SettingWrite) -> Response:
     """Change a setting, based on the version that was read; in force in every process within a second."""
     setting = call(ConfigRpc.set_setting, SetSetting(**body.given(), key=path.key, caller=caller()))
     return ok(setting, "Setting saved")
 
 
-@api.get("/settings/<string:key>/history", reply=SettingChange, many=True, who=Who.ADMIN)
+@api.get("/settings/<string:key>/history", reply=SettingChange, many=True)
 def setting_history(path: SettingPath) -> Response:
     """List the changes of a setting with author and reason, the newest first."""
     return ok(call(ConfigRpc.history, key=path.key, caller=caller()), "History")
 
 
-@api.post("/settings/<string:key>/rollback", reply=SettingState, who=Who.ADMIN)
+@api.post("/settings/<string:key>/rollback", reply=SettingState)
 def roll_setting_back(path: SettingPath, body: Rollback) -> Response:
     """Restore an earlier value of a setting as a new version."""
     setting = call(ConfigRpc.roll_back, RollSettingBack(**body.given(), key=path.key, caller=caller()))

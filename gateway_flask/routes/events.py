@@ -3,7 +3,6 @@
 from flask import Response
 
 from gateway_flask.http.envelope import ok
-from gateway_flask.middleware.authentication import Who
 from gateway_flask.middleware.request_context import caller, valid_cart_id
 from gateway_flask.openapi.endpoints import Api
 from gateway_flask.rpc.calls import call
@@ -13,7 +12,7 @@ from schemas.rpc.analytics import AnalyticsRpc
 api = Api("events", "Events", "Behaviour tracking: what visitors do, for the figures.", "/events")
 
 
-@api.post("", reply=Tracked, statuses=(202,), who=Who.GUEST, headers=("X-Cart-Id",))
+@api.post("", reply=Tracked, statuses=(202,), headers=("X-Cart-Id",))
 def track_events(body: TrackRequest) -> Response:
     """Track up to 100 events of a session. Each is validated by itself and appears in the figures within seconds.
 

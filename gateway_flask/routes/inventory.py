@@ -3,7 +3,6 @@
 from flask import Response
 
 from gateway_flask.http.envelope import listing, ok
-from gateway_flask.middleware.authentication import Who
 from gateway_flask.middleware.request_context import caller, idempotency
 from gateway_flask.openapi.endpoints import Api
 from gateway_flask.routes.paths import SkuPath, WarehousePath
@@ -14,39 +13,39 @@ from schemas.rpc.inventory import InventoryRpc
 api = Api("inventory", "Inventory", "Stock by SKU and warehouse.", "/inventory")
 
 
-@api.get("/low-stock", reply=LowLevel, many=True, who=Who.VENDOR)
+@api.get("/low-stock", reply=LowLevel, many=True)
 def low_stock(query: LowStockQuery) -> Response:
     """List SKUs at or below their threshold, the scarcest first; a vendor's own only."""
     return listing(call(InventoryRpc.low_stock, query=query, caller=caller()), "Low stock")
 
 
-@api.get("/warehouses", reply=Warehouse, many=True, who=Who.ADMIN)
+@api.get("/warehouses", reply=Warehouse, many=True)
 def list_warehouses() -> Response:
     """List warehouses in the order in which stock is taken from them."""
     return ok(call(InventoryRpc.list_warehouses, caller=caller()), "Warehouses")
 
 
-@api.put("/warehouses/<string:code>", reply=Warehouse, who=Who.ADMIN)
+@api.put("/warehouses/<string:code>", reply=Warehouse)
 def put_warehouse(path: WarehousePath, body: WarehouseWrite) -> Response:
     """Create or replace a warehouse."""
     warehouse = call(InventoryRpc.put_warehouse, code=path.code, warehouse=body, caller=caller())
     return ok(warehouse, "Warehouse saved")
 
 
-@api.delete("/warehouses/<string:code>", reply=None, who=Who.ADMIN)
+@api.delete("/warehouses/<string:code>", reply=None)
 def delete_warehouse(path: WarehousePath) -> Response:
     """Delete an empty warehouse."""
     call(InventoryRpc.delete_warehouse, code=path.code, caller=caller())
     return ok(None, "Warehouse removed")
 
 
-@api.get("/<path:sku>", reply=Level, who=Who.VENDOR)
+@api.get("/<path:sku>", reply=Level)
 def get_level(path: SkuPath) -> Response:
     """Get the stock of a SKU, in total and by warehouse; a vendor's own only."""
     return ok(call(InventoryRpc.get_level, sku=path.sku, caller=caller()), "Stock")
 
 
-@api.post("/<path:sku>/adjust", reply=Level, who=Who.VENDOR, key="may")
+@api.post("/<path:sku>/adjust", reply=Level, key="may")
 def adjust_stock(path: SkuPath, body: AdjustStock) -> Response:
     """Change the units on hand of a SKU, never below what is reserved; a vendor's own only."""
     level = call(

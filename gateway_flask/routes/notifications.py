@@ -5,7 +5,6 @@ from typing import Final
 from flask import Response, request
 
 from gateway_flask.http.envelope import listing, ok
-from gateway_flask.middleware.authentication import Who
 from gateway_flask.middleware.request_context import caller
 from gateway_flask.openapi.endpoints import Api
 from gateway_flask.routes.paths import KindPath, MessagePath
@@ -53,49 +52,49 @@ PAGE_HEADERS: Final = {
 """Prevents clickjacking of the page's button and leaking of the token by the Referer header."""
 
 
-@api.get("", reply=Notification, many=True, who=Who.SIGNED_IN)
+@api.get("", reply=Notification, many=True)
 def list_notifications(query: PageQuery) -> Response:
     """List the user's in-app messages, the newest first."""
     return listing(call(NotificationsRpc.list_own, caller=caller(), page=query), "Notifications")
 
 
-@api.get("/unread-count", reply=UnreadCount, who=Who.SIGNED_IN)
+@api.get("/unread-count", reply=UnreadCount)
 def unread_count() -> Response:
     """Get the number of unread in-app messages."""
     return ok(call(NotificationsRpc.unread_count, caller=caller()), "Unread")
 
 
-@api.post("/read-all", reply=MarkedRead, who=Who.SIGNED_IN)
+@api.post("/read-all", reply=MarkedRead)
 def read_all() -> Response:
     """Mark all in-app messages as read."""
     return ok(call(NotificationsRpc.mark_read, caller=caller()), "Read")
 
 
-@api.post("/<string:id>/read", reply=MarkedRead, who=Who.SIGNED_IN)
+@api.post("/<string:id>/read", reply=MarkedRead)
 def read_notification(path: MessagePath) -> Response:
     """Mark an in-app message as read."""
     return ok(call(NotificationsRpc.mark_read, caller=caller(), message_id=path.id), "Read")
 
 
-@api.get("/preferences", reply=Preferences, who=Who.SIGNED_IN)
+@api.get("/preferences", reply=Preferences)
 def get_preferences() -> Response:
     """Get the channels of each kind of message."""
     return ok(call(NotificationsRpc.get_preferences, caller=caller()), "Preferences")
 
 
-@api.put("/preferences", reply=Preferences, who=Who.SIGNED_IN)
+@api.put("/preferences", reply=Preferences)
 def put_preferences(body: PreferencesWrite) -> Response:
     """Set the channels of each kind, and quiet hours. Transactional mail is always sent."""
     return ok(call(NotificationsRpc.set_preferences, caller=caller(), chosen=body), "Preferences saved")
 
 
-@api.get("/unsubscribe", reply=Unsubscribed, who=Who.ANYONE, downloads="text/html")
+@api.get("/unsubscribe", reply=Unsubscribed, downloads="text/html")
 def unsubscribe_page(query: UnsubscribeQuery) -> Response:
     """Show the page of an unsubscribe link. Changes nothing."""
     return _page_or(call(NotificationsRpc.unsubscribe_page, token=query.token).json, "This would be switched off")
 
 
-@api.post("/unsubscribe", reply=Unsubscribed, who=Who.ANYONE, takes_bytes=True, downloads="text/html")
+@api.post("/unsubscribe", reply=Unsubscribed, takes_bytes=True, downloads="text/html")
 def unsubscribe(query: UnsubscribeQuery) -> Response:
     """Unsubscribe from a kind of mail: one click in a mail program (RFC 8058), or the page's button."""
     return _page_or(call(NotificationsRpc.unsubscribe, token=query.token).json, "You will get no more of these mails")
@@ -108,34 +107,34 @@ def _page_or(result: dict[str, str], message: str) -> Response:
     return ok({"kind": result["kind"]}, message)
 
 
-@api.get("/push-key", reply=PushKey, who=Who.ANYONE)
+@api.get("/push-key", reply=PushKey)
 def push_key() -> Response:
     """Get the public key for push subscriptions."""
     return ok(call(NotificationsRpc.push_key), "Push key")
 
 
-@api.post("/devices", reply=None, statuses=(201,), who=Who.SIGNED_IN)
+@api.post("/devices", reply=None, statuses=(201,))
 def add_device(body: DeviceRequest) -> Response:
     """Register a browser for push messages."""
     call(NotificationsRpc.add_device, caller=caller(), device=body)
     return ok(None, "Device added", 201)
 
 
-@api.post("/devices/remove", reply=None, who=Who.SIGNED_IN)
+@api.post("/devices/remove", reply=None)
 def remove_device(body: DeviceGoneRequest) -> Response:
     """Remove a browser from push messages."""
     call(NotificationsRpc.remove_device, caller=caller(), endpoint=body.endpoint)
     return ok(None, "Device removed")
 
 
-@api.post("/back-in-stock", reply=None, statuses=(202,), who=Who.GUEST)
+@api.post("/back-in-stock", reply=None, statuses=(202,))
 def wait_for_stock(body: WaitRequest) -> Response:
     """Request one message when a SKU is back in stock."""
     call(NotificationsRpc.subscribe_back_in_stock, sku=body.sku, email=body.email, caller=caller())
     return ok(None, "We will tell you", 202)
 
 
-@api.get("/deliveries", reply=Delivery, many=True, who=Who.ADMIN)
+@api.get("/deliveries", reply=Delivery, many=True)
 def list_deliveries(query: DeliveryQuery) -> Response:
     """List the messages to a recipient by all channels, with their delivery status."""
     page = PageQuery(page=query.page, limit=query.limit)
@@ -144,33 +143,33 @@ def list_deliveries(query: DeliveryQuery) -> Response:
     )
 
 
-@api.get("/templates", reply=TemplateKind, many=True, who=Who.ADMIN)
+@api.get("/templates", reply=TemplateKind, many=True)
 def list_templates() -> Response:
     """List the kinds of messages."""
     return ok(call(NotificationsRpc.templates, caller=caller()), "Templates")
 
 
-@api.get("/templates/<string:kind>", reply=Template, who=Who.ADMIN)
+@api.get("/templates/<string:kind>", reply=Template)
 def get_template(path: KindPath, query: TemplateQuery) -> Response:
     """Get the texts of a kind in a language, with their versions."""
     return ok(call(NotificationsRpc.template, kind=path.kind, locale=query.locale, caller=caller()), "Template")
 
 
-@api.put("/templates/<string:kind>", reply=Template, who=Who.ADMIN)
+@api.put("/templates/<string:kind>", reply=Template)
 def put_template(path: KindPath, body: TemplateWrite) -> Response:
     """Store new texts of a kind, based on the version that was read."""
     command = SaveTemplate(**body.given(), kind=path.kind, caller=caller())
     return ok(call(NotificationsRpc.save_template, command), "Template saved")
 
 
-@api.post("/templates/<string:kind>/preview", reply=MailPreview, who=Who.ADMIN)
+@api.post("/templates/<string:kind>/preview", reply=MailPreview)
 def preview_template(path: KindPath, body: PreviewRequest) -> Response:
     """Preview a message with example data, with the current or with new texts."""
     preview = call(NotificationsRpc.preview, kind=path.kind, caller=caller(), locale=body.locale, text=body.text)
     return ok(preview, "Preview")
 
 
-@api.post("/templates/<string:kind>/test", reply=None, statuses=(202,), who=Who.ADMIN)
+@api.post("/templates/<string:kind>/test", reply=None, statuses=(202,))
 def test_template(path: KindPath, body: TestSend) -> Response:
     """Send the preview to an e-mail address."""
     call(

@@ -11,6 +11,7 @@ from schemas.api.payments import Provider
 from schemas.api.shipping import TrackingNumber
 from schemas.api.taxes import TaxRateId
 from schemas.base import Id, Schema, Sku, Slug
+from schemas.permissions.roles import RoleName
 
 
 class IdPath(Schema):
@@ -25,6 +26,12 @@ class ProductPath(Schema):
     id: Annotated[str, StringConstraints(min_length=1, max_length=120, pattern=r"^[A-Za-z0-9]+(?:-[A-Za-z0-9]+)*$")] = (
         Field(description="Id or slug")
     )
+
+
+class RolePath(Schema):
+    """A role."""
+
+    name: RoleName
 
 
 class SlugPath(Schema):

@@ -6,7 +6,6 @@ from flask import Response
 
 from gateway_flask.http import etag
 from gateway_flask.http.envelope import listing, ok
-from gateway_flask.middleware.authentication import Who
 from gateway_flask.middleware.request_context import caller, cart_id, current_request, idempotency
 from gateway_flask.openapi.endpoints import Api
 from gateway_flask.routes.paths import ProductPath
@@ -14,6 +13,7 @@ from gateway_flask.rpc.calls import call, call_within
 from schemas.api.product_import import ImportProducts, ImportReport
 from schemas.api.products import ListItem, ProductDetail, ProductPatch, ProductQuery, ProductWrite, RelatedQuery
 from schemas.base import Caller, Idempotency
+from schemas.permissions.permission import Permission
 from schemas.rpc.products import ProductsRpc
 from services.chassis.dynamic_config import config
 from services.chassis.dynamic_config.flag_rules import Subject
@@ -23,40 +23,39 @@ IMPORT_SECONDS: Final = 30.0
 api = Api("products", "Products", "The catalogue: products, their variants, and bulk import.", "/products")
 
 
-@api.get("", reply=ListItem, many=True, who=Who.GUEST)
+@api.get("", reply=ListItem, many=True)
 def list_products(query: ProductQuery) -> Response:
     """List products by filters, a page at a time. `attr.NAME=VALUE` filters by an attribute.
 
     With `status`: an administrator lists all products of that status, a vendor their own.
     """
-    roles = current_request().caller.roles
-    if query.status is not None and ("ADMIN" in roles or "VENDOR" in roles):
+    if query.status is not None and current_request().caller.may(Permission.PRODUCTS_WRITE):
         return listing(call(ProductsRpc.list_managed_products, query=query, caller=caller()), "Products")
     return listing(call(ProductsRpc.list_products, query), "Products")
 
 
-@api.post("", reply=ProductDetail, statuses=(201,), who=Who.VENDOR, key="may")
+@api.post("", reply=ProductDetail, statuses=(201,), key="may")
 def create_product(body: ProductWrite) -> Response:
     """Create a product; a vendor's is their own."""
     product = call(ProductsRpc.create_product, product=body, caller=caller(), idempotency=idempotency())
     return etag.tagged(ok(product, "Product created", 201), product.json)
 
 
-@api.post("/import", reply=ImportReport, who=Who.ADMIN, key="may")
+@api.post("/import", reply=ImportReport, key="may")
 def import_products(body: ImportProducts) -> Response:
     """Create or update up to 100 products, row by row; new SKUs get the stock that their row names, within 2 s."""
     report = call_within(IMPORT_SECONDS, ProductsRpc.import_products, products=body.products, caller=caller())
     return ok(report, "Products imported")
 
 
-@api.get("/<string:id>", reply=ProductDetail, who=Who.GUEST, headers=("If-None-Match",))
+@api.get("/<string:id>", reply=ProductDetail, headers=("If-None-Match",))
 def get_product(path: ProductPath) -> Response:
     """Get a product by its id or slug."""
     product = call(ProductsRpc.get_product, id_or_slug=path.id, caller=caller())
     return etag.unless_known(ok(product, "Product"), product.json)
 
 
-@api.get("/<string:id>/related", reply=ListItem, many=True, who=Who.GUEST)
+@api.get("/<string:id>/related", reply=ListItem, many=True)
 def related_products(path: ProductPath, query: RelatedQuery) -> Response:
     """List related products, the best rated first; none while recommendations are switched off."""
     who = current_request().caller
@@ -65,7 +64,7 @@ def related_products(path: ProductPath, query: RelatedQuery) -> Response:
     return ok(call(ProductsRpc.related_products, id_or_slug=path.id, limit=query.limit), "Related products")
 
 
-@api.put("/<string:id>", reply=ProductDetail, who=Who.VENDOR, key="may", headers=("If-Match",))
+@api.put("/<string:id>", reply=ProductDetail, key="may", headers=("If-Match",))
 def update_product(path: ProductPath, body: ProductWrite) -> Response:
     """Replace a product: what is left out gets its default. With `If-Match`: only the version that was read.
 
@@ -75,7 +74,7 @@ def update_product(path: ProductPath, body: ProductWrite) -> Response:
     return etag.tagged(ok(product, "Product saved"), product.json)
 
 
-@api.patch("/<string:id>", reply=ProductDetail, who=Who.VENDOR, key="may", headers=("If-Match",))
+@api.patch("/<string:id>", reply=ProductDetail, key="may", headers=("If-Match",))
 def patch_product(path: ProductPath, body: ProductPatch) -> Response:
     """Change fields of a product: what is left out stays, null empties, a list replaces the whole list.
 
@@ -85,7 +84,7 @@ def patch_product(path: ProductPath, body: ProductPatch) -> Response:
     return etag.tagged(ok(product, "Product saved"), product.json)
 
 
-@api.delete("/<string:id>", reply=None, who=Who.VENDOR, key="may", headers=("If-Match",))
+@api.delete("/<string:id>", reply=None, key="may", headers=("If-Match",))
 def delete_product(path: ProductPath) -> Response:
     """Delete a product: its slug and SKUs are free again, their stock records end; orders keep their copy.
 

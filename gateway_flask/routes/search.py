@@ -6,7 +6,6 @@ from flask import Response, current_app
 
 from gateway_flask.http import envelope
 from gateway_flask.http.envelope import ok, page_with_details
-from gateway_flask.middleware.authentication import Who
 from gateway_flask.middleware.request_context import caller
 from gateway_flask.openapi.endpoints import Api
 from gateway_flask.rpc.calls import call
@@ -21,7 +20,7 @@ KILL_SWITCH = "search_engine"
 api = Api("search", "Search", "Product search with facets, suggestions, and tuning.", "/search")
 
 
-@api.get("", reply=SearchReply, who=Who.ANYONE)
+@api.get("", reply=SearchReply)
 def search(query: SearchQuery) -> Response:
     """Search products. `attr.NAME=VALUE` filters by an attribute; a facet doesn't filter its own counts.
 
@@ -38,7 +37,7 @@ def search(query: SearchQuery) -> Response:
     return page_with_details(reply, "Found")
 
 
-@api.get("/suggest", reply=Suggestions, who=Who.ANYONE)
+@api.get("/suggest", reply=Suggestions)
 def suggest(query: SuggestQuery) -> Response:
     """Suggest products, categories and queries for a prefix. Cached for some seconds, here and by the client."""
     prefix = " ".join(query.q.casefold().split())[:MAX_PREFIX_LENGTH]
@@ -55,19 +54,19 @@ def _suggested(prefix: str) -> tuple[bytes, bool]:
     return envelope.body(suggestions, "Suggestions"), any(suggestions.values())
 
 
-@api.get("/tuning", reply=TuningReply, who=Who.ADMIN)
+@api.get("/tuning", reply=TuningReply)
 def get_tuning() -> Response:
     """Get the tuning in force: synonyms, pinned and buried products, boosts."""
     return ok(call(SearchRpc.get_tuning, caller=caller()), "Tuning")
 
 
-@api.put("/tuning", reply=TuningReply, who=Who.ADMIN)
+@api.put("/tuning", reply=TuningReply)
 def set_tuning(body: TuningWrite) -> Response:
     """Replace the tuning, in force within two seconds. `version` is that of the tuning that was read."""
     return ok(call(SearchRpc.set_tuning, tuning=body, caller=caller()), "Tuning saved")
 
 
-@api.post("/tuning/preview", reply=Preview, who=Who.ADMIN)
+@api.post("/tuning/preview", reply=Preview)
 def preview_tuning(body: PreviewRequest) -> Response:
     """Preview a tuning on a query: the current and the changed ranking, with reasons. Changes nothing."""
     return ok(call(SearchRpc.preview_tuning, request=body, caller=caller()), "Preview")

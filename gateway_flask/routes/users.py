@@ -3,7 +3,6 @@
 from flask import Response
 
 from gateway_flask.http.envelope import ok
-from gateway_flask.middleware.authentication import Who
 from gateway_flask.middleware.request_context import caller
 from gateway_flask.openapi.endpoints import Api
 from gateway_flask.routes.paths import IdPath
@@ -22,44 +21,44 @@ from schemas.rpc.users import UsersRpc
 api = Api("users", "Users", "Profile and address book.", "/users")
 
 
-@api.get("/me", reply=Profile, who=Who.SIGNED_IN)
+@api.get("/me", reply=Profile)
 def get_profile() -> Response:
     """Get the caller's profile."""
     return ok(call(UsersRpc.get_profile, caller=caller()), "Profile")
 
 
-@api.put("/me", reply=Profile, who=Who.SIGNED_IN)
+@api.put("/me", reply=Profile)
 def update_profile(body: ProfileRequest) -> Response:
     """Replace the caller's profile."""
     return ok(call(UsersRpc.update_profile, UpdateProfile(**body.given(), caller=caller())), "Profile saved")
 
 
-@api.get("/me/addresses", reply=AddressEntry, many=True, who=Who.SIGNED_IN)
+@api.get("/me/addresses", reply=AddressEntry, many=True)
 def list_addresses() -> Response:
     """List the caller's addresses."""
     return ok(call(UsersRpc.list_addresses, caller=caller()), "Addresses")
 
 
-@api.post("/me/addresses", reply=AddressEntry, statuses=(201,), who=Who.SIGNED_IN)
+@api.post("/me/addresses", reply=AddressEntry, statuses=(201,))
 def add_address(body: AddressRequest) -> Response:
     """Add an address."""
     return ok(call(UsersRpc.add_address, AddAddress(**body.given(), caller=caller())), "Address added", 201)
 
 
-@api.get("/me/addresses/<string:id>", reply=AddressEntry, who=Who.SIGNED_IN)
+@api.get("/me/addresses/<string:id>", reply=AddressEntry)
 def get_address(path: IdPath) -> Response:
     """Get an address."""
     return ok(call(UsersRpc.get_address, address_id=path.id, caller=caller()), "Address")
 
 
-@api.put("/me/addresses/<string:id>", reply=AddressEntry, who=Who.SIGNED_IN)
+@api.put("/me/addresses/<string:id>", reply=AddressEntry)
 def update_address(path: IdPath, body: AddressRequest) -> Response:
     """Replace an address."""
     command = UpdateAddress(**body.given(), address_id=path.id, caller=caller())
     return ok(call(UsersRpc.update_address, command), "Address saved")
 
 
-@api.delete("/me/addresses/<string:id>", reply=None, who=Who.SIGNED_IN)
+@api.delete("/me/addresses/<string:id>", reply=None)
 def delete_address(path: IdPath) -> Response:
     """Delete an address."""
     call(UsersRpc.delete_address, address_id=path.id, caller=caller())

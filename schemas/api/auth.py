@@ -5,8 +5,7 @@ from typing import Annotated, Any, Literal
 from pydantic import Field, StringConstraints
 
 from schemas.base import Caller, Clean, Email, Id, Idempotency, PersonName, Request, Schema
-
-Role = Literal["CUSTOMER", "VENDOR", "ADMIN"]
+from schemas.permissions.roles import RoleName
 
 Password = Annotated[
     str,
@@ -108,7 +107,7 @@ class CreateUser(Request):
     password: Annotated[Password, Field(repr=False)]
     first_name: PersonName
     last_name: PersonName
-    roles: Annotated[list[Role], Field(min_length=1)]
+    roles: Annotated[list[RoleName], Field(min_length=1, max_length=20)]
 
 
 class User(Schema):
@@ -118,7 +117,7 @@ class User(Schema):
     email: str
     first_name: str
     last_name: str
-    roles: list[Role]
+    roles: list[str]
     email_verified: bool
 
 

@@ -5,6 +5,7 @@ from typing import Annotated, Any, Final, Literal
 from pydantic import Field, StringConstraints
 
 from schemas.base import Caller, Country, GivenMoment, Moment, OneLine, Request, Schema, one_of
+from schemas.permissions.roles import RoleName
 
 SettingKey = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9_]*(\.[a-z][a-z0-9_]*)+$", max_length=100)]
 FlagName = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9_]*(\.[a-z][a-z0-9_]*)*$", max_length=100)]
@@ -96,7 +97,7 @@ SETTINGS: Final[dict[str, Declared]] = {
 class Rule(Request):
     """A rule of a flag. All given conditions must match; `from` is inclusive, `to` exclusive."""
 
-    roles: Annotated[list[Literal["CUSTOMER", "VENDOR", "ADMIN"]], Field(max_length=3)] | None = None
+    roles: Annotated[list[RoleName], Field(max_length=20)] | None = None
     countries: Annotated[list[Country], Field(max_length=250)] | None = None
     users: Annotated[list[_AccountId], Field(max_length=1_000)] | None = None
     vendors: Annotated[list[_AccountId], Field(max_length=1_000)] | None = None
@@ -221,3 +222,5 @@ class Snapshot(Schema):
 
     settings: dict[str, tuple[Value | None, int]]
     flags: dict[str, tuple[dict[str, Any], int]]
+    roles: tuple[dict[str, list[str]], int] | None = None
+    """The changed roles (`schemas.permissions.roles`); None: the presets."""

@@ -13,6 +13,14 @@ class SettingChanged(Event, source="config", subject="key"):
     revision: int
 
 
+class RolesChanged(Event, source="config", subject="key"):
+    """The permissions of roles have changed: all changed and added roles, by name."""
+
+    key: str
+    roles: dict[str, list[str]]
+    revision: int
+
+
 class FlagChanged(Event, source="config", subject="name"):
     """The definition of a feature flag has changed (`schemas.api.config.FlagWrite`)."""
 

@@ -12,11 +12,12 @@ from schemas.api.config import (
     SettingState,
     Snapshot,
 )
+from schemas.api.roles import PutRole, ResetRole, RoleState
 from schemas.base import Caller
 
 
 class ConfigRpc(Protocol):
-    """Runtime settings and feature flags."""
+    """Runtime settings, feature flags and roles."""
 
     def snapshot(self) -> Snapshot:
         """Get all changed settings and flags with their versions, for a starting process."""
@@ -36,6 +37,18 @@ class ConfigRpc(Protocol):
 
     def roll_back(self, command: RollSettingBack) -> SettingState:
         """Restore an earlier value as a new version. Raises `NotFound`."""
+        ...
+
+    def roles(self, caller: Caller) -> list[RoleState]:
+        """List the roles with their permissions."""
+        ...
+
+    def put_role(self, command: PutRole) -> RoleState:
+        """Create or change a role. Raises `ValidationFailed` for ADMIN, `Conflict` for more than 100 roles."""
+        ...
+
+    def reset_role(self, command: ResetRole) -> None:
+        """Delete a role, or restore a preset. Raises `NotFound`, `ValidationFailed` for ADMIN."""
         ...
 
     def flags(self, caller: Caller) -> list[FlagState]:

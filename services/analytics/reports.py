@@ -7,6 +7,7 @@ import structlog
 
 from schemas.api.reports import ReportFilters, ReportRequest
 from schemas.base import Caller
+from schemas.permissions.permission import Permission
 from services.analytics.domain import reports as report_rules
 from services.analytics.store.analytics_store import AnalyticsStore
 from services.analytics.store.order_lines import report_rows
@@ -95,7 +96,7 @@ def to_api(report: Document) -> Document:
 def _definition(store: AnalyticsStore, report: ReportRequest, caller: Caller, now: datetime) -> Document:
     calendar = store.dataset.calendar
     report_rules.check(report, calendar, now)
-    vendor = None if caller.is_admin else caller.user_id
+    vendor = None if caller.may(Permission.ANALYTICS_READ_ANY) else caller.user_id
     if vendor and ("customer" in report.dimensions or report.filters.customer):
         field = "dimensions" if "customer" in report.dimensions else "filters.customer"
         raise ValidationFailed.of(field, "is not available to vendors")

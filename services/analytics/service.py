@@ -7,6 +7,7 @@ from schemas.api.analytics import CohortQuery, CurrencyQuery, PeriodQuery, Sales
 from schemas.api.reports import ReportQuery, ReportRequest
 from schemas.api.tracking import ObservedEvent, Tracked, TrackRequest
 from schemas.base import Caller, Id
+from schemas.permissions.permission import Permission
 from schemas.rpc.analytics import AnalyticsRpc
 from services.analytics import reports, tracking
 from services.analytics.domain.counters import EVERYBODY
@@ -157,4 +158,4 @@ class AnalyticsService(Service):
 
 def _scope(caller: Caller) -> str:
     """The caller's scope: the shop for administrators, their own products for vendors."""
-    return EVERYBODY if caller.is_admin else str(caller.user_id)
+    return EVERYBODY if caller.may(Permission.ANALYTICS_READ_ANY) else str(caller.user_id)

@@ -1,13 +1,16 @@
 """Config service: runtime settings and feature flags."""
 
 from schemas.api.config import FlagName, RollSettingBack, SetFlag, SetSetting
+from schemas.api.roles import PutRole, ResetRole
 from schemas.base import Caller
+from schemas.permissions.roles import may_grant
 from schemas.rpc.config import ConfigRpc
+from services.chassis.common.errors import Forbidden
 from services.chassis.messaging.rpc import Json, implements
 from services.chassis.runtime.service import Service
 from services.chassis.stores.postgres import Postgres
 from services.config.domain import check_flag, checked_value, declared_setting
-from services.config.store import ConfigStore
+from services.config.roles import RoleStore
 
 
 class ConfigService(Service):
@@ -15,7 +18,7 @@ class ConfigService(Service):
 
     name = "config"
 
-    store = Postgres(ConfigStore)
+    store = Postgres(RoleStore)
 
     @implements(ConfigRpc.snapshot)
     def snapshot(self) -> Json:
@@ -40,6 +43,21 @@ class ConfigService(Service):
         return self.store.roll_back(
             declared_setting(command.key), command.version, command.caller.user_id, command.reason
         )
+
+    @implements(ConfigRpc.roles)
+    def roles(self, caller: Caller) -> Json:
+        return self.store.roles()
+
+    @implements(ConfigRpc.put_role)
+    def put_role(self, command: PutRole) -> Json:
+        permissions = [str(permission) for permission in command.permissions]
+        if not may_grant(command.caller.permissions, permissions):
+            raise Forbidden("One can only grant permissions that one has")
+        return self.store.put_role(command.name, permissions, command.caller.user_id, command.reason)
+
+    @implements(ConfigRpc.reset_role)
+    def reset_role(self, command: ResetRole) -> None:
+        self.store.reset_role(command.name, command.caller.user_id, command.reason)
 
     @implements(ConfigRpc.flags)
     def flags(self, caller: Caller) -> Json:

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from schemas.base import Caller
+from schemas.permissions.permission import Permission
 from services.chassis.common.errors import Conflict, Forbidden, UnsupportedMediaType, ValidationFailed
 
 PICTURES: Final = ("image/jpeg", "image/png", "image/webp", "image/gif")
@@ -50,7 +51,7 @@ def check_purpose(purpose: str | None, caller: Caller) -> str:
     """Check the purpose. Raises `ValidationFailed` for an unknown one, `Forbidden` for customers' product pictures."""
     if purpose not in PURPOSES:
         raise ValidationFailed.of("purpose", f"must be one of {', '.join(PURPOSES)}")
-    if purpose == "product" and not (caller.is_admin or caller.is_vendor):
+    if purpose == "product" and not caller.may(Permission.PRODUCTS_WRITE):
         raise Forbidden("Only vendors and administrators may upload product pictures")
     return purpose
 
@@ -66,9 +67,9 @@ def is_private(value: str | None, purpose: str) -> bool:
 
 def quota_of(caller: Caller, customer_mb: int, vendor_mb: int) -> int | None:
     """The caller's quota in bytes; None without limit."""
-    if caller.is_admin:
+    if caller.may(Permission.FILES_MANAGE):
         return None
-    return (vendor_mb if caller.is_vendor else customer_mb) * MEGABYTE or None
+    return (vendor_mb if caller.may(Permission.PRODUCTS_WRITE) else customer_mb) * MEGABYTE or None
 
 
 def quota_exceeded(quota: int) -> Conflict:
@@ -79,12 +80,17 @@ def quota_exceeded(quota: int) -> Conflict:
 
 def may_read(caller: Caller, owner_id: str, private: bool, linked: bool) -> bool:
     """Whether the caller may read a file: public, own, by link, or as an administrator."""
-    return not private or linked or caller.is_admin or (caller.user_id is not None and caller.user_id == owner_id)
+    return (
+        not private
+        or linked
+        or caller.may(Permission.FILES_MANAGE)
+        or (caller.user_id is not None and caller.user_id == owner_id)
+    )
 
 
 def may_change(caller: Caller, owner_id: str) -> bool:
     """Whether the caller may delete a file or create links to it."""
-    return caller.is_admin or (caller.user_id is not None and caller.user_id == owner_id)
+    return caller.may(Permission.FILES_MANAGE) or (caller.user_id is not None and caller.user_id == owner_id)
 
 
 def select_object(objects: Sequence[StoredObject], size: str, format_: str | None, accept: str) -> StoredObject:

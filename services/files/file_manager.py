@@ -9,6 +9,7 @@ from typing import Any
 import filetype
 
 from schemas.base import Caller
+from schemas.permissions.permission import Permission
 from schemas.signed.file_grants import PUBLIC_PATH
 from services.chassis.common.errors import ValidationFailed
 from services.chassis.common.ids import new_id
@@ -51,7 +52,7 @@ class FileManager:
             private=private,
             bytes=form.size,
             quota=domain.quota_of(caller, *limits),
-            audited=caller.is_admin or caller.is_vendor,
+            audited=caller.may(Permission.PRODUCTS_WRITE),
         )
         record = self.store.add_existing(new) or self._add(new, form, content_type)
         return domain.to_api(record.row, PUBLIC_PATH)

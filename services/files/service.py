@@ -4,6 +4,7 @@ from datetime import UTC, datetime, timedelta
 
 from schemas.api.files import FilesQuery, LinkFile
 from schemas.base import Caller
+from schemas.permissions.permission import Permission
 from schemas.rpc.files import FilesRpc
 from schemas.signed.file_grants import PUBLIC_PATH, sign_link
 from services.chassis.common import clock
@@ -52,7 +53,7 @@ class FilesService(Service):
 
     @implements(FilesRpc.list_files)
     def list_files(self, query: FilesQuery, caller: Caller) -> Json:
-        owner = query.owner if caller.is_admin and query.owner else caller.user_id
+        owner = query.owner if caller.may(Permission.FILES_MANAGE) and query.owner else caller.user_id
         page = self.store.page(query, owner)
         return {**page, "items": [domain.to_api(row, PUBLIC_PATH) for row in page["items"]]}
 
@@ -70,7 +71,7 @@ class FilesService(Service):
     @implements(FilesRpc.delete_file)
     def delete_file(self, file_id: str, caller: Caller) -> None:
         self._check_owner(file_id, caller)
-        self.store.remove(file_id, audited=caller.is_admin or caller.is_vendor)
+        self.store.remove(file_id, audited=caller.may(Permission.PRODUCTS_WRITE))
 
     @every(seconds=COLLECT_SECONDS)
     def collect(self) -> None:

@@ -13,6 +13,7 @@ from schemas.api.inventory import (
 from schemas.base import Caller, Id, Idempotency, Sku
 from schemas.base import Line as TextLine
 from schemas.events.products import ProductArchived, StockImported
+from schemas.permissions.permission import Permission
 from schemas.rpc.inventory import InitialLevels, InventoryRpc, ReturnedLines, Skus
 from schemas.rpc.products import ProductsRpc
 from services.chassis.common import clock
@@ -108,7 +109,11 @@ class InventoryService(Service):
 
     @implements(InventoryRpc.low_stock)
     def low_stock(self, query: LowStockQuery, caller: Caller) -> Json:
-        skus = None if caller.is_admin else self.products.vendor_skus(vendor_id=str(caller.user_id))
+        skus = (
+            None
+            if caller.may(Permission.INVENTORY_MANAGE)
+            else self.products.vendor_skus(vendor_id=str(caller.user_id))
+        )
         return self.stock.counts.list_low(Paging(query.page, query.limit), skus)
 
     @implements(InventoryRpc.list_warehouses)
@@ -125,7 +130,7 @@ class InventoryService(Service):
 
     def _check_own(self, sku: str, caller: Caller) -> None:
         """Raises `NotFound` for a SKU of another vendor, as for one without a stock record."""
-        if caller.is_admin:
+        if caller.may(Permission.INVENTORY_MANAGE):
             return
         priced = self.products.price_skus(skus=[sku]).get(sku)
         if priced is None or priced.vendor_id != caller.user_id:

@@ -7,6 +7,7 @@ from schemas.api.shipping import AddShipmentEvent, CreateShipment, Shipment, Shi
 from schemas.base import OPERATOR, Address
 from schemas.events import orders as events
 from schemas.events.base import Event
+from schemas.permissions.permission import Permission
 from schemas.rpc.shipping import ShippingRpc
 from services.chassis.common import clock
 from services.chassis.common.errors import DomainError, InvalidState
@@ -98,7 +99,7 @@ def requested_shipment(order: Order, command: CreateOrderShipment, shipment_id: 
         method=command.method,
         carrier=command.carrier,
         tracking_number=command.tracking_number,
-        vendor_id=None if caller.is_admin else caller.user_id,
+        vendor_id=None if caller.may(Permission.ORDERS_MANAGE) else caller.user_id,
     )
 
 

@@ -10,6 +10,7 @@ from pymongo.errors import BulkWriteError
 from schemas.api.orders import OrderQuery
 from schemas.base import MAX_AMOUNT, Caller
 from schemas.events import orders as events
+from schemas.permissions.permission import Permission
 from services.chassis.common.errors import ValidationFailed
 from services.chassis.common.paging import Paging, decode_cursor, encode_cursor, page
 from services.chassis.stores.mongo import MongoStore, only_collisions
@@ -121,7 +122,7 @@ def _document(order: Order) -> dict[str, Any]:
 
 def _filter(query: OrderQuery, caller: Caller) -> dict[str, Any]:
     condition: dict[str, Any] = {}
-    if caller.is_admin:
+    if caller.may(Permission.ORDERS_READ_ANY):
         condition |= {"user_id": query.user_id} if query.user_id else {}
         condition |= {"email": query.email.lower()} if query.email else {}
     else:

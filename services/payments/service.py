@@ -21,6 +21,7 @@ from schemas.api.payments import (
     WebhookReply,
 )
 from schemas.base import Caller
+from schemas.permissions.permission import Permission
 from schemas.rpc.payments import PaymentsRpc
 from services.chassis.common import clock
 from services.chassis.common.errors import DomainError, NotFound, ValidationFailed
@@ -117,7 +118,7 @@ class PaymentsService(Service):
     @implements(PaymentsRpc.get)
     def get(self, payment_id: str, caller: Caller) -> Json:
         _check_id(payment_id)
-        check_owner(self.store.read(payment_id), caller.user_id, caller.is_admin)
+        check_owner(self.store.read(payment_id), caller.user_id, caller.may(Permission.PAYMENTS_READ_ANY))
         return self.store.resource(payment_id)
 
     @implements(PaymentsRpc.ledger_accounts)

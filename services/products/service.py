@@ -12,6 +12,7 @@ from schemas.api.taxes import TaxRateId, TaxRateWrite
 from schemas.base import ANONYMOUS, Caller, Country, Id, Idempotency, IdOrSlug, Slug
 from schemas.events.inventory import StockChanged
 from schemas.events.reviews import RatingChanged
+from schemas.permissions.permission import Permission
 from schemas.rpc.products import AddressRegion, Ids, ImportRows, ProductsRpc, RelatedLimit, Skus, SnapshotLimit, Version
 from services.chassis.common import clock
 from services.chassis.common.errors import Forbidden, NotFound
@@ -52,7 +53,7 @@ class ProductsService(Service):
     def get_product(self, id_or_slug: IdOrSlug, caller: Caller = ANONYMOUS) -> Document:
         product = self.catalogue.queries.get(id_or_slug)
         if product["detail"]["status"] != "active":
-            if not (caller.is_admin or caller.is_vendor):
+            if not caller.may(Permission.PRODUCTS_WRITE):
                 raise NotFound("There is no such product")
             check_own(caller, product["detail"]["vendor_id"])
         return to_detail(product)

@@ -7,6 +7,7 @@ from typing import Any, Final
 
 from schemas.api.reviews import ReviewRules
 from schemas.base import Caller
+from schemas.permissions.permission import Permission
 
 Document = dict[str, Any]
 
@@ -101,7 +102,9 @@ def public_name(name: str | None) -> str:
 
 def may_see(review: Document, caller: Caller | None) -> bool:
     """Whether the caller may read the review: approved ones everybody, others the author and administrators."""
-    return review["status"] == "approved" or (caller is not None and (caller.is_admin or is_author(review, caller)))
+    return review["status"] == "approved" or (
+        caller is not None and (caller.may(Permission.REVIEWS_MODERATE) or is_author(review, caller))
+    )
 
 
 def is_author(review: Document, caller: Caller) -> bool:
@@ -111,7 +114,9 @@ def is_author(review: Document, caller: Caller) -> bool:
 
 def may_reply(vendor_id: str | None, caller: Caller) -> bool:
     """Whether the caller is the product's vendor or an administrator."""
-    return caller.is_admin or (caller.is_vendor and vendor_id is not None and vendor_id == caller.user_id)
+    return caller.may(Permission.REVIEWS_MODERATE) or (
+        caller.may(Permission.REVIEWS_REPLY) and vendor_id is not None and vendor_id == caller.user_id
+    )
 
 
 def to_api(review: Document, caller: Caller | None = None) -> Document:
@@ -126,9 +131,9 @@ def to_api(review: Document, caller: Caller | None = None) -> Document:
         "created_at": _rfc3339(review["created_at"]),
         "updated_at": _rfc3339(review["updated_at"]),
     }
-    if caller is not None and (caller.is_admin or is_author(review, caller)):
+    if caller is not None and (caller.may(Permission.REVIEWS_MODERATE) or is_author(review, caller)):
         view["reason"] = review.get("reason")
-    if caller is not None and caller.is_admin:
+    if caller is not None and caller.may(Permission.REVIEWS_MODERATE):
         view["reports"] = review["reports"]
     return view
 

@@ -21,6 +21,7 @@ from schemas.base import Caller, Id, Idempotency, IdOrSlug
 from schemas.events.files import FileDeleted, FileStored
 from schemas.events.orders import OrderCancelled, OrderConfirmed, OrderDelivered
 from schemas.events.products import ProductArchived, ProductCreated, ProductEvent, ProductUpdated
+from schemas.permissions.permission import Permission
 from schemas.rpc.products import ProductsRpc
 from schemas.rpc.reviews import ReviewsRpc
 from services.chassis.common import clock
@@ -70,9 +71,9 @@ class ReviewsService(Service):
 
     @implements(ReviewsRpc.list_all)
     def list_all(self, query: ReviewsQuery, caller: Caller) -> Json:
-        if query.reported is not None and not caller.is_admin:
+        if query.reported is not None and not caller.may(Permission.REVIEWS_MODERATE):
             raise Forbidden()
-        page_ = self.store.queries.all(query, None if caller.is_admin else caller.user_id)
+        page_ = self.store.queries.all(query, None if caller.may(Permission.REVIEWS_MODERATE) else caller.user_id)
         return page_ | {"items": [domain.to_api(review, caller) for review in page_["items"]]}
 
     @implements(ReviewsRpc.rating)

@@ -11,6 +11,7 @@ from schemas.api.shipping import (
     TrackingNumber,
 )
 from schemas.base import ANONYMOUS, Caller
+from schemas.permissions.permission import Permission
 from schemas.rpc.cart import CartRpc
 from schemas.rpc.shipping import ShippingRpc
 from services.chassis.common.errors import NotFound, ValidationFailed
@@ -83,14 +84,19 @@ class ShippingService(Service):
     def add_event(self, command: AddShipmentEvent) -> dict[str, Any]:
         self._check_id(command.shipment_id)
         _, vendor_id = self.store.owners(command.shipment_id)
-        if not (command.caller.is_admin or (vendor_id is not None and vendor_id == command.caller.user_id)):
+        if not (
+            command.caller.may(Permission.SHIPMENTS_MANAGE)
+            or (vendor_id is not None and vendor_id == command.caller.user_id)
+        ):
             raise NotFound("There is no such shipment")
         return self.store.move(command.shipment_id, command.status, command.location, command.message)
 
     @implements(ShippingRpc.get_shipment)
     def get_shipment(self, shipment_id: str, caller: Caller) -> dict[str, Any]:
         self._check_id(shipment_id)
-        if not caller.is_admin and (caller.user_id is None or caller.user_id not in self.store.owners(shipment_id)):
+        if not caller.may(Permission.SHIPMENTS_MANAGE) and (
+            caller.user_id is None or caller.user_id not in self.store.owners(shipment_id)
+        ):
             raise NotFound("There is no such shipment")
         return self.store.read(shipment_id)
 

@@ -8,9 +8,10 @@ import pytest
 from flask_openapi3 import OpenAPI
 
 from gateway_flask.app import create_app
-from gateway_flask.middleware.authentication import Who
 from gateway_flask.openapi.endpoints import ENDPOINTS
 from gateway_flask.testing import SIGNED_IN, FakeServices, Issuer, settings
+from schemas.permissions.access import Kind
+from schemas.permissions.roles import permissions_of
 from services.chassis.messaging.signatures import Signature
 from services.chassis.runtime.registry import SERVICES
 from services.chassis.runtime.runner import service_class
@@ -18,7 +19,11 @@ from tests.support.bodies import ID, VALID_BODIES
 
 CART = "c" * 27
 PATH = {"id": ID, "slug": "mugs", "sku": "MUG-RED", "code": "main", "number": "UP0000042", "provider": "sandbox"}
-PATHS = {"delete_tax_rate": {"id": "DE:*:standard"}}
+PATHS = {
+    "delete_tax_rate": {"id": "DE:*:standard"},
+    "put_role": {"name": "SUPPORT"},
+    "reset_role": {"name": "SUPPORT"},
+}
 PATH |= {"name": "reviews", "key": "inventory.low_stock_threshold", "kind": "order_shipped"}
 QUERIES = {
     "unsubscribe": "token=abcdefghijklmnop",
@@ -32,8 +37,9 @@ QUERIES = {
     "list_tax_rates": "country=DE",
     "search": "q=red+mug&category=mugs&attr.colour=red&in_stock=true&min_price=5&facets=brand",
     "suggest": "q=mu",
+    "reset_role": "reason=restored",
 }
-LOCAL_ROUTES = {"get_flags"}
+LOCAL_ROUTES = {"get_flags", "list_permissions"}
 """Answered by the gateway itself, without a service."""
 REQUIRED_SETTINGS = {"amqp_url", "postgres_url", "mongo_url", "redis_url", "kafka_bootstrap"}
 FILE_ROUTES = {name for name, endpoint in ENDPOINTS.items() if endpoint.form is not None or endpoint.gives_bytes}
@@ -117,6 +123,6 @@ def test_call_fits_the_service_method(
             json=VALID_BODIES.get(name),
             headers=headers | signed_in,
         )
-        if {*roles, "?"} & set(endpoint.who.value) or endpoint.who is Who.ANYONE:
+        if endpoint.access.kind is not Kind.PERMISSION or endpoint.access.permission in permissions_of(roles):
             assert response.status_code in endpoint.statuses, response.get_data(as_text=True)
     assert [method_name for method_name, _ in services.calls if method_name != "auth.jwks"]

@@ -11,23 +11,17 @@ import pytest
 
 import gateway_flask
 from schemas.base import Caller
-from schemas.permissions import ROLES, RPC, Access
-from services.chassis.common.errors import Forbidden, Unauthenticated
+from schemas.permissions.access import INTERNAL, Access, Kind, guest, needs
+from schemas.permissions.permission import DESCRIPTIONS, Permission
+from schemas.permissions.roles import PRESETS, permissions_of
+from schemas.permissions.routes import ROUTES
+from schemas.permissions.rpc_methods import RPC
+from services.chassis.common.errors import EmailNotVerified, Forbidden, TwoFactorRequired, Unauthenticated
 from services.chassis.common.ids import new_id
-from services.chassis.messaging.authorization import guarded
+from services.chassis.messaging.authorization import check, guarded
 
-CALLERS = {
-    "anonymous": Caller(),
-    "customer": Caller(user_id=new_id(), roles=["CUSTOMER"]),
-    "vendor": Caller(user_id=new_id(), roles=["VENDOR"]),
-    "administrator": Caller(user_id=new_id(), roles=["ADMIN"]),
-}
-ALLOWED = {
-    Access.GUEST: {*CALLERS},
-    Access.CUSTOMER: {"customer", "vendor", "administrator"},
-    Access.VENDOR: {"vendor", "administrator"},
-    Access.ADMIN: {"administrator"},
-}
+CALLERS = {role: Caller(user_id=new_id() if role else None, roles=[role] if role else []) for role in ("", *PRESETS)}
+"""An anonymous caller, and one of each role."""
 
 
 class Reached(Exception):
@@ -53,18 +47,15 @@ def test_table_lists_exactly_the_methods_of_the_interfaces() -> None:
     assert table == set(methods())
 
 
-@pytest.mark.parametrize(("service", "name"), [pair for pair in methods() if RPC[pair[0]][pair[1]] in ALLOWED])
-def test_method_accepts_the_callers_in_the_table(service: str, name: str) -> None:
-    declared = getattr(interface_of(service), name)
+@pytest.mark.parametrize(("service", "name"), [pair for pair in methods() if RPC[pair[0]][pair[1]].permission])
+def test_method_accepts_the_roles_with_its_permission(service: str, name: str) -> None:
+    declared, access = getattr(interface_of(service), name), RPC[service][name]
     parameter = "caller" if "caller" in inspect.signature(declared).parameters else "command"
 
-    accepted = {
-        caller_name
-        for caller_name, caller in CALLERS.items()
-        if _reaches(declared, RPC[service][name], parameter, caller)
-    }
+    accepted = {role for role, caller in CALLERS.items() if _reaches(declared, access, parameter, caller)}
 
-    assert accepted == ALLOWED[RPC[service][name]]
+    guests = {""} if access.kind is Kind.GUEST else set()
+    assert accepted == guests | {role for role in PRESETS if access.permission in permissions_of([role])}
 
 
 def _reaches(declared: Any, access: Access, parameter: str, caller: Caller) -> bool:
@@ -84,7 +75,7 @@ def test_gateway_calls_no_internal_method() -> None:
         (interface_of(service).__name__, name)
         for service, entries in RPC.items()
         for name, access in entries.items()
-        if access is Access.INTERNAL
+        if access == INTERNAL
     }
     called = {
         (node.value.id, node.attr)
@@ -97,5 +88,42 @@ def test_gateway_calls_no_internal_method() -> None:
     assert len(called) > 50
 
 
-def test_roles_are_named_for_each_role_bound_access() -> None:
-    assert set(ROLES) == {Access.CUSTOMER, Access.VENDOR, Access.ADMIN}
+@pytest.mark.parametrize(
+    ("caller", "refusal"),
+    [
+        (Caller(user_id="a", roles=["ADMIN"], scopes=["orders.read"]), Forbidden),
+        (Caller(user_id="a", roles=["CUSTOMER"], scopes=["payments.refund"]), Forbidden),
+        (Caller(user_id="a", roles=["ADMIN"], email_verified=False), EmailNotVerified),
+        (Caller(user_id="a", roles=["ADMIN"], second_factor="due"), TwoFactorRequired),
+        (Caller(user_id="a", roles=["ADMIN"], second_factor="missing"), TwoFactorRequired),
+        (Caller(user_id="a", roles=["NO_SUCH_ROLE"]), Forbidden),
+        (Caller(), Unauthenticated),
+    ],
+)
+def test_refund_is_refused(caller: Caller, refusal: type[Exception]) -> None:
+    with pytest.raises(refusal):
+        check(needs(Permission.PAYMENTS_REFUND), caller)
+
+
+def test_unverified_customer_may_order_and_review() -> None:
+    caller = Caller(user_id="a", roles=["CUSTOMER"], email_verified=False)
+
+    check(guest(Permission.ORDERS_WRITE), caller)
+    check(needs(Permission.REVIEWS_WRITE), caller)
+
+
+def test_api_key_is_bound_to_its_scopes_on_guests_methods() -> None:
+    with pytest.raises(Forbidden):
+        check(guest(Permission.ORDERS_READ), Caller(user_id="a", roles=["CUSTOMER"], scopes=["reviews.write"]))
+
+
+def test_every_permission_is_described_and_used() -> None:
+    used = {access.permission for entries in RPC.values() for access in entries.values()}
+    used |= {access.permission for access in ROUTES.values()}
+    conditions = {Permission.PRODUCTS_MANAGE, Permission.INVENTORY_MANAGE, Permission.ORDERS_READ_ANY}
+    conditions |= {Permission.PAYMENTS_READ_ANY, Permission.SHIPMENTS_MANAGE, Permission.FILES_MANAGE}
+
+    assert set(DESCRIPTIONS) == set(Permission)
+    not_yet = {Permission.API_KEYS, Permission.SERVICE_ACCOUNTS, Permission.ACCOUNT_ERASE}
+    not_yet |= {Permission.USERS_READ, Permission.USERS_MANAGE, Permission.USERS_ROLES}
+    assert {permission for permission in Permission if permission not in used} - not_yet == conditions

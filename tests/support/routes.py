@@ -18,7 +18,11 @@ PATH_PARAMETERS: Final = {
     "kind": "order_shipped",
 }
 """Path parameters that are well formed and identify nothing."""
-ROUTE_PARAMETERS: Final[dict[str, dict[str, str]]] = {"delete_tax_rate": {"id": "DE:*:standard"}}
+ROUTE_PARAMETERS: Final[dict[str, dict[str, str]]] = {
+    "delete_tax_rate": {"id": "DE:*:standard"},
+    "put_role": {"name": "NO_SUCH_ROLE"},
+    "reset_role": {"name": "NO_SUCH_ROLE"},
+}
 """Path parameters that have another format on one route."""
 
 
@@ -30,7 +34,7 @@ def path_of(name: str, **parts: str) -> str:
 
 
 ANONYMOUS: Final = "ANONYMOUS"
-ROLES: Final = (ANONYMOUS, "CUSTOMER", "VENDOR", "ADMIN")
+ROLES: Final = (ANONYMOUS, "CUSTOMER", "VENDOR", "SUPPORT", "CATALOGUE", "FINANCE", "ANALYST", "ADMIN")
 
 PUBLIC_ROUTES: Final = """
     register login refresh verify_email forgot_password reset_password
@@ -43,7 +47,7 @@ PUBLIC_ROUTES: Final = """
     unsubscribe_page unsubscribe push_key wait_for_stock webhook
 """
 SIGNED_IN_ROUTES: Final = """
-    logout logout_all resend_verification change_password me
+    logout logout_all resend_verification change_password me list_permissions
     get_profile update_profile list_addresses add_address get_address update_address delete_address
     list_orders get_payment get_shipment
     submit_review list_all_reviews edit_review delete_review vote_on_review report_review
@@ -60,6 +64,7 @@ VENDOR_ROUTES: Final = """
     list_reports create_report get_report update_report delete_report run_report report_result
 """
 ADMIN_ROUTES: Final = """
+    list_roles put_role reset_role
     create_category update_category delete_category import_products
     list_tax_rates put_tax_rate delete_tax_rate
     list_warehouses put_warehouse delete_warehouse
@@ -72,11 +77,39 @@ ADMIN_ROUTES: Final = """
     analytics_cohorts analytics_payments analytics_delivery analytics_abandoned_carts analytics_search
     analytics_flags
 """
+STAFF_ROUTES: Final = {
+    "SUPPORT": """
+        set_order_status create_shipment add_shipment_event low_stock get_level
+        reply_to_review get_review_rules put_review_rules moderate_review
+    """,
+    "CATALOGUE": """
+        create_product update_product patch_product delete_product import_products
+        create_category update_category delete_category
+        low_stock get_level adjust_stock list_warehouses put_warehouse delete_warehouse
+        get_tuning set_tuning preview_tuning
+        reply_to_review get_review_rules put_review_rules moderate_review
+    """,
+    "FINANCE": """
+        capture_payment refund_payment ledger_accounts ledger_entries
+        list_tax_rates put_tax_rate delete_tax_rate
+        analytics_sales analytics_top_products analytics_stock analytics_funnel analytics_customers analytics_live
+        list_reports create_report get_report update_report delete_report run_report report_result
+        analytics_cohorts analytics_payments analytics_delivery analytics_abandoned_carts analytics_search
+        analytics_flags
+    """,
+    "ANALYST": """
+        analytics_sales analytics_top_products analytics_stock analytics_funnel analytics_customers analytics_live
+        list_reports create_report get_report update_report delete_report run_report report_result
+        analytics_cohorts analytics_payments analytics_delivery analytics_abandoned_carts analytics_search
+        analytics_flags
+    """,
+}
+"""The routes of the shop's staff, besides those of every signed-in person."""
 ACCESS: Final[dict[str, frozenset[str]]] = {
-    name: frozenset(roles)
+    name: frozenset(roles).union(role for role, routes_ in STAFF_ROUTES.items() if name in routes_.split())
     for names, roles in (
         (PUBLIC_ROUTES, ROLES),
-        (SIGNED_IN_ROUTES, ("CUSTOMER", "VENDOR", "ADMIN")),
+        (SIGNED_IN_ROUTES, ROLES[1:]),
         (VENDOR_ROUTES, ("VENDOR", "ADMIN")),
         (ADMIN_ROUTES, ("ADMIN",)),
     )

@@ -69,6 +69,12 @@ class InvalidCredentials(DomainError):
     code, status, default_message = "INVALID_CREDENTIALS", 401, "The e-mail address or the password is wrong"
 
 
+class TwoFactorRequired(DomainError):
+    """Details: `challenge`, to be sent with a code to `/auth/2fa/login`."""
+
+    code, status, default_message = "TWO_FACTOR_REQUIRED", 401, "Confirm with a code of your second factor"
+
+
 class PaymentDeclined(DomainError):
     """Details: `decline_code`, `order_id`."""
 
@@ -83,6 +89,11 @@ class PaymentActionRequired(DomainError):
 
 class Forbidden(DomainError):
     code, status, default_message = "FORBIDDEN", 403, "This is not allowed for your role"
+
+
+class EmailNotVerified(DomainError):
+    code, status = "EMAIL_NOT_VERIFIED", 403
+    default_message = "Verify your mail address first, then refresh the access token"
 
 
 class NotFound(DomainError):

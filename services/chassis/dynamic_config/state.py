@@ -12,6 +12,8 @@ import structlog
 from pydantic import ValidationError
 
 from schemas.api.config import KILL_SWITCHES, ON, SETTINGS, FlagWrite
+from schemas.permissions import roles
+from schemas.permissions.roles import ROLES_KEY
 from services.chassis.dynamic_config.flag_rules import parsed
 
 log = structlog.get_logger()
@@ -21,7 +23,7 @@ Versioned = dict[str, tuple[Any, int]]
 
 
 class State:
-    """Settings and flags of the process. Written by one thread, read by all: a change replaces the dicts."""
+    """Settings, flags and roles of the process. Written by one thread, read by all: a change replaces the dicts."""
 
     def __init__(self, file: Path | None = None) -> None:
         self._lock = threading.Lock()
@@ -42,6 +44,8 @@ class State:
         with self._lock:
             changed = self._newer(self._settings, settings)
             self._settings = {**self._settings, **changed}
+            if ROLES_KEY in changed:
+                roles.define(changed[ROLES_KEY][0])
             renewed = self._newer(self._definitions, flags)
             self._definitions = {**self._definitions, **renewed}
             self.flags = {**self.flags, **_readable(renewed)}

@@ -9,7 +9,8 @@ import orjson
 import structlog
 
 from schemas.events.base import UnknownVersion
-from schemas.events.config import FlagChanged, SettingChanged
+from schemas.events.config import FlagChanged, RolesChanged, SettingChanged
+from schemas.permissions.roles import ROLES_KEY
 from services.chassis.common.errors import DomainError
 from services.chassis.dynamic_config.state import State
 from services.chassis.messaging.rpc_client import RpcClient
@@ -76,7 +77,9 @@ class ConfigSubscriber:
             return False  # config is not running: the present values stay, and the read is tried again
         finally:
             client.close()
-        self.state.apply(snapshot["settings"], snapshot["flags"])
+        changed_roles = snapshot.get("roles")
+        settings = snapshot["settings"] | ({ROLES_KEY: changed_roles} if changed_roles else {})
+        self.state.apply(settings, snapshot["flags"])
         self.current.set()
         return True
 
@@ -97,6 +100,9 @@ class ConfigSubscriber:
         if envelope["type"] == SettingChanged.type:
             setting = SettingChanged.from_envelope(envelope)
             self.state.apply({setting.key: (setting.value, setting.revision)}, {})
+        elif envelope["type"] == RolesChanged.type:
+            changed = RolesChanged.from_envelope(envelope)
+            self.state.apply({changed.key: (changed.roles, changed.revision)}, {})
         elif envelope["type"] == FlagChanged.type:
             flag = FlagChanged.from_envelope(envelope)
             self.state.apply({}, {flag.name: (flag.flag, flag.revision)})

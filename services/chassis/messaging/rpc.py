@@ -18,7 +18,7 @@ from nameko.extensions import Entrypoint, ProviderCollector, SharedExtension
 from nameko.messaging import HeaderDecoder
 from nameko.rpc import RPC_QUEUE_TEMPLATE, get_rpc_exchange
 
-from schemas.permissions import access_of
+from schemas.permissions.rpc_methods import access_of
 from services.chassis.common import context
 from services.chassis.common.driver_errors import as_domain_error
 from services.chassis.common.errors import DeadlineExceeded, DomainError

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field, replace
 
 from schemas.base import Caller
 from schemas.events import orders as events
+from schemas.permissions.permission import Permission
 from services.chassis.common.errors import InvalidState
 from services.chassis.common.money import split
 from services.orders.domain.lifecycle import check_cancellable
@@ -49,7 +50,12 @@ def request(
     own = own_skus(order, caller, owns)
     named = dict(wanted or ())
     is_everything = wanted is None or (len(named) == len(wanted) and Counter(named) == left(order))
-    if is_everything and not shipped(order) and len(own) == len(order.placed.items) and (owns or caller.is_admin):
+    if (
+        is_everything
+        and not shipped(order)
+        and len(own) == len(order.placed.items)
+        and (owns or caller.may(Permission.ORDERS_MANAGE))
+    ):
         return events.OrderCancellationRequested(order_id=order.id, requested_by=requested_by, reason=reason)
     if order.status not in PAID:
         raise InvalidState(
@@ -71,7 +77,7 @@ def request(
         lines=[events.LineQuantity(sku=sku, quantity=quantity) for sku, quantity in sorted(units.items())],
         amount=refund_of(order, units),
         currency=order.placed.currency,
-        vendor_id=None if owns or caller.is_admin else caller.user_id,
+        vendor_id=None if owns or caller.may(Permission.ORDERS_MANAGE) else caller.user_id,
     )
 
 

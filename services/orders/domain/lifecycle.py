@@ -3,6 +3,7 @@
 from datetime import datetime, timedelta
 
 from schemas.base import Caller
+from schemas.permissions.permission import Permission
 from services.chassis.common.errors import Forbidden, InvalidState, NotFound
 from services.orders.domain.order import Order
 
@@ -56,19 +57,19 @@ def is_owner(order: Order, caller: Caller, holds_key: bool) -> bool:
 
 def check_owner(order: Order, caller: Caller, holds_key: bool) -> None:
     """Raises `NotFound` unless the order is the caller's own, or they sell something in it."""
-    if not (is_owner(order, caller, holds_key) or caller.is_admin or _sells_in(order, caller)):
+    if not (is_owner(order, caller, holds_key) or caller.may(Permission.ORDERS_READ_ANY) or _sells_in(order, caller)):
         raise NotFound("There is no such order")
 
 
 def check_fulfils(order: Order, caller: Caller) -> None:
     """Raises unless the caller may fulfil the order: an administrator any, a vendor one with own items only."""
-    if caller.is_admin:
+    if caller.may(Permission.ORDERS_MANAGE):
         return
-    if not caller.is_vendor:
+    if not caller.may(Permission.ORDERS_FULFIL):
         raise Forbidden()
     if not all(item.vendor_id == caller.user_id for item in order.placed.items):
         raise NotFound("There is no such order")
 
 
 def _sells_in(order: Order, caller: Caller) -> bool:
-    return caller.is_vendor and any(item.vendor_id == caller.user_id for item in order.placed.items)
+    return caller.may(Permission.ORDERS_FULFIL) and any(item.vendor_id == caller.user_id for item in order.placed.items)

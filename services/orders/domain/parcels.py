@@ -6,6 +6,7 @@ from schemas.api.shipping import ShipmentLine
 from schemas.base import Caller
 from schemas.events import orders as events
 from schemas.events.base import Event
+from schemas.permissions.permission import Permission
 from services.chassis.common.errors import Forbidden, InvalidState, NotFound, ValidationFailed
 from services.orders.domain.order import Order, Shipment
 from services.orders.domain.quantities import left, own_skus, shipped
@@ -20,7 +21,7 @@ def contents(order: Order, wanted: Sequence[ShipmentLine], caller: Caller) -> di
     Raises `Forbidden`, `NotFound` for an order that the vendor sells nothing in, `InvalidState` before it is paid or
     for more than is left to ship, `ValidationFailed` on `items.N.sku` for what isn't in it or is named twice.
     """
-    if not (caller.is_admin or caller.is_vendor):
+    if not caller.may(Permission.SHIPMENTS_WRITE):
         raise Forbidden()
     own = own_skus(order, caller, owns=False)
     if not own:

@@ -4,6 +4,7 @@ from collections import Counter
 from collections.abc import Iterable, Mapping
 
 from schemas.base import Caller
+from schemas.permissions.permission import Permission
 from services.orders.domain.order import Order
 
 SHIPPED_STATUSES = ("shipped", "delivered", "returned")
@@ -36,11 +37,13 @@ def left(order: Order) -> Counter[str]:
 def own_skus(order: Order, caller: Caller, owns: bool) -> list[str]:
     """The SKUs of the lines that the caller may act on: an owner or administrator all, a vendor own ones."""
     lines = order.placed.items
-    return [line.sku for line in lines if owns or caller.is_admin or _sells(caller, line.vendor_id)]
+    return [
+        line.sku for line in lines if owns or caller.may(Permission.ORDERS_MANAGE) or _sells(caller, line.vendor_id)
+    ]
 
 
 def _sells(caller: Caller, vendor_id: str | None) -> bool:
-    return caller.is_vendor and vendor_id is not None and vendor_id == caller.user_id
+    return caller.may(Permission.ORDERS_FULFIL) and vendor_id is not None and vendor_id == caller.user_id
 
 
 def _sum(items: Iterable[Mapping[str, int]]) -> Counter[str]:

@@ -193,9 +193,9 @@ def check_currency(payment: Payment, currency: str | None) -> None:
         raise ValidationFailed.of("amount.currency", f"must be {payment.currency}")
 
 
-def check_owner(payment: Payment, user_id: str | None, is_admin: bool) -> None:
+def check_owner(payment: Payment, user_id: str | None, may_read_any: bool) -> None:
     """Raises `NotFound` unless the payment is the caller's own."""
-    if not is_admin and (user_id is None or payment.customer_id != user_id):
+    if not may_read_any and (user_id is None or payment.customer_id != user_id):
         raise NotFound("There is no such payment")
 
 

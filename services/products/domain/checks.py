@@ -5,6 +5,7 @@ from collections.abc import Iterator, Sequence
 from schemas.api.products import ProductWrite
 from schemas.api.variants import VariantWrite
 from schemas.base import Caller
+from schemas.permissions.permission import Permission
 from services.chassis.common.errors import Forbidden, NotFound, PreconditionFailed, ValidationFailed
 
 Fault = tuple[str, str]
@@ -64,9 +65,9 @@ def _price_faults(place: str, variant: VariantWrite, currency: str) -> Iterator[
 
 def vendor_for(caller: Caller, vendor_id: str | None) -> str | None:
     """The owner of a new product. Raises `Forbidden` for callers who may not sell, or a vendor who names another."""
-    if caller.is_admin:
+    if caller.may(Permission.PRODUCTS_MANAGE):
         return vendor_id
-    if not caller.is_vendor or caller.user_id is None:
+    if not caller.may(Permission.PRODUCTS_WRITE) or caller.user_id is None:
         raise Forbidden()
     if vendor_id not in (None, caller.user_id):
         raise Forbidden("A vendor's products are their own", [{"field": "vendor_id", "message": "is not yours"}])
@@ -75,9 +76,9 @@ def vendor_for(caller: Caller, vendor_id: str | None) -> str | None:
 
 def check_own(caller: Caller, vendor_id: str | None) -> None:
     """Raises `NotFound` for another vendor's product, `Forbidden` for callers who may not change products."""
-    if caller.is_admin:
+    if caller.may(Permission.PRODUCTS_MANAGE):
         return
-    if not caller.is_vendor or caller.user_id is None:
+    if not caller.may(Permission.PRODUCTS_WRITE) or caller.user_id is None:
         raise Forbidden()
     if vendor_id != caller.user_id:
         raise NotFound("There is no such product")

@@ -11,6 +11,7 @@ from pymongo.errors import DuplicateKeyError
 from schemas.api.reviews import ImportReview, Moderation, ReviewPatch, ReviewWrite
 from schemas.base import Caller, Idempotency
 from schemas.events.reviews import ReviewPublished, ReviewRejected, ReviewSubmitted
+from schemas.permissions.permission import Permission
 from services.chassis.common.errors import Conflict, NotFound, ServiceUnavailable
 from services.chassis.common.ids import new_id
 from services.chassis.stores.mongo import MongoStore
@@ -88,7 +89,7 @@ class ReviewWriter:
 
         def work(session: ClientSession) -> None:
             before = self.reviews.find_one_and_delete({"_id": review_id}, session=session)
-            if before is None or not (caller.is_admin or is_author(before, caller)):
+            if before is None or not (caller.may(Permission.REVIEWS_MODERATE) or is_author(before, caller)):
                 raise NotFound("There is no such review")
             for name in ("votes", "reports"):
                 self.store.db[name].delete_many({"review_id": review_id}, session=session)

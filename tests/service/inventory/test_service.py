@@ -9,7 +9,8 @@ from nameko.testing.services import worker_factory
 from pymongo.errors import BulkWriteError
 
 from schemas.events.products import ImportedStock, ProductArchived, StockImported
-from schemas.permissions import Access, access_of
+from schemas.permissions.access import INTERNAL
+from schemas.permissions.rpc_methods import access_of
 from schemas.rpc.products import ProductsRpc
 from services.chassis.common.errors import NotFound, OutOfStock, ValidationFailed
 from services.chassis.common.ids import new_id
@@ -51,7 +52,7 @@ def call(inventory_store: InventoryStore, shop: Shop) -> Iterator[Any]:
 
     def rpc(method: str, **kwargs: Any) -> Any:
         signature = Signature(getattr(InventoryService, method))
-        if access_of("inventory", method) is not Access.INTERNAL:
+        if access_of("inventory", method) != INTERNAL:
             kwargs.setdefault("caller", ADMIN)
         return jsonable(getattr(service, method)(*signature.arguments([], kwargs)))
 

@@ -54,14 +54,15 @@ def test_removed_service_leaves_nothing(tree: Path, monkeypatch: pytest.MonkeyPa
 
 def test_changed_entry_is_left_and_named(tree: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     new_service.create("wishes")
-    permissions = tree / "schemas/permissions.py"
-    permissions.write_text(permissions.read_text().replace('"add_note": Access.CUSTOMER', '"add_note": Access.ADMIN'))
+    permissions = tree / "schemas/permissions/rpc_methods.py"
+    entry, changed = '"add_note": needs(P.ACCOUNT_WRITE)', '"add_note": needs(P.USERS_READ)'
+    permissions.write_text(permissions.read_text().replace(entry, changed))
     register(monkeypatch)
 
     removal = new_service.remove("wishes")
 
-    assert removal.left == ['schemas/permissions.py: "wishes": {']
-    assert '"add_note": Access.ADMIN' in permissions.read_text()
+    assert removal.left == ['schemas/permissions/rpc_methods.py: "wishes": {']
+    assert changed in permissions.read_text()
 
 
 def test_missing_list_writes_nothing(tree: Path) -> None:

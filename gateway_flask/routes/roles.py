@@ -1,0 +1,49 @@
+"""Roles and permissions."""
+
+from flask import Response
+
+from gateway_flask.http.envelope import ok
+from gateway_flask.middleware.request_context import caller
+from gateway_flask.openapi.endpoints import Api
+from gateway_flask.routes.paths import RolePath
+from gateway_flask.rpc.calls import call
+from schemas.api.roles import PermissionEntry, PutRole, ResetRole, RoleReset, RoleState, RoleWrite
+from schemas.permissions.permission import DESCRIPTIONS, IMPLIED, NOT_FOR_KEYS, SECOND_FACTOR, Permission
+from schemas.rpc.config import ConfigRpc
+
+api = Api("roles", "Roles", "Roles are named sets of permissions.", "/auth")
+
+
+@api.get("/roles", reply=RoleState, many=True)
+def list_roles() -> Response:
+    """List the roles with their permissions."""
+    return ok(call(ConfigRpc.roles, caller=caller()), "Roles")
+
+
+@api.put("/roles/<string:name>", reply=RoleState)
+def put_role(path: RolePath, body: RoleWrite) -> Response:
+    """Create or change a role; in force within a second. One can only grant permissions that one has."""
+    return ok(call(ConfigRpc.put_role, PutRole(**body.given(), name=path.name, caller=caller())), "Role saved")
+
+
+@api.delete("/roles/<string:name>", reply=None)
+def reset_role(path: RolePath, query: RoleReset) -> Response:
+    """Delete a role, or restore a preset."""
+    call(ConfigRpc.reset_role, ResetRole(reason=query.reason, name=path.name, caller=caller()))
+    return ok(None, "Role removed")
+
+
+@api.get("/permissions", reply=PermissionEntry, many=True)
+def list_permissions() -> Response:
+    """List the permissions, for editing roles and choosing the scopes of API keys."""
+    return ok([_entry(permission) for permission in Permission], "Permissions")
+
+
+def _entry(permission: Permission) -> dict[str, object]:
+    return {
+        "name": permission.value,
+        "description": DESCRIPTIONS[permission],
+        "implies": sorted(IMPLIED.get(permission, ())),
+        "api_key": permission not in NOT_FOR_KEYS,
+        "second_factor": permission in SECOND_FACTOR,
+    }

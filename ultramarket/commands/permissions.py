@@ -1,0 +1,79 @@
+"""Command permissions: the table of routes and RPC methods by role."""
+
+from typing import Annotated, Any, Final
+
+import typer
+from rich.table import Column, Table
+
+from ultramarket.commands.context import AsJson, console, print_json
+
+GUESTS: Final = "GUEST"
+
+
+def register(app: typer.Typer) -> None:
+    app.command(epilog="Example: ultramarket permissions --role SUPPORT")(permissions)
+
+
+def permissions(
+    role: Annotated[str | None, typer.Option(help="Only what this role may use.")] = None,
+    search: Annotated[str, typer.Option("--search", help="Only lines that contain this text.")] = "",
+    as_json: AsJson = False,
+) -> None:
+    """Print which permission each route and RPC method needs, and which preset roles have it.
+
+    Administrators can change roles (`GET /api/v1/auth/roles`); this table shows the presets.
+    """
+    rows = [row for row in _rows() if search in " ".join((row["method"], row["name"], row["permission"]))]
+    if role is not None:
+        rows = [row for row in rows if role.upper() in row["roles"]]
+    if as_json:
+        print_json(rows)
+        return
+    console.print(_table(rows))
+
+
+def _rows() -> list[dict[str, Any]]:
+    """All routes, then all RPC methods, with permission and roles."""
+    from gateway_flask import routes  # noqa: F401 - declares the endpoints
+    from gateway_flask.openapi.endpoints import ENDPOINTS
+    from schemas.permissions.rpc_methods import RPC
+
+    rows = [
+        {"method": endpoint.method, "name": endpoint.rule, **_access(endpoint.access)}
+        for endpoint in ENDPOINTS.values()
+    ]
+    for service, methods in RPC.items():
+        rows += [
+            {"method": "RPC", "name": f"{service}.{method}", **_access(access)} for method, access in methods.items()
+        ]
+    return rows
+
+
+def _access(access: Any) -> dict[str, Any]:
+    from schemas.permissions.access import Kind
+    from schemas.permissions.roles import PRESETS, permissions_of
+
+    needed = access.permission
+    roles = [role for role in PRESETS if needed is None or needed in permissions_of([role])]
+    if access.kind is Kind.INTERNAL:
+        roles = []
+    elif access.kind is not Kind.PERMISSION:
+        roles.insert(0, GUESTS)
+    return {"permission": str(access), "roles": roles}
+
+
+def _table(rows: list[dict[str, Any]]) -> Table:
+    from schemas.permissions.roles import PRESETS
+
+    columns = (GUESTS, *PRESETS)
+    table = Table(
+        Column("", no_wrap=True),
+        Column("route or RPC method", overflow="fold"),
+        Column("permission"),
+        *(Column(name[:5].lower(), justify="center", no_wrap=True) for name in columns),
+        box=None,
+    )
+    for row in rows:
+        marks = ("●" if name in row["roles"] else "" for name in columns)
+        table.add_row(row["method"], row["name"].replace("[", r"\["), row["permission"], *marks)
+    return table
