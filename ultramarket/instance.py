@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Final
 
 from ultramarket import ports
-from ultramarket.keys import new_secrets, new_signing_key, write_private
+from ultramarket.keys import new_key_ring, new_secrets, new_signing_key, write_private
 from ultramarket.port_registry import allocated_ports
 from ultramarket.ports import Block
 from ultramarket.server_urls import URL_SETTINGS, local_url
@@ -51,6 +51,7 @@ COMPUTED: Final = {
     "ULTRAMARKET_PORT_BASE",
     "ULTRAMARKET_JWT_PRIVATE_KEY_FILE",
     "ULTRAMARKET_SECRET_KEY",
+    "ULTRAMARKET_ENCRYPTION_KEYS_FILE",
 }
 
 
@@ -101,6 +102,10 @@ class Instance:
         return self.folder / "jwt.pem"
 
     @property
+    def encryption_keys(self) -> Path:
+        return self.folder / "encryption_keys.json"
+
+    @property
     def mails(self) -> Path:
         return self.folder / "mail"
 
@@ -130,6 +135,7 @@ class Instance:
             ULTRAMARKET_ADMIN_PASSWORD=self.secrets["admin_password"],
             ULTRAMARKET_JWT_PRIVATE_KEY_FILE=str(self.jwt_key),
             ULTRAMARKET_SECRET_KEY=self.secrets["secret_key"],
+            ULTRAMARKET_ENCRYPTION_KEYS_FILE=str(self.encryption_keys),
         )
         if env.get("ULTRAMARKET_COVERAGE") == "1":
             env.update(COVERAGE_FOLDER=str(ROOT / ".coverage"), PYTHONPATH=str(ROOT / "tests" / "coverage_hook"))
@@ -179,6 +185,8 @@ class Instance:
         write_private(self.folder / "secrets.json", json.dumps(self.secrets, indent=2))
         if not self.jwt_key.exists():
             write_private(self.jwt_key, new_signing_key())
+        if not self.encryption_keys.exists():
+            write_private(self.encryption_keys, new_key_ring())
         write_private(self.folder / "instance.json", json.dumps(saved, indent=2))
 
 

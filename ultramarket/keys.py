@@ -17,6 +17,13 @@ def new_signing_key() -> str:
     return pem.decode()
 
 
+def new_key_ring() -> str:
+    """A key ring with one key, for the encryption of stored secrets."""
+    from services.chassis.common.key_ring import Key, KeyRing
+
+    return KeyRing((Key.new(),)).dumps()
+
+
 def new_secrets() -> dict[str, str]:
     """Passwords and keys of a new instance."""
     return {

@@ -2,6 +2,7 @@
 
 import os
 import sys
+from pathlib import Path
 from typing import Annotated, TypeVar
 
 from pydantic import Field, ValidationError
@@ -29,6 +30,8 @@ class Settings(BaseSettings):
     kafka_bootstrap: str = Field(min_length=3, description="Kafka brokers, host:port, comma-separated")
     elasticsearch_url: str = Field("http://127.0.0.1:9200", pattern=r"^https?://", description="Elasticsearch")
     smtp_url: str = Field("smtp://127.0.0.1:1025", pattern=r"^smtps?://", description="server that mails are sent by")
+
+    encryption_keys_file: Path | None = Field(None, description="key ring that stored secrets are encrypted with")
 
     workers: int = Field(24, ge=1, le=1000, description="requests and events that one service works on at once")
     rpc_deadline: float = Field(4.5, gt=0, le=60, description="default deadline of a call, in seconds")

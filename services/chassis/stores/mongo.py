@@ -20,6 +20,7 @@ from services.chassis.observability import audit_records
 from services.chassis.observability.metrics import POOL_USED
 from services.chassis.outbox.mongo import MongoRelay
 from services.chassis.runtime.settings import Settings, load
+from services.chassis.stores.encrypted import EncryptedField
 from services.chassis.stores.mongo_clock import ServerClock
 
 S = TypeVar("S", bound="MongoStore")
@@ -55,6 +56,9 @@ class MongoStore:
 
     publishes: ClassVar[bool] = True
     """False for a store that never has an event to publish, such as a read model: it needs no relay."""
+
+    encrypted_fields: ClassVar[tuple[EncryptedField, ...]] = ()
+    """Fields with encrypted values, which `ultramarket keys rotate` encrypts again."""
 
     hot_collections: ClassVar[tuple[str, ...]] = ()
     """Collections whose documents carry their new events in an array `outbox` (see `pending`)."""

@@ -17,6 +17,7 @@ from services.chassis.messaging.transport import dumps
 from services.chassis.observability import audit_records
 from services.chassis.observability.metrics import POOL_USED
 from services.chassis.outbox.postgres import OutboxTable, PostgresRelay
+from services.chassis.stores.encrypted import EncryptedColumn
 from services.chassis.stores.postgres_connections import CLIENT_LIMITS, session_options
 from services.chassis.stores.tables import idempotency, inbox, outbox
 
@@ -81,6 +82,8 @@ class PostgresStore:
     outbox_table: ClassVar[OutboxTable] = OutboxTable()
     role: ClassVar[str | None] = None
     """The database role that the store works as; None: the one that it signs in with."""
+    encrypted_columns: ClassVar[tuple[EncryptedColumn, ...]] = ()
+    """Columns with encrypted values, which `ultramarket keys rotate` encrypts again."""
 
     def __init__(self, engine: Engine) -> None:
         self.engine = engine
