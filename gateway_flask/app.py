@@ -15,7 +15,16 @@ from gateway_flask import routes
 from gateway_flask.caching import single_flight
 from gateway_flask.http import errors, event_streams, file_streaming
 from gateway_flask.load_shedding.middleware import LoadShedding
-from gateway_flask.middleware import access_log, authentication, rate_limits, reply_store, request_context, tracing
+from gateway_flask.middleware import (
+    access_log,
+    api_keys,
+    authentication,
+    rate_limits,
+    reply_store,
+    request_context,
+    revocations,
+    tracing,
+)
 from gateway_flask.openapi import pages
 from gateway_flask.rpc import calls
 from gateway_flask.settings import GatewaySettings
@@ -28,6 +37,8 @@ MAIN_PID: Final = "ULTRAMARKET_GATEWAY_MAIN_PID"
 """Environment variable with the pid of granian's main process, for its workers."""
 CONFIG_SECONDS: Final = 1.0
 """Seconds to wait at start for the current flags; without config the last snapshot is used."""
+REVOCATIONS_SECONDS: Final = 2.0
+"""Seconds to wait at start for the list of revoked sessions."""
 _PR_SET_PDEATHSIG: Final = 1
 """prctl(2)."""
 
@@ -47,6 +58,8 @@ def create_app(
     errors.install(app)
     calls.install(app, settings.amqp_url, settings.rpc_deadline, client)
     authentication.install(app)
+    revocations.install(app)
+    app.extensions["api_keys"] = api_keys.ApiKeys()
     rate_limits.install(app, settings)
     file_streaming.install(app, settings)
     event_streams.install(app, settings.gateway_streams)
@@ -74,6 +87,7 @@ def main() -> Any:
     logs.configure("gateway", settings.log_level)
     config.follow(settings.amqp_url, os.environ.get("ULTRAMARKET_HOME")).wait(CONFIG_SECONDS)
     app = create_app(settings)
+    revocations.follow(app, settings).current.wait(REVOCATIONS_SECONDS)
     answer = LoadShedding(whole(app), app, settings)
     memory.settle()
     return answer

@@ -56,6 +56,11 @@ class GatewaySettings(Settings):
     rate_limit_storage: str = Field("memory://", description="where hits are counted: of one process, or a Redis URL")
 
     @property
+    def link_key(self) -> bytes:
+        """The key of challenges, which auth checks."""
+        return self.secret_key.get_secret_value().encode()
+
+    @property
     def secret(self) -> bytes:
         """The key for fingerprints and stored replies, which may be derived from passwords and hold tokens."""
         return (self.idempotency_secret.get_secret_value() or self.secret_key.get_secret_value()).encode()

@@ -9,6 +9,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from jwt.algorithms import OKPAlgorithm
 
 from gateway_flask.settings import GatewaySettings
+from schemas.access_tokens import AUDIENCE, ISSUER
 
 USER = "0197b1c8-7a5e-7cc0-9f00-3f5b6d0c1a2b"
 SESSION = "0197b1c8-7a5e-7cc0-9f00-5e5510000001"
@@ -78,6 +79,8 @@ class Issuer:
     def token(self, *roles: str, expires_in: int = 900, **claims: Any) -> str:
         now = int(time.time())
         claims_ = {
+            "iss": ISSUER,
+            "aud": AUDIENCE,
             "sub": USER,
             "email": "ada@example.com",
             "name": "Ada Lovelace",

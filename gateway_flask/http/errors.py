@@ -8,6 +8,7 @@ from pydantic import ValidationError
 from werkzeug.exceptions import HTTPException, MethodNotAllowed
 
 from gateway_flask.http import envelope
+from gateway_flask.middleware import step_up
 from services.chassis.common import errors
 from services.chassis.common.errors import DomainError, ValidationFailed
 
@@ -53,6 +54,8 @@ def reply_to(error: Exception) -> Response:
 def _of_domain(error: DomainError) -> Response:
     if error.status == 500:
         return _unexpected(error)
+    if isinstance(error, errors.TwoFactorRequired) and not error.details:
+        error.details = step_up.challenge()
     headers = {}
     if error.retry_after is not None:
         headers["Retry-After"] = str(

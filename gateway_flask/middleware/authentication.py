@@ -4,13 +4,14 @@ import threading
 import time
 from typing import Any, Final
 
-from flask import Flask, request
+from flask import Flask, current_app, request
 from flask_jwt_extended import JWTManager, verify_jwt_in_request
 from flask_jwt_extended.exceptions import JWTExtendedException, NoAuthorizationError
 from jwt import ExpiredSignatureError, PyJWK, PyJWTError
 
 from gateway_flask.middleware.request_context import current_request
 from gateway_flask.rpc import calls
+from schemas.access_tokens import AUDIENCE, ISSUER
 from schemas.base import Caller
 from schemas.permissions.access import Access, Kind
 from schemas.rpc.auth import AuthRpc
@@ -18,6 +19,8 @@ from services.chassis.common.errors import TokenExpired, Unauthenticated
 from services.chassis.messaging.authorization import check
 
 ALGORITHM: Final = "EdDSA"
+STEP_UP_SECONDS: Final = 600
+"""Seconds for which a code of the second factor counts as recent."""
 REFRESH_SECONDS: Final = 5.0
 """Seconds between fetches of the keys, whatever key ids clients invent."""
 
@@ -57,6 +60,8 @@ def install(app: Flask) -> None:
         JWT_DECODE_ALGORITHMS=[ALGORITHM],
         JWT_TOKEN_LOCATION=["headers"],
         JWT_DECODE_LEEWAY=5,
+        JWT_DECODE_ISSUER=ISSUER,
+        JWT_DECODE_AUDIENCE=AUDIENCE,
     )
     manager = JWTManager(app)
     keys = Keys()
@@ -69,16 +74,21 @@ def install(app: Flask) -> None:
 def identify(access: Access) -> None:
     """Set the request's caller. Raises `Unauthenticated` or `Forbidden` for one who may not use the route.
 
-    Public routes ignore tokens: an expired one doesn't prevent a new login.
+    Public routes ignore credentials: an expired token doesn't prevent a new login.
     """
     if access.kind is Kind.PUBLIC:
         return
+    here = current_request()
     if "HTTP_AUTHORIZATION" in request.environ:
         claims = _claims()
-        here = current_request()
         here.session_id, here.name = claims.get("sid"), claims.get("name")
+        if here.session_id in current_app.extensions["revocations"]:
+            raise Unauthenticated("The session has ended: log in again")
         here.caller = _caller(claims)
-    check(access, current_request().caller)
+    elif "HTTP_X_API_KEY" in request.environ:
+        key = current_app.extensions["api_keys"].identify(request.environ["HTTP_X_API_KEY"])
+        here.api_key, here.caller = key, key.caller
+    check(access, here.caller)
 
 
 def _caller(claims: dict[str, Any]) -> Caller:
@@ -86,6 +96,10 @@ def _caller(claims: dict[str, Any]) -> Caller:
     caller = {"user_id": claims["sub"], "roles": claims.get("roles") or [], "email": claims.get("email")}
     if not claims.get("email_verified", True):
         caller["email_verified"] = False
+    if claims.get("2fa") == "missing":
+        caller["second_factor"] = "missing"
+    elif claims.get("2fa") == "enabled" and claims.get("2fa_at", 0) < time.time() - STEP_UP_SECONDS:
+        caller["second_factor"] = "due"
     return Caller.model_construct(**caller)
 
 

@@ -6,6 +6,7 @@ from typing import Any, Final
 
 from flask import g, request
 
+from gateway_flask.middleware.api_keys import IdentifiedKey
 from schemas.base import Caller, Idempotency
 from services.chassis.common import ids
 from services.chassis.common.context import new_traceparent
@@ -24,7 +25,17 @@ NOBODY: Final = Caller()
 class RequestContext:
     """The context of one request."""
 
-    __slots__ = ("caller", "idempotency", "json", "name", "request_id", "session_id", "started", "traceparent")
+    __slots__ = (
+        "api_key",
+        "caller",
+        "idempotency",
+        "json",
+        "name",
+        "request_id",
+        "session_id",
+        "started",
+        "traceparent",
+    )
 
     def __init__(self) -> None:
         self.started = time.perf_counter()
@@ -32,6 +43,8 @@ class RequestContext:
         trace = request.environ.get("HTTP_TRACEPARENT", "")
         self.traceparent: str = trace if _TRACEPARENT.fullmatch(trace) else new_traceparent()
         self.caller: Caller = NOBODY
+        self.api_key: IdentifiedKey | None = None
+        """The API key that was sent instead of a token."""
         self.session_id: str | None = None
         self.name: str | None = None
         """The caller's name, from the token."""

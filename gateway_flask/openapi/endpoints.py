@@ -126,7 +126,7 @@ class Api:
     def post(self, rule: str, *, reply: Model | None, **declared: Any) -> Callable[[Handler], Handler]:
         return self._declare("POST", rule, reply, **{"limit": "writes", **declared})
 
-    def put(self, rule: str, *, reply: Model, **declared: Any) -> Callable[[Handler], Handler]:
+    def put(self, rule: str, *, reply: Model | None, **declared: Any) -> Callable[[Handler], Handler]:
         return self._declare("PUT", rule, reply, **{"limit": "writes", **declared})
 
     def patch(self, rule: str, *, reply: Model, **declared: Any) -> Callable[[Handler], Handler]:

@@ -5,6 +5,7 @@ from typing import Final
 from flask_openapi3 import OpenAPI
 
 from gateway_flask.routes import (
+    accounts,
     analytics,
     audit,
     auth,
@@ -22,6 +23,7 @@ from gateway_flask.routes import (
     reviews,
     roles,
     search,
+    security,
     shipping,
     system,
     taxes,
@@ -30,8 +32,10 @@ from gateway_flask.routes import (
 
 AREAS: Final = (
     auth,
+    security,
     roles,
     users,
+    accounts,
     products,
     categories,
     taxes,

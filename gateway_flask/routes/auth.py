@@ -44,7 +44,8 @@ api = Api("auth", "Auth", "Accounts, sessions and tokens.", "/auth")
 )
 def register(body: RegisterRequest) -> Response:
     """Register an account. The guest's cart that `X-Cart-Id` names becomes the customer's."""
-    signed_in = call(AuthRpc.register, Register(**body.given(), idempotency=idempotency()))
+    command = Register(**body.given(), idempotency=idempotency(), user_agent=_user_agent(), address=request.remote_addr)
+    signed_in = call(AuthRpc.register, command)
     _merge_guest_data(signed_in.value)
     return ok(signed_in, "Welcome", 201)
 
@@ -52,8 +53,8 @@ def register(body: RegisterRequest) -> Response:
 @api.post("/login", reply=SignedIn, limit="sign_in", headers=("X-Cart-Id", "X-Session-Id"))
 def login(body: LoginRequest) -> Response:
     """Log in. The guest's cart that `X-Cart-Id` names is merged into the customer's."""
-    user_agent = (request.headers.get("User-Agent") or "")[:500] or None
-    signed_in = call(AuthRpc.login, Login(**body.given(), user_agent=user_agent, address=request.remote_addr))
+    command = Login(**body.given(), user_agent=_user_agent(), address=request.remote_addr)
+    signed_in = call(AuthRpc.login, command)
     _merge_guest_data(signed_in.value)
     return ok(signed_in, "Signed in")
 
@@ -119,7 +120,11 @@ def change_password(body: ChangePasswordRequest) -> Response:
 @api.get("/me", reply=User)
 def me() -> Response:
     """Get the account of the caller."""
-    return ok(call(AuthRpc.me, caller=caller()), "You")
+    return ok(call(AuthRpc.me, caller=caller()), "Account")
+
+
+def _user_agent() -> str | None:
+    return (request.headers.get("User-Agent") or "")[:500] or None
 
 
 def _merge_guest_data(signed_in: SignedIn) -> None:

@@ -34,6 +34,12 @@ class RolePath(Schema):
     name: RoleName
 
 
+class GroupPath(Schema):
+    """A group of customers."""
+
+    name: Slug
+
+
 class SlugPath(Schema):
     """A category by its slug."""
 

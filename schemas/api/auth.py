@@ -38,6 +38,8 @@ class RegisterRequest(Request):
 class Register(RegisterRequest):
     """Create a customer's account."""
 
+    user_agent: Annotated[str, Field(max_length=500)] | None = None
+    address: Annotated[str, Field(max_length=64)] | None = None
     idempotency: Idempotency | None = None
 
 

@@ -37,6 +37,13 @@ SETTINGS: Final[dict[str, Declared]] = {
     declared.key: declared
     for declared in (
         Declared(
+            key="auth.administrators_need_second_factor",
+            type="boolean",
+            default=False,
+            description="Whether administrators can use their permissions only after setting up a second factor.",
+            scope="auth",
+        ),
+        Declared(
             key="inventory.low_stock_threshold",
             type="integer",
             default=None,

@@ -62,3 +62,44 @@ class PasswordChanged(Event, source="auth", subject="user_id", version=1):
     """The account's password was changed and sessions were ended."""
 
     user_id: str
+
+
+class SecondFactorChanged(Event, source="auth", subject="user_id", version=1):
+    """The account's second factor was put in use, or removed."""
+
+    user_id: str
+    enabled: bool
+
+
+class RolesAssigned(Event, source="auth", subject="user_id", version=1):
+    """The account has other roles; all its sessions were ended."""
+
+    user_id: str
+    roles: list[str]
+
+
+class AccountDisabled(Event, source="auth", subject="user_id", version=1):
+    """An administrator disabled the account; all its sessions were ended."""
+
+    user_id: str
+
+
+class AccountEnabled(Event, source="auth", subject="user_id", version=1):
+    """An administrator enabled the account again."""
+
+    user_id: str
+
+
+class AccountRenamed(Event, source="auth", subject="user_id", version=1):
+    """An administrator changed the account's name."""
+
+    user_id: str
+    first_name: str
+    last_name: str
+
+
+class RegistrationAttempted(Event, source="auth", subject="user_id", version=1):
+    """Somebody tried to register an address that has an account; its owner is told by mail."""
+
+    user_id: str
+    email: str

@@ -2,6 +2,7 @@
 
 from typing import Protocol
 
+from schemas.api.accounts import AccountEntry, AccountQuery, Group, PutGroup, SetRoles, UpdateAccount
 from schemas.api.auth import (
     ChangePassword,
     CreateUser,
@@ -17,7 +18,24 @@ from schemas.api.auth import (
     User,
     VerifyRequest,
 )
-from schemas.base import Caller, Id
+from schemas.api.sessions import (
+    ApiKeyEntry,
+    ConfirmTotp,
+    CreateApiKey,
+    DeleteApiKey,
+    EndSession,
+    IdentifiedKey,
+    NewApiKey,
+    RecoveryCodes,
+    RemoveTotp,
+    RenewRecoveryCodes,
+    Revoked,
+    SessionEntry,
+    TotpSetup,
+    TwoFactorLogin,
+    TwoFactorState,
+)
+from schemas.base import Caller, Id, Page, Slug
 
 
 class AuthRpc(Protocol):
@@ -76,6 +94,93 @@ class AuthRpc(Protocol):
 
     def change_password(self, command: ChangePassword) -> None:
         """Change the caller's password; all other sessions end. Raises `ValidationFailed` on `current_password`."""
+        ...
+
+    def sessions(self, caller: Caller, current: Id | None = None) -> list[SessionEntry]:
+        """List the caller's open sessions; `current` is the session of the request."""
+        ...
+
+    def end_session(self, command: EndSession) -> None:
+        """End one of the caller's sessions; its access token is refused within a second. Raises `NotFound`."""
+        ...
+
+    def revocations(self) -> Revoked:
+        """Get the ended sessions whose access tokens haven't expired, for gateways that can't read them in Redis."""
+        ...
+
+    def two_factor_state(self, caller: Caller) -> TwoFactorState:
+        """Get whether the caller has a second factor, and the number of unused recovery codes."""
+        ...
+
+    def set_up_totp(self, caller: Caller) -> TotpSetup:
+        """Create a TOTP secret, not in use before it is confirmed. Raises `InvalidState` when there is one in use."""
+        ...
+
+    def confirm_totp(self, command: ConfirmTotp) -> RecoveryCodes:
+        """Put the second factor in use. Raises `InvalidState`, `ValidationFailed` on `code`, `RateLimited`."""
+        ...
+
+    def remove_totp(self, command: RemoveTotp) -> None:
+        """Remove the second factor. Raises `ValidationFailed` on `password` or `code`, `RateLimited`."""
+        ...
+
+    def renew_recovery_codes(self, command: RenewRecoveryCodes) -> RecoveryCodes:
+        """Replace the recovery codes. Raises `ValidationFailed` on `code`, `RateLimited`."""
+        ...
+
+    def two_factor_login(self, command: TwoFactorLogin) -> SignedIn:
+        """Answer a challenge with a code, which is valid once.
+
+        Raises `Unauthenticated` for a challenge that is not valid any more, `ValidationFailed` on `code`,
+        `RateLimited` after ten wrong codes.
+        """
+        ...
+
+    def create_api_key(self, command: CreateApiKey) -> NewApiKey:
+        """Create an API key. Raises `ValidationFailed` on `scopes`, `Forbidden`, `Conflict` beyond 50 keys."""
+        ...
+
+    def api_keys(self, caller: Caller) -> list[ApiKeyEntry]:
+        """List the caller's API keys; for administrators those of service accounts as well."""
+        ...
+
+    def delete_api_key(self, command: DeleteApiKey) -> None:
+        """Delete an API key. Raises `NotFound`."""
+        ...
+
+    def identify_key(self, key: str) -> IdentifiedKey:
+        """Get the caller that an API key stands for. Raises `Unauthenticated`."""
+        ...
+
+    def accounts(self, query: AccountQuery, caller: Caller) -> Page[AccountEntry]:
+        """List accounts by filters."""
+        ...
+
+    def account(self, user_id: Id, caller: Caller) -> AccountEntry:
+        """Get an account. Raises `NotFound`."""
+        ...
+
+    def update_account(self, command: UpdateAccount) -> AccountEntry:
+        """Change names, status or groups; disabling ends all sessions.
+
+        Raises `NotFound`, `Forbidden` for an account with permissions that the caller lacks, `InvalidState`.
+        """
+        ...
+
+    def set_roles(self, command: SetRoles) -> AccountEntry:
+        """Replace the roles of an account; its sessions end. Raises `NotFound`, `Forbidden`, `ValidationFailed`."""
+        ...
+
+    def groups(self, caller: Caller) -> list[Group]:
+        """List the groups of customers."""
+        ...
+
+    def put_group(self, command: PutGroup) -> None:
+        """Create or rename a group. Raises `Conflict` beyond 1,000."""
+        ...
+
+    def delete_group(self, name: Slug, caller: Caller) -> None:
+        """Delete a group; its members leave it. Raises `NotFound`."""
         ...
 
     def jwks(self) -> Jwks:

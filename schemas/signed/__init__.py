@@ -1,1 +1,1 @@
-"""Texts signed with the instance's secret that processes exchange: file grants, links in mails."""
+"""Texts signed with the instance's secret that processes exchange: file grants, links in mails, challenges."""

@@ -1,10 +1,10 @@
 """Queries for mail verification and password changes."""
 
 import math
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any, Final
 
-from sqlalchemy import delete, select, update
+from sqlalchemy import delete, func, select, update
 from sqlalchemy.dialects.postgresql import insert as pg_insert
 
 from schemas.events.auth import (
@@ -23,6 +23,8 @@ from services.chassis.common.errors import Conflict, InvalidState, NotFound, Rat
 from services.chassis.stores.postgres import Session
 
 RESET_BATCH: Final = 100
+MAX_RESETS_PER_DAY: Final = 5
+"""Mails with a reset link to one account in 24 hours: anybody can request them."""
 
 
 class RecoveryStore(AccountStore):
@@ -81,18 +83,27 @@ class RecoveryStore(AccountStore):
                 ticket_table.c.purpose == "reset",
                 ticket_table.c.expires_at > now + one_time_tokens.LIFETIMES["reset"] - one_time_tokens.RESEND_INTERVAL,
             )
-            rows = session.execute(select(accounts).where(accounts.c.email_key.in_(email_keys), ~recent.exists())).all()
+            today = select(func.count()).where(
+                ticket_table.c.user_id == accounts.c.id,
+                ticket_table.c.purpose == "reset",
+                ticket_table.c.expires_at > now + one_time_tokens.LIFETIMES["reset"] - timedelta(days=1),
+            )
+            may_get_mail = (~recent.exists(), today.scalar_subquery() < MAX_RESETS_PER_DAY)
+            is_open = (accounts.c.email_key.in_(email_keys), accounts.c.status == "active")
+            rows = session.execute(select(accounts).where(*is_open, *may_get_mail)).all()
             names = one_time_tokens.issue(session, "reset", [row.id for row in rows], secret, now)
             for row in rows:
                 self.emit(session, PasswordResetRequested(user_id=row.id, email=row.email, ticket=names[row.id]))
                 self.audit(session, "password.forget", ("account", row.id))
             return len(rows)
 
-    def may_reset(self, token: str, now: datetime) -> None:
-        """Raises `ValidationFailed` for an invalid link, before the work of hashing."""
+    def account_to_reset(self, token: str, now: datetime) -> dict[str, Any]:
+        """The account of an open link. Raises `ValidationFailed` for an invalid one, before the work of hashing."""
         with self.transaction() as session:
-            if not one_time_tokens.is_open(session, "reset", token, now):
+            owner_id = one_time_tokens.account_of(session, "reset", token)
+            if owner_id is None or not one_time_tokens.is_open(session, "reset", token, now):
                 raise _invalid_link()
+            return as_user(self._account(session, accounts.c.id == owner_id))
 
     def reset_password(self, token: str, password_hash: str, now: datetime) -> None:
         """Set a new password and end all sessions. Raises `ValidationFailed`; of two uses of a link one succeeds."""
@@ -134,7 +145,7 @@ class RecoveryStore(AccountStore):
     ) -> None:
         one_time_tokens.invalidate_unused(session, "reset", user_id, now)
         condition = sessions.c.user_id == user_id
-        for row in self._end(session, condition & (sessions.c.id != keep) if keep else condition):
+        for row in self.end_sessions(session, condition & (sessions.c.id != keep) if keep else condition):
             self.emit(session, UserLoggedOut(user_id=user_id, session_id=row.id))
         self.emit(session, PasswordChanged(user_id=user_id))
         self.audit(session, action, ("account", user_id))

@@ -1,8 +1,4 @@
-"""Auth service: registration, login, refresh with rotation, logout, public keys."""
-
-from typing import Any
-
-from nameko.extensions import DependencyProvider
+"""Auth service: registration, login, sessions, passwords, public keys."""
 
 from schemas.api.auth import (
     ChangePassword,
@@ -15,81 +11,84 @@ from schemas.api.auth import (
     Token,
     VerifyRequest,
 )
+from schemas.api.sessions import EndSession
 from schemas.base import Caller, Id
 from schemas.events.users import ProfileUpdated
 from schemas.rpc.auth import AuthRpc
 from services.auth import tokens
-from services.auth.passwords import Passwords
-from services.auth.recovery import RecoveryStore
+from services.auth.administration import Administration
+from services.auth.api_key_methods import ApiKeyMethods
+from services.auth.passwords import Passwords, check_strength
 from services.auth.registrations import one_registration
-from services.auth.settings import AuthSettings
-from services.auth.tokens import Signer
+from services.auth.revocations import publish
+from services.auth.store import Device
+from services.auth.two_factor import TwoFactorMethods
 from services.chassis.common import clock
-from services.chassis.common.errors import InvalidCredentials, Unauthenticated, ValidationFailed
+from services.chassis.common.errors import Conflict, InvalidCredentials, Unauthenticated, ValidationFailed
 from services.chassis.messaging.events import on_event
 from services.chassis.messaging.rpc import Json, implements
-from services.chassis.observability import audit_records
-from services.chassis.runtime.service import Configured, Service
-from services.chassis.runtime.settings import load
+from services.chassis.runtime.service import Service
 from services.chassis.runtime.timers import every
-from services.chassis.stores.postgres import Postgres
 
 
-class Signing(DependencyProvider):
-    """Provides the token signer, with the key read once."""
-
-    def setup(self) -> None:
-        settings = load(AuthSettings)
-        self.signer = Signer(settings.jwt_private_key_file, settings.access_token_lifetime)
-
-    def get_dependency(self, worker_ctx: Any) -> Signer:
-        return self.signer
-
-
-class AuthService(Service):
+class AuthService(TwoFactorMethods, ApiKeyMethods, Administration, Service):
     name = "auth"
-
-    store = Postgres(RecoveryStore)
-    settings = Configured(AuthSettings)
-    signer = Signing()
 
     @implements(AuthRpc.register)
     def register(self, command: Register) -> Json:
         email, key = str(command.email), command.idempotency
+        names = (command.first_name, command.last_name)
         with one_registration(email):  # a hash costs a quarter of a second: only the first of many pays for it
-            self.store.check_available(email, key)
+            try:
+                self.store.check_available(email, key)
+            except Conflict:
+                self.store.report_registration(email)
+                raise
+            check_strength("password", command.password, (email, *names))
             hashed = self._passwords.hash(command.password)
-            names = (command.first_name, command.last_name)
             user = self.store.add(email, hashed, names, ["CUSTOMER"], key, self.settings.link_key)
-        return self._sign_in(user, None, None)
+        return self.sign_in(user, Device(command.user_agent, command.address))
 
     @implements(AuthRpc.create_user)
     def create_user(self, command: CreateUser) -> Json:
-        hashed = self._passwords.hash(command.password)
         names = (command.first_name, command.last_name)
-        return self.store.add(str(command.email), hashed, names, sorted(set(command.roles)), None)
+        check_strength("password", command.password, (str(command.email), *names))
+        hashed = self._passwords.hash(command.password)
+        roles = sorted(set(command.roles))
+        return self.store.add(str(command.email), hashed, names, roles, None, email_verified=True)
 
     @implements(AuthRpc.login)
     def login(self, command: Login) -> Json:
-        user, hashed = self.store.credentials(str(command.email))
-        if not self._passwords.matches(command.password, hashed) or user is None:
-            self.store.refuse(str(command.email))
+        email = str(command.email)
+        counters = self.store.attempts.counters(email, command.address, self.settings.login_failures_by_address)
+        self.store.attempts.begin(counters, clock.now())
+        user, hashed = self.store.credentials(email)
+        if not self._passwords.matches(command.password, hashed) or user is None or hashed is None:
+            self.store.refuse(email)
             raise InvalidCredentials()
-        return self._sign_in(user, command.user_agent, command.address, hashed)
+        if self._passwords.is_outdated(hashed):
+            renewed = self._passwords.hash(command.password)
+            self.store.rehash(user["id"], hashed, renewed)
+            hashed = renewed
+        self.check_second_factor(user, hashed, counters)
+        return self.sign_in(
+            user,
+            Device(command.user_agent, command.address),
+            hashed,
+            also=lambda session: self.store.attempts.succeed(session, counters),
+        )
 
     @implements(AuthRpc.refresh)
     def refresh(self, command: RefreshRequest) -> Json:
         new_token, now = tokens.new_refresh_token(), clock.now()
         rotated = self.store.rotate(
-            tokens.digest(command.refresh_token),
-            tokens.digest(new_token),
-            now + self.settings.refresh_token_lifetime,
-            now,
+            tokens.digest(command.refresh_token), tokens.digest(new_token), self.settings.refresh_token_lifetime, now
         )
         if rotated is None:
+            self.publish_new_revocations()
             raise Unauthenticated("The refresh token was used before; the session was ended")
-        user, session_id = rotated
-        return self._token_pair(user, session_id, new_token)
+        user, session = rotated
+        return self.token_pair(user, session, new_token)
 
     @implements(AuthRpc.logout)
     def logout(self, refresh_token: Token | None = None, session_id: Id | None = None) -> None:
@@ -97,10 +96,22 @@ class AuthService(Service):
             self.store.end_session_of(tokens.digest(refresh_token))
         elif session_id is not None:
             self.store.end_session(session_id)
+        self.publish_new_revocations()
 
     @implements(AuthRpc.logout_all)
     def logout_all(self, caller: Caller) -> None:
         self.store.end_all(str(caller.user_id))
+        self.publish_new_revocations()
+
+    @implements(AuthRpc.sessions)
+    def sessions(self, caller: Caller, current: Id | None = None) -> Json:
+        rows = self.store.open_sessions(str(caller.user_id))
+        return [row | {"current": row["id"] == current} for row in rows]
+
+    @implements(AuthRpc.end_session)
+    def end_session(self, command: EndSession) -> None:
+        self.store.end_own_session(command.session_id, str(command.caller.user_id))
+        self.publish_new_revocations()
 
     @implements(AuthRpc.me)
     def me(self, caller: Caller) -> Json:
@@ -134,40 +145,43 @@ class AuthService(Service):
 
     @implements(AuthRpc.reset_password)
     def reset_password(self, command: ResetRequest) -> None:
-        self.store.may_reset(command.token, clock.now())
+        user = self.store.account_to_reset(command.token, clock.now())
+        check_strength("password", command.password, (user["email"], user["first_name"], user["last_name"]))
         self.store.reset_password(command.token, self._passwords.hash(command.password), clock.now())
+        self.publish_new_revocations()
 
     @implements(AuthRpc.change_password)
     def change_password(self, command: ChangePassword) -> None:
         user_id = str(command.caller.user_id)
-        before = self.store.password_of(user_id)
+        user, before = self.store.user(user_id), self.store.password_of(user_id)
+        counters = self.store.attempts.counters(user["email"], None, self.settings.login_failures_by_address)
+        self.store.attempts.begin(counters, clock.now())
         if not self._passwords.matches(command.current_password, before):
             raise ValidationFailed.of("current_password", "is not your password")
+        check_strength("new_password", command.new_password, (user["email"], user["first_name"], user["last_name"]))
         after = self._passwords.hash(command.new_password)
         self.store.change_password(user_id, before, after, command.session_id, clock.now())
+        self.store.attempts.forget(counters)
+        self.publish_new_revocations()
 
     @implements(AuthRpc.jwks)
     def jwks(self) -> Json:
         return self.signer.jwks()
 
+    @implements(AuthRpc.revocations)
+    def revocations(self) -> Json:
+        return {"sessions": self.store.revocations.all()}
+
+    @every(seconds=0.5)
+    def publish_revocations(self) -> None:
+        """Copy revocations to Redis that a request could not copy, or that Redis has lost."""
+        publish(self.store.revocations, self.revoked)
+
+    @every(seconds=60)
+    def delete_expired_revocations(self) -> None:
+        """Drop revocations of expired tokens from the list in Redis."""
+        self.revoked.delete_expired()
+
     @property
     def _passwords(self) -> Passwords:
         return Passwords(self.settings.bcrypt_rounds)
-
-    def _sign_in(
-        self, user: dict[str, Any], user_agent: str | None, address: str | None, hashed: str | None = None
-    ) -> dict[str, Any]:
-        refresh_token = tokens.new_refresh_token()
-        expires_at = clock.now() + self.settings.refresh_token_lifetime
-        digest = tokens.digest(refresh_token)
-        with audit_records.done_by(user["id"], user["email"], user["roles"]):
-            session_id = self.store.open_session(user["id"], digest, expires_at, user_agent, address, hashed)
-        return {"user": user} | self._token_pair(user, session_id, refresh_token)
-
-    def _token_pair(self, user: dict[str, Any], session_id: str, refresh_token: str) -> dict[str, Any]:
-        return {
-            "access_token": self.signer.access_token(user, session_id, clock.now()),
-            "refresh_token": refresh_token,
-            "token_type": "Bearer",
-            "expires_in": int(self.signer.lifetime.total_seconds()),
-        }

@@ -10,8 +10,14 @@ from services.chassis.runtime.settings import Settings
 
 class AuthSettings(Settings):
     jwt_private_key_file: Path = Field(description="Ed25519 key (PEM) that access tokens are signed with")
-    access_token_lifetime: timedelta = Field(timedelta(minutes=15), description="how long an access token is good for")
-    refresh_token_lifetime: timedelta = Field(timedelta(days=30), description="how long a session lives unused")
+    access_token_lifetime: timedelta = Field(
+        timedelta(minutes=15), le=timedelta(hours=1), description="how long an access token is good for"
+    )
+    refresh_token_lifetime: timedelta = Field(timedelta(days=7), description="how long a session lives unused")
+    session_lifetime: timedelta = Field(timedelta(days=30), description="how long a session lives, used or not")
+    login_failures_by_address: int = Field(
+        100, ge=1, le=1_000_000, description="failed logins from one address in an hour before each has to wait longer"
+    )
     secret_key: SecretStr = Field(min_length=16, description="the instance's secret")
     bcrypt_rounds: int = Field(12, ge=4, le=16, description="work factor of password hashes; tests may lower it")
 

@@ -1,5 +1,7 @@
 """All queries of accounts and sessions."""
 
+from collections.abc import Callable
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -17,10 +19,36 @@ from schemas.events.auth import (
 from services.auth import one_time_tokens
 from services.auth.domain import RefreshToken, TokenState, normalised, refresh_token_state
 from services.auth.models import accounts, refresh_tokens, sessions
+from services.auth.revocations import revoke
 from services.chassis.common import clock
 from services.chassis.common.errors import Conflict, InvalidCredentials, NotFound, Unauthenticated
 from services.chassis.common.ids import new_id
+from services.chassis.common.timestamps import rfc3339
 from services.chassis.stores.postgres import PostgresStore, Session
+
+
+@dataclass(frozen=True)
+class Lifetimes:
+    """Lifetimes of a refresh token, and of a session however often it is refreshed."""
+
+    refresh_token: timedelta
+    session: timedelta
+
+
+@dataclass(frozen=True)
+class Device:
+    """The client of a session, as its owner sees it in the list."""
+
+    user_agent: str | None = None
+    address: str | None = None
+
+
+@dataclass(frozen=True)
+class OpenSession:
+    """A session and when a code of the second factor was last given in it."""
+
+    id: str
+    second_factor_at: datetime | None = None
 
 
 class AccountStore(PostgresStore):
@@ -34,6 +62,7 @@ class AccountStore(PostgresStore):
         roles: list[str],
         key: Idempotency | None,
         secret: bytes | None = None,
+        email_verified: bool = False,
     ) -> dict[str, Any]:
         """Create an account with its event; a repeated command returns the same account. Raises `Conflict` on `email`.
 
@@ -48,6 +77,7 @@ class AccountStore(PostgresStore):
             "first_name": names[0],
             "last_name": names[1],
             "roles": roles,
+            "email_verified": email_verified,
         }
         with self.transaction() as session:
             if reply := self.claim(session, key):
@@ -99,35 +129,46 @@ class AccountStore(PostgresStore):
         self,
         user_id: str,
         digest: str,
-        expires_at: datetime,
-        user_agent: str | None,
-        address: str | None,
+        lifetimes: Lifetimes,
+        device: Device,
         password_hash: str | None = None,
+        also: Callable[[Session], datetime | None] = lambda _session: None,
     ) -> str:
         """Open a session with its first refresh token; returns the session's id.
 
-        Raises `InvalidCredentials` when the password that was checked isn't the account's any more: who changes it
-        ends all sessions, those that are just about to begin as well.
+        Raises `InvalidCredentials` when the account is disabled, or the password that was checked isn't the account's
+        any more: who changes it ends all sessions, those that are just about to begin as well. `also` is done in the
+        same transaction; it returns when a code of the second factor was given.
         """
-        session_id = new_id()
+        session_id, now = new_id(), clock.now()
         with self.transaction() as session:
+            condition = (accounts.c.id == user_id) & (accounts.c.status == "active")
             if password_hash is not None:
-                is_unchanged = (accounts.c.id == user_id) & (accounts.c.password_hash == password_hash)
-                if (
-                    session.execute(select(accounts.c.id).where(is_unchanged).with_for_update(read=True)).first()
-                    is None
-                ):
-                    raise InvalidCredentials()
-            session.execute(
-                insert(sessions).values(id=session_id, user_id=user_id, user_agent=user_agent, address=address)
-            )
+                condition &= accounts.c.password_hash == password_hash
+            opened = session.execute(update(accounts).where(condition).values(last_login_at=now))
+            if opened.rowcount == 0:  # type: ignore[attr-defined]
+                raise InvalidCredentials()
+            second_factor_at = also(session)
+            ends_at = now + lifetimes.session
+            row = {"id": session_id, "user_id": user_id, "last_used_at": now, "expires_at": ends_at}
+            row |= {"user_agent": device.user_agent, "address": device.address, "second_factor_at": second_factor_at}
+            session.execute(insert(sessions).values(row))
+            expires_at = min(now + lifetimes.refresh_token, ends_at)
             session.execute(insert(refresh_tokens).values(digest=digest, session_id=session_id, expires_at=expires_at))
             self.emit(
                 session,
-                UserLoggedIn(user_id=user_id, session_id=session_id, user_agent=user_agent, address=address),
+                UserLoggedIn(
+                    user_id=user_id, session_id=session_id, user_agent=device.user_agent, address=device.address
+                ),
             )
             self.audit(session, "session.open", ("account", user_id), after={"session_id": session_id})
         return session_id
+
+    def rehash(self, user_id: str, before: str, after: str) -> None:
+        """Replace a password's hash by a costlier one of the same password, unless it was changed meanwhile."""
+        with self.transaction() as session:
+            unchanged = (accounts.c.id == user_id) & (accounts.c.password_hash == before)
+            session.execute(update(accounts).where(unchanged).values(password_hash=after))
 
     def refuse(self, email: str) -> None:
         """Record a failed login for the audit trail."""
@@ -135,9 +176,9 @@ class AccountStore(PostgresStore):
             self.audit(session, "session.refuse", ("account", normalised(email)))
 
     def rotate(
-        self, presented: str, new_token: str, expires_at: datetime, now: datetime
-    ) -> tuple[dict[str, Any], str] | None:
-        """Exchange a refresh token for the next one; returns the account and the session's id.
+        self, presented: str, new_token: str, lifetime: timedelta, now: datetime
+    ) -> tuple[dict[str, Any], OpenSession] | None:
+        """Exchange a refresh token for the next one; returns the account and the session.
 
         None when it had been used before: then its session is ended. Raises `Unauthenticated` for one that is unknown
         or over.
@@ -148,15 +189,51 @@ class AccountStore(PostgresStore):
             if token is None or state is TokenState.ENDED:
                 raise Unauthenticated("The refresh token is not valid any more")
             if state is TokenState.REUSED:
-                self._end(session, sessions.c.id == token.session_id)
+                self.end_sessions(session, sessions.c.id == token.session_id)
                 self.emit(session, RefreshTokenReused(user_id=token.user_id, session_id=token.session_id))
                 self.audit(session, "session.revoke", ("account", token.user_id), {"session_id": token.session_id})
                 return None
             session.execute(update(refresh_tokens).where(refresh_tokens.c.digest == presented).values(used_at=now))
+            used = update(sessions).where(sessions.c.id == token.session_id).values(last_used_at=now)
+            row = session.execute(used.returning(sessions.c.expires_at, sessions.c.second_factor_at)).one()
+            expires_at = min(now + lifetime, row.expires_at)
             session.execute(
                 insert(refresh_tokens).values(digest=new_token, session_id=token.session_id, expires_at=expires_at)
             )
-            return as_user(self._account(session, accounts.c.id == token.user_id)), token.session_id
+            account = as_user(self._account(session, accounts.c.id == token.user_id))
+            return account, OpenSession(token.session_id, row.second_factor_at)
+
+    def add_refresh_token(
+        self, session: Session, session_id: str, digest: str, lifetimes: Lifetimes, now: datetime
+    ) -> None:
+        """A further refresh token of a session that has just been confirmed with a code."""
+        ends_at = session.execute(select(sessions.c.expires_at).where(sessions.c.id == session_id)).scalar_one()
+        expires_at = min(now + lifetimes.refresh_token, ends_at)
+        session.execute(insert(refresh_tokens).values(digest=digest, session_id=session_id, expires_at=expires_at))
+
+    def open_sessions(self, user_id: str) -> list[dict[str, Any]]:
+        """The open sessions of an account, the last used first."""
+        query = (
+            select(sessions)
+            .where(sessions.c.user_id == user_id, sessions.c.ended_at.is_(None), sessions.c.expires_at > func.now())
+            .order_by(sessions.c.last_used_at.desc())
+        )
+        with self.reading() as connection:
+            return [
+                {
+                    "id": row.id,
+                    "created_at": rfc3339(row.created_at),
+                    "last_used_at": rfc3339(row.last_used_at),
+                    "ip": row.address,
+                    "user_agent": row.user_agent,
+                }
+                for row in connection.execute(query)
+            ]
+
+    def end_own_session(self, session_id: str, user_id: str) -> None:
+        """End one open session of an account. Raises `NotFound`."""
+        if not self._sign_out((sessions.c.id == session_id) & (sessions.c.user_id == user_id)):
+            raise NotFound("There is no such session")
 
     def end_session(self, session_id: str) -> None:
         """End a session. Idempotent."""
@@ -180,20 +257,26 @@ class AccountStore(PostgresStore):
             alive = select(refresh_tokens.c.session_id).where(refresh_tokens.c.session_id == sessions.c.id)
             session.execute(delete(sessions).where(~alive.exists()))
 
-    def _sign_out(self, condition: Any) -> None:
+    def _sign_out(self, condition: Any) -> int:
         with self.transaction() as session:
-            for row in self._end(session, condition):
+            ended = self.end_sessions(session, condition)
+            for row in ended:
                 self.emit(session, UserLoggedOut(user_id=row.user_id, session_id=row.id))
                 self.audit(session, "session.close", ("account", row.user_id), before={"session_id": row.id})
+        return len(ended)
 
-    def _end(self, session: Session, condition: Any) -> list[Row[Any]]:
-        ended = session.execute(
-            update(sessions)
-            .where(condition, sessions.c.ended_at.is_(None))
-            .values(ended_at=func.now())
-            .returning(sessions.c.id, sessions.c.user_id)
+    def end_sessions(self, session: Session, condition: Any) -> list[Row[Any]]:
+        """End open sessions and revoke their access tokens."""
+        ended = list(
+            session.execute(
+                update(sessions)
+                .where(condition, sessions.c.ended_at.is_(None))
+                .values(ended_at=func.now())
+                .returning(sessions.c.id, sessions.c.user_id)
+            )
         )
-        return list(ended)
+        revoke(session, [row.id for row in ended])
+        return ended
 
     def _token(self, session: Session, digest: str) -> RefreshToken | None:
         query = (

@@ -4,6 +4,7 @@ import base64
 import hashlib
 import json
 import secrets
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -12,9 +13,26 @@ import jwt
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat, load_pem_private_key
 
+from schemas.access_tokens import AUDIENCE, ISSUER
 from services.chassis.common.ids import new_id
 
 ALGORITHM = "EdDSA"
+
+
+@dataclass(frozen=True)
+class SecondFactorClaims:
+    """The second factor in a token: whether there is one, whether the role needs one, when a code was last given."""
+
+    enabled: bool = False
+    missing: bool = False
+    given_at: datetime | None = None
+
+    def claims(self) -> dict[str, Any]:
+        """The claims, those that say something only."""
+        claims: dict[str, Any] = {"2fa": "missing"} if self.missing else {}
+        if self.enabled:
+            claims = {"2fa": "enabled", "2fa_at": int(self.given_at.timestamp()) if self.given_at else 0}
+        return claims
 
 
 class Signer:
@@ -34,16 +52,22 @@ class Signer:
         """The key set (RFC 7517)."""
         return {"keys": [self._jwk | {"kid": self.key_id, "use": "sig", "alg": ALGORITHM}]}
 
-    def access_token(self, user: dict[str, Any], session_id: str, now: datetime) -> str:
-        """A JWT with user, roles and session, in flask-jwt-extended's form.
+    def access_token(
+        self, user: dict[str, Any], session_id: str, now: datetime, second_factor: SecondFactorClaims
+    ) -> str:
+        """A JWT with user, roles, session and second factor, in flask-jwt-extended's form.
 
         Without `iat` and `nbf`: a gateway whose clock is behind ours would refuse the token as not yet valid.
         """
         claims = {
+            "iss": ISSUER,
+            "aud": AUDIENCE,
             "sub": user["id"],
             "email": user["email"],
             "name": f"{user['first_name']} {user['last_name']}",
             "roles": user["roles"],
+            "email_verified": user["email_verified"],
+            **second_factor.claims(),
             "sid": session_id,
             "jti": new_id(),
             "type": "access",

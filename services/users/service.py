@@ -5,7 +5,7 @@ from typing import TypeVar
 
 from schemas.api.users import AddAddress, UpdateAddress, UpdateProfile
 from schemas.base import Caller
-from schemas.events.auth import UserRegistered
+from schemas.events.auth import AccountRenamed, UserRegistered
 from schemas.rpc.auth import AuthRpc
 from schemas.rpc.users import UsersRpc
 from services.chassis.common.errors import NotFound
@@ -30,6 +30,11 @@ class UsersService(Service):
     def create_profile(self, event: UserRegistered) -> None:
         """Create the profile of a new account."""
         self.store.create_profile(event.user_id, event.email, event.first_name, event.last_name)
+
+    @on_event(AccountRenamed)
+    def rename(self, event: AccountRenamed) -> None:
+        """Take over a name that an administrator changed."""
+        self.store.rename(event)
 
     @implements(UsersRpc.get_profile)
     def get_profile(self, caller: Caller) -> Json:

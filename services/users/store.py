@@ -6,6 +6,7 @@ from sqlalchemy import Connection, Row, delete, func, insert, select, update
 from sqlalchemy.dialects.postgresql import insert as pg_insert
 
 from schemas.api.users import AddressRequest, ProfileRequest
+from schemas.events.auth import AccountRenamed
 from schemas.events.users import AddressBookChanged, ProfileUpdated
 from services.chassis.common.clock import rfc3339
 from services.chassis.common.errors import NotFound
@@ -38,15 +39,17 @@ class UserStore(PostgresStore):
             # One statement: a profile that appears between two would be read without having been updated.
             replace = update(profiles).where(profiles.c.id == user_id).values(**values, updated_at=func.now())
             row = _existing_profile(session.execute(replace.returning(profiles)).one_or_none())
-            changed = ProfileUpdated(
-                user_id=row.id,
-                first_name=row.first_name,
-                last_name=row.last_name,
-                language=row.language,
-                phone=row.phone,
-            )
-            self.emit(session, changed)
+            self.emit(session, _updated(row))
             return _profile(row)
+
+    def rename(self, event: AccountRenamed) -> None:
+        """Take over the name of an account, unless the profile was changed after it."""
+        values = {"first_name": event.first_name, "last_name": event.last_name, "updated_at": func.now()}
+        is_older = (profiles.c.id == event.user_id) & (profiles.c.updated_at < event.meta.time)
+        with self.transaction() as session:
+            row = session.execute(update(profiles).where(is_older).values(values).returning(profiles)).one_or_none()
+            if row is not None:
+                self.emit(session, _updated(row))
 
     def list_addresses(self, user_id: str) -> list[dict[str, Any]]:
         """List the address book, oldest entry first."""
@@ -110,6 +113,12 @@ class UserStore(PostgresStore):
         if row is None:
             raise NotFound("There is no such address")
         return row
+
+
+def _updated(row: Row[Any]) -> ProfileUpdated:
+    return ProfileUpdated(
+        user_id=row.id, first_name=row.first_name, last_name=row.last_name, language=row.language, phone=row.phone
+    )
 
 
 def _existing_profile(row: Row[Any] | None) -> Row[Any]:

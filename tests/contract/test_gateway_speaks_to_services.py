@@ -21,6 +21,8 @@ CART = "c" * 27
 PATH = {"id": ID, "slug": "mugs", "sku": "MUG-RED", "code": "main", "number": "UP0000042", "provider": "sandbox"}
 PATHS = {
     "delete_tax_rate": {"id": "DE:*:standard"},
+    "put_group": {"name": "wholesale"},
+    "delete_group": {"name": "wholesale"},
     "put_role": {"name": "SUPPORT"},
     "reset_role": {"name": "SUPPORT"},
 }
@@ -99,7 +101,7 @@ def test_call_fits_the_service_method(
     services.answers.clear()
     services.calls.clear()
     services.answer("auth.jwks", issuer.jwks())
-    for method in ("login", "register"):
+    for method in ("login", "register", "two_factor_login"):
         services.answer(f"auth.{method}", SIGNED_IN)
     services.answer("audit.export", [])
     for method in ("unsubscribe", "unsubscribe_page"):

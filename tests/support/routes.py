@@ -20,6 +20,8 @@ PATH_PARAMETERS: Final = {
 """Path parameters that are well formed and identify nothing."""
 ROUTE_PARAMETERS: Final[dict[str, dict[str, str]]] = {
     "delete_tax_rate": {"id": "DE:*:standard"},
+    "put_group": {"name": "no-such-group"},
+    "delete_group": {"name": "no-such-group"},
     "put_role": {"name": "NO_SUCH_ROLE"},
     "reset_role": {"name": "NO_SUCH_ROLE"},
 }
@@ -37,7 +39,7 @@ ANONYMOUS: Final = "ANONYMOUS"
 ROLES: Final = (ANONYMOUS, "CUSTOMER", "VENDOR", "SUPPORT", "CATALOGUE", "FINANCE", "ANALYST", "ADMIN")
 
 PUBLIC_ROUTES: Final = """
-    register login refresh verify_email forgot_password reset_password
+    register login refresh verify_email forgot_password reset_password two_factor_login
     category_tree get_category list_products get_product related_products search suggest
     get_cart add_item set_quantity remove_item clear_cart
     shipping_methods shipping_rates track
@@ -48,6 +50,8 @@ PUBLIC_ROUTES: Final = """
 """
 SIGNED_IN_ROUTES: Final = """
     logout logout_all resend_verification change_password me list_permissions
+    list_sessions end_session two_factor_state set_up_totp confirm_totp remove_totp renew_recovery_codes
+    create_api_key list_api_keys delete_api_key
     get_profile update_profile list_addresses add_address get_address update_address delete_address
     list_orders get_payment get_shipment
     submit_review list_all_reviews edit_review delete_review vote_on_review report_review
@@ -65,6 +69,7 @@ VENDOR_ROUTES: Final = """
 """
 ADMIN_ROUTES: Final = """
     list_roles put_role reset_role
+    list_users get_user update_user set_user_roles list_groups put_group delete_group
     create_category update_category delete_category import_products
     list_tax_rates put_tax_rate delete_tax_rate
     list_warehouses put_warehouse delete_warehouse
@@ -79,6 +84,7 @@ ADMIN_ROUTES: Final = """
 """
 STAFF_ROUTES: Final = {
     "SUPPORT": """
+        list_users get_user list_groups
         set_order_status create_shipment add_shipment_event low_stock get_level
         reply_to_review get_review_rules put_review_rules moderate_review
     """,

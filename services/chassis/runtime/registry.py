@@ -32,7 +32,7 @@ class Entry:
 
 
 REGISTRY: Final = (
-    Entry("auth", 2, "platform", ("postgres",), for_orders=True),
+    Entry("auth", 2, "platform", ("postgres", "redis"), for_orders=True),
     Entry("users", 1, "platform", ("postgres",), for_orders=True),
     Entry("products", 3, "core", ("mongo",), for_orders=True),
     Entry("inventory", 7, "core", ("mongo",), for_orders=True),

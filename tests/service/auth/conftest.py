@@ -8,16 +8,22 @@ from typing import Any
 
 import orjson
 import pytest
+import redis
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 from nameko.testing.services import worker_factory
 from sqlalchemy import select
 
-from services.auth.recovery import RecoveryStore
+from schemas.revocation_list import COMPLETE, REVOKED
+from services.auth.auth_store import AuthStore
+from services.auth.revocations import RevocationList
 from services.auth.service import AuthService
 from services.auth.tokens import Signer
+from services.chassis.common.encryption import Encryption
 from services.chassis.common.ids import new_id
+from services.chassis.common.key_ring import Key, KeyRing
 from services.chassis.messaging.signatures import Signature
+from services.chassis.runtime.settings import Settings
 from services.chassis.stores.tables import outbox
 from services.chassis.testing import connect_postgres
 
@@ -28,7 +34,7 @@ SECRET = b"a secret of tests only"
 class AuthClient:
     """Calls the auth service through its RPC contract, and reads its outbox."""
 
-    def __init__(self, service: AuthService, store: RecoveryStore) -> None:
+    def __init__(self, service: AuthService, store: AuthStore) -> None:
         self.service, self.store = service, store
 
     def call(self, method: str, **kwargs: Any) -> Any:
@@ -55,15 +61,39 @@ def new_email() -> str:
 
 
 @pytest.fixture(scope="module")
-def account_store() -> Iterator[RecoveryStore]:
-    with connect_postgres("auth", RecoveryStore) as store:
+def account_store() -> Iterator[AuthStore]:
+    with connect_postgres("auth", AuthStore) as store:
         yield store
 
 
 @pytest.fixture
-def auth(account_store: RecoveryStore, tmp_path: Path) -> AuthClient:
+def redis_client() -> Iterator["redis.Redis"]:
+    """A client of the instance's Redis, without a list of revoked sessions."""
+    client = redis.Redis.from_url(Settings().redis_url, decode_responses=True)
+    client.delete(REVOKED, COMPLETE)
+    yield client
+    client.delete(REVOKED, COMPLETE)
+    client.close()
+
+
+@pytest.fixture
+def auth(account_store: AuthStore, redis_client: "redis.Redis", tmp_path: Path) -> AuthClient:
     key = tmp_path / "key.pem"
     key.write_bytes(Ed25519PrivateKey.generate().private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption()))
-    settings = SimpleNamespace(bcrypt_rounds=4, refresh_token_lifetime=timedelta(days=30), link_key=SECRET)
-    signer = Signer(key, timedelta(minutes=15))
-    return AuthClient(worker_factory(AuthService, store=account_store, settings=settings, signer=signer), account_store)
+    settings = SimpleNamespace(
+        bcrypt_rounds=4,
+        refresh_token_lifetime=timedelta(days=7),
+        session_lifetime=timedelta(days=30),
+        login_failures_by_address=100,
+        link_key=SECRET,
+    )
+    ring = KeyRing((Key.new(),))
+    service = worker_factory(
+        AuthService,
+        store=account_store,
+        settings=settings,
+        signer=Signer(key, timedelta(minutes=15)),
+        encryption=Encryption(lambda: ring),
+        revoked=RevocationList(redis_client),
+    )
+    return AuthClient(service, account_store)

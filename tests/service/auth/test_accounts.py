@@ -55,7 +55,10 @@ def test_access_token_is_verified_with_published_keys(auth: AuthClient) -> None:
     token = auth.call("login", email=email, password=PASSWORD)["access_token"]
 
     keys = jwt.PyJWKSet.from_dict(auth.call("jwks"))
-    claims = jwt.decode(token, keys[jwt.get_unverified_header(token)["kid"]], algorithms=["EdDSA"])
+    claims = jwt.decode(
+        token, keys[jwt.get_unverified_header(token)["kid"]], algorithms=["EdDSA"], audience="ultramarket-api"
+    )
+    assert claims["iss"] == "ultramarket"
     assert claims["roles"] == ["ADMIN", "VENDOR"]
 
 
@@ -189,7 +192,7 @@ def test_profile_update_renames_only_its_account(auth: AuthClient) -> None:
 
 
 def test_long_passwords_are_compared_in_full(auth: AuthClient) -> None:
-    email, long_password = new_email(), "p" * 100
+    email, long_password = new_email(), "correct horse battery " * 5
     auth.register(email, password=long_password + "1")
     with pytest.raises(InvalidCredentials):
         auth.call("login", email=email, password=long_password + "2")

@@ -12,6 +12,7 @@ from sqlalchemy import select, update
 from schemas.signed.mail_links import one_time_token
 from services.auth.models import tickets
 from services.auth.recovery import RecoveryStore
+from services.auth.store import Device, Lifetimes
 from services.chassis.common import clock
 from services.chassis.common.errors import (
     InvalidCredentials,
@@ -26,6 +27,9 @@ from tests.service.auth.conftest import PASSWORD, SECRET, AuthClient, new_email
 from tests.support.callers import customer
 
 NEW_PASSWORD = "another correct horse"
+
+
+LIFETIMES = Lifetimes(timedelta(days=7), timedelta(days=30))
 
 
 def events(auth: AuthClient) -> list[dict[str, Any]]:
@@ -230,4 +234,4 @@ def test_login_fails_when_password_changed_meanwhile(auth: AuthClient) -> None:
     auth.call("reset_password", token=request_password_reset(auth, user), password=NEW_PASSWORD)
 
     with pytest.raises(InvalidCredentials):
-        auth.store.open_session(user["id"], "digest", clock.now(), None, None, old_hash)
+        auth.store.open_session(user["id"], "digest", LIFETIMES, Device(), old_hash)

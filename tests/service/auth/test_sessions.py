@@ -57,7 +57,7 @@ def test_concurrent_refreshes_succeed_once_and_end_session(auth: AuthClient) -> 
     def rotate(_: int) -> str | None:
         new_tokens = tokens.new_refresh_token()
         try:
-            rotated = auth.store.rotate(digest, tokens.digest(new_tokens), now + timedelta(days=1), now)
+            rotated = auth.store.rotate(digest, tokens.digest(new_tokens), timedelta(days=1), now)
         except Unauthenticated:
             return None
         return new_tokens if rotated else None

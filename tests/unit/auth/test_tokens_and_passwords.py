@@ -16,14 +16,16 @@ from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption,
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from schemas.access_tokens import AUDIENCE
 from services.auth import tokens
 from services.auth.domain import RefreshToken, TokenState, normalised, refresh_token_state
 from services.auth.passwords import Passwords
-from services.auth.tokens import Signer
+from services.auth.tokens import SecondFactorClaims, Signer
 
 NOW = datetime(2026, 5, 4, 12, 0, tzinfo=UTC)
 TOKEN = RefreshToken("session", "user", NOW + timedelta(days=30), None, None)
 USER = {"id": "user", "email": "ada@example.com", "first_name": "Ada", "last_name": "Byron", "roles": ["VENDOR"]}
+USER |= {"email_verified": True}
 
 
 def key_file(folder: Path, key: Any) -> Path:
@@ -54,10 +56,10 @@ def test_refresh_token_state(token: RefreshToken, state: TokenState) -> None:
 
 def test_access_token_is_verified_with_the_published_keys(signer: Signer) -> None:
     issued_at = datetime.now(UTC)
-    token = signer.access_token(USER, "session", issued_at)
+    token = signer.access_token(USER, "session", issued_at, SecondFactorClaims())
 
     keys = jwt.PyJWKSet.from_dict(signer.jwks())
-    claims = jwt.decode(token, keys[jwt.get_unverified_header(token)["kid"]], algorithms=["EdDSA"])
+    claims = jwt.decode(token, keys[jwt.get_unverified_header(token)["kid"]], algorithms=["EdDSA"], audience=AUDIENCE)
 
     assert (claims["sub"], claims["sid"], claims["type"]) == ("user", "session", "access")
     assert (claims["email"], claims["name"], claims["roles"]) == ("ada@example.com", "Ada Byron", ["VENDOR"])
@@ -65,22 +67,24 @@ def test_access_token_is_verified_with_the_published_keys(signer: Signer) -> Non
 
 
 def test_access_token_is_valid_where_clocks_are_behind(signer: Signer) -> None:
-    token = signer.access_token(USER, "session", datetime.now(UTC) + timedelta(minutes=10))
+    token = signer.access_token(USER, "session", datetime.now(UTC) + timedelta(minutes=10), SecondFactorClaims())
 
-    claims = jwt.decode(token, jwt.PyJWKSet.from_dict(signer.jwks())[signer.key_id], algorithms=["EdDSA"])
+    claims = jwt.decode(
+        token, jwt.PyJWKSet.from_dict(signer.jwks())[signer.key_id], algorithms=["EdDSA"], audience=AUDIENCE
+    )
 
     assert claims["sub"] == "user"
 
 
 def test_changed_token_has_an_invalid_signature(signer: Signer) -> None:
-    token = signer.access_token(USER, "session", datetime.now(UTC))
+    token = signer.access_token(USER, "session", datetime.now(UTC), SecondFactorClaims())
     head, claims, signature = token.split(".")
     forged_claims = json.loads(base64.urlsafe_b64decode(claims + "==")) | {"roles": ["ADMIN"]}
     claims = base64.urlsafe_b64encode(json.dumps(forged_claims).encode()).decode().rstrip("=")
     key = jwt.PyJWKSet.from_dict(signer.jwks())[signer.key_id]
 
     with pytest.raises(jwt.InvalidSignatureError):
-        jwt.decode(f"{head}.{claims}.{signature}", key, algorithms=["EdDSA"])
+        jwt.decode(f"{head}.{claims}.{signature}", key, algorithms=["EdDSA"], audience=AUDIENCE)
 
 
 def test_key_id_is_stable(tmp_path: Path) -> None:

@@ -10,6 +10,7 @@ from gateway_flask.testing import SIGNED_IN, FakeServices, Issuer
 from tests.support.routes import ACCESS, ANONYMOUS, path_of
 
 SIGN_IN_ROUTES = {
+    "two_factor_login",
     "register",
     "login",
     "refresh",

@@ -1,0 +1,67 @@
+"""Administration of accounts."""
+
+from flask import Response
+
+from gateway_flask.http.envelope import ok
+from gateway_flask.middleware.request_context import caller
+from gateway_flask.openapi.endpoints import Api
+from gateway_flask.routes.paths import GroupPath, IdPath
+from gateway_flask.rpc.calls import call
+from schemas.api.accounts import (
+    AccountChange,
+    AccountEntry,
+    AccountQuery,
+    Group,
+    GroupWrite,
+    PutGroup,
+    RolesChange,
+    SetRoles,
+    UpdateAccount,
+)
+from schemas.rpc.auth import AuthRpc
+
+api = Api("accounts", "Accounts", "Administration of accounts, roles and groups.", "/users")
+
+
+@api.get("", reply=AccountEntry, many=True)
+def list_users(query: AccountQuery) -> Response:
+    """List accounts, by name, mail address, role, status, group, registration or amount spent."""
+    return ok(call(AuthRpc.accounts, query=query, caller=caller()), "Accounts")
+
+
+@api.get("/groups", reply=Group, many=True)
+def list_groups() -> Response:
+    """List the groups of customers."""
+    return ok(call(AuthRpc.groups, caller=caller()), "Groups")
+
+
+@api.put("/groups/<string:name>", reply=None)
+def put_group(path: GroupPath, body: GroupWrite) -> Response:
+    """Create or rename a group of customers."""
+    call(AuthRpc.put_group, PutGroup(**body.given(), name=path.name, caller=caller()))
+    return ok(None, "Group saved")
+
+
+@api.delete("/groups/<string:name>", reply=None)
+def delete_group(path: GroupPath) -> Response:
+    """Delete a group; its members leave it."""
+    call(AuthRpc.delete_group, name=path.name, caller=caller())
+    return ok(None, "Group deleted")
+
+
+@api.get("/<string:id>", reply=AccountEntry)
+def get_user(path: IdPath) -> Response:
+    """Get an account."""
+    return ok(call(AuthRpc.account, user_id=path.id, caller=caller()), "Account")
+
+
+@api.patch("/<string:id>", reply=AccountEntry)
+def update_user(path: IdPath, body: AccountChange) -> Response:
+    """Change an account's name, status or groups. Disabling ends its sessions within a second."""
+    return ok(call(AuthRpc.update_account, UpdateAccount(**body.given(), user_id=path.id, caller=caller())), "Saved")
+
+
+@api.put("/<string:id>/roles", reply=AccountEntry)
+def set_user_roles(path: IdPath, body: RolesChange) -> Response:
+    """Replace an account's roles; its sessions end, since their tokens carry the former ones."""
+    return ok(call(AuthRpc.set_roles, SetRoles(**body.given(), user_id=path.id, caller=caller())), "Roles saved")

@@ -1,0 +1,10 @@
+"""The list of revoked sessions in Redis, as auth writes and gateways read it."""
+
+from typing import Final
+
+REVOKED: Final = "auth:revoked"
+"""Sorted set: session id, scored by the Unix time at which the last of its access tokens expires."""
+COMPLETE: Final = "auth:revoked:complete"
+"""Exists while the set holds all revocations; a Redis that lost its data has neither."""
+CHANNEL: Final = "auth:revoked"
+"""Channel of additions: a JSON object of session ids and expiries."""

@@ -1,0 +1,138 @@
+"""Administration of accounts: search, status, roles, groups, amounts spent."""
+
+from typing import Any
+
+import pytest
+
+from schemas.base import Caller
+from schemas.events.payments import PaymentCaptured, PaymentRefunded
+from services.chassis.common.errors import Forbidden, InvalidCredentials, InvalidState, NotFound, ValidationFailed
+from services.chassis.common.ids import new_id
+from services.chassis.messaging.envelopes import envelope
+from tests.service.auth.conftest import PASSWORD, AuthClient, new_email
+
+ADMIN = Caller(user_id=new_id(), roles=["ADMIN"])
+
+
+def create(auth: AuthClient, *roles: str, **values: Any) -> dict[str, Any]:
+    person = {"email": new_email(), "password": PASSWORD, "first_name": "Ada", "last_name": "Byron"} | values
+    return dict(auth.call("create_user", **person, roles=list(roles) or ["CUSTOMER"]))
+
+
+def find(auth: AuthClient, **filters: Any) -> list[str]:
+    page = auth.call("accounts", query=filters | {"limit": 100}, caller=ADMIN)
+    assert page["total"] == len(page["items"])
+    return [item["id"] for item in page["items"]]
+
+
+def test_accounts_are_found_by_each_filter(auth: AuthClient) -> None:
+    name = f"Q{new_id().replace('-', '')[-12:]}"
+    vendor = create(auth, "VENDOR", last_name=name)
+    disabled = create(auth, last_name=name)
+    auth.call("update_account", user_id=disabled["id"], status="disabled", caller=ADMIN)
+
+    assert set(find(auth, q=name.lower())) == {vendor["id"], disabled["id"]}
+    assert find(auth, q=vendor["email"][:40]) == [vendor["id"]]
+    assert find(auth, q=name, role="VENDOR") == [vendor["id"]]
+    assert find(auth, q=name, status="disabled") == [disabled["id"]]
+    assert find(auth, q="%" + name[1:]) == []
+    assert find(auth, q=name, registered_from="2100-01-01T00:00:00Z") == []
+
+
+def test_accounts_are_sorted_and_paged(auth: AuthClient) -> None:
+    name = f"Q{new_id().replace('-', '')[-12:]}"
+    ids = [create(auth, last_name=name)["id"] for _ in range(3)]
+
+    pages = [
+        auth.call("accounts", query={"q": name, "sort": "created_at", "limit": 2, "page": page}, caller=ADMIN)
+        for page in (1, 2)
+    ]
+
+    assert [[item["id"] for item in page["items"]] for page in pages] == [ids[:2], ids[2:]]
+    assert find(auth, q=name, sort="-created_at") == ids[::-1]
+
+
+def test_spending_is_added_once_and_reduced_by_refunds(auth: AuthClient) -> None:
+    user = create(auth)
+    captured = PaymentCaptured(
+        payment_id=new_id(), order_id=new_id(), amount=5000, captured=5000, currency="USD", provider="sandbox",
+        customer_id=user["id"],
+    )  # fmt: skip
+    refunded = PaymentRefunded(
+        payment_id=new_id(), order_id=new_id(), refund_id=new_id(), refund=1200, refunded=1200, amount=5000,
+        currency="USD", provider="sandbox", customer_id=user["id"],
+    )  # fmt: skip
+    events = [type(event).from_envelope(envelope(event)) for event in (captured, refunded)]
+
+    auth.store.directory.add_spending(events)
+    auth.store.directory.add_spending(events)
+
+    assert auth.call("account", user_id=user["id"], caller=ADMIN)["spent"] == {"USD": 3800}
+    assert user["id"] in find(auth, min_spent=3800, sort="-spent")
+    assert user["id"] not in find(auth, min_spent=3801)
+
+
+def test_disabled_account_cannot_log_in_until_enabled(auth: AuthClient) -> None:
+    user = create(auth)
+    auth.call("update_account", user_id=user["id"], status="disabled", caller=ADMIN)
+
+    with pytest.raises(InvalidCredentials):
+        auth.call("login", email=user["email"], password=PASSWORD)
+    auth.call("update_account", user_id=user["id"], status="active", caller=ADMIN)
+
+    assert auth.call("login", email=user["email"], password=PASSWORD)["user"]["id"] == user["id"]
+    assert auth.event_types(user["id"])[1:3] == ["account_disabled", "account_enabled"]
+
+
+def test_nobody_grants_more_than_they_have(auth: AuthClient) -> None:
+    user, support = create(auth), Caller(user_id=new_id(), roles=["SUPPORT"])
+
+    with pytest.raises(Forbidden):
+        auth.service.store.directory.set_roles(user["id"], ["ADMIN"], support.permissions)
+
+    assert auth.call("account", user_id=user["id"], caller=ADMIN)["roles"] == ["CUSTOMER"]
+
+
+def test_account_with_more_permissions_is_not_changed(auth: AuthClient) -> None:
+    admin, support = create(auth, "ADMIN"), Caller(user_id=new_id(), roles=["SUPPORT"])
+
+    with pytest.raises(Forbidden):
+        auth.service.store.directory.set_roles(admin["id"], ["CUSTOMER"], support.permissions)
+
+    assert auth.call("account", user_id=admin["id"], caller=ADMIN)["roles"] == ["ADMIN"]
+
+
+def test_unknown_role_is_named(auth: AuthClient) -> None:
+    with pytest.raises(ValidationFailed) as refused:
+        auth.call("set_roles", user_id=create(auth)["id"], roles=["CUSTOMER", "WIZARD"], caller=ADMIN)
+
+    assert refused.value.details == [{"field": "roles.1", "message": "is not a role"}]
+
+
+def test_groups_are_kept_and_left(auth: AuthClient) -> None:
+    user, name = create(auth), f"g{new_id()[-12:]}"
+    auth.call("put_group", name=name, title="Wholesale", caller=ADMIN)
+    auth.call("update_account", user_id=user["id"], groups=[name], caller=ADMIN)
+
+    [group] = [row for row in auth.call("groups", caller=ADMIN) if row["name"] == name]
+    assert group == {"name": name, "title": "Wholesale", "members": 1}
+    assert find(auth, group=name) == [user["id"]]
+
+    auth.call("delete_group", name=name, caller=ADMIN)
+    assert auth.call("account", user_id=user["id"], caller=ADMIN)["groups"] == []
+    with pytest.raises(ValidationFailed):
+        auth.call("update_account", user_id=user["id"], groups=[name], caller=ADMIN)
+
+
+def test_own_account_cannot_be_disabled(auth: AuthClient) -> None:
+    admin = create(auth, "ADMIN")
+
+    caller = Caller(user_id=admin["id"], roles=["ADMIN"])
+
+    with pytest.raises(InvalidState):
+        auth.call("update_account", user_id=admin["id"], status="disabled", caller=caller)
+
+
+def test_unknown_account_is_not_found(auth: AuthClient) -> None:
+    with pytest.raises(NotFound):
+        auth.call("account", user_id=new_id(), caller=ADMIN)
