@@ -139,9 +139,9 @@ def test_vendor_cancels_own_lines_only(shop: Shop, order: dict[str, Any]) -> Non
     reply = cancel(shop, order, POTTER)
 
     assert refused.value.details == [{"field": "lines.0.sku", "message": "is not in this order"}]
-    assert (reply["status"], units(reply, "cancelled")) == ("confirmed", {"MUG": 3, "LAMP": 0})
+    assert (reply["status"], units(reply, "cancelled")) == ("confirmed", {"MUG": 3})
     assert shop.inventory.stock == {"MUG": 10, "LAMP": 8}
-    assert shop.payments.charged(reply["payment"]["id"]) == 4000 + 400 + 286
+    assert shop.payments.charged(order["payment"]["id"]) == 4000 + 400 + 286
     with pytest.raises(NotFound):
         cancel(shop, order, Caller(user_id=new_id(), roles=["VENDOR"]))
     with pytest.raises(InvalidState):
@@ -150,8 +150,9 @@ def test_vendor_cancels_own_lines_only(shop: Shop, order: dict[str, Any]) -> Non
 
 def test_order_ends_when_all_lines_are_cancelled(shop: Shop, order: dict[str, Any]) -> None:
     for caller in (POTTER, SMITH):
-        reply = cancel(shop, order, caller)
+        cancel(shop, order, caller)
 
+    reply = shop.get_order(order_id=order["id"], caller=ADMIN)
     assert (reply["status"], reply["payment"]["status"]) == ("cancelled", "refunded")
     assert shop.payments.charged(reply["payment"]["id"]) == 0
     assert shop.inventory.stock == {"MUG": 10, "LAMP": 10}
