@@ -56,7 +56,8 @@ class CartStore(RedisStore):
     def record_seen(self, cart_id: str, prices: Mapping[str, int]) -> None:
         """Record the unit prices, by SKU, that a reply shows to the cart's owner."""
         with self.redis.pipeline(transaction=False) as steps:
-            steps.hset(_seen_key(cart_id), mapping={**prices})
+            for sku, price in prices.items():
+                steps.hset(_seen_key(cart_id), sku, price)
             if is_guest(cart_id):
                 steps.expire(_seen_key(cart_id), self._guest_seconds)
             steps.execute()
