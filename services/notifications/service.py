@@ -25,6 +25,7 @@ from services.chassis.common.paging import Paging
 from services.chassis.dynamic_config import config
 from services.chassis.messaging.events import on_event
 from services.chassis.messaging.rpc import Json, implements
+from services.chassis.outbound.addresses import OutboundRefused
 from services.chassis.runtime.service import Configured, Service
 from services.chassis.runtime.timers import every
 from services.chassis.stores.mongo import Mongo
@@ -186,6 +187,10 @@ class NotificationsService(Service):
 
     @implements(NotificationsRpc.add_device)
     def add_device(self, device: DeviceRequest, caller: Caller) -> None:
+        try:
+            self.channels.push.check(device.endpoint)
+        except OutboundRefused as refused:
+            raise ValidationFailed.of("endpoint", str(refused)) from refused
         self.store.recipients.add_device(str(caller.user_id), device.endpoint, device.keys.model_dump())
 
     @implements(NotificationsRpc.remove_device)

@@ -5,6 +5,7 @@ import threading
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta, timezone
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from ipaddress import ip_network
 from typing import Any
 
 import pytest
@@ -13,7 +14,7 @@ from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 from py_vapid import Vapid02
 from py_vapid.utils import b64urlencode
 
-from schemas.api.notifications import PreferencesWrite
+from schemas.api.notifications import DeviceRequest, PreferencesWrite
 from schemas.base import OPERATOR, Caller
 from schemas.events.base import Event
 from schemas.events.inventory import BackInStock, LowStock
@@ -31,6 +32,7 @@ from services.chassis.common import clock
 from services.chassis.common.errors import Conflict, NotFound, ServiceUnavailable, ValidationFailed
 from services.chassis.common.ids import new_id
 from services.chassis.messaging.envelopes import envelope
+from services.chassis.outbound.addresses import OutboundPolicy
 from services.chassis.testing import connect_mongo
 from services.notifications.channels import Channels
 from services.notifications.dispatcher import NotificationDispatcher
@@ -63,6 +65,7 @@ class Server:
     def __init__(self) -> None:
         self.requests: list[tuple[str, dict[str, str], bytes]] = []
         self.status, self.body = 201, b"{}"
+        self.headers: dict[str, str] = {}
         server = self
 
         class Handler(BaseHTTPRequestHandler):
@@ -72,6 +75,8 @@ class Server:
                 self.send_response(server.status)
                 self.send_header("Content-Type", "application/json")
                 self.send_header("Content-Length", str(len(server.body)))
+                for name, value in server.headers.items():
+                    self.send_header(name, value)
                 self.end_headers()
                 self.wfile.write(server.body)
 
@@ -79,7 +84,8 @@ class Server:
                 """Log nothing."""
 
         self._http = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-        self.url = f"http://127.0.0.1:{self._http.server_address[1]}"
+        self.port = int(self._http.server_address[1])
+        self.url = f"http://127.0.0.1:{self.port}"
         threading.Thread(target=self._http.serve_forever, args=(0.02,), daemon=True).start()
 
     def close(self) -> None:
@@ -394,19 +400,20 @@ def test_outdated_product_event_is_ignored(notifications: NotificationsClient) -
     assert (notifications.store.recipients.product_of(sku) or {})["title"] == "New"
 
 
-def push_device() -> tuple[dict[str, str], WebPush]:
+def push_device(port: int) -> tuple[dict[str, str], WebPush]:
     private_key = ec.generate_private_key(ec.SECP256R1())
     point = private_key.public_key().public_bytes(Encoding.X962, PublicFormat.UncompressedPoint)
     vapid = Vapid02()
     vapid.generate_keys()
     key = b64urlencode(vapid.private_key.private_numbers().private_value.to_bytes(32, "big"))
+    policy = OutboundPolicy((ip_network("127.0.0.0/8"),), frozenset({port}), plain_http=True)
     return {"p256dh": b64urlencode(point), "auth": b64urlencode(b"0123456789abcdef")}, WebPush(
-        key, "mailto:a@b.example", 5
+        key, "mailto:a@b.example", 5, policy
     )
 
 
 def test_push_message_and_removed_device(notifications: NotificationsClient, server: Server) -> None:
-    person, (keys, push) = customer(notifications), push_device()
+    person, (keys, push) = customer(notifications), push_device(server.port)
     settings = notifications.service.channels.settings
     notifications.service.channels = Channels(settings, notifications.service.channels.mailer, None, push)
     notifications.store.recipients.add_device(person.user_id, f"{server.url}/device", keys)
@@ -424,6 +431,33 @@ def test_push_message_and_removed_device(notifications: NotificationsClient, ser
     server.status = 410
     notifications.service.send_shipment(order_shipped(person))
     assert notifications.store.recipients.devices_of(person.user_id) == []
+
+
+@pytest.mark.parametrize("place", ["redirects", "is not public"])
+def test_device_of_another_place_is_removed(notifications: NotificationsClient, server: Server, place: str) -> None:
+    person, (keys, push) = customer(notifications), push_device(server.port if place == "redirects" else 443)
+    server.status, server.headers = 302, {"Location": f"{server.url}/secret"}
+    settings = notifications.service.channels.settings
+    notifications.service.channels = Channels(settings, notifications.service.channels.mailer, None, push)
+    notifications.store.recipients.add_device(person.user_id, f"{server.url}/device", keys)
+
+    notifications.service.send_shipment(order_shipped(person))
+
+    assert [path for path, _, _ in server.requests] == (["/device"] if place == "redirects" else [])
+    assert notifications.store.recipients.devices_of(person.user_id) == []
+
+
+@pytest.mark.parametrize("host", ["127.0.0.1", "localhost", "[::1]", "2130706433", "169.254.169.254", "push.test:8443"])
+def test_device_at_an_inner_address_is_refused(notifications: NotificationsClient, host: str) -> None:
+    owner = new_id()
+    keys = {"p256dh": "B" * 87, "auth": "a" * 22}
+    device = DeviceRequest.model_validate({"endpoint": f"https://{host}/x", "keys": keys})
+
+    with pytest.raises(ValidationFailed) as refused:
+        notifications.service.add_device(device, caller_of(owner))
+
+    assert [detail["field"] for detail in refused.value.details] == ["endpoint"]
+    assert notifications.store.recipients.devices_of(owner) == []
 
 
 def test_device_is_removed_by_its_owner_only(notifications: NotificationsClient) -> None:
