@@ -37,6 +37,42 @@ SETTINGS: Final[dict[str, Declared]] = {
     declared.key: declared
     for declared in (
         Declared(
+            key="analytics.suggestion_sessions",
+            type="integer",
+            default=5,
+            minimum=1,
+            maximum=1_000,
+            description="How many sessions must have found and opened something by a query, to suggest it.",
+            scope="analytics",
+        ),
+        Declared(
+            key="analytics.suggestion_networks",
+            type="integer",
+            default=3,
+            minimum=1,
+            maximum=1_000,
+            description="How many networks those sessions must have come from.",
+            scope="analytics",
+        ),
+        Declared(
+            key="analytics.suggestion_share_percent",
+            type="number",
+            default=0.05,
+            minimum=0,
+            maximum=100,
+            description="The share of all searches of 30 days that a query needs to be suggested; in percent.",
+            scope="analytics",
+        ),
+        Declared(
+            key="search.blocked_suggestions",
+            type="text",
+            default="",
+            minimum=0,
+            maximum=5_000,
+            description="Words and phrases, comma-separated, that no suggested query may contain.",
+            scope="search",
+        ),
+        Declared(
             key="inventory.low_stock_threshold",
             type="integer",
             default=None,

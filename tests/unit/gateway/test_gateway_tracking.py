@@ -8,6 +8,7 @@ from flask.testing import FlaskClient
 
 from gateway_flask.app import create_app
 from gateway_flask.testing import SIGNED_IN, USER, FakeServices, Issuer, settings
+from gateway_flask.tracking.behaviour import network_pseudonym
 from services.chassis.common.errors import ServiceUnavailable
 
 EVENT = {"type": "product_view", "product_id": "mug", "at": datetime.now(UTC).isoformat()}
@@ -79,6 +80,17 @@ def test_search_is_recorded_without_waiting(gateway: Gateway) -> None:
     (event,) = gateway.observed
     assert (event["type"], event["session_id"]) == ("search_performed", "session-1")
     assert (event["fields"]["query"], event["fields"]["results"]) == ("mug", 3)
+
+
+def test_search_carries_a_pseudonym_of_the_network() -> None:
+    january, secret = datetime(2026, 1, 5, tzinfo=UTC), b"a secret of the tests"
+
+    names = [network_pseudonym(address, january, secret) for address in ("192.0.2.1", "192.0.2.99", "2001:db8::1")]
+
+    assert names[0] == names[1] != names[2]
+    assert network_pseudonym("2001:db8:0:ffff::9", january, secret) == names[2]
+    assert network_pseudonym("192.0.2.1", datetime(2026, 2, 5, tzinfo=UTC), secret) != names[0]
+    assert network_pseudonym(None, january, secret) is None
 
 
 def test_sign_in_identifies_the_session(gateway: Gateway) -> None:
