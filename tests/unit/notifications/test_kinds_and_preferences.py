@@ -172,6 +172,12 @@ def test_unsubscribe_token_round_trip_and_forgery(recipient: str, kind: str) -> 
         unsubscribe_tokens.parse(token, b"another")
 
 
+@pytest.mark.parametrize("token", ["a.é", "é.é", "a.\udce9", "\udce9.a", ".", "a.\x00", "a.b.c", "=.=", "٣.٣"])
+def test_odd_unsubscribe_token_is_not_found(token: str) -> None:
+    with pytest.raises(NotFound, match="There is no such link"):
+        unsubscribe_tokens.parse(token, b"secret")
+
+
 def test_only_optional_mail_has_unsubscribe_header() -> None:
     message = Message("1", "back_in_stock", "email", "u", "a@example.com", "", rendering.EXAMPLES)
     without_link = render("back_in_stock", "en")
