@@ -273,6 +273,26 @@ def test_repeated_shipment_key_makes_one_shipment(shop: Shop, order: dict[str, A
     assert len(shop.shipping.shipments) == 1
 
 
+def test_number_of_another_vendors_shipment_is_taken(shop: Shop, order: dict[str, Any]) -> None:
+    items = [{"sku": "MUG", "quantity": 1}]
+    first = shop.create_shipment(order_id=order["id"], caller=POTTER, items=items, tracking_number="TRACK-1")
+
+    refused = run_concurrently(
+        3,
+        lambda index: shop.create_shipment(
+            order_id=order["id"],
+            caller=(SMITH, ADMIN, POTTER)[index],
+            items=[{"sku": "LAMP" if index == 0 else "MUG", "quantity": 2}],
+            tracking_number="TRACK-1",
+        ),
+    )
+    again = shop.create_shipment(order_id=order["id"], caller=POTTER, items=items, tracking_number="TRACK-1")
+
+    assert refused == ["CONFLICT"] * 3
+    assert again.id == first.id
+    assert [shipment.status for shipment in shop.now(order["id"]).shipments] == ["created"]
+
+
 def test_concurrent_twins_of_a_shipment_make_one(shop: Shop, order: dict[str, Any]) -> None:
     key = {"owner": "user:boss", "key": "ship-it", "fingerprint": "same"}
     items = [{"sku": "MUG", "quantity": 1}]
