@@ -17,6 +17,7 @@ from schemas.base import (
     OneLine,
     Price,
     Quantity,
+    RecipientName,
     Request,
     Schema,
     ShortText,
@@ -40,6 +41,7 @@ OrderStatus = Literal[
 class PostalAddress(Address, Request):
     """A shipping or billing address."""
 
+    name: RecipientName
     country: GivenCountry
 
 
