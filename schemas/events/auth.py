@@ -62,3 +62,10 @@ class PasswordChanged(Event, source="auth", subject="user_id", version=1):
     """The account's password was changed and sessions were ended."""
 
     user_id: str
+
+
+class RegistrationAttempted(Event, source="auth", subject="user_id", version=1):
+    """Somebody tried to register with the mail address of this account; its owner is told, the caller is not."""
+
+    user_id: str
+    email: str

@@ -37,6 +37,7 @@ EXAMPLES: Final[dict[str, Any]] = {
     "tracking_number": "UP0000042", "titles": ["Enamel mug, red"], "title": "Enamel mug", "rating": 5,
     "slug": "enamel-mug", "sku": "MUG-RED", "available": 3, "name": "Sales by country", "rows": 42, "format": "csv",
     "report_id": "0197b1c8", "product_id": "0197b1c8", "link": "https://shop.example/verify-email?token=abc",
+    "order_link": "https://shop.example/orders/0197b1ca?key=abc",
     "hours": 24, "minutes": 60, "disputed": {"amount": 3199, "currency": "USD"}, "dispute_reason": "fraudulent",
     "evidence_due": "2026-01-31 12:00 UTC", "payment_id": "0197b1c9",
 }  # fmt: skip

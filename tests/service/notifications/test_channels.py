@@ -16,6 +16,14 @@ from py_vapid.utils import b64urlencode
 
 from schemas.api.notifications import DeviceRequest, PreferencesWrite
 from schemas.base import OPERATOR, Caller
+from schemas.events.analytics import ReportFinished
+from schemas.events.auth import (
+    EmailVerificationRequested,
+    EmailVerified,
+    PasswordChanged,
+    PasswordResetRequested,
+    RegistrationAttempted,
+)
 from schemas.events.base import Event
 from schemas.events.inventory import BackInStock, LowStock
 from schemas.events.orders import OrderCancelled, OrderFailed, OrderShipped
@@ -110,7 +118,7 @@ def consumed(event: Event, sequence: int = 1) -> Any:
 
 def customer(notifications: NotificationsClient, **profile: Any) -> Any:
     event = registered()
-    notifications.service.send_welcome(event)
+    notifications.welcome(event)
     notifications.store.recipients.update_profile(event.user_id, clock.now(), **profile)
     return event
 
@@ -240,13 +248,13 @@ def test_long_queue_does_not_delay_confirmation(notifications: NotificationsClie
     notifications.store.messages.queue(bulk_messages, None)
     person = registered()
 
-    notifications.service.send_welcome(person)
+    notifications.welcome(person)
 
     assert len(mails_to(person.email)) == 1
     notifications.use_smtp_server(UNREACHABLE)
     second_person = registered()
     with pytest.raises(ServiceUnavailable):
-        notifications.service.send_welcome(second_person)
+        notifications.welcome(second_person)
     message = Message(f"late-{new_id()}", "order_shipped", "email", "u", "late@example.com", "", {})
     notifications.store.messages.queue([message], None)
     next_message = notifications.store.messages.next_queued()
@@ -383,7 +391,7 @@ def test_newest_profile_counts_in_any_event_order(notifications: NotificationsCl
         if index:
             notifications.service.update_profile(updates[index - 1])
         else:
-            notifications.service.send_welcome(welcome)
+            notifications.welcome(welcome)
 
     person = notifications.store.recipients.find(welcome.user_id)
     profile = {name: person.get(name) for name in ("first_name", "language", "phone", "email")}
@@ -431,6 +439,49 @@ def test_push_message_and_removed_device(notifications: NotificationsClient, ser
     server.status = 410
     notifications.service.send_shipment(order_shipped(person))
     assert notifications.store.recipients.devices_of(person.user_id) == []
+
+
+def test_unverified_address_gets_what_the_account_needs(notifications: NotificationsClient) -> None:
+    person = registered()
+    link = {"user_id": person.user_id, "email": person.email, "ticket": "t"}
+    notifications.service.add_account(person)
+    notifications.service.send_link(consumed(EmailVerificationRequested(**link)))
+    notifications.service.send_review_publication(review_published(person))
+    notifications.service.send_report(report_finished(person))
+    notifications.service.send_link(consumed(PasswordResetRequested(**link)))
+    notifications.service.send_shipment(order_shipped(person))
+    notifications.service.send_queued()
+
+    before = [str(mail["Subject"]) for mail in mails_to(person.email)]
+    notifications.service.send_welcome(consumed(EmailVerified(user_id=person.user_id)))
+    notifications.service.send_welcome(consumed(EmailVerified(user_id=person.user_id)))
+    notifications.service.send_report(report_finished(person))
+    notifications.service.send_queued()
+    after = [str(mail["Subject"]) for mail in mails_to(person.email)]
+
+    assert sorted(before) == ["A new password for Shop", "Is this your address?", "Shop: order UM-9 is on its way"]
+    assert sorted(set(after) - set(before)) == ["Welcome to Shop, Ada", "Your report is ready: Sales"]
+    assert len(after) == 5, "one welcome"
+    kinds = [item["kind"] for item in notifications_of(notifications, person)]
+    assert sorted(kinds) == ["order_shipped", "report_ready", "report_ready", "review_published"]
+
+
+def report_finished(person: Any) -> ReportFinished:
+    fields = {"report_id": new_id(), "owner_id": person.user_id, "email": person.email, "name": "Sales"}
+    return consumed(ReportFinished(**fields, format="csv", rows=3))  # type: ignore[no-any-return]
+
+
+def test_owner_hears_of_password_changes_and_registrations(notifications: NotificationsClient) -> None:
+    person = customer(notifications, language="de-DE")
+    attempted = {"user_id": person.user_id, "email": person.email}
+
+    notifications.service.send_password_change(consumed(PasswordChanged(user_id=person.user_id)))
+    for _ in range(3):
+        notifications.service.send_registration_attempt(consumed(RegistrationAttempted(**attempted)))
+
+    subjects = [str(mail["Subject"]) for mail in mails_to(person.email)]
+    assert subjects.count("Ihr Passwort bei Shop wurde geändert") == 1
+    assert subjects.count("Sie haben ein Konto bei Shop") == 1, "one a day"
 
 
 @pytest.mark.parametrize("place", ["redirects", "is not public"])
