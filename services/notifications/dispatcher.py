@@ -55,7 +55,7 @@ class NotificationDispatcher:
                 return sent
             try:
                 rendered = self.channels.render(message, self.store)
-            except RENDERING_ERRORS as error:  # an administrator may mend the text meanwhile
+            except (*RENDERING_ERRORS, ServiceUnavailable) as error:  # an administrator may mend the text meanwhile
                 self.store.messages.retry_later(message, f"The text can't be rendered: {error}")
                 continue
             try:
