@@ -1,4 +1,4 @@
-"""How many replies of one kind may be under way at once: in this process, and for one caller."""
+"""Budget of replies of one kind that are under way: in this process, and for one caller."""
 
 import threading
 from collections import Counter

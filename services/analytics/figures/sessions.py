@@ -16,7 +16,7 @@ CANDIDATES: Final = 4 * MAX_POPULAR_QUERIES
 
 
 class PopularityLimits(NamedTuple):
-    """What a query needs to be suggested to everybody."""
+    """Limits from which on a query is suggested to everybody."""
 
     sessions: int
     """Sessions that found something by it and did more than search."""

@@ -1,4 +1,4 @@
-"""What a vendor sees of an order with other vendors' lines, and that nobody is shown the key to the cart."""
+"""A vendor's view of an order with other vendors' lines; the key to the cart, which nobody is shown."""
 
 from typing import Any
 
