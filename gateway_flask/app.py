@@ -62,7 +62,7 @@ def create_app(
     app.extensions["api_keys"] = api_keys.ApiKeys()
     rate_limits.install(app, settings)
     file_streaming.install(app, settings)
-    event_streams.install(app, settings.gateway_streams)
+    event_streams.install(app, settings)
     keep_ms = settings.idempotency_hours * 3_600_000
     app.extensions["settings"] = settings
     app.extensions["suggestions"] = single_flight.SingleFlightCache(settings.suggest_kept, settings.suggest_seconds)

@@ -35,7 +35,11 @@ class GatewaySettings(Settings):
     file_cache_bytes: int = Field(
         8_388_608, ge=0, le=2**32, description="memory for small public pictures; 0: none are kept"
     )
-    gateway_streams: int = Field(8, ge=1, le=256, description="replies that go on which one process gives at once")
+    gateway_streams: int = Field(8, ge=1, le=256, description="live streams that one process gives at once")
+    gateway_downloads: int = Field(8, ge=1, le=256, description="generated downloads that one process gives at once")
+    gateway_streams_per_caller: int = Field(
+        4, ge=1, le=256, description="of those streams, and of those downloads, that one caller may have in one process"
+    )
     gateway_uploads: int = Field(8, ge=1, le=256, description="uploads that one process takes at once")
 
     suggest_seconds: float = Field(

@@ -1,9 +1,9 @@
-"""Server-Sent Events. Each stream holds a thread, so their number is limited.
+"""Server-Sent Events and generated downloads. Each holds a thread, so their numbers are limited: each kind has its own
+limit, so that open streams do not keep others from their exports.
 
 https://html.spec.whatwg.org/multipage/server-sent-events.html
 """
 
-import threading
 import time
 from collections.abc import Callable, Iterator
 from itertools import chain
@@ -14,7 +14,10 @@ import structlog
 from flask import Flask, Response, current_app, request, stream_with_context
 
 from gateway_flask.http.file_streaming import STREAMS
-from services.chassis.common.errors import DomainError, ServiceUnavailable
+from gateway_flask.http.stream_budget import StreamBudget
+from gateway_flask.middleware.request_context import caller
+from gateway_flask.settings import GatewaySettings
+from services.chassis.common.errors import DomainError
 
 EVERY_SECONDS: Final = 5.0
 LASTS_SECONDS: Final = 600.0
@@ -25,39 +28,34 @@ log = structlog.get_logger()
 
 
 class Streams:
-    """The open streams of this process."""
+    """The open streams and downloads of this process."""
 
-    def __init__(self, most: int) -> None:
-        self.most = most
-        self._free = threading.BoundedSemaphore(most)
+    def __init__(self, settings: GatewaySettings) -> None:
+        per_caller = settings.gateway_streams_per_caller
+        self.live = StreamBudget("streams", settings.gateway_streams, per_caller)
+        self.downloads = StreamBudget("downloads", settings.gateway_downloads, per_caller)
 
     def open(self, event: str, read: Callable[[], Any], every: float = EVERY_SECONDS) -> Response:
         """A stream of what `read` returns, at intervals. Raises `ServiceUnavailable` when there are too many."""
         first = read()
-        if not self._free.acquire(blocking=False):
-            raise ServiceUnavailable(f"At most {self.most} streams at once")
-        request.environ[STREAMS] = True
-        response = Response(
-            stream_with_context(_events(event, first, read, every)),
-            content_type=KIND,
-            headers={"Cache-Control": "no-store", "X-Accel-Buffering": "no"},
-        )
-        response.call_on_close(self._free.release)
-        return response
+        headers = {"Cache-Control": "no-store", "X-Accel-Buffering": "no"}
+        return _reply(self.live, _events(event, first, read, every), KIND, headers)
 
     def download(self, chunks: Iterator[bytes], content_type: str, name: str) -> Response:
         """A file that is generated while it is sent. Raises `ServiceUnavailable` when there are too many."""
         first = next(chunks, b"")  # what can go wrong mostly does so here, while there is a status to say it with
-        if not self._free.acquire(blocking=False):
-            raise ServiceUnavailable(f"At most {self.most} streams at once")
-        request.environ[STREAMS] = True
-        response = Response(
-            stream_with_context(chain([first], chunks)),
-            content_type=content_type,
-            headers={"Cache-Control": "no-store", "Content-Disposition": f'attachment; filename="{name}"'},
-        )
-        response.call_on_close(self._free.release)
-        return response
+        headers = {"Cache-Control": "no-store", "Content-Disposition": f'attachment; filename="{name}"'}
+        return _reply(self.downloads, chain([first], chunks), content_type, headers)
+
+
+def _reply(budget: StreamBudget, chunks: Iterator[bytes], content_type: str, headers: dict[str, str]) -> Response:
+    """A reply that is sent in chunks and holds a place of the budget until it is closed."""
+    who = caller().user_id or request.remote_addr or ""
+    budget.take(who)
+    request.environ[STREAMS] = True
+    response = Response(stream_with_context(chunks), content_type=content_type, headers=headers)
+    response.call_on_close(lambda: budget.give_back(who))
+    return response
 
 
 def _events(event: str, value: Any, read: Callable[[], Any], every: float) -> Iterator[bytes]:
@@ -80,9 +78,9 @@ def is_requested() -> bool:
     return KIND in request.headers.get("Accept", "")
 
 
-def install(app: Flask, most: int) -> None:
-    """Set the limit of streams in this process."""
-    app.extensions["streams"] = Streams(most)
+def install(app: Flask, settings: GatewaySettings) -> None:
+    """Set the limits of streams and downloads in this process."""
+    app.extensions["streams"] = Streams(settings)
 
 
 def streams() -> Streams:

@@ -86,7 +86,7 @@ def patch_product(path: ProductPath, body: ProductPatch) -> Response:
 
 @api.delete("/<string:id>", reply=None, key="may", headers=("If-Match",))
 def delete_product(path: ProductPath) -> Response:
-    """Delete a product: its slug and SKUs are free again, their stock records end; orders keep their copy.
+    """Delete a product: its slug is free again, its SKUs for their seller; stock records end, orders keep their copy.
 
     To take it off the shelves for a while, PATCH its `status` to `archived`.
     """

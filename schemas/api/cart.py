@@ -84,6 +84,8 @@ class CheckoutLine(Schema):
     available: int
     vendor_id: str | None
     category: str | None
+    seen_price: int | None = None
+    """The unit price in the last reply that showed the line to the cart's owner."""
 
 
 class CheckoutView(Schema):

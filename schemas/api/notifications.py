@@ -13,6 +13,8 @@ KindName = Literal[
     "welcome",
     "verify_mail",
     "password_reset",
+    "password_changed",
+    "registration_attempted",
     "order_confirmed",
     "payment_failed",
     "order_shipped",

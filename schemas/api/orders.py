@@ -17,6 +17,7 @@ from schemas.base import (
     OneLine,
     Price,
     Quantity,
+    RecipientName,
     Request,
     Schema,
     ShortText,
@@ -40,6 +41,7 @@ OrderStatus = Literal[
 class PostalAddress(Address, Request):
     """A shipping or billing address."""
 
+    name: RecipientName
     country: GivenCountry
 
 
@@ -171,12 +173,13 @@ class TimelineEntry(Schema):
 
 
 class Order(Schema):
-    """An order in full."""
+    """An order in full. A vendor who sells in it sees own lines, and totals of them without shipping."""
 
     id: str
     number: Annotated[str, Field(examples=["UM-2026-000042"])]
     status: OrderStatus
-    email: str
+    email: str | None
+    """Null for vendors, as are `billing_address` and `payment`."""
     items: list[OrderItem]
     subtotal: Money
     discount_total: Money
@@ -185,7 +188,7 @@ class Order(Schema):
     total: Money
     currency: str
     shipping_address: Address
-    billing_address: Address
+    billing_address: Address | None
     shipping_method: str
     payment: OrderPayment | None = None
     """Null until a payment was attempted."""

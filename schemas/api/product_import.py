@@ -25,7 +25,8 @@ class ImportRating(Request):
 
 
 class ImportRow(ProductWrite):
-    """One product of a bulk import. Matched by `external_id`, else by `slug`, else by its first SKU.
+    """One product of a bulk import. Matched by `external_id`, else by `slug`, else by its first SKU, among the products
+    of its own seller: the vendor that `vendor_id` names, else the shop.
 
     `category` is a path (`Home/Kitchen/Knives` or `kitchen-accessories`): missing categories are created.
     Images stored in the shop (`/api/v1/files/…`) are kept, unless the row has such images.

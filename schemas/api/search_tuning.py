@@ -47,6 +47,9 @@ class Tuning(Request):
     )
     pinned: Annotated[list[Placed], Field(max_length=1_000)] = Field(default=[])
     buried: Annotated[list[Placed], Field(max_length=1_000)] = Field(default=[])
+    hidden_suggestions: Annotated[list[Query], Field(max_length=1_000)] = Field(
+        default=[], description="Queries that are never suggested, however popular they are"
+    )
     boosts: Boosts = Boosts()
     margins: Annotated[dict[Slug, Annotated[int, Field(ge=0, le=100)]], Field(max_length=500)] = Field(
         default={}, description="Margin in percent by category slug, for the boost `margin`"

@@ -4,7 +4,7 @@ from typing import Annotated
 
 from pydantic import Field, StringConstraints
 
-from schemas.base import Address, Caller, Moment, OneLine, PersonName, Request, Schema
+from schemas.base import Address, Caller, Moment, OneLine, PersonName, RecipientName, Request, Schema
 from schemas.codes import GivenCountry
 
 Phone = Annotated[
@@ -50,6 +50,7 @@ class Profile(Schema):
 class AddressRequest(Address, Request):
     """An entry of the address book. A new default replaces the previous one."""
 
+    name: RecipientName
     country: GivenCountry
     label: Label | None = None
     is_default_shipping: bool = False

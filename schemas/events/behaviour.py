@@ -54,6 +54,8 @@ class SearchPerformed(Behaviour, source="behaviour", subject="session_id", versi
     results: int | None = None
     filters: dict[str, Any] = Field(default_factory=dict)
     took_ms: float | None = None
+    network: str | None = None
+    """Pseudonym of the visitor's network, changed each month; only known when the gateway reports it."""
     properties: dict[str, Any] = Field(default_factory=dict)
 
 

@@ -37,7 +37,7 @@ class ProductArchived(ProductEvent, source="products", subject="product_id", ver
     """A product was archived or deleted and is not sold any more. Sequence: the product's version."""
 
     deleted: bool = False
-    """Whether it was deleted: its SKUs may be used by another product, and their stock ends."""
+    """Whether it was deleted: its SKUs may be used by another product of its seller, and their stock ends."""
 
 
 class ImportedStock(BaseModel):
@@ -45,6 +45,8 @@ class ImportedStock(BaseModel):
 
     sku: str
     on_hand: int
+    product_id: str | None = None
+    """The product whose SKU it is: stock of another product that had the SKU before has ended."""
 
 
 class StockImported(Event, source="products", subject="import_id", version=1):

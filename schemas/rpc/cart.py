@@ -18,7 +18,10 @@ class CartRpc(Protocol):
     """
 
     def get_cart(self, cart_id: CartId | None = None, caller: Caller = ANONYMOUS) -> Cart:
-        """Get the cart at today's prices, with warnings for what changed. One that doesn't exist: empty, `id` null."""
+        """Get the cart at today's prices, with warnings for what changed. One that doesn't exist: empty, `id` null.
+
+        The prices are recorded as seen, as by every reply but that of `merge`: an order may not cost more.
+        """
         ...
 
     def add_item(

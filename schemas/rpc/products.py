@@ -120,7 +120,9 @@ class ProductsRpc(Protocol):
         expected_version: Version | None = None,
         idempotency: Idempotency | None = None,
     ) -> None:
-        """Delete a product; its slug and SKUs are free again, their stock records end; orders keep their copy."""
+        """Delete a product; its slug is free again, its SKUs for their seller; stock records end, orders keep
+        their copy.
+        """
         ...
 
     def import_products(self, products: ImportRows, caller: Caller) -> ImportReport:

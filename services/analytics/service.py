@@ -19,6 +19,7 @@ from services.analytics.store.analytics_store import AnalyticsStore
 from services.chassis.common import clock
 from services.chassis.common.errors import Forbidden
 from services.chassis.common.paging import Paging
+from services.chassis.dynamic_config import config
 from services.chassis.messaging.rpc import Json, implements
 from services.chassis.runtime.service import Configured, Service
 from services.chassis.runtime.timers import every
@@ -144,7 +145,12 @@ class AnalyticsService(Service):
     def publish_popular_queries(self) -> None:
         """Publish the popular search queries if they have changed; search suggests them."""
         if self.store.claim_run("popular", clock.now(), timedelta(seconds=50)):
-            self.store.publish_popular_queries(sessions.popular_queries(self._context(), RECENT_DAYS))
+            limits = sessions.PopularityLimits(
+                config.setting("analytics.suggestion_sessions"),
+                config.setting("analytics.suggestion_networks"),
+                config.setting("analytics.suggestion_share_percent") / 100,
+            )
+            self.store.publish_popular_queries(sessions.popular_queries(self._context(), RECENT_DAYS, limits))
 
     @every(seconds=300)
     def publish_sales(self) -> None:

@@ -30,6 +30,8 @@ class Line:
     title: str
     thumbnail: str | None
     position: int
+    seen_price: int
+    """The unit price in the last reply that showed the line; the order may not cost more."""
 
 
 @dataclass(frozen=True)
@@ -112,7 +114,8 @@ def checkout(cart: Cart | None, priced: Priced, currency: str) -> dict[str, Any]
         if fact is None or not is_sold(fact, currency):
             unavailable.append(line.sku)
             continue
-        item = {"quantity": line.quantity, "line_total": fact.unit_price * line.quantity}
+        total = fact.unit_price * line.quantity
+        item = {"quantity": line.quantity, "line_total": total, "seen_price": line.seen_price}
         lines.append(fact.model_dump(exclude={"currency", "active"}) | item)
     return {
         "cart_id": cart.id if cart else None,
@@ -123,6 +126,12 @@ def checkout(cart: Cart | None, priced: Priced, currency: str) -> dict[str, Any]
         "weight_g": sum(line["weight_g"] * line["quantity"] for line in lines),
         "unavailable": unavailable,
     }
+
+
+def unseen_prices(cart: Cart, priced: Priced) -> dict[str, int]:
+    """The unit prices that differ from those in the last reply that showed them, by SKU."""
+    sold = ((line, priced[line.sku]) for line in cart.lines if is_sold(priced.get(line.sku), cart.currency or ""))
+    return {line.sku: fact.unit_price for line, fact in sold if fact.unit_price != line.seen_price}
 
 
 def check_size(view: Mapping[str, Any]) -> None:

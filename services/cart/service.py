@@ -8,7 +8,16 @@ from schemas.base import ANONYMOUS, Caller, Country, Id, Quantity, Sku
 from schemas.events.orders import OrderConfirmed
 from schemas.rpc.cart import CartRpc, OrderedLines
 from schemas.rpc.products import ProductsRpc
-from services.cart.domain import Cart, check_size, checkout, is_guest, not_in_cart, sellable, view
+from services.cart.domain import (
+    Cart,
+    check_size,
+    checkout,
+    is_guest,
+    not_in_cart,
+    sellable,
+    unseen_prices,
+    view,
+)
 from services.cart.settings import CartSettings
 from services.cart.store import CartStore, new_cart_id
 from services.chassis.common import clock
@@ -68,9 +77,9 @@ class CartService(Service):
 
     @implements(CartRpc.merge)
     def merge(self, cart_id: CartId, caller: Caller) -> Json:
-        if not is_guest(cart_id):
-            return self._view(self._find(None, caller))
-        return self._view(self.carts.merge(cart_id, str(caller.user_id), clock.now()))
+        user_id = str(caller.user_id)
+        cart = self.carts.merge(cart_id, user_id, clock.now()) if is_guest(cart_id) else self.carts.read(user_id)
+        return view(cart, self._price(cart), self.settings.cart_currency)
 
     @implements(CartRpc.checkout_view)
     def checkout_view(
@@ -118,10 +127,12 @@ class CartService(Service):
     def _view(
         self, cart: Cart | None, priced: dict[str, PricedSku] | None = None, before: Cart | None = None, sku: str = ""
     ) -> dict[str, Any]:
-        """The reply; `priced` are the prices requested for `before` and `sku`, requested again if lines were added
-        meanwhile.
+        """The reply, whose prices are recorded as seen; `priced` are the prices requested for `before` and `sku`,
+        requested again if lines were added meanwhile.
         """
         skus = {sku, *(line.sku for line in before.lines)} if before else {sku}
         if priced is None or (cart and any(line.sku not in skus for line in cart.lines)):
             priced = self._price(cart)
+        if cart and (prices := unseen_prices(cart, priced)):
+            self.carts.record_seen(cart.id, prices)
         return view(cart, priced, self.settings.cart_currency)

@@ -1,13 +1,14 @@
 """Carts in Redis: a hash each, changed by scripts, so that each change is one step and one round trip.
 
-Fields: `version`, `currency`, `updated_at`, and `line:SKU` (JSON) for each line. Whatever belongs to one cart shares a
+Fields: `version`, `currency`, `updated_at`, and `line:SKU` (JSON) for each line. A second hash has the unit prices that
+the customer has seen since, by SKU, where they differ from the price in the line. Whatever belongs to one cart shares a
 hash tag, so that its keys lie on one node of a cluster; a merge, which concerns two carts, goes in three steps that
 can each be repeated.
 """
 
 import json
 import secrets
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any, Literal
@@ -46,16 +47,27 @@ class CartStore(RedisStore):
         """Read a cart; extends the lifetime of a guest's."""
         with self.redis.pipeline(transaction=False) as steps:
             steps.hgetall(_key(cart_id))
+            steps.hgetall(_seen_key(cart_id))
             if is_guest(cart_id):
                 steps.expire(_key(cart_id), self._guest_seconds)
-            return _cart(cart_id, steps.execute()[0])
+                steps.expire(_seen_key(cart_id), self._guest_seconds)
+            return _cart(cart_id, *steps.execute()[:2])
+
+    def record_seen(self, cart_id: str, prices: Mapping[str, int]) -> None:
+        """Record the unit prices, by SKU, that a reply shows to the cart's owner."""
+        with self.redis.pipeline(transaction=False) as steps:
+            for sku, price in prices.items():
+                steps.hset(_seen_key(cart_id), sku, price)
+            if is_guest(cart_id):
+                steps.expire(_seen_key(cart_id), self._guest_seconds)
+            steps.execute()
 
     def put(self, mode: Mode, cart_id: str, quantity: int, sku: PricedSku, now: datetime) -> Cart | None:
         """Set the quantity of a line ("set") or add to it: to a cart that may not exist yet ("make") or to one that
         must ("add"; None when it has gone). Raises the error of `domain.refusal`.
         """
-        outcome, detail = self._put(
-            keys=[_key(cart_id)],
+        outcome, detail, seen = self._put(
+            keys=[_key(cart_id), _seen_key(cart_id)],
             args=[
                 mode,
                 sku.sku,
@@ -74,19 +86,23 @@ class CartStore(RedisStore):
         if outcome != "ok":
             requested = int(detail) if outcome == "stock" else quantity
             raise refusal(outcome, sku, requested, detail)
-        return _existing_cart(cart_id, _fields(detail))
+        return _existing_cart(cart_id, _fields(detail), _fields(seen))
 
     def remove(self, cart_id: str, sku: str, now: datetime) -> Cart | None:
         """Remove a line. Raises `NotFound` when it isn't in the cart."""
-        outcome, detail = self._remove(keys=[_key(cart_id)], args=[sku, rfc3339(now), self._seconds(cart_id)])
+        outcome, detail, seen = self._remove(
+            keys=[_key(cart_id), _seen_key(cart_id)], args=[sku, rfc3339(now), self._seconds(cart_id)]
+        )
         if outcome != "ok":
             raise not_in_cart(sku)
-        return _cart(cart_id, _fields(detail))
+        return _cart(cart_id, _fields(detail), _fields(seen))
 
     def clear(self, cart_id: str, now: datetime) -> Cart | None:
         """Remove all lines; the cart stays."""
-        _, detail = self._remove(keys=[_key(cart_id)], args=["", rfc3339(now), self._seconds(cart_id)])
-        return _cart(cart_id, _fields(detail))
+        _, detail, seen = self._remove(
+            keys=[_key(cart_id), _seen_key(cart_id)], args=["", rfc3339(now), self._seconds(cart_id)]
+        )
+        return _cart(cart_id, _fields(detail), _fields(seen))
 
     def remove_ordered(self, cart_id: str, order_id: str, ordered: Iterable[tuple[str, int]], now: datetime) -> bool:
         """Remove what an order bought, once; units added since stay. Of a guest's cart that was merged into a
@@ -107,15 +123,23 @@ class CartStore(RedisStore):
         seconds = int(DEDUPLICATION_PERIOD.total_seconds())
         claimed_key = f"{_key(guest_id)}:merging"
         keys = [_key(guest_id), claimed_key, f"{_key(guest_id)}:merged_into"]
-        guest = _cart(guest_id, _fields(self._freeze(keys=keys, args=[seconds, user_id])))
-        lines = [text for line in (guest.lines if guest else ()) for text in (line.sku, json.dumps(_snapshot(line)))]
-        names = ("", f":merged:{guest_id}", f":units_of:{guest_id}", f":orders_of:{guest_id}")
-        fields = self._merge(
+        fields = _fields(self._freeze(keys=keys, args=[seconds, user_id]))
+        guest = _cart(guest_id, fields, self._seen(guest_id))
+        lines = [
+            text
+            for line in (guest.lines if guest else ())
+            for text in (line.sku, json.dumps(_snapshot(line)), line.seen_price)
+        ]
+        names = ("", f":merged:{guest_id}", f":units_of:{guest_id}", f":orders_of:{guest_id}", ":seen")
+        merged = self._merge(
             keys=[f"{_key(user_id)}{name}" for name in names],
             args=[(guest and guest.currency) or "", MAX_LINES, MAX_QUANTITY, rfc3339(now), seconds, *lines],
         )
-        self.redis.delete(claimed_key)
-        return _cart(user_id, _fields(fields))
+        self.redis.delete(claimed_key, _seen_key(guest_id))
+        return self.read(user_id) if merged else None
+
+    def _seen(self, cart_id: str) -> dict[str, str]:
+        return {str(sku): str(price) for sku, price in self.redis.hgetall(_seen_key(cart_id)).items()}
 
     def _seconds(self, cart_id: str) -> int:
         return self._guest_seconds if is_guest(cart_id) else 0
@@ -134,16 +158,20 @@ def _key(cart_id: str) -> str:
     return f"cart:{{{'g' if is_guest(cart_id) else 'u'}:{cart_id}}}"
 
 
+def _seen_key(cart_id: str) -> str:
+    return f"{_key(cart_id)}:seen"
+
+
 def _fields(flat: list[str]) -> dict[str, str]:
     return dict(zip(flat[::2], flat[1::2], strict=True))
 
 
-def _cart(cart_id: str, fields: dict[str, str]) -> Cart | None:
-    return _existing_cart(cart_id, fields) if fields else None
+def _cart(cart_id: str, fields: Mapping[str, str], seen: Mapping[str, str]) -> Cart | None:
+    return _existing_cart(cart_id, fields, seen) if fields else None
 
 
-def _existing_cart(cart_id: str, fields: dict[str, str]) -> Cart:
-    lines = (Line(sku=name[5:], **json.loads(value)) for name, value in fields.items() if name.startswith("line:"))
+def _existing_cart(cart_id: str, fields: Mapping[str, str], seen: Mapping[str, str]) -> Cart:
+    lines = (_line(name[5:], json.loads(value), seen) for name, value in fields.items() if name.startswith("line:"))
     return Cart(
         id=cart_id,
         version=int(fields["version"]),
@@ -153,5 +181,9 @@ def _existing_cart(cart_id: str, fields: dict[str, str]) -> Cart:
     )
 
 
+def _line(sku: str, stored: dict[str, Any], seen: Mapping[str, str]) -> Line:
+    return Line(sku=sku, **stored, seen_price=int(seen.get(sku, stored["unit_price"])))
+
+
 def _snapshot(line: Line) -> dict[str, Any]:
-    return {name: value for name, value in vars(line).items() if name != "sku"}
+    return {name: value for name, value in vars(line).items() if name not in ("sku", "seen_price")}

@@ -4,6 +4,7 @@ from typing import Any
 
 from nameko.extensions import DependencyProvider
 
+from services.chassis.outbound.addresses import OutboundPolicy
 from services.chassis.runtime.settings import load
 from services.chassis.stores.mongo import connect, database_name
 from services.notifications.domain import unsubscribe_tokens
@@ -66,7 +67,9 @@ class ConfiguredChannels(DependencyProvider):
     def setup(self) -> None:
         settings = load(NotificationSettings)
         mailer = SmtpMailer(settings.smtp_url, settings.mail_from, settings.smtp_timeout)
-        push = WebPush(settings.vapid_private_key.get_secret_value(), settings.vapid_contact, settings.smtp_timeout)
+        policy = OutboundPolicy(settings.allowed_networks, settings.allowed_ports, settings.outbound_plain_http)
+        key = settings.vapid_private_key.get_secret_value()
+        push = WebPush(key, settings.vapid_contact, settings.smtp_timeout, policy)
         self.channels = Channels(settings, mailer, _sms_sender(settings), push)
 
     def stop(self) -> None:

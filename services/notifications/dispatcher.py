@@ -55,7 +55,7 @@ class NotificationDispatcher:
                 return sent
             try:
                 rendered = self.channels.render(message, self.store)
-            except RENDERING_ERRORS as error:  # an administrator may mend the text meanwhile
+            except (*RENDERING_ERRORS, ServiceUnavailable) as error:  # an administrator may mend the text meanwhile
                 self.store.messages.retry_later(message, f"The text can't be rendered: {error}")
                 continue
             try:
@@ -75,7 +75,8 @@ class NotificationDispatcher:
         messages = []
         if preferences.wants(chosen, draft.kind, "in_app") and draft.user_id:
             messages.append(draft.message("in_app", draft.user_id, locale))
-        if preferences.wants(chosen, draft.kind, "email") and draft.email:
+        may_mail = KINDS[draft.kind].to_unverified or not _is_unverified(person)
+        if preferences.wants(chosen, draft.kind, "email") and draft.email and may_mail:
             transactional = KINDS[draft.kind].transactional
             if transactional or not self.store.recipients.has_bounced(draft.email):
                 messages.append(draft.message("email", draft.email, locale))
@@ -110,6 +111,11 @@ class NotificationDispatcher:
         self.store.messages.refused(message, reason)
         if message.channel == "email":
             self.store.recipients.mark_bounced(message.to, reason)
+
+
+def _is_unverified(person: dict[str, object]) -> bool:
+    """Whether the account's address waits for its verification; accounts that operators made don't."""
+    return bool(person.get("verification_requested")) and not person.get("email_verified")
 
 
 def _for_device(message: Message) -> Message:

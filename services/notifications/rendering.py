@@ -12,15 +12,17 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Any, Final
 
-from jinja2 import FileSystemLoader, StrictUndefined, TemplateError, select_autoescape
+from jinja2 import FileSystemLoader, StrictUndefined, select_autoescape
 from markupsafe import Markup, escape
 
 from services.chassis.common.errors import ValidationFailed
 from services.notifications import localization
+from services.notifications.custom_texts import render as render_custom_texts
 from services.notifications.domain.formatting import one_line
 from services.notifications.domain.messages import Message
 from services.notifications.template_sandbox import TemplateSandbox
 from services.notifications.template_sandbox import check as check_source
+from services.notifications.text_worker import RENDERING_ERRORS
 
 HERE: Final = Path(__file__).parent
 EXAMPLES: Final[dict[str, Any]] = {
@@ -37,12 +39,11 @@ EXAMPLES: Final[dict[str, Any]] = {
     "tracking_number": "UP0000042", "titles": ["Enamel mug, red"], "title": "Enamel mug", "rating": 5,
     "slug": "enamel-mug", "sku": "MUG-RED", "available": 3, "name": "Sales by country", "rows": 42, "format": "csv",
     "report_id": "0197b1c8", "product_id": "0197b1c8", "link": "https://shop.example/verify-email?token=abc",
+    "order_link": "https://shop.example/orders/0197b1ca?key=abc",
     "hours": 24, "minutes": 60, "disputed": {"amount": 3199, "currency": "USD"}, "dispute_reason": "fraudulent",
     "evidence_due": "2026-01-31 12:00 UTC", "payment_id": "0197b1c9",
 }  # fmt: skip
 """Example facts for previews and test messages."""
-RENDERING_ERRORS: Final = (TemplateError, TypeError, ValueError, ArithmeticError)
-"""What a text raises that does not fit its facts."""
 
 
 @dataclass(frozen=True)
@@ -77,8 +78,11 @@ def render(
         "shop_url": shop_url,
         **localization.localize(message.facts, language, texts_of_layout),
     }
-    texts = {**localization.message_texts(message.kind, message.locale), **(custom_texts or {})}
-    rendered = {name: _rendered(value, facts) for name, value in texts.items()}
+    own = custom_texts or {}
+    texts = localization.message_texts(message.kind, message.locale)
+    rendered = {name: _rendered(value, facts) for name, value in texts.items() if name not in own}
+    if own:
+        rendered |= render_custom_texts(own, facts)
     subject = one_line(message.subject or rendered["subject"])
     customized = set(custom_texts or {}) - {"subject", "short"}
     layout = message.kind if not customized and f"{message.kind}.html" in _layouts() else "message"
@@ -127,7 +131,7 @@ def unsubscribe_page(kind: str, locale: str, shop_name: str, shop_url: str, *, d
 
 
 def check(kind: str, texts: Mapping[str, Any]) -> None:
-    """Check that an administrator's texts can be rendered for this kind. Raises `ValidationFailed`."""
+    """Check that an administrator's texts can be rendered for this kind, within limits. Raises `ValidationFailed`."""
     facts = {
         "shop_name": "Shop",
         "shop_url": "https://shop.example",
@@ -136,7 +140,7 @@ def check(kind: str, texts: Mapping[str, Any]) -> None:
     for name, value in texts.items():
         try:
             _check_sources(value)
-            _rendered(value, facts)
+            render_custom_texts({name: value}, facts)
         except RENDERING_ERRORS as error:
             raise ValidationFailed.of(f"text.{name}", f"is not a valid template for {kind}: {error}") from error
 

@@ -7,7 +7,14 @@ from schemas.api.notification_templates import SaveTemplate, TemplateText
 from schemas.api.notifications import DeviceRequest, KindName, Locale, MessageId, PageQuery, PreferencesWrite
 from schemas.base import Caller, Email, Id, Sku
 from schemas.events.analytics import ReportFinished
-from schemas.events.auth import EmailVerificationRequested, PasswordResetRequested, UserRegistered
+from schemas.events.auth import (
+    EmailVerificationRequested,
+    EmailVerified,
+    PasswordChanged,
+    PasswordResetRequested,
+    RegistrationAttempted,
+    UserRegistered,
+)
 from schemas.events.inventory import BackInStock, LowStock
 from schemas.events.orders import OrderCancelled, OrderConfirmed, OrderDelivered, OrderFailed, OrderShipped
 from schemas.events.payments import (
@@ -25,6 +32,7 @@ from services.chassis.common.paging import Paging
 from services.chassis.dynamic_config import config
 from services.chassis.messaging.events import on_event
 from services.chassis.messaging.rpc import Json, implements
+from services.chassis.outbound.addresses import OutboundRefused
 from services.chassis.runtime.service import Configured, Service
 from services.chassis.runtime.timers import every
 from services.chassis.stores.mongo import Mongo
@@ -54,13 +62,29 @@ class NotificationsService(Service):
     # -- consumed events--------------------------------------------------------------------------------------------
 
     @on_event(UserRegistered)
-    def send_welcome(self, event: UserRegistered) -> None:
+    def add_account(self, event: UserRegistered) -> None:
         self.store.recipients.add_account(event.user_id, event.email, event.first_name, event.meta.time)
-        self._dispatch(drafts.welcome(event))
 
     @on_event(EmailVerificationRequested, PasswordResetRequested)
     def send_link(self, event: EmailVerificationRequested | PasswordResetRequested) -> None:
+        if isinstance(event, EmailVerificationRequested):
+            self.store.recipients.request_verification(event.user_id)
         self._dispatch(drafts.link(event, self.settings.shop_url, self.settings.link_key))
+
+    @on_event(EmailVerified)
+    def send_welcome(self, event: EmailVerified) -> None:
+        """Welcome the owner of a verified address: whoever registered with another's gets nobody a welcome."""
+        self.store.recipients.verify(event.user_id)
+        self._dispatch(drafts.welcome(event, self.store.recipients.find(event.user_id)))
+
+    @on_event(PasswordChanged)
+    def send_password_change(self, event: PasswordChanged) -> None:
+        email = self.store.recipients.find(event.user_id).get("email")
+        self._dispatch(drafts.password_changed(event, email))
+
+    @on_event(RegistrationAttempted)
+    def send_registration_attempt(self, event: RegistrationAttempted) -> None:
+        self._dispatch(drafts.registration_attempted(event))
 
     @on_event(ProfileUpdated)
     def update_profile(self, event: ProfileUpdated) -> None:
@@ -71,7 +95,7 @@ class NotificationsService(Service):
     @on_event(OrderConfirmed)
     def send_order_confirmation(self, event: OrderConfirmed) -> None:
         self.store.recipients.add_order(event.order_id, event.number, event.user_id, event.email)
-        self._dispatch(drafts.order_confirmed(event))
+        self._dispatch(drafts.order_confirmed(event, self._order_link(event.order_id, event.user_id)))
 
     @on_event(OrderFailed)
     def send_payment_failure(self, event: OrderFailed) -> None:
@@ -85,21 +109,22 @@ class NotificationsService(Service):
 
     @on_event(OrderShipped)
     def send_shipment(self, event: OrderShipped) -> None:
-        self._dispatch(drafts.order_shipped(event))
+        self._dispatch(drafts.order_shipped(event, self._order_link(event.order_id, event.user_id)))
 
     @on_event(OrderDelivered)
     def send_delivery(self, event: OrderDelivered) -> None:
-        self._dispatch(drafts.order_delivered(event))
+        self._dispatch(drafts.order_delivered(event, self._order_link(event.order_id, event.user_id)))
 
     @on_event(OrderCancelled)
     def send_cancellation(self, event: OrderCancelled) -> None:
-        self._dispatch(drafts.order_cancelled(event))
+        self._dispatch(drafts.order_cancelled(event, self._order_link(event.order_id, event.user_id)))
 
     @on_event(PaymentRefunded)
     def send_refund(self, event: PaymentRefunded) -> None:
         """Refunds of cancellations are part of the cancellation message."""
         if event.reason != "order_cancelled":
-            self._dispatch(drafts.order_refunded(event, self.store.recipients.contact(event.order_id)))
+            contact = self.store.recipients.contact(event.order_id)
+            self._dispatch(drafts.order_refunded(event, contact, self._order_link(event.order_id, contact["user_id"])))
 
     @on_event(PaymentDisputeOpened, PaymentDisputeEvidenceDue, PaymentDisputeClosed)
     def send_dispute(self, event: PaymentDisputeOpened | PaymentDisputeEvidenceDue | PaymentDisputeClosed) -> None:
@@ -186,6 +211,10 @@ class NotificationsService(Service):
 
     @implements(NotificationsRpc.add_device)
     def add_device(self, device: DeviceRequest, caller: Caller) -> None:
+        try:
+            self.channels.push.check(device.endpoint)
+        except OutboundRefused as refused:
+            raise ValidationFailed.of("endpoint", str(refused)) from refused
         self.store.recipients.add_device(str(caller.user_id), device.endpoint, device.keys.model_dump())
 
     @implements(NotificationsRpc.remove_device)
@@ -242,6 +271,9 @@ class NotificationsService(Service):
             self.channels.send(message, self.channels.render(message, self.store), self.store)
         except AddressRefused as error:
             raise ValidationFailed.of("to", f"is rejected by the mail server: {error}") from error
+
+    def _order_link(self, order_id: str, user_id: str | None) -> str:
+        return drafts.order_link(self.settings.shop_url, order_id, user_id, self.settings.link_key)
 
     def _dispatch(self, draft: Draft) -> None:
         NotificationDispatcher(self.store, self.channels).dispatch(draft)

@@ -75,7 +75,8 @@ class OrderCommands:
         if recorded:  # perhaps by a twin, after the order was read
             stored = self.store.read(stored.order.id)
         while not recorded:
-            if (repeated := parcels.with_number(stored.order, command.tracking_number)) is not None:
+            number, items, caller = command.tracking_number, command.items, command.caller
+            if (repeated := parcels.repeated_shipment(stored.order, number, items, caller)) is not None:
                 shipment_id = repeated.id
                 break
             request = requested_shipment(stored.order, command, shipment_id)

@@ -1,6 +1,5 @@
 """Placement of orders: the cart is priced, totalled, and checked against the expected total."""
 
-import hashlib
 import hmac
 from datetime import datetime
 
@@ -11,9 +10,11 @@ from schemas.api.cart import CheckoutView
 from schemas.api.inventory import StockLine
 from schemas.api.orders import PlaceOrder
 from schemas.api.shipping import Destination, PriceOf
-from schemas.events.orders import OrderPlaced
+from schemas.base import Price
+from schemas.events.orders import OrderPlaced, Totals
 from schemas.rpc.cart import CartRpc
 from schemas.rpc.shipping import ShippingRpc
+from schemas.signed import order_keys
 from services.chassis.common import clock, context, ids
 from services.chassis.common.context import within
 from services.chassis.common.errors import (
@@ -86,9 +87,7 @@ def order_of(
     """Build the placement event. Raises `ValidationFailed`, `NotFound` or `PriceChanged`."""
     lines = price_lines(cart.lines)
     totals = add_up(lines, shipping)
-    expected = command.expected_total
-    if expected is not None and (expected.amount, expected.currency) != (totals.total, cart.currency):
-        raise PriceChanged(details=[{"expected": expected.model_dump(), "actual": money(totals.total, cart.currency)}])
+    check_price(command.expected_total, cart, totals, shipping)
     shipping_address = command.shipping_address.model_dump(mode="json")
     billing = command.billing_address
     return OrderPlaced(
@@ -108,6 +107,26 @@ def order_of(
         cart_version=cart.version,
         note=command.note,
     )
+
+
+def check_price(expected: Price | None, cart: CheckoutView, totals: Totals, shipping: int) -> None:
+    """Raises `PriceChanged` unless the total is the expected one; where none was sent, if it is above the total of the
+    prices that the cart last showed. Lower prices pass.
+    """
+    if expected is not None:
+        expected_total = expected.amount
+        is_accepted = (expected.amount, expected.currency) == (totals.total, cart.currency)
+    else:
+        seen_lines = [
+            line if line.seen_price is None else line.model_copy(update={"unit_price": line.seen_price})
+            for line in cart.lines
+        ]
+        seen = add_up(price_lines(seen_lines), shipping, totals.discount)
+        expected_total, is_accepted = seen.total, totals.subtotal <= seen.subtotal
+    if not is_accepted:
+        currency = expected.currency if expected is not None else cart.currency
+        details = {"expected": money(expected_total, currency), "actual": money(totals.total, cart.currency)}
+        raise PriceChanged(details=[details])
 
 
 def check_cart(cart: CheckoutView) -> None:
@@ -170,7 +189,7 @@ def email_of(command: PlaceOrder) -> str:
 
 def access_key(secret: str, order_id: str) -> str:
     """The key for reading a guest's order; derived, so that a repeated command gets the same one."""
-    return hmac.new(secret.encode(), f"order:{order_id}".encode(), hashlib.sha256).hexdigest()[:40]
+    return order_keys.access_key(secret.encode(), order_id)
 
 
 def is_access_key(secret: str, order_id: str, key: str | None) -> bool:

@@ -24,6 +24,7 @@ from schemas.events.payments import (
     PaymentRefundFailed,
 )
 from schemas.events.shipping import ShipmentMoved
+from schemas.permissions.permission import Permission
 from schemas.rpc.cart import CartRpc
 from schemas.rpc.inventory import InventoryRpc
 from schemas.rpc.orders import OrdersRpc
@@ -47,6 +48,7 @@ from services.orders.checkout import Checkout
 from services.orders.commands import OrderCommands
 from services.orders.domain import lifecycle, saga
 from services.orders.domain.order import Order
+from services.orders.domain.vendor_view import for_vendor, history_for_vendor
 from services.orders.domain.view import as_history, as_reply, as_stuck
 from services.orders.fulfilment import Fulfilment
 from services.orders.outcomes import outcome_of_placement
@@ -90,7 +92,7 @@ class OrdersService(Service):
 
     @implements(OrdersRpc.get_order)
     def get_order(self, order_id: str, caller: Caller) -> Json:
-        return as_reply(self._read_for(order_id, caller).order)
+        return self._reply_to(caller, self._read_for(order_id, caller).order)
 
     @implements(OrdersRpc.list_orders)
     def list_orders(self, query: OrderQuery, caller: Caller) -> Json:
@@ -98,8 +100,9 @@ class OrdersService(Service):
 
     @implements(OrdersRpc.history)
     def history(self, order_id: str, caller: Caller) -> list[dict[str, Any]]:
-        self._read_for(order_id, caller)
-        return [as_history(envelope) for envelope in self.store.history(order_id)]
+        order = self._read_for(order_id, caller).order
+        entries = [as_history(envelope) for envelope in self.store.history(order_id)]
+        return entries if self._sees_all(order, caller) else history_for_vendor(entries, order, str(caller.user_id))
 
     @implements(OrdersRpc.cancel)
     def cancel(self, command: CancelOrder) -> Json:
@@ -109,11 +112,11 @@ class OrdersService(Service):
         owns = lifecycle.is_owner(stored.order, command.caller, self._holds_key(command.order_id, command.caller))
         stored = self._commands().cancel(stored, command, owns)
         with within(seconds):
-            return as_reply(self._drive_until(until, stored))
+            return self._reply_to(command.caller, self._drive_until(until, stored))
 
     @implements(OrdersRpc.set_status)
     def set_status(self, command: SetStatus) -> Json:
-        return as_reply(self._commands().set_status(self._read(command.order_id), command))
+        return self._reply_to(command.caller, self._commands().set_status(self._read(command.order_id), command))
 
     @implements(OrdersRpc.create_shipment)
     def create_shipment(self, command: CreateOrderShipment) -> Shipment:
@@ -225,6 +228,15 @@ class OrdersService(Service):
         stored = self._read(order_id)
         lifecycle.check_owner(stored.order, caller, self._holds_key(order_id, caller))
         return stored
+
+    def _sees_all(self, order: Order, caller: Caller) -> bool:
+        """Whether the caller may read the whole order; a vendor who sells in it reads own lines only."""
+        may_read_any = caller.may(Permission.ORDERS_READ_ANY) or caller.may(Permission.ORDERS_MANAGE)
+        return may_read_any or lifecycle.is_owner(order, caller, self._holds_key(order.id, caller))
+
+    def _reply_to(self, caller: Caller, order: Order) -> Json:
+        reply = as_reply(order)
+        return reply if self._sees_all(order, caller) else for_vendor(reply, order, str(caller.user_id))
 
     def _holds_key(self, order_id: str, caller: Caller) -> bool:
         return placement.is_access_key(self.settings.secret_key, order_id, caller.order_key)

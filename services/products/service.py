@@ -222,5 +222,5 @@ def _report(outcomes: list[Outcome], rows: list[Row]) -> Document:
     return {
         **{status: counts[status] for status in ("created", "updated", "unchanged", "refused")},
         "rows": [vars(outcome) for outcome in outcomes],
-        "stock": [vars(level) for level in stock],
+        "stock": [{"sku": level.sku, "on_hand": level.on_hand} for level in stock],
     }

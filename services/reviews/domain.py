@@ -6,7 +6,7 @@ from datetime import datetime
 from typing import Any, Final
 
 from schemas.api.reviews import ReviewRules
-from schemas.base import Caller
+from schemas.base import Caller, is_person_name
 from schemas.permissions.permission import Permission
 
 Document = dict[str, Any]
@@ -93,9 +93,9 @@ def vote_change(before: bool | None, after: bool) -> dict[str, int]:
 
 
 def public_name(name: str | None) -> str:
-    """The author's first name and last initial, as shown to the public."""
+    """The author's first name and last initial, as shown to the public; of what is no name, nothing."""
     parts = (name or "").split()
-    if not parts:
+    if not parts or not is_person_name(parts[0]):
         return "A customer"
     return f"{parts[0]} {parts[-1][0]}." if len(parts) > 1 else parts[0]
 

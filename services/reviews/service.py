@@ -124,7 +124,7 @@ class ReviewsService(Service):
         if not domain.may_reply(product.get("vendor_id"), caller):
             raise NotFound("There is no such review")
         reply = {"text": text, "at": rfc3339(_now())}
-        return domain.to_api(self.store.reviews.reply(review_id, reply), caller)
+        return domain.to_api(self.store.reviews.reply(review_id, reply, caller), caller)
 
     @implements(ReviewsRpc.moderate)
     def moderate(self, review_id: Id, moderation: Moderation, caller: Caller) -> Json:

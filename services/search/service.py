@@ -25,12 +25,13 @@ from services.chassis.messaging.remote import Remote
 from services.chassis.messaging.rpc import Json, implements
 from services.chassis.runtime.service import Service
 from services.search.backend import SearchBackend
-from services.search.domain import suggestions
+from services.search.domain import phrases, suggestions
 from services.search.domain.categories import CategoryTree, build_tree
 from services.search.domain.documents import Document
 from services.search.domain.fallback import catalogue_query, degraded_reply
 from services.search.domain.stock import changes_availability
 from services.search.engine.preview import compare
+from services.search.store.reference_data import ReferenceData
 
 KILL_SWITCH = "search_engine"
 MAX_SUGGESTIONS = 6
@@ -73,8 +74,14 @@ class SearchService(Service):
         return {
             "products": products,
             "categories": [{"slug": node.slug, "name": node.name} for node in categories],
-            "queries": suggestions.popular_queries_like(query.q, reference_data.popular, MAX_SUGGESTIONS),
+            "queries": suggestions.popular_queries_like(query.q, self._suggestible(reference_data), MAX_SUGGESTIONS),
         }
+
+    def _suggestible(self, reference_data: ReferenceData) -> tuple[str, ...]:
+        """The popular queries that may be suggested."""
+        blocked = phrases.blocked_words(str(config.setting("search.blocked_suggestions")))
+        hidden = reference_data.rules.hidden
+        return tuple(phrase for phrase in reference_data.popular if phrases.may_be_suggested(phrase, hidden, blocked))
 
     def _search_titles(self, query: SearchQuery) -> Document:
         return self.catalogue.search_titles(ProductQuery.model_validate(catalogue_query(query))).model_dump(mode="json")

@@ -1,10 +1,16 @@
 """Rules of shipping prices (flat, by weight, free above a total) and of tracking statuses."""
 
-import hashlib
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from typing import Final
 
 from services.chassis.common.errors import InvalidState
+
+TRACKING_PREFIX: Final = "UP"
+TRACKING_ALPHABET: Final = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"
+"""Crockford's base 32: no letters that are taken for digits."""
+TRACKING_UNITS: Final = 14
+"""Random characters of a tracking number: 70 bits, which nobody guesses."""
 
 
 @dataclass(frozen=True)
@@ -99,6 +105,13 @@ def destinations(tariffs: Iterable[Tariff]) -> list[str]:
     return sorted({country for zone in zones for country in zone.countries})
 
 
-def tracking_number(shipment_id: str) -> str:
-    """A tracking number for a shipment without a carrier's, derived from its id, so that a repetition gets the same."""
-    return "UP" + hashlib.sha256(shipment_id.encode()).hexdigest()[:14].upper()
+def tracking_number(units: Sequence[int]) -> str:
+    """A tracking number for a shipment without a carrier's: random units (0 to 31), and a check character (Luhn mod N,
+    ISO/IEC 7812-1), so that a mistyped number is none.
+    """
+    total = 0
+    for position, unit in enumerate(reversed(units)):
+        product = unit * (2 if position % 2 == 0 else 1)
+        total += product // len(TRACKING_ALPHABET) + product % len(TRACKING_ALPHABET)
+    check = -total % len(TRACKING_ALPHABET)
+    return TRACKING_PREFIX + "".join(TRACKING_ALPHABET[unit] for unit in (*units, check))

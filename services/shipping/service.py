@@ -1,5 +1,6 @@
 """Shipping service: rates, shipments, tracking."""
 
+import secrets
 from typing import Any
 
 from schemas.api.shipping import (
@@ -77,7 +78,9 @@ class ShippingService(Service):
         carrier = command.carrier or next(
             (tariff.carrier for tariff in self.store.tariffs() if tariff.method == command.method), DEFAULT_CARRIER
         )
-        number = command.tracking_number or domain.tracking_number(command.shipment_id)
+        number = command.tracking_number or domain.tracking_number(
+            [secrets.randbelow(len(domain.TRACKING_ALPHABET)) for _ in range(domain.TRACKING_UNITS)]
+        )
         return self.store.create(command, carrier, number)
 
     @implements(ShippingRpc.add_event)

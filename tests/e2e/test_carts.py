@@ -30,7 +30,9 @@ def test_changed_price_is_a_warning_and_is_charged(shop: Shop) -> None:
 
     assert shop.admin("PATCH", path, {"variants": [variant]}).status == 200
 
+    unseen = guest.order()
     cart = guest("GET", "/cart").data
+    assert (unseen.status, unseen.code) == (409, "PRICE_CHANGED")
     assert [(warning["code"], warning["sku"]) for warning in cart["warnings"]] == [("PRICE_CHANGED", sku)]
     assert cart["subtotal"] == {"amount": 3000, "currency": "USD"}
     refused = guest.order(expected_total=added["total"])

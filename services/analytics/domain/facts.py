@@ -191,6 +191,7 @@ def _behaviour(data: Data) -> Data:
         "results": None if data.get("results") is None else _int(data["results"]),
         "position": None if data.get("position") is None else _int(data["position"]),
         "quantity": _int(data.get("quantity") or 1),
+        "network": _text(data.get("network")),
         "anonymous": data.get("consent") is False,
     }
 

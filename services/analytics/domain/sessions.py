@@ -12,6 +12,8 @@ Link = dict[str, Any]
 STEPS: Final = ("view", "cart", "checkout", "paid")
 MAX_REMEMBERED: Final = 1000
 """Number of event ids per session that are stored to recognize duplicates; only a robot's session has more."""
+CHOOSING: Final = ("product_viewed", "result_clicked", "cart_added")
+"""What a session does beside searching, for its searches to count as a person's."""
 VIEWING: Final = ("page_viewed", "product_viewed", "search_performed", "result_clicked")
 
 
@@ -50,6 +52,7 @@ def apply_fact(session: Session, fact: Fact, changes: CounterChanges) -> bool:
         session["last"] = max(session.get("last", fact.at), fact.at)
     if data["query"]:
         _apply_search(session, fact, changes)
+    _record_sought(session, fact)
     if fact.name == "product_viewed" and data["product"]:
         changes.add(counters.VIEWS, data["product"], fact.at, [("n", 1)])
     return True
@@ -70,6 +73,19 @@ def _apply_search(session: Session, fact: Fact, changes: CounterChanges) -> None
         session["searches"] = [
             [q, at, results] for (q, at), results in sorted(searches.items(), key=lambda item: item[0])
         ]
+
+
+def _record_sought(session: Session, fact: Fact) -> None:
+    """Record the successful searches of a session that did more than search, for the popular queries.
+
+    The number of results is known of searches that the gateway has reported, not of those that a client claims.
+    """
+    if fact.name in CHOOSING:
+        session["chose"] = True
+    if network := fact.data["network"]:
+        session["network"] = min(session.get("network", network), network)
+    if session.get("chose") and "network" in session and not session.get("anonymous"):
+        session["sought"] = sorted({query for query, _, results in session.get("searches", ()) if results})
 
 
 def funnel_stage(session: Session) -> int:

@@ -121,7 +121,7 @@ def behaviour_event(type_: str, fields: dict[str, Any], new_id: NewId) -> Event:
     """A behaviour event. Without consent or session it is counted, but carries no identity and no session."""
     if fields.get("consent") is False or not fields.get("session_id"):
         anonymous = {"session_id": f"nobody-{new_id()}", "consent": False}
-        fields = fields | anonymous | {"anonymous_id": None, "user_id": None, "cart_id": None}
+        fields = fields | anonymous | {"anonymous_id": None, "user_id": None, "cart_id": None, "network": None}
     return EVENTS[SOURCE, type_].model_validate(fields)
 
 

@@ -1,18 +1,29 @@
 """Session figures: funnel, abandoned carts, search queries, feature flags."""
 
 from collections import defaultdict
-from typing import Final
+from typing import Final, NamedTuple
 
 from schemas.api.analytics import CurrencyQuery, PeriodQuery
 from services.analytics.domain import counters, periods, presentation
 from services.analytics.domain.counters import EVERYBODY
 from services.analytics.figures.figure_context import MAX_LISTED, Document, FigureContext, top
 from services.analytics.store import activity, catalogue
+from services.analytics.store.search_sessions import seekers_of
 from services.chassis.common import money
 
 MAX_POPULAR_QUERIES: Final = 50
-MIN_POPULAR_SEARCHES: Final = 3
-"""Number of searches from which a query counts as popular."""
+CANDIDATES: Final = 4 * MAX_POPULAR_QUERIES
+
+
+class PopularityLimits(NamedTuple):
+    """Limits from which on a query is suggested to everybody."""
+
+    sessions: int
+    """Sessions that found something by it and did more than search."""
+    networks: int
+    """Networks that those came from: one visitor is as many sessions as they like."""
+    share: float
+    """Share of all searches."""
 
 
 def funnel(context: FigureContext, query: PeriodQuery, vendor: str = EVERYBODY) -> Document:
@@ -97,11 +108,18 @@ def flags(context: FigureContext, query: PeriodQuery) -> list[Document]:
     ]
 
 
-def popular_queries(context: FigureContext, days: int) -> list[tuple[str, int]]:
-    """The most frequent queries with results. The minimum excludes one visitor's typing errors and private data."""
+def popular_queries(context: FigureContext, days: int, limits: PopularityLimits) -> list[tuple[str, int]]:
+    """The most frequent queries with results, of many visitors: others see them as suggestions.
+
+    The limits exclude what one visitor makes up, typing errors and private data.
+    """
     period = periods.period_of(context.dataset.calendar, None, None, context.now, days)
     rows = context.counters.groups(counters.QUERY, period)
-    successful = {
-        text: sums for text, sums in rows.items() if sums.get("s", 0) >= max(MIN_POPULAR_SEARCHES, sums.get("z", 0) + 1)
-    }
-    return [(text, sums["s"]) for text, sums in top(successful, lambda sums: sums["s"], MAX_POPULAR_QUERIES)]
+    minimum = max(limits.sessions, limits.share * sum(sums.get("s", 0) for sums in rows.values()))
+    successful = {text: sums for text, sums in rows.items() if sums.get("s", 0) >= max(minimum, sums.get("z", 0) + 1)}
+    popular: list[tuple[str, int]] = []
+    for text, sums in top(successful, lambda sums: sums["s"], CANDIDATES):
+        seekers = seekers_of(context.dataset, text, period.begin)
+        if seekers.sessions >= limits.sessions and seekers.networks >= limits.networks:
+            popular.append((text, sums["s"]))
+    return popular[:MAX_POPULAR_QUERIES]

@@ -53,6 +53,9 @@ class Dataset:
         self["orders"].create_index("entries.t")
         self[SESSIONS].create_index("last")
         self[SESSIONS].create_index("waits.k", sparse=True)
+        self[SESSIONS].create_index(
+            [("sought", 1), ("last", -1)], partialFilterExpression={"sought": {"$exists": True}}
+        )
         for kind in (SESSIONS, "links", PRODUCT_OWNERS):
             self[kind].create_index("touched", expireAfterSeconds=int(SESSION_RETENTION.total_seconds()))
         self["customers"].create_index("first")

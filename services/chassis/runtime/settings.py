@@ -2,10 +2,11 @@
 
 import os
 import sys
+from ipaddress import IPv4Network, IPv6Network, ip_network
 from pathlib import Path
 from typing import Annotated, TypeVar
 
-from pydantic import Field, ValidationError
+from pydantic import Field, ValidationError, field_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 from pydantic_settings.exceptions import SettingsError
 
@@ -44,9 +45,36 @@ class Settings(BaseSettings):
     check_replies: bool = Field(
         False, description="refuse RPC replies that differ from their declared type; for tests, as it costs CPU"
     )
+    outbound_allowed_networks: str = Field(
+        "", description="networks beside the public ones that URLs from outside may lead to, such as `10.1.0.0/16`"
+    )
+    outbound_ports: str = Field(
+        "443", pattern=r"^\d{1,5}(,\d{1,5})*$", description="ports that URLs from outside may name, comma-separated"
+    )
+    outbound_plain_http: bool = Field(False, description="whether URLs from outside may be without TLS, at port 80")
     event_retry_seconds: tuple[Annotated[float, Field(ge=0.001, le=86_400)], ...] = Field(
         (1, 2, 5, 10, 30, 60, 300), description="delays before an event is tried again; then it is dead-lettered"
     )
+
+    @field_validator("outbound_allowed_networks")
+    @classmethod
+    def _are_networks(cls, text: str) -> str:
+        _networks(text)
+        return text
+
+    @property
+    def allowed_networks(self) -> tuple[IPv4Network | IPv6Network, ...]:
+        """The networks of `outbound_allowed_networks`."""
+        return _networks(self.outbound_allowed_networks)
+
+    @property
+    def allowed_ports(self) -> frozenset[int]:
+        """The ports of `outbound_ports`."""
+        return frozenset(int(port) for port in self.outbound_ports.split(","))
+
+
+def _networks(text: str) -> tuple[IPv4Network | IPv6Network, ...]:
+    return tuple(ip_network(network.strip()) for network in text.split(",") if network.strip())
 
 
 def load(settings_class: type[S]) -> S:

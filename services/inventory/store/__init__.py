@@ -46,16 +46,23 @@ class InventoryStore(MongoStore):
         self.decisions.seed()
 
     def adjust(
-        self, sku: str, delta: int, note: str, warehouse: str | None, threshold: int, idempotency: Idempotency | None
+        self,
+        sku: str,
+        delta: int,
+        note: str,
+        warehouse: str | None,
+        threshold: int,
+        idempotency: Idempotency | None,
+        product_id: str | None = None,
     ) -> Document:
-        """Change the units on hand, once per idempotency key."""
+        """Change the units on hand, once per idempotency key. `product_id`: see `Counts.adjust`."""
         place = self.warehouses.place(warehouse)
 
         def work(session: ClientSession) -> Document:
             replay = self.claim(session, idempotency)
             if replay is not None:
                 return dict(replay)
-            level = self.counts.adjust(sku, delta, note, place, threshold, session)
+            level = self.counts.adjust(sku, delta, note, place, threshold, session, product_id)
             before, after = {"on_hand": level["on_hand"] - delta}, {"on_hand": level["on_hand"], "reason": note}
             self.audit(session, "stock.adjust", ("sku", sku), before, after)
             self.remember(session, idempotency, level)
@@ -65,7 +72,7 @@ class InventoryStore(MongoStore):
 
     def set_imported(self, event: StockImported, threshold: int) -> None:
         """Create missing levels, once for each event: a repeated one must not revive a level that has ended since."""
-        counts = [{"sku": level.sku, "on_hand": level.on_hand} for level in event.levels]
+        counts = [level.model_dump() for level in event.levels]
 
         def work(session: ClientSession) -> None:
             if self.first_time(session, event):
@@ -82,6 +89,7 @@ class InventoryStore(MongoStore):
                     "sku": count["sku"],
                     "on_hand": count["on_hand"],
                     "warehouse": places[count.get("warehouse")],
+                    "product_id": count.get("product_id"),
                     "threshold": threshold
                     if count.get("low_stock_threshold") is None
                     else count["low_stock_threshold"],

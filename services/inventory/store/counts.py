@@ -1,6 +1,6 @@
 """Reading and manual changes of levels: adjustments, first counts, low stock."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 
 from pymongo import ReturnDocument, UpdateOne
 from pymongo.client_session import ClientSession
@@ -38,9 +38,15 @@ class Counts:
         warehouse: Document,
         threshold: int,
         session: ClientSession | None = None,
+        product_id: str | None = None,
     ) -> Document:
-        """Change the units on hand of a warehouse. Raises `OutOfStock` below what is reserved."""
-        stages, moves = pipelines.counting(warehouse, delta, threshold)
+        """Change the units on hand of a warehouse. Raises `OutOfStock` below what is reserved.
+
+        `product_id`: the product whose SKU it is now; stock of another product that had the SKU before is ended.
+        """
+        if product_id is not None:
+            self.end_of_others({sku: product_id}, session)
+        stages, moves = pipelines.counting(warehouse, delta, threshold, product_id)
         condition: Document = {"_id": sku}
         if delta < 0:
             condition["warehouses"] = {"$elemMatch": {"warehouse": warehouse["_id"], "available": {"$gte": -delta}}}
@@ -60,10 +66,12 @@ class Counts:
         return to_level(after)
 
     def set_initial(self, counts: Sequence[Document], session: ClientSession | None = None) -> int:
-        """Create missing levels (`{sku, on_hand, warehouse, threshold}`); returns how many were created.
+        """Create missing levels (`{sku, on_hand, warehouse, threshold, product_id}`); returns how many were created.
 
         In a transaction a level that is created concurrently raises `BulkWriteError`, for that ends the transaction.
         """
+        products = {count["sku"]: count["product_id"] for count in counts if count["product_id"] is not None}
+        self.end_of_others(products, session)
         creations = [
             UpdateOne({"_id": count["sku"]}, {"$setOnInsert": self._new_level(**count)}, upsert=True)
             for count in counts
@@ -82,31 +90,44 @@ class Counts:
         updates = []
         for count in counts:
             sku, on_hand = count["sku"], count["on_hand"]
-            stages, moves = pipelines.counting(count["warehouse"], on_hand, count["threshold"])
+            stages, moves = pipelines.counting(count["warehouse"], on_hand, count["threshold"], count["product_id"])
             changes = stages + self._levels.change(sku, moves, "$holds", "initial")
             updates.append(UpdateOne({"_id": sku, **ENDED}, changes))
         return self.levels.bulk_write(updates, ordered=False, session=session).modified_count if updates else 0
 
-    def end(self, skus: Sequence[str]) -> None:
-        """End the stock of SKUs whose product was deleted: no unit is available, and there is no record to read.
+    def end(self, product_id: str, skus: Sequence[str], taken: Collection[str]) -> None:
+        """End the stock of a deleted product's SKUs: no unit is available, and there is no record to read.
 
-        What orders have reserved stays reserved. Idempotent; a later count starts the level again.
+        What orders have reserved stays reserved. Idempotent; a later count starts the level again. A level of which no
+        product is recorded is ended as well, unless its SKU is `taken` by another product.
         """
+        owners = {sku: [product_id] if sku in taken else [product_id, None] for sku in skus}
+        self._end({sku: {"$in": products} for sku, products in owners.items()})
+
+    def end_of_others(self, products: Mapping[str, str], session: ClientSession | None = None) -> None:
+        """End the stock of other products that had these SKUs before: `products` has the product of each SKU now."""
+        conditions = {sku: {"$exists": True, "$nin": [product_id, None]} for sku, product_id in products.items()}
+        self._end(conditions, session)
+
+    def _end(self, products: Mapping[str, Document], session: ClientSession | None = None) -> None:
+        """End the stock of SKUs whose level's product meets the condition."""
         updates = [
             UpdateOne(
-                {"_id": sku, **COUNTED},
+                {"_id": sku, "product_id": condition, **COUNTED},
                 [
-                    {"$unset": "low_stock_threshold"},
+                    {"$unset": ["low_stock_threshold", "product_id"]},
                     pipelines.add_to_counted({"$multiply": ["$available", -1]}),
                     *self._levels.change(sku, pipelines.all_available(), "$holds", "adjusted", note="product deleted"),
                 ],
             )
-            for sku in skus
+            for sku, condition in products.items()
         ]
         if updates:
-            self.levels.bulk_write(updates, ordered=False)
+            self.levels.bulk_write(updates, ordered=False, session=session)
 
-    def _new_level(self, sku: str, on_hand: int, warehouse: Document, threshold: int) -> Document:
+    def _new_level(
+        self, sku: str, on_hand: int, warehouse: Document, threshold: int, product_id: str | None
+    ) -> Document:
         event = StockChanged(sku=sku, on_hand=on_hand, reserved=0, available=on_hand, reason="initial", delta=on_hand)
         return {
             "warehouses": [
@@ -124,6 +145,7 @@ class Counts:
             "counted": on_hand,
             "low": on_hand <= threshold,
             "low_stock_threshold": threshold,
+            **({"product_id": product_id} if product_id else {}),
             "holds": [],
             "version": 1,
             "outbox": [

@@ -1,8 +1,9 @@
 """Update pipelines for a level document: MongoDB decides, computes and writes the events in one atomic step.
 
 A level: `{_id: SKU, warehouses: [{warehouse, priority, on_hand, reserved, available}] by priority, on_hand, reserved,
-available, counted, low, low_stock_threshold, holds: [{token, order_id, fence, quantity, takes: [{warehouse, quantity}],
-until}], version, outbox}`. The totals are always the sums over its warehouses, computed in the same step.
+available, counted, low, low_stock_threshold, holds: [{token, order_id, fence, quantity, takes: [{warehouse,
+quantity}], until}], version, outbox, product_id}`, `product_id` where it is known. The totals are always the sums over
+its warehouses, computed in the same step.
 """
 
 from typing import Any
@@ -98,8 +99,12 @@ def returning(order_id: str, token: str, takes: list[dict[str, Any]]) -> tuple[E
     return {"$concatArrays": [sold, _moves({"$literal": takes}, 1, 0)]}, holds
 
 
-def counting(warehouse: dict[str, Any], delta: int, threshold: int) -> tuple[Stages, Expression]:
-    """Stages that create a missing level and warehouse and add to `counted`, and the move of a count."""
+def counting(
+    warehouse: dict[str, Any], delta: int, threshold: int, product_id: str | None = None
+) -> tuple[Stages, Expression]:
+    """Stages that create a missing level and warehouse, add to `counted` and record the product, and the move of a
+    count.
+    """
     empty = {"warehouse": warehouse["_id"], "priority": warehouse["priority"], "on_hand": 0, "reserved": 0}
     defaults = {
         "warehouses": [],
@@ -118,6 +123,8 @@ def counting(warehouse: dict[str, Any], delta: int, threshold: int) -> tuple[Sta
         {"$set": {name: {"$ifNull": [f"${name}", {"$literal": value}]} for name, value in defaults.items()}},
         {"$set": {"warehouses": {"$cond": [is_listed, "$warehouses", in_order(added)]}}},
     ]
+    if product_id is not None:
+        stages.append({"$set": {"product_id": {"$literal": product_id}}})
     return stages, [{"warehouse": {"$literal": warehouse["_id"]}, "on_hand": delta, "reserved": 0}]
 
 

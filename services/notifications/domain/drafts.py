@@ -8,7 +8,13 @@ from datetime import UTC
 from typing import Any
 
 from schemas.events.analytics import ReportFinished
-from schemas.events.auth import EmailVerificationRequested, PasswordResetRequested, UserRegistered
+from schemas.events.auth import (
+    EmailVerificationRequested,
+    EmailVerified,
+    PasswordChanged,
+    PasswordResetRequested,
+    RegistrationAttempted,
+)
 from schemas.events.inventory import BackInStock, LowStock
 from schemas.events.orders import OrderCancelled, OrderConfirmed, OrderDelivered, OrderFailed, OrderShipped
 from schemas.events.payments import (
@@ -19,11 +25,12 @@ from schemas.events.payments import (
 )
 from schemas.events.reviews import ReviewPublished
 from schemas.signed.mail_links import one_time_token
+from schemas.signed.order_keys import access_key
 from services.notifications.domain.formatting import address_lines, one_line
 from services.notifications.domain.messages import Draft
 
 
-def order_confirmed(event: OrderConfirmed) -> Draft:
+def order_confirmed(event: OrderConfirmed, order_link: str) -> Draft:
     """The confirmation of an order."""
     currency, totals = event.currency, event.totals
     facts = {
@@ -45,14 +52,26 @@ def order_confirmed(event: OrderConfirmed) -> Draft:
         "shipping": _money(totals.shipping, currency) if totals.shipping else None,
         "tax": _money(totals.tax, currency),
         "total": _money(totals.total, currency),
+        "order_link": order_link,
     }
     return Draft(event.meta.id, "order_confirmed", event.user_id, event.email, facts)
 
 
-def welcome(event: UserRegistered) -> Draft:
-    """The welcome message of a new account."""
-    facts = {"first_name": one_line(event.first_name)}
-    return Draft(event.meta.id, "welcome", event.user_id, event.email, facts)
+def welcome(event: EmailVerified, person: dict[str, Any]) -> Draft:
+    """The welcome message of an account, once, when its address is verified."""
+    facts = {"first_name": one_line(person.get("first_name") or "")}
+    return Draft(f"welcome:{event.user_id}", "welcome", event.user_id, person.get("email"), facts)
+
+
+def password_changed(event: PasswordChanged, email: str | None) -> Draft:
+    """A message to the account's owner, who may not have changed the password."""
+    return Draft(event.meta.id, "password_changed", event.user_id, email, {})
+
+
+def registration_attempted(event: RegistrationAttempted) -> Draft:
+    """A message to the owner of an account whose address was used to register again; at most one a day."""
+    id_ = f"registration_attempted:{event.user_id}:{event.meta.time:%Y-%m-%d}"
+    return Draft(id_, "registration_attempted", event.user_id, event.email, {})
 
 
 def link(event: EmailVerificationRequested | PasswordResetRequested, shop_url: str, secret: bytes) -> Draft:
@@ -70,27 +89,37 @@ def payment_failed(event: OrderFailed) -> Draft:
     return Draft(event.meta.id, "payment_failed", event.user_id, event.email, facts)
 
 
-def order_shipped(event: OrderShipped) -> Draft:
-    facts = {"number": event.number, "carrier": event.carrier, "tracking_number": event.tracking_number}
+def order_link(shop_url: str, order_id: str, user_id: str | None, secret: bytes) -> str:
+    """The page of an order in the shop; a guest's with its access key, as customers sign in instead."""
+    page = f"{shop_url}/orders/{order_id}"
+    return page if user_id is not None else f"{page}?key={access_key(secret, order_id)}"
+
+
+def order_shipped(event: OrderShipped, order_link: str) -> Draft:
+    facts = {
+        "number": event.number,
+        "carrier": event.carrier,
+        "tracking_number": event.tracking_number,
+        "order_link": order_link,
+    }
     return Draft(event.meta.id, "order_shipped", event.user_id, event.email, facts)
 
 
-def order_delivered(event: OrderDelivered) -> Draft:
-    titles = [line.title for line in event.items]
-    return Draft(
-        event.meta.id, "order_delivered", event.user_id, event.email, {"number": event.number, "titles": titles}
-    )
+def order_delivered(event: OrderDelivered, order_link: str) -> Draft:
+    facts = {"number": event.number, "titles": [line.title for line in event.items], "order_link": order_link}
+    return Draft(event.meta.id, "order_delivered", event.user_id, event.email, facts)
 
 
-def order_cancelled(event: OrderCancelled) -> Draft:
+def order_cancelled(event: OrderCancelled, order_link: str) -> Draft:
     """The cancellation of an order, with its refund."""
     refunded = _money(event.refunded, event.currency) if event.refunded else None
-    facts = {"number": event.number, "refunded": refunded}
+    facts = {"number": event.number, "refunded": refunded, "order_link": order_link}
     return Draft(event.meta.id, "order_cancelled", event.user_id, event.email, facts)
 
 
-def order_refunded(event: PaymentRefunded, contact: dict[str, Any]) -> Draft:
-    facts = {"number": contact["number"], "refund": _money(event.refund, event.currency)}
+def order_refunded(event: PaymentRefunded, contact: dict[str, Any], order_link: str) -> Draft:
+    refund = _money(event.refund, event.currency)
+    facts = {"number": contact["number"], "refund": refund, "order_link": order_link}
     return Draft(event.meta.id, "order_refunded", contact["user_id"], contact["email"], facts)
 
 

@@ -13,12 +13,18 @@ class Kind:
     transactional: bool
     channels: tuple[str, ...]
     """The default channels."""
+    to_unverified: bool = True
+    """Whether mails of this kind go to an account's address before it is verified: only what the account or an order
+    needs does, for anybody may have given the address.
+    """
 
 
 KINDS: Final[dict[str, Kind]] = {
-    "welcome": Kind(True, ("email",)),
+    "welcome": Kind(True, ("email",), to_unverified=False),
     "verify_mail": Kind(True, ("email",)),
     "password_reset": Kind(True, ("email",)),
+    "password_changed": Kind(True, ("email",)),
+    "registration_attempted": Kind(True, ("email",)),
     "order_confirmed": Kind(True, ("email", "push", "in_app")),
     "payment_failed": Kind(True, ("email", "in_app")),
     "order_shipped": Kind(True, ("email", "sms", "push", "in_app")),
@@ -29,8 +35,8 @@ KINDS: Final[dict[str, Kind]] = {
     "dispute_evidence_due": Kind(True, ("email",)),
     "dispute_won": Kind(True, ("email",)),
     "dispute_lost": Kind(True, ("email",)),
-    "review_published": Kind(False, ("email", "in_app")),
-    "back_in_stock": Kind(False, ("email", "push", "in_app")),
-    "low_stock": Kind(False, ("email", "in_app")),
-    "report_ready": Kind(False, ("email", "in_app")),
+    "review_published": Kind(False, ("email", "in_app"), to_unverified=False),
+    "back_in_stock": Kind(False, ("email", "push", "in_app"), to_unverified=False),
+    "low_stock": Kind(False, ("email", "in_app"), to_unverified=False),
+    "report_ready": Kind(False, ("email", "in_app"), to_unverified=False),
 }

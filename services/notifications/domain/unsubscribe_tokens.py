@@ -13,7 +13,9 @@ def create(recipient: str, kind: str, secret: bytes) -> str:
 
 
 def parse(token: str, secret: bytes) -> tuple[str, str]:
-    """Parse a token: (recipient, kind). Raises `NotFound` for an invalid signature."""
+    """Parse a token: (recipient, kind). Raises `NotFound` for anything that `create` has not made."""
+    if not token.isascii():
+        raise NotFound("There is no such link")
     payload, _, signature = token.partition(".")
     if not hmac.compare_digest(signature.encode(), _signature(payload, secret).encode()):
         raise NotFound("There is no such link")

@@ -47,6 +47,14 @@ class Recipients:
         update["profile_at"] = {"$max": ["$profile_at", at]}
         self.people.update_one({"_id": user_id}, [{"$set": update}], upsert=True)
 
+    def request_verification(self, user_id: str) -> None:
+        """Record that the account's address waits for its verification."""
+        self.people.update_one({"_id": user_id}, {"$set": {"verification_requested": True}}, upsert=True)
+
+    def verify(self, user_id: str) -> None:
+        """Record that the account's address is verified, in whatever order the events arrive."""
+        self.people.update_one({"_id": user_id}, {"$set": {"email_verified": True}}, upsert=True)
+
     def find(self, user_id: str | None) -> Document:
         """The account's document; empty for guests."""
         return (self.people.find_one({"_id": user_id}) if user_id else None) or {}

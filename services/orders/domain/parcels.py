@@ -7,7 +7,7 @@ from schemas.base import Caller
 from schemas.events import orders as events
 from schemas.events.base import Event
 from schemas.permissions.permission import Permission
-from services.chassis.common.errors import Forbidden, InvalidState, NotFound, ValidationFailed
+from services.chassis.common.errors import Conflict, Forbidden, InvalidState, NotFound, ValidationFailed
 from services.orders.domain.order import Order, Shipment
 from services.orders.domain.quantities import left, own_skus, shipped
 
@@ -63,10 +63,23 @@ def requested_shipment(order: Order) -> Shipment | None:
     return next((shipment for shipment in order.shipments if shipment.status == "requested"), None)
 
 
-def with_number(order: Order, number: str | None) -> Shipment | None:
-    """The order's shipment with this tracking number: a request that is repeated without its key makes no other."""
+def repeated_shipment(
+    order: Order, number: str | None, wanted: Sequence[ShipmentLine], caller: Caller
+) -> Shipment | None:
+    """The shipment that this request has made before, by its tracking number: repeated without its key it makes no
+    other. None for another number, or none.
+
+    Raises `Conflict` for the number of another vendor's shipment, or of one with other units.
+    """
     shipments = (item for item in order.shipments if item.tracking_number == number and item.status != "rejected")
-    return next(shipments, None) if number else None
+    shipment = next(shipments, None) if number else None
+    if shipment is None:
+        return None
+    is_own = shipment.vendor_id == (None if caller.may(Permission.ORDERS_MANAGE) else caller.user_id)
+    if not is_own or (wanted and {line.sku: line.quantity for line in wanted} != dict(shipment.items)):
+        detail = {"field": "tracking_number", "message": "is taken"}
+        raise Conflict("Another shipment has this tracking number", [detail])
+    return shipment
 
 
 def may_become(shipment: Shipment, status: str) -> bool:

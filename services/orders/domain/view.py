@@ -8,6 +8,9 @@ from services.orders.domain.order import Order
 from services.orders.domain.quantities import cancelled, shipped
 from services.orders.domain.saga import next_step
 
+SECRET_EVENT_FIELDS = ("cart_id",)
+"""Fields of events that nobody is shown: a guest's cart id is the only key to the cart."""
+
 
 def as_reply(order: Order) -> dict[str, Any]:
     """The resource `schemas.api.orders.Order`, JSON-able."""
@@ -102,7 +105,7 @@ def as_history(envelope: dict[str, Any]) -> dict[str, Any]:
         "sequence": envelope["sequence"],
         "type": envelope["type"],
         "at": envelope["time"],
-        "data": envelope["data"],
+        "data": {name: value for name, value in envelope["data"].items() if name not in SECRET_EVENT_FIELDS},
     }
 
 

@@ -10,6 +10,7 @@ from services.products.store.categories import Categories
 from services.products.store.commands import ProductCommands
 from services.products.store.queries import ProductQueries
 from services.products.store.ratings import Ratings
+from services.products.store.sku_owners import SkuOwners
 from services.products.store.stock import Stock
 from services.products.store.tax import TaxRates
 
@@ -24,8 +25,9 @@ class ProductStore(MongoStore):
         self.ratings = Ratings(database["products"])
         self.queries = ProductQueries(database["products"], self.tax, settings.list_total_seconds if settings else 0.0)
         self.categories = Categories(self)
-        self.commands = ProductCommands(self, self.categories, self.stock)
-        self.bulk_import = BulkImport(self, self.categories, self.stock)
+        self.sku_owners = SkuOwners(database["retired_skus"])
+        self.commands = ProductCommands(self, self.categories, self.stock, self.sku_owners)
+        self.bulk_import = BulkImport(self, self.categories, self.stock, self.sku_owners)
 
     def indexes(self) -> None:
         super().indexes()

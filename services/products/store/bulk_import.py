@@ -1,6 +1,6 @@
 """Bulk import: rows are validated one by one; all valid ones are written in one transaction."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -12,10 +12,10 @@ from pymongo.errors import BulkWriteError, DuplicateKeyError
 from schemas.api.product_import import ImportRow
 from schemas.base import Caller
 from schemas.events.products import ImportedStock, ProductCreated, StockImported
-from services.chassis.common.errors import Conflict, DomainError, NotFound, ServiceUnavailable
+from services.chassis.common.errors import Conflict, DomainError, ServiceUnavailable
 from services.chassis.common.ids import new_id
 from services.chassis.stores.mongo import MongoStore
-from services.products.domain.checks import check, check_own, vendor_for
+from services.products.domain.checks import check, vendor_for
 from services.products.domain.documents import (
     CategoryFacts,
     Document,
@@ -30,6 +30,7 @@ from services.products.domain.documents import (
 from services.products.domain.naming import category_path, slug_with, slugify
 from services.products.store.categories import Categories
 from services.products.store.commands import change_event, identity_after, to_milliseconds
+from services.products.store.sku_owners import SkuOwners, check_retired
 from services.products.store.stock import Stock
 
 ATTEMPTS = 5
@@ -58,11 +59,12 @@ class Outcome:
 class BulkImport:
     """Import of many products at once."""
 
-    def __init__(self, store: MongoStore, categories: Categories, stock: Stock) -> None:
+    def __init__(self, store: MongoStore, categories: Categories, stock: Stock, sku_owners: SkuOwners) -> None:
         self.store = store
         self.products = store.db["products"]
         self.categories = categories
         self.stock = stock
+        self.sku_owners = sku_owners
 
     def run(self, rows: Sequence[Row], caller: Caller, now: datetime) -> list[Outcome]:
         """Write the rows that can be written. Idempotent: the same rows again are reported as unchanged."""
@@ -78,7 +80,8 @@ class BulkImport:
         raise ServiceUnavailable("These products are being written by others at the moment")
 
     def _write(self, session: ClientSession, rows: Sequence[Row], caller: Caller, now: datetime) -> list[Outcome]:
-        identifiers = TakenIdentifiers(self._stored_products(session, rows))
+        row_skus = {variant.sku for row in rows for variant in row.product.variants}
+        identifiers = TakenIdentifiers(self._stored_products(session, rows), self.sku_owners.of(session, row_skus))
         accepted, outcomes = [], []
         for row in rows:
             try:
@@ -91,14 +94,18 @@ class BulkImport:
         skus = {variant.sku for row, _ in accepted for variant in row.product.variants}
         stock = self.stock.facts(session, skus, skus - identifiers.skus.keys())
         writes: list[Any] = []
+        product_ids: dict[str, str] = {}
         for row, before in accepted:
             steps = paths.get(row.product.category or "")
             category = categories[steps[-1][0]] if steps else None
             after = self._document(row.product, before, category, stock, identifiers, caller, now)
+            product_ids |= {variant.sku: after["_id"] for variant in row.product.variants}
             if before and same_content(before, after):
                 outcomes.append(Outcome(row.index, "unchanged", before["_id"], before["slug"]))
                 continue
             writes.append(ReplaceOne({"_id": after["_id"]}, after) if before else InsertOne(after))
+            if before:
+                self.sku_owners.retire(session, before, [variant.sku for variant in row.product.variants], now)
             event = change_event(before, after) if before else ProductCreated(**event_fields(after))
             self.store.emit(session, event, sequence=after["version"])
             self.store.audit(
@@ -112,6 +119,7 @@ class BulkImport:
         if writes:
             self.products.bulk_write(writes, ordered=True, session=session)
         if levels := imported_stock([row.product for row, _ in accepted]):
+            levels = tuple(level.model_copy(update={"product_id": product_ids[level.sku]}) for level in levels)
             self.store.emit(session, StockImported(import_id=new_id(), levels=levels))
         return sorted(outcomes, key=lambda outcome: outcome.index)
 
@@ -166,12 +174,19 @@ def imported_stock(products: Sequence[ImportRow]) -> tuple[ImportedStock, ...]:
 
 
 class TakenIdentifiers:
-    """SKUs, slugs and external ids taken by stored products and earlier rows."""
+    """SKUs, slugs and external ids taken by stored products and earlier rows.
 
-    def __init__(self, documents: Sequence[Document]) -> None:
+    A row is about a product of its own seller only: the one that it names, else the shop. External ids are each
+    seller's own; a slug or SKU of another seller's product refuses the row.
+    """
+
+    def __init__(self, documents: Sequence[Document], retired: Mapping[str, str | None]) -> None:
         self.by_external_id = {
-            document["external_id"]: document for document in documents if document.get("external_id")
+            (document["vendor_id"], document["external_id"]): document
+            for document in documents
+            if document.get("external_id")
         }
+        self._retired = retired
         self.by_slug = {document["slug"]: document for document in documents}
         self.skus = {variant["sku"]: document["_id"] for document in documents for variant in document["variants"]}
         self._by_sku = {variant["sku"]: document for document in documents for variant in document["variants"]}
@@ -179,12 +194,12 @@ class TakenIdentifiers:
 
     def claim(self, row: Row, caller: Caller) -> Document | None:
         """The stored product that this row is about. Raises a `DomainError` for a collision with another."""
-        product = row.product
-        before = self._find(product)
-        if before is not None:
-            check_own(caller, before["vendor_id"])
-        vendor_for(caller, product.vendor_id)
+        product, owner = row.product, vendor_for(caller, row.product.vendor_id)
+        field, before = self._find(product, owner)
+        if before is not None and before["vendor_id"] != owner:
+            raise _taken(field, "belongs to another seller's product")
         product_id = before["_id"] if before else None
+        check_retired(product, {sku: self._retired[sku] for sku in self._retired.keys() - self.skus.keys()}, owner)
         for index, variant in enumerate(product.variants):
             if self.skus.get(variant.sku, product_id) != product_id:
                 raise _taken(f"variants.{index}.sku", f"the SKU {variant.sku} belongs to another product")
@@ -192,11 +207,12 @@ class TakenIdentifiers:
             raise _taken("slug", f"the slug {product.slug} belongs to another product")
         claims = [("sku", variant.sku) for variant in product.variants]
         claims += [("slug", product.slug)] if product.slug else []
-        claims += [("external_id", product.external_id)] if product.external_id else []
+        claims += [(f"external_id of {owner}", product.external_id)] if product.external_id else []
         claims += [("id", product_id)] if product_id else []
         for kind, value in claims:
             if (kind, value) in self._claimed:
-                raise _taken(kind, f"another row of this import has the {kind} {value}")
+                field = kind.partition(" ")[0]
+                raise _taken(field, f"another row of this import has the {field} {value}")
         self._claimed.update(claims)
         return before
 
@@ -207,19 +223,20 @@ class TakenIdentifiers:
         self._claimed.add(("slug", slug))
         return slug
 
-    def _find(self, product: ImportRow) -> Document | None:
-        if product.external_id and (document := self.by_external_id.get(product.external_id)):
-            return document
+    def _find(self, product: ImportRow, owner: str | None) -> tuple[str, Document | None]:
+        """The product that the row names, of any seller, and the field that names it."""
+        if product.external_id and (document := self.by_external_id.get((owner, product.external_id))):
+            return "external_id", document
+        field = "slug" if product.slug else "variants.0.sku"
         document = self.by_slug.get(product.slug) if product.slug else self._by_sku.get(product.variants[0].sku)
         has_other_external_id = document and product.external_id and document["detail"]["external_id"]
-        return None if has_other_external_id else document
+        return field, None if has_other_external_id else document
 
 
 def refusal(index: int, error: DomainError) -> Outcome:
     """The outcome of a refused row, with its first error."""
     first = error.details[0] if error.details else {}
-    reason = "belongs to somebody else" if isinstance(error, NotFound) else first.get("message", error.message)
-    return Outcome(index, "refused", field=first.get("field"), reason=reason)
+    return Outcome(index, "refused", field=first.get("field"), reason=first.get("message", error.message))
 
 
 def _taken(field: str, message: str) -> DomainError:

@@ -10,6 +10,7 @@ from pymongo.errors import DuplicateKeyError
 from schemas.api.products import ProductWrite
 from schemas.base import Caller, Idempotency
 from schemas.events.products import ProductArchived, ProductCreated, ProductEvent, ProductUpdated
+from services.chassis.common import clock
 from services.chassis.common.errors import Conflict, NotFound, ServiceUnavailable, ValidationFailed
 from services.chassis.common.ids import new_id
 from services.chassis.stores.mongo import MongoStore
@@ -28,6 +29,7 @@ from services.products.domain.documents import (
 from services.products.domain.naming import slug_with, slugify
 from services.products.store.categories import Categories
 from services.products.store.queries import by_id_or_slug
+from services.products.store.sku_owners import SkuOwners, check_retired
 from services.products.store.stock import Stock
 
 ATTEMPTS = 5
@@ -36,15 +38,16 @@ ATTEMPTS = 5
 class ProductCommands:
     """The collection `products`, written."""
 
-    def __init__(self, store: MongoStore, categories: Categories, stock: Stock) -> None:
+    def __init__(self, store: MongoStore, categories: Categories, stock: Stock, sku_owners: SkuOwners) -> None:
         self.store = store
         self.products = store.db["products"]
         self.categories = categories
         self.stock = stock
+        self.sku_owners = sku_owners
 
     def create(self, product: ProductWrite, caller: Caller, now: datetime, idempotency: Idempotency | None) -> Document:
-        """Create a product. Raises `Conflict` for a SKU or slug that exists, `ValidationFailed` for an unknown
-        category.
+        """Create a product. Raises `Conflict` for a SKU or slug that exists or a SKU that was another seller's,
+        `ValidationFailed` for an unknown category.
         """
         check(product)
         vendor_id = vendor_for(caller, product.vendor_id)
@@ -96,6 +99,7 @@ class ProductCommands:
             if same_content(before, after):
                 return to_detail(before)
             self.products.replace_one({"_id": before["_id"]}, after, session=session)
+            self.sku_owners.retire(session, before, [variant.sku for variant in product.variants], now)
             self.store.emit(session, change_event(before, after), sequence=after["version"])
             subject = ("product", str(before["_id"]))
             self.store.audit(session, "product.update", subject, audit_fields(before), audit_fields(after))
@@ -106,11 +110,15 @@ class ProductCommands:
     def delete(
         self, id_or_slug: str, caller: Caller, expected_version: int | None, idempotency: Idempotency | None
     ) -> None:
-        """Delete a product; its SKUs and slug are free again. Orders keep their copy."""
+        """Delete a product. Its slug is free again, its SKUs for their seller only, and without their stock. Orders
+        keep their copy.
+        """
 
         def work(session: ClientSession) -> Document:
             before = self._find_owned(session, id_or_slug, caller, expected_version)
             self.products.delete_one({"_id": before["_id"]}, session=session)
+            self.sku_owners.retire(session, before, [], clock.now())
+            self.stock.clear(session, [variant["sku"] for variant in before["variants"]])
             event = ProductArchived(**event_fields(before) | {"status": "archived", "deleted": True})
             self.store.emit(session, event, sequence=before["version"] + 1)
             self.store.audit(session, "product.delete", ("product", str(before["_id"])), before=audit_fields(before))
@@ -137,8 +145,9 @@ class ProductCommands:
             if category is None:
                 raise ValidationFailed.of("category", "does not exist")
         skus = {variant.sku for variant in product.variants}
-        stored_skus = {variant["sku"] for variant in before["variants"]} if before else set()
-        return build(product, identity, category, self.stock.facts(session, skus, skus - stored_skus))
+        new_skus = skus - ({variant["sku"] for variant in before["variants"]} if before else set())
+        check_retired(product, self.sku_owners.of(session, new_skus), identity.vendor_id)
+        return build(product, identity, category, self.stock.facts(session, skus, new_skus))
 
     def _free_slug(self, session: ClientSession, title: str, product_id: str) -> str:
         slug = slugify(title)

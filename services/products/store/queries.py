@@ -48,7 +48,14 @@ class ProductQueries:
     def indexes(self) -> None:
         self.products.create_index("slug", unique=True, name="slug")
         self.products.create_index("variants.sku", unique=True, name="sku")
-        self.products.create_index("external_id", unique=True, sparse=True, name="external_id")
+        if "external_id" in self.products.index_information():  # of before: unique over all sellers
+            self.products.drop_index("external_id")
+        self.products.create_index(
+            [("external_id", 1), ("vendor_id", 1)],
+            unique=True,
+            name="external_id_of_seller",
+            partialFilterExpression={"external_id": {"$exists": True}},
+        )
         for name, keys in listing.indexes().items():
             self.products.create_index(keys, name=name)
         self._add_missing_words()

@@ -34,6 +34,10 @@ class Stock:
             only_collisions(error)
         self.products.bulk_write([_variant_update(sku, *level) for sku, level in levels.items()], ordered=False)
 
+    def clear(self, session: ClientSession, skus: Iterable[str]) -> None:
+        """Set the available units of a deleted product's SKUs to 0: inventory ends their stock within a second."""
+        self.stock.update_many({"_id": {"$in": list(skus)}}, {"$set": {"available": 0}}, session=session)
+
     def facts(self, session: ClientSession, skus: Iterable[str], new: Iterable[str]) -> dict[str, tuple[int, int]]:
         """Available units and sequence by SKU; `new` are SKUs that no product had before."""
         none_yet = {"available": NOT_COUNTED[0], "sequence": NOT_COUNTED[1]}

@@ -20,6 +20,7 @@ from services.reviews.domain import (
     Document,
     initial_status,
     is_author,
+    may_see,
     new_review,
     public_name,
     rating_change,
@@ -113,10 +114,14 @@ class ReviewWriter:
 
         return self.change(review_id, change)
 
-    def reply(self, review_id: str, reply: Document) -> Document:
-        """Store the vendor's reply, replacing an earlier one. Raises `NotFound`."""
+    def reply(self, review_id: str, reply: Document, caller: Caller) -> Document:
+        """Store the vendor's reply, replacing an earlier one. Raises `NotFound`, also for a review that the caller may
+        not read.
+        """
 
         def change(before: Document, session: ClientSession) -> Document:
+            if not may_see(before, caller):
+                raise NotFound("There is no such review")
             previous = {"reply": (before.get("reply") or {}).get("text")}
             self.store.audit(session, "review.reply", ("review", review_id), previous, {"reply": reply["text"]})
             return before | {"reply": reply}

@@ -55,6 +55,8 @@ class Rules:
     """Number of words of the longest phrase with synonyms."""
     pinned: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     buried: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    hidden: frozenset[str] = frozenset()
+    """Queries that are never suggested, folded."""
     boosts: Mapping[str, float] = field(default_factory=dict)
     margins: Mapping[str, int] = field(default_factory=dict)
 
@@ -67,6 +69,7 @@ def rules(tuning: Mapping[str, Any]) -> Rules:
         longest=max(map(len, synonyms), default=1),
         pinned=_by_query(tuning["pinned"]),
         buried=_by_query(tuning["buried"]),
+        hidden=frozenset(fold(query) for query in tuning.get("hidden_suggestions", ())),
         boosts=tuning["boosts"],
         margins=tuning["margins"],
     )

@@ -20,7 +20,14 @@ NAMES = ("tuning", "categories", "popular")
 def default_tuning() -> Document:
     """The tuning of a new installation."""
     boosts = {"in_stock": 0.2, "rating": 0.15, "sales": 0.15, "margin": 0.0}
-    return {"synonyms": list(DEFAULT_SYNONYMS), "pinned": [], "buried": [], "boosts": boosts, "margins": {}}
+    return {
+        "synonyms": list(DEFAULT_SYNONYMS),
+        "pinned": [],
+        "buried": [],
+        "hidden_suggestions": [],
+        "boosts": boosts,
+        "margins": {},
+    }
 
 
 @dataclass(frozen=True)
@@ -125,7 +132,7 @@ class ReferenceDataStore:
 
 
 def _audited(tuning: Document) -> Document:
-    return {name: tuning[name] for name in default_tuning()}
+    return {name: tuning.get(name, value) for name, value in default_tuning().items()}
 
 
 def changed(current: int) -> DomainError:

@@ -14,6 +14,8 @@ from schemas.api.reports import ReportRequest
 from schemas.base import Caller
 from services.analytics import reports
 from services.analytics.domain.facts import Fact
+from services.analytics.figures.figure_context import FigureContext
+from services.analytics.figures.sessions import PopularityLimits, popular_queries
 from services.analytics.service import AnalyticsService
 from services.analytics.store.analytics_store import AnalyticsStore
 from services.analytics.store.batches import write_batch
@@ -77,10 +79,9 @@ def test_units_sold_are_published_on_change(service: Any, store: AnalyticsStore)
 
 def test_popular_queries_are_published_on_change(service: Any, store: AnalyticsStore) -> None:
     history = History(datetime.now(UTC) - timedelta(hours=3))
-    for number, query in enumerate(
-        ("mug", "mug", "mug", "mug", "lamp", "lamp", "lamp", "slip", "slip", *3 * ["nothing"])
-    ):
-        history.track(f"s{number}", "search_performed", query=query, results=0 if query == "nothing" else 5)
+    searches = (*6 * ["mug"], *5 * ["lamp"], *4 * ["slip"], *5 * ["nothing"])
+    for number, query in enumerate(searches):
+        search(history, f"s{number}", query, f"network-{number}", results=0 if query == "nothing" else 5)
     count_history(store.dataset, history)
 
     service.publish_popular_queries()
@@ -88,7 +89,42 @@ def test_popular_queries_are_published_on_change(service: Any, store: AnalyticsS
 
     ((kind, data),) = published_events(store)
     assert kind == "popular_queries_changed"
-    assert data["queries"] == [{"query": "mug", "count": 4}, {"query": "lamp", "count": 3}]
+    assert data["queries"] == [{"query": "mug", "count": 6}, {"query": "lamp", "count": 5}]
+
+
+def search(
+    history: History, session: str, query: str, network: str | None, results: int | None = 5, chose: bool = True
+) -> None:
+    history.track(session, "search_performed", query=query, results=results, network=network)
+    if chose:
+        history.track(session, "product_viewed", product_id="p")
+
+
+def test_query_that_one_visitor_makes_up_is_not_popular(service: Any, store: AnalyticsStore) -> None:
+    history = History(datetime.now(UTC) - timedelta(hours=3))
+    for number in range(9):
+        search(history, f"claimed-{number}", "claimed by clients", None, results=None)
+        search(history, f"alone-{number}", "of one network", "network-1")
+        search(history, f"searching-{number}", "only searched", f"network-{number}", chose=False)
+        search(history, f"real-{number}", "mug", f"network-{number % 3}")
+    count_history(store.dataset, history)
+
+    service.publish_popular_queries()
+
+    ((_, data),) = published_events(store)
+    assert data["queries"] == [{"query": "mug", "count": 9}]
+
+
+def test_query_needs_its_share_of_all_searches(service: Any, store: AnalyticsStore) -> None:
+    history = History(datetime.now(UTC) - timedelta(hours=3))
+    for number in range(60):
+        search(history, f"s{number}", "mug" if number < 50 else "lamp", f"network-{number}")
+    count_history(store.dataset, history)
+    limits = PopularityLimits(sessions=5, networks=3, share=0.2)
+
+    popular = popular_queries(FigureContext(store.dataset, "USD", datetime.now(UTC)), 30, limits)
+
+    assert popular == [("mug", 50)]
 
 
 def test_fully_refunded_customer_has_spent_nothing(service: Any, store: AnalyticsStore) -> None:

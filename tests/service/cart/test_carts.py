@@ -131,6 +131,42 @@ def test_changed_price_and_stock_are_warnings(carts: Carts, products: Products) 
     assert carts.set_quantity(sku="MUG", quantity=2, cart_id=cart_id)["warnings"] == []
 
 
+def seen_prices(carts: Carts, **whose: Any) -> dict[str, int]:
+    return {line["sku"]: line["seen_price"] for line in carts.checkout_view(**whose)["lines"]}
+
+
+def test_checkout_view_has_the_prices_last_shown(carts: Carts, products: Products) -> None:
+    cart_id = carts.add_item(sku="MUG")["id"]
+    carts.add_item(sku="LAMP", cart_id=cart_id)
+    products.add_sku("MUG", 120)
+    products.add_sku("LAMP", 240)
+
+    before = seen_prices(carts, cart_id=cart_id)
+    carts.get_cart(cart_id=cart_id)
+    after = seen_prices(carts, cart_id=cart_id)
+    products.add_sku("MUG", 110)
+    carts.set_quantity(sku="MUG", quantity=2, cart_id=cart_id)
+
+    assert before == {"MUG": 100, "LAMP": 250}
+    assert after == {"MUG": 120, "LAMP": 240}
+    assert seen_prices(carts, cart_id=cart_id) == {"MUG": 110, "LAMP": 240}
+
+
+def test_merge_keeps_the_lower_price_seen(carts: Carts, products: Products, user: str) -> None:
+    guest = carts.add_item(sku="MUG")["id"]
+    carts.add_item(sku="LAMP", cart_id=guest)
+    products.add_sku("MUG", 80)
+    carts.get_cart(cart_id=guest)
+    products.add_sku("MUG", 120)
+    carts.add_item(sku="MUG", caller=customer(user))
+    products.add_sku("LAMP", 300)
+
+    merged = carts.merge(cart_id=guest, caller=customer(user))
+
+    assert [item["unit_price"]["amount"] for item in merged["items"]] == [120, 300]
+    assert seen_prices(carts, caller=customer(user)) == {"MUG": 80, "LAMP": 250}
+
+
 def test_concurrent_additions_add_up(carts: Carts, products: Products) -> None:
     products.add_sku("MUG", available=30)
     cart_id = carts.add_item(sku="LAMP")["id"]

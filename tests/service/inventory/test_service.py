@@ -32,10 +32,11 @@ class Products:
     """A fake of products: `VENDOR` sells the MUG."""
 
     interface = ProductsRpc
+    product_id = new_id()
 
     def price_skus(self, skus: list[str]) -> dict[str, Any]:
         fields = {
-            "sku": "MUG", "product_id": new_id(), "title": "Mug", "thumbnail": None, "unit_price": 100,
+            "sku": "MUG", "product_id": self.product_id, "title": "Mug", "thumbnail": None, "unit_price": 100,
             "currency": "USD", "weight_g": 10, "available": 1, "active": True, "tax_rate_bp": 0, "category": None,
             "vendor_id": VENDOR["user_id"],
         }  # fmt: skip
@@ -113,7 +114,12 @@ def test_stock_of_another_vendor_is_not_found(call: Any, method: str, arguments:
 
 def imported(**units: int) -> StockImported:
     """The event of an import that names these units by SKU, as it arrives."""
-    levels = tuple(ImportedStock(sku=sku, on_hand=on_hand) for sku, on_hand in units.items())
+    return imported_for(None, **units)
+
+
+def imported_for(product_id: str | None, **units: int) -> StockImported:
+    """The same for SKUs of one product."""
+    levels = tuple(ImportedStock(sku=sku, on_hand=on_hand, product_id=product_id) for sku, on_hand in units.items())
     return StockImported.from_envelope(envelope(StockImported(import_id=new_id(), levels=levels)))
 
 
@@ -170,8 +176,9 @@ def test_concurrent_imports_and_adjustments_add_up(call: Any, shop: Shop) -> Non
     assert {shop.level(sku) for sku in skus[::2]} <= {(1, 0, 1), (11, 0, 11)}
 
 
-def archived(sku: str, deleted: bool) -> ProductArchived:
-    return ProductArchived(product_id=new_id(), slug="a", title="A", status="archived", skus=(sku,), deleted=deleted)
+def archived(sku: str, deleted: bool, product_id: str | None = None) -> ProductArchived:
+    fields = {"product_id": product_id or new_id(), "slug": "a", "title": "A", "status": "archived"}
+    return ProductArchived(**fields, skus=(sku,), deleted=deleted)
 
 
 def test_deleted_product_ends_its_stock(call: Any, shop: Shop) -> None:
@@ -199,6 +206,33 @@ def test_stock_stays_when_archived_or_taken_over(call: Any, sku: str, deleted: b
     call.service.end_stock(archived(sku, deleted))
 
     assert call("get_level", sku=sku)["available"] == 5
+
+
+def test_sku_of_a_new_product_starts_without_stock(call: Any) -> None:
+    old = new_id()
+    call.service.set_imported_stock(imported_for(old, MUG=5))
+
+    adjusted = call("adjust", sku="MUG", delta=2, reason="first count")
+    call.service.end_stock(archived("MUG", deleted=True, product_id=old))  # late
+
+    assert adjusted["on_hand"] == call("get_level", sku="MUG")["available"] == 2
+    call.service.set_imported_stock(imported_for(new_id(), MUG=9))
+    assert call("get_level", sku="MUG")["available"] == 9
+
+
+def test_stock_of_a_deleted_product_ends_though_its_sku_is_taken(call: Any, shop: Shop) -> None:
+    old, order = new_id(), new_id()
+    call.service.set_imported_stock(imported_for(old, MUG=5))
+    call("reserve", order_id=order, lines=[{"sku": "MUG", "quantity": 2}])
+
+    call.service.end_stock(archived("MUG", deleted=True, product_id=old))
+
+    with pytest.raises(NotFound):
+        call("get_level", sku="MUG")
+    adjusted = call("adjust", sku="MUG", delta=1, reason="first count")
+    assert (adjusted["on_hand"], adjusted["reserved"], adjusted["available"]) == (3, 2, 1), "the order keeps its units"
+    assert call("commit", order_id=order)["status"] == "committed"
+    assert shop.level("MUG") == (1, 0, 1)
 
 
 def test_lines_of_an_order_are_returned(call: Any, shop: Shop) -> None:

@@ -5,6 +5,7 @@ import threading
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta, timezone
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from ipaddress import ip_network
 from typing import Any
 
 import pytest
@@ -13,8 +14,16 @@ from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 from py_vapid import Vapid02
 from py_vapid.utils import b64urlencode
 
-from schemas.api.notifications import PreferencesWrite
+from schemas.api.notifications import DeviceRequest, PreferencesWrite
 from schemas.base import OPERATOR, Caller
+from schemas.events.analytics import ReportFinished
+from schemas.events.auth import (
+    EmailVerificationRequested,
+    EmailVerified,
+    PasswordChanged,
+    PasswordResetRequested,
+    RegistrationAttempted,
+)
 from schemas.events.base import Event
 from schemas.events.inventory import BackInStock, LowStock
 from schemas.events.orders import OrderCancelled, OrderFailed, OrderShipped
@@ -31,6 +40,7 @@ from services.chassis.common import clock
 from services.chassis.common.errors import Conflict, NotFound, ServiceUnavailable, ValidationFailed
 from services.chassis.common.ids import new_id
 from services.chassis.messaging.envelopes import envelope
+from services.chassis.outbound.addresses import OutboundPolicy
 from services.chassis.testing import connect_mongo
 from services.notifications.channels import Channels
 from services.notifications.dispatcher import NotificationDispatcher
@@ -63,6 +73,7 @@ class Server:
     def __init__(self) -> None:
         self.requests: list[tuple[str, dict[str, str], bytes]] = []
         self.status, self.body = 201, b"{}"
+        self.headers: dict[str, str] = {}
         server = self
 
         class Handler(BaseHTTPRequestHandler):
@@ -72,6 +83,8 @@ class Server:
                 self.send_response(server.status)
                 self.send_header("Content-Type", "application/json")
                 self.send_header("Content-Length", str(len(server.body)))
+                for name, value in server.headers.items():
+                    self.send_header(name, value)
                 self.end_headers()
                 self.wfile.write(server.body)
 
@@ -79,7 +92,8 @@ class Server:
                 """Log nothing."""
 
         self._http = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-        self.url = f"http://127.0.0.1:{self._http.server_address[1]}"
+        self.port = int(self._http.server_address[1])
+        self.url = f"http://127.0.0.1:{self.port}"
         threading.Thread(target=self._http.serve_forever, args=(0.02,), daemon=True).start()
 
     def close(self) -> None:
@@ -104,7 +118,7 @@ def consumed(event: Event, sequence: int = 1) -> Any:
 
 def customer(notifications: NotificationsClient, **profile: Any) -> Any:
     event = registered()
-    notifications.service.send_welcome(event)
+    notifications.welcome(event)
     notifications.store.recipients.update_profile(event.user_id, clock.now(), **profile)
     return event
 
@@ -234,13 +248,13 @@ def test_long_queue_does_not_delay_confirmation(notifications: NotificationsClie
     notifications.store.messages.queue(bulk_messages, None)
     person = registered()
 
-    notifications.service.send_welcome(person)
+    notifications.welcome(person)
 
     assert len(mails_to(person.email)) == 1
     notifications.use_smtp_server(UNREACHABLE)
     second_person = registered()
     with pytest.raises(ServiceUnavailable):
-        notifications.service.send_welcome(second_person)
+        notifications.welcome(second_person)
     message = Message(f"late-{new_id()}", "order_shipped", "email", "u", "late@example.com", "", {})
     notifications.store.messages.queue([message], None)
     next_message = notifications.store.messages.next_queued()
@@ -377,7 +391,7 @@ def test_newest_profile_counts_in_any_event_order(notifications: NotificationsCl
         if index:
             notifications.service.update_profile(updates[index - 1])
         else:
-            notifications.service.send_welcome(welcome)
+            notifications.welcome(welcome)
 
     person = notifications.store.recipients.find(welcome.user_id)
     profile = {name: person.get(name) for name in ("first_name", "language", "phone", "email")}
@@ -394,19 +408,20 @@ def test_outdated_product_event_is_ignored(notifications: NotificationsClient) -
     assert (notifications.store.recipients.product_of(sku) or {})["title"] == "New"
 
 
-def push_device() -> tuple[dict[str, str], WebPush]:
+def push_device(port: int) -> tuple[dict[str, str], WebPush]:
     private_key = ec.generate_private_key(ec.SECP256R1())
     point = private_key.public_key().public_bytes(Encoding.X962, PublicFormat.UncompressedPoint)
     vapid = Vapid02()
     vapid.generate_keys()
     key = b64urlencode(vapid.private_key.private_numbers().private_value.to_bytes(32, "big"))
+    policy = OutboundPolicy((ip_network("127.0.0.0/8"),), frozenset({port}), plain_http=True)
     return {"p256dh": b64urlencode(point), "auth": b64urlencode(b"0123456789abcdef")}, WebPush(
-        key, "mailto:a@b.example", 5
+        key, "mailto:a@b.example", 5, policy
     )
 
 
 def test_push_message_and_removed_device(notifications: NotificationsClient, server: Server) -> None:
-    person, (keys, push) = customer(notifications), push_device()
+    person, (keys, push) = customer(notifications), push_device(server.port)
     settings = notifications.service.channels.settings
     notifications.service.channels = Channels(settings, notifications.service.channels.mailer, None, push)
     notifications.store.recipients.add_device(person.user_id, f"{server.url}/device", keys)
@@ -424,6 +439,76 @@ def test_push_message_and_removed_device(notifications: NotificationsClient, ser
     server.status = 410
     notifications.service.send_shipment(order_shipped(person))
     assert notifications.store.recipients.devices_of(person.user_id) == []
+
+
+def test_unverified_address_gets_what_the_account_needs(notifications: NotificationsClient) -> None:
+    person = registered()
+    link = {"user_id": person.user_id, "email": person.email, "ticket": "t"}
+    notifications.service.add_account(person)
+    notifications.service.send_link(consumed(EmailVerificationRequested(**link)))
+    notifications.service.send_review_publication(review_published(person))
+    notifications.service.send_report(report_finished(person))
+    notifications.service.send_link(consumed(PasswordResetRequested(**link)))
+    notifications.service.send_shipment(order_shipped(person))
+    notifications.service.send_queued()
+
+    before = [str(mail["Subject"]) for mail in mails_to(person.email)]
+    notifications.service.send_welcome(consumed(EmailVerified(user_id=person.user_id)))
+    notifications.service.send_welcome(consumed(EmailVerified(user_id=person.user_id)))
+    notifications.service.send_report(report_finished(person))
+    notifications.service.send_queued()
+    after = [str(mail["Subject"]) for mail in mails_to(person.email)]
+
+    assert sorted(before) == ["A new password for Shop", "Is this your address?", "Shop: order UM-9 is on its way"]
+    assert sorted(set(after) - set(before)) == ["Welcome to Shop, Ada", "Your report is ready: Sales"]
+    assert len(after) == 5, "one welcome"
+    kinds = [item["kind"] for item in notifications_of(notifications, person)]
+    assert sorted(kinds) == ["order_shipped", "report_ready", "report_ready", "review_published"]
+
+
+def report_finished(person: Any) -> ReportFinished:
+    fields = {"report_id": new_id(), "owner_id": person.user_id, "email": person.email, "name": "Sales"}
+    return consumed(ReportFinished(**fields, format="csv", rows=3))  # type: ignore[no-any-return]
+
+
+def test_owner_hears_of_password_changes_and_registrations(notifications: NotificationsClient) -> None:
+    person = customer(notifications, language="de-DE")
+    attempted = {"user_id": person.user_id, "email": person.email}
+
+    notifications.service.send_password_change(consumed(PasswordChanged(user_id=person.user_id)))
+    for _ in range(3):
+        notifications.service.send_registration_attempt(consumed(RegistrationAttempted(**attempted)))
+
+    subjects = [str(mail["Subject"]) for mail in mails_to(person.email)]
+    assert subjects.count("Ihr Passwort bei Shop wurde geändert") == 1
+    assert subjects.count("Sie haben ein Konto bei Shop") == 1, "one a day"
+
+
+@pytest.mark.parametrize("place", ["redirects", "is not public"])
+def test_device_of_another_place_is_removed(notifications: NotificationsClient, server: Server, place: str) -> None:
+    person, (keys, push) = customer(notifications), push_device(server.port if place == "redirects" else 443)
+    server.status, server.headers = 302, {"Location": f"{server.url}/secret"}
+    settings = notifications.service.channels.settings
+    notifications.service.channels = Channels(settings, notifications.service.channels.mailer, None, push)
+    notifications.store.recipients.add_device(person.user_id, f"{server.url}/device", keys)
+
+    notifications.service.send_shipment(order_shipped(person))
+
+    assert [path for path, _, _ in server.requests] == (["/device"] if place == "redirects" else [])
+    assert notifications.store.recipients.devices_of(person.user_id) == []
+
+
+@pytest.mark.parametrize("host", ["127.0.0.1", "localhost", "[::1]", "2130706433", "169.254.169.254", "push.test:8443"])
+def test_device_at_an_inner_address_is_refused(notifications: NotificationsClient, host: str) -> None:
+    owner = new_id()
+    keys = {"p256dh": "B" * 87, "auth": "a" * 22}
+    device = DeviceRequest.model_validate({"endpoint": f"https://{host}/x", "keys": keys})
+
+    with pytest.raises(ValidationFailed) as refused:
+        notifications.service.add_device(device, caller_of(owner))
+
+    assert [detail["field"] for detail in refused.value.details] == ["endpoint"]
+    assert notifications.store.recipients.devices_of(owner) == []
 
 
 def test_device_is_removed_by_its_owner_only(notifications: NotificationsClient) -> None:

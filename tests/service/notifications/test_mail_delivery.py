@@ -16,7 +16,7 @@ import pytest
 from aiosmtpd.controller import Controller
 from nameko.testing.services import worker_factory
 
-from schemas.events.auth import UserRegistered
+from schemas.events.auth import EmailVerified, UserRegistered
 from schemas.events.orders import OrderConfirmed
 from services.chassis.common import clock
 from services.chassis.common.errors import ServiceUnavailable
@@ -56,8 +56,13 @@ class NotificationsClient:
         for mailer in self.mailers:
             mailer.close()
 
+    def welcome(self, event: UserRegistered) -> None:
+        """Add an account and verify its address, which sends its welcome."""
+        self.service.add_account(event)
+        self.service.send_welcome(EmailVerified.from_envelope(envelope(EmailVerified(user_id=event.user_id))))
+
     def message(self, event: UserRegistered) -> dict[str, Any]:
-        return self.store.db["messages"].find_one({"_id": f"{event.meta.id}:email"}) or {}
+        return self.store.db["messages"].find_one({"_id": f"welcome:{event.user_id}:email"}) or {}
 
     def outbox_events(self, event: UserRegistered) -> list[tuple[str, str | None]]:
         events = self.message(event).get("outbox", [])
@@ -117,7 +122,7 @@ def rejecting_server(request: pytest.FixtureRequest) -> Iterator[str]:
 
 def send_welcome(notifications: NotificationsClient, event: UserRegistered) -> str:
     try:
-        notifications.service.send_welcome(event)
+        notifications.welcome(event)
     except ServiceUnavailable:
         return "again"
     return "done"
@@ -126,7 +131,7 @@ def send_welcome(notifications: NotificationsClient, event: UserRegistered) -> s
 def test_welcome_mail(notifications: NotificationsClient) -> None:
     event = registered()
 
-    notifications.service.send_welcome(event)
+    notifications.welcome(event)
 
     (mail,) = mails_to(event.email)
     assert mail["Subject"] == "Welcome to Shop, Ada"
@@ -215,7 +220,7 @@ def test_expired_claim_is_taken_over(notifications: NotificationsClient) -> None
     event = registered()
     notifications.use_smtp_server(UNREACHABLE)
     assert send_welcome(notifications, event) == "again"
-    query = {"_id": f"{event.meta.id}:email"}
+    query = {"_id": f"welcome:{event.user_id}:email"}
 
     def leased_until(seconds: int) -> None:
         until = clock.now() + timedelta(seconds=seconds)
@@ -233,7 +238,7 @@ def test_expired_claim_is_taken_over(notifications: NotificationsClient) -> None
 
 def test_name_with_line_ends(notifications: NotificationsClient) -> None:
     event = registered(first_name="Ada\r\nBcc: all@example.com")
-    notifications.service.send_welcome(event)
+    notifications.welcome(event)
     (mail,) = mails_to(event.email)
     assert mail["Bcc"] is None
     assert mail["X-Envelope-To"] == event.email
@@ -243,11 +248,11 @@ def test_consecutive_mails_share_a_connection(notifications: NotificationsClient
     events = [registered() for _ in range(3)]
     mailer = notifications.service.channels.mailer
     for event in events[:2]:
-        notifications.service.send_welcome(event)
+        notifications.welcome(event)
     ((_, connection),) = mailer._idle
 
     connection.sock.shutdown(socket.SHUT_RDWR)  # as a server does after its idle timeout
-    notifications.service.send_welcome(events[2])
+    notifications.welcome(events[2])
 
     assert [len(mails_to(event.email)) for event in events] == [1, 1, 1]
     assert [server is connection for _, server in mailer._idle] == [False]

@@ -217,6 +217,32 @@ def test_unexpected_total_is_refused(shop: Shop) -> None:
     assert shop.order(expected_total={"amount": 1500, "currency": "USD"})["status"] == "confirmed"
 
 
+def test_total_above_the_prices_last_shown_is_refused(shop: Shop) -> None:
+    shop.cart.lines = [cart_line("MUG", 2, 999_900, 1000) | {"seen_price": 1500}]
+    shop.inventory.stock = {"MUG": 2}
+
+    with pytest.raises(PriceChanged) as refused:
+        shop.order()
+
+    assert refused.value.details == [
+        {
+            "expected": {"amount": 3000 + 300 + 500, "currency": "USD"},
+            "actual": {"amount": 1_999_800 + 199_980 + 500, "currency": "USD"},
+        }
+    ]
+    assert shop.ids() == []
+    assert shop.payments.payments == {}
+    accepted = shop.order(expected_total={"amount": 2_200_280, "currency": "USD"})
+    assert accepted["status"] == "confirmed", "the customer has named the new total"
+
+
+def test_total_below_the_prices_last_shown_passes(shop: Shop) -> None:
+    shop.cart.lines = [cart_line("MUG", 1, 1100) | {"seen_price": 1000}, cart_line("LAMP") | {"seen_price": 1200}]
+    shop.inventory.stock = {"MUG": 1, "LAMP": 1}
+
+    assert shop.order()["total"] == {"amount": 1100 + 1000 + 500, "currency": "USD"}
+
+
 def test_cart_empty_or_with_unsold_sku_is_refused(shop: Shop) -> None:
     shop.cart.lines = []
     with pytest.raises(ValidationFailed, match="cart: is empty"):

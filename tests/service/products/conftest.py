@@ -74,6 +74,6 @@ def product_store() -> Iterator[ProductStore]:
 
 @pytest.fixture
 def catalogue(product_store: ProductStore) -> Catalogue:
-    for name in ("products", "categories", "stock", "outbox", "idempotency"):
+    for name in ("products", "categories", "stock", "retired_skus", "outbox", "idempotency"):
         product_store.db[name].delete_many({})
     return Catalogue(product_store)

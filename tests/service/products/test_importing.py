@@ -44,11 +44,13 @@ def test_import_publishes_the_stock_of_accepted_rows(catalogue: Catalogue) -> No
     for values, stock in ((mug, 5), (taken, 9)):
         values["variants"][0]["stock"] = stock
 
-    catalogue.load(mug, taken, row("NO-STOCK"))
+    mug_id = catalogue.load(mug, taken, row("NO-STOCK"))[0].id
 
-    assert catalogue.imported_stock() == [[{"sku": "MUG", "on_hand": 5}]]
+    assert catalogue.imported_stock() == [[{"sku": "MUG", "on_hand": 5, "product_id": mug_id}]]
     assert statuses(catalogue, mug) == ["unchanged"]
-    assert catalogue.imported_stock() == [[{"sku": "MUG", "on_hand": 5}]] * 2  # for SKUs that had no record then
+    assert (
+        catalogue.imported_stock() == [[{"sku": "MUG", "on_hand": 5, "product_id": mug_id}]] * 2
+    )  # for SKUs that had no record then
 
 
 def test_invalid_row_is_refused_alone(catalogue: Catalogue) -> None:
@@ -70,8 +72,8 @@ def test_invalid_row_is_refused_alone(catalogue: Catalogue) -> None:
         ("refused", "sku"),
         ("refused", "variants.0.sku"),
         ("refused", "variants.1.options"),
-        ("refused", None),
-        ("refused", None),
+        ("refused", "variants.0.sku"),
+        ("refused", "slug"),
     ]
     assert all(outcome.reason for outcome in outcomes if outcome.status == "refused")
 
@@ -82,6 +84,34 @@ def test_row_is_matched_by_its_external_id_first(catalogue: Catalogue) -> None:
     assert statuses(catalogue, row("B", external_id="1")) == ["updated"]
     assert statuses(catalogue, row("B", external_id="2")) == ["refused"]
     assert catalogue.get("mug-a")["variants"][0]["sku"] == "B"
+
+
+@pytest.mark.parametrize(
+    ("values", "field"),
+    [
+        ({"slug": "mug", "sku": "SHOP-1"}, "slug"),
+        ({"slug": "mug", "sku": "SHOP-1", "external_id": "2"}, "slug"),
+        ({"sku": "MUG-1"}, "variants.0.sku"),
+        ({"sku": "MUG-1", "external_id": "2"}, "variants.0.sku"),
+    ],
+)
+def test_row_never_matches_another_sellers_product(catalogue: Catalogue, values: dict[str, Any], field: str) -> None:
+    draft = catalogue.create(caller=VENDOR, slug="mug", external_id="1", status="draft")
+    sku = values.pop("sku")
+
+    outcomes = catalogue.load(row(sku, **values), row("OWN", external_id="1"))
+
+    assert [(outcome.status, outcome.field) for outcome in outcomes] == [("refused", field), ("created", None)]
+    assert catalogue.get(draft["id"]) == draft
+    assert catalogue.get(str(outcomes[1].id))["vendor_id"] is None, "the external id is each seller's own"
+
+
+def test_row_with_its_vendor_matches_the_vendors_product(catalogue: Catalogue) -> None:
+    product = catalogue.create(caller=VENDOR, external_id="1")
+
+    outcomes = catalogue.load(row("MUG-1", external_id="1", vendor_id=VENDOR.user_id))
+
+    assert [(outcome.status, outcome.id) for outcome in outcomes] == [("updated", product["id"])]
 
 
 def test_rows_with_the_same_title_get_different_slugs(catalogue: Catalogue) -> None:

@@ -176,6 +176,46 @@ def test_deleted_product_is_not_found_and_frees_its_sku(catalogue: Catalogue) ->
     assert catalogue.create()["slug"] == "mug"
 
 
+def test_sku_of_a_deleted_product_stays_with_its_seller(catalogue: Catalogue) -> None:
+    deleted = catalogue.create(caller=VENDOR)
+    catalogue.store.stock.record({"MUG-1": (5, 3)})
+    catalogue.store.commands.delete(deleted["id"], VENDOR, None, None)
+    other = catalogue.create(sku="OTHER", slug="other", caller=OTHER_VENDOR)
+    variants = [variant for sku in ("OTHER", "MUG-1") for variant in fields(sku=sku)["variants"]]
+    options = [{"name": "Size", "values": ["S", "L"]}]
+    sizes = [variant | {"options": {"Size": size}} for variant, size in zip(variants, "SL", strict=True)]
+
+    refusals = []
+    for attempt in (
+        lambda: catalogue.create(caller=OTHER_VENDOR),
+        lambda: catalogue.create(caller=ADMIN),
+        lambda: patch(catalogue, other["id"], OTHER_VENDOR, variants=sizes, options=options),
+    ):
+        with pytest.raises(Conflict) as refused:
+            attempt()
+        refusals.append([detail["field"] for detail in refused.value.details])
+    again = catalogue.create(caller=VENDOR)
+
+    assert refusals == [["variants.0.sku"], ["variants.0.sku"], ["variants.1.sku"]]
+    assert [variant["available"] for variant in again["variants"]] == [0]
+    [imported] = catalogue.load(fields(sku="OTHER-2") | {"slug": "n", "variants": fields(sku="MUG-1")["variants"]})
+    assert (imported.status, imported.field) == ("refused", "variants.0.sku")
+
+
+def test_sku_dropped_from_a_product_stays_with_its_seller(catalogue: Catalogue) -> None:
+    product = catalogue.create(caller=VENDOR)
+    catalogue.store.stock.record({"MUG-1": (5, 3)})
+    patch(catalogue, product["id"], VENDOR, variants=fields(sku="MUG-2")["variants"])
+
+    with pytest.raises(Conflict):
+        catalogue.create(caller=OTHER_VENDOR, slug="theirs")
+    [imported] = catalogue.load(fields() | {"slug": "ours"})
+    restored = patch(catalogue, product["id"], VENDOR, variants=fields(sku="MUG-1")["variants"])
+
+    assert (imported.status, imported.field) == ("refused", "variants.0.sku")
+    assert [(variant["sku"], variant["available"]) for variant in restored["variants"]] == [("MUG-1", 5)]
+
+
 def test_concurrent_requests_with_one_key_create_one_product(catalogue: Catalogue) -> None:
     product = ProductWrite.model_validate(fields())
     key = Idempotency(owner="admin", key="k1", fingerprint="f1")

@@ -272,6 +272,21 @@ def test_vendor_reply(reviews: ReviewsClient) -> None:
     )
 
 
+@pytest.mark.parametrize("status", ["pending", "rejected"])
+def test_vendor_finds_no_unapproved_review_to_reply_to(reviews: ReviewsClient, status: str) -> None:
+    vendor = Caller(user_id=new_id(), roles=["VENDOR"])
+    product = reviews.product(vendor_id=vendor.user_id)
+    author = reviews.customer(product)
+    review_id = reviews.review(product, author)["id"]
+    reviews.call("moderate", review_id=review_id, moderation={"status": status, "reason": "Checked"}, caller=ADMIN)
+
+    with pytest.raises(NotFound) as refused:
+        reviews.call("reply", review_id=review_id, text="You are wrong", caller=vendor)
+
+    assert (refused.value.message, refused.value.details) == ("There is no such review", [])
+    assert reviews.call("get_review", review_id=review_id, caller=author)["reply"] is None
+
+
 def test_slug_selects_product_on_offer(reviews: ReviewsClient) -> None:
     first, second = sorted([new_id(), new_id()])
     slug = f"mug-{first}"

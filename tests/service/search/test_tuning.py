@@ -4,11 +4,14 @@ import threading
 from typing import Any
 
 import pytest
+from nameko.testing.services import worker_factory
 
+from schemas.api.search import SuggestQuery
 from schemas.api.search_tuning import PreviewRequest, Tuning
 from services.chassis.common.errors import Conflict
 from services.search.domain.documents import Document
 from services.search.engine.preview import compare
+from services.search.service import SearchService
 from services.search.store.reference_data import ReferenceDataStore, default_tuning
 from tests.service.search.conftest import SearchIndex
 
@@ -89,6 +92,20 @@ def test_newest_popular_queries_and_categories_count(search_index: SearchIndex) 
     search_index.store.reference_data.set_popular(["old"], 1_000)
 
     assert search_index.store.reference_data.current().popular == ("new",)
+
+
+def test_hidden_query_is_not_suggested(search_index: SearchIndex) -> None:
+    reference_data = search_index.store.reference_data
+    reference_data.set_popular(["mug", "Rude Mug", "mug of evil.example"], 1_000)
+    service = worker_factory(SearchService, backend=search_index)
+    query = SuggestQuery(q="mug")
+
+    before = service.suggest(query)["queries"]
+    reference_data.set_tuning(with_defaults(hidden_suggestions=["rude  mug"]), 0)
+    after = service.suggest(query)["queries"]
+
+    assert (before, after) == (["mug", "Rude Mug"], ["mug"])
+    assert reference_data.tuning()["hidden_suggestions"] == ["rude  mug"]
 
 
 def test_preview_shows_both_rankings_with_reasons(search_index: SearchIndex) -> None:

@@ -1,5 +1,6 @@
 """Shipping: quotes by zone and weight, shipments, tracking, permissions."""
 
+import hashlib
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
@@ -169,6 +170,16 @@ def test_equal_contents_are_two_shipments(shipping: ShippingClient) -> None:
     order_id = new_id()
     first, second = shipping.ship(order_id), shipping.ship(order_id)
     assert first["tracking_number"] != second["tracking_number"]
+
+
+def test_tracking_number_is_not_derived_from_the_shipment(shipping: ShippingClient) -> None:
+    shipment_id = new_id()
+    guess = "UP" + hashlib.sha256(shipment_id.encode()).hexdigest()[:14].upper()
+
+    shipment = shipping.ship(new_id(), shipment_id=shipment_id)
+
+    assert shipment["tracking_number"] != guess
+    assert shipping.ship(shipment["order_id"], shipment_id=shipment_id) == shipment
 
 
 def test_tracking_number_belongs_to_one_shipment(shipping: ShippingClient) -> None:

@@ -34,7 +34,7 @@ def cart(*lines: Line, currency: str = "EUR") -> Cart:
 
 
 def line(sku: str = "MUG", quantity: int = 1, unit_price: int = 700) -> Line:
-    return Line(sku, quantity, unit_price, "p-1", f"The {sku}", None, 1)
+    return Line(sku, quantity, unit_price, "p-1", f"The {sku}", None, 1, unit_price)
 
 
 @pytest.mark.parametrize(
@@ -78,7 +78,7 @@ def test_checkout_line_has_all_product_fields() -> None:
         "cart_id": "c" * 32,
         "version": 3,
         "currency": "EUR",
-        "lines": [fields | {"quantity": 3, "line_total": 2100}],
+        "lines": [fields | {"quantity": 3, "line_total": 2100, "seen_price": 700}],
         "subtotal": 2100,
         "weight_g": 1140,
         "unavailable": [],

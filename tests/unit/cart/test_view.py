@@ -16,7 +16,7 @@ PRODUCT = "0197a000-0000-7000-8000-00000000000e"
 
 
 def line(sku: str, quantity: int = 1, unit_price: int = 100) -> Line:
-    return Line(sku, quantity, unit_price, "p", f"The {sku}", None, 1)
+    return Line(sku, quantity, unit_price, "p", f"The {sku}", None, 1, unit_price)
 
 
 def priced_sku(sku: str, unit_price: int = 100, available: int = 9, **fields: Any) -> PricedSku:

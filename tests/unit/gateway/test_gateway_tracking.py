@@ -7,7 +7,9 @@ import pytest
 from flask.testing import FlaskClient
 
 from gateway_flask.app import create_app
+from gateway_flask.http.stream_budget import StreamBudget
 from gateway_flask.testing import SIGNED_IN, USER, FakeServices, Issuer, settings
+from gateway_flask.tracking.behaviour import network_pseudonym
 from services.chassis.common.errors import ServiceUnavailable
 
 EVENT = {"type": "product_view", "product_id": "mug", "at": datetime.now(UTC).isoformat()}
@@ -81,6 +83,17 @@ def test_search_is_recorded_without_waiting(gateway: Gateway) -> None:
     assert (event["fields"]["query"], event["fields"]["results"]) == ("mug", 3)
 
 
+def test_search_carries_a_pseudonym_of_the_network() -> None:
+    january, secret = datetime(2026, 1, 5, tzinfo=UTC), b"a secret of the tests"
+
+    names = [network_pseudonym(address, january, secret) for address in ("192.0.2.1", "192.0.2.99", "2001:db8::1")]
+
+    assert names[0] == names[1] != names[2]
+    assert network_pseudonym("2001:db8:0:ffff::9", january, secret) == names[2]
+    assert network_pseudonym("192.0.2.1", datetime(2026, 2, 5, tzinfo=UTC), secret) != names[0]
+    assert network_pseudonym(None, january, secret) is None
+
+
 def test_sign_in_identifies_the_session(gateway: Gateway) -> None:
     assert gateway.login("session-1") == 200
 
@@ -120,7 +133,35 @@ def test_number_of_live_streams_is_limited(gateway: Gateway) -> None:
     third.close()
 
     assert (first.status_code, second.status_code, third.status_code) == (200, 503, 200)
+    assert int(second.headers["Retry-After"]) > 0
     assert first.content_type == "text/event-stream"
+
+
+def test_open_live_streams_leave_room_for_exports(gateway: Gateway) -> None:
+    gateway.services.answer("analytics.live", {"minutes": [], "top_products": []})
+    gateway.services.answer("audit.export", [])
+    admin = gateway.issuer.bearer("ADMIN")
+    gateway.client.application.extensions["streams"].live.take("somebody")
+
+    live = gateway.client.get("/api/v1/analytics/live", headers={"Accept": "text/event-stream"} | admin)
+    export = gateway.client.get("/api/v1/audit/export?format=csv", headers=admin)
+
+    assert live.status_code == 503
+    assert (export.status_code, export.content_type) == (200, "text/csv; charset=utf-8")
+
+
+def test_one_caller_cannot_take_the_whole_budget() -> None:
+    budget = StreamBudget("streams", most=3, most_per_caller=2)
+    budget.take("ada")
+    budget.take("ada")
+
+    with pytest.raises(ServiceUnavailable, match="2 streams at once for one caller"):
+        budget.take("ada")
+    budget.take("bob")
+    with pytest.raises(ServiceUnavailable, match="3 streams at once"):
+        budget.take("cid")
+    budget.give_back("ada")
+    budget.take("cid")
 
 
 def test_live_stream_is_unavailable_without_analytics(gateway: Gateway) -> None:

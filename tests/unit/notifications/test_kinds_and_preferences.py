@@ -10,7 +10,8 @@ from hypothesis import strategies as st
 
 from gateway_flask.testing import settings as gateway_settings
 from services.chassis.common.errors import NotFound, ValidationFailed
-from services.notifications import localization, rendering
+from services.notifications import custom_texts, localization, rendering
+from services.notifications.custom_texts import TextRefused
 from services.notifications.domain import preferences, unsubscribe_tokens
 from services.notifications.domain.kinds import CHANNELS, KINDS
 from services.notifications.domain.messages import Message
@@ -172,6 +173,12 @@ def test_unsubscribe_token_round_trip_and_forgery(recipient: str, kind: str) -> 
         unsubscribe_tokens.parse(token, b"another")
 
 
+@pytest.mark.parametrize("token", ["a.é", "é.é", "a.\udce9", "\udce9.a", ".", "a.\x00", "a.b.c", "=.=", "٣.٣"])
+def test_odd_unsubscribe_token_is_not_found(token: str) -> None:
+    with pytest.raises(NotFound, match="There is no such link"):
+        unsubscribe_tokens.parse(token, b"secret")
+
+
 def test_only_optional_mail_has_unsubscribe_header() -> None:
     message = Message("1", "back_in_stock", "email", "u", "a@example.com", "", rendering.EXAMPLES)
     without_link = render("back_in_stock", "en")
@@ -194,12 +201,35 @@ def test_only_optional_mail_has_unsubscribe_header() -> None:
         "{{ 'x' | center(999999999) }}", "{{ 'abc' | join('abc') | join('abc') }}", "{{ 1 // 0 }}",
         "{% for a in lines %}{% for b in lines %}x{% endfor %}{% endfor %}", "{% macro m() %}{% endmacro %}",
         "{% include 'base.html' %}", "{{ lipsum(9) }}", "{{ ''.__class__ }}", "{{ nope }}", "{{ first_name",
+        "{% for a in 'x' * 9999 %}{{ 'x' * 9999 }}{% endfor %}", "{% for a in 'x' * 9999 %}xyz{% endfor %}",
+        "{% set a = 'x' * 9999 %}" + "{% set a = a ~ a %}" * 20,
+        "{% set a = 'x' * 9999 %}" + "{% set a = a + a %}" * 20,
+        "{% set a = 9999 %}" + "{% set a = a * a %}" * 30 + "{{ a }}",
+        "{% set b = 'x' * 9999 %}{% for a in b %}" + "{% if b ~ a == a ~ b %}y{% endif %}" * 30 + "{% endfor %}",
     ],
 )  # fmt: skip
 def test_expensive_template_is_refused(text: str) -> None:
     with pytest.raises(ValidationFailed) as refused:
         rendering.check("order_confirmed", {"subject": "Thanks", "paragraphs": ["Dear {{ first_name }}", text]})
     assert [detail["field"] for detail in refused.value.details] == ["text.paragraphs"]
+
+
+def test_text_that_was_stored_before_is_bounded_as_well() -> None:
+    stored = {"subject": "{% for a in 'x' * 9999 %}{{ 'x' * 9999 }}{% endfor %}"}
+
+    with pytest.raises(TextRefused, match="more than 20000 characters"):
+        rendering.preview("order_confirmed", "en", stored, "Shop", "https://shop.example")
+
+
+def test_worker_that_was_killed_is_replaced() -> None:
+    texts, facts = {"subject": "Hello {{ name }}"}, {"name": "Ada"}
+
+    first = custom_texts.render(texts, facts)
+    for worker in custom_texts._workers()._idle:
+        worker.process.kill()
+        worker.process.wait()
+
+    assert first == custom_texts.render(texts, facts) == {"subject": "Hello Ada"}
 
 
 def test_template_allows_conditions_and_one_loop() -> None:

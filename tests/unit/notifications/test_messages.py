@@ -11,9 +11,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 from jinja2 import UndefinedError
 
-from schemas.events.auth import UserRegistered
+from schemas.events.auth import EmailVerified
 from schemas.events.base import Event, EventMeta
 from schemas.events.orders import OrderConfirmed, OrderFailed
+from schemas.signed.order_keys import access_key
 from services.notifications.domain import drafts
 from services.notifications.domain.formatting import address_lines, format_amount, one_line
 from services.notifications.domain.kinds import KINDS
@@ -43,9 +44,12 @@ def order(**values: Any) -> OrderConfirmed:
     return published(OrderConfirmed(**{**fields, **values}))
 
 
-def registered(**values: Any) -> UserRegistered:
-    fields = {"user_id": "u", "email": "ada@example.com", "first_name": "Ada", "last_name": "Byron", "roles": []}
-    return published(UserRegistered(**{**fields, **values}))
+ORDER_LINK = "https://shop.example/orders/1?key=k"
+
+
+def welcome_draft(first_name: str = "Ada", email: str = "ada@example.com") -> Draft:
+    person = {"first_name": first_name, "email": email}
+    return drafts.welcome(published(EmailVerified(user_id="u")), person)
 
 
 def by_mail(draft: Draft) -> Message:
@@ -128,7 +132,7 @@ def test_one_line_is_printable_and_idempotent(text: str) -> None:
 
 def test_order_confirmation_has_all_amounts() -> None:
     totals = {"subtotal": 2500, "discount": 300, "shipping": 499, "tax": 200, "total": 2899}
-    message = by_mail(drafts.order_confirmed(order(totals=totals)))
+    message = by_mail(drafts.order_confirmed(order(totals=totals), ORDER_LINK))
 
     mail = rendered(message)
 
@@ -152,7 +156,7 @@ def test_order_confirmation_has_all_amounts() -> None:
 
 def test_order_confirmation_in_german() -> None:
     totals = {"subtotal": 123_456, "discount": 300, "shipping": 0, "tax": 200, "total": 123_356}
-    draft = drafts.order_confirmed(order(totals=totals, currency="EUR", shipping_method="express"))
+    draft = drafts.order_confirmed(order(totals=totals, currency="EUR", shipping_method="express"), ORDER_LINK)
 
     mail = rendered(draft.message("email", "ada@example.com", "de-AT"))
 
@@ -195,7 +199,7 @@ def test_order_number_is_not_broken(locale: str) -> None:
 
 def test_missing_amounts_are_not_shown() -> None:
     totals = {"subtotal": 2500, "discount": 0, "shipping": 0, "tax": 0, "total": 2500}
-    mail = rendered(by_mail(drafts.order_confirmed(order(totals=totals))))
+    mail = rendered(by_mail(drafts.order_confirmed(order(totals=totals), ORDER_LINK)))
     assert "Discount" not in mail.text + mail.html
     assert "Shipping: free" in mail.text
     assert "None" not in mail.text + mail.html
@@ -205,9 +209,9 @@ def test_names_and_titles_are_escaped_in_html() -> None:
     script = "<script>alert(1)</script>"
     item = {"sku": "A", "product_id": "p", "title": script, "quantity": 1, "unit_price": 1, "line_total": 1}
     confirmed = rendered(
-        by_mail(drafts.order_confirmed(order(items=[item], shipping_address=ADDRESS | {"name": script})))
+        by_mail(drafts.order_confirmed(order(items=[item], shipping_address=ADDRESS | {"name": script}), ORDER_LINK))
     )
-    welcome = rendered(by_mail(drafts.welcome(registered(first_name=script))))
+    welcome = rendered(by_mail(welcome_draft(first_name=script)))
     for mail in (confirmed, welcome):
         assert "<script>" not in mail.html
         assert "&lt;script&gt;" in mail.html
@@ -215,9 +219,19 @@ def test_names_and_titles_are_escaped_in_html() -> None:
 
 
 def test_template_syntax_in_names_is_text() -> None:
-    welcome = rendered(by_mail(drafts.welcome(registered(first_name="{{ 7 * 7 }}"))))
+    welcome = rendered(by_mail(welcome_draft(first_name="{{ 7 * 7 }}")))
     assert "{{ 7 * 7 }}" in welcome.text
     assert "49" not in welcome.text
+
+
+def test_guests_order_link_has_the_key_of_the_order() -> None:
+    guest, customer = (drafts.order_link("https://shop.example", "o-1", user, b"s" * 16) for user in (None, "u-1"))
+    confirmed = rendered(by_mail(drafts.order_confirmed(order(), guest)))
+
+    assert guest == f"https://shop.example/orders/o-1?key={access_key(b's' * 16, 'o-1')}"
+    assert customer == "https://shop.example/orders/o-1"
+    assert guest in confirmed.text
+    assert f'href="{guest}"' in confirmed.html
 
 
 def test_missing_fact_raises() -> None:
@@ -227,7 +241,7 @@ def test_missing_fact_raises() -> None:
 
 @pytest.mark.parametrize("end", ["\n", "\r\n", "\r", "\u2028", "\x0b", "\x85"])
 def test_name_cannot_inject_headers(end: str) -> None:
-    message = by_mail(drafts.welcome(registered(first_name=f"Ada{end}Bcc: all@example.com{end}{end}Hello")))
+    message = by_mail(welcome_draft(first_name=f"Ada{end}Bcc: all@example.com{end}{end}Hello"))
 
     mail = composed(message)
 
@@ -246,7 +260,7 @@ def test_invalid_address_is_refused(to: str) -> None:
 
 
 def test_mail_has_both_parts_and_message_id() -> None:
-    message = by_mail(drafts.welcome(registered(first_name="Zoë", email="zoe@müller.example")))
+    message = by_mail(welcome_draft(first_name="Zoë", email="zoe@müller.example"))
 
     mail, again = (composed(message) for _ in range(2))
 

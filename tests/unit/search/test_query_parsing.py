@@ -5,6 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from services.search.domain.categories import build_tree
+from services.search.domain.phrases import blocked_words, may_be_suggested
 from services.search.domain.query_parsing import allows_typo, key, nearly_starts_with, parse
 from services.search.domain.suggestions import popular_queries_like
 
@@ -100,3 +101,18 @@ def test_suggestions_allow_one_typo() -> None:
     assert popular_queries_like("smratp", popular, 5) == ["smartphone"]
     assert popular_queries_like("CAFE", popular, 5) == ["café"]
     assert popular_queries_like("!", popular, 5) == []
+
+
+@pytest.mark.parametrize(
+    ("phrase", "suggested"),
+    [
+        ("red dress", True), ("Crème brûlée", True), ("t-shirt 2024", True), ("красное платье", True),
+        ("hidden phrase", False), ("HIDDEN  Phrase", False), ("Buy Scunthorpe now", True), ("buy rude-words", False),
+        ("visit evil.example", False), ("https://evil.test", False), ("mail me@x", False),
+        ("call +49 151 1234567", False), ("a\u202eb", False), ("x" * 61, False),
+    ],
+)  # fmt: skip
+def test_only_plain_phrases_may_be_suggested(phrase: str, suggested: bool) -> None:
+    blocked = blocked_words("cunt, Rude words,, ")
+
+    assert may_be_suggested(phrase, {"hidden phrase"}, blocked) is suggested

@@ -90,9 +90,12 @@ def test_delivered_parcel_can_only_be_returned(status: str, to: str) -> None:
             domain.check_move(status, to)
 
 
-def test_tracking_number_belongs_to_the_shipment() -> None:
-    number = domain.tracking_number("shipment-1")
-    assert number == domain.tracking_number("shipment-1")
-    assert number != domain.tracking_number("shipment-2")
-    assert len(number) == 16
+@given(st.lists(st.integers(0, 31), min_size=14, max_size=14), st.integers(0, 13), st.integers(1, 31))
+def test_mistyped_tracking_number_is_none(units: list[int], place: int, difference: int) -> None:
+    mistyped = [*units[:place], (units[place] + difference) % 32, *units[place + 1 :]]
+
+    number, other = domain.tracking_number(units), domain.tracking_number(mistyped)
+
     assert number.startswith("UP")
+    assert len(number) == 17
+    assert number[-1] != other[-1], "one wrong character changes the check character"
