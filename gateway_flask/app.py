@@ -16,6 +16,8 @@ from gateway_flask.caching import single_flight
 from gateway_flask.http import errors, event_streams, file_streaming
 from gateway_flask.load_shedding.middleware import LoadShedding
 from gateway_flask.middleware import access_log, authentication, rate_limits, reply_store, request_context, tracing
+from gateway_flask.middleware.client_address import ClientAddress
+from gateway_flask.middleware.security_headers import SecurityHeaders
 from gateway_flask.openapi import pages
 from gateway_flask.rpc import calls
 from gateway_flask.settings import GatewaySettings
@@ -74,9 +76,14 @@ def main() -> Any:
     logs.configure("gateway", settings.log_level)
     config.follow(settings.amqp_url, os.environ.get("ULTRAMARKET_HOME")).wait(CONFIG_SECONDS)
     app = create_app(settings)
-    answer = LoadShedding(whole(app), app, settings)
+    answer = edge(LoadShedding(whole(app), app, settings), settings)
     memory.settle()
     return answer
+
+
+def edge(wsgi: Any, settings: GatewaySettings) -> Any:
+    """What is done for every request, refused ones included: the client's address, headers of browsers' rules."""
+    return ClientAddress(SecurityHeaders(wsgi), settings.gateway_proxies)
 
 
 def _die_with_parent() -> None:

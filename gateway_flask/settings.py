@@ -25,6 +25,10 @@ class GatewaySettings(Settings):
         4.5, gt=0, le=120, description="seconds that placing an order may take; orders answers a second earlier"
     )
     gateway_stop_seconds: int = Field(10, ge=1, le=60, description="how long a stop waits for what runs")
+    gateway_proxies: str = Field(
+        "127.0.0.1,::1",
+        description="addresses and networks of nginx, which tells the client's address; comma-separated",
+    )
     max_body_bytes: int = Field(1_048_576, ge=1024, le=67_108_864, description="largest body of a request")
 
     files_url: str = Field(

@@ -90,6 +90,7 @@ def _print_summary(instance: Instance, started: list[str], seconds: float, only_
     table = Table(box=None, show_header=False, pad_edge=False)
     if not only_servers:
         table.add_row("shop", f"{instance.gateway_url}/api/v1", "")
+        table.add_row("", f"{instance.tls_url}/api/v1", f"[dim]its authority: {instance.ca_file}[/]")
         table.add_row("docs", f"{instance.gateway_url}/docs", "")
         table.add_row("administrator", ADMIN_EMAIL, f"password [bold]{instance.secrets['admin_password']}[/]")
         table.add_row("layout", instance.layout, "")
