@@ -17,10 +17,11 @@ from gateway_flask.http import errors, event_streams, file_streaming
 from gateway_flask.load_shedding.middleware import LoadShedding
 from gateway_flask.middleware import access_log, authentication, rate_limits, reply_store, request_context, tracing
 from gateway_flask.middleware.client_address import ClientAddress
+from gateway_flask.middleware.cors import Cors
 from gateway_flask.middleware.security_headers import SecurityHeaders
 from gateway_flask.openapi import pages
 from gateway_flask.rpc import calls
-from gateway_flask.settings import GatewaySettings
+from gateway_flask.settings import GatewaySettings, comma_separated
 from services.chassis.dynamic_config import config
 from services.chassis.observability import logs
 from services.chassis.runtime import memory
@@ -83,6 +84,8 @@ def main() -> Any:
 
 def edge(wsgi: Any, settings: GatewaySettings) -> Any:
     """What is done for every request, refused ones included: the client's address, headers of browsers' rules."""
+    if origins := comma_separated(settings.cors_origins):
+        wsgi = Cors(wsgi, origins, settings.cors_credentials, settings.cors_max_age)
     return ClientAddress(SecurityHeaders(wsgi), settings.gateway_proxies)
 
 

@@ -24,7 +24,17 @@ NOBODY: Final = Caller()
 class RequestContext:
     """The context of one request."""
 
-    __slots__ = ("caller", "idempotency", "json", "name", "request_id", "session_id", "started", "traceparent")
+    __slots__ = (
+        "api_key_id",
+        "caller",
+        "idempotency",
+        "json",
+        "name",
+        "request_id",
+        "session_id",
+        "started",
+        "traceparent",
+    )
 
     def __init__(self) -> None:
         self.started = time.perf_counter()
@@ -33,6 +43,8 @@ class RequestContext:
         self.traceparent: str = trace if _TRACEPARENT.fullmatch(trace) else new_traceparent()
         self.caller: Caller = NOBODY
         self.session_id: str | None = None
+        self.api_key_id: str | None = None
+        """The API key that the request was sent with."""
         self.name: str | None = None
         """The caller's name, from the token."""
         self.idempotency: Idempotency | None = None

@@ -37,7 +37,8 @@ class Endpoint:
     many: bool = False
     statuses: tuple[int, ...] = (200,)
     key: Literal["no", "may", "must"] = "no"
-    limit: str | None = None
+    limit: Literal["sign_in", "writes", "reads"] | None = None
+    """The class of its rate limits."""
     headers: tuple[str, ...] = ()
     takes_bytes: bool = False
     """The body is passed on unparsed."""
@@ -85,13 +86,16 @@ def _view(
     body: Model | None,
 ) -> Callable[..., Response]:
     checks_body = endpoint.method in ("POST", "PUT", "PATCH") and not endpoint.takes_bytes
+    limit = endpoint.limit
     must_have_key = endpoint.key == "must"
 
     @wraps(handler)
     def view(**parts: Any) -> Response:
-        identify(endpoint.access)
-        if endpoint.limit is not None:
-            rate_limits.hit(endpoint.limit)
+        try:
+            identify(endpoint.access)
+        finally:  # refused callers are counted as well
+            if limit is not None:
+                rate_limits.hit(limit)
         arguments: dict[str, Any] = {}
         if path is not None:
             arguments["path"] = parse.path(path, parts)
@@ -121,7 +125,7 @@ class Api:
         )
 
     def get(self, rule: str, *, reply: Model | None, **declared: Any) -> Callable[[Handler], Handler]:
-        return self._declare("GET", rule, reply, **declared)
+        return self._declare("GET", rule, reply, **{"limit": "reads", **declared})
 
     def post(self, rule: str, *, reply: Model | None, **declared: Any) -> Callable[[Handler], Handler]:
         return self._declare("POST", rule, reply, **{"limit": "writes", **declared})

@@ -86,5 +86,5 @@ def _version() -> tuple[int, ...]:
 def _reload(folder: Path) -> None:
     with suppress(FileNotFoundError, ValueError, psutil.NoSuchProcess):
         process = psutil.Process(int((folder / "nginx.pid").read_text()))
-        if process.cwd() == str(folder) and process.cmdline()[0].startswith("nginx: master"):
+        if process.cwd() == str(folder) and " ".join(process.cmdline()).startswith("nginx: master"):
             process.send_signal(signal.SIGHUP)
