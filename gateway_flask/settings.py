@@ -90,10 +90,10 @@ class GatewaySettings(Settings):
         "60000/minute", description="other changes by one user, without one of one address; empty: no limit"
     )
     rate_limit_reads: RateLimit = Field(
-        "60000/minute", description="reads by one user, without one of one address; empty: no limit"
+        "600000/minute", description="reads by one user, without one of one address; empty: no limit"
     )
     rate_limit_key_writes: RateLimit = Field("60000/minute", description="changes by one API key; empty: no limit")
-    rate_limit_key_reads: RateLimit = Field("60000/minute", description="reads by one API key; empty: no limit")
+    rate_limit_key_reads: RateLimit = Field("600000/minute", description="reads by one API key; empty: no limit")
     rate_limit_storage: str = Field(
         "",
         pattern=r"^(memory://|rediss?://.*)?$",
