@@ -6,6 +6,7 @@ Run as a program it writes `nginx.conf` into the folder from the settings of the
 import hashlib
 import resource
 import sys
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
@@ -92,12 +93,12 @@ def render(
     return environment.get_template("nginx.conf.j2").render(values)
 
 
-def certificate_of(settings: NginxSettings, authority: Authority) -> LeafFiles | None:
+def certificate_of(settings: NginxSettings, authority: Callable[[], Authority]) -> LeafFiles | None:
     """The certificate that the settings name, or one of the authority, or none."""
     if settings.tls_certificate_file:
         return LeafFiles(Path(settings.tls_certificate_file), Path(settings.tls_key_file))
     hosts = split(settings.tls_hosts)
-    return authority.leaf("nginx", hosts) if hosts else None
+    return authority().leaf("nginx", hosts) if hosts else None
 
 
 def _open_files() -> int:
@@ -109,7 +110,7 @@ def main(folder: Path) -> None:
     """Write the configuration of the process's own settings into the folder."""
     settings = load(NginxSettings)
     (folder / "tmp").mkdir(parents=True, exist_ok=True)
-    certificate = certificate_of(settings, Authority(folder / "tls", settings.instance))
+    certificate = certificate_of(settings, lambda: Authority(folder / "tls", settings.instance))
     ports = (settings.port_base + SERVER_OFFSETS["nginx"], settings.port_base + SERVER_OFFSETS["nginx_tls"])
     (folder / "nginx.conf").write_text(render(settings, folder, certificate, ports))
 

@@ -4,9 +4,10 @@ import ipaddress
 from collections.abc import Mapping
 from typing import Annotated
 
-from pydantic import AfterValidator, Field
+from pydantic import AfterValidator, Field, ValidationError
 
 from services.chassis.runtime.settings import Settings
+from ultramarket.up_settings import InvalidSetting
 
 
 def _networks(value: str) -> str:
@@ -80,11 +81,15 @@ class NginxSettings(Settings):
 
     @classmethod
     def of(cls, environment: Mapping[str, str]) -> "NginxSettings":
-        """The settings of this environment instead of the process's own. Raises `pydantic.ValidationError`."""
+        """The settings of this environment instead of the process's own. Raises `InvalidSetting`."""
         prefix = str(cls.model_config["env_prefix"])
         values = {
             field: environment[name]
             for field in cls.model_fields
             if (name := f"{prefix}{field.upper()}") in environment
         }
-        return cls(_env_prefix="NOT_READ_", **values)  # type: ignore[call-arg, arg-type]
+        try:
+            return cls(_env_prefix="NOT_READ_", **values)  # type: ignore[call-arg, arg-type]
+        except ValidationError as invalid:
+            error = invalid.errors()[0]
+            raise InvalidSetting(str(error["loc"][0]), error["msg"]) from invalid

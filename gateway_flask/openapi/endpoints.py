@@ -10,11 +10,12 @@ from dataclasses import dataclass, field
 from functools import wraps
 from typing import Any, Final, Literal, TypeVar
 
-from flask import Response
+from flask import Response, after_this_request
 from flask_openapi3 import APIBlueprint, Tag
 from pydantic import BaseModel
 
 from gateway_flask.http import parse
+from gateway_flask.http.deprecation import Deprecation
 from gateway_flask.middleware import idempotency, rate_limits
 from gateway_flask.middleware.authentication import identify
 from schemas.permissions.access import Access
@@ -50,6 +51,7 @@ class Endpoint:
     """It can reply a stream of Server-Sent Events."""
     downloads: str | None = None
     """The content type of the file that it can reply instead."""
+    deprecated: Deprecation | None = None
     models: dict[str, Model] = field(default_factory=dict)
 
 
@@ -91,6 +93,8 @@ def _view(
 
     @wraps(handler)
     def view(**parts: Any) -> Response:
+        if endpoint.deprecated is not None:
+            after_this_request(endpoint.deprecated.tell)
         try:
             identify(endpoint.access)
         finally:  # refused callers are counted as well

@@ -40,7 +40,7 @@ class Nginx(Server):
         folder = instance.folder / self.name
         (folder / "tmp").mkdir(mode=0o700, parents=True, exist_ok=True)
         settings = NginxSettings.of(instance.environment())
-        certificate = certificate_of(settings, ca(instance))
+        certificate = certificate_of(settings, lambda: ca(instance))
         user = "root" if os.getuid() == 0 else None
         http, tls = self.ports(instance)
         text = render(settings, folder, certificate, (http, tls), _version(), user)
