@@ -1,4 +1,4 @@
-"""What nginx and the rate limits cost: the same works through nginx, at the gateway, and at a gateway without limits.
+"""Costs of nginx and of the rate limits: the same works through nginx, at the gateway, and at a gateway without limits.
 
 `python -m bench.edge --instance NAME`: ratios of throughput, all measured alternately in one run, medians of rounds.
 """

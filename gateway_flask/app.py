@@ -83,7 +83,7 @@ def main() -> Any:
 
 
 def edge(wsgi: Any, settings: GatewaySettings) -> Any:
-    """What is done for every request, refused ones included: the client's address, headers of browsers' rules."""
+    """Middleware of every request, refused ones included: the client's address, CORS, security headers."""
     if origins := comma_separated(settings.cors_origins):
         wsgi = Cors(wsgi, origins, settings.cors_credentials, settings.cors_max_age)
     return ClientAddress(SecurityHeaders(wsgi), settings.gateway_proxies)

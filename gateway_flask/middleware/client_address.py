@@ -54,7 +54,7 @@ def _is_address(address: str) -> bool:
 
 @lru_cache(maxsize=16_384)
 def network_of(address: str) -> str:
-    """What is counted as one client: an IPv4 address, or the /64 of an IPv6 address (RFC 6177: a customer has one)."""
+    """The network that counts as one client: an IPv4 address, or the /64 of an IPv6 address (RFC 6177)."""
     parsed = parse(address)
     if isinstance(parsed, ipaddress.IPv6Address):
         return str(ipaddress.ip_network((parsed, 64), strict=False))

@@ -86,5 +86,5 @@ SERVICE_STORES: Final[dict[str, tuple[str, ...]]] = {
 
 
 def port_of(name: str, base: int) -> int:
-    """The port where `name` serves its health and metrics (the gateway: its routes as well) when the block starts at `base`."""
+    """The port of health and metrics of `name`, and of the gateway's routes, when the block starts at `base`."""
     return base + PORT_OFFSETS[name]

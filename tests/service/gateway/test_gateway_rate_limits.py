@@ -89,15 +89,15 @@ def test_reads_are_exchanged_by_themselves(client: str) -> None:
 def test_gateway_counts_alone_while_redis_is_silent(client: str, monkeypatch: pytest.MonkeyPatch) -> None:
     proxy = Proxy(Settings().redis_url)
     pool = redis.ConnectionPool.from_url(proxy.url, socket_timeout=0.25, retry=None)
-    counter, asked = MovingWindow(RedisStorage(proxy.url, connection_pool=pool)), []
+    counter, attempts = MovingWindow(RedisStorage(proxy.url, connection_pool=pool)), []
     hit_shared = counter._hit_shared
-    monkeypatch.setattr(counter, "_hit_shared", lambda *arguments: asked.append(1) or hit_shared(*arguments))
+    monkeypatch.setattr(counter, "_hit_shared", lambda *arguments: attempts.append(1) or hit_shared(*arguments))
     proxy.silence()
 
     allowed = [counter.hit(LIMIT, client).allowed for _ in range(12)]
 
     assert allowed == [True] * 10 + [False] * 2
-    assert len(asked) == 1  # the others did not wait for it
+    assert len(attempts) == 1  # the others did not wait for it
     proxy.close()
 
 

@@ -9,12 +9,14 @@ from flask import Response
 from gateway_flask.app import create_app
 from gateway_flask.http.deprecation import Deprecation
 from gateway_flask.http.envelope import ok
-from gateway_flask.middleware.authentication import Who
 from gateway_flask.openapi import document, endpoints
 from gateway_flask.openapi.endpoints import Api
 from gateway_flask.testing import FakeServices, settings
 from schemas.api.system import Live
+from schemas.permissions.access import PUBLIC, needs
+from schemas.permissions.permission import Permission
 
+ACCESS = {"get_old": PUBLIC, "get_closed": needs(Permission.AUDIT_READ)}
 HEADERS = {
     "Deprecation": "@1767225600",  # date -u -d 2026-01-01 +%s
     "Sunset": "Fri, 01 Jan 2027 00:00:00 GMT",
@@ -28,15 +30,16 @@ def app(monkeypatch: pytest.MonkeyPatch) -> Any:
     declared = dict(endpoints.ENDPOINTS)
     monkeypatch.setattr(endpoints, "ENDPOINTS", declared)
     monkeypatch.setattr(document, "ENDPOINTS", declared)
+    monkeypatch.setattr(endpoints, "access_of", ACCESS.__getitem__)
     api = Api("old", "Old", "A deprecated route.", "/old")
     deprecated = Deprecation(date(2026, 1, 1), date(2027, 1, 1), "/api/v1/new")
 
-    @api.get("", reply=Live, who=Who.ANYONE, deprecated=deprecated)
+    @api.get("", reply=Live, deprecated=deprecated)
     def get_old() -> Response:
         """Get the old thing."""
         return ok({"status": "live", "service": "gateway"}, "Old")
 
-    @api.get("/closed", reply=Live, who=Who.ADMIN, deprecated=Deprecation(date(2026, 1, 1)))
+    @api.get("/closed", reply=Live, deprecated=Deprecation(date(2026, 1, 1)))
     def get_closed() -> Response:
         """Get the closed thing."""
         raise AssertionError

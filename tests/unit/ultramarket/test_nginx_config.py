@@ -24,7 +24,7 @@ def settings(**values: Any) -> NginxSettings:
 
 
 def environment() -> dict[str, str]:
-    """What every process needs."""
+    """The settings that every process needs."""
     needed = gateway_settings().model_dump(include={"amqp_url", "postgres_url", "mongo_url", "redis_url"})
     urls = {f"ULTRAMARKET_{name.upper()}": str(url) for name, url in needed.items()}
     return urls | {"ULTRAMARKET_KAFKA_BOOTSTRAP": "127.0.0.1:1"}
