@@ -20,6 +20,8 @@ from gateway_flask.rate_limiting.standing import Standing
 log = structlog.get_logger()
 
 EXCHANGE_SECONDS: Final = 1.0
+BATCH: Final = 1000
+"""Clients of one round trip."""
 PREFIX: Final = "LIMITS:counts:"
 
 
@@ -69,21 +71,29 @@ class SharedCounts:
         return Standing(allowed, limit, max(0, int(limit - used)), Standing.seconds(wait))
 
     def exchange(self) -> None:
-        """Add the counts since the last exchange to the shared ones, and read those, in one round trip."""
+        """Add the counts since the last exchange to the shared ones, and read those: a round trip for many clients."""
         if self._store is None:
             return
         with self._lock:
             self._drop_idle()
-            sent = [(key, window, window.number, window.pending) for key, window in self._windows.items()]
-        pipeline: Any = self._store.pipeline(transaction=False)
-        for key, window, number, pending in sent:
+            counted = [
+                (key, window, window.number, window.pending) for key, window in self._windows.items() if window.pending
+            ]
+        for start in range(0, len(counted), BATCH):
+            self._exchange(self._store, counted[start : start + BATCH])
+
+    def _exchange(self, store: "redis.Redis", counted: list[tuple[str, _Window, int, int]]) -> None:
+        pipeline: Any = store.pipeline(transaction=False)
+        for key, window, number, pending in counted:
             name = f"{PREFIX}{key}:{number}"
             pipeline.incrby(name, pending)
             pipeline.expire(name, 2 * window.seconds)
             pipeline.get(f"{PREFIX}{key}:{number - 1}")
         replies = pipeline.execute()
         with self._lock:
-            for (_, window, number, pending), current, previous in zip(sent, replies[::3], replies[2::3], strict=True):
+            for (_, window, number, pending), current, previous in zip(
+                counted, replies[::3], replies[2::3], strict=True
+            ):
                 if window.number == number:
                     window.current, window.pending = int(current), window.pending - pending
                     window.previous = int(previous or 0)

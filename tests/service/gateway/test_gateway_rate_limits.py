@@ -9,7 +9,7 @@ from flask_openapi3 import OpenAPI
 from limits import parse
 from limits.storage import RedisStorage
 
-from gateway_flask.rate_limiting import moving_window
+from gateway_flask.rate_limiting import moving_window, shared_counts
 from gateway_flask.rate_limiting.moving_window import MovingWindow
 from gateway_flask.rate_limiting.shared_counts import SharedCounts
 from gateway_flask.testing import FakeServices
@@ -59,22 +59,22 @@ def test_moving_window_takes_one_round_trip(client: str, monkeypatch: pytest.Mon
     assert (standing.allowed, standing.remaining, len(sent)) == (True, 8, 1)
 
 
-def test_gateways_learn_of_reads_of_each_other(client: str) -> None:
-    first, second = (SharedCounts(storage().get_connection()) for _ in range(2))
-
-    assert [first.hit(LIMIT, client).allowed for _ in range(7)] == [True] * 7
-    assert second.hit(LIMIT, client).remaining == 9
-    first.exchange()
-    second.exchange()
+def test_gateways_learn_of_reads_of_each_other(client: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(shared_counts, "EXCHANGE_SECONDS", 3600.0)
+    first, second = (SharedCounts(storage().get_connection(), lambda: 1_800_000_030.0) for _ in range(2))
+    for _ in range(7):
+        first.hit(LIMIT, client)
     first.exchange()
 
-    assert (first.hit(LIMIT, client).remaining, second.hit(LIMIT, client).remaining) == (1, 1)
+    before = second.hit(LIMIT, client)
     second.exchange()
-    first.exchange()
-    assert second.hit(LIMIT, client).allowed
+    after = second.hit(LIMIT, client)
     second.exchange()
+    last = first.hit(LIMIT, client)
     first.exchange()
-    assert not first.hit(LIMIT, client).allowed
+
+    assert (before.remaining, after.remaining, last.remaining) == (9, 1, 2)
+    assert not first.hit(LIMIT, client).allowed  # 7 and 1 here, 2 there
 
 
 def test_reads_are_exchanged_by_themselves(client: str) -> None:
