@@ -25,9 +25,12 @@ from gateway_flask.middleware import (
     revocations,
     tracing,
 )
+from gateway_flask.middleware.client_address import ClientAddress
+from gateway_flask.middleware.cors import Cors
+from gateway_flask.middleware.security_headers import SecurityHeaders
 from gateway_flask.openapi import pages
 from gateway_flask.rpc import calls
-from gateway_flask.settings import GatewaySettings
+from gateway_flask.settings import GatewaySettings, comma_separated
 from services.chassis.dynamic_config import config
 from services.chassis.observability import logs
 from services.chassis.runtime import memory
@@ -88,9 +91,16 @@ def main() -> Any:
     config.follow(settings.amqp_url, os.environ.get("ULTRAMARKET_HOME")).wait(CONFIG_SECONDS)
     app = create_app(settings)
     revocations.follow(app, settings).current.wait(REVOCATIONS_SECONDS)
-    answer = LoadShedding(whole(app), app, settings)
+    answer = edge(LoadShedding(whole(app), app, settings), settings)
     memory.settle()
     return answer
+
+
+def edge(wsgi: Any, settings: GatewaySettings) -> Any:
+    """Middleware of every request, refused ones included: the client's address, CORS, security headers."""
+    if origins := comma_separated(settings.cors_origins):
+        wsgi = Cors(wsgi, origins, settings.cors_credentials, settings.cors_max_age)
+    return ClientAddress(SecurityHeaders(wsgi), settings.gateway_proxies)
 
 
 def _die_with_parent() -> None:

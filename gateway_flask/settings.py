@@ -1,8 +1,28 @@
 """Settings of the gateway."""
 
-from pydantic import Field, SecretStr
+import ipaddress
+import re
+from typing import Annotated
+
+from limits import parse
+from pydantic import AfterValidator, Field, SecretStr, ValidationInfo, field_validator
 
 from services.chassis.runtime.settings import Settings
+
+
+def comma_separated(value: str) -> list[str]:
+    """The parts of a setting."""
+    return [part.strip() for part in value.split(",") if part.strip()]
+
+
+def _rate_limit(value: str) -> str:
+    if value:
+        parse(value)
+    return value
+
+
+RateLimit = Annotated[str, AfterValidator(_rate_limit)]
+"""Such as `600/minute`, as the library `limits` reads it."""
 
 
 class GatewaySettings(Settings):
@@ -25,6 +45,10 @@ class GatewaySettings(Settings):
         4.5, gt=0, le=120, description="seconds that placing an order may take; orders answers a second earlier"
     )
     gateway_stop_seconds: int = Field(10, ge=1, le=60, description="how long a stop waits for what runs")
+    gateway_proxies: str = Field(
+        "127.0.0.1,::1",
+        description="addresses and networks of nginx, which tells the client's address; comma-separated",
+    )
     max_body_bytes: int = Field(1_048_576, ge=1024, le=67_108_864, description="largest body of a request")
 
     files_url: str = Field(
@@ -55,9 +79,56 @@ class GatewaySettings(Settings):
         SecretStr(""), description="keys fingerprints and kept replies; the instance's secret when empty"
     )
 
-    rate_limit_sign_in: str = Field("600/minute", description="sign-ins and registrations of one address; empty: none")
-    rate_limit_writes: str = Field("60000/minute", description="anonymous writes of one address; empty: none")
-    rate_limit_storage: str = Field("memory://", description="where hits are counted: of one process, or a Redis URL")
+    cors_origins: str = Field(
+        "", description="origins whose scripts may use the API in browsers, comma-separated, or `*`; empty: none"
+    )
+    cors_credentials: bool = Field(False, description="whether those scripts may send cookies; not with `*`")
+    cors_max_age: int = Field(
+        7200, ge=0, le=86_400, description="seconds that browsers keep the answer to a preflight request"
+    )
+
+    rate_limit_sign_in: RateLimit = Field(
+        "600/minute", description="sign-ins and registrations of one address (IPv6: /64); empty: no limit"
+    )
+    rate_limit_writes: RateLimit = Field(
+        "60000/minute", description="other changes by one user, without one of one address; empty: no limit"
+    )
+    rate_limit_reads: RateLimit = Field(
+        "600000/minute", description="reads by one user, without one of one address; empty: no limit"
+    )
+    rate_limit_key_writes: RateLimit = Field("60000/minute", description="changes by one API key; empty: no limit")
+    rate_limit_key_reads: RateLimit = Field("600000/minute", description="reads by one API key; empty: no limit")
+    rate_limit_storage: str = Field(
+        "",
+        pattern=r"^(memory://|rediss?://.*)?$",
+        description="where requests are counted: another Redis, or `memory://` for each process alone; "
+        "empty: the instance's Redis",
+    )
+
+    @field_validator("cors_origins")
+    @classmethod
+    def _origins(cls, value: str) -> str:
+        origins = comma_separated(value)
+        for origin in origins:
+            if origin != "*" and not re.fullmatch(r"https?://[^/\s*]+", origin):
+                raise ValueError(f"{origin!r} is not an origin such as https://shop.example, and not *")
+        if "*" in origins and len(origins) > 1:
+            raise ValueError("* allows all origins: name no others")
+        return value
+
+    @field_validator("cors_credentials")
+    @classmethod
+    def _no_credentials_for_all(cls, value: bool, info: ValidationInfo) -> bool:
+        if value and "*" in comma_separated(info.data.get("cors_origins", "")):
+            raise ValueError("every web page could act for a signed-in person: name the origins instead of *")
+        return value
+
+    @field_validator("gateway_proxies")
+    @classmethod
+    def _networks(cls, value: str) -> str:
+        for part in comma_separated(value):
+            ipaddress.ip_network(part, strict=False)
+        return value
 
     @property
     def link_key(self) -> bytes:

@@ -106,5 +106,6 @@ def settings(**changed: Any) -> GatewaySettings:
         "redis_url": "redis://127.0.0.1:1",
         "kafka_bootstrap": "127.0.0.1:1",
         "secret_key": "a secret of tests only",
+        "rate_limit_storage": "memory://",
     }
     return GatewaySettings(**(nowhere | changed))

@@ -68,7 +68,11 @@ def _settings(environment: dict[str, str], shell: dict[str, str]) -> Iterator[Fi
 
 
 def _classes() -> Iterator[tuple[str, type[Settings]]]:
-    modules = {GATEWAY: "gateway_flask.settings", BRIDGE: "kafka_bridge.settings"}
+    modules = {
+        GATEWAY: "gateway_flask.settings",
+        BRIDGE: "kafka_bridge.settings",
+        "nginx": "ultramarket.nginx_settings",
+    }
     modules |= {
         name: f"services.{name}.settings" for name in SERVICES if (ROOT / "services" / name / "settings.py").exists()
     }

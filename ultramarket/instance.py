@@ -32,6 +32,8 @@ CORES_FOR_SECOND_CORE: Final = 4
 """CPU cores from which the layout compact runs the core services in two processes."""
 PRINTED: Final = (
     "ULTRAMARKET_URL",
+    "ULTRAMARKET_TLS_URL",
+    "ULTRAMARKET_CA_FILE",
     "ULTRAMARKET_ADMIN_EMAIL",
     "ULTRAMARKET_ADMIN_PASSWORD",
     "ULTRAMARKET_AMQP_URL",
@@ -119,7 +121,18 @@ class Instance:
 
     @property
     def gateway_url(self) -> str:
-        return f"http://127.0.0.1:{self.block.base}"
+        """Where clients connect: nginx."""
+        return self.url("nginx")
+
+    @property
+    def tls_url(self) -> str:
+        """The same over TLS; `ca_file` is what its certificate is checked with."""
+        return f"https://127.0.0.1:{self.block.servers['nginx_tls']}"
+
+    @property
+    def ca_file(self) -> Path:
+        """The certificate of the instance's own authority."""
+        return self.folder / "tls" / "ca.crt"
 
     def environment(self) -> dict[str, str]:
         """Environment variables of every process of ours."""
@@ -131,6 +144,8 @@ class Instance:
             ULTRAMARKET_HOME=str(self.folder),
             ULTRAMARKET_PORT_BASE=str(self.block.base),
             ULTRAMARKET_URL=self.gateway_url,
+            ULTRAMARKET_TLS_URL=self.tls_url,
+            ULTRAMARKET_CA_FILE=str(self.ca_file),
             ULTRAMARKET_ADMIN_EMAIL=ADMIN_EMAIL,
             ULTRAMARKET_ADMIN_PASSWORD=self.secrets["admin_password"],
             ULTRAMARKET_JWT_PRIVATE_KEY_FILE=str(self.jwt_key),

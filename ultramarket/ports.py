@@ -1,4 +1,4 @@
-"""Ports of an instance: a block of a hundred, services first, servers from offset 50."""
+"""Ports of an instance: a block of a hundred: nginx, the services, and the other servers from offset 50."""
 
 import socket
 from collections.abc import Iterable
@@ -17,6 +17,8 @@ LAST_BASE: Final = 32000
 """The kernel's ephemeral ports begin above it."""
 
 SERVER_OFFSETS: Final[dict[str, int]] = {
+    "nginx": 0,
+    "nginx_tls": 49,
     "postgres": 50,
     "redis": 51,
     "rabbitmq": 52,
@@ -52,7 +54,7 @@ class PortTaken(Exception):
 
 @dataclass(frozen=True)
 class Block:
-    """The ports of one instance: `base` for the gateway and the services, `servers` by name."""
+    """The ports of one instance: `base` for the services, `servers` by name."""
 
     base: int
     servers: dict[str, int]
@@ -90,9 +92,9 @@ def owner_of(port: int) -> int | None:
 def choose_dev() -> Block:
     """The block from 3000 as documented: services have fixed ports, a server whose port is taken gets a spare one.
 
-    Raises `PortTaken` for a service's port.
+    Raises `PortTaken` for a service's port, and for that of the shop.
     """
-    for name, offset in PORT_OFFSETS.items():
+    for name, offset in {"nginx": SERVER_OFFSETS["nginx"], **PORT_OFFSETS}.items():
         if not is_free(DEV_BASE + offset):
             raise PortTaken(name, DEV_BASE + offset)
     spare = (DEV_BASE + offset for offset in SPARE_OFFSETS if is_free(DEV_BASE + offset))

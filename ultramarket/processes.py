@@ -25,11 +25,19 @@ def of(instance: Instance) -> list[psutil.Process]:
         with suppress(OSError, psutil.Error):
             if process.pid == os.getpid() or process.status() == psutil.STATUS_ZOMBIE:
                 continue
+            if is_nginx(process, instance):
+                matching.append(process)
+                continue
             with open(f"/proc/{process.pid}/environ", "rb") as file:  # noqa: PTH123 - one open per process of the machine
                 variables = file.read().split(b"\0")
             if mark in variables and (SUPERVISED in variables or config in process.cmdline()):
                 matching.append(process)
     return matching
+
+
+def is_nginx(process: psutil.Process, instance: Instance) -> bool:
+    """Whether it is a process of the instance's nginx: they overwrite their environment with their title."""
+    return process.name() == "nginx" and process.cwd() == str(instance.folder / "nginx")
 
 
 def end(processes: list[psutil.Process], seconds: float = 15) -> None:

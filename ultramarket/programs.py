@@ -36,6 +36,7 @@ SERVER_PROGRAMS: Final = (
     "mongodb",
     "redis",
     "mail",
+    "nginx",
     "toxiproxy",
 )
 SERVICE_STOP_SECONDS: Final = 12

@@ -33,4 +33,6 @@ def local_url(server: str, block: Block, secret: Mapping[str, str]) -> str:
             return f"http://127.0.0.1:{port}"
         case "mail":
             return f"smtp://127.0.0.1:{port}"
+        case "nginx":
+            return f"http://127.0.0.1:{port}"
     raise KeyError(server)

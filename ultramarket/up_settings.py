@@ -20,3 +20,10 @@ class UnknownValue(Exception):
     def __init__(self, setting: str, value: str) -> None:
         self.setting = setting
         super().__init__(f"{setting}: {value!r} is none of {', '.join(SETTINGS_OF_UP[setting])}")
+
+
+class InvalidSetting(Exception):
+    """A setting of a server that `up` configures is malformed."""
+
+    def __init__(self, field: str, message: str) -> None:
+        super().__init__(f"ULTRAMARKET_{field.upper()}: {message}")

@@ -12,7 +12,8 @@ from flask import Response, request
 
 from services.chassis.common.errors import PreconditionFailed
 
-_OURS: Final = re.compile(r'"?(\d{1,18})(?:-[0-9a-f]+)?"?')
+_OURS: Final = re.compile(r'(?:W/)?"?(\d{1,18})(?:-[0-9a-f]+)?"?')
+"""Weak as well: nginx marks the ETag of a reply that it compresses so. What counts is the version, in either."""
 
 
 def tagged(response: Response, resource: dict[str, Any]) -> Response:

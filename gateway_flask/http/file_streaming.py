@@ -14,14 +14,12 @@ from gateway_flask.http import envelope
 from gateway_flask.middleware.request_context import caller, current_request
 from gateway_flask.settings import GatewaySettings
 from schemas.api.files import FileContentQuery
-from schemas.signed.file_grants import CHUNK_BYTES, GRANT_HEADER, PATH, link_is_valid, sign_grant
+from schemas.signed.file_grants import CHUNK_BYTES, FORM_BYTES, GRANT_HEADER, PATH, link_is_valid, sign_grant
 from services.chassis.common.errors import PayloadTooLarge, ServiceUnavailable, from_wire
 from services.chassis.runtime.registry import port_of
 
 STREAMS: Final = "ultramarket.streams"
 """Key in the WSGI environment that marks a streamed reply."""
-FORM_BYTES: Final = 65_536
-"""Bytes of a form allowed beside its file."""
 ASKED: Final = ("Accept", "If-None-Match", "Range", "If-Range")
 REPLIED: Final = (
     "Content-Type", "Content-Length", "Content-Range", "Content-Disposition", "Accept-Ranges", "ETag", "Cache-Control",

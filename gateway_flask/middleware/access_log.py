@@ -55,6 +55,7 @@ def install(app: Flask, enabled: bool = True) -> None:
                 "request",
                 request_id=visit.request_id,
                 user_id=visit.caller.user_id,
+                address=request.remote_addr,
                 method=request.method,
                 route=route,
                 path=request.path,

@@ -1,40 +1,71 @@
-"""Rate limits by address for sign-ins and anonymous writes; wide by default, by setting."""
+"""Rate limits: each route has a class of limits, and each caller a count of its own in it.
 
-import threading
-import time
-from contextlib import AbstractContextManager, nullcontext
-from typing import Final
+A caller is the API key, else the user, else the network address as nginx determined it. Sign-ins are counted by
+address whoever the caller says to be.
+"""
 
+from dataclasses import dataclass
+from typing import Final, Protocol
+
+import redis
 from flask import Flask, Response, current_app, g, request
-from limits import RateLimitItem, parse
-from limits.storage import storage_from_string
-from limits.strategies import FixedWindowRateLimiter
+from limits import RateLimitItem, RateLimitItemPerMinute, parse
+from limits.storage import RedisStorage
+from redis.backoff import NoBackoff
+from redis.retry import Retry
 
+from gateway_flask.middleware.client_address import network_of
 from gateway_flask.middleware.request_context import current_request
+from gateway_flask.rate_limiting.moving_window import MovingWindow
+from gateway_flask.rate_limiting.shared_counts import SharedCounts
+from gateway_flask.rate_limiting.standing import Standing
 from gateway_flask.settings import GatewaySettings
 from services.chassis.common.errors import RateLimited
 
 SIGN_IN: Final = "sign_in"
 WRITES: Final = "writes"
+READS: Final = "reads"
+IN_MEMORY: Final = "memory://"
+REDIS_SECONDS: Final = 0.25
+"""Longest wait for Redis before a process counts for itself."""
+
+
+class Counter(Protocol):
+    """Counts requests of clients."""
+
+    def hit(self, item: RateLimitItem, client: str) -> Standing: ...
+
+
+@dataclass(frozen=True)
+class LimitClass:
+    """The limits of a class of routes."""
+
+    counter: Counter
+    of_callers: RateLimitItem | None
+    """Of users and addresses; None: not limited."""
+    of_keys: RateLimitItem | None
+    """Of API keys."""
+    by_address: bool = False
+    """Whether a signed-in caller is counted by address as well."""
 
 
 class Limits:
-    """The limits and the storage of their counters."""
+    """The limits of the routes, by class."""
 
     def __init__(self, settings: GatewaySettings) -> None:
-        self.counter = FixedWindowRateLimiter(storage_from_string(settings.rate_limit_storage))
-        self.items: dict[str, RateLimitItem] = {}
-        for name, limit in ((SIGN_IN, settings.rate_limit_sign_in), (WRITES, settings.rate_limit_writes)):
-            if limit:
-                self.items[name] = parse(limit)
-        # Of two threads that count in memory at once, one may start the other's timer: its own then fails.
-        in_memory = settings.rate_limit_storage.startswith("memory:")
-        self._alone: AbstractContextManager[object] = threading.Lock() if in_memory else nullcontext()
-
-    def hit(self, item: RateLimitItem, name: str, address: str) -> bool:
-        """Count a hit; False when it exceeds the limit."""
-        with self._alone:
-            return self.counter.hit(item, name, address)
+        storage = _storage(settings)
+        exact = MovingWindow(storage)
+        reads = SharedCounts(storage.get_connection() if storage else None)  # type: ignore[arg-type]
+        sign_in = _item(settings.rate_limit_sign_in, SIGN_IN)
+        self.classes: Final = {
+            SIGN_IN: LimitClass(exact, sign_in, sign_in, by_address=True),
+            WRITES: LimitClass(
+                exact, _item(settings.rate_limit_writes, WRITES), _item(settings.rate_limit_key_writes, WRITES)
+            ),
+            READS: LimitClass(
+                reads, _item(settings.rate_limit_reads, READS), _item(settings.rate_limit_key_reads, READS)
+            ),
+        }
 
 
 def install(app: Flask, settings: GatewaySettings) -> None:
@@ -43,25 +74,62 @@ def install(app: Flask, settings: GatewaySettings) -> None:
 
 
 def hit(name: str) -> None:
-    """Count a request against the limit `name`. Raises `RateLimited` beyond it. Signed-in callers are not limited."""
-    limits: Limits = current_app.extensions["limits"]
-    item = limits.items.get(name)
-    if item is None or (name == WRITES and current_request().caller.user_id is not None):
-        return
-    address = request.remote_addr or "unknown"
-    if not limits.hit(item, name, address):
-        g.rate_limit = (item.amount, limits.counter.get_window_stats(item, name, address))
-        raise RateLimited(f"At most {item} from one address")
+    """Count a request against the class `name`, once its caller is known or refused. Raises `RateLimited`."""
+    limits: LimitClass = current_app.extensions["limits"].classes[name]
+    context = current_request()
+    counter, item, key = limits.counter, limits.of_callers, context.api_key
+    if limits.by_address:
+        client = network_of(request.remote_addr or "")
+    elif key is not None and key.requests_per_minute is not None:
+        counter = current_app.extensions["limits"].classes[WRITES].counter
+        client, item = f"key:{key.id}", RateLimitItemPerMinute(key.requests_per_minute, namespace="api_key")
+    elif key is not None:
+        client, item = f"key:{key.id}", limits.of_keys
+    else:
+        user = context.caller.user_id
+        client = f"user:{user}" if user is not None else network_of(request.remote_addr or "")
+    if item is not None:
+        _count(counter, item, client)
+
+
+def _count(counter: Counter, item: RateLimitItem, client: str) -> None:
+    standing = g.rate_limit = counter.hit(item, client)
+    if not standing.allowed:
+        raise RateLimited(f"At most {item.amount} requests in {item.get_expiry()} s")
 
 
 def tell(response: Response) -> Response:
     """Set the reply's rate limit headers (`RateLimit-*`, draft-ietf-httpapi-ratelimit-headers-03)."""
-    refused = g.get("rate_limit")
-    if refused is not None:
-        amount, (reset_at, remaining) = refused
-        wait = str(max(1, int(reset_at - time.time()) + 1))
-        response.headers["RateLimit-Limit"] = str(amount)
-        response.headers["RateLimit-Remaining"] = str(remaining)
-        response.headers["RateLimit-Reset"] = wait
-        response.headers["Retry-After"] = wait
+    standing: Standing | None = g.get("rate_limit")
+    if standing is not None:
+        headers = response.headers
+        headers["RateLimit-Limit"] = str(standing.limit)
+        headers["RateLimit-Remaining"] = str(standing.remaining)
+        headers["RateLimit-Reset"] = str(standing.reset)
+        if not standing.allowed:
+            headers["Retry-After"] = str(standing.reset)
     return response
+
+
+def _item(limit: str, namespace: str) -> RateLimitItem | None:
+    if not limit:
+        return None
+    item = parse(limit)
+    item.namespace = namespace
+    return item
+
+
+def _storage(settings: GatewaySettings) -> RedisStorage | None:
+    """Redis with short time-outs, or None for counts of each process."""
+    url = settings.rate_limit_storage or settings.redis_url
+    if url == IN_MEMORY:
+        return None
+    pool = redis.BlockingConnectionPool.from_url(
+        url,
+        max_connections=16,
+        timeout=REDIS_SECONDS,
+        socket_timeout=REDIS_SECONDS,
+        socket_connect_timeout=REDIS_SECONDS,
+        retry=Retry(NoBackoff(), 0),
+    )
+    return RedisStorage(url, connection_pool=pool)

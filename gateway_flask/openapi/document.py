@@ -142,6 +142,8 @@ def _fill(
         failure = {"application/json": {"schema": {"$ref": "#/components/schemas/Failure"}}}
         operation["responses"]["416"] = {"description": "`RANGE_NOT_SATISFIABLE`", "content": failure}
     operation["responses"] |= refusals_of(endpoint)
+    if endpoint.deprecated is not None:
+        endpoint.deprecated.describe(operation)
     operation["security"] = SECURITY[endpoint.access.kind]
     operation["x-permission"] = str(endpoint.access)
 

@@ -10,11 +10,12 @@ from dataclasses import dataclass, field
 from functools import wraps
 from typing import Any, Final, Literal, TypeVar
 
-from flask import Response
+from flask import Response, after_this_request
 from flask_openapi3 import APIBlueprint, Tag
 from pydantic import BaseModel
 
 from gateway_flask.http import parse
+from gateway_flask.http.deprecation import Deprecation
 from gateway_flask.middleware import idempotency, rate_limits
 from gateway_flask.middleware.authentication import identify
 from schemas.permissions.access import Access
@@ -37,7 +38,8 @@ class Endpoint:
     many: bool = False
     statuses: tuple[int, ...] = (200,)
     key: Literal["no", "may", "must"] = "no"
-    limit: str | None = None
+    limit: Literal["sign_in", "writes", "reads"] | None = None
+    """The class of its rate limits."""
     headers: tuple[str, ...] = ()
     takes_bytes: bool = False
     """The body is passed on unparsed."""
@@ -49,6 +51,7 @@ class Endpoint:
     """It can reply a stream of Server-Sent Events."""
     downloads: str | None = None
     """The content type of the file that it can reply instead."""
+    deprecated: Deprecation | None = None
     models: dict[str, Model] = field(default_factory=dict)
 
 
@@ -85,13 +88,18 @@ def _view(
     body: Model | None,
 ) -> Callable[..., Response]:
     checks_body = endpoint.method in ("POST", "PUT", "PATCH") and not endpoint.takes_bytes
+    limit = endpoint.limit
     must_have_key = endpoint.key == "must"
 
     @wraps(handler)
     def view(**parts: Any) -> Response:
-        identify(endpoint.access)
-        if endpoint.limit is not None:
-            rate_limits.hit(endpoint.limit)
+        if endpoint.deprecated is not None:
+            after_this_request(endpoint.deprecated.tell)
+        try:
+            identify(endpoint.access)
+        finally:  # refused callers are counted as well
+            if limit is not None:
+                rate_limits.hit(limit)
         arguments: dict[str, Any] = {}
         if path is not None:
             arguments["path"] = parse.path(path, parts)
@@ -121,7 +129,7 @@ class Api:
         )
 
     def get(self, rule: str, *, reply: Model | None, **declared: Any) -> Callable[[Handler], Handler]:
-        return self._declare("GET", rule, reply, **declared)
+        return self._declare("GET", rule, reply, **{"limit": "reads", **declared})
 
     def post(self, rule: str, *, reply: Model | None, **declared: Any) -> Callable[[Handler], Handler]:
         return self._declare("POST", rule, reply, **{"limit": "writes", **declared})

@@ -6,6 +6,14 @@ from typing import Any, Final
 from gateway_flask.openapi.endpoints import Endpoint
 from schemas.permissions.access import PUBLIC
 
+INTEGER: Final = {"type": "integer", "minimum": 0}
+RATE_LIMIT: Final = {
+    "RateLimit-Limit": "Requests within the period that the limit names",
+    "RateLimit-Remaining": "Requests that are left",
+    "RateLimit-Reset": "Seconds until more are left",
+}
+"""Headers of every reply of a route with a limit."""
+
 
 @dataclass(frozen=True)
 class Refusal:
@@ -30,6 +38,8 @@ class Refusal:
         }
         if self.retry:
             content["headers"] = {"Retry-After": {"description": "Seconds", "schema": {"type": "integer"}}}
+        if self.status == 429:
+            content["headers"] |= {name: {"description": text, "schema": INTEGER} for name, text in RATE_LIMIT.items()}
         return content
 
 

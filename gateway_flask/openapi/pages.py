@@ -8,6 +8,7 @@ from flask import Response, send_from_directory
 from flask_openapi3 import Info, OpenAPI
 
 from gateway_flask.http.envelope import JSON
+from gateway_flask.middleware.security_headers import script_policy
 from gateway_flask.openapi import document
 
 URL: Final = "/api/v1/openapi.json"
@@ -62,7 +63,9 @@ def install(app: OpenAPI) -> None:
         return Response(made[0], content_type=JSON)
 
     app.add_url_rule(URL, "openapi", openapi_json)
-    app.add_url_rule("/docs", "docs", lambda: Response(PAGE % URL, content_type="text/html; charset=utf-8"))
+    page = PAGE % URL
+    headers = {"Content-Security-Policy": script_policy(page)}
+    app.add_url_rule("/docs", "docs", lambda: Response(page, 200, headers, content_type="text/html; charset=utf-8"))
     app.add_url_rule(
         "/docs/assets/<path:filename>",
         "docs_assets",

@@ -17,6 +17,8 @@ GRANT_HEADER: Final = "X-Ultramarket-Grant"
 GRANT_SECONDS: Final = 120
 PUBLIC_PATH: Final = "/api/v1/files"
 CHUNK_BYTES: Final = 65_536
+FORM_BYTES: Final = 65_536
+"""Bytes of a form allowed beside its file."""
 
 
 class InvalidGrant(ValueError):

@@ -35,6 +35,18 @@ def test_compose_runs_every_process_with_check_and_limit() -> None:
     assert [name for name, service in services.items() if "mem_limit" not in service] == []
 
 
+def test_compose_publishes_nginx_in_front_of_the_gateway() -> None:
+    compose = read("docker-compose.yml")
+    services, nginx = compose["services"], compose["services"]["nginx"]
+
+    assert nginx["ports"] == ["127.0.0.1:3000:3000", "127.0.0.1:3049:3049"]
+    assert [name for name in PROCESSES if "ports" in services[name]] == []
+    assert services["nginx-config"]["command"].split()[:3] == ["python", "-m", "ultramarket.nginx_config"]
+    environment = services["nginx-config"]["environment"]
+    assert environment["ULTRAMARKET_GATEWAY_ADDRESS"] == f"gateway:{3000 + PORT_OFFSETS[GATEWAY]}"
+    assert environment["ULTRAMARKET_GATEWAY_PROXIES"] == nginx["networks"]["shop"]["ipv4_address"]
+
+
 def test_compose_contains_no_password() -> None:
     text = (ROOT / "docker-compose.yml").read_text()
 

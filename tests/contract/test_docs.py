@@ -173,6 +173,7 @@ def _settings_classes() -> Iterator[tuple[str, type[Settings]]]:
         ("every process", "services.chassis.runtime.settings"),
         (GATEWAY, "gateway_flask.settings"),
         (BRIDGE, "kafka_bridge.settings"),
+        ("nginx", "ultramarket.nginx_settings"),
     ]
     for owner, name in sorted(modules):
         for value in vars(import_module(name)).values():

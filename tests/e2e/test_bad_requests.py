@@ -10,8 +10,6 @@ from tests.support.existing_customer import ExistingCustomer
 from tests.support.shop import ADDRESS, Shop, new_key
 
 INVALID_PATH_PARAMETERS = [
-    "%00",
-    "a%00b",
     "x" * 10_000,
     "%ff%fe",
     "%0d%0aX-Evil:%201",
@@ -26,6 +24,13 @@ def test_impossible_id_is_not_found(unchanged: ExistingCustomer, part: str) -> N
         reply = unchanged.client("GET", path)
 
         assert (reply.status, reply.code) == (404, "NOT_FOUND"), path
+
+
+def test_nul_in_a_path_is_a_bad_request(shop: Shop) -> None:
+    for path in ("/products/%00", "/orders/a%00b/events", "/nothing%00"):
+        reply = shop.guest()("GET", path)
+
+        assert (reply.status, reply.code) == (400, "BAD_REQUEST"), path
 
 
 @pytest.mark.parametrize(
@@ -89,7 +94,7 @@ def test_invalid_header_is_refused(
     assert (reply.status, reply.code) == (status, code)
 
 
-@pytest.mark.parametrize("if_match", ["yesterday", 'W/"1"', '"1", "2"', "99999999999999999999999"])
+@pytest.mark.parametrize("if_match", ["yesterday", 'W/"x"', '"1", "2"', "99999999999999999999999"])
 def test_malformed_version_is_a_failed_precondition(unchanged: ExistingCustomer, if_match: str) -> None:
     reply = unchanged.shop.admin(
         "PATCH", f"/products/{unchanged.product_id}", {"title": "x"}, headers={"If-Match": if_match}

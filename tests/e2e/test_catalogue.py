@@ -102,7 +102,7 @@ def test_unchanged_product_is_not_sent_again(shop: Shop, created: Reply) -> None
     shop.adjust(sku, 3)
     restocked = eventually(lambda: shop.guest()("GET", path, headers={"If-None-Match": tag}).status == 200)
 
-    assert (same.status, same.headers["ETag"]) == (304, tag)
+    assert (same.status, same.headers["ETag"]) == (304, tag.removeprefix("W/"))  # weak where it was compressed
     assert restocked
     assert shop.guest()("GET", path).data["variants"][0]["available"] == 3
 

@@ -59,11 +59,12 @@ def _read(shop: Shop, order: dict[str, Any]) -> Reply:
 
 
 def _processes_of(home: str) -> list[psutil.Process]:
-    """Everything that runs with the instance's folder in its environment."""
+    """Everything that runs with the instance's folder in its environment, and nginx, which overwrites its own."""
     processes = []
     for process in psutil.process_iter():
         try:
-            if process.pid != os.getpid() and process.environ().get("ULTRAMARKET_HOME") == home:
+            of_nginx = process.name() == "nginx" and process.cwd() == f"{home}/nginx"
+            if of_nginx or (process.pid != os.getpid() and process.environ().get("ULTRAMARKET_HOME") == home):
                 processes.append(process)
         except (psutil.NoSuchProcess, psutil.AccessDenied, psutil.ZombieProcess):
             continue

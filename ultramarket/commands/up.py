@@ -23,7 +23,7 @@ from ultramarket.ports import PortTaken
 from ultramarket.servers import local
 from ultramarket.up import CannotStart, Progress
 from ultramarket.up import up as start_instance
-from ultramarket.up_settings import LAYOUT_SETTING, LAYOUTS, UnknownValue
+from ultramarket.up_settings import LAYOUT_SETTING, LAYOUTS, InvalidSetting, UnknownValue
 
 
 def register(app: typer.Typer) -> None:
@@ -60,7 +60,7 @@ def up(
         install.install(instance, _print_note)
         with locked(instance.name), ProgressDisplay() as display:
             started = start_instance(instance, display.progress, only_servers)
-    except (PortTaken, CannotStart, UnknownValue, install.CannotInstall) as problem:
+    except (PortTaken, CannotStart, UnknownValue, InvalidSetting, install.CannotInstall) as problem:
         fail(str(problem))
     if not only_servers:
         _create_first_data(instance, seed)
@@ -90,6 +90,7 @@ def _print_summary(instance: Instance, started: list[str], seconds: float, only_
     table = Table(box=None, show_header=False, pad_edge=False)
     if not only_servers:
         table.add_row("shop", f"{instance.gateway_url}/api/v1", "")
+        table.add_row("", f"{instance.tls_url}/api/v1", f"[dim]its authority: {instance.ca_file}[/]")
         table.add_row("docs", f"{instance.gateway_url}/docs", "")
         table.add_row("administrator", ADMIN_EMAIL, f"password [bold]{instance.secrets['admin_password']}[/]")
         table.add_row("layout", instance.layout, "")

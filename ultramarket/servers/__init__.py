@@ -8,12 +8,22 @@ from ultramarket.servers.elasticsearch import Elasticsearch
 from ultramarket.servers.kafka import Kafka
 from ultramarket.servers.mail import Mail
 from ultramarket.servers.mongodb import MongoDB
+from ultramarket.servers.nginx import Nginx
 from ultramarket.servers.postgres import Postgres
 from ultramarket.servers.rabbitmq import RabbitMQ
 from ultramarket.servers.redis import Redis
 from ultramarket.servers.toxiproxy import Toxiproxy
 
-SERVERS: Final[tuple[Server, ...]] = (RabbitMQ(), Elasticsearch(), Kafka(), Postgres(), MongoDB(), Redis(), Mail())
+SERVERS: Final[tuple[Server, ...]] = (
+    RabbitMQ(),
+    Elasticsearch(),
+    Kafka(),
+    Postgres(),
+    MongoDB(),
+    Redis(),
+    Mail(),
+    Nginx(),
+)
 """Slowest first: `up` starts them in this order, concurrently."""
 
 

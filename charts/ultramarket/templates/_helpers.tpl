@@ -61,6 +61,56 @@ volumes:
       defaultMode: 0440
 {{- end }}
 
+{{/* nginx in front of the gateway: the container that writes its configuration, and its own. */}}
+{{- define "ultramarket.nginxMounts" -}}
+- {name: tmp, mountPath: /tmp}
+- {name: nginx, mountPath: /etc/nginx/ultramarket}
+{{- if .Values.nginx.tlsSecret }}
+- {name: tls, mountPath: /etc/nginx/tls, readOnly: true}
+{{- end }}
+{{- end }}
+
+{{- define "ultramarket.nginxConfig" -}}
+- name: nginx-config
+  {{- $mounts := include "ultramarket.nginxMounts" . | fromYamlArray }}
+  {{- $container := include "ultramarket.container" . | fromYaml }}
+  {{- toYaml (set $container "volumeMounts" (concat $mounts (list (dict "name" "jwt" "mountPath" "/var/run/ultramarket" "readOnly" true)))) | nindent 2 }}
+  command: [python, -m, ultramarket.nginx_config, /etc/nginx/ultramarket]
+  resources: {requests: {cpu: 10m, memory: 64Mi}, limits: {memory: 128Mi}}
+{{- end }}
+
+{{- define "ultramarket.nginx" -}}
+- name: nginx
+  image: {{ .Values.nginx.image }}
+  command: [nginx, -c, /etc/nginx/ultramarket/nginx.conf, -e, stderr]
+  securityContext:
+    allowPrivilegeEscalation: false
+    readOnlyRootFilesystem: true
+    capabilities: {drop: [ALL]}
+  ports:
+    - {name: shop, containerPort: 3000}
+    {{- if .Values.nginx.tlsSecret }}
+    - {name: shop-tls, containerPort: 3049}
+    {{- end }}
+  readinessProbe:
+    tcpSocket: {port: shop}
+    periodSeconds: 5
+  lifecycle:
+    # Kubernetes ends containers with SIGTERM, on which nginx drops requests.
+    preStop: {exec: {command: [sh, -c, "sleep 5; nginx -c /etc/nginx/ultramarket/nginx.conf -e stderr -s quit; sleep 6"]}}
+  volumeMounts: {{- include "ultramarket.nginxMounts" . | nindent 4 }}
+  resources: {{- toYaml .Values.nginx.resources | nindent 4 }}
+{{- end }}
+
+{{- define "ultramarket.nginxVolumes" -}}
+- name: nginx
+  emptyDir: {sizeLimit: 1Gi}
+{{- with .Values.nginx.tlsSecret }}
+- name: tls
+  secret: {secretName: {{ . }}, defaultMode: 0440}
+{{- end }}
+{{- end }}
+
 {{- define "ultramarket.trialUrl" -}}
 {{- $password := .root.Values.trial.password -}}
 {{- $host := printf "%s-%s" .root.Release.Name .server -}}

@@ -58,7 +58,7 @@ POSTGRES_SERVICES: Final = tuple(entry.name for entry in REGISTRY if "postgres" 
 MONGO_SERVICES: Final = tuple(entry.name for entry in REGISTRY if "mongo" in entry.stores)
 
 PORT_OFFSETS: Final[dict[str, int]] = {
-    GATEWAY: 0,
+    GATEWAY: 48,  # behind nginx, which has the first port
     **{entry.name: entry.port for entry in REGISTRY},
     BRIDGE: 16,
     ANALYTICS_CONSUMER: 17,
@@ -86,5 +86,5 @@ SERVICE_STORES: Final[dict[str, tuple[str, ...]]] = {
 
 
 def port_of(name: str, base: int) -> int:
-    """The port where `name` serves its health and metrics (the gateway: its routes) when the block starts at `base`."""
+    """The port of health and metrics of `name`, and of the gateway's routes, when the block starts at `base`."""
     return base + PORT_OFFSETS[name]

@@ -278,7 +278,7 @@ def test_if_match_is_the_expected_version(
     assert arguments["patch"] == {"title": "Mug"}
 
 
-@pytest.mark.parametrize("if_match", ['W/"7"', '"x"', '"7", "8"', "-1"])
+@pytest.mark.parametrize("if_match", ['W/"x"', '"x"', '"7", "8"', "-1"])
 def test_malformed_if_match_is_a_failed_precondition(client: FlaskClient, issuer: Issuer, if_match: str) -> None:
     headers = issuer.bearer("VENDOR") | {"If-Match": if_match}
 

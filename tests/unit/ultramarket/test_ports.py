@@ -39,7 +39,8 @@ def test_new_instance_gets_an_unused_block() -> None:
 
     assert block.base >= 3300
     assert block.base % ports.BLOCK == 0
-    assert block.service("gateway") == block.base
+    assert block.servers["nginx"] == block.base
+    assert block.service("gateway") == block.base + 48
     assert block.servers["postgres"] == block.base + 50
 
 

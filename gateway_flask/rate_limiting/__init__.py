@@ -1,0 +1,1 @@
+"""Rate limits: counters that all gateway processes share in Redis."""
