@@ -29,18 +29,13 @@ def proxied_port(instance: Instance, server: str) -> int:
     return instance.block.servers[f"proxied_{server}"]
 
 
-def proxied_urls(instance: Instance) -> dict[str, str]:
-    """The settings by which the services connect to the proxy instead of the servers."""
-    return {SETTINGS[name]: _proxied_url(instance, name) for name in proxied_servers(instance)}
-
-
 def _server_of(name: str) -> str:
     return "postgres" if name == PROVIDER else name
 
 
-def _proxied_url(instance: Instance, name: str) -> str:
+def proxied_url(instance: Instance, name: str, url: str) -> str:
+    """The URL of a server with the address of its proxy."""
     server = _server_of(name)
-    url = instance.url(server)
     port, proxied = upstream_port(instance, name), proxied_port(instance, name)
     if server == "kafka":
         return url.replace(f":{port}", f":{proxied}")

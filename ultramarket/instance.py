@@ -10,8 +10,10 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final
+from urllib.parse import urlsplit
 
 from ultramarket import ports
+from ultramarket.credentials import with_missing_passwords
 from ultramarket.keys import new_key_ring, new_secrets, new_signing_key, write_private
 from ultramarket.port_registry import allocated_ports
 from ultramarket.ports import Block
@@ -154,10 +156,10 @@ class Instance:
         for setting, values in SETTINGS_OF_UP.items():
             if (value := environment.get(setting)) and value not in values:
                 raise UnknownValue(setting, value)
-        ours = {url for other in all_instances() for url in _local_urls(other)}
+        ours = {address for other in all_instances() for address in _local_addresses(other)}
         for server, setting in URL_SETTINGS.items():
             value = environment.get(setting)
-            if value is None or value in ours:
+            if value is None or (value and _address(value) in ours):
                 continue
             self.external.pop(server, None)
             if value:
@@ -190,8 +192,17 @@ class Instance:
         write_private(self.folder / "instance.json", json.dumps(saved, indent=2))
 
 
-def _local_urls(instance: Instance) -> list[str]:
-    return [local_url(server, instance.block, instance.secrets) for server in URL_SETTINGS]
+def _local_addresses(instance: Instance) -> list[tuple[str, int]]:
+    return [("127.0.0.1", instance.block.servers[server]) for server in URL_SETTINGS]
+
+
+def _address(url: str) -> tuple[str | None, int | None]:
+    """Host and port: a URL that was exported before its password changed is the same server."""
+    parts = urlsplit(url if "//" in url else f"//{url}")
+    try:
+        return parts.hostname, parts.port
+    except ValueError:
+        return None, None
 
 
 def valid_name(name: str) -> bool:
@@ -237,6 +248,7 @@ def load_or_make(name: str, environment: Mapping[str, str] = os.environ) -> Inst
             bases |= {str(each.folder): each.block.base for each in all_instances()}
             block = ports.choose_dev() if name == "dev" else ports.choose_other(bases.values())
             instance = Instance(name, INSTANCES / name, block, new_secrets())
+        instance.secrets = with_missing_passwords(instance.secrets)
         instance.apply_environment(environment)
         instance.save()
         bases[str(instance.folder)] = instance.block.base

@@ -25,11 +25,9 @@ def new_key_ring() -> str:
 
 
 def new_secrets() -> dict[str, str]:
-    """Passwords and keys of a new instance."""
+    """The first password and keys of a new instance; `credentials` adds those of accounts on its servers."""
     return {
         "admin_password": secrets.token_urlsafe(12),
-        "postgres_password": secrets.token_urlsafe(18),
-        "rabbitmq_password": secrets.token_urlsafe(18),
         "erlang_cookie": secrets.token_hex(20),
         "secret_key": secrets.token_urlsafe(32),
     }

@@ -6,6 +6,7 @@ import subprocess
 import sys
 import time
 import xmlrpc.client
+from collections.abc import Collection
 from http.client import HTTPException
 from pathlib import Path
 from typing import Any
@@ -76,10 +77,10 @@ class Supervisor:
         self._call("shutdown")
         _wait(lambda: not Path(f"/proc/{pid}").exists(), seconds, f"supervisord ({pid}) does not end")
 
-    def apply_config(self) -> set[str]:
+    def apply_config(self, started_later: Collection[str] = ()) -> set[str]:
         """Apply the written configuration to the running daemon; changed programs are restarted if they ran.
 
-        Returns the names of those.
+        Returns the names of those. The caller starts `started_later`: they wait for accounts on restarted servers.
         """
         added, changed, removed = self._call("reloadConfig")[0]
         states = self.states()
@@ -90,7 +91,8 @@ class Supervisor:
         for name in [*changed, *added]:
             self._call("addProcessGroup", name)
         for name in were_running:
-            self.start(name)
+            if name not in started_later:
+                self.start(name)
         return set(were_running)
 
     # -- its processes -----------------------------------------------------------------------------------------------

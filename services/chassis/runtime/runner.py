@@ -69,10 +69,12 @@ def serve(services: dict[type[Service], int], settings: Settings) -> None:
     logs.configure("+".join(names), settings.log_level)
     tracing.configure("+".join(names), settings.otlp_endpoint)
     use_orjson()
-    following = config.follow(settings.amqp_url, os.environ.get("ULTRAMARKET_HOME"))
+    following = config.follow(load(Settings, names[0]).amqp_url, os.environ.get("ULTRAMARKET_HOME"))
     control_socket = Path(settings.control_socket) if settings.control_socket else None
     process = ServiceProcess(
-        services, nameko_config(settings), control_socket.with_suffix(".stopped") if control_socket else None
+        services,
+        lambda name: nameko_config(load(Settings, name)),
+        control_socket.with_suffix(".stopped") if control_socket else None,
     )
     for service, port in services.items():
         serve_health(process.hosts[service.name], settings.bind_host, port)

@@ -68,7 +68,7 @@ def stale_in_column(connection: Connection, column: EncryptedColumn, cipher: Enc
 def reencrypt_field(
     database: Database[dict[str, Any]], field: EncryptedField, cipher: Encryption, progress: Progress
 ) -> int:
-    """As `reencrypt_column`, one update per document."""
+    """Do the same for a field of documents, with one update each."""
     collection, total = database[field.collection], 0
     while documents := list(collection.find(_stale(field, cipher), {field.field: 1}).limit(BATCH)):
         for document in documents:

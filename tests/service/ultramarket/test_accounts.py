@@ -1,0 +1,172 @@
+"""Accounts on the servers: nobody gets in without one, and a service reaches its own data only."""
+
+import os
+from collections.abc import Iterator
+from contextlib import closing
+from typing import Any
+from urllib.parse import urlsplit, urlunsplit
+
+import amqp
+import psycopg2
+import pymongo
+import pytest
+import redis
+from amqp.exceptions import AccessRefused
+from psycopg2.errors import InsufficientPrivilege
+from pymongo.errors import OperationFailure
+from redis.exceptions import NoPermissionError
+
+from services.chassis.common.ids import new_id
+from services.chassis.messaging.transport import connect
+from services.chassis.migrations import steps
+from services.chassis.migrations.mongo_users import ensure_users
+from services.chassis.stores.mongo import database_name
+from ultramarket.instance import Instance, load
+from ultramarket.service_environment import all_own_urls, own_urls, without_credentials
+
+
+@pytest.fixture(scope="module")
+def instance() -> Instance:
+    return load(os.environ["ULTRAMARKET_INSTANCE"])
+
+
+@pytest.fixture(scope="module", autouse=True)
+def _accounts(instance: Instance) -> None:
+    """What the migrations of `up` do for these services."""
+    with pytest.MonkeyPatch.context() as environment:
+        for name, value in all_own_urls(instance).items():
+            environment.setenv(name, value)
+        for service in ("orders", "payments", "audit"):
+            steps.upgrade_postgres(service, instance.url("postgres"))
+        for service in ("orders", "reviews"):
+            ensure_users(service, instance.url("mongodb"))
+
+
+def url(instance: Instance, setting: str, service: str) -> str:
+    return own_urls(instance, service)[f"ULTRAMARKET_{setting}_URL_{service.upper()}"]
+
+
+# -- without an account ---------------------------------------------------------------------------------------------
+
+
+def test_postgres_refuses_anonymous_clients(instance: Instance) -> None:
+    with pytest.raises(psycopg2.OperationalError, match="no password supplied"):
+        psycopg2.connect(without_credentials(instance.url("postgres")), user="ultramarket")
+
+
+def test_redis_refuses_anonymous_clients(instance: Instance) -> None:
+    with pytest.raises(redis.AuthenticationError):
+        redis.Redis.from_url(without_credentials(instance.url("redis"))).keys("*")
+
+
+def test_mongodb_refuses_anonymous_clients(instance: Instance) -> None:
+    with (
+        pymongo.MongoClient(without_credentials(instance.url("mongodb"))) as client,
+        pytest.raises(OperationFailure, match="requires authentication"),
+    ):
+        client[database_name("orders")]["orders"].find_one()
+
+
+@pytest.mark.parametrize("account", ["guest:guest@", "ultramarket:wrong@"])
+def test_rabbitmq_refuses_other_accounts(instance: Instance, account: str) -> None:
+    parts = urlsplit(without_credentials(instance.url("rabbitmq")))
+    with pytest.raises(AccessRefused):
+        connect(urlunsplit(parts._replace(netloc=account + parts.netloc)))
+
+
+# -- PostgreSQL -----------------------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def as_orders(instance: Instance) -> Iterator[Any]:
+    with closing(psycopg2.connect(url(instance, "POSTGRES", "orders"))) as connection:
+        yield connection.cursor()
+
+
+def test_service_can_not_read_tables_of_another(as_orders: Any) -> None:
+    with pytest.raises(InsufficientPrivilege, match="permission denied"):
+        as_orders.execute("select * from payments.payments")
+
+
+@pytest.mark.parametrize(
+    "statement",
+    [
+        "create table orders.mine (id int)",
+        "drop table orders.outbox",
+        "update orders.alembic_version set version_num = '0000'",
+        "set role ultramarket",
+        "copy (select 1) to program 'true'",
+    ],
+)
+def test_service_can_not_change_its_schema_or_role(as_orders: Any, statement: str) -> None:
+    with pytest.raises(psycopg2.Error, match=r"permission denied|must be owner|must be superuser"):
+        as_orders.execute(statement)
+
+
+def test_service_changes_rows_of_its_own_tables(as_orders: Any) -> None:
+    as_orders.execute("insert into orders.outbox (id, body) values (%s, '{}')", (new_id(),))
+    as_orders.execute("update orders.outbox set body = '[]'")
+    as_orders.execute("delete from orders.outbox")
+
+
+@pytest.mark.parametrize("statement", ["delete from audit.entries", "update audit.entries set body = ''"])
+def test_audit_only_appends(instance: Instance, statement: str) -> None:
+    with (
+        closing(psycopg2.connect(url(instance, "POSTGRES", "audit"))) as connection,
+        connection.cursor() as cursor,
+        pytest.raises(InsufficientPrivilege, match="permission denied for table entries"),
+    ):
+        cursor.execute(statement)
+
+
+# -- MongoDB and Redis ----------------------------------------------------------------------------------------------
+
+
+def test_service_can_not_use_another_database(instance: Instance) -> None:
+    with pymongo.MongoClient(url(instance, "MONGO", "reviews"), timeoutMS=5000) as client:
+        client[database_name("reviews")]["inbox"].find_one()
+
+        for forbidden in (
+            lambda: client[database_name("orders")]["inbox"].find_one(),
+            lambda: client[database_name("orders")]["inbox"].insert_one({}),
+            lambda: client.admin.command("shutdown"),
+        ):
+            with pytest.raises(OperationFailure, match="not authorized"):
+                forbidden()
+
+
+def test_service_can_not_use_keys_of_another(instance: Instance) -> None:
+    client = redis.Redis.from_url(url(instance, "REDIS", "cart"))
+    key = f"cart:{new_id()}"
+    client.set(key, "1", ex=60)
+
+    for command in (("GET", "gateway:idempotency:x"), ("SET", "other", "1"), ("KEYS", "*"), ("FLUSHALL",)):
+        with pytest.raises(NoPermissionError):
+            client.execute_command(*command)
+    with pytest.raises(redis.ResponseError, match="can't access at least one of the keys"):
+        client.eval("return redis.call('GET', 'gateway:x')", 0)
+    assert client.get(key) == b"1"
+
+
+# -- RabbitMQ -------------------------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def reviews_channel(instance: Instance) -> Iterator[amqp.Channel]:
+    connection = connect(url(instance, "AMQP", "reviews"))
+    yield connection.channel()
+    connection.collect()
+
+
+@pytest.mark.parametrize("queue", ["evt-bridge", "evt-audit", "evt-bridge.dead"])
+def test_service_can_not_consume_queues_of_another(reviews_channel: amqp.Channel, queue: str) -> None:
+    with pytest.raises(AccessRefused):
+        reviews_channel.basic_get(queue)
+
+
+def test_service_can_not_publish_events_of_another(reviews_channel: amqp.Channel) -> None:
+    reviews_channel.exchange_declare("payments.events", "topic", durable=True, auto_delete=False)
+    reviews_channel.confirm_select()
+
+    with pytest.raises(AccessRefused):
+        reviews_channel.basic_publish_confirm(amqp.Message("{}"), "payments.events", "payment_captured")
