@@ -17,6 +17,7 @@ from ultramarket.credentials import with_missing_passwords
 from ultramarket.keys import new_key_ring, new_secrets, new_signing_key, write_private
 from ultramarket.port_registry import allocated_ports
 from ultramarket.ports import Block
+from ultramarket.private_files import PASSABLE
 from ultramarket.server_urls import URL_SETTINGS, local_url
 from ultramarket.up_settings import (
     CORE_PROCESSES_SETTING,
@@ -78,6 +79,8 @@ class Instance:
     """Further ULTRAMARKET_… settings, taken from the environment of the `up` that named them."""
     admin_created: bool = False
     seeded: bool = False
+    private: bool = True
+    """False: its files were made by a version that let others read them."""
 
     @property
     def layout(self) -> str:
@@ -172,8 +175,7 @@ class Instance:
 
     def save(self) -> None:
         self.folder.mkdir(parents=True, exist_ok=True)
-        # PostgreSQL's user must be able to pass through to its data, but not to list the folder.
-        self.folder.chmod(0o711)
+        self.folder.chmod(PASSABLE)
         self.logs.mkdir(mode=0o700, exist_ok=True)
         saved = {
             "name": self.name,
@@ -183,6 +185,7 @@ class Instance:
             "settings": self.settings,
             "admin_created": self.admin_created,
             "seeded": self.seeded,
+            "private": self.private,
         }
         write_private(self.folder / "secrets.json", json.dumps(self.secrets, indent=2))
         if not self.jwt_key.exists():
@@ -226,6 +229,7 @@ def load(name: str) -> Instance:
         settings=saved["settings"],
         admin_created=saved.get("admin_created", False),
         seeded=saved["seeded"],
+        private=saved.get("private", False),
     )
 
 

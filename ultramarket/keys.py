@@ -2,6 +2,7 @@
 
 import os
 import secrets
+import shutil
 import sys
 from pathlib import Path
 
@@ -33,11 +34,13 @@ def new_secrets() -> dict[str, str]:
     }
 
 
-def write_private(path: Path, text: str) -> None:
-    """Replace a file atomically; it is never readable by other users."""
+def write_private(path: Path, text: str, owner: str | None = None) -> None:
+    """Replace a file atomically; it is never readable by others than its owner: this user, or the one that is named."""
     new = path.with_name(path.name + ".new")
     with os.fdopen(os.open(new, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w") as file:
         file.write(text)
+    if owner:
+        shutil.chown(new, owner)
     new.replace(path)
 
 

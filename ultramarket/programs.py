@@ -79,6 +79,7 @@ class Program:
             "stopwaitsecs": str(self.stop_seconds),
             "stopasgroup": str(self.stop_group).lower(),
             "killasgroup": "true",
+            "umask": "077",
             "redirect_stderr": "true",
             "stdout_logfile_maxbytes": "20MB",
             "stdout_logfile_backups": "3",

@@ -45,7 +45,7 @@ class Supervisor:
         return (
             f"[unix_http_server]\nfile={self.socket}\nchmod=0700\n\n"
             f"[supervisord]\nlogfile={self.log}\nlogfile_maxbytes=10MB\nlogfile_backups=2\nloglevel=info\n"
-            f"pidfile={self.pid_file}\nnodaemon=false\nminfds=4096\nidentifier=ultramarket-{self.instance.name}\n"
+            f"pidfile={self.pid_file}\nnodaemon=false\numask=077\nminfds=4096\nidentifier=ultramarket-{self.instance.name}\n"
             f"{user}\n[rpcinterface:supervisor]\n"
             "supervisor.rpcinterface_factory=supervisor.rpcinterface:make_main_rpcinterface\n"
         ).replace("%", "%%")

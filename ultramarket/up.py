@@ -14,6 +14,7 @@ from typing import Final, NoReturn
 
 from ultramarket import control, health, ports, processes
 from ultramarket.instance import ROOT, Instance
+from ultramarket.private_files import make_private
 from ultramarket.programs import MIGRATED, Program, needs, service_programs
 from ultramarket.servers import Server, local
 from ultramarket.servers.toxiproxy import Toxiproxy
@@ -175,6 +176,10 @@ def up(instance: Instance, progress: Progress, only_servers: bool = False) -> li
         restarted = supervisor.apply_config(started_later=services)
     startup = Startup(instance, progress, supervisor, only_servers, restarted=restarted)
     startup.run()
+    if not instance.private:  # after the servers that let others read their files were restarted
+        make_private(instance.folder)
+        instance.private = True
+        instance.save()
     return startup.started
 
 

@@ -15,6 +15,8 @@ from typing import ClassVar, Final
 
 from ultramarket.cache import CACHE, atomic_directory
 from ultramarket.instance import Instance
+from ultramarket.keys import write_private
+from ultramarket.private_files import PASSABLE
 from ultramarket.programs import Program
 from ultramarket.servers.base import Missing, Server, missing_executable, process_environment
 from ultramarket.supervision import answers
@@ -96,13 +98,15 @@ class Elasticsearch(Server):
         values = {"name": instance.name, "port": port, "transport": transport, "folder": folder}
         for part in ("config", "data", "logs", "tmp"):
             (folder / part).mkdir(mode=0o700, parents=True, exist_ok=True)
-        (folder / "config" / "elasticsearch.yml").write_text(CONFIG.format(**values))
-        (folder / "config" / "log4j2.properties").write_text(LOGGING)
+        write_private(folder / "config" / "elasticsearch.yml", CONFIG.format(**values), _user())
+        write_private(folder / "config" / "log4j2.properties", LOGGING, _user())
+        folder.chmod(0o700)
         if user := _user():
             for path in (folder, *(folder / part for part in ("config", "data", "logs", "tmp"))):
                 shutil.chown(path, user)
             if not link.is_symlink():
                 link.symlink_to(folder)
+            folder.parent.chmod(PASSABLE)
 
     def programs(self, instance: Instance) -> list[Program]:
         folder = self._folder(instance)

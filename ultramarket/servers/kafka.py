@@ -11,6 +11,7 @@ from typing import ClassVar
 from ultramarket.cache import CACHE, atomic_directory
 from ultramarket.fault_proxy import proxied_port
 from ultramarket.instance import Instance
+from ultramarket.keys import write_private
 from ultramarket.programs import Program
 from ultramarket.servers.base import Missing, Server, missing_executable, process_environment
 
@@ -71,7 +72,8 @@ class Kafka(Server):
         folder = instance.folder / "kafka"
         folder.mkdir(mode=0o700, exist_ok=True)
         port, controller = self.ports(instance)
-        (folder / "server.properties").write_text(CONFIG.format(port=port, controller=controller, logs=folder / "logs"))
+        config = CONFIG.format(port=port, controller=controller, logs=folder / "logs")
+        write_private(folder / "server.properties", config)
         if not (folder / "logs" / "meta.properties").exists():
             self._format(folder)
 
@@ -80,7 +82,9 @@ class Kafka(Server):
         tool = _java("-Xmx128m", "-XX:TieredStopAtLevel=1", "-XX:+UseSerialGC")
         # With "=", since a cluster id may begin with a dash.
         tool += ["kafka.tools.StorageTool", "format", "--ignore-formatted", "--standalone", f"--cluster-id={cluster}"]
-        subprocess.run([*tool, "--config", str(folder / "server.properties")], check=True, stdout=subprocess.DEVNULL)
+        subprocess.run(
+            [*tool, "--config", str(folder / "server.properties")], check=True, stdout=subprocess.DEVNULL, umask=0o077
+        )
 
     def programs(self, instance: Instance) -> list[Program]:
         # Only the quick compiler: a third less CPU for the start, 30 MB less, fast enough for one machine.

@@ -49,8 +49,8 @@ class RabbitMQ(Server):
         home.mkdir(mode=0o700, exist_ok=True)
         write_private(home / "rabbitmq.conf", CONFIG.format(port=self.port(instance), definitions=home / DEFINITIONS))
         self._write_definitions(instance, home)
-        (home / "enabled_plugins").write_text("[].\n")
-        (home / "rabbitmq-env.conf").write_text("")
+        write_private(home / "enabled_plugins", "[].\n")
+        write_private(home / "rabbitmq-env.conf", "")
         cookie = home / ".erlang.cookie"
         if not cookie.exists():
             write_private(cookie, instance.secrets["erlang_cookie"])
