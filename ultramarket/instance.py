@@ -18,7 +18,7 @@ from ultramarket.keys import new_key_ring, new_secrets, new_signing_key, write_p
 from ultramarket.port_registry import allocated_ports
 from ultramarket.ports import Block
 from ultramarket.private_files import PASSABLE
-from ultramarket.server_urls import URL_SETTINGS, local_url
+from ultramarket.server_urls import KAFKA_LISTENERS, URL_SETTINGS, local_url
 from ultramarket.up_settings import (
     CORE_PROCESSES_SETTING,
     FAULT_PROXY_SETTING,
@@ -42,6 +42,7 @@ PRINTED: Final = (
     "ULTRAMARKET_MONGO_URL",
     "ULTRAMARKET_REDIS_URL",
     "ULTRAMARKET_KAFKA_BOOTSTRAP",
+    "ULTRAMARKET_KAFKA_URL",
     "ULTRAMARKET_ELASTICSEARCH_URL",
     "ULTRAMARKET_SMTP_URL",
 )
@@ -119,8 +120,15 @@ class Instance:
         """Unique on this machine: names folders outside the instance's own."""
         return f"{self.name}-{hashlib.sha256(str(self.folder).encode()).hexdigest()[:8]}"
 
+    def is_external(self, server: str) -> bool:
+        """Whether the instance uses a server that it does not run."""
+        names = KAFKA_LISTENERS if server in KAFKA_LISTENERS else (server,)
+        return any(name in self.external for name in names)
+
     def url(self, server: str) -> str:
-        return self.external.get(server) or local_url(server, self.block, self.secrets)
+        if server in self.external or not self.is_external(server):
+            return self.external.get(server) or local_url(server, self.block, self.secrets)
+        return "" if server == "kafka_sasl" else urlsplit(self.external["kafka_sasl"]).netloc.rpartition("@")[2]
 
     @property
     def gateway_url(self) -> str:

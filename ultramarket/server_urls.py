@@ -6,12 +6,15 @@ from typing import Final
 from ultramarket.credentials import password, secret_name, user
 from ultramarket.ports import Block
 
+KAFKA_LISTENERS: Final = ("kafka", "kafka_sasl")
+"""One server: its listener for anybody on this machine, who may only read, and the one for accounts."""
 URL_SETTINGS: Final[dict[str, str]] = {
     "postgres": "ULTRAMARKET_POSTGRES_URL",
     "redis": "ULTRAMARKET_REDIS_URL",
     "rabbitmq": "ULTRAMARKET_AMQP_URL",
     "mongodb": "ULTRAMARKET_MONGO_URL",
     "kafka": "ULTRAMARKET_KAFKA_BOOTSTRAP",
+    "kafka_sasl": "ULTRAMARKET_KAFKA_URL",
     "elasticsearch": "ULTRAMARKET_ELASTICSEARCH_URL",
     "mail": "ULTRAMARKET_SMTP_URL",
 }
@@ -21,6 +24,7 @@ _URLS: Final[dict[str, str]] = {
     "rabbitmq": "amqp://{address}/ultramarket",
     "mongodb": "mongodb://{address}/?replicaSet=rs0&w=majority",
     "kafka": "{address}",
+    "kafka_sasl": "kafka://{address}/",
     "elasticsearch": "http://{address}",
     "mail": "smtp://{address}",
 }

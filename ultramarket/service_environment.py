@@ -5,7 +5,7 @@ from urllib.parse import urlsplit
 
 from services.chassis.runtime.settings import URL_FIELDS, url_setting
 from ultramarket.credentials import ACCOUNTS
-from ultramarket.fault_proxy import PROVIDER, SETTINGS, proxied_servers, proxied_url
+from ultramarket.fault_proxy import PROVIDER, SETTINGS, proxied_servers, proxied_url, proxy_of
 from ultramarket.instance import Instance
 from ultramarket.server_urls import URL_SETTINGS, local_url
 
@@ -25,7 +25,7 @@ def service_environment(instance: Instance, services: Sequence[str]) -> dict[str
         if name not in ONLY_OPERATOR and ONLY_SERVICE.get(name, services[0]) in services
     }
     for server, setting in URL_SETTINGS.items():
-        if server not in instance.external:
+        if not instance.is_external(server):
             url = without_credentials(environment[setting]) if server in ACCOUNTS else environment[setting]
             environment[setting] = _through_proxy(instance, server, url)
     for name in _settings_of_others(environment, services):
@@ -45,7 +45,7 @@ def own_urls(instance: Instance, service: str) -> dict[str, str]:
             instance, server, local_url(server, instance.block, instance.secrets, service)
         )
         for server, services in ACCOUNTS.items()
-        if service in services and server not in instance.external
+        if service in services and not instance.is_external(server)
     }
 
 
@@ -55,7 +55,7 @@ def all_own_urls(instance: Instance) -> dict[str, str]:
         own_setting(server, service): local_url(server, instance.block, instance.secrets, service)
         for server, services in ACCOUNTS.items()
         for service in services
-        if server not in instance.external
+        if not instance.is_external(server)
     }
 
 
@@ -71,7 +71,8 @@ def without_credentials(url: str) -> str:
 
 
 def _through_proxy(instance: Instance, server: str, url: str) -> str:
-    return proxied_url(instance, server, url) if server in proxied_servers(instance) else url
+    proxy = proxy_of(server)
+    return proxied_url(instance, proxy, url) if proxy in proxied_servers(instance) and proxy else url
 
 
 def _settings_of_others(environment: dict[str, str], services: Sequence[str]) -> list[str]:

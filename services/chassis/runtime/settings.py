@@ -10,7 +10,7 @@ from pydantic import Field, ValidationError, field_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 from pydantic_settings.exceptions import SettingsError
 
-URL_FIELDS = ("amqp_url", "postgres_url", "mongo_url", "redis_url", "elasticsearch_url")
+URL_FIELDS = ("amqp_url", "postgres_url", "mongo_url", "redis_url", "kafka_url", "elasticsearch_url")
 """Servers where each service may have an account of its own (see `load`)."""
 S = TypeVar("S", bound="Settings")
 SECRETS = "ULTRAMARKET_SECRETS"
@@ -31,6 +31,11 @@ class Settings(BaseSettings):
     mongo_url: str = Field(pattern=r"^mongodb(\+srv)?://", description="MongoDB replica set")
     redis_url: str = Field(pattern=r"^rediss?://", description="Redis")
     kafka_bootstrap: str = Field(min_length=3, description="Kafka brokers, host:port, comma-separated")
+    kafka_url: str = Field(
+        "",
+        pattern=r"^(kafkas?://.+)?$",
+        description="Kafka brokers with account and TLS, `kafka://USER:PASSWORD@HOST:PORT`; empty: `kafka_bootstrap`",
+    )
     elasticsearch_url: str = Field("http://127.0.0.1:9200", pattern=r"^https?://", description="Elasticsearch")
     smtp_url: str = Field("smtp://127.0.0.1:1025", pattern=r"^smtps?://", description="server that mails are sent by")
 

@@ -12,17 +12,20 @@ import pymongo
 import pytest
 import redis
 from amqp.exceptions import AccessRefused
+from confluent_kafka import Consumer, KafkaError, KafkaException, Producer
+from confluent_kafka.admin import AdminClient, NewTopic
 from psycopg2.errors import InsufficientPrivilege
 from pymongo.errors import OperationFailure
 from redis.exceptions import NoPermissionError
 
 from services.chassis.common.ids import new_id
+from services.chassis.common.kafka_options import options_of
 from services.chassis.messaging.transport import connect
 from services.chassis.migrations import steps
 from services.chassis.migrations.mongo_users import ensure_users
 from services.chassis.stores.mongo import database_name
 from ultramarket.instance import Instance, load
-from ultramarket.service_environment import all_own_urls, own_urls, without_credentials
+from ultramarket.service_environment import all_own_urls, own_setting, own_urls, without_credentials
 
 
 @pytest.fixture(scope="module")
@@ -170,3 +173,65 @@ def test_service_can_not_publish_events_of_another(reviews_channel: amqp.Channel
 
     with pytest.raises(AccessRefused):
         reviews_channel.basic_publish_confirm(amqp.Message("{}"), "payments.events", "payment_captured")
+
+
+# -- Kafka ----------------------------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def record(instance: Instance) -> Iterator[str]:
+    """A topic of the operator's with one record; it is removed at the end."""
+    topic, operator = f"test-{new_id()}", options_of(instance.url("kafka_sasl"))
+    admin, producer = AdminClient(operator), Producer(operator)
+    admin.create_topics([NewTopic(topic, 1, 1)])[topic].result(20)
+    producer.produce(topic, b"mug")
+    assert producer.flush(20) == 0
+    yield topic
+    admin.delete_topics([topic])[topic].result(20)
+
+
+def test_kafka_refuses_other_accounts(instance: Instance) -> None:
+    options = options_of(instance.url("kafka_sasl")) | {"sasl.password": "wrong", "log_level": 0}
+
+    with pytest.raises(KafkaException) as refused:
+        AdminClient(options).list_topics(timeout=2)
+
+    assert refused.value.args[0].code() in (KafkaError._TRANSPORT, KafkaError._AUTHENTICATION)
+
+
+def test_anybody_may_read_events(instance: Instance, record: str) -> None:
+    options = {"bootstrap.servers": instance.url("kafka"), "group.id": new_id(), "auto.offset.reset": "earliest"}
+    consumer = Consumer(options)
+    consumer.subscribe([record])
+
+    message = consumer.poll(20)
+    consumer.close()
+
+    assert message is not None
+    assert message.value() == b"mug"
+
+
+@pytest.mark.parametrize("account", ["nobody", "bridge", "analytics", "analytics-consumer"])
+def test_only_the_owner_of_a_topic_writes_it(instance: Instance, record: str, account: str) -> None:
+    options = {"bootstrap.servers": instance.url("kafka")}
+    if account != "nobody":
+        options = options_of(own_urls(instance, account)[own_setting("kafka_sasl", account)])
+    producer = Producer(options | {"log_level": 0, "message.timeout.ms": 10_000})
+    errors: list[KafkaError] = []
+
+    producer.produce(record, b"lamp", on_delivery=lambda error, _: errors.append(error))
+    producer.flush(20)
+
+    assert [error.code() for error in errors] == [KafkaError.TOPIC_AUTHORIZATION_FAILED]
+
+
+def test_anybody_can_not_join_the_group_of_analytics(instance: Instance, record: str) -> None:
+    options: dict[str, Any] = {"bootstrap.servers": instance.url("kafka"), "group.id": "analytics", "log_level": 0}
+    consumer = Consumer(options)
+    consumer.subscribe([record])
+
+    message = consumer.poll(20)
+    consumer.close()
+
+    assert message is not None
+    assert message.error().code() == KafkaError.GROUP_AUTHORIZATION_FAILED

@@ -40,7 +40,9 @@ def test_services_connect_to_the_proxy(proxied: Instance) -> None:
         environment["ULTRAMARKET_MONGO_URL_ORDERS"]
         == "mongodb://ultramarket_orders:x@127.0.0.1:4066/?w=majority&directConnection=true"
     )
-    assert environment["ULTRAMARKET_KAFKA_BOOTSTRAP"] == "127.0.0.1:4067"
+    assert service_environment(proxied, ["bridge"])["ULTRAMARKET_KAFKA_URL_BRIDGE"] == (
+        "kafka://ultramarket_bridge:x@127.0.0.1:4067/"
+    )
     assert environment["ULTRAMARKET_ELASTICSEARCH_URL"] == "http://127.0.0.1:4068"
     assert (
         environment["ULTRAMARKET_SANDBOX_BANK_URL"] == "postgresql://ultramarket_payments:x@127.0.0.1:4069/ultramarket"
@@ -57,7 +59,6 @@ def test_instances_have_no_fault_proxy_by_default() -> None:
 
     assert proxied_servers(instance) == ()
     assert "toxiproxy" not in [server.name for server in local(instance)]
-    assert "--override" not in Kafka().programs(instance)[0].command
 
 
 def test_external_server_is_not_proxied(proxied: Instance) -> None:
@@ -79,7 +80,7 @@ def test_proxy_forwards_to_the_servers(proxied: Instance) -> None:
 
 
 def test_kafka_advertises_the_proxy(proxied: Instance) -> None:
-    assert Kafka().programs(proxied)[0].command[-1] == "advertised.listeners=PLAINTEXT://127.0.0.1:4067"
+    assert "advertised.listeners=PLAINTEXT://127.0.0.1:4056,SASL://127.0.0.1:4067\n" in Kafka()._config(proxied)
 
 
 def test_missing_proxy_says_how_to_get_it(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
