@@ -14,7 +14,7 @@ from urllib.parse import urlsplit
 
 from ultramarket import ports
 from ultramarket.credentials import with_missing_passwords
-from ultramarket.keys import new_key_ring, new_secrets, new_signing_key, write_private
+from ultramarket.keys import make_signing_keys, new_key_ring, new_secrets, write_private
 from ultramarket.port_registry import allocated_ports
 from ultramarket.ports import Block
 from ultramarket.private_files import PASSABLE
@@ -104,8 +104,9 @@ class Instance:
         return self.folder / "logs"
 
     @property
-    def jwt_key(self) -> Path:
-        return self.folder / "jwt.pem"
+    def jwt_keys(self) -> Path:
+        """The folder of the keys that sign access tokens."""
+        return self.folder / "jwt"
 
     @property
     def encryption_keys(self) -> Path:
@@ -146,7 +147,7 @@ class Instance:
             ULTRAMARKET_URL=self.gateway_url,
             ULTRAMARKET_ADMIN_EMAIL=ADMIN_EMAIL,
             ULTRAMARKET_ADMIN_PASSWORD=self.secrets["admin_password"],
-            ULTRAMARKET_JWT_PRIVATE_KEY_FILE=str(self.jwt_key),
+            ULTRAMARKET_JWT_PRIVATE_KEY_FILE=str(self.jwt_keys),
             ULTRAMARKET_SECRET_KEY=self.secrets["secret_key"],
             ULTRAMARKET_ENCRYPTION_KEYS_FILE=str(self.encryption_keys),
         )
@@ -196,8 +197,7 @@ class Instance:
             "private": self.private,
         }
         write_private(self.folder / "secrets.json", json.dumps(self.secrets, indent=2))
-        if not self.jwt_key.exists():
-            write_private(self.jwt_key, new_signing_key())
+        make_signing_keys(self.jwt_keys, earlier=self.folder / "jwt.pem")
         if not self.encryption_keys.exists():
             write_private(self.encryption_keys, new_key_ring())
         write_private(self.folder / "instance.json", json.dumps(saved, indent=2))

@@ -18,6 +18,17 @@ def new_signing_key() -> str:
     return pem.decode()
 
 
+def make_signing_keys(folder: Path, earlier: Path) -> None:
+    """Make the folder with its first key; an instance of an `earlier` version has one in a file."""
+    folder.mkdir(mode=0o700, exist_ok=True)
+    if any(folder.glob("*.pem")):
+        return
+    if earlier.exists():
+        earlier.rename(folder / "first.pem")
+    else:
+        write_private(folder / "first.pem", new_signing_key())
+
+
 def new_key_ring() -> str:
     """A key ring with one key, for the encryption of stored secrets."""
     from services.chassis.common.key_ring import Key, KeyRing

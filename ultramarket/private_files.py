@@ -22,5 +22,5 @@ def make_private(folder: Path) -> None:
 
 
 def open_to_others(folder: Path) -> list[Path]:
-    """What others can read, write or enter; symbolic links have no mode."""
+    """Files and folders that others can read, write or enter; symbolic links have no mode."""
     return [path for path in sorted(folder.rglob("*")) if not path.is_symlink() and path.lstat().st_mode & OTHERS]

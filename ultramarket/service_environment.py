@@ -50,7 +50,7 @@ def own_urls(instance: Instance, service: str) -> dict[str, str]:
 
 
 def all_own_urls(instance: Instance) -> dict[str, str]:
-    """Those of all services, straight to the servers: for the migrations, which create the accounts."""
+    """The same for all services, without the fault proxy: for the migrations, which create the accounts."""
     return {
         own_setting(server, service): local_url(server, instance.block, instance.secrets, service)
         for server, services in ACCOUNTS.items()

@@ -140,7 +140,7 @@ class Kafka(Server):
 
     @staticmethod
     def _client_options(instance: Instance) -> dict[str, Any]:
-        """Those of the operator, without a log: the library reports each failed connection."""
+        """Options of the operator, without a log: the library reports each failed connection."""
         from services.chassis.common.kafka_options import options_of
 
         return options_of(instance.url("kafka_sasl")) | {"log_level": 0, "logger": _silent()}

@@ -27,7 +27,7 @@ def login_module(secret: Mapping[str, str]) -> str:
 
 
 def permissions(group: str) -> "Iterator[AclBinding]":
-    """What the services and anybody may do; `group` is the consumer group of analytics, which others can't join."""
+    """Permissions of the services and of anybody; others can't join `group`, that of analytics."""
     for topic in dict.fromkeys(ALL_TOPICS):
         yield from _allow(user(BRIDGE), "topic", topic, "CREATE", "DESCRIBE", "WRITE")
         yield from _allow(user(ANALYTICS_CONSUMER), "topic", topic, "DESCRIBE", "READ")

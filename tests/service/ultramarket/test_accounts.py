@@ -35,7 +35,7 @@ def instance() -> Instance:
 
 @pytest.fixture(scope="module", autouse=True)
 def _accounts(instance: Instance) -> None:
-    """What the migrations of `up` do for these services."""
+    """Create the accounts of these services, as the migrations of `up` do."""
     with pytest.MonkeyPatch.context() as environment:
         for name, value in all_own_urls(instance).items():
             environment.setenv(name, value)
