@@ -15,6 +15,7 @@ import eventlet
 import structlog
 
 from services.chassis.dynamic_config import config
+from services.chassis.messaging.broker_url import split_tls
 from services.chassis.messaging.transport import use_orjson
 from services.chassis.observability import logs, tracing
 from services.chassis.runtime import memory
@@ -47,8 +48,10 @@ def service_class(name: str) -> type[Service]:
 
 def nameko_config(settings: Settings) -> dict[str, Any]:
     """Nameko's configuration, from our settings."""
+    address, tls = split_tls(settings.amqp_url)
     return {
-        "AMQP_URI": settings.amqp_url,
+        "AMQP_URI": address,
+        "AMQP_SSL": tls,
         "HEARTBEAT": 20,
         "TRANSPORT_OPTIONS": {"connect_timeout": 3},
         "max_workers": settings.workers,
