@@ -9,7 +9,13 @@ from services.chassis.runtime.registry import ANALYTICS_CONSUMER, BRIDGE, GATEWA
 
 OPERATOR: Final = "ultramarket"
 """The account of `up`, migrations, the command line and `ultramarket env`; it may do everything."""
-_STORES: Final = {"postgres": "postgres", "redis": "redis", "mongodb": "mongo", "kafka_sasl": "kafka"}
+_STORES: Final = {
+    "postgres": "postgres",
+    "redis": "redis",
+    "mongodb": "mongo",
+    "kafka_sasl": "kafka",
+    "elasticsearch": "elasticsearch",
+}
 PROCESSES: Final = (*SERVICES, GATEWAY, BRIDGE, ANALYTICS_CONSUMER)
 
 

@@ -11,6 +11,7 @@ import psycopg2
 import pymongo
 import pytest
 import redis
+import requests
 from amqp.exceptions import AccessRefused
 from confluent_kafka import Consumer, KafkaError, KafkaException, Producer
 from confluent_kafka.admin import AdminClient, NewTopic
@@ -235,3 +236,40 @@ def test_anybody_can_not_join_the_group_of_analytics(instance: Instance, record:
 
     assert message is not None
     assert message.error().code() == KafkaError.GROUP_AUTHORIZATION_FAILED
+
+
+# -- Elasticsearch --------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("account", ["", "ultramarket:wrong@", "nobody:x@"])
+def test_elasticsearch_refuses_other_accounts(instance: Instance, account: str) -> None:
+    address = urlsplit(without_credentials(instance.url("elasticsearch"))).netloc
+    assert requests.get(f"http://{account}{address}/", timeout=10).status_code == 401
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "status"),
+    [
+        ("GET", "_cluster/health", 200),
+        ("GET", "ultramarket_search*/_count", 200),
+        ("GET", "ultramarket_orders*/_count", 403),
+        ("GET", "_all/_search", 403),
+        ("GET", "_cat/indices", 403),
+        ("PUT", "ultramarket_orders_x", 403),
+        ("PUT", "_cluster/settings", 403),
+    ],
+)
+def test_search_uses_its_own_indexes_only(instance: Instance, method: str, path: str, status: int) -> None:
+    body = {"persistent": {"cluster.max_shards_per_node": "1"}} if path == "_cluster/settings" else None
+    reply = requests.request(method, f"{url(instance, 'ELASTICSEARCH', 'search')}/{path}", json=body, timeout=10)
+    assert reply.status_code == status
+
+
+def test_search_can_not_write_another_index_in_bulk(instance: Instance) -> None:
+    lines = '{"index": {"_index": "ultramarket_orders_x"}}\n{"a": 1}\n'
+    headers = {"Content-Type": "application/x-ndjson"}
+
+    reply = requests.post(f"{url(instance, 'ELASTICSEARCH', 'search')}/_bulk", lines, headers=headers, timeout=10)
+
+    assert reply.json()["errors"]
+    assert [item["index"]["status"] for item in reply.json()["items"]] == [403]
