@@ -1,4 +1,7 @@
-"""Secrets of an instance, and the key that signs access tokens: `python -m ultramarket.keys FILE` creates it, once."""
+"""Secrets of an instance, and the key that signs access tokens: `python -m ultramarket.keys FILE` creates it, once.
+
+`python -m ultramarket.keys --ring FILE` creates the key ring of stored secrets.
+"""
 
 import os
 import secrets
@@ -56,5 +59,6 @@ def write_private(path: Path, text: str, owner: str | None = None) -> None:
 
 
 if __name__ == "__main__":
-    if not Path(sys.argv[1]).exists():
-        write_private(Path(sys.argv[1]), new_signing_key())
+    make, path = (new_key_ring, sys.argv[2]) if sys.argv[1] == "--ring" else (new_signing_key, sys.argv[1])
+    if not Path(path).exists():
+        write_private(Path(path), make())
