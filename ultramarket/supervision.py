@@ -62,6 +62,7 @@ class Supervisor:
             cwd=self.instance.folder,
             stdin=subprocess.DEVNULL,
             check=True,
+            umask=0o077,  # its own log is opened before it reads its configuration
         )
         _wait(self.is_running, 15, "supervisord does not answer: see " + str(self.log))
 

@@ -8,8 +8,10 @@ from ultramarket.instance import load
 from ultramarket.private_files import PASSABLE, open_to_others
 from ultramarket.servers.elasticsearch import OUTSIDE
 
-SOCKETS = {".sock"}
-"""Their folder is closed; a socket's own mode is the server's choice."""
+EXCEPTIONS = {".sock", ".keystore", ".crt"}
+"""Sockets and Elasticsearch's keystore: the server chooses the mode, and their folders are closed. Certificates are
+public.
+"""
 
 
 def test_others_can_read_nothing_of_an_instance() -> None:
@@ -17,7 +19,12 @@ def test_others_can_read_nothing_of_an_instance() -> None:
     outside = OUTSIDE / instance.short_id
     folders = [folder for folder in (instance.folder, outside) if folder.exists()]
 
-    readable = [path for folder in folders for path in open_to_others(folder) if path.suffix not in SOCKETS]
+    readable = [
+        path
+        for folder in folders
+        for path in open_to_others(folder)
+        if path.suffix not in EXCEPTIONS and path.name != "tls"
+    ]
 
     assert [str(path) for path in readable] == []
     # Servers that run as a user of their own pass through these two to their data.
