@@ -4,7 +4,7 @@ import shutil
 import socket
 from typing import ClassVar, Final
 
-from services.chassis.runtime.registry import REDIS_KEYS
+from services.chassis.runtime.registry import REDIS_KEYS, REDIS_READ
 from ultramarket.credentials import ACCOUNTS, password, sha256, user
 from ultramarket.instance import Instance
 from ultramarket.keys import write_private
@@ -53,6 +53,7 @@ class Redis(Server):
         lines = ["user default off ~* &* +@all", _user(instance, None, "~* &* +@all")]
         for service in ACCOUNTS[self.name]:
             keys = " ".join(f"~{prefix}* &{prefix}*" for prefix in REDIS_KEYS.get(service, (f"{service}:",)))
+            keys += "".join(f" %R~{prefix}* &{prefix}*" for prefix in REDIS_READ.get(service, ()))
             lines.append(_user(instance, service, f"{keys} {COMMANDS}"))
         return "\n".join([*lines, ""])
 

@@ -94,6 +94,8 @@ REDIS_KEYS: Final[dict[str, tuple[str, ...]]] = {
     AUTH: ("auth:",),
 }
 """The prefixes of each service's keys and channels in Redis; it can use no others."""
+REDIS_READ: Final[dict[str, tuple[str, ...]]] = {GATEWAY: ("auth:revoked",)}
+"""Prefixes of other services' keys that a service may read, and channels that it may follow."""
 
 
 def stores_of(name: str) -> tuple[str, ...]:

@@ -19,6 +19,7 @@ from psycopg2.errors import InsufficientPrivilege
 from pymongo.errors import OperationFailure
 from redis.exceptions import NoPermissionError
 
+from schemas.revocation_list import CHANNEL, REVOKED
 from services.chassis.common.ids import new_id
 from services.chassis.common.kafka_options import options_of
 from services.chassis.messaging.transport import connect
@@ -150,6 +151,16 @@ def test_service_can_not_use_keys_of_another(instance: Instance) -> None:
     with pytest.raises(redis.ResponseError, match="can't access at least one of the keys"):
         client.eval("return redis.call('GET', 'gateway:x')", 0)
     assert client.get(key) == b"1"
+
+
+def test_gateway_reads_revocations_but_changes_none(instance: Instance) -> None:
+    client = redis.Redis.from_url(url(instance, "REDIS", "gateway"))
+
+    client.zscore(REVOKED, "session")
+    with client.pubsub() as following:
+        following.subscribe(CHANNEL)
+    with pytest.raises(NoPermissionError):
+        client.zadd(REVOKED, {"session": 1})
 
 
 # -- RabbitMQ -------------------------------------------------------------------------------------------------------
