@@ -6,12 +6,20 @@ from pathlib import Path
 import jwt
 import pytest
 
+from schemas.access_tokens import AUDIENCE
 from services.auth.signing_keys import LEEWAY, SigningKeys, file_name
-from services.auth.tokens import Signer
+from services.auth.tokens import SecondFactorClaims, Signer
 from services.chassis.common import clock
 from ultramarket.keys import new_signing_key
 
-USER = {"id": "user", "email": "ada@example.com", "first_name": "Ada", "last_name": "Byron", "roles": ["CUSTOMER"]}
+USER = {
+    "id": "user",
+    "email": "ada@example.com",
+    "first_name": "Ada",
+    "last_name": "Byron",
+    "roles": ["CUSTOMER"],
+    "email_verified": True,
+}
 LIFETIME = timedelta(minutes=15)
 
 
@@ -25,6 +33,10 @@ def add_key(folder: Path, signs_from: datetime) -> None:
     (folder / file_name(signs_from)).write_text(new_signing_key())
 
 
+def access_token(signer: Signer, now: datetime) -> str:
+    return signer.access_token(USER, "session", now, SecondFactorClaims())
+
+
 def key_id(token: str) -> str:
     return str(jwt.get_unverified_header(token)["kid"])
 
@@ -33,7 +45,7 @@ def is_accepted(token: str, signer: Signer) -> bool:
     keys = {key["kid"]: jwt.PyJWK.from_dict(key) for key in signer.jwks()["keys"]}
     if key_id(token) not in keys:
         return False
-    return bool(jwt.decode(token, keys[key_id(token)], algorithms=["EdDSA"]))
+    return bool(jwt.decode(token, keys[key_id(token)], algorithms=["EdDSA"], audience=AUDIENCE))
 
 
 def test_new_key_is_published_before_it_signs(folder: Path) -> None:
@@ -43,16 +55,16 @@ def test_new_key_is_published_before_it_signs(folder: Path) -> None:
     add_key(folder, now + timedelta(minutes=1))
 
     assert len(signer.jwks()["keys"]) == 2
-    assert key_id(signer.access_token(USER, "session", now)) == old
-    assert key_id(signer.access_token(USER, "session", now + timedelta(minutes=2))) != old
+    assert key_id(access_token(signer, now)) == old
+    assert key_id(access_token(signer, now + timedelta(minutes=2))) != old
 
 
 def test_tokens_of_both_keys_are_accepted_after_a_rotation(folder: Path) -> None:
     signer, now = Signer(folder, LIFETIME), clock.now()
-    before = signer.access_token(USER, "session", now)
+    before = access_token(signer, now)
 
     add_key(folder, now - timedelta(seconds=5))
-    after = signer.access_token(USER, "session", now)
+    after = access_token(signer, now)
 
     assert key_id(before) != key_id(after)
     assert is_accepted(before, signer)
@@ -61,7 +73,7 @@ def test_tokens_of_both_keys_are_accepted_after_a_rotation(folder: Path) -> None
 
 def test_token_of_a_retired_key_is_refused(folder: Path) -> None:
     signer, now = Signer(folder, timedelta(days=1)), clock.now()
-    stolen = signer.access_token(USER, "session", now)
+    stolen = access_token(signer, now)
 
     add_key(folder, now - LIFETIME - LEEWAY - timedelta(seconds=5))
 
