@@ -21,6 +21,7 @@ from services.analytics.figures import customers, live, operations, sales, sessi
 from services.analytics.figures.figure_context import FigureContext
 from services.analytics.settings import AnalyticsSettings
 from services.analytics.store.datasets import active_dataset, connect
+from services.chassis.common.kafka_options import options_of
 
 PARTITIONS = 6
 TIMES = 5
@@ -29,14 +30,14 @@ TIMES = 5
 def measure(total: int, tell: Callable[[str], None] = lambda _text: None) -> dict[str, Any]:
     """Write so many events, count them by a rebuild, ask each figure over the year; seconds and rates."""
     name = f"bench-{uuid.uuid4().hex[:8]}"
-    bootstrap, mongo_url = os.environ["ULTRAMARKET_KAFKA_BOOTSTRAP"], os.environ["ULTRAMARKET_MONGO_URL"]
+    kafka, mongo_url = options_of(os.environ["ULTRAMARKET_KAFKA_URL"]), os.environ["ULTRAMARKET_MONGO_URL"]
     topics = {topic: f"{name}-{topic}" for topic in (*TOPICS.values(), OTHER_TOPIC)}
-    admin, client = AdminClient({"bootstrap.servers": bootstrap}), connect(mongo_url)
+    admin, client = AdminClient(kafka), connect(mongo_url)
     for made in admin.create_topics([NewTopic(topic, PARTITIONS, 1) for topic in topics.values()]).values():
         made.result()
     try:
         tell(f"{total:,} events of a made-up year")
-        write(total, bootstrap, topics)
+        write(total, kafka, topics)
         begun, used = time.monotonic(), time.process_time()
         rebuild(
             AnalyticsSettings(),
@@ -61,9 +62,9 @@ def measure(total: int, tell: Callable[[str], None] = lambda _text: None) -> dic
         admin.delete_topics(list(topics.values()))
 
 
-def write(total: int, bootstrap: str, topics: dict[str, str]) -> None:
+def write(total: int, kafka: dict[str, Any], topics: dict[str, str]) -> None:
     """Write a history to these topics."""
-    producer = Producer({"bootstrap.servers": bootstrap, "linger.ms": 50, "compression.type": "lz4"})
+    producer = Producer(kafka | {"linger.ms": 50, "compression.type": "lz4"})
     for event in history.events(total, datetime.now(UTC)):
         topic = topics[TOPICS.get(event["source"][1:], OTHER_TOPIC)]
         while True:

@@ -5,6 +5,7 @@ So the copies are as consistent as the originals, and this module knows no colum
 """
 
 import io
+import os
 import re
 from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
@@ -18,6 +19,7 @@ from confluent_kafka import Producer
 
 from schemas.events.base import OTHER_TOPIC, TOPICS
 from services.chassis.common.ids import new_id
+from services.chassis.common.kafka_options import options_of
 from ultramarket.verify.kafka import Topic
 from ultramarket.verify.stores import Stores
 
@@ -120,7 +122,7 @@ class Writer:
 
     def __init__(self, stores: Stores, connection: "psycopg2.extensions.connection") -> None:
         self.stores, self.connection = stores, connection
-        self.producer = Producer({"bootstrap.servers": stores.kafka_bootstrap, "compression.type": "lz4"})
+        self.producer = Producer(options_of(os.environ["ULTRAMARKET_KAFKA_URL"]) | {"compression.type": "lz4"})
         self.number = 0
 
     def write(self, originals: Sequence[Template], count: int, advance: Callable[[int], Any]) -> None:

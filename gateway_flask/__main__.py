@@ -33,7 +33,7 @@ machine.
 
 def main() -> None:
     """Start the server with the settings of the environment."""
-    settings = load(GatewaySettings)
+    settings = load(GatewaySettings, GATEWAY)
     _allow_open_files(settings.gateway_connections + OTHER_FILES)
     os.environ["ULTRAMARKET_GATEWAY_MAIN_PID"] = str(os.getpid())
     Granian(

@@ -34,6 +34,7 @@ from gateway_flask.settings import GatewaySettings, comma_separated
 from services.chassis.dynamic_config import config
 from services.chassis.observability import logs
 from services.chassis.runtime import memory
+from services.chassis.runtime.registry import GATEWAY
 from services.chassis.runtime.settings import load
 
 MAIN_PID: Final = "ULTRAMARKET_GATEWAY_MAIN_PID"
@@ -86,7 +87,7 @@ def _plain_urls(urls: Map) -> None:
 def main() -> Any:
     """The WSGI application of one process, as granian asks for it."""
     _die_with_parent()
-    settings = load(GatewaySettings)
+    settings = load(GatewaySettings, GATEWAY)
     logs.configure("gateway", settings.log_level)
     config.follow(settings.amqp_url, os.environ.get("ULTRAMARKET_HOME")).wait(CONFIG_SECONDS)
     app = create_app(settings)

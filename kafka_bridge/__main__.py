@@ -14,7 +14,7 @@ from services.chassis.runtime.settings import load
 
 
 def main() -> None:
-    settings = load(BridgeSettings)
+    settings = load(BridgeSettings, BRIDGE)
     logs.configure(BRIDGE, settings.log_level)
     bridge = Bridge(settings)
     for signal_number in (signal.SIGTERM, signal.SIGINT):

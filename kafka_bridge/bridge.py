@@ -20,6 +20,7 @@ from kafka_bridge.telemetry import DEAD, IN_FLIGHT, LAG_SECONDS, RECORDS
 from kafka_bridge.topics import ensure_topics
 from schemas.events.kafka import record_headers
 from services.chassis.common import clock
+from services.chassis.common.kafka_options import kafka_options
 from services.chassis.messaging.queues import bridge_queue, dead_queue, event_exchange, event_queue, make
 from services.chassis.messaging.transport import BROKER_ERRORS, connect
 from services.chassis.runtime.registry import ANALYTICS_CONSUMER, AUDIT, BRIDGE, GATEWAY, PORT_OFFSETS
@@ -49,8 +50,8 @@ class Bridge:
         self.stopping = threading.Event()
         self.states = {"rabbitmq": "down", "kafka": "down"}
         self._producer = Producer(
-            {
-                "bootstrap.servers": settings.kafka_bootstrap,
+            kafka_options(settings)
+            | {
                 "enable.idempotence": True,
                 "acks": "all",
                 "linger.ms": 15,  # requests are per partition and cost the broker more than their records

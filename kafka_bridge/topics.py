@@ -10,6 +10,7 @@ from confluent_kafka.admin import AdminClient, NewTopic
 
 from kafka_bridge.settings import BridgeSettings
 from schemas.events.base import OTHER_TOPIC, TOPICS
+from services.chassis.common.kafka_options import kafka_options
 
 ALL_TOPICS = (*TOPICS.values(), OTHER_TOPIC)
 REQUEST_SECONDS = 10
@@ -19,7 +20,7 @@ log = structlog.get_logger()
 
 def ensure_topics(settings: BridgeSettings) -> None:
     """Create missing topics; existing ones are not changed. Raises `KafkaException` without a broker."""
-    admin = AdminClient({"bootstrap.servers": settings.kafka_bootstrap, "socket.timeout.ms": REQUEST_SECONDS * 1000})
+    admin = AdminClient(kafka_options(settings) | {"socket.timeout.ms": REQUEST_SECONDS * 1000})
     existing = set(admin.list_topics(timeout=REQUEST_SECONDS).topics)
     missing = [_new_topic(name, settings) for name in ALL_TOPICS if name not in existing]
     if missing:

@@ -13,6 +13,7 @@ from ultramarket.commands import (
     config,
     dead_letters,
     generate,
+    keys,
     logs,
     mail,
     orders,
@@ -67,7 +68,7 @@ def main(
 
 COMMANDS = (
     *(up, processes, status, logs, catalogue, rebuild, users, mail, dead_letters, orders, verify, chaos),
-    *(audit, config, permissions, analytics, tools, generate),
+    *(audit, config, permissions, analytics, keys, tools, generate),
 )
 for commands in COMMANDS:
     commands.register(app)

@@ -111,7 +111,7 @@ def _secrets(instance: Instance, environment: dict[str, str]) -> Iterator[Findin
         if is_weak(value, MIN_PASSWORD_LENGTH if "PASSWORD" in name else MIN_SECRET_LENGTH):
             problems += 1
             yield bad("secrets", f"{name} is easily guessed", "create one with: openssl rand -base64 32")
-    for path in (instance.jwt_key, instance.folder / "secrets.json"):
+    for path in (*instance.jwt_keys.glob("*.pem"), instance.encryption_keys, instance.folder / "secrets.json"):
         if path.exists() and path.stat().st_mode & 0o077:
             problems += 1
             yield bad("secrets", f"other users may read {path.name}", f"chmod 600 {path}")

@@ -16,7 +16,7 @@ def proxied_servers(instance: Instance) -> tuple[str, ...]:
     """The local servers that the services reach through the proxy: none in an instance without one."""
     if not instance.has_fault_proxy:
         return ()
-    return tuple(name for name in PROXIED if _server_of(name) not in instance.external)
+    return tuple(name for name in PROXIED if not instance.is_external(_server_of(name)))
 
 
 def upstream_port(instance: Instance, name: str) -> int:
@@ -29,21 +29,19 @@ def proxied_port(instance: Instance, server: str) -> int:
     return instance.block.servers[f"proxied_{server}"]
 
 
-def proxied_urls(instance: Instance) -> dict[str, str]:
-    """The settings by which the services connect to the proxy instead of the servers."""
-    return {SETTINGS[name]: _proxied_url(instance, name) for name in proxied_servers(instance)}
+def proxy_of(server: str) -> str | None:
+    """The name of the proxy in front of a server, or of a listener; Kafka's readers without an account have none."""
+    return {"kafka": None, "kafka_sasl": "kafka"}.get(server, server)
 
 
 def _server_of(name: str) -> str:
-    return "postgres" if name == PROVIDER else name
+    return {PROVIDER: "postgres", "kafka": "kafka_sasl"}.get(name, name)
 
 
-def _proxied_url(instance: Instance, name: str) -> str:
+def proxied_url(instance: Instance, name: str, url: str) -> str:
+    """The URL of a server with the address of its proxy."""
     server = _server_of(name)
-    url = instance.url(server)
     port, proxied = upstream_port(instance, name), proxied_port(instance, name)
-    if server == "kafka":
-        return url.replace(f":{port}", f":{proxied}")
     parts = urlsplit(url)
     query = dict(parse_qsl(parts.query))
     if server == "mongodb":  # a client of a replica set connects to the address that its members know of each other

@@ -10,12 +10,15 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final
+from urllib.parse import urlsplit
 
 from ultramarket import ports
-from ultramarket.keys import new_key_ring, new_secrets, new_signing_key, write_private
+from ultramarket.credentials import with_missing_passwords
+from ultramarket.keys import make_signing_keys, new_key_ring, new_secrets, write_private
 from ultramarket.port_registry import allocated_ports
 from ultramarket.ports import Block
-from ultramarket.server_urls import URL_SETTINGS, local_url
+from ultramarket.private_files import PASSABLE
+from ultramarket.server_urls import KAFKA_LISTENERS, URL_SETTINGS, local_url
 from ultramarket.up_settings import (
     CORE_PROCESSES_SETTING,
     FAULT_PROXY_SETTING,
@@ -41,6 +44,7 @@ PRINTED: Final = (
     "ULTRAMARKET_MONGO_URL",
     "ULTRAMARKET_REDIS_URL",
     "ULTRAMARKET_KAFKA_BOOTSTRAP",
+    "ULTRAMARKET_KAFKA_URL",
     "ULTRAMARKET_ELASTICSEARCH_URL",
     "ULTRAMARKET_SMTP_URL",
 )
@@ -78,6 +82,8 @@ class Instance:
     """Further ULTRAMARKET_… settings, taken from the environment of the `up` that named them."""
     admin_created: bool = False
     seeded: bool = False
+    private: bool = True
+    """False: its files were made by a version that let others read them."""
 
     @property
     def layout(self) -> str:
@@ -100,8 +106,9 @@ class Instance:
         return self.folder / "logs"
 
     @property
-    def jwt_key(self) -> Path:
-        return self.folder / "jwt.pem"
+    def jwt_keys(self) -> Path:
+        """The folder of the keys that sign access tokens."""
+        return self.folder / "jwt"
 
     @property
     def encryption_keys(self) -> Path:
@@ -116,8 +123,15 @@ class Instance:
         """Unique on this machine: names folders outside the instance's own."""
         return f"{self.name}-{hashlib.sha256(str(self.folder).encode()).hexdigest()[:8]}"
 
+    def is_external(self, server: str) -> bool:
+        """Whether the instance uses a server that it does not run."""
+        names = KAFKA_LISTENERS if server in KAFKA_LISTENERS else (server,)
+        return any(name in self.external for name in names)
+
     def url(self, server: str) -> str:
-        return self.external.get(server) or local_url(server, self.block, self.secrets)
+        if server in self.external or not self.is_external(server):
+            return self.external.get(server) or local_url(server, self.block, self.secrets)
+        return "" if server == "kafka_sasl" else urlsplit(self.external["kafka_sasl"]).netloc.rpartition("@")[2]
 
     @property
     def gateway_url(self) -> str:
@@ -148,7 +162,7 @@ class Instance:
             ULTRAMARKET_CA_FILE=str(self.ca_file),
             ULTRAMARKET_ADMIN_EMAIL=ADMIN_EMAIL,
             ULTRAMARKET_ADMIN_PASSWORD=self.secrets["admin_password"],
-            ULTRAMARKET_JWT_PRIVATE_KEY_FILE=str(self.jwt_key),
+            ULTRAMARKET_JWT_PRIVATE_KEY_FILE=str(self.jwt_keys),
             ULTRAMARKET_SECRET_KEY=self.secrets["secret_key"],
             ULTRAMARKET_ENCRYPTION_KEYS_FILE=str(self.encryption_keys),
         )
@@ -169,10 +183,10 @@ class Instance:
         for setting, values in SETTINGS_OF_UP.items():
             if (value := environment.get(setting)) and value not in values:
                 raise UnknownValue(setting, value)
-        ours = {url for other in all_instances() for url in _local_urls(other)}
+        ours = {address for other in all_instances() for address in _local_addresses(other)}
         for server, setting in URL_SETTINGS.items():
             value = environment.get(setting)
-            if value is None or value in ours:
+            if value is None or (value and _address(value) in ours):
                 continue
             self.external.pop(server, None)
             if value:
@@ -185,8 +199,7 @@ class Instance:
 
     def save(self) -> None:
         self.folder.mkdir(parents=True, exist_ok=True)
-        # PostgreSQL's user must be able to pass through to its data, but not to list the folder.
-        self.folder.chmod(0o711)
+        self.folder.chmod(PASSABLE)
         self.logs.mkdir(mode=0o700, exist_ok=True)
         saved = {
             "name": self.name,
@@ -196,17 +209,26 @@ class Instance:
             "settings": self.settings,
             "admin_created": self.admin_created,
             "seeded": self.seeded,
+            "private": self.private,
         }
         write_private(self.folder / "secrets.json", json.dumps(self.secrets, indent=2))
-        if not self.jwt_key.exists():
-            write_private(self.jwt_key, new_signing_key())
+        make_signing_keys(self.jwt_keys, earlier=self.folder / "jwt.pem")
         if not self.encryption_keys.exists():
             write_private(self.encryption_keys, new_key_ring())
         write_private(self.folder / "instance.json", json.dumps(saved, indent=2))
 
 
-def _local_urls(instance: Instance) -> list[str]:
-    return [local_url(server, instance.block, instance.secrets) for server in URL_SETTINGS]
+def _local_addresses(instance: Instance) -> list[tuple[str, int]]:
+    return [("127.0.0.1", instance.block.servers[server]) for server in URL_SETTINGS]
+
+
+def _address(url: str) -> tuple[str | None, int | None]:
+    """Host and port: a URL that was exported before its password changed is the same server."""
+    parts = urlsplit(url if "//" in url else f"//{url}")
+    try:
+        return parts.hostname, parts.port
+    except ValueError:
+        return None, None
 
 
 def valid_name(name: str) -> bool:
@@ -230,6 +252,7 @@ def load(name: str) -> Instance:
         settings=saved["settings"],
         admin_created=saved.get("admin_created", False),
         seeded=saved["seeded"],
+        private=saved.get("private", False),
     )
 
 
@@ -252,6 +275,7 @@ def load_or_make(name: str, environment: Mapping[str, str] = os.environ) -> Inst
             bases |= {str(each.folder): each.block.base for each in all_instances()}
             block = ports.choose_dev() if name == "dev" else ports.choose_other(bases.values())
             instance = Instance(name, INSTANCES / name, block, new_secrets())
+        instance.secrets = with_missing_passwords(instance.secrets)
         instance.apply_environment(environment)
         instance.save()
         bases[str(instance.folder)] = instance.block.base

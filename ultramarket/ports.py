@@ -28,6 +28,7 @@ SERVER_OFFSETS: Final[dict[str, int]] = {
     "kafka": 56,
     "kafka_controller": 57,
     "mail": 58,
+    "kafka_sasl": 59,
     "elasticsearch": 60,
     "elasticsearch_transport": 61,
     "toxiproxy": 62,

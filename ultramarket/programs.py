@@ -17,9 +17,9 @@ from services.chassis.runtime.registry import (
     SERVICE_STORES,
     SERVICES,
 )
-from ultramarket.fault_proxy import proxied_urls
 from ultramarket.instance import ROOT, Instance
 from ultramarket.ports import SECOND_CORE_PORTS
+from ultramarket.service_environment import service_environment
 from ultramarket.sockets import control_socket
 
 STANDALONE: Final = (ANALYTICS_CONSUMER, BRIDGE, GATEWAY)
@@ -80,6 +80,7 @@ class Program:
             "stopwaitsecs": str(self.stop_seconds),
             "stopasgroup": str(self.stop_group).lower(),
             "killasgroup": "true",
+            "umask": "077",
             "redirect_stderr": "true",
             "stdout_logfile_maxbytes": "20MB",
             "stdout_logfile_backups": "3",
@@ -123,7 +124,7 @@ def service_programs(instance: Instance) -> list[Program]:
 
 
 def _program(instance: Instance, name: str, services: tuple[str, ...]) -> Program:
-    environment = instance.environment() | proxied_urls(instance)
+    environment = service_environment(instance, services)
     offset = SECOND_CORE_PORTS if name == SECOND_CORE else 0
     if offset:
         environment["ULTRAMARKET_PORT_BASE"] = str(instance.block.base + offset)

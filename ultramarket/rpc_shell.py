@@ -27,8 +27,11 @@ def run(instance: Instance) -> None:
     os.environ.update(instance.environment())  # some services read their settings when `help` imports them
     from nameko.cli.shell import ShellRunner, make_nameko_helper
 
+    from services.chassis.messaging.broker_url import split_tls
+
     url = instance.url("rabbitmq")
-    helper = make_nameko_helper({"AMQP_URI": url})
+    address, tls = split_tls(url)
+    helper = make_nameko_helper({"AMQP_URI": address, "AMQP_SSL": tls})
     helper.rpc = ServiceProxies(helper.rpc)
     helper.config = {"AMQP_URI": hide_password(url)}  # what is printed; the proxies have the real one
     banner = BANNER.format(

@@ -3,36 +3,40 @@
 from collections.abc import Mapping
 from typing import Final
 
+from ultramarket.credentials import password, secret_name, user
 from ultramarket.ports import Block
 
+KAFKA_LISTENERS: Final = ("kafka", "kafka_sasl")
+"""One server: its listener for anybody on this machine, who may only read, and the one for accounts."""
 URL_SETTINGS: Final[dict[str, str]] = {
     "postgres": "ULTRAMARKET_POSTGRES_URL",
     "redis": "ULTRAMARKET_REDIS_URL",
     "rabbitmq": "ULTRAMARKET_AMQP_URL",
     "mongodb": "ULTRAMARKET_MONGO_URL",
     "kafka": "ULTRAMARKET_KAFKA_BOOTSTRAP",
+    "kafka_sasl": "ULTRAMARKET_KAFKA_URL",
     "elasticsearch": "ULTRAMARKET_ELASTICSEARCH_URL",
     "mail": "ULTRAMARKET_SMTP_URL",
 }
+_URLS: Final[dict[str, str]] = {
+    "postgres": "postgresql://{address}/ultramarket",
+    "redis": "redis://{address}/0",
+    "rabbitmq": "amqp://{address}/ultramarket",
+    "mongodb": "mongodb://{address}/?replicaSet=rs0&w=majority",
+    "kafka": "{address}",
+    "kafka_sasl": "kafka://{address}/",
+    "elasticsearch": "http://{address}",
+    "mail": "smtp://{address}",
+    "nginx": "http://{address}",
+}
 
 
-def local_url(server: str, block: Block, secret: Mapping[str, str]) -> str:
-    port = block.servers[server]
-    match server:
-        case "postgres":
-            return f"postgresql://ultramarket:{secret['postgres_password']}@127.0.0.1:{port}/ultramarket"
-        case "redis":
-            return f"redis://127.0.0.1:{port}/0"
-        case "rabbitmq":
-            return f"amqp://ultramarket:{secret['rabbitmq_password']}@127.0.0.1:{port}/ultramarket"
-        case "mongodb":
-            return f"mongodb://127.0.0.1:{port}/?replicaSet=rs0&w=majority"
-        case "kafka":
-            return f"127.0.0.1:{port}"
-        case "elasticsearch":
-            return f"http://127.0.0.1:{port}"
-        case "mail":
-            return f"smtp://127.0.0.1:{port}"
-        case "nginx":
-            return f"http://127.0.0.1:{port}"
-    raise KeyError(server)
+def local_url(server: str, block: Block, secret: Mapping[str, str], service: str | None = None) -> str:
+    """The URL with the account of a service, or of the operator. Passwords need no quoting: they are URL-safe.
+
+    Without an account where there is no password yet: `up` of an earlier version made the instance.
+    """
+    address = f"127.0.0.1:{block.servers[server]}"
+    if secret.get(secret_name(server, service)):
+        address = f"{user(service)}:{password(server, secret, service)}@{address}"
+    return _URLS[server].format(address=address)

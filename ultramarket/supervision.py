@@ -6,6 +6,7 @@ import subprocess
 import sys
 import time
 import xmlrpc.client
+from collections.abc import Collection
 from http.client import HTTPException
 from pathlib import Path
 from typing import Any
@@ -44,7 +45,7 @@ class Supervisor:
         return (
             f"[unix_http_server]\nfile={self.socket}\nchmod=0700\n\n"
             f"[supervisord]\nlogfile={self.log}\nlogfile_maxbytes=10MB\nlogfile_backups=2\nloglevel=info\n"
-            f"pidfile={self.pid_file}\nnodaemon=false\nminfds=4096\nidentifier=ultramarket-{self.instance.name}\n"
+            f"pidfile={self.pid_file}\nnodaemon=false\numask=077\nminfds=4096\nidentifier=ultramarket-{self.instance.name}\n"
             f"{user}\n[rpcinterface:supervisor]\n"
             "supervisor.rpcinterface_factory=supervisor.rpcinterface:make_main_rpcinterface\n"
         ).replace("%", "%%")
@@ -61,6 +62,7 @@ class Supervisor:
             cwd=self.instance.folder,
             stdin=subprocess.DEVNULL,
             check=True,
+            umask=0o077,  # its own log is opened before it reads its configuration
         )
         _wait(self.is_running, 15, "supervisord does not answer: see " + str(self.log))
 
@@ -76,10 +78,10 @@ class Supervisor:
         self._call("shutdown")
         _wait(lambda: not Path(f"/proc/{pid}").exists(), seconds, f"supervisord ({pid}) does not end")
 
-    def apply_config(self) -> set[str]:
+    def apply_config(self, started_later: Collection[str] = ()) -> set[str]:
         """Apply the written configuration to the running daemon; changed programs are restarted if they ran.
 
-        Returns the names of those.
+        Returns the names of those. The caller starts `started_later`: they wait for accounts on restarted servers.
         """
         added, changed, removed = self._call("reloadConfig")[0]
         states = self.states()
@@ -90,7 +92,8 @@ class Supervisor:
         for name in [*changed, *added]:
             self._call("addProcessGroup", name)
         for name in were_running:
-            self.start(name)
+            if name not in started_later:
+                self.start(name)
         return set(were_running)
 
     # -- its processes -----------------------------------------------------------------------------------------------

@@ -14,9 +14,11 @@ from typing import Final, NoReturn
 
 from ultramarket import control, health, ports, processes
 from ultramarket.instance import ROOT, Instance
+from ultramarket.private_files import make_private
 from ultramarket.programs import MIGRATED, Program, needs, service_programs
 from ultramarket.servers import Server, local
 from ultramarket.servers.toxiproxy import Toxiproxy
+from ultramarket.service_environment import all_own_urls
 from ultramarket.supervision import Supervisor, answers
 
 SERVER_SECONDS: Final = 300
@@ -170,9 +172,14 @@ def up(instance: Instance, progress: Progress, only_servers: bool = False) -> li
     if not running:
         supervisor.launch()
     elif changed:
-        restarted = supervisor.apply_config()
+        services = [] if only_servers else [program.name for program in service_programs(instance)]
+        restarted = supervisor.apply_config(started_later=services)
     startup = Startup(instance, progress, supervisor, only_servers, restarted=restarted)
     startup.run()
+    if not instance.private:  # after the servers that let others read their files were restarted
+        make_private(instance.folder)
+        instance.private = True
+        instance.save()
     return startup.started
 
 
@@ -216,7 +223,7 @@ def run_module(instance: Instance, *module: str) -> subprocess.CompletedProcess[
     return subprocess.run(
         [sys.executable, "-m", *module],
         cwd=ROOT,
-        env=environment | instance.environment(),
+        env=environment | instance.environment() | all_own_urls(instance),
         stdin=subprocess.DEVNULL,
         capture_output=True,
         text=True,

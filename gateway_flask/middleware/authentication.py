@@ -4,6 +4,7 @@ import threading
 import time
 from typing import Any, Final
 
+import structlog
 from flask import Flask, current_app, request
 from flask_jwt_extended import JWTManager, verify_jwt_in_request
 from flask_jwt_extended.exceptions import JWTExtendedException, NoAuthorizationError
@@ -15,14 +16,20 @@ from schemas.access_tokens import AUDIENCE, ISSUER
 from schemas.base import Caller
 from schemas.permissions.access import Access, Kind
 from schemas.rpc.auth import AuthRpc
-from services.chassis.common.errors import TokenExpired, Unauthenticated
+from services.chassis.common.errors import DomainError, TokenExpired, Unauthenticated
 from services.chassis.messaging.authorization import check
+
+log = structlog.get_logger()
 
 ALGORITHM: Final = "EdDSA"
 STEP_UP_SECONDS: Final = 600
 """Seconds for which a code of the second factor counts as recent."""
 REFRESH_SECONDS: Final = 5.0
 """Seconds between fetches of the keys, whatever key ids clients invent."""
+
+
+KEEP_SECONDS: Final = 60.0
+"""Age of the keys after which they are fetched again, so that tokens of a retired key are refused."""
 
 
 class Keys:
@@ -40,17 +47,33 @@ class Keys:
             raise Unauthenticated("The token does not say which key it is signed with")
         if kid not in self._keys:
             self._refresh()
+        elif time.monotonic() - self._fetched_at >= KEEP_SECONDS:
+            self._refresh_while_others_go_on()
         if kid not in self._keys:
             raise Unauthenticated("The token is signed with an unknown key")
         return self._keys[kid]
 
     def _refresh(self) -> None:
         with self._lock:
-            if time.monotonic() - self._fetched_at < REFRESH_SECONDS:
-                return
-            jwks = calls.call_within(2.0, AuthRpc.jwks).value
-            self._keys = {key["kid"]: PyJWK.from_dict(key).key for key in jwks.keys}
-            self._fetched_at = time.monotonic()
+            if time.monotonic() - self._fetched_at >= REFRESH_SECONDS:
+                self._fetch()
+
+    def _refresh_while_others_go_on(self) -> None:
+        """Fetch in one thread; while auth can't be reached the present keys stay, and 5 s pass between attempts."""
+        if not self._lock.acquire(blocking=False):
+            return
+        try:
+            self._fetch()
+        except DomainError as unavailable:
+            log.warning("keys_not_fetched", error=str(unavailable))
+            self._fetched_at = time.monotonic() - KEEP_SECONDS + REFRESH_SECONDS
+        finally:
+            self._lock.release()
+
+    def _fetch(self) -> None:
+        jwks = calls.call_within(2.0, AuthRpc.jwks).value
+        self._keys = {key["kid"]: PyJWK.from_dict(key).key for key in jwks.keys}
+        self._fetched_at = time.monotonic()
 
 
 def install(app: Flask) -> None:

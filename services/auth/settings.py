@@ -9,7 +9,9 @@ from services.chassis.runtime.settings import Settings
 
 
 class AuthSettings(Settings):
-    jwt_private_key_file: Path = Field(description="Ed25519 key (PEM) that access tokens are signed with")
+    jwt_private_key_file: Path = Field(
+        description="Ed25519 key (PEM) that access tokens are signed with, or a folder of such keys"
+    )
     access_token_lifetime: timedelta = Field(
         timedelta(minutes=15), le=timedelta(hours=1), description="how long an access token is good for"
     )

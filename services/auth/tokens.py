@@ -1,8 +1,6 @@
 """Access tokens: JWTs signed with Ed25519 (RFC 8037), public keys as JWKS. Refresh tokens: random, stored hashed."""
 
-import base64
 import hashlib
-import json
 import secrets
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -10,10 +8,10 @@ from pathlib import Path
 from typing import Any
 
 import jwt
-from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
-from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat, load_pem_private_key
 
 from schemas.access_tokens import AUDIENCE, ISSUER
+from services.auth.signing_keys import SigningKeys
+from services.chassis.common import clock
 from services.chassis.common.ids import new_id
 
 ALGORITHM = "EdDSA"
@@ -36,21 +34,21 @@ class SecondFactorClaims:
 
 
 class Signer:
-    """Signs access tokens and publishes the public key."""
+    """Signs access tokens and publishes the public keys."""
 
-    def __init__(self, key_file: Path, lifetime: timedelta) -> None:
-        key = load_pem_private_key(key_file.read_bytes(), password=None)
-        if not isinstance(key, Ed25519PrivateKey):
-            raise ValueError(f"{key_file} does not hold an Ed25519 key")
-        self._key = key
+    def __init__(self, keys: Path, lifetime: timedelta) -> None:
+        self.keys = SigningKeys(keys, lifetime)
         self.lifetime = lifetime
-        public = key.public_key().public_bytes(Encoding.Raw, PublicFormat.Raw)
-        self._jwk = {"crv": "Ed25519", "kty": "OKP", "x": _base64url(public)}
-        self.key_id = _thumbprint(self._jwk)
+
+    @property
+    def key_id(self) -> str:
+        """The id of the key that signs now."""
+        return self.keys.current(clock.now()).id
 
     def jwks(self) -> dict[str, Any]:
         """The key set (RFC 7517)."""
-        return {"keys": [self._jwk | {"kid": self.key_id, "use": "sig", "alg": ALGORITHM}]}
+        keys = self.keys.published(clock.now())
+        return {"keys": [key.jwk | {"kid": key.id, "use": "sig", "alg": ALGORITHM} for key in keys]}
 
     def access_token(
         self, user: dict[str, Any], session_id: str, now: datetime, second_factor: SecondFactorClaims
@@ -74,7 +72,8 @@ class Signer:
             "fresh": False,
             "exp": now + self.lifetime,
         }
-        return jwt.encode(claims, self._key, algorithm=ALGORITHM, headers={"kid": self.key_id})
+        key = self.keys.current(now)
+        return jwt.encode(claims, key.private, algorithm=ALGORITHM, headers={"kid": key.id})
 
 
 def new_refresh_token() -> str:
@@ -85,13 +84,3 @@ def new_refresh_token() -> str:
 def digest(token: str) -> str:
     """The stored digest of a refresh token, which can't be used as one."""
     return hashlib.sha256(token.encode()).hexdigest()
-
-
-def _thumbprint(jwk: dict[str, str]) -> str:
-    """The key's id by RFC 7638: the same key always has the same id."""
-    canonical = json.dumps(jwk, sort_keys=True, separators=(",", ":")).encode()
-    return _base64url(hashlib.sha256(canonical).digest())
-
-
-def _base64url(data: bytes) -> str:
-    return base64.urlsafe_b64encode(data).rstrip(b"=").decode()

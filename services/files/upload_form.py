@@ -49,7 +49,7 @@ def read_form(stream: BinaryIO, content_type: str, max_bytes: int, parent: Path)
     mime, options = parse_options_header(content_type)
     if mime != "multipart/form-data" or not options.get("boundary"):
         raise BadRequest("Send multipart/form-data with the parts `file` and `purpose`")
-    parent.mkdir(parents=True, exist_ok=True)
+    parent.mkdir(mode=0o700, parents=True, exist_ok=True)
     with TemporaryDirectory(dir=parent, prefix="upload-") as folder:
         form = UploadForm(Path(folder))
         decoder = MultipartDecoder(options["boundary"].encode(), max_form_memory_size=None, max_parts=PARTS)

@@ -65,7 +65,7 @@ class ConfiguredChannels(DependencyProvider):
     """Gives each worker the configured channels."""
 
     def setup(self) -> None:
-        settings = load(NotificationSettings)
+        settings = load(NotificationSettings, self.container.service_name)
         mailer = SmtpMailer(settings.smtp_url, settings.mail_from, settings.smtp_timeout)
         policy = OutboundPolicy(settings.allowed_networks, settings.allowed_ports, settings.outbound_plain_http)
         key = settings.vapid_private_key.get_secret_value()

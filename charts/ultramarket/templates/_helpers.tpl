@@ -30,6 +30,9 @@ imagePullPolicy: {{ .Values.image.pullPolicy }}
 envFrom:
   - configMapRef: {name: {{ .Release.Name }}-settings}
   - secretRef: {name: {{ include "ultramarket.secretName" . }}}
+  {{- with .account }}
+  - secretRef: {name: {{ . }}}
+  {{- end }}
 securityContext:
   allowPrivilegeEscalation: false
   readOnlyRootFilesystem: true
@@ -37,6 +40,19 @@ securityContext:
 volumeMounts:
   - {name: tmp, mountPath: /tmp}
   - {name: jwt, mountPath: /var/run/ultramarket, readOnly: true}
+{{- end }}
+
+{{/* A URL that all processes get: without credentials where each has accounts of its own. */}}
+{{- define "ultramarket.commonUrl" -}}
+{{- $url := include "ultramarket.url" . -}}
+{{- if .root.Values.accounts -}}{{ regexReplaceAll "//[^@/]*@" $url "//" }}{{- else -}}{{ $url }}{{- end -}}
+{{- end }}
+
+{{/* Settings with the URLs of a service's accounts: {postgresUrl: …} becomes ULTRAMARKET_POSTGRES_URL_ORDERS. */}}
+{{- define "ultramarket.account" -}}
+{{- range $name, $url := .urls }}
+ULTRAMARKET_{{ $name | snakecase | upper }}_{{ $.service | replace "-" "_" | upper }}: {{ $url | quote }}
+{{- end }}
 {{- end }}
 
 {{- define "ultramarket.pod" -}}
@@ -57,7 +73,11 @@ volumes:
   - name: jwt
     secret:
       secretName: {{ include "ultramarket.secretName" . }}
-      items: [{key: jwt.pem, path: jwt.pem}]
+      items:
+        - {key: jwt.pem, path: jwt.pem}
+        {{- if .Values.secrets.encryptionKeys }}
+        - {key: encryption_keys.json, path: encryption_keys.json}
+        {{- end }}
       defaultMode: 0440
 {{- end }}
 

@@ -18,7 +18,7 @@ from services.chassis.runtime.settings import load
 
 def main(arguments: list[str]) -> None:
     """`python -m services.analytics.consumer [DATABASE TOPIC…]`: tests pass a database and topics of their own."""
-    settings = load(AnalyticsSettings)
+    settings = load(AnalyticsSettings, ANALYTICS_CONSUMER)
     logs.configure(ANALYTICS_CONSUMER, settings.log_level)
     database, *topics = arguments or (DATABASE, *ALL_TOPICS)
     reader = Reader(settings, database, topics)

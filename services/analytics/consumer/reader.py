@@ -23,6 +23,7 @@ from services.analytics.settings import AnalyticsSettings
 from services.analytics.store.batches import Superseded, write_batch
 from services.analytics.store.datasets import DATABASE, Dataset, Document, active_dataset, connect
 from services.chassis.common import clock
+from services.chassis.common.kafka_options import kafka_options as client_options
 from services.chassis.runtime import memory
 
 GATHER_SECONDS: Final = 0.5
@@ -35,8 +36,7 @@ log = structlog.get_logger()
 
 def kafka_options(settings: AnalyticsSettings) -> dict[str, Any]:
     """Consumer options: fetches are batched (twice a second, or 128 KiB) to spare the broker, and bounded in memory."""
-    return {
-        "bootstrap.servers": settings.kafka_bootstrap,
+    return client_options(settings) | {
         "enable.auto.commit": False,
         "enable.auto.offset.store": False,
         "auto.offset.reset": "earliest",
@@ -64,7 +64,7 @@ class Reader:
         self._session = self._client.start_session()
         self._position: dict[Partition, int] = {}
         # The health thread needs a client of its own: calls to the consumer from another thread can deadlock.
-        self._admin = AdminClient({"bootstrap.servers": settings.kafka_bootstrap, "log_level": 0})
+        self._admin = AdminClient(client_options(settings) | {"log_level": 0})
         self._consumer = Consumer(
             kafka_options(settings)
             | {

@@ -17,6 +17,7 @@ from prometheus_client import Counter
 
 from schemas.events.behaviour import Behaviour
 from schemas.events.kafka import record_headers
+from services.chassis.common.kafka_options import kafka_options
 
 MAX_QUEUED_EVENTS: Final = 20_000
 MAX_QUEUED_KBYTES: Final = 16_384
@@ -36,9 +37,9 @@ class BehaviourProducer:
     """Writes CloudEvents envelopes of behaviour events to their topic, keyed by their subject."""
 
     def __init__(
-        self, bootstrap: str, max_queued: int = MAX_QUEUED_EVENTS, timeout_ms: int = DELIVERY_TIMEOUT_MS
+        self, client_options: dict[str, Any], max_queued: int = MAX_QUEUED_EVENTS, timeout_ms: int = DELIVERY_TIMEOUT_MS
     ) -> None:
-        self._producer = Producer(_options(bootstrap, max_queued, timeout_ms))
+        self._producer = Producer(_options(client_options, max_queued, timeout_ms))
 
     def write(self, envelope: dict[str, Any]) -> None:
         """Enqueue one event; if the queue is full, or Kafka refuses the record, it is counted as lost."""
@@ -75,11 +76,10 @@ def _on_delivery(error: KafkaError | None, _record: Any) -> None:
         log.warning("behaviour_event_lost", error=str(error))
 
 
-def _options(bootstrap: str, max_queued: int, timeout_ms: int) -> dict[str, Any]:
+def _options(client_options: dict[str, Any], max_queued: int, timeout_ms: int) -> dict[str, Any]:
     library_log = logging.getLogger("ultramarket.behaviour_producer")
     library_log.setLevel(logging.CRITICAL)  # while Kafka is unavailable librdkafka logs an error every second
-    return {
-        "bootstrap.servers": bootstrap,
+    return client_options | {
         "enable.idempotence": True,
         "linger.ms": 100,  # nobody waits for these records, and Kafka handles batches more cheaply
         "compression.type": "lz4",
@@ -97,7 +97,7 @@ class BehaviourEvents(DependencyProvider):
     producer: BehaviourProducer
 
     def setup(self) -> None:
-        self.producer = BehaviourProducer(self.container.config["SETTINGS"].kafka_bootstrap)
+        self.producer = BehaviourProducer(kafka_options(self.container.config["SETTINGS"]))
 
     def start(self) -> None:
         self.container.spawn_managed_thread(self._serve_callbacks, identifier="behaviour-producer")

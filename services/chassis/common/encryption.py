@@ -59,8 +59,13 @@ class Encryption:
         return text.startswith(self.current_prefix())
 
     def current_prefix(self) -> str:
-        """What values under the newest key begin with; for queries that look for the others."""
+        """Beginning of values under the newest key; for queries that look for the others."""
         return f"{VERSION}.{self._read().current.id}."
+
+    @property
+    def current_key_id(self) -> str:
+        """The id of the newest key."""
+        return self._read().current.id
 
     def _key(self, key_id: str) -> Key:
         return self._read().get(key_id)

@@ -145,7 +145,8 @@ class EventConsumer(SharedExtension, ProviderCollector):
     def send_to(self, queue: str, body: Any, headers: dict[str, Any], delay: Queue | None = None) -> None:
         """Publish a message to a queue by name, confirmed, at once or after a delay. Bytes are sent unchanged."""
         raw = {"content_type": "application/json", "content_encoding": "utf-8"} if isinstance(body, bytes | str) else {}
-        with get_producer(self.container.config["AMQP_URI"]) as producer:
+        config = self.container.config
+        with get_producer(config["AMQP_URI"], ssl=config.get("AMQP_SSL")) as producer:
             producer.publish(
                 body,
                 exchange=delay.exchange if delay else "",

@@ -38,7 +38,7 @@ class RpcPublisher(SharedExtension):
     publisher: Publisher
 
     def setup(self) -> None:
-        self.publisher = Publisher(self.container.config["AMQP_URI"])
+        self.publisher = Publisher(self.container.config["AMQP_URI"], self.container.config.get("AMQP_SSL"))
 
     def stop(self) -> None:
         self.publisher.close()

@@ -17,6 +17,7 @@ import orjson
 from kombu.serialization import register
 
 from services.chassis.common.errors import ServiceUnavailable
+from services.chassis.messaging.broker_url import split_tls
 
 RPC_EXCHANGE = "nameko-rpc"
 TRANSIENT, PERSISTENT = 1, 2
@@ -43,18 +44,28 @@ def use_orjson() -> None:
 
 
 def connect(
-    url: str, heartbeat: int = 0, seconds: float | None = None, connect_seconds: float | None = None
+    url: str,
+    heartbeat: int = 0,
+    seconds: float | None = None,
+    connect_seconds: float | None = None,
+    tls: dict[str, Any] | None = None,
 ) -> amqp.Connection:
     """An open connection. Raises one of `BROKER_ERRORS` when the broker can't be reached in 3 s, or `connect_seconds`.
 
     Its methods that wait for the broker raise `TimeoutError` after 5 s of silence; with `seconds`, that is the limit
     of each wait, of the connecting ones too. py-amqp makes the kernel give up on a peer that acknowledges nothing for
-    1 s (TCP_USER_TIMEOUT).
+    1 s (TCP_USER_TIMEOUT). TLS as the URL says (see `split_tls`), or by the options `tls`.
     """
+    address, options_of_url = split_tls(url)
     connect_seconds, reply_seconds = connect_seconds or seconds or CONNECT_SECONDS, seconds or REPLY_SECONDS
     options = {"read_timeout": None, "write_timeout": reply_seconds, "connect_timeout": connect_seconds}
     parameters = kombu.Connection(
-        url, heartbeat=heartbeat, connect_timeout=connect_seconds, transport_options=options, login_method="PLAIN"
+        address,
+        heartbeat=heartbeat,
+        connect_timeout=connect_seconds,
+        transport_options=options,
+        login_method="PLAIN",
+        ssl=tls or options_of_url,
     )
     connection: amqp.Connection = parameters.transport.establish_connection()
     connection.transport.sock.settimeout(reply_seconds)
@@ -69,8 +80,8 @@ class Publisher:
     heartbeat either, for twice `HEARTBEAT_SECONDS`.
     """
 
-    def __init__(self, url: str) -> None:
-        self._url = url
+    def __init__(self, url: str, tls: dict[str, Any] | None = None) -> None:
+        self._url, self._tls = url, tls
         self._lock = threading.Lock()
         self._connection: amqp.Connection | None = None
         self._channel: amqp.Channel | None = None
@@ -125,7 +136,10 @@ class Publisher:
         if self._channel is None:
             seconds = max(until - time.monotonic(), LEAST_CONNECT_SECONDS)
             self._connection = connect(
-                self._url, heartbeat=HEARTBEAT_SECONDS, connect_seconds=min(CONNECT_SECONDS, seconds)
+                self._url,
+                heartbeat=HEARTBEAT_SECONDS,
+                connect_seconds=min(CONNECT_SECONDS, seconds),
+                tls=self._tls,
             )
             self._channel = self._connection.channel()
         if self._heartbeats is None:

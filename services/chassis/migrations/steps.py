@@ -11,6 +11,7 @@ from alembic.migration import MigrationContext
 from alembic.script import ScriptDirectory
 from sqlalchemy import Connection, create_engine, text
 
+from services.chassis.migrations import mongo_users, roles
 from services.chassis.stores import mongo, postgres, tables
 
 _HERE = Path(__file__).parent
@@ -27,7 +28,9 @@ def _alembic(service: str) -> Config:
 
 def upgrade_postgres(service: str, url: str, schema: str | None = None) -> None:
     """Create the schema and the chassis's tables, and run the service's revisions. Idempotent, safe to run at once."""
-    schema = schema or service
+    if schema is None:
+        schema = service
+        roles.ensure_role(service, url)
     engine = create_engine(postgres.service_url(url, schema))
     try:
         with engine.begin() as connection:
@@ -38,8 +41,15 @@ def upgrade_postgres(service: str, url: str, schema: str | None = None) -> None:
             config = _alembic(service)
             config.attributes["connection"] = connection
             command.upgrade(config, "head")
+            if schema == service:
+                roles.grant(connection, service, schema, _role_of(service))
     finally:
         engine.dispose()
+
+
+def _role_of(service: str) -> str | None:
+    """The role that the service's stores work as, where it is not the one that they sign in with."""
+    return next((store.role for store in stores_of(service, postgres.PostgresStore) if store.role), None)
 
 
 def postgres_is_current(service: str, url: str) -> bool:
@@ -74,7 +84,8 @@ def seed_postgres(service: str, url: str) -> None:
 
 
 def prepare_mongo(service: str, url: str) -> None:
-    """Indexes and first documents of a service's MongoDB store."""
+    """Users, indexes and first documents of a service's MongoDB store."""
+    mongo_users.ensure_users(service, url)
     for store_class in stores_of(service, mongo.MongoStore):
         store = mongo.open_store(store_class, url, mongo.database_name(service))
         store.indexes()

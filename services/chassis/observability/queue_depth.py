@@ -25,7 +25,8 @@ def measure(container: ServiceContainer) -> None:
     if event_queue(service).name in read:
         read.add(dead_queue(service).name)
     try:
-        with get_connection(container.config["AMQP_URI"]) as connection, connection.channel() as channel:
+        address, tls = container.config["AMQP_URI"], container.config.get("AMQP_SSL")
+        with get_connection(address, tls) as connection, connection.channel() as channel:
             for name in read:
                 QUEUE_DEPTH.labels(service, name).set(channel.queue_declare(name, passive=True).message_count)
     except BROKER_ERRORS as away:

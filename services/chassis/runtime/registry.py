@@ -11,6 +11,9 @@ GATEWAY: Final = "gateway"
 BRIDGE: Final = "bridge"
 CORE: Final = "core"
 AUDIT: Final = "audit"
+AUTH: Final = "auth"
+CART: Final = "cart"
+ANALYTICS: Final = "analytics"
 ANALYTICS_CONSUMER: Final = "analytics-consumer"
 """The Kafka consumer of analytics: a process without Nameko."""
 
@@ -83,6 +86,22 @@ SERVICE_STORES: Final[dict[str, tuple[str, ...]]] = {
     ANALYTICS_CONSUMER: ("kafka",),
 }
 """Servers that a service needs besides RabbitMQ, PostgreSQL and MongoDB."""
+
+
+REDIS_KEYS: Final[dict[str, tuple[str, ...]]] = {
+    CART: ("cart:",),
+    GATEWAY: ("gateway:", "LIMITS:"),
+    AUTH: ("auth:",),
+}
+"""The prefixes of each service's keys and channels in Redis; it can use no others."""
+REDIS_READ: Final[dict[str, tuple[str, ...]]] = {GATEWAY: ("auth:revoked",)}
+"""Prefixes of other services' keys that a service may read, and channels that it may follow."""
+
+
+def stores_of(name: str) -> tuple[str, ...]:
+    """All stores that a service or process uses, besides RabbitMQ."""
+    own = {ANALYTICS_CONSUMER: ("mongo", "kafka"), **{entry.name: entry.stores for entry in REGISTRY}}
+    return own.get(name) or SERVICE_STORES[name]
 
 
 def port_of(name: str, base: int) -> int:

@@ -15,6 +15,7 @@ import eventlet
 import structlog
 
 from services.chassis.dynamic_config import config
+from services.chassis.messaging.broker_url import split_tls
 from services.chassis.messaging.transport import use_orjson
 from services.chassis.observability import logs, tracing
 from services.chassis.runtime import memory
@@ -47,8 +48,10 @@ def service_class(name: str) -> type[Service]:
 
 def nameko_config(settings: Settings) -> dict[str, Any]:
     """Nameko's configuration, from our settings."""
+    address, tls = split_tls(settings.amqp_url)
     return {
-        "AMQP_URI": settings.amqp_url,
+        "AMQP_URI": address,
+        "AMQP_SSL": tls,
         "HEARTBEAT": 20,
         "TRANSPORT_OPTIONS": {"connect_timeout": 3},
         "max_workers": settings.workers,
@@ -69,10 +72,12 @@ def serve(services: dict[type[Service], int], settings: Settings) -> None:
     logs.configure("+".join(names), settings.log_level)
     tracing.configure("+".join(names), settings.otlp_endpoint)
     use_orjson()
-    following = config.follow(settings.amqp_url, os.environ.get("ULTRAMARKET_HOME"))
+    following = config.follow(load(Settings, names[0]).amqp_url, os.environ.get("ULTRAMARKET_HOME"))
     control_socket = Path(settings.control_socket) if settings.control_socket else None
     process = ServiceProcess(
-        services, nameko_config(settings), control_socket.with_suffix(".stopped") if control_socket else None
+        services,
+        lambda name: nameko_config(load(Settings, name)),
+        control_socket.with_suffix(".stopped") if control_socket else None,
     )
     for service, port in services.items():
         serve_health(process.hosts[service.name], settings.bind_host, port)

@@ -34,7 +34,7 @@ class Configured(DependencyProvider):
         self.settings_class = settings_class
 
     def setup(self) -> None:
-        self.settings = load(self.settings_class)
+        self.settings = load(self.settings_class, self.container.service_name)
 
     def get_dependency(self, worker_ctx: Any) -> Settings:
         return self.settings

@@ -1,7 +1,7 @@
 """All services of this process: started and stopped together, or one at a time by the control socket."""
 
 import json
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any
 
@@ -18,12 +18,22 @@ log = structlog.get_logger()
 
 
 class ServiceProcess:
-    """The services of this process by name. `stopped_file` keeps the names of stopped ones over a restart."""
+    """The services of this process by name. `stopped_file` keeps the names of stopped ones over a restart.
 
-    def __init__(self, services: Iterable[type[Any]], config: dict[str, Any], stopped_file: Path | None = None) -> None:
+    `configure` gives Nameko's configuration of a service: each has URLs of its own.
+    """
+
+    def __init__(
+        self,
+        services: Iterable[type[Any]],
+        configure: Callable[[str], dict[str, Any]],
+        stopped_file: Path | None = None,
+    ) -> None:
         classes = list(services)
         alone = len(classes) == 1
-        self.hosts = {service.name: ServiceHost(service, config, restart=not alone) for service in classes}
+        self.hosts = {
+            service.name: ServiceHost(service, configure(service.name), restart=not alone) for service in classes
+        }
         self._stopped_file = stopped_file
         self._finished = Event()
 

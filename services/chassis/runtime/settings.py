@@ -10,6 +10,8 @@ from pydantic import Field, ValidationError, field_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 from pydantic_settings.exceptions import SettingsError
 
+URL_FIELDS = ("amqp_url", "postgres_url", "mongo_url", "redis_url", "kafka_url", "elasticsearch_url")
+"""Servers where each service may have an account of its own (see `load`)."""
 S = TypeVar("S", bound="Settings")
 SECRETS = "ULTRAMARKET_SECRETS"
 """Names a folder with files of settings: `ultramarket_secret_key`. The environment counts before a file."""
@@ -29,6 +31,11 @@ class Settings(BaseSettings):
     mongo_url: str = Field(pattern=r"^mongodb(\+srv)?://", description="MongoDB replica set")
     redis_url: str = Field(pattern=r"^rediss?://", description="Redis")
     kafka_bootstrap: str = Field(min_length=3, description="Kafka brokers, host:port, comma-separated")
+    kafka_url: str = Field(
+        "",
+        pattern=r"^(kafkas?://.+)?$",
+        description="Kafka brokers with account and TLS, `kafka://USER:PASSWORD@HOST:PORT`; empty: `kafka_bootstrap`",
+    )
     elasticsearch_url: str = Field("http://127.0.0.1:9200", pattern=r"^https?://", description="Elasticsearch")
     smtp_url: str = Field("smtp://127.0.0.1:1025", pattern=r"^smtps?://", description="server that mails are sent by")
 
@@ -77,16 +84,39 @@ def _networks(text: str) -> tuple[IPv4Network | IPv6Network, ...]:
     return tuple(ip_network(network.strip()) for network in text.split(",") if network.strip())
 
 
-def load(settings_class: type[S]) -> S:
-    """Read the settings or end the process (exit code 78, EX_CONFIG) with one line for each that is wrong."""
+def load(settings_class: type[S], service: str = "") -> S:
+    """Read the settings or end the process (exit code 78, EX_CONFIG) with one line for each that is wrong.
+
+    A server's URL with the service's own account counts before the common one: `ULTRAMARKET_POSTGRES_URL_ORDERS`.
+    """
+    own = own_urls(service) if service else {}
     try:
-        return settings_class(_secrets_dir=os.environ.get(SECRETS) or None)  # type: ignore[call-arg]
+        return settings_class(_secrets_dir=os.environ.get(SECRETS) or None, **own)  # type: ignore[arg-type]
     except ValidationError as invalid:
         for error in invalid.errors():
             _refuse(str(error["loc"][0]), error["msg"])
     except SettingsError as unreadable:  # a list that is not JSON: pydantic names the field in its sentence only
         _refuse(str(unreadable).partition('field "')[2].partition('"')[0], "must be JSON, such as [1, 2, 5]")
     raise SystemExit(78)
+
+
+def url_setting(field: str, service: str) -> str:
+    """The environment variable with a server's URL for one service."""
+    return f"{Settings.model_config['env_prefix']}{field}_{service.replace('-', '_')}".upper()
+
+
+def own_urls(service: str) -> dict[str, str]:
+    """URLs of servers with the service's own accounts, by field: from the environment, or from files of secrets."""
+    urls = {field: _environment_or_file(url_setting(field, service)) for field in URL_FIELDS}
+    return {field: url for field, url in urls.items() if url}
+
+
+def _environment_or_file(name: str) -> str:
+    if value := os.environ.get(name):
+        return value
+    folder = os.environ.get(SECRETS)
+    path = Path(folder, name.lower()) if folder else None
+    return path.read_text().strip() if path and path.is_file() else ""
 
 
 def _refuse(field: str, why: str) -> None:

@@ -7,7 +7,7 @@ of our own: importing the whole client costs thirty megabytes and seconds in eac
 import logging
 from collections.abc import Iterable
 from typing import Any, Generic, TypeVar
-from urllib.parse import unquote, urlsplit
+from urllib.parse import parse_qsl, unquote, urlsplit
 
 import orjson
 from elastic_transport import NodeConfig, OrjsonSerializer, Transport, Urllib3HttpNode
@@ -22,6 +22,8 @@ Document = dict[str, Any]
 logging.getLogger("elastic_transport").setLevel(logging.WARNING)  # it has a line for each request
 
 SECONDS = 5.0
+CERTIFICATES = ("ca_certs", "client_cert", "client_key")
+"""Parameters of a URL: files for TLS. The server is always verified."""
 OVERLOADED = (429, 502, 503, 504)
 _JSON = {"accept": "application/json", "content-type": "application/json"}
 _LINES = {"accept": "application/json", "content-type": "application/x-ndjson"}
@@ -55,8 +57,9 @@ def _node(url: str, size: int, seconds: float) -> NodeConfig:
     if parts.username:
         headers["authorization"] = basic_auth_to_header((unquote(parts.username), unquote(parts.password or "")))
         url = url.replace(f"{parts.netloc.rpartition('@')[0]}@", "", 1)
-    node = url_to_node_config(url, use_default_ports_for_scheme=True)
-    return node.replace(connections_per_node=size, request_timeout=seconds, headers=headers)
+    files = {name: path for name, path in parse_qsl(parts.query) if name in CERTIFICATES}
+    node = url_to_node_config(url.partition("?")[0], use_default_ports_for_scheme=True)
+    return node.replace(connections_per_node=size, request_timeout=seconds, headers=headers, **files)
 
 
 class ElasticStore:

@@ -65,10 +65,15 @@ def stale_in_column(connection: Connection, column: EncryptedColumn, cipher: Enc
     return int(connection.execute(query, {"prefix": cipher.current_prefix() + "%"}).scalar_one())
 
 
+def count_column(connection: Connection, column: EncryptedColumn) -> int:
+    """The number of encrypted values."""
+    return int(connection.execute(text(f'select count("{column.column}") from "{column.table}"')).scalar_one())
+
+
 def reencrypt_field(
     database: Database[dict[str, Any]], field: EncryptedField, cipher: Encryption, progress: Progress
 ) -> int:
-    """As `reencrypt_column`, one update per document."""
+    """Do the same for a field of documents, with one update each."""
     collection, total = database[field.collection], 0
     while documents := list(collection.find(_stale(field, cipher), {field.field: 1}).limit(BATCH)):
         for document in documents:
@@ -83,6 +88,11 @@ def reencrypt_field(
 def stale_in_field(database: Database[dict[str, Any]], field: EncryptedField, cipher: Encryption) -> int:
     """The number of values that are under older keys."""
     return database[field.collection].count_documents(_stale(field, cipher))
+
+
+def count_field(database: Database[dict[str, Any]], field: EncryptedField) -> int:
+    """The number of encrypted values."""
+    return database[field.collection].count_documents({field.field: {"$type": "string"}})
 
 
 def _again(cipher: Encryption, value: str, purpose: str, record: str) -> str:

@@ -169,7 +169,7 @@ class Mongo(DependencyProvider, Generic[S]):
         settings = self.container.config["SETTINGS"]
         service = self.container.service_name
         self.client = connect(settings.mongo_url, settings.workers + 8)
-        own_settings = [load(self.settings_class)] if self.settings_class else []
+        own_settings = [load(self.settings_class, service)] if self.settings_class else []
         self.store: S = self.store_class(self.client[database_name(service)], *own_settings)
         self.relay = MongoRelay(
             service,

@@ -45,7 +45,7 @@ class Redis(NamekoRedis, Generic[S]):
         uris = self.container.config.setdefault(REDIS_URIS_KEY, {})
         uris[self.key] = self.container.config["SETTINGS"].redis_url
         super().setup()
-        self._own_settings = [load(self.settings_class)] if self.settings_class else []
+        self._own_settings = [load(self.settings_class, self.container.service_name)] if self.settings_class else []
 
     def start(self) -> None:
         super().start()

@@ -17,13 +17,14 @@ class LocalStore:
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
-        folder.mkdir(parents=True, exist_ok=True)
+        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
 
     def put(self, key: str, source: Path, content_type: str) -> None:
         target = self.folder / key
-        target.parent.mkdir(parents=True, exist_ok=True)
+        for parent in reversed(target.relative_to(self.folder).parents):
+            (self.folder / parent).mkdir(mode=0o700, exist_ok=True)
         part = target.with_name(f".{new_id()}")
-        with source.open("rb") as read, part.open("wb") as written:
+        with source.open("rb") as read, open(part, "wb", opener=_private) as written:
             shutil.copyfileobj(read, written, CHUNK_BYTES)
             written.flush()
             os.fsync(written.fileno())
@@ -46,6 +47,11 @@ class LocalStore:
     def ping(self) -> None:
         if not os.access(self.folder, os.W_OK):
             raise OSError(f"{self.folder} is not writable")
+
+
+def _private(path: str, flags: int) -> int:
+    """Open a file that only its owner can read: objects may be private."""
+    return os.open(path, flags, 0o600)
 
 
 def _chunks(file: BinaryIO, length: int) -> Iterator[bytes]:

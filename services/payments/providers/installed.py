@@ -25,7 +25,7 @@ class Providers(DependencyProvider):
     """Creates the providers once per process. The sandbox's bank has a connection pool of its own."""
 
     def setup(self) -> None:
-        self.installed = Installed(make_providers(load(PaymentSettings)))
+        self.installed = Installed(make_providers(load(PaymentSettings, self.container.service_name)))
 
     def get_dependency(self, worker_ctx: Any) -> Installed:
         return self.installed

@@ -19,6 +19,7 @@ from services.analytics.consumer.reader import Reader
 from services.analytics.settings import AnalyticsSettings
 from services.analytics.store.datasets import Dataset, active_dataset, connect
 from services.chassis.common.ids import new_id
+from services.chassis.common.kafka_options import options_of
 from tests.support.shop import PATIENCE, eventually
 
 PARTITIONS = 3
@@ -37,8 +38,8 @@ class ConsumerEnvironment:
         self.db: Database[Record] = self.client[self.name]
         self.written_count = 0
         self.zone = "UTC"
-        self._admin = AdminClient({"bootstrap.servers": os.environ["ULTRAMARKET_KAFKA_BOOTSTRAP"]})
-        self._producer = Producer({"bootstrap.servers": os.environ["ULTRAMARKET_KAFKA_BOOTSTRAP"]})
+        self._admin = AdminClient(options_of(os.environ["ULTRAMARKET_KAFKA_URL"]))
+        self._producer = Producer(options_of(os.environ["ULTRAMARKET_KAFKA_URL"]))
         creations = self._admin.create_topics([NewTopic(topic, PARTITIONS, 1) for topic in self.topics])
         for topic in creations.values():
             topic.result()

@@ -13,6 +13,7 @@ from confluent_kafka.admin import AdminClient
 from kafka_bridge import topics
 from schemas.events.base import TOPICS
 from services.chassis.common.ids import new_id
+from services.chassis.common.kafka_options import kafka_options
 from services.chassis.runtime.registry import port_of
 from tests.service.bridge.conftest import FREE_PORT_BASE, BridgeRunner, event
 from tests.support.proxy import proxy_to
@@ -108,7 +109,7 @@ def test_deleted_topic_is_recreated(
     name, subject = f"test-{new_id()}", new_id()
     monkeypatch.setitem(TOPICS, "orders", name)
     monkeypatch.setattr(topics, "ALL_TOPICS", (name,))
-    admin = AdminClient({"bootstrap.servers": bridge_runner.settings().kafka_bootstrap})
+    admin = AdminClient(kafka_options(bridge_runner.settings()))
     bridge_runner.run(topic_partitions=1)
     bridge_runner.send(event(subject, 1))
     assert numbers(open_topic(name), subject, 0) == []
@@ -172,10 +173,9 @@ def test_second_bridge_is_standby(bridge_runner: BridgeRunner, open_topic: OpenT
 
 def test_kafka_is_waited_for_at_start(bridge_runner: BridgeRunner, open_topic: OpenTopic) -> None:
     topic, subject = open_topic("order-events"), new_id()
-    with proxy_to("kafka://" + bridge_runner.settings().kafka_bootstrap) as proxy:
+    with proxy_to(bridge_runner.settings().kafka_url) as proxy:
         proxy.cut()
-        bootstrap = proxy.url.removeprefix("kafka://")
-        process = bridge_runner.start_without_waiting(ULTRAMARKET_KAFKA_BOOTSTRAP=bootstrap)
+        process = bridge_runner.start_without_waiting(ULTRAMARKET_KAFKA_URL=proxy.url)
         assert eventually(lambda: bridge_runner.health().get("dependencies", {}).get("kafka") == "down")
         proxy.restore()
 

@@ -16,7 +16,7 @@ def count_of(outcome: str) -> float:
 
 @pytest.fixture
 def producer() -> Iterator[BehaviourProducer]:
-    producer = BehaviourProducer(UNREACHABLE, max_queued=3)
+    producer = BehaviourProducer({"bootstrap.servers": UNREACHABLE}, max_queued=3)
     yield producer
     producer.purge()
 
@@ -41,7 +41,7 @@ def test_events_beyond_the_queue_are_counted_as_lost(producer: BehaviourProducer
 
 
 def test_expired_events_are_counted_as_lost() -> None:
-    producer = BehaviourProducer(UNREACHABLE, timeout_ms=200)
+    producer = BehaviourProducer({"bootstrap.servers": UNREACHABLE}, timeout_ms=200)
     lost = count_of("lost")
     producer.write(ENVELOPE)
 

@@ -10,12 +10,12 @@ from tests.unit.ultramarket.test_programs import instance as new_instance
 from ultramarket.chaos import toxics
 from ultramarket.chaos.run import ScenarioFailed
 from ultramarket.chaos.toxics import FaultProxy
-from ultramarket.fault_proxy import PROXIED, proxied_urls
+from ultramarket.fault_proxy import PROXIED, proxied_servers
 from ultramarket.instance import Instance
-from ultramarket.programs import service_programs
 from ultramarket.servers import local, toxiproxy
 from ultramarket.servers.kafka import Kafka
 from ultramarket.servers.toxiproxy import Toxiproxy
+from ultramarket.service_environment import service_environment
 from ultramarket.up_settings import FAULT_PROXY_SETTING
 
 
@@ -28,36 +28,44 @@ def proxied(tmp_path: Path) -> Instance:
 
 
 def test_services_connect_to_the_proxy(proxied: Instance) -> None:
-    assert proxied_urls(proxied) == {
-        "ULTRAMARKET_POSTGRES_URL": "postgresql://ultramarket:x@127.0.0.1:4063/ultramarket",
-        "ULTRAMARKET_AMQP_URL": "amqp://ultramarket:x@127.0.0.1:4064/ultramarket",
-        "ULTRAMARKET_REDIS_URL": "redis://127.0.0.1:4065/0",
-        "ULTRAMARKET_MONGO_URL": "mongodb://127.0.0.1:4066/?w=majority&directConnection=true",
-        "ULTRAMARKET_KAFKA_BOOTSTRAP": "127.0.0.1:4067",
-        "ULTRAMARKET_ELASTICSEARCH_URL": "http://127.0.0.1:4068",
-        "ULTRAMARKET_SANDBOX_BANK_URL": "postgresql://ultramarket:x@127.0.0.1:4069/ultramarket",
-    }
-    environment = service_programs(proxied)[0].environment
-    assert environment["ULTRAMARKET_REDIS_URL"] == "redis://127.0.0.1:4065/0"
+    environment = service_environment(proxied, ["orders", "payments", "cart"])
+
+    assert environment["ULTRAMARKET_POSTGRES_URL"] == "postgresql://127.0.0.1:4063/ultramarket"
+    assert (
+        environment["ULTRAMARKET_POSTGRES_URL_ORDERS"] == "postgresql://ultramarket_orders:x@127.0.0.1:4063/ultramarket"
+    )
+    assert environment["ULTRAMARKET_AMQP_URL_CART"] == "amqp://ultramarket_cart:x@127.0.0.1:4064/ultramarket"
+    assert environment["ULTRAMARKET_REDIS_URL_CART"] == "redis://ultramarket_cart:x@127.0.0.1:4065/0"
+    assert (
+        environment["ULTRAMARKET_MONGO_URL_ORDERS"]
+        == "mongodb://ultramarket_orders:x@127.0.0.1:4066/?w=majority&directConnection=true"
+    )
+    assert service_environment(proxied, ["bridge"])["ULTRAMARKET_KAFKA_URL_BRIDGE"] == (
+        "kafka://ultramarket_bridge:x@127.0.0.1:4067/"
+    )
+    assert environment["ULTRAMARKET_ELASTICSEARCH_URL"] == "http://127.0.0.1:4068"
+    assert (
+        environment["ULTRAMARKET_SANDBOX_BANK_URL"] == "postgresql://ultramarket_payments:x@127.0.0.1:4069/ultramarket"
+    )
 
 
 def test_commands_connect_to_the_servers(proxied: Instance) -> None:
-    assert proxied.environment()["ULTRAMARKET_REDIS_URL"] == "redis://127.0.0.1:4051/0"
-    assert proxied.url("mongodb") == "mongodb://127.0.0.1:4055/?replicaSet=rs0&w=majority"
+    assert proxied.environment()["ULTRAMARKET_REDIS_URL"] == "redis://ultramarket:x@127.0.0.1:4051/0"
+    assert proxied.url("mongodb") == "mongodb://ultramarket:x@127.0.0.1:4055/?replicaSet=rs0&w=majority"
 
 
 def test_instances_have_no_fault_proxy_by_default() -> None:
     instance = new_instance()
 
-    assert proxied_urls(instance) == {}
+    assert proxied_servers(instance) == ()
     assert "toxiproxy" not in [server.name for server in local(instance)]
-    assert "--override" not in Kafka().programs(instance)[0].command
 
 
 def test_external_server_is_not_proxied(proxied: Instance) -> None:
     proxied.external["postgres"] = "postgresql://elsewhere/shop"
 
-    assert {"ULTRAMARKET_POSTGRES_URL", "ULTRAMARKET_SANDBOX_BANK_URL"}.isdisjoint(proxied_urls(proxied))
+    assert {"postgres", "provider"}.isdisjoint(proxied_servers(proxied))
+    assert "ULTRAMARKET_SANDBOX_BANK_URL" not in service_environment(proxied, ["payments"])
 
 
 def test_proxy_forwards_to_the_servers(proxied: Instance) -> None:
@@ -72,7 +80,7 @@ def test_proxy_forwards_to_the_servers(proxied: Instance) -> None:
 
 
 def test_kafka_advertises_the_proxy(proxied: Instance) -> None:
-    assert Kafka().programs(proxied)[0].command[-1] == "advertised.listeners=PLAINTEXT://127.0.0.1:4067"
+    assert "advertised.listeners=PLAINTEXT://127.0.0.1:4056,SASL://127.0.0.1:4067\n" in Kafka()._config(proxied)
 
 
 def test_missing_proxy_says_how_to_get_it(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:

@@ -22,7 +22,7 @@ def test_secrets_are_created_once_and_private() -> None:
 
     assert instances.load_or_make("one", {}).secrets == instance.secrets
     assert instances.load_or_make("two", {}).secrets != instance.secrets
-    for name in ("secrets.json", "instance.json", "jwt.pem"):
+    for name in ("secrets.json", "instance.json", "jwt/first.pem", "encryption_keys.json"):
         assert stat.S_IMODE((instance.folder / name).stat().st_mode) == 0o600
 
 

@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from services.chassis.runtime.registry import COMPACT_PROCESSES, SERVICES
+from ultramarket.credentials import with_missing_passwords
 from ultramarket.instance import Instance
 from ultramarket.ports import SERVER_OFFSETS, Block
 from ultramarket.programs import (
@@ -22,9 +23,9 @@ from ultramarket.programs import (
 
 def instance(layout: str | None = None, core_processes: str = "1") -> Instance:
     block = Block(4000, {name: 4000 + offset for name, offset in SERVER_OFFSETS.items()})
-    names = ("admin_password", "postgres_password", "rabbitmq_password", "secret_key")
+    secrets = dict.fromkeys(with_missing_passwords({}), "x") | {"admin_password": "x", "secret_key": "x"}
     settings = {"ULTRAMARKET_CORE_PROCESSES": core_processes} | ({"ULTRAMARKET_LAYOUT": layout} if layout else {})
-    return Instance("one", Path("/tmp/one"), block, dict.fromkeys(names, "x"), settings=settings)
+    return Instance("one", Path("/tmp/one"), block, secrets, settings=settings)
 
 
 def test_section_escapes_quotes_blanks_and_percent_signs() -> None:

@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 
+from ultramarket.credentials import with_missing_passwords
 from ultramarket.instance import Instance
 from ultramarket.ports import Block, with_missing_ports
 from ultramarket.servers import elasticsearch
@@ -18,7 +19,7 @@ def instance(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Instance:
     monkeypatch.setattr(elasticsearch, "OUTSIDE", tmp_path / "outside")
     folder = tmp_path / "instance"
     folder.mkdir()
-    return Instance("one", folder, with_missing_ports(Block(3000, {})), {})
+    return Instance("one", folder, with_missing_ports(Block(3000, {})), with_missing_passwords({}))
 
 
 def leave_file(folder: Path) -> Path:

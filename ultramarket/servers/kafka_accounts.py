@@ -1,0 +1,63 @@
+"""Accounts of Kafka and what each may do: https://kafka.apache.org/documentation/#security_authz.
+
+Clients without an account may read, from this machine: tools that look at the events need nothing but the address.
+"""
+
+from collections.abc import Iterator, Mapping
+from typing import TYPE_CHECKING, Final
+
+from schemas.events.base import OTHER_TOPIC, TOPICS
+from services.chassis.runtime.registry import ANALYTICS, ANALYTICS_CONSUMER, BRIDGE
+from ultramarket.credentials import ACCOUNTS, OPERATOR, password, user
+
+if TYPE_CHECKING:
+    from confluent_kafka.admin import AclBinding
+
+LISTENER: Final = "kafka_sasl"
+ANYBODY: Final = "ANONYMOUS"
+ALL_TOPICS: Final = (*TOPICS.values(), OTHER_TOPIC)
+
+
+def login_module(secret: Mapping[str, str]) -> str:
+    """The JAAS configuration of a listener: its accounts, and the broker's own towards its controller."""
+    users = {user(service): password(LISTENER, secret, service) for service in (None, *ACCOUNTS[LISTENER])}
+    accounts = " ".join(f'user_{name}="{word}"' for name, word in users.items())
+    module = "org.apache.kafka.common.security.plain.PlainLoginModule"
+    return f'{module} required username="{OPERATOR}" password="{users[OPERATOR]}" {accounts};'
+
+
+def permissions(group: str) -> "Iterator[AclBinding]":
+    """Permissions of the services and of anybody; others can't join `group`, that of analytics."""
+    for topic in dict.fromkeys(ALL_TOPICS):
+        yield from _allow(user(BRIDGE), "topic", topic, "CREATE", "DESCRIBE", "WRITE")
+        yield from _allow(user(ANALYTICS_CONSUMER), "topic", topic, "DESCRIBE", "READ")
+    yield from _allow(user(ANALYTICS_CONSUMER), "group", group, "DESCRIBE", "READ")
+    yield from _allow(user(ANALYTICS), "topic", OTHER_TOPIC, "DESCRIBE", "WRITE")
+    yield from _allow(ANYBODY, "topic", "*", "DESCRIBE", "DESCRIBE_CONFIGS", "READ")
+    yield from _allow(ANYBODY, "group", "*", "DESCRIBE", "READ")
+    yield _acl(ANYBODY, "group", group, "READ", "DENY")
+
+
+def _allow(name: str, kind: str, resource: str, *operations: str) -> "Iterator[AclBinding]":
+    for operation in operations:
+        yield _acl(name, kind, resource, operation, "ALLOW")
+
+
+def _acl(name: str, kind: str, resource: str, operation: str, permission: str) -> "AclBinding":
+    from confluent_kafka.admin import (
+        AclBinding,
+        AclOperation,
+        AclPermissionType,
+        ResourcePatternType,
+        ResourceType,
+    )
+
+    return AclBinding(
+        ResourceType[kind.upper()],
+        resource,
+        ResourcePatternType.LITERAL,
+        f"User:{name}",
+        "*",
+        AclOperation[operation],
+        AclPermissionType[permission],
+    )
