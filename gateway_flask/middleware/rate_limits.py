@@ -78,19 +78,15 @@ def hit(name: str) -> None:
     limits: LimitClass = current_app.extensions["limits"].classes[name]
     context = current_request()
     item = limits.of_callers
-    if limits.by_address:
-        client = network_of(request.remote_addr or "")
-    elif context.api_key_id is not None:
+    if context.api_key_id is not None and not limits.by_address:
         client, item = f"key:{context.api_key_id}", limits.of_keys
+    elif context.caller.user_id is not None and not limits.by_address:
+        client = f"user:{context.caller.user_id}"
     else:
-        user = context.caller.user_id
-        client = f"user:{user}" if user is not None else network_of(request.remote_addr or "")
-    if item is not None:
-        _count(limits.counter, item, client)
-
-
-def _count(counter: Counter, item: RateLimitItem, client: str) -> None:
-    standing = g.rate_limit = counter.hit(item, client)
+        client = network_of(request.environ.get("REMOTE_ADDR", ""))
+    if item is None:
+        return
+    standing = g.rate_limit = limits.counter.hit(item, client)
     if not standing.allowed:
         raise RateLimited(f"At most {item.amount} requests in {item.get_expiry()} s")
 
@@ -99,12 +95,12 @@ def tell(response: Response) -> Response:
     """Set the reply's rate limit headers (`RateLimit-*`, draft-ietf-httpapi-ratelimit-headers-03)."""
     standing: Standing | None = g.get("rate_limit")
     if standing is not None:
-        headers = response.headers
-        headers["RateLimit-Limit"] = str(standing.limit)
-        headers["RateLimit-Remaining"] = str(standing.remaining)
-        headers["RateLimit-Reset"] = str(standing.reset)
+        add = response.headers.add  # none of them is there yet; setting them looks for each
+        add("RateLimit-Limit", standing.limit)
+        add("RateLimit-Remaining", standing.remaining)
+        add("RateLimit-Reset", standing.reset)
         if not standing.allowed:
-            headers["Retry-After"] = str(standing.reset)
+            response.headers["Retry-After"] = str(standing.reset)
     return response
 
 
