@@ -59,5 +59,5 @@ class MovingWindow:
 
 
 def _standing(allowed: bool, item: RateLimitItem, oldest: float, used: int, now: float) -> Standing:
-    wait = oldest + item.get_expiry() - now
+    wait = min(oldest - now, 0.0) + item.get_expiry()  # Redis rounds times
     return Standing(allowed, item.amount, max(0, item.amount - used), Standing.seconds(wait))
