@@ -79,20 +79,18 @@ def hit(name: str) -> None:
     context = current_request()
     counter, item, key = limits.counter, limits.of_callers, context.api_key
     if limits.by_address:
-        client = network_of(request.remote_addr or "")
+        client = network_of(request.environ.get("REMOTE_ADDR", ""))
     elif key is not None and key.requests_per_minute is not None:
         counter = current_app.extensions["limits"].classes[WRITES].counter
         client, item = f"key:{key.id}", RateLimitItemPerMinute(key.requests_per_minute, namespace="api_key")
     elif key is not None:
         client, item = f"key:{key.id}", limits.of_keys
+    elif context.caller.user_id is not None:
+        client = f"user:{context.caller.user_id}"
     else:
-        user = context.caller.user_id
-        client = f"user:{user}" if user is not None else network_of(request.remote_addr or "")
-    if item is not None:
-        _count(counter, item, client)
-
-
-def _count(counter: Counter, item: RateLimitItem, client: str) -> None:
+        client = network_of(request.environ.get("REMOTE_ADDR", ""))
+    if item is None:
+        return
     standing = g.rate_limit = counter.hit(item, client)
     if not standing.allowed:
         raise RateLimited(f"At most {item.amount} requests in {item.get_expiry()} s")
@@ -102,12 +100,12 @@ def tell(response: Response) -> Response:
     """Set the reply's rate limit headers (`RateLimit-*`, draft-ietf-httpapi-ratelimit-headers-03)."""
     standing: Standing | None = g.get("rate_limit")
     if standing is not None:
-        headers = response.headers
-        headers["RateLimit-Limit"] = str(standing.limit)
-        headers["RateLimit-Remaining"] = str(standing.remaining)
-        headers["RateLimit-Reset"] = str(standing.reset)
+        add = response.headers.add  # none of them is there yet; setting them looks for each
+        add("RateLimit-Limit", standing.limit)
+        add("RateLimit-Remaining", standing.remaining)
+        add("RateLimit-Reset", standing.reset)
         if not standing.allowed:
-            headers["Retry-After"] = str(standing.reset)
+            response.headers["Retry-After"] = str(standing.reset)
     return response
 
 

@@ -11,7 +11,7 @@ from limits import RateLimitItem
 from limits.storage import MemoryStorage, RedisStorage
 from limits.strategies import MovingWindowRateLimiter
 
-from gateway_flask.rate_limiting.standing import Standing
+from gateway_flask.rate_limiting.standing import Standing, whole_seconds
 from services.chassis.runtime.circuit_breaker import CircuitBreaker
 
 log = structlog.get_logger()
@@ -60,4 +60,4 @@ class MovingWindow:
 
 def _standing(allowed: bool, item: RateLimitItem, oldest: float, used: int, now: float) -> Standing:
     wait = min(oldest - now, 0.0) + item.get_expiry()  # Redis rounds times
-    return Standing(allowed, item.amount, max(0, item.amount - used), Standing.seconds(wait))
+    return Standing(allowed, item.amount, max(0, item.amount - used), whole_seconds(wait))

@@ -15,7 +15,7 @@ import redis
 import structlog
 from limits import RateLimitItem
 
-from gateway_flask.rate_limiting.standing import Standing
+from gateway_flask.rate_limiting.standing import Standing, whole_seconds
 
 log = structlog.get_logger()
 
@@ -68,7 +68,7 @@ class SharedCounts:
                 window.pending += 1
                 current, used = current + 1, used + 1
         wait = seconds - passed if allowed else _wait(previous, current, limit, passed, seconds)
-        return Standing(allowed, limit, max(0, int(limit - used)), Standing.seconds(wait))
+        return Standing(allowed, limit, max(0, int(limit - used)), whole_seconds(wait))
 
     def exchange(self) -> None:
         """Add the counts since the last exchange to the shared ones, and read those: a round trip for many clients."""

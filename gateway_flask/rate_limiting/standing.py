@@ -1,11 +1,10 @@
 """The state of one client under one limit."""
 
 import math
-from dataclasses import dataclass
+from typing import NamedTuple
 
 
-@dataclass(frozen=True, slots=True)
-class Standing:
+class Standing(NamedTuple):
     """After a request was counted: whether it is within the limit, and what is left."""
 
     allowed: bool
@@ -14,7 +13,7 @@ class Standing:
     reset: int
     """Seconds until more is left; for a refused request until the next one is accepted, at least 1."""
 
-    @staticmethod
-    def seconds(wait: float) -> int:
-        """Whole seconds, rounded up, so that a client that waits for them is not refused again."""
-        return max(1, math.ceil(wait))
+
+def whole_seconds(wait: float) -> int:
+    """Rounded up, so that a client that waits for them is not refused again; at least 1."""
+    return max(1, math.ceil(wait))
