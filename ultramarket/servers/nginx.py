@@ -15,6 +15,7 @@ from typing import ClassVar
 import psutil
 
 from ultramarket.instance import Instance
+from ultramarket.keys import write_private
 from ultramarket.programs import Program
 from ultramarket.servers.base import Missing, Server, missing_executable, process_environment
 
@@ -38,7 +39,9 @@ class Nginx(Server):
         from ultramarket.nginx_settings import NginxSettings
 
         folder = instance.folder / self.name
-        (folder / "tmp").mkdir(mode=0o700, parents=True, exist_ok=True)
+        for private in (folder, folder / "tmp"):
+            private.mkdir(mode=0o700, exist_ok=True)
+            private.chmod(0o700)
         settings = NginxSettings.of(instance.environment())
         certificate = certificate_of(settings, lambda: ca(instance))
         user = "root" if os.getuid() == 0 else None
@@ -46,7 +49,7 @@ class Nginx(Server):
         text = render(settings, folder, certificate, (http, tls), _version(), user)
         config = folder / "nginx.conf"
         if not config.exists() or config.read_text() != text:
-            config.write_text(text)
+            write_private(config, text)
             _reload(folder)
 
     def programs(self, instance: Instance) -> list[Program]:
