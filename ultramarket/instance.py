@@ -50,6 +50,9 @@ PRINTED: Final = (
 )
 """What `ultramarket env` prints (DESIGN.md §7)."""
 
+LOCAL_DEFAULTS: Final = {"ULTRAMARKET_LOGIN_FAILURES_BY_ADDRESS": "10000"}
+"""Settings of instances on one machine, where all clients have one address."""
+
 COMPUTED: Final = {
     *PRINTED,
     "ULTRAMARKET_INSTANCE",
@@ -151,7 +154,8 @@ class Instance:
     def environment(self) -> dict[str, str]:
         """Environment variables of every process of ours."""
         settings = {name: value for name, value in self.settings.items() if name not in SETTINGS_OF_UP}
-        env = {"ULTRAMARKET_FILE_FOLDER": str(self.folder / "files")} | settings
+        defaults = {"ULTRAMARKET_FILE_FOLDER": str(self.folder / "files")} | LOCAL_DEFAULTS
+        env = defaults | settings
         env.update({setting: self.url(server) for server, setting in URL_SETTINGS.items()})
         env.update(
             ULTRAMARKET_INSTANCE=self.name,

@@ -23,4 +23,12 @@ def make_private(folder: Path) -> None:
 
 def open_to_others(folder: Path) -> list[Path]:
     """Files and folders that others can read, write or enter; symbolic links have no mode."""
-    return [path for path in sorted(folder.rglob("*")) if not path.is_symlink() and path.lstat().st_mode & OTHERS]
+    return [path for path in sorted(folder.rglob("*")) if _is_open(path)]
+
+
+def _is_open(path: Path) -> bool:
+    try:
+        mode = path.lstat().st_mode
+    except FileNotFoundError:  # a server has removed it meanwhile
+        return False
+    return not stat.S_ISLNK(mode) and bool(mode & OTHERS)

@@ -2,7 +2,7 @@
 
 from flask import Response
 
-from gateway_flask.http.envelope import ok
+from gateway_flask.http.envelope import listing, ok
 from gateway_flask.middleware.request_context import caller
 from gateway_flask.openapi.endpoints import Api
 from gateway_flask.routes.paths import GroupPath, IdPath
@@ -26,7 +26,7 @@ api = Api("accounts", "Accounts", "Administration of accounts, roles and groups.
 @api.get("", reply=AccountEntry, many=True)
 def list_users(query: AccountQuery) -> Response:
     """List accounts, by name, mail address, role, status, group, registration or amount spent."""
-    return ok(call(AuthRpc.accounts, query=query, caller=caller()), "Accounts")
+    return listing(call(AuthRpc.accounts, query=query, caller=caller()), "Accounts")
 
 
 @api.get("/groups", reply=Group, many=True)

@@ -11,7 +11,13 @@ from services.chassis.common.ids import new_id
 from services.chassis.messaging.envelopes import envelope
 from tests.service.auth.conftest import PASSWORD, AuthClient, new_email
 
+LETTERS = str.maketrans("0123456789", "ghijklmnop")
 ADMIN = Caller(user_id=new_id(), roles=["ADMIN"])
+
+
+def new_name() -> str:
+    """A name that nobody else has."""
+    return "Q" + new_id().replace("-", "")[-16:].translate(LETTERS)
 
 
 def create(auth: AuthClient, *roles: str, **values: Any) -> dict[str, Any]:
@@ -26,7 +32,7 @@ def find(auth: AuthClient, **filters: Any) -> list[str]:
 
 
 def test_accounts_are_found_by_each_filter(auth: AuthClient) -> None:
-    name = f"Q{new_id().replace('-', '')[-12:]}"
+    name = new_name()
     vendor = create(auth, "VENDOR", last_name=name)
     disabled = create(auth, last_name=name)
     auth.call("update_account", user_id=disabled["id"], status="disabled", caller=ADMIN)
@@ -40,7 +46,7 @@ def test_accounts_are_found_by_each_filter(auth: AuthClient) -> None:
 
 
 def test_accounts_are_sorted_and_paged(auth: AuthClient) -> None:
-    name = f"Q{new_id().replace('-', '')[-12:]}"
+    name = new_name()
     ids = [create(auth, last_name=name)["id"] for _ in range(3)]
 
     pages = [

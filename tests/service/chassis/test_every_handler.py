@@ -86,7 +86,7 @@ def test_event_of_a_newer_version_is_handled_after_an_upgrade(
     processes: ServiceProcesses, recorders: dict[str, ServiceProcess]
 ) -> None:
     """Its dead letter is complete: the next release, which knows the version, is given the same event."""
-    recorder, [event] = recorders["users"], handled_events("users")
+    recorder, event = recorders["users"], next(iter(handled_events("users")))
     newer = sample(event, dataschema=next_schema(event))
     processes.rabbit.purge(f"{recorder.queue}.dead")
 
@@ -105,7 +105,7 @@ def test_event_of_a_newer_version_is_handled_after_an_upgrade(
 def test_added_fields_within_a_version_are_ignored(
     processes: ServiceProcesses, recorders: dict[str, ServiceProcess]
 ) -> None:
-    recorder, [event] = recorders["users"], handled_events("users")
+    recorder, event = recorders["users"], next(iter(handled_events("users")))
     grown = sample(event, added_attribute=new_id())
     grown["data"]["added_field"] = {"of": "a later release"}
 

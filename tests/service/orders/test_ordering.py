@@ -257,14 +257,16 @@ def test_guest_order_needs_an_email(shop: Shop) -> None:
     with pytest.raises(ValidationFailed, match="email"):
         shop.order(email=None)
 
-    order = shop.order(email=None, caller=Caller(user_id=new_id(), email="grace@example.com").model_dump())
+    order = shop.order(
+        email=None, caller=Caller(user_id=new_id(), roles=["CUSTOMER"], email="grace@example.com").model_dump()
+    )
 
     assert order["email"] == "grace@example.com"
     assert "access_key" not in order
 
 
 def test_order_is_visible_to_owner_key_holder_and_staff(shop: Shop) -> None:
-    owner = Caller(user_id=new_id(), email="grace@example.com")
+    owner = Caller(user_id=new_id(), roles=["CUSTOMER"], email="grace@example.com")
     order = shop.order(caller=owner.model_dump())
     guest_order = shop.order()
 
@@ -277,7 +279,7 @@ def test_order_is_visible_to_owner_key_holder_and_staff(shop: Shop) -> None:
         assert shop.history(order_id=order_id, caller=caller)[0]["type"] == "order_placed"
     for order_id, caller in (
         (order["id"], Caller()),
-        (order["id"], Caller(user_id=new_id())),
+        (order["id"], Caller(user_id=new_id(), roles=["CUSTOMER"])),
         (order["id"], Caller(order_key=guest_order["access_key"])),
         (guest_order["id"], Caller(order_key="0" * 40)),
         (new_id(), ADMIN),
