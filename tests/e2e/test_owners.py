@@ -164,7 +164,7 @@ def test_every_route_with_a_resource_is_classified() -> None:
 
 
 def test_customers_resource_is_found_by_its_owner_only(shop: Shop, buyer: Owner, seller: Owner) -> None:
-    others = {"customer": shop.customer(), "vendor": shop.member("VENDOR"), "guest": shop.guest()}
+    others = {"customer": shop.member("CUSTOMER"), "vendor": shop.member("VENDOR"), "guest": shop.guest()}
 
     replies = {
         (role, route): (reply.status, reply.code)
