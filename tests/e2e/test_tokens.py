@@ -82,7 +82,19 @@ def test_forged_token_is_refused(shop: Shop, customer: Client, key: Any, kind: s
     assert refusal_of(shop, forged, path) == (401, "UNAUTHENTICATED")
 
 
-@pytest.mark.parametrize("change", [{"type": "refresh"}, {"sub": None}, {"exp": "soon"}, {"nbf": 2**40}])
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"type": "refresh"},
+        {"sub": None},
+        {"exp": "soon"},
+        {"nbf": 2**40},
+        {"iss": "another"},
+        {"iss": None},
+        {"aud": "another"},
+        {"aud": None},
+    ],
+)
 def test_signed_token_with_invalid_claims_is_refused(
     shop: Shop, customer: Client, key: Any, change: dict[str, Any]
 ) -> None:

@@ -75,9 +75,7 @@ volumes:
       secretName: {{ include "ultramarket.secretName" . }}
       items:
         - {key: jwt.pem, path: jwt.pem}
-        {{- if .Values.secrets.encryptionKeys }}
         - {key: encryption_keys.json, path: encryption_keys.json}
-        {{- end }}
       defaultMode: 0440
 {{- end }}
 
