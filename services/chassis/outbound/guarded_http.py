@@ -20,7 +20,7 @@ import urllib3
 from requests.adapters import HTTPAdapter
 from urllib3.connection import HTTPConnection, HTTPSConnection
 from urllib3.connectionpool import HTTPConnectionPool, HTTPSConnectionPool
-from urllib3.exceptions import ConnectTimeoutError, NameResolutionError, NewConnectionError
+from urllib3.exceptions import ConnectTimeoutError, NameResolutionError, NewConnectionError, ReadTimeoutError
 from urllib3.util.connection import create_connection
 
 from services.chassis.outbound.addresses import DEFAULT_PORTS, OutboundPolicy, Resolver
@@ -89,7 +89,7 @@ class GuardedSession(requests.Session):
                 )
                 _read(response, self.limits.reply_bytes)
             except (requests.RequestException, OSError) as failed:
-                if is_overdue():
+                if is_overdue() or _is_read_timeout(failed):
                     raise self._timeout() from failed
                 raise
             if is_overdue():  # without a length, a closed connection looks like the reply's end
@@ -98,6 +98,11 @@ class GuardedSession(requests.Session):
 
     def _timeout(self) -> requests.Timeout:
         return requests.Timeout(f"no complete reply within {self.limits.seconds} s")
+
+
+def _is_read_timeout(failed: Exception) -> bool:
+    """Whether the reply's body came too slowly: `requests` makes a `ConnectionError` of that."""
+    return bool(failed.args) and isinstance(failed.args[0], ReadTimeoutError)
 
 
 class _OneRequestSession(requests.Session):

@@ -219,6 +219,11 @@ def test_whole_request_is_bounded_in_time(server: Server) -> None:
         server.session(seconds=0.3).get(server.url("slow"), timeout=60)
 
 
+def test_pause_within_a_reply_is_a_timeout(server: Server) -> None:
+    with pytest.raises(requests.Timeout):
+        server.session(seconds=60).get(server.url("slow"), timeout=0.2)
+
+
 def test_certificate_is_verified_for_the_name(server: Server, tmp_path: Path) -> None:
     session = server.session()
     session.verify = server.use_tls(tmp_path)
