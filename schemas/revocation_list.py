@@ -5,6 +5,6 @@ from typing import Final
 REVOKED: Final = "auth:revoked"
 """Sorted set: session id, scored by the Unix time at which the last of its access tokens expires."""
 COMPLETE: Final = "auth:revoked:complete"
-"""Exists while the set holds all revocations; a Redis that lost its data has neither."""
+"""The id of the run of Redis in which auth last filled the set; a Redis that lost its data has neither."""
 CHANNEL: Final = "auth:revoked"
 """Channel of additions: a JSON object of session ids and expiries."""

@@ -65,7 +65,11 @@ class RequestContext:
         if not reading:  # what may change something is audited, and what takes much along
             agent = request.environ.get("HTTP_USER_AGENT")
             carried["actor"] = audit_records.actor_context(
-                self.caller.email, self.caller.roles, request.remote_addr, agent
+                self.caller.email,
+                self.caller.roles,
+                request.remote_addr,
+                agent,
+                self.api_key.id if self.api_key else None,
             )
         return carried
 

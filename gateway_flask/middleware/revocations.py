@@ -18,7 +18,6 @@ from gateway_flask.rpc import calls
 from gateway_flask.settings import GatewaySettings
 from schemas.revocation_list import CHANNEL, COMPLETE, REVOKED
 from schemas.rpc.auth import AuthRpc
-from services.chassis.common.errors import DomainError
 
 RETRY_SECONDS: Final = 0.5
 READ_SECONDS: Final = 60.0
@@ -59,8 +58,8 @@ class Follower:
         while True:
             try:
                 self._follow()
-            except redis.RedisError as error:
-                log.warning("revocations_not_followed", error=str(error)[:200])
+            except Exception as error:  # an unreadable message as well: this thread must not end
+                log.warning("revocations_not_followed", error=f"{type(error).__name__}: {error}"[:200])
                 self._read_from_auth()
                 time.sleep(RETRY_SECONDS)
 
@@ -94,8 +93,8 @@ class Follower:
         try:
             self.revocations.add(self._ask_auth())
             self.revocations.current.set()
-        except DomainError as error:
-            log.warning("revocations_not_read", error=str(error))
+        except Exception as error:  # auth is away, or replies what can't be read: it is asked again
+            log.warning("revocations_not_read", error=f"{type(error).__name__}: {error}"[:200])
 
 
 def install(app: Flask) -> None:

@@ -4,7 +4,20 @@ from typing import Annotated, Literal
 
 from pydantic import Field, StringConstraints
 
-from schemas.base import Caller, Clean, Currency, Id, Line, Moment, PersonName, PriceBound, Request, Schema, Slug
+from schemas.base import (
+    Caller,
+    Clean,
+    Currency,
+    GivenMoment,
+    Id,
+    Line,
+    Moment,
+    PersonName,
+    PriceBound,
+    Request,
+    Schema,
+    Slug,
+)
 from schemas.permissions.roles import RoleName
 
 AccountStatus = Literal["active", "disabled", "erased"]
@@ -39,8 +52,8 @@ class AccountQuery(Schema):
     role: RoleName | None = None
     status: AccountStatus | None = None
     group: Slug | None = None
-    registered_from: Moment | None = None
-    registered_to: Moment | None = None
+    registered_from: GivenMoment | None = None
+    registered_to: GivenMoment | None = None
     min_spent: PriceBound | None = None
     """Minor units of `currency`."""
     currency: Currency = "USD"

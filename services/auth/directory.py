@@ -7,7 +7,7 @@ from typing import Any, Final
 from sqlalchemy import ColumnElement, and_, delete, exists, func, or_, select, update
 from sqlalchemy.dialects.postgresql import insert as pg_insert
 
-from schemas.api.accounts import AccountQuery, PutGroup, UpdateAccount
+from schemas.api.accounts import AccountChange, AccountQuery, PutGroup, UpdateAccount
 from schemas.events.auth import AccountDisabled, AccountEnabled, AccountRenamed, RolesAssigned
 from schemas.events.payments import PaymentCaptured, PaymentRefunded
 from schemas.permissions.permission import Permission
@@ -56,11 +56,11 @@ class Directory:
 
     def change(self, command: UpdateAccount) -> dict[str, Any]:
         """Change names, status or groups. Disabling ends all sessions. Raises `NotFound`, `Forbidden`."""
-        values = {name: value for name, value in command.given().items() if name not in ("user_id", "caller")}
+        values = command.model_dump(include=set(AccountChange.model_fields), exclude_none=True)
         if not values:
             raise ValidationFailed("Name at least one field to change")
         with self.store.transaction() as session:
-            before = self._changeable(session, command.user_id, command.caller.permissions)
+            before = self._changeable(session, command.user_id, permissions_of(command.caller.roles))
             if command.status == "disabled" and command.user_id == command.caller.user_id:
                 raise InvalidState("Nobody can disable their own account")
             if command.groups is not None:
@@ -130,7 +130,8 @@ class Directory:
     def put_group(self, command: PutGroup) -> None:
         """Create or rename a group. Raises `Conflict` beyond 1,000 groups."""
         with self.store.transaction() as session:
-            if session.execute(select(func.count()).select_from(groups)).scalar_one() >= MAX_GROUPS:
+            others = select(func.count()).select_from(groups).where(groups.c.name != command.name)
+            if session.execute(others).scalar_one() >= MAX_GROUPS:
                 raise Conflict(f"There are {MAX_GROUPS} groups; delete one first")
             statement = pg_insert(groups).values(name=command.name, title=command.title)
             session.execute(statement.on_conflict_do_update(index_elements=["name"], set_={"title": command.title}))

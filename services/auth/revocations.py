@@ -74,13 +74,18 @@ class RevocationList(RedisStore):
                 pipe.execute()
 
     def complete(self, sessions: dict[str, int]) -> None:
-        """Fill a list that Redis has lost, and mark it as complete."""
+        """Fill a list that Redis may have lost, and mark it as complete."""
+        run = self._run()
         self.add(sessions)
-        self.redis.set(COMPLETE, "1")
+        self.redis.set(COMPLETE, run)
 
     def is_complete(self) -> bool:
-        """Whether the list is there: a Redis that lost its data has none."""
-        return bool(self.redis.exists(COMPLETE))
+        """Whether the list is complete. A Redis that was restarted may lack the last second, or everything."""
+        return self.redis.get(COMPLETE) == self._run()
+
+    def _run(self) -> str:
+        """The id of this run of Redis: another one after each restart."""
+        return str(self.redis.info("server")["run_id"])
 
     def delete_expired(self) -> None:
         """Drop sessions whose tokens have expired."""

@@ -74,18 +74,12 @@ class SignIn:
         also: Callable[[Session], datetime | None] = lambda _session: None,
     ) -> dict[str, Any]:
         """Open a session; returns the account with its first token pair. See `AccountStore.open_session`."""
-        refresh_token, given_at = tokens.new_refresh_token(), None
-
-        def work(session: Session) -> datetime | None:
-            nonlocal given_at
-            given_at = also(session)
-            return given_at
-
+        refresh_token = tokens.new_refresh_token()
         with audit_records.done_by(user["id"], user["email"], user["roles"]):
-            session_id = self.store.open_session(
-                user["id"], tokens.digest(refresh_token), self.lifetimes, device, password_hash, work
+            current, session = self.store.open_session(
+                user["id"], tokens.digest(refresh_token), self.lifetimes, device, password_hash, also
             )
-        return {"user": user} | self.token_pair(user, OpenSession(session_id, given_at), refresh_token)
+        return {"user": current} | self.token_pair(current, session, refresh_token)
 
     def token_pair(self, user: dict[str, Any], session: OpenSession, refresh_token: str) -> dict[str, Any]:
         """A new access token of the session beside its refresh token."""

@@ -133,8 +133,8 @@ class AccountStore(PostgresStore):
         device: Device,
         password_hash: str | None = None,
         also: Callable[[Session], datetime | None] = lambda _session: None,
-    ) -> str:
-        """Open a session with its first refresh token; returns the session's id.
+    ) -> tuple[dict[str, Any], OpenSession]:
+        """Open a session with its first refresh token; returns the session, and the account as it is at that moment.
 
         Raises `InvalidCredentials` when the account is disabled, or the password that was checked isn't the account's
         any more: who changes it ends all sessions, those that are just about to begin as well. `also` is done in the
@@ -145,8 +145,9 @@ class AccountStore(PostgresStore):
             condition = (accounts.c.id == user_id) & (accounts.c.status == "active")
             if password_hash is not None:
                 condition &= accounts.c.password_hash == password_hash
-            opened = session.execute(update(accounts).where(condition).values(last_login_at=now))
-            if opened.rowcount == 0:  # type: ignore[attr-defined]
+            opened = update(accounts).where(condition).values(last_login_at=now).returning(accounts)
+            account = session.execute(opened).one_or_none()
+            if account is None:
                 raise InvalidCredentials()
             second_factor_at = also(session)
             ends_at = now + lifetimes.session
@@ -162,7 +163,7 @@ class AccountStore(PostgresStore):
                 ),
             )
             self.audit(session, "session.open", ("account", user_id), after={"session_id": session_id})
-        return session_id
+        return as_user(account), OpenSession(session_id, second_factor_at)
 
     def rehash(self, user_id: str, before: str, after: str) -> None:
         """Replace a password's hash by a costlier one of the same password, unless it was changed meanwhile."""

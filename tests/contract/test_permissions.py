@@ -12,7 +12,7 @@ import pytest
 import gateway_flask
 from schemas.base import Caller
 from schemas.permissions.access import INTERNAL, Access, Kind, guest, needs
-from schemas.permissions.permission import DESCRIPTIONS, Permission
+from schemas.permissions.permission import DESCRIPTIONS, OWN, Permission
 from schemas.permissions.roles import PRESETS, permissions_of
 from schemas.permissions.routes import ROUTES
 from schemas.permissions.rpc_methods import RPC
@@ -105,11 +105,20 @@ def test_refund_is_refused(caller: Caller, refusal: type[Exception]) -> None:
         check(needs(Permission.PAYMENTS_REFUND), caller)
 
 
-def test_unverified_customer_may_order_and_review() -> None:
+def test_unverified_customer_has_all_but_api_keys() -> None:
     caller = Caller(user_id="a", roles=["CUSTOMER"], email_verified=False)
 
-    check(guest(Permission.ORDERS_WRITE), caller)
-    check(needs(Permission.REVIEWS_WRITE), caller)
+    open_to_them = {permission for permission in Permission if _is_open(permission, caller)}
+
+    assert open_to_them == OWN - {Permission.API_KEYS}
+
+
+def _is_open(permission: Permission, caller: Caller) -> bool:
+    try:
+        check(needs(permission), caller)
+    except (Forbidden, EmailNotVerified):
+        return False
+    return True
 
 
 def test_api_key_is_bound_to_its_scopes_on_guests_methods() -> None:

@@ -62,11 +62,12 @@ def done_by(user_id: str, email: str, roles: Iterable[str]) -> AbstractContextMa
     return context.having(user_id=user_id, actor=actor_context(email, roles, sent.get("ip"), sent.get("user_agent")))
 
 
-def actor_context(email: str | None, roles: Iterable[str], ip: str | None, user_agent: str | None) -> str:
-    """The value of the context's `actor`, as the gateway sends it."""
-    return orjson.dumps(
-        {"email": email, "roles": list(roles), "ip": ip, "user_agent": user_agent[:300] if user_agent else None}
-    ).decode()
+def actor_context(
+    email: str | None, roles: Iterable[str], ip: str | None, user_agent: str | None, api_key: str | None = None
+) -> str:
+    """The value of the context's `actor`, as the gateway sends it; `api_key` is the id of the key that was sent."""
+    actor = {"email": email, "roles": list(roles), "ip": ip, "user_agent": user_agent[:300] if user_agent else None}
+    return orjson.dumps(actor | ({"api_key": api_key} if api_key else {})).decode()
 
 
 def changes(before: Mapping[str, Any], after: Mapping[str, Any]) -> list[Change]:

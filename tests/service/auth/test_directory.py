@@ -2,6 +2,7 @@
 
 from typing import Any
 
+import jwt
 import pytest
 
 from schemas.base import Caller
@@ -137,6 +138,40 @@ def test_own_account_cannot_be_disabled(auth: AuthClient) -> None:
 
     with pytest.raises(InvalidState):
         auth.call("update_account", user_id=admin["id"], status="disabled", caller=caller)
+
+
+def test_null_leaves_a_field_as_it_is(auth: AuthClient) -> None:
+    user = create(auth, last_name="Lovelace")
+
+    changed = auth.call("update_account", user_id=user["id"], first_name="Grace", last_name=None, caller=ADMIN)
+    with pytest.raises(ValidationFailed):
+        auth.call("update_account", user_id=user["id"], status=None, groups=None, caller=ADMIN)
+
+    assert (changed["first_name"], changed["last_name"]) == ("Grace", "Lovelace")
+
+
+def test_login_during_a_role_change_gets_the_new_roles(auth: AuthClient, monkeypatch: pytest.MonkeyPatch) -> None:
+    user = create(auth, "ADMIN")
+    open_session = auth.store.open_session
+
+    def demote_first(*args: Any) -> Any:
+        auth.call("set_roles", user_id=user["id"], roles=["CUSTOMER"], caller=ADMIN)
+        return open_session(*args)
+
+    monkeypatch.setattr(auth.store, "open_session", demote_first)
+    signed_in = auth.call("login", email=user["email"], password=PASSWORD)
+
+    claims = jwt.decode(signed_in["access_token"], options={"verify_signature": False})
+    assert (claims["roles"], signed_in["user"]["roles"]) == (["CUSTOMER"], ["CUSTOMER"])
+
+
+def test_api_key_manages_accounts_within_its_scopes(auth: AuthClient) -> None:
+    user = create(auth)
+    key = Caller(user_id=new_id(), roles=["ADMIN"], scopes=["users.manage", "users.read"])
+
+    changed = auth.call("update_account", user_id=user["id"], first_name="Grace", caller=key)
+
+    assert changed["first_name"] == "Grace"
 
 
 def test_unknown_account_is_not_found(auth: AuthClient) -> None:

@@ -44,6 +44,21 @@ def test_list_is_read_and_additions_are_followed(client: "redis.Redis") -> None:
     assert new_id() not in revocations
 
 
+def test_unreadable_message_does_not_end_the_following(client: "redis.Redis") -> None:
+    added = new_id()
+    client.set(COMPLETE, "1")
+    revocations = follow(Settings().redis_url, {})
+
+    client.publish(CHANNEL, b"no JSON")
+    client.publish(CHANNEL, b"[1]")
+
+    def is_followed() -> bool:
+        client.publish(CHANNEL, orjson.dumps({added: time.time() + 900}))
+        return added in revocations
+
+    assert eventually(is_followed)
+
+
 def test_auth_is_asked_while_redis_has_no_list(client: "redis.Redis") -> None:
     session = new_id()
 

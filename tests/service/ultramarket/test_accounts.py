@@ -109,9 +109,13 @@ def test_service_can_not_change_its_schema_or_role(as_orders: Any, statement: st
 
 
 def test_service_changes_rows_of_its_own_tables(as_orders: Any) -> None:
-    as_orders.execute("insert into orders.outbox (id, body) values (%s, '{}')", (new_id(),))
-    as_orders.execute("update orders.outbox set body = '[]'")
-    as_orders.execute("delete from orders.outbox")
+    row = (new_id(),)
+    as_orders.execute("insert into orders.outbox (id, body) values (%s, '{}')", row)
+    as_orders.execute("update orders.outbox set body = '[]' where id = %s returning body", row)
+    changed = as_orders.fetchall()
+    as_orders.execute("delete from orders.outbox where id = %s", row)
+
+    assert (changed, as_orders.rowcount) == ([("[]",)], 1)
 
 
 @pytest.mark.parametrize("statement", ["delete from audit.entries", "update audit.entries set body = ''"])

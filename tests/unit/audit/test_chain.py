@@ -81,7 +81,7 @@ def test_record_has_actor_origin_and_changes() -> None:
         {
             "request_id": "r-1",
             "user_id": "u-1",
-            "actor": audit_records.actor_context("ada@example.com", ["ADMIN"], "127.0.0.1", "curl/8"),
+            "actor": audit_records.actor_context("ada@example.com", ["ADMIN"], "127.0.0.1", "curl/8", "key-1"),
         }
     )
 
@@ -98,6 +98,7 @@ def test_record_has_actor_origin_and_changes() -> None:
         "id": "u-1",
         "email": "ada@example.com",
         "roles": ["ADMIN"],
+        "api_key": "key-1",
         "ip": "127.0.0.1",
         "user_agent": "curl/8",
     }
