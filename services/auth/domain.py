@@ -1,7 +1,7 @@
-"""Rules of refresh tokens and of comparing mail addresses."""
+"""Sessions and refresh tokens: their values and rules, and the comparison of mail addresses."""
 
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from enum import StrEnum
 
 
@@ -22,6 +22,30 @@ class RefreshToken:
     expires_at: datetime
     used_at: datetime | None
     session_ended_at: datetime | None
+
+
+@dataclass(frozen=True)
+class Lifetimes:
+    """Lifetimes of a refresh token, and of a session however often it is refreshed."""
+
+    refresh_token: timedelta
+    session: timedelta
+
+
+@dataclass(frozen=True)
+class Device:
+    """The client of a session, as its owner sees it in the list."""
+
+    user_agent: str | None = None
+    address: str | None = None
+
+
+@dataclass(frozen=True)
+class OpenSession:
+    """A session and when a code of the second factor was last given in it."""
+
+    id: str
+    second_factor_at: datetime | None = None
 
 
 def refresh_token_state(token: RefreshToken, now: datetime) -> TokenState:

@@ -18,10 +18,10 @@ from schemas.rpc.auth import AuthRpc
 from services.auth import tokens
 from services.auth.administration import Administration
 from services.auth.api_key_methods import ApiKeyMethods
+from services.auth.domain import Device
 from services.auth.passwords import Passwords, check_strength
 from services.auth.registrations import one_registration
 from services.auth.revocations import publish
-from services.auth.store import Device
 from services.auth.two_factor import TwoFactorMethods
 from services.chassis.common import clock
 from services.chassis.common.errors import Conflict, InvalidCredentials, Unauthenticated, ValidationFailed

@@ -10,9 +10,9 @@ from nameko.extensions import DependencyProvider
 from schemas.permissions.roles import ADMIN
 from services.auth import tokens
 from services.auth.auth_store import AuthStore
+from services.auth.domain import Device, Lifetimes, OpenSession
 from services.auth.revocations import REDIS_ERRORS, RevocationList, publish
 from services.auth.settings import AuthSettings
-from services.auth.store import Device, Lifetimes, OpenSession
 from services.auth.tokens import SecondFactorClaims, Signer
 from services.chassis.common import clock
 from services.chassis.common.encryption import Encryption

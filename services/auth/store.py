@@ -1,7 +1,6 @@
 """All queries of accounts and sessions."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -17,7 +16,15 @@ from schemas.events.auth import (
     UserRegistered,
 )
 from services.auth import one_time_tokens
-from services.auth.domain import RefreshToken, TokenState, normalised, refresh_token_state
+from services.auth.domain import (
+    Device,
+    Lifetimes,
+    OpenSession,
+    RefreshToken,
+    TokenState,
+    normalised,
+    refresh_token_state,
+)
 from services.auth.models import accounts, refresh_tokens, sessions
 from services.auth.revocations import revoke
 from services.chassis.common import clock
@@ -25,30 +32,6 @@ from services.chassis.common.errors import Conflict, InvalidCredentials, NotFoun
 from services.chassis.common.ids import new_id
 from services.chassis.common.timestamps import rfc3339
 from services.chassis.stores.postgres import PostgresStore, Session
-
-
-@dataclass(frozen=True)
-class Lifetimes:
-    """Lifetimes of a refresh token, and of a session however often it is refreshed."""
-
-    refresh_token: timedelta
-    session: timedelta
-
-
-@dataclass(frozen=True)
-class Device:
-    """The client of a session, as its owner sees it in the list."""
-
-    user_agent: str | None = None
-    address: str | None = None
-
-
-@dataclass(frozen=True)
-class OpenSession:
-    """A session and when a code of the second factor was last given in it."""
-
-    id: str
-    second_factor_at: datetime | None = None
 
 
 class AccountStore(PostgresStore):

@@ -10,10 +10,10 @@ from schemas.rpc.auth import AuthRpc
 from schemas.signed.challenges import Challenge
 from services.auth import tokens, totp
 from services.auth.attempts import FREE_FAILURES, Counter
+from services.auth.domain import Device, OpenSession
 from services.auth.passwords import Passwords
 from services.auth.second_factors import confirm_session
 from services.auth.sign_in import SignIn
-from services.auth.store import Device, OpenSession
 from services.chassis.common import clock
 from services.chassis.common.errors import TwoFactorRequired, Unauthenticated, ValidationFailed
 from services.chassis.messaging.rpc import Json, implements

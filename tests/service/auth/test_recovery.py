@@ -10,9 +10,9 @@ import pytest
 from sqlalchemy import select, update
 
 from schemas.signed.mail_links import one_time_token
+from services.auth.domain import Device, Lifetimes
 from services.auth.models import tickets
 from services.auth.recovery import RecoveryStore
-from services.auth.store import Device, Lifetimes
 from services.chassis.common import clock
 from services.chassis.common.errors import (
     InvalidCredentials,
