@@ -27,7 +27,9 @@ class Access:
     permission: Permission | None = None
 
     def __str__(self) -> str:
-        """`orders.read`, `anyone`, or `anyone; signed in: orders.read`."""
+        """`orders.read`, `anyone`, `internal`, or `anyone; signed in: orders.read`."""
+        if self.kind is Kind.INTERNAL:
+            return "internal"
         if self.kind is Kind.PERMISSION:
             return str(self.permission)
         return f"anyone; signed in: {self.permission}" if self.permission else self.kind.value

@@ -1,5 +1,6 @@
 """Command permissions: the table of routes and RPC methods by role."""
 
+import re
 from typing import Annotated, Any, Final
 
 import typer
@@ -23,8 +24,12 @@ def permissions(
 
     Administrators can change roles (`GET /api/v1/auth/roles`); this table shows the presets.
     """
+    from schemas.permissions.roles import PRESETS
+
     rows = [row for row in _rows() if search in " ".join((row["method"], row["name"], row["permission"]))]
     if role is not None:
+        if role.upper() not in (GUESTS, *PRESETS):
+            raise typer.BadParameter(f"there is no preset {role}: one of {', '.join((GUESTS, *PRESETS))}")
         rows = [row for row in rows if role.upper() in row["roles"]]
     if as_json:
         print_json(rows)
@@ -39,7 +44,7 @@ def _rows() -> list[dict[str, Any]]:
     from schemas.permissions.rpc_methods import RPC
 
     rows = [
-        {"method": endpoint.method, "name": endpoint.rule, **_access(endpoint.access)}
+        {"method": endpoint.method, "name": _path(endpoint.rule), **_access(endpoint.access)}
         for endpoint in ENDPOINTS.values()
     ]
     for service, methods in RPC.items():
@@ -47,6 +52,11 @@ def _rows() -> list[dict[str, Any]]:
             {"method": "RPC", "name": f"{service}.{method}", **_access(access)} for method, access in methods.items()
         ]
     return rows
+
+
+def _path(rule: str) -> str:
+    """`/users/{id}`, without the prefix that all routes share."""
+    return re.sub(r"<(?:\w+:)?(\w+)>", r"{\1}", rule.removeprefix("/api/v1"))
 
 
 def _access(access: Any) -> dict[str, Any]:
@@ -63,17 +73,19 @@ def _access(access: Any) -> dict[str, Any]:
 
 
 def _table(rows: list[dict[str, Any]]) -> Table:
+    columns = (Column("", no_wrap=True), Column("route or RPC method", overflow="fold"), "permission", "roles")
+    table = Table(*columns, box=None)
+    for row in rows:
+        table.add_row(row["method"], row["name"], row["permission"], _summary(row["roles"]))
+    return table
+
+
+def _summary(roles: list[str]) -> str:
+    """The roles in words: most lines are of everybody, of every role, or of a few."""
     from schemas.permissions.roles import PRESETS
 
-    columns = (GUESTS, *PRESETS)
-    table = Table(
-        Column("", no_wrap=True),
-        Column("route or RPC method", overflow="fold"),
-        Column("permission"),
-        *(Column(name[:5].lower(), justify="center", no_wrap=True) for name in columns),
-        box=None,
-    )
-    for row in rows:
-        marks = ("●" if name in row["roles"] else "" for name in columns)
-        table.add_row(row["method"], row["name"].replace("[", r"\["), row["permission"], *marks)
-    return table
+    if not roles:
+        return "internal"
+    if GUESTS in roles:
+        return "anyone"
+    return "every role" if len(roles) == len(PRESETS) else " ".join(roles)

@@ -1,5 +1,6 @@
 """Global options, exit codes and shell completion of the command."""
 
+import json
 import os
 from importlib.metadata import version
 from pathlib import Path
@@ -143,3 +144,19 @@ def test_money_has_the_decimals_of_its_currency(value: dict[str, Any], text: str
 )
 def test_unchanged_runtime_setting_has_the_service_value(key: str, environment: dict[str, str], value: Any) -> None:
     assert environment_value(key, environment) == value
+
+
+def test_permissions_are_printed_by_role() -> None:
+    everybody = json.loads(run(app, ["permissions", "--json", "--search", "payments.refund"]).stdout)
+    support = json.loads(run(app, ["permissions", "--json", "--role", "support"]).stdout)
+    unknown = run(app, ["permissions", "--role", "WIZARD"])
+
+    assert [(row["method"], row["name"], row["permission"], row["roles"]) for row in everybody] == [
+        ("POST", "/payments/{id}/refunds", "payments.refund", ["FINANCE", "ADMIN"]),
+        ("RPC", "payments.refund", "payments.refund", ["FINANCE", "ADMIN"]),
+        ("RPC", "payments.refund_order", "internal", []),
+    ]
+    names = {row["name"] for row in support}
+    assert "/orders/{id}/status" in names
+    assert "/payments/{id}/refunds" not in names
+    assert unknown.exit_code == 2
