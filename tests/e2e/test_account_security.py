@@ -1,6 +1,7 @@
 """Sessions, second factors, API keys and roles over HTTP: what ends or changes counts at once."""
 
 import time
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import pyotp
@@ -135,3 +136,12 @@ def test_sixty_wrong_passwords_delay_the_right_one(shop: Shop, customer: Client)
     assert outcomes[:10] == [(401, "INVALID_CREDENTIALS")] * 10
     assert set(outcomes[10:]) <= {(429, "RATE_LIMITED"), (401, "INVALID_CREDENTIALS")}
     assert outcomes[10:].count((429, "RATE_LIMITED")) > 40
+
+
+def test_ten_registrations_at_once_create_one_account(shop: Shop) -> None:
+    account = {"email": f"{new_key()}@example.com", "password": PASSWORD, "first_name": "Ada", "last_name": "Byron"}
+
+    with ThreadPoolExecutor(10) as pool:
+        replies = list(pool.map(lambda _: shop.guest()("POST", "/auth/register", account), range(10)))
+
+    assert sorted(reply.status for reply in replies) == [201] + [409] * 9
