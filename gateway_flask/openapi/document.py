@@ -45,9 +45,9 @@ HEADERS: Final[dict[str, dict[str, Any]]] = {
 }
 FILE_TYPES: Final = ("image/webp", "image/jpeg", "application/pdf")
 SYSTEM: Final[dict[str, tuple[str, type[BaseModel]]]] = {
-    "/health": ("The gateway and what it stands on", Health),
-    "/health/live": ("The process answers", Live),
-    "/health/ready": ("Whether a customer can be served", Health),
+    "/health": ("Get the health of the gateway and of what it depends on.", Health),
+    "/health/live": ("Get whether the process is alive.", Live),
+    "/health/ready": ("Get whether requests can be served.", Health),
 }
 SECURITY: Final[dict[Kind, list[dict[str, list[str]]]]] = {
     Kind.PUBLIC: [],
@@ -77,9 +77,9 @@ def document(app: OpenAPI) -> dict[str, Any]:
             _fill(operation, endpoint, references, replies[endpoint.name])
     for path, (summary, model) in SYSTEM.items():
         content = {"application/json": {"schema": references[model, "serialization"]}}
-        responses = {"200": {"description": "As it is", "content": content}}
+        responses = {"200": {"description": "The state of the system", "content": content}}
         if model is Health:
-            responses["503"] = {"description": "Something is missing", "content": content}
+            responses["503"] = {"description": "A part of the system is unavailable", "content": content}
         name = path.strip("/").replace("/", "_")
         operation = {
             "summary": summary,
@@ -89,7 +89,7 @@ def document(app: OpenAPI) -> dict[str, Any]:
             "responses": responses,
         }
         spec["paths"][path] = {"get": operation}
-    spec["tags"].append({"name": "System", "description": "How the house is."})
+    spec["tags"].append({"name": "System", "description": "Health of the system."})
     spec["components"]["schemas"] = definitions["$defs"]
     spec["components"]["responses"] = {name: refusal.response() for name, refusal in REFUSALS.items()}
     spec["servers"] = [{"url": "/"}]
@@ -131,12 +131,12 @@ def _fill(
         content = {kind: {"schema": {"type": "string", "format": "binary"}} for kind in FILE_TYPES}
     for kind in (*(["text/event-stream"] if endpoint.streams else []), *filter(None, [endpoint.downloads])):
         content = content | {kind: {"schema": {"type": "string"}}}
-    names = {200: "Done", 201: "Made", 202: "Taken; the outcome isn't known yet"}
+    names = {200: "Success", 201: "Created", 202: "Accepted; the outcome is not known yet"}
     operation["responses"] = {
         str(status): {"description": names[status], "content": content} for status in endpoint.statuses
     }
     if "If-None-Match" in endpoint.headers:
-        operation["responses"]["304"] = {"description": "The client has it already"}
+        operation["responses"]["304"] = {"description": "Not modified: the client has this version"}
     if "Range" in endpoint.headers:
         operation["responses"]["206"] = {"description": "The requested part", "content": content}
         failure = {"application/json": {"schema": {"$ref": "#/components/schemas/Failure"}}}

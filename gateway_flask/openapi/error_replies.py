@@ -64,7 +64,7 @@ REFUSALS: Final = {
     "Invalid": Refusal(
         422,
         ("VALIDATION_ERROR", "IDEMPOTENCY_KEY_REUSED"),
-        [{"field": "items.0.quantity", "message": "Input should be greater than or equal to 1"}],
+        [{"field": "items.0.quantity", "message": "must be at least 1"}],
     ),
     "RateLimited": Refusal(429, ("RATE_LIMITED",), retry=True),
     "Unavailable": Refusal(503, ("SERVICE_UNAVAILABLE",), retry=True),

@@ -46,7 +46,7 @@ def submit_review(path: ProductPath, body: ReviewWrite) -> Response:
         caller=caller(),
         idempotency=idempotency(),
     )
-    return ok(review, "Review taken", 201)
+    return ok(review, "Review created", 201)
 
 
 @api.get("/reviews", reply=Review, many=True)

@@ -34,7 +34,7 @@ def search(query: SearchQuery) -> Response:
         behaviour.record_search(
             query.session_id, query=query.q, results=reply.json["total"], filters=filters, took_ms=round(took_ms, 1)
         )
-    return page_with_details(reply, "Found")
+    return page_with_details(reply, "Search results")
 
 
 @api.get("/suggest", reply=Suggestions)
