@@ -11,10 +11,10 @@ from gateway_flask.routes.paths import KindPath, MessagePath
 from gateway_flask.rpc.calls import call
 from schemas.api.notification_templates import (
     MailPreview,
-    PreviewRequest,
     SaveTemplate,
     Template,
     TemplateKind,
+    TemplatePreviewRequest,
     TemplateQuery,
     TemplateWrite,
     TestSend,
@@ -163,7 +163,7 @@ def put_template(path: KindPath, body: TemplateWrite) -> Response:
 
 
 @api.post("/templates/<string:kind>/preview", reply=MailPreview)
-def preview_template(path: KindPath, body: PreviewRequest) -> Response:
+def preview_template(path: KindPath, body: TemplatePreviewRequest) -> Response:
     """Preview a message with example data, with the current or with new texts."""
     preview = call(NotificationsRpc.preview, kind=path.kind, caller=caller(), locale=body.locale, text=body.text)
     return ok(preview, "Preview")
