@@ -14,6 +14,7 @@ from gateway_flask.openapi import formats, headers
 from gateway_flask.openapi.endpoints import ENDPOINTS, Endpoint
 from gateway_flask.openapi.error_replies import REFUSALS, refusals_of
 from gateway_flask.openapi.examples import BODIES
+from gateway_flask.openapi.samples import sample
 from schemas.api.envelope import Failure, Listing, PageWithDetails, Success
 from schemas.api.system import Health, Live
 from schemas.permissions.access import Kind
@@ -74,10 +75,23 @@ def document(app: OpenAPI) -> dict[str, Any]:
     spec["tags"].append({"name": "System", "description": "Health of the system."})
     formats.describe(definitions["$defs"], sorted({*DOMAIN_ERRORS, "RANGE_NOT_SATISFIABLE"}))
     spec["components"]["schemas"] = definitions["$defs"]
+    _add_reply_examples(spec["paths"], definitions["$defs"])
     spec["components"]["headers"] = headers.REPLY
     spec["components"]["responses"] = {name: refusal.response() for name, refusal in REFUSALS.items()}
     spec["servers"] = [{"url": "/"}]
     return spec
+
+
+def _add_reply_examples(paths: dict[str, Any], schemas: dict[str, Any]) -> None:
+    for path in paths.values():
+        for operation in path.values():
+            for status, reply in operation["responses"].items():
+                media = reply.get("content", {}).get("application/json")
+                if media and status.startswith("2"):
+                    message = {"message": reply["description"].partition(";")[0]}
+                    example = sample(media["schema"], schemas)
+                    example |= message if "message" in example else {}
+                    reply["content"] = reply["content"] | {"application/json": media | {"example": example}}
 
 
 def enveloped(endpoint: Endpoint) -> type[BaseModel]:

@@ -5,6 +5,7 @@ from typing import Any, Final
 
 from gateway_flask.openapi import headers
 from gateway_flask.openapi.endpoints import Endpoint
+from gateway_flask.openapi.samples import SKU
 from schemas.permissions.access import PUBLIC
 from services.chassis.common.errors import DOMAIN_ERRORS
 
@@ -54,7 +55,7 @@ REFUSALS: Final = {
     "Conflict": Refusal(
         409,
         ("OUT_OF_STOCK", "PRICE_CHANGED", "CONFLICT", "IDEMPOTENCY_IN_PROGRESS", "INVALID_STATE"),
-        [{"sku": "MUG-RED", "requested": 3, "available": 1}],
+        [{"sku": SKU, "requested": 3, "available": 1}],
     ),
     "PreconditionFailed": Refusal(412, ("PRECONDITION_FAILED",)),
     "PayloadTooLarge": Refusal(413, ("PAYLOAD_TOO_LARGE",)),

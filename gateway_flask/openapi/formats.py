@@ -25,7 +25,7 @@ def describe(schemas: dict[str, dict[str, Any]], codes: list[str]) -> None:
             if (field == "at" or field.endswith("_at")) and name not in NO_TIMES:
                 _set_format(property_, "date-time")
         if name in MONEY:
-            schema["properties"]["amount"]["examples"] = [1299]
+            schema["properties"]["amount"]["examples"] = [1599]
             schema["properties"]["currency"]["examples"] = ["USD"]
     schemas["Error"]["properties"]["code"]["enum"] = codes
 

@@ -6,6 +6,7 @@ import subprocess
 from typing import Any
 
 import pytest
+from jsonschema import Draft202012Validator
 from openapi_spec_validator import validate
 
 from gateway_flask.app import create_app
@@ -14,6 +15,7 @@ from gateway_flask.openapi.examples import BODIES
 from gateway_flask.testing import FakeServices, settings
 from services.chassis.common.errors import DOMAIN_ERRORS
 from tests.support.routes import ACCESS, ANONYMOUS
+from ultramarket.seed import PRODUCTS
 
 app = create_app(settings(), FakeServices())
 DOCUMENT: dict[str, Any] = app.test_client().get("/api/v1/openapi.json").get_json()
@@ -168,6 +170,47 @@ def test_examples_are_valid_requests() -> None:
     assert {name: body.model_fields_set for name, body in bodies.items()} == {
         n: set(body) for n, body in BODIES.items()
     }
+
+
+def test_every_json_body_has_an_example() -> None:
+    bodies = {name for name, endpoint in ENDPOINTS.items() if "body" in endpoint.models}
+
+    assert sorted(bodies - set(BODIES)) == []
+
+
+def test_every_json_reply_has_a_valid_example() -> None:
+    replies = {
+        f"{name} {status}": media
+        for name, operation in OPERATIONS.items()
+        for status, reply in operation["responses"].items()
+        if status.startswith("2") and (media := reply.get("content", {}).get("application/json"))
+    }
+
+    assert len(replies) > 130
+    assert [name for name, media in replies.items() if "example" not in media] == []
+    assert {name: error for name, media in replies.items() if (error := _first_error(media))} == {}
+
+
+def test_statuses_of_a_route_have_their_own_examples() -> None:
+    replies = OPERATIONS["place_order"]["responses"]
+
+    messages = {
+        status: replies[status]["content"]["application/json"]["example"]["message"] for status in ("201", "202")
+    }
+
+    assert messages == {"201": "Created", "202": "Accepted"}
+
+
+def _first_error(media: dict[str, Any]) -> str:
+    schema = media["schema"] | {"components": {"schemas": DOCUMENT["components"]["schemas"]}}
+    validator = Draft202012Validator(schema, format_checker=Draft202012Validator.FORMAT_CHECKER)
+    return next((f"{error.json_path}: {error.message}" for error in validator.iter_errors(media["example"])), "")
+
+
+def test_examples_name_products_of_the_demo_catalogue() -> None:
+    rows = json.loads(PRODUCTS.read_text(encoding="utf-8"))
+
+    assert BODIES["add_item"]["sku"] in {row["sku"] for row in rows if row["stock"] > 50}
 
 
 def test_docs_page_and_assets_are_served_locally() -> None:
