@@ -20,6 +20,7 @@ from pydantic import (
     ValidationError,
     ValidationInfo,
     ValidatorFunctionWrapHandler,
+    WithJsonSchema,
     WrapValidator,
 )
 
@@ -204,7 +205,7 @@ def _uuid(text: str) -> str:
         raise ValueError("is not an id: a UUID such as 01a20cb8-960a-7755-ad95-eaadc1b2c481") from None
 
 
-Id = Annotated[str, AfterValidator(_uuid)]
+Id = Annotated[str, AfterValidator(_uuid), WithJsonSchema({"type": "string", "format": "uuid"})]
 """A UUID in its usual form (ours are UUIDv7)."""
 
 

@@ -11,6 +11,7 @@ from gateway_flask.http import envelope
 from gateway_flask.middleware import step_up
 from services.chassis.common import errors
 from services.chassis.common.errors import DomainError, ValidationFailed
+from services.chassis.common.validation_messages import validation_message
 
 log = structlog.get_logger()
 
@@ -32,9 +33,9 @@ OF_HTTP: Final[dict[int, type[DomainError]]] = {
 def invalid(error: ValidationError, at: str = "") -> ValidationFailed:
     """A pydantic error as `ValidationFailed`, field by field; `at` is the part of the request."""
     details = []
-    for fault in error.errors(include_url=False, include_context=False, include_input=False)[:MOST_DETAILS]:
+    for fault in error.errors(include_url=False, include_input=False)[:MOST_DETAILS]:
         field = ".".join(str(part) for part in fault["loc"]) or at
-        details.append({"field": field, "message": fault["msg"].removeprefix("Value error, ")})
+        details.append({"field": field, "message": validation_message(fault)})
     first = details[0]
     message = f"{first['field']}: {first['message']}" if first["field"] else first["message"]
     return ValidationFailed(message, details)

@@ -92,7 +92,7 @@ def body(model: type[M]) -> M:
 def _check_content_type() -> None:
     kind = request.mimetype
     if kind and kind != "application/json" and not kind.endswith("+json"):
-        raise BadRequest(f"Send application/json, not {kind}")
+        raise UnsupportedMediaType(f"Send application/json, not {kind}")
     if request.headers.get("Content-Encoding", "identity").lower() != "identity":
         raise UnsupportedMediaType("Send the body uncompressed")
     if request.mimetype_params.get("charset", "utf-8").lower() not in ("utf-8", "utf8", "us-ascii"):

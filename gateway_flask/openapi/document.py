@@ -10,44 +10,22 @@ from flask_openapi3 import OpenAPI
 from pydantic import BaseModel
 from pydantic.json_schema import JsonSchemaMode, models_json_schema
 
+from gateway_flask.openapi import formats, headers
 from gateway_flask.openapi.endpoints import ENDPOINTS, Endpoint
 from gateway_flask.openapi.error_replies import REFUSALS, refusals_of
 from gateway_flask.openapi.examples import BODIES
-from schemas.api.envelope import Failure, Found, Listing, Success
+from gateway_flask.openapi.samples import sample
+from schemas.api.envelope import Failure, Listing, PageWithDetails, Success
 from schemas.api.system import Health, Live
 from schemas.permissions.access import Kind
+from services.chassis.common.errors import DOMAIN_ERRORS
 
 REFERENCE: Final = "#/components/schemas/{model}"
-HEADERS: Final[dict[str, dict[str, Any]]] = {
-    "Idempotency-Key": {
-        "description": "Names this very command: sent again, it gets the first reply again and does nothing twice.",
-        "schema": {"type": "string", "minLength": 1, "maxLength": 255},
-        "example": "5f2b0a3e-2b1d-4a53-9a53-0d9d7a3c6a10",
-    },
-    "X-Cart-Id": {
-        "description": "The guest's cart, as the first `POST /cart/items` replied it.",
-        "schema": {"type": "string", "pattern": "^[A-Za-z0-9_-]{16,64}$"},
-    },
-    "X-Session-Id": {
-        "description": "The visit, as `POST /events` names it: it is the customer's from now on.",
-        "schema": {"type": "string", "pattern": "^[A-Za-z0-9_.:-]{1,128}$"},
-    },
-    "X-Order-Key": {
-        "description": "A guest's key to an order: the `access_key` of the order's 201.",
-        "schema": {"type": "string"},
-    },
-    "If-Match": {"description": "The ETag or version that the change is made against.", "schema": {"type": "string"}},
-    "Range": {"description": "One part of the content: `bytes=0-1023`.", "schema": {"type": "string"}},
-    "If-None-Match": {
-        "description": "The ETag of what the client has: 304 if it is the same.",
-        "schema": {"type": "string"},
-    },
-}
 FILE_TYPES: Final = ("image/webp", "image/jpeg", "application/pdf")
 SYSTEM: Final[dict[str, tuple[str, type[BaseModel]]]] = {
-    "/health": ("The gateway and what it stands on", Health),
-    "/health/live": ("The process answers", Live),
-    "/health/ready": ("Whether a customer can be served", Health),
+    "/health": ("Get the health of the gateway and of what it depends on.", Health),
+    "/health/live": ("Get whether the process is alive.", Live),
+    "/health/ready": ("Get whether requests can be served.", Health),
 }
 SECURITY: Final[dict[Kind, list[dict[str, list[str]]]]] = {
     Kind.PUBLIC: [],
@@ -77,9 +55,14 @@ def document(app: OpenAPI) -> dict[str, Any]:
             _fill(operation, endpoint, references, replies[endpoint.name])
     for path, (summary, model) in SYSTEM.items():
         content = {"application/json": {"schema": references[model, "serialization"]}}
-        responses = {"200": {"description": "As it is", "content": content}}
+        of_reply = headers.references(["X-Request-Id"])
+        responses = {"200": {"description": "The state of the system", "headers": of_reply, "content": content}}
         if model is Health:
-            responses["503"] = {"description": "Something is missing", "content": content}
+            responses["503"] = {
+                "description": "A part of the system is unavailable",
+                "headers": headers.references(["X-Request-Id", "Retry-After"]),
+                "content": content,
+            }
         name = path.strip("/").replace("/", "_")
         operation = {
             "summary": summary,
@@ -89,17 +72,32 @@ def document(app: OpenAPI) -> dict[str, Any]:
             "responses": responses,
         }
         spec["paths"][path] = {"get": operation}
-    spec["tags"].append({"name": "System", "description": "How the house is."})
+    spec["tags"].append({"name": "System", "description": "Health of the system."})
+    formats.describe(definitions["$defs"], sorted({*DOMAIN_ERRORS, "RANGE_NOT_SATISFIABLE"}))
     spec["components"]["schemas"] = definitions["$defs"]
+    _add_reply_examples(spec["paths"], definitions["$defs"])
+    spec["components"]["headers"] = headers.REPLY
     spec["components"]["responses"] = {name: refusal.response() for name, refusal in REFUSALS.items()}
     spec["servers"] = [{"url": "/"}]
     return spec
 
 
+def _add_reply_examples(paths: dict[str, Any], schemas: dict[str, Any]) -> None:
+    for path in paths.values():
+        for operation in path.values():
+            for status, reply in operation["responses"].items():
+                media = reply.get("content", {}).get("application/json")
+                if media and status.startswith("2"):
+                    message = {"message": reply["description"].partition(";")[0]}
+                    example = sample(media["schema"], schemas)
+                    example |= message if "message" in example else {}
+                    reply["content"] = reply["content"] | {"application/json": media | {"example": example}}
+
+
 def enveloped(endpoint: Endpoint) -> type[BaseModel]:
     """The model of the route's reply with its envelope."""
     if {"page", "limit"} <= set(getattr(endpoint.models.get("query"), "model_fields", ())):
-        return Listing[endpoint.reply] if endpoint.many else Found[endpoint.reply]  # type: ignore[name-defined]
+        return Listing[endpoint.reply] if endpoint.many else PageWithDetails[endpoint.reply]  # type: ignore[name-defined]
     if endpoint.many:
         return Success[list[endpoint.reply]]  # type: ignore[name-defined]
     return Success[endpoint.reply]  # type: ignore[name-defined]
@@ -131,14 +129,22 @@ def _fill(
         content = {kind: {"schema": {"type": "string", "format": "binary"}} for kind in FILE_TYPES}
     for kind in (*(["text/event-stream"] if endpoint.streams else []), *filter(None, [endpoint.downloads])):
         content = content | {kind: {"schema": {"type": "string"}}}
-    names = {200: "Done", 201: "Made", 202: "Taken; the outcome isn't known yet"}
+    names = {200: "Success", 201: "Created", 202: "Accepted; the outcome is not known yet"}
     operation["responses"] = {
-        str(status): {"description": names[status], "content": content} for status in endpoint.statuses
+        str(status): {"description": names[status], "headers": headers.of_success(endpoint), "content": content}
+        for status in endpoint.statuses
     }
     if "If-None-Match" in endpoint.headers:
-        operation["responses"]["304"] = {"description": "The client has it already"}
+        operation["responses"]["304"] = {
+            "description": "Not modified: the client has this version",
+            "headers": headers.of_success(endpoint),
+        }
     if "Range" in endpoint.headers:
-        operation["responses"]["206"] = {"description": "The requested part", "content": content}
+        operation["responses"]["206"] = {
+            "description": "The requested part",
+            "headers": headers.of_success(endpoint),
+            "content": content,
+        }
         failure = {"application/json": {"schema": {"$ref": "#/components/schemas/Failure"}}}
         operation["responses"]["416"] = {"description": "`RANGE_NOT_SATISFIABLE`", "content": failure}
     operation["responses"] |= refusals_of(endpoint)
@@ -149,4 +155,4 @@ def _fill(
 
 
 def _header(name: str, required: bool) -> dict[str, Any]:
-    return {"name": name, "in": "header", "required": required, **HEADERS[name]}
+    return {"name": name, "in": "header", "required": required, **headers.REQUEST[name]}

@@ -3,16 +3,11 @@
 from dataclasses import dataclass, field
 from typing import Any, Final
 
+from gateway_flask.openapi import headers
 from gateway_flask.openapi.endpoints import Endpoint
+from gateway_flask.openapi.samples import SKU
 from schemas.permissions.access import PUBLIC
-
-INTEGER: Final = {"type": "integer", "minimum": 0}
-RATE_LIMIT: Final = {
-    "RateLimit-Limit": "Requests within the period that the limit names",
-    "RateLimit-Remaining": "Requests that are left",
-    "RateLimit-Reset": "Seconds until more are left",
-}
-"""Headers of every reply of a route with a limit."""
+from services.chassis.common.errors import DOMAIN_ERRORS
 
 
 @dataclass(frozen=True)
@@ -26,8 +21,16 @@ class Refusal:
 
     def response(self) -> dict[str, Any]:
         """The OpenAPI response object."""
-        error = {"code": self.codes[0], "message": "…", "details": self.example}
+        error = {
+            "code": self.codes[0],
+            "message": DOMAIN_ERRORS[self.codes[0]].default_message,
+            "details": self.example,
+        }
+        names = ["X-Request-Id", *(["Retry-After"] if self.retry else [])]
+        if self.status == 429:
+            names.extend(headers.RATE_LIMIT)
         content: dict[str, Any] = {
+            "headers": headers.references(names),
             "description": " · ".join(f"`{code}`" for code in self.codes),
             "content": {
                 "application/json": {
@@ -36,10 +39,6 @@ class Refusal:
                 }
             },
         }
-        if self.retry:
-            content["headers"] = {"Retry-After": {"description": "Seconds", "schema": {"type": "integer"}}}
-        if self.status == 429:
-            content["headers"] |= {name: {"description": text, "schema": INTEGER} for name, text in RATE_LIMIT.items()}
         return content
 
 
@@ -56,7 +55,7 @@ REFUSALS: Final = {
     "Conflict": Refusal(
         409,
         ("OUT_OF_STOCK", "PRICE_CHANGED", "CONFLICT", "IDEMPOTENCY_IN_PROGRESS", "INVALID_STATE"),
-        [{"sku": "MUG-RED", "requested": 3, "available": 1}],
+        [{"sku": SKU, "requested": 3, "available": 1}],
     ),
     "PreconditionFailed": Refusal(412, ("PRECONDITION_FAILED",)),
     "PayloadTooLarge": Refusal(413, ("PAYLOAD_TOO_LARGE",)),
@@ -64,7 +63,7 @@ REFUSALS: Final = {
     "Invalid": Refusal(
         422,
         ("VALIDATION_ERROR", "IDEMPOTENCY_KEY_REUSED"),
-        [{"field": "items.0.quantity", "message": "Input should be greater than or equal to 1"}],
+        [{"field": "items.0.quantity", "message": "must be at least 1"}],
     ),
     "RateLimited": Refusal(429, ("RATE_LIMITED",), retry=True),
     "Unavailable": Refusal(503, ("SERVICE_UNAVAILABLE",), retry=True),

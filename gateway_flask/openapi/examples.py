@@ -2,6 +2,8 @@
 
 from typing import Any, Final
 
+from gateway_flask.openapi.samples import ID, SKU
+
 ADDRESS: Final = {
     "name": "Ada Lovelace",
     "line1": "12 St James's Square",
@@ -10,6 +12,7 @@ ADDRESS: Final = {
     "postal_code": "10001",
     "country": "US",
 }
+TOKEN: Final = "token-of-the-mailed-link"
 CREDENTIALS: Final = {"email": "ada@example.com", "password": "correct horse battery"}
 
 BODIES: Final[dict[str, dict[str, Any]]] = {
@@ -52,7 +55,7 @@ BODIES: Final[dict[str, dict[str, Any]]] = {
     "create_category": {"name": "Kitchen"},
     "put_tax_rate": {"country": "DE", "tax_class": "standard", "rate_bp": 1900, "name": "MwSt."},
     "adjust_stock": {"delta": 25, "reason": "delivery"},
-    "add_item": {"sku": "MUG-RED", "quantity": 2},
+    "add_item": {"sku": SKU, "quantity": 2},
     "set_quantity": {"quantity": 3},
     "shipping_rates": {"address": {"country": "US", "region": "NY", "postal_code": "10001"}},
     "place_order": {
@@ -77,5 +80,81 @@ BODIES: Final[dict[str, dict[str, Any]]] = {
         "events": [{"type": "product_view", "at": "2026-01-31T12:00:00Z", "product_id": "an id"}],
     },
     "create_report": {"name": "Net by day", "measures": ["orders", "net"], "dimensions": ["day"]},
+    "refresh": {"refresh_token": "the-refresh-token-of-the-login"},
+    "logout": {"refresh_token": "the-refresh-token-of-the-login"},
+    "verify_email": {"token": TOKEN},
+    "forgot_password": {"email": "ada@example.com"},
+    "reset_password": {"token": TOKEN, "password": "another horse battery"},
+    "change_password": {"current_password": "correct horse battery", "new_password": "another horse battery"},
+    "import_products": {
+        "products": [
+            {
+                "external_id": "erp-1001",
+                "title": "Enamel plate",
+                "status": "active",
+                "variants": [{"sku": "PLATE-WHITE", "price": {"amount": 899, "currency": "USD"}}],
+            }
+        ]
+    },
+    "update_product": {
+        "title": "Enamel mug",
+        "status": "active",
+        "variants": [{"sku": "MUG-RED", "price": {"amount": 1399, "currency": "USD"}, "weight_g": 380}],
+    },
+    "update_category": {"name": "Kitchen", "position": 1},
+    "put_warehouse": {"name": "Central warehouse", "priority": 1, "country": "US"},
+    "create_shipment": {"order_id": ID, "carrier": "UltraPost", "items": [{"sku": SKU, "quantity": 1}]},
+    "add_shipment_event": {"status": "in_transit", "location": "Newark, NJ", "message": "Left the sorting centre"},
+    "put_preferences": {
+        "kinds": {"back_in_stock": {"email": True, "push": False}},
+        "quiet_hours": {"from": "22:00", "to": "07:00", "time_zone": "America/New_York"},
+    },
+    "add_device": {
+        "endpoint": "https://push.example.com/send/42",
+        "keys": {
+            "p256dh": "BNcRdreALRFXTkOOUHK1EtK2wtaz5Ry4YfYCA_0QTpQtUbVlUls0VJXg7A8u-Ts1XbjhazAkj7I99e8QcYP7DkM",
+            "auth": "tBHItJI5svbpez7KI4CCXg",
+        },
+    },
+    "remove_device": {"endpoint": "https://push.example.com/send/42"},
+    "wait_for_stock": {"sku": SKU, "email": "ada@example.com"},
+    "put_template": {"locale": "en", "text": {"subject": "Your parcel is on its way"}, "version": 0},
+    "preview_template": {"locale": "en", "text": {"subject": "Your parcel is on its way"}},
+    "test_template": {"to": "ada@example.com", "locale": "en"},
+    "submit_review": {"rating": 5, "title": "Sturdy", "text": "Holds six mugs and does not tip over."},
+    "import_reviews": {
+        "reviews": [
+            {
+                "product_id": ID,
+                "author": "Ada",
+                "author_key": "shop-42",
+                "rating": 5,
+                "title": "Sturdy",
+                "text": "Holds six mugs and does not tip over.",
+                "created_at": "2026-01-31T12:00:00Z",
+            }
+        ]
+    },
+    "put_review_rules": {"auto_approve": True, "no_links": True, "blocked_words": ["casino"], "hide_after_reports": 5},
+    "edit_review": {"rating": 4, "text": "Holds six mugs; the foot is a bit small."},
+    "vote_on_review": {"helpful": True},
+    "report_review": {"reason": "Advertises another shop"},
+    "reply_to_review": {"text": "Thank you. A larger foot is available."},
+    "moderate_review": {"status": "rejected", "reason": "Advertises another shop"},
+    "link_file": {"expires_in": 3600},
+    "put_flag": {
+        "enabled": True,
+        "default": False,
+        "rules": [{"countries": ["US"], "serve": True}],
+        "rollout": 50,
+    },
+    "put_setting": {"value": 5, "version": 0, "reason": "More suggestions"},
+    "roll_setting_back": {"version": 1, "reason": "Fewer suggestions again"},
+    "update_report": {
+        "name": "Net by week",
+        "measures": ["orders", "net"],
+        "dimensions": ["week"],
+        "schedule": "weekly",
+    },
     "refund_payment": {"amount": {"amount": 500, "currency": "USD"}, "reason": "Scratched"},
 }

@@ -10,8 +10,8 @@ from gateway_flask.routes.paths import IdPath
 from gateway_flask.rpc.calls import call, call_within
 from schemas.api.analytics import CohortQuery, CurrencyQuery, PeriodQuery, SalesQuery, TopQuery
 from schemas.api.reports import Report, ReportQuery, ReportRequest, ReportResult
-from schemas.api.sales_figures import Cohorts, Customers, Delivery, Payments, Sales, StockFigures, TopProduct
-from schemas.api.session_figures import AbandonedCarts, FlagFigures, Funnel, Live, SearchFigures
+from schemas.api.sales_figures import Cohorts, Customers, DeliveryTimes, Payments, Sales, StockFigures, TopProduct
+from schemas.api.session_figures import AbandonedCarts, FlagFigures, Funnel, LiveFigures, SearchFigures
 from schemas.rpc.analytics import AnalyticsRpc
 
 api = Api("analytics", "Analytics", "Sales, sessions, searches and abandoned carts; custom reports.", "/analytics")
@@ -71,7 +71,7 @@ def analytics_payments(query: CurrencyQuery) -> Response:
     return ok(call(AnalyticsRpc.payments, query=query, caller=caller()), "Payments")
 
 
-@api.get("/delivery", reply=Delivery)
+@api.get("/delivery", reply=DeliveryTimes)
 def analytics_delivery(query: PeriodQuery) -> Response:
     """Get shipping and delivery times."""
     return ok(call(AnalyticsRpc.delivery, query=query, caller=caller()), "Delivery times")
@@ -98,7 +98,7 @@ def analytics_flags(query: PeriodQuery) -> Response:
     return ok(call(AnalyticsRpc.flags, query=query, caller=caller()), "Flags")
 
 
-@api.get("/live", reply=Live, streams=True)
+@api.get("/live", reply=LiveFigures, streams=True)
 def analytics_live() -> Response:
     """Get the last 60 minutes by minute. `Accept: text/event-stream` streams them every 5 seconds.
 

@@ -47,7 +47,7 @@ def register(body: RegisterRequest) -> Response:
     command = Register(**body.given(), idempotency=idempotency(), user_agent=_user_agent(), address=request.remote_addr)
     signed_in = call(AuthRpc.register, command)
     _merge_guest_data(signed_in.value)
-    return ok(signed_in, "Welcome", 201)
+    return ok(signed_in, "Account registered", 201)
 
 
 @api.post("/login", reply=SignedIn, limit="sign_in", headers=("X-Cart-Id", "X-Session-Id"))

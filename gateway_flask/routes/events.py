@@ -20,4 +20,4 @@ def track_events(body: TrackRequest) -> Response:
     identity.
     """
     tracked = call(AnalyticsRpc.track_events, request=body, caller=caller(), cart_id=valid_cart_id())
-    return ok(tracked, "Taken", 202)
+    return ok(tracked, "Events accepted", 202)

@@ -47,7 +47,7 @@ def get_file_info(path: IdPath) -> Response:
 def link_file(path: IdPath, body: LinkRequest) -> Response:
     """Create a link to an own file that is valid for a while."""
     command = LinkFile(**body.given(), file_id=path.id, caller=caller())
-    return ok(call(FilesRpc.link, command), "Link made", 201)
+    return ok(call(FilesRpc.link, command), "Link created", 201)
 
 
 @api.delete("/<string:id>", reply=None)

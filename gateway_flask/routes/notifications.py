@@ -11,10 +11,10 @@ from gateway_flask.routes.paths import KindPath, MessagePath
 from gateway_flask.rpc.calls import call
 from schemas.api.notification_templates import (
     MailPreview,
-    PreviewRequest,
     SaveTemplate,
     Template,
     TemplateKind,
+    TemplatePreviewRequest,
     TemplateQuery,
     TemplateWrite,
     TestSend,
@@ -61,19 +61,19 @@ def list_notifications(query: PageQuery) -> Response:
 @api.get("/unread-count", reply=UnreadCount)
 def unread_count() -> Response:
     """Get the number of unread in-app messages."""
-    return ok(call(NotificationsRpc.unread_count, caller=caller()), "Unread")
+    return ok(call(NotificationsRpc.unread_count, caller=caller()), "Number of unread messages")
 
 
 @api.post("/read-all", reply=MarkedRead)
 def read_all() -> Response:
     """Mark all in-app messages as read."""
-    return ok(call(NotificationsRpc.mark_read, caller=caller()), "Read")
+    return ok(call(NotificationsRpc.mark_read, caller=caller()), "Messages marked as read")
 
 
 @api.post("/<string:id>/read", reply=MarkedRead)
 def read_notification(path: MessagePath) -> Response:
     """Mark an in-app message as read."""
-    return ok(call(NotificationsRpc.mark_read, caller=caller(), message_id=path.id), "Read")
+    return ok(call(NotificationsRpc.mark_read, caller=caller(), message_id=path.id), "Message marked as read")
 
 
 @api.get("/preferences", reply=Preferences)
@@ -131,7 +131,7 @@ def remove_device(body: DeviceGoneRequest) -> Response:
 def wait_for_stock(body: WaitRequest) -> Response:
     """Request one message when a SKU is back in stock."""
     call(NotificationsRpc.subscribe_back_in_stock, sku=body.sku, email=body.email, caller=caller())
-    return ok(None, "We will tell you", 202)
+    return ok(None, "Message requested", 202)
 
 
 @api.get("/deliveries", reply=Delivery, many=True)
@@ -163,7 +163,7 @@ def put_template(path: KindPath, body: TemplateWrite) -> Response:
 
 
 @api.post("/templates/<string:kind>/preview", reply=MailPreview)
-def preview_template(path: KindPath, body: PreviewRequest) -> Response:
+def preview_template(path: KindPath, body: TemplatePreviewRequest) -> Response:
     """Preview a message with example data, with the current or with new texts."""
     preview = call(NotificationsRpc.preview, kind=path.kind, caller=caller(), locale=body.locale, text=body.text)
     return ok(preview, "Preview")
@@ -180,4 +180,4 @@ def test_template(path: KindPath, body: TestSend) -> Response:
         test_id=ids.new_id(),
         caller=caller(),
     )
-    return ok(None, "On its way", 202)
+    return ok(None, "Preview sent", 202)

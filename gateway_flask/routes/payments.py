@@ -52,4 +52,4 @@ def webhook(path: ProviderPath) -> Response:
     headers = {name: request.headers[name] for name in SIGNATURES if name in request.headers}
     body = base64.b64encode(parse.raw_body()).decode()
     message = Webhook(provider=path.provider, body=body, headers=headers)
-    return ok(call(PaymentsRpc.webhook, message), "Received")
+    return ok(call(PaymentsRpc.webhook, message), "Webhook received")

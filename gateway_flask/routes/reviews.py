@@ -8,10 +8,10 @@ from gateway_flask.openapi.endpoints import Api
 from gateway_flask.routes.paths import IdPath, ProductPath
 from gateway_flask.rpc.calls import call, call_within
 from schemas.api.reviews import (
+    AbuseReport,
     ImportReviews,
     Moderation,
     ReplyWrite,
-    Report,
     Review,
     ReviewImportReport,
     ReviewPatch,
@@ -46,7 +46,7 @@ def submit_review(path: ProductPath, body: ReviewWrite) -> Response:
         caller=caller(),
         idempotency=idempotency(),
     )
-    return ok(review, "Review taken", 201)
+    return ok(review, "Review created", 201)
 
 
 @api.get("/reviews", reply=Review, many=True)
@@ -99,7 +99,7 @@ def vote_on_review(path: IdPath, body: Vote) -> Response:
 
 
 @api.post("/reviews/<string:id>/report", reply=None)
-def report_review(path: IdPath, body: Report) -> Response:
+def report_review(path: IdPath, body: AbuseReport) -> Response:
     """Report a review for moderation."""
     return ok(
         call(ReviewsRpc.report, review_id=path.id, reason=body.reason, caller=caller()), "Thank you, we will look at it"

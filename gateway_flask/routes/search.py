@@ -11,7 +11,7 @@ from gateway_flask.openapi.endpoints import Api
 from gateway_flask.rpc.calls import call
 from gateway_flask.tracking import behaviour
 from schemas.api.search import MAX_PREFIX_LENGTH, SearchQuery, SearchReply, Suggestions, SuggestQuery
-from schemas.api.search_tuning import Preview, PreviewRequest, TuningReply, TuningWrite
+from schemas.api.search_tuning import Preview, TuningPreviewRequest, TuningReply, TuningWrite
 from schemas.rpc.search import SearchRpc
 from services.chassis.dynamic_config import config
 
@@ -34,7 +34,7 @@ def search(query: SearchQuery) -> Response:
         behaviour.record_search(
             query.session_id, query=query.q, results=reply.json["total"], filters=filters, took_ms=round(took_ms, 1)
         )
-    return page_with_details(reply, "Found")
+    return page_with_details(reply, "Search results")
 
 
 @api.get("/suggest", reply=Suggestions)
@@ -67,6 +67,6 @@ def set_tuning(body: TuningWrite) -> Response:
 
 
 @api.post("/tuning/preview", reply=Preview)
-def preview_tuning(body: PreviewRequest) -> Response:
+def preview_tuning(body: TuningPreviewRequest) -> Response:
     """Preview a tuning on a query: the current and the changed ranking, with reasons. Changes nothing."""
     return ok(call(SearchRpc.preview_tuning, request=body, caller=caller()), "Preview")

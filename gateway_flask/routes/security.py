@@ -74,7 +74,10 @@ def remove_totp(body: RemoveTotpRequest) -> Response:
 @api.post("/2fa/recovery-codes", reply=RecoveryCodes, limit="sign_in")
 def renew_recovery_codes(body: ConfirmTotpRequest) -> Response:
     """Replace the recovery codes, with a code."""
-    return ok(call(AuthRpc.renew_recovery_codes, RenewRecoveryCodes(**body.given(), caller=caller())), "New codes")
+    return ok(
+        call(AuthRpc.renew_recovery_codes, RenewRecoveryCodes(**body.given(), caller=caller())),
+        "Recovery codes replaced",
+    )
 
 
 @api.post("/2fa/login", reply=SignedIn, limit="sign_in")

@@ -14,7 +14,7 @@ class Success(Schema, Generic[T]):
 
     model_config = WITHOUT_DOCSTRINGS
 
-    success: Literal[True] = True
+    success: Literal[True]
     message: str = Field(description="One sentence for a person.")
     data: T
 
@@ -35,18 +35,18 @@ class Listing(Schema, Generic[T]):
 
     model_config = WITHOUT_DOCSTRINGS
 
-    success: Literal[True] = True
+    success: Literal[True]
     message: str
     data: list[T]
     pagination: Pagination
 
 
-class Found(Schema, Generic[T]):
+class PageWithDetails(Schema, Generic[T]):
     """One page of a list with more to say than its items."""
 
     model_config = WITHOUT_DOCSTRINGS
 
-    success: Literal[True] = True
+    success: Literal[True]
     message: str
     data: T
     pagination: Pagination
@@ -66,5 +66,5 @@ class Error(Schema):
 class Failure(Schema):
     """A request that was refused. It has changed nothing unless its code says otherwise."""
 
-    success: Literal[False] = False
+    success: Literal[False]
     error: Error

@@ -69,7 +69,7 @@ class Template(Schema):
     versions: list[dict[str, Any]]
 
 
-class PreviewRequest(Request):
+class TemplatePreviewRequest(Request):
     """A preview with the texts in force, or with these texts."""
 
     locale: Locale = "en"

@@ -31,7 +31,7 @@ from schemas.base import (
 ProductStatus = Literal["draft", "active", "archived"]
 ProductSort = Literal["price", "-price", "-rating", "-created_at", "title"]
 
-Url = Annotated[str, StringConstraints(min_length=1, max_length=2_000, pattern=r"^(https?://|/)[^\s<>\"]+$")]
+Url = Annotated[str, StringConstraints(min_length=1, max_length=2_000, pattern=r"^(https?://|/)[^\s<>\x22]+$")]
 """An absolute URL, or a path on the shop's host."""
 Tag = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=60), OneLine]
 AttributeName = Annotated[str, StringConstraints(min_length=1, max_length=60, pattern=r"^[a-z][a-z0-9_]*$")]

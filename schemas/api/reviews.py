@@ -52,7 +52,7 @@ class ReplyWrite(Request):
     text: ReviewText
 
 
-class Report(Request):
+class AbuseReport(Request):
     """The reason of an abuse report."""
 
     reason: Reason

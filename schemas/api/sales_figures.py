@@ -179,7 +179,7 @@ class CarrierTimes(Schema):
     to_deliver: Durations
 
 
-class Delivery(Schema):
+class DeliveryTimes(Schema):
     """Times from confirmation to shipment, and from shipment to delivery."""
 
     to_ship: Durations

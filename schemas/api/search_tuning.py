@@ -72,7 +72,7 @@ class TuningReply(Tuning):
     updated_by: str | None = None
 
 
-class PreviewRequest(Request):
+class TuningPreviewRequest(Request):
     """A query and the tuning to preview."""
 
     q: Query

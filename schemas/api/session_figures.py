@@ -92,7 +92,7 @@ class LiveProduct(Schema):
     units: int
 
 
-class Live(Schema):
+class LiveFigures(Schema):
     """The last 60 minutes, oldest first."""
 
     minutes: list[LiveMinute]

@@ -4,8 +4,8 @@ from typing import Protocol
 
 from schemas.api.analytics import CohortQuery, CurrencyQuery, PeriodQuery, SalesQuery, TopQuery
 from schemas.api.reports import Report, ReportOutput, ReportQuery, ReportRequest
-from schemas.api.sales_figures import Cohorts, Customers, Delivery, Payments, Sales, StockFigures, TopProduct
-from schemas.api.session_figures import AbandonedCarts, FlagFigures, Funnel, Live, SearchFigures
+from schemas.api.sales_figures import Cohorts, Customers, DeliveryTimes, Payments, Sales, StockFigures, TopProduct
+from schemas.api.session_figures import AbandonedCarts, FlagFigures, Funnel, LiveFigures, SearchFigures
 from schemas.api.tracking import ObservedEvent, Tracked, TrackRequest
 from schemas.base import Caller, Id, Page
 
@@ -41,7 +41,7 @@ class AnalyticsRpc(Protocol):
         """Get payment success rates and decline codes."""
         ...
 
-    def delivery(self, query: PeriodQuery, caller: Caller) -> Delivery:
+    def delivery(self, query: PeriodQuery, caller: Caller) -> DeliveryTimes:
         """Get shipping and delivery times."""
         ...
 
@@ -57,7 +57,7 @@ class AnalyticsRpc(Protocol):
         """List exposures and conversions by feature-flag value."""
         ...
 
-    def live(self, caller: Caller) -> Live:
+    def live(self, caller: Caller) -> LiveFigures:
         """Get orders, revenue and active sessions of the last 60 minutes."""
         ...
 

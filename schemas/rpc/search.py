@@ -11,7 +11,7 @@ from schemas.api.search import (
     Suggestions,
     SuggestQuery,
 )
-from schemas.api.search_tuning import Preview, PreviewRequest, TuningReply, TuningWrite
+from schemas.api.search_tuning import Preview, TuningPreviewRequest, TuningReply, TuningWrite
 from schemas.base import Caller, Id
 
 
@@ -34,7 +34,7 @@ class SearchRpc(Protocol):
         """Replace the tuning; in force in every process within two seconds. Raises `Conflict`."""
         ...
 
-    def preview_tuning(self, request: PreviewRequest, caller: Caller) -> Preview:
+    def preview_tuning(self, request: TuningPreviewRequest, caller: Caller) -> Preview:
         """Preview a tuning on a query: both rankings with reasons. Raises `ServiceUnavailable` without the engine."""
         ...
 

@@ -7,7 +7,7 @@ import structlog
 
 from schemas.api.products import ProductQuery
 from schemas.api.search import SearchQuery, SuggestQuery
-from schemas.api.search_tuning import PreviewRequest, TuningWrite
+from schemas.api.search_tuning import TuningPreviewRequest, TuningWrite
 from schemas.base import Caller, Id
 from schemas.events.analytics import PopularQueriesChanged, SalesCounted
 from schemas.events.base import Event
@@ -211,7 +211,7 @@ class SearchService(Service):
         return {**stored, "version": tuning.version + 1}
 
     @implements(SearchRpc.preview_tuning)
-    def preview_tuning(self, request: PreviewRequest, caller: Caller) -> Json:
+    def preview_tuning(self, request: TuningPreviewRequest, caller: Caller) -> Json:
         return compare(self.backend.engine, self.backend.store.reference_data.current(), request)
 
 

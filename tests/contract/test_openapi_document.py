@@ -1,15 +1,21 @@
 """The OpenAPI document matches the gateway's routes, models and error table."""
 
 import json
+import shutil
+import subprocess
 from typing import Any
 
+import pytest
+from jsonschema import Draft202012Validator
 from openapi_spec_validator import validate
 
 from gateway_flask.app import create_app
 from gateway_flask.openapi.endpoints import ENDPOINTS
 from gateway_flask.openapi.examples import BODIES
 from gateway_flask.testing import FakeServices, settings
+from services.chassis.common.errors import DOMAIN_ERRORS
 from tests.support.routes import ACCESS, ANONYMOUS
+from ultramarket.seed import PRODUCTS
 
 app = create_app(settings(), FakeServices())
 DOCUMENT: dict[str, Any] = app.test_client().get("/api/v1/openapi.json").get_json()
@@ -71,6 +77,86 @@ def test_every_error_code_is_in_the_document() -> None:
     assert [code for code in ERROR_CODES.split() if f"`{code}`" not in descriptions] == []
 
 
+def test_every_schema_has_its_own_plain_name() -> None:
+    names = DOCUMENT["components"]["schemas"]
+
+    assert [name for name in names if "__api__" in name or name.endswith(("-Input", "-Output"))] == []
+
+
+def test_ids_and_times_have_formats() -> None:
+    order = DOCUMENT["components"]["schemas"]["Order"]["properties"]
+    path = next(part for part in OPERATIONS["get_order"]["parameters"] if part["name"] == "id")
+
+    assert (order["id"]["format"], order["created_at"]["format"]) == ("uuid", "date-time")
+    assert path["schema"]["format"] == "uuid"
+
+
+def test_envelopes_require_a_constant_success() -> None:
+    schemas = DOCUMENT["components"]["schemas"]
+    envelopes = {name: schema for name, schema in schemas.items() if "success" in schema.get("properties", {})}
+
+    assert len(envelopes) > 80
+    assert [name for name, schema in envelopes.items() if "success" not in schema["required"]] == []
+    assert {schema["properties"]["success"]["const"] for schema in envelopes.values()} == {True, False}
+
+
+def test_error_code_is_an_enum_of_all_codes() -> None:
+    codes = DOCUMENT["components"]["schemas"]["Error"]["properties"]["code"]["enum"]
+
+    assert set(codes) == {*DOMAIN_ERRORS, "RANGE_NOT_SATISFIABLE"}
+
+
+@pytest.mark.parametrize(
+    ("name", "status", "headers"),
+    [
+        ("get_product", "200", {"ETag", "X-Request-Id", "RateLimit-Limit", "RateLimit-Remaining", "RateLimit-Reset"}),
+        ("get_product", "304", {"ETag", "X-Request-Id"}),
+        ("add_item", "201", {"X-Cart-Id", "X-Request-Id"}),
+        ("place_order", "201", {"Idempotency-Replayed", "X-Request-Id"}),
+    ],
+)
+def test_reply_declares_its_headers(name: str, status: str, headers: set[str]) -> None:
+    assert headers <= set(OPERATIONS[name]["responses"][status]["headers"])
+
+
+def test_every_error_reply_declares_its_headers() -> None:
+    replies = DOCUMENT["components"]["responses"].values()
+
+    assert all("X-Request-Id" in reply["headers"] for reply in replies)
+    assert {"Retry-After", "RateLimit-Limit"} <= set(DOCUMENT["components"]["responses"]["RateLimited"]["headers"])
+
+
+def test_idempotency_key_has_no_constant_example() -> None:
+    key = next(part for part in OPERATIONS["place_order"]["parameters"] if part["name"] == "Idempotency-Key")
+
+    assert "example" not in key
+    assert key["schema"]["format"] == "uuid"
+
+
+def test_patterns_are_valid_in_ecmascript() -> None:
+    node = shutil.which("node")
+    if node is None:
+        pytest.skip("needs node")
+    script = (
+        "for (const p of JSON.parse(require('fs').readFileSync(0))) try { new RegExp(p, 'u') } catch { console.log(p) }"
+    )
+
+    run = subprocess.run(
+        [node, "-e", script], input=json.dumps(sorted(_patterns(DOCUMENT))), capture_output=True, text=True
+    )
+
+    assert (run.returncode, run.stdout) == (0, "")
+
+
+def _patterns(part: Any) -> set[str]:
+    if isinstance(part, list):
+        return {pattern for inner in part for pattern in _patterns(inner)}
+    if not isinstance(part, dict):
+        return set()
+    own = {part["pattern"]} if isinstance(part.get("pattern"), str) else set()
+    return own | _patterns(list(part.values()))
+
+
 def test_request_and_response_schemas_are_separate() -> None:
     reference = OPERATIONS["create_product"]["requestBody"]["content"]["application/json"]["schema"]["$ref"]
     schema = DOCUMENT["components"]["schemas"][reference.rpartition("/")[2]]
@@ -84,6 +170,47 @@ def test_examples_are_valid_requests() -> None:
     assert {name: body.model_fields_set for name, body in bodies.items()} == {
         n: set(body) for n, body in BODIES.items()
     }
+
+
+def test_every_json_body_has_an_example() -> None:
+    bodies = {name for name, endpoint in ENDPOINTS.items() if "body" in endpoint.models}
+
+    assert sorted(bodies - set(BODIES)) == []
+
+
+def test_every_json_reply_has_a_valid_example() -> None:
+    replies = {
+        f"{name} {status}": media
+        for name, operation in OPERATIONS.items()
+        for status, reply in operation["responses"].items()
+        if status.startswith("2") and (media := reply.get("content", {}).get("application/json"))
+    }
+
+    assert len(replies) > 130
+    assert [name for name, media in replies.items() if "example" not in media] == []
+    assert {name: error for name, media in replies.items() if (error := _first_error(media))} == {}
+
+
+def test_statuses_of_a_route_have_their_own_examples() -> None:
+    replies = OPERATIONS["place_order"]["responses"]
+
+    messages = {
+        status: replies[status]["content"]["application/json"]["example"]["message"] for status in ("201", "202")
+    }
+
+    assert messages == {"201": "Created", "202": "Accepted"}
+
+
+def _first_error(media: dict[str, Any]) -> str:
+    schema = media["schema"] | {"components": {"schemas": DOCUMENT["components"]["schemas"]}}
+    validator = Draft202012Validator(schema, format_checker=Draft202012Validator.FORMAT_CHECKER)
+    return next((f"{error.json_path}: {error.message}" for error in validator.iter_errors(media["example"])), "")
+
+
+def test_examples_name_products_of_the_demo_catalogue() -> None:
+    rows = json.loads(PRODUCTS.read_text(encoding="utf-8"))
+
+    assert BODIES["add_item"]["sku"] in {row["sku"] for row in rows if row["stock"] > 50}
 
 
 def test_docs_page_and_assets_are_served_locally() -> None:

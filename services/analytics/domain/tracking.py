@@ -9,6 +9,7 @@ from pydantic import ValidationError
 
 from schemas.api.tracking import ObservedEvent, RejectedEvent, Tracked, TrackedEvent, TrackRequest
 from schemas.events.base import EVENTS, Event
+from services.chassis.common.validation_messages import validation_message
 
 SOURCE: Final = "behaviour"
 MAX_CLOCK_SKEW: Final = timedelta(days=1)
@@ -127,6 +128,6 @@ def behaviour_event(type_: str, fields: dict[str, Any], new_id: NewId) -> Event:
 
 def _message(error: ValueError) -> str:
     if isinstance(error, ValidationError):
-        first = error.errors(include_url=False, include_context=False, include_input=False)[0]
-        return f"{'.'.join(str(part) for part in first['loc'])}: {first['msg'].removeprefix('Value error, ')}"
+        first = error.errors(include_url=False, include_input=False)[0]
+        return f"{'.'.join(str(part) for part in first['loc'])}: {validation_message(first)}"
     return str(error)

@@ -8,6 +8,7 @@ from pydantic import BaseModel, ConfigDict, ValidationError, create_model
 from pydantic_core import to_jsonable_python
 
 from services.chassis.common.errors import ValidationFailed
+from services.chassis.common.validation_messages import validation_message
 
 _PLAIN = (dict, list, str, int, float, bool, type(None))
 
@@ -54,14 +55,10 @@ class Signature:
 def refused(invalid: ValidationError) -> ValidationFailed:
     """A pydantic error as `ValidationFailed`: each wrong field by its path, without its value."""
     details = [
-        {"field": ".".join(str(part) for part in error["loc"]) or "body", "message": _sentence(error)}
-        for error in invalid.errors(include_url=False, include_context=False, include_input=False)
+        {"field": ".".join(str(part) for part in error["loc"]) or "body", "message": validation_message(error)}
+        for error in invalid.errors(include_url=False, include_input=False)
     ]
     return ValidationFailed(f"{details[0]['field']}: {details[0]['message']}", details)
-
-
-def _sentence(error: Any) -> str:
-    return str(error["msg"]).removeprefix("Value error, ")
 
 
 def jsonable(reply: Any) -> Any:

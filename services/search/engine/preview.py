@@ -6,7 +6,7 @@ from dataclasses import replace
 from typing import Any, Final
 
 from schemas.api.search import SearchQuery
-from schemas.api.search_tuning import PreviewRequest
+from schemas.api.search_tuning import TuningPreviewRequest
 from services.search.domain import tuning
 from services.search.domain.documents import Document
 from services.search.domain.query_parsing import key
@@ -21,7 +21,7 @@ _FIELD: Final = re.compile(r"field value function: none\(doc\['(\w+)'\]")
 _NAMES: Final = {"liked": "rating", "sold": "sales", "in_stock": "in stock", "category_id": "margin"}
 
 
-def compare(engine: SearchEngine, reference_data: ReferenceData, request: PreviewRequest) -> Document:
+def compare(engine: SearchEngine, reference_data: ReferenceData, request: TuningPreviewRequest) -> Document:
     """The rankings as `schemas.api.search.Preview`; two searches with `explain`."""
     changed = replace(reference_data, rules=tuning.rules(request.tuning.model_dump()))
     query = SearchQuery(q=request.q, limit=request.limit, facets="")

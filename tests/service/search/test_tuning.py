@@ -7,7 +7,7 @@ import pytest
 from nameko.testing.services import worker_factory
 
 from schemas.api.search import SuggestQuery
-from schemas.api.search_tuning import PreviewRequest, Tuning
+from schemas.api.search_tuning import Tuning, TuningPreviewRequest
 from services.chassis.common.errors import Conflict
 from services.search.domain.documents import Document
 from services.search.engine.preview import compare
@@ -115,7 +115,7 @@ def test_preview_shows_both_rankings_with_reasons(search_index: SearchIndex) -> 
     tuning = Tuning(pinned=[{"query": "mug", "product_ids": [unrated]}])  # type: ignore[list-item]
 
     preview = compare(
-        search_index.engine, search_index.store.reference_data.current(), PreviewRequest(q="mug", tuning=tuning)
+        search_index.engine, search_index.store.reference_data.current(), TuningPreviewRequest(q="mug", tuning=tuning)
     )
 
     assert [item["id"] for item in preview["before"]] == [rated, unrated]

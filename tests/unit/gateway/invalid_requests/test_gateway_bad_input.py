@@ -42,8 +42,14 @@ def test_invalid_json_is_a_bad_request(client: FlaskClient, services: FakeServic
 
 
 @pytest.mark.parametrize("kind", ["text/plain", "application/x-www-form-urlencoded", "multipart/form-data"])
-def test_another_content_type_is_a_bad_request(client: FlaskClient, kind: str) -> None:
-    assert _error(client.post(ITEMS, data=b'{"sku": "MUG"}', content_type=kind)) == (400, "BAD_REQUEST", [])
+def test_another_content_type_is_unsupported(client: FlaskClient, kind: str) -> None:
+    response = client.post(ITEMS, data=b'{"sku": "MUG"}', content_type=kind)
+
+    assert _error(response) == (415, "UNSUPPORTED_MEDIA_TYPE", [])
+
+
+def test_body_without_content_type_is_read_as_json(client: FlaskClient) -> None:
+    assert _error(client.post(ITEMS, data=b"a=1")) == (400, "BAD_REQUEST", [])
 
 
 @pytest.mark.parametrize(
