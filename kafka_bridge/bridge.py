@@ -47,6 +47,7 @@ class Bridge:
 
     def __init__(self, settings: BridgeSettings) -> None:
         self.settings = settings
+        self._pseudonym_key = settings.pseudonym_key
         self.stopping = threading.Event()
         self.states = {"rabbitmq": "down", "kafka": "down"}
         self._producer = Producer(
@@ -124,7 +125,7 @@ class Bridge:
     def _produce(self, message: amqp.Message) -> None:
         body = message.body if isinstance(message.body, bytes) else message.body.encode()
         try:
-            record = to_record(body)
+            record = to_record(body, self._pseudonym_key)
         except InvalidEvent as error:
             log.error("invalid_event", error=str(error))
             self._pending.append(_PendingEvent(message.delivery_tag, rejected=True, done=True))

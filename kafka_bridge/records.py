@@ -8,6 +8,7 @@ from datetime import UTC, datetime
 
 import orjson
 
+from kafka_bridge.pseudonyms import pseudonymise
 from schemas.events.base import OTHER_TOPIC, TOPICS
 
 
@@ -17,7 +18,7 @@ class InvalidEvent(ValueError):
 
 @dataclass(frozen=True)
 class Record:
-    """A Kafka record. The value is the message's body, byte for byte."""
+    """A Kafka record. The value is the message's body, byte for byte unless it had personal values."""
 
     topic: str
     key: bytes
@@ -25,12 +26,13 @@ class Record:
     time: datetime
 
 
-def to_record(body: bytes) -> Record:
-    """The record of a message. Raises `InvalidEvent`."""
+def to_record(body: bytes, key: bytes) -> Record:
+    """The record of a message; `key` is the secret of its pseudonyms. Raises `InvalidEvent`."""
     try:
         wrapped = orjson.loads(body)
         source = wrapped["source"].removeprefix("/")
         time = datetime.fromisoformat(wrapped["time"]).astimezone(UTC)
-        return Record(TOPICS.get(source, OTHER_TOPIC), wrapped["subject"].encode(), body, time)
+        value = orjson.dumps(wrapped) if pseudonymise(wrapped, key) else body
+        return Record(TOPICS.get(source, OTHER_TOPIC), wrapped["subject"].encode(), value, time)
     except (ValueError, KeyError, TypeError, AttributeError) as error:
         raise InvalidEvent(str(error)) from error

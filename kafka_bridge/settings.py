@@ -1,6 +1,6 @@
 """Settings of the bridge."""
 
-from pydantic import Field
+from pydantic import Field, SecretStr
 
 from services.chassis.runtime.registry import BRIDGE
 from services.chassis.runtime.settings import Settings
@@ -12,3 +12,9 @@ class BridgeSettings(Settings):
     topic_replicas: int = Field(1, ge=1, le=10, description="replicas of a new topic")
     topic_retention_days: int = Field(30, ge=1, description="retention of records in days")
     in_flight: int = Field(2000, ge=1, description="maximum number of unconfirmed events")
+    secret_key: SecretStr = Field(min_length=16, description="the instance's secret")
+
+    @property
+    def pseudonym_key(self) -> bytes:
+        """The key of the pseudonyms that replace mail addresses."""
+        return self.secret_key.get_secret_value().encode()

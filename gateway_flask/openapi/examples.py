@@ -86,6 +86,7 @@ BODIES: Final[dict[str, dict[str, Any]]] = {
     "forgot_password": {"email": "ada@example.com"},
     "reset_password": {"token": TOKEN, "password": "another horse battery"},
     "change_password": {"current_password": "correct horse battery", "new_password": "another horse battery"},
+    "erase_account": {"password": "correct horse battery"},
     "import_products": {
         "products": [
             {

@@ -5,6 +5,7 @@ from typing import Any, Final
 
 UUIDS: Final = frozenset({
     "AccountEntry", "AddressEntry", "ApiKeyEntry", "Category", "CategoryNode", "CategoryRef", "ListItem",
+    "Erasure", "ErasureProgress", "Export",
     "NewApiKey", "Order", "OrderPayment", "OrderShipment", "OrderSummary", "Payment", "PreviewItem",
     "ProductDetail", "Profile", "Report", "Review", "SearchItem", "SessionEntry", "Shipment",
     "StoredFile", "SuggestedProduct", "User",

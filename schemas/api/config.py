@@ -44,6 +44,15 @@ SETTINGS: Final[dict[str, Declared]] = {
             scope="auth",
         ),
         Declared(
+            key="audit.retention_days",
+            type="integer",
+            default=1_095,
+            minimum=0,
+            maximum=36_500,
+            description="Days after which audit entries are deleted, 90 at least; 0 keeps them for ever.",
+            scope="audit",
+        ),
+        Declared(
             key="analytics.suggestion_sessions",
             type="integer",
             default=5,

@@ -103,3 +103,12 @@ class RegistrationAttempted(Event, source="auth", subject="user_id", version=1):
 
     user_id: str
     email: str
+
+
+class AccountErased(Event, source="auth", subject="user_id", version=1):
+    """A person had the own account erased; its sessions were ended, and the other services erase the person's data."""
+
+    user_id: str
+    erasure_id: str
+    email: str
+    email_verified: bool

@@ -24,6 +24,7 @@ RPC: Final[dict[str, dict[str, Access]]] = {
         "forgot_password": PUBLIC,
         "reset_password": PUBLIC,
         "change_password": needs(P.ACCOUNT_SECURITY),
+        "erase_account": needs(P.ACCOUNT_ERASE),
         "jwks": PUBLIC,
         "sessions": needs(P.ACCOUNT_SECURITY),
         "end_session": needs(P.ACCOUNT_SECURITY),
@@ -54,6 +55,10 @@ RPC: Final[dict[str, dict[str, Access]]] = {
         "add_address": needs(P.ACCOUNT_WRITE),
         "update_address": needs(P.ACCOUNT_WRITE),
         "delete_address": needs(P.ACCOUNT_WRITE),
+        "request_export": needs(P.ACCOUNT_READ),
+        "get_export": needs(P.ACCOUNT_READ),
+        "export_part": PUBLIC,
+        "get_erasure": needs(P.USERS_READ),
     },
     "products": {
         "list_products": PUBLIC,

@@ -18,6 +18,7 @@ from schemas.api.auth import (
     User,
     VerifyRequest,
 )
+from schemas.api.privacy import EraseAccount, Erasure
 from schemas.api.sessions import (
     ApiKeyEntry,
     ConfirmTotp,
@@ -181,6 +182,13 @@ class AuthRpc(Protocol):
 
     def delete_group(self, name: Slug, caller: Caller) -> None:
         """Delete a group; its members leave it. Raises `NotFound`."""
+        ...
+
+    def erase_account(self, command: EraseAccount) -> Erasure:
+        """Erase the caller's account: its sessions end, and all services erase or pseudonymise the person's data.
+
+        Raises `ValidationFailed` on `password`, `InvalidState` for accounts of staff and vendors, `RateLimited`.
+        """
         ...
 
     def jwks(self) -> Jwks:

@@ -2,12 +2,13 @@
 
 from typing import Protocol
 
+from schemas.api.privacy import ErasureProgress, Export, ExportPart, ReadExport
 from schemas.api.users import AddAddress, AddressEntry, Profile, UpdateAddress, UpdateProfile
-from schemas.base import Caller
+from schemas.base import Caller, Id
 
 
 class UsersRpc(Protocol):
-    """Profiles and address books; each method acts on what is the caller's own."""
+    """Profiles, address books, exports and erasures; most methods act on what is the caller's own."""
 
     def get_profile(self, caller: Caller) -> Profile:
         """Get the profile."""
@@ -35,4 +36,20 @@ class UsersRpc(Protocol):
 
     def delete_address(self, address_id: str, caller: Caller) -> None:
         """Delete an address. Raises `NotFound`."""
+        ...
+
+    def request_export(self, caller: Caller) -> Export:
+        """Collect the caller's data from all services. Returns the running export if there is one."""
+        ...
+
+    def get_export(self, caller: Caller) -> Export:
+        """Get the caller's export and its progress. Raises `NotFound`."""
+        ...
+
+    def export_part(self, query: ReadExport) -> ExportPart | None:
+        """Get the next part of an export by its signed link; None after the last one. Raises `NotFound`."""
+        ...
+
+    def get_erasure(self, user_id: Id, caller: Caller) -> ErasureProgress:
+        """Get the progress of an account's erasure. Raises `NotFound`."""
         ...

@@ -7,6 +7,8 @@ from schemas.api.analytics import CohortQuery, CurrencyQuery, PeriodQuery, Sales
 from schemas.api.reports import ReportQuery, ReportRequest
 from schemas.api.tracking import ObservedEvent, Tracked, TrackRequest
 from schemas.base import Caller, Id
+from schemas.events.auth import UserRegistered
+from schemas.events.users import ProfileUpdated
 from schemas.permissions.permission import Permission
 from schemas.rpc.analytics import AnalyticsRpc
 from services.analytics import reports, tracking
@@ -20,6 +22,8 @@ from services.chassis.common import clock
 from services.chassis.common.errors import Forbidden
 from services.chassis.common.paging import Paging
 from services.chassis.dynamic_config import config
+from services.chassis.messaging.events import on_event
+from services.chassis.messaging.personal_data import Person, PersonalDataHandlers, Sections
 from services.chassis.messaging.rpc import Json, implements
 from services.chassis.runtime.service import Configured, Service
 from services.chassis.runtime.timers import every
@@ -29,7 +33,7 @@ Document = dict[str, Any]
 RECENT_DAYS: Final = 30
 
 
-class AnalyticsService(Service):
+class AnalyticsService(PersonalDataHandlers, Service):
     """Vendors read the figures of their own products; administrators those of the whole shop."""
 
     name = "analytics"
@@ -157,6 +161,23 @@ class AnalyticsService(Service):
         """Publish changed units sold once an hour; search ranks by them."""
         if self.store.claim_run("sales", clock.now(), timedelta(hours=1)):
             self.store.publish_sales(sales.units_sold(self._context(), RECENT_DAYS))
+
+    # ---- names of accounts ---------------------------------------------------------------------------------------
+
+    @on_event(UserRegistered)
+    def add_account(self, event: UserRegistered) -> None:
+        name = f"{event.first_name} {event.last_name}".strip()
+        self.store.people.store(event.user_id, name, event.meta.time, event.email)
+
+    @on_event(ProfileUpdated)
+    def update_name(self, event: ProfileUpdated) -> None:
+        self.store.people.store(event.user_id, f"{event.first_name} {event.last_name}".strip(), event.meta.time)
+
+    def personal_data(self, person: Person) -> Sections:
+        return self.store.personal_data(person.user_id)
+
+    def erase_person(self, person: Person) -> None:
+        self.store.erase(person.user_id)
 
     def _context(self) -> FigureContext:
         return FigureContext(self.store.dataset, self.settings.report_currency, clock.now())

@@ -1,5 +1,6 @@
 """Settings of the analytics service and consumer."""
 
+from datetime import timedelta
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from pydantic import Field, field_validator
@@ -17,6 +18,10 @@ class AnalyticsSettings(Settings):
         "analytics", pattern=r"^[a-z0-9-]{1,60}$", description="Kafka consumer group of the analytics consumer"
     )
     analytics_batch: int = Field(1000, ge=1, le=20_000, description="maximum number of records per transaction")
+
+    tracking_retention: timedelta = Field(
+        timedelta(days=90), ge=timedelta(days=1), description="how long a tracked session is kept after its last event"
+    )
 
     @field_validator("time_zone")
     @classmethod

@@ -47,11 +47,15 @@ class Verdict:
     reason: str | None = None
 
 
-def body_of(meta: EventMeta, record: ActionRecorded) -> str:
+def body_of(meta: EventMeta, record: ActionRecorded) -> dict[str, Any]:
     """The body of an entry for a recorded action."""
-    fields = record.model_dump()
+    fields = record.model_dump(mode="json")
     body = {name: fields[name] for name in _RECORDED_FIELDS}
-    body |= {"id": meta.id, "at": f"{meta.time.isoformat(timespec='microseconds')[:26]}Z"}
+    return body | {"id": meta.id, "at": f"{meta.time.isoformat(timespec='microseconds')[:26]}Z"}
+
+
+def canonical(body: dict[str, Any]) -> str:
+    """The text of a body that its hash covers."""
     return orjson.dumps(body, option=orjson.OPT_SORT_KEYS).decode()
 
 
@@ -93,6 +97,15 @@ class Verifier:
         self._checkpoints = {checkpoint.seq: checkpoint for checkpoint in checkpoints}
         self._key = key
         self._seq, self._hash = 0, GENESIS
+        self._deleted = 0
+
+    def begin_after_deleted(self, seq: int, previous_hash: bytes) -> None:
+        """Begin at the entry `seq`: retention has deleted those before it. Only a checkpoint vouches for it, so the
+        first entry must have one.
+        """
+        if seq in self._checkpoints:
+            self._seq = self._deleted = seq - 1
+            self._hash = previous_hash
 
     def first_broken(self, entries: Iterable[tuple[int, str, bytes, bytes]]) -> tuple[int, str] | None:
         """The number of the first broken entry of (seq, body, previous_hash, hash), and the reason; None if valid."""
@@ -113,9 +126,12 @@ class Verifier:
         """The verdict after the last entry; checkpoints beyond it mean missing entries."""
         if self._checkpoints:
             return Verdict(
-                False, self._seq, self._seq + 1, "entries at the end are missing: there is a later checkpoint"
+                False,
+                self._seq - self._deleted,
+                self._seq + 1,
+                "entries at the end are missing: there is a later checkpoint",
             )
-        return Verdict(True, self._seq)
+        return Verdict(True, self._seq - self._deleted)
 
     def _differs(self, checkpoint: Checkpoint, hash_: bytes) -> str | None:
         expected = sign(checkpoint.seq, checkpoint.hash, checkpoint.at, self._key)

@@ -1,4 +1,4 @@
-"""Tables of audit: append-only entries, and checkpoints of their hash chain."""
+"""Tables of audit: append-only entries, checkpoints of their hash chain, and keys of persons."""
 
 from typing import Final
 
@@ -28,4 +28,12 @@ checkpoints = Table(
     Column("hash", LargeBinary, nullable=False),
     Column("at", Text, nullable=False),
     Column("signature", LargeBinary, nullable=False, comment="HMAC-SHA256 under a key that the database doesn't have"),
+)
+
+person_keys = Table(
+    "person_keys",
+    metadata,
+    Column("person_id", Text, primary_key=True, comment="an account"),
+    Column("key", Text, nullable=False, comment="what the person's values in entries are sealed under, encrypted"),
+    Column("email_digest", Text, index=True, comment="HMAC-SHA256 of the address"),
 )

@@ -1,14 +1,17 @@
 """Queries on the audit trail. Entries are appended under an advisory lock, one batch at a time."""
 
 from collections.abc import Iterator, Sequence
+from datetime import timedelta
 from typing import Any, ClassVar, Final
 
 import eventlet
-from sqlalchemy import Select, func, insert, select, text
+from sqlalchemy import Connection, Select, func, insert, select, text
 
 from schemas.api.audit import AuditFilter, AuditQuery
-from services.audit.domain import GENESIS, Checkpoint, Verdict, Verifier, chain_entries, sign, to_api
+from services.audit.domain import GENESIS, Checkpoint, Verdict, Verifier, canonical, chain_entries, sign, to_api
 from services.audit.models import ROLE, checkpoints, entries
+from services.audit.person_keys import ENCRYPTED, PersonKeys
+from services.audit.personal_data import ACCOUNT, all_persons, seal, unseal
 from services.chassis.common.paging import Paging, page
 from services.chassis.stores.postgres import PostgresStore, Session
 
@@ -22,6 +25,7 @@ _ADD: Final = text(
 )
 """Inserts by column arrays: SQLAlchemy's multi-row insert renders thousands of parameters."""
 _CHAIN: Final = "select seq, body, previous_hash, hash from entries order by seq"
+_FIRST: Final = select(entries.c.seq, entries.c.previous_hash).order_by(entries.c.seq).limit(1)
 _DOC: Final = entries.c.doc
 _COLUMNS: Final = (entries.c.seq, _DOC, entries.c.previous_hash, entries.c.hash)
 VERIFY_BATCH_SIZE: Final = 5_000
@@ -31,19 +35,21 @@ class AuditStore(PostgresStore):
     """The store works with a database role that may only select and insert; triggers refuse everything else."""
 
     role: ClassVar[str | None] = ROLE
+    encrypted_columns = (ENCRYPTED,)
 
-    def append(self, bodies: Sequence[tuple[str, str]]) -> int:
-        """Append entries of (event id, body), skipping existing ones; returns the number of new entries."""
+    def append(self, bodies: Sequence[dict[str, Any]], keys: PersonKeys) -> int:
+        """Append entries, skipping existing ones; returns the number of new entries. Personal values are sealed."""
         with self.transaction() as session:
             session.execute(_LOCK)
             existing = set(
-                session.execute(
-                    select(entries.c.id).where(entries.c.id.in_([event_id for event_id, _ in bodies]))
-                ).scalars()
+                session.execute(select(entries.c.id).where(entries.c.id.in_([body["id"] for body in bodies]))).scalars()
             )
-            new = {event_id: body for event_id, body in bodies if event_id not in existing}
-            if not new:
+            unsealed = {body["id"]: body for body in bodies if body["id"] not in existing}
+            if not unsealed:
                 return 0
+            emails = {body["actor"]["id"]: body["actor"]["email"] for body in unsealed.values()}
+            person_keys = keys.get_or_create(session, all_persons(unsealed.values()), emails)
+            new = {id_: canonical(seal(body, person_keys)) for id_, body in unsealed.items()}
             last_seq, last_hash = self._last(session)
             added = list(chain_entries(new.items(), last_seq, last_hash))
             columns = {
@@ -78,6 +84,8 @@ class AuditStore(PostgresStore):
             raw: Any = connection.connection.dbapi_connection
             with raw.cursor(name="chain") as cursor:
                 cursor.execute(_CHAIN)
+                if first := connection.execute(_FIRST).one_or_none():
+                    verifier.begin_after_deleted(first.seq, bytes(first.previous_hash))
                 while batch := cursor.fetchmany(VERIFY_BATCH_SIZE):
                     broken = verifier.first_broken((seq, body, bytes(a), bytes(b)) for seq, body, a, b in batch)
                     if broken:
@@ -86,37 +94,73 @@ class AuditStore(PostgresStore):
                     eventlet.sleep(0)  # yield to other greenthreads
             return verifier.finish()
 
-    def list(self, query: AuditQuery) -> dict[str, Any]:
+    def list(self, query: AuditQuery, keys: PersonKeys) -> dict[str, Any]:
         """A page of entries, the newest first."""
         paging = Paging(query.page, query.limit)
-        statement = _filtered(select(*_COLUMNS), query).order_by(entries.c.seq.desc())
         with self.reading() as connection:
+            actors = _actors(connection, query, keys)
+            statement = _filtered(select(*_COLUMNS), query, actors).order_by(entries.c.seq.desc())
             rows = connection.execute(statement.offset(paging.offset).limit(paging.limit)).all()
-            if query.is_open:  # numbers have no gaps, so the last one is the total
-                total = connection.execute(select(func.coalesce(func.max(entries.c.seq), 0))).scalar_one()
+            if query.is_open:  # numbers have no gaps
+                span = func.max(entries.c.seq) - func.min(entries.c.seq) + 1
+                total = connection.execute(select(func.coalesce(span, 0))).scalar_one()
             else:
-                total = connection.execute(_filtered(select(func.count()).select_from(entries), query)).scalar_one()
-        return page(list(_entries_to_api(rows)), total, paging)
+                counted = _filtered(select(func.count()).select_from(entries), query, actors)
+                total = connection.execute(counted).scalar_one()
+            items = _entries_to_api(connection, rows, keys)
+        return page(items, total, paging)
 
-    def after(self, query: AuditFilter, seq: int, limit: int) -> Sequence[dict[str, Any]]:
+    def after(self, query: AuditFilter, seq: int, limit: int, keys: PersonKeys) -> Sequence[dict[str, Any]]:
         """The next entries after `seq`, the oldest first."""
-        statement = _filtered(select(*_COLUMNS), query).where(entries.c.seq > seq).order_by(entries.c.seq).limit(limit)
         with self.reading() as connection:
-            return [*_entries_to_api(connection.execute(statement).all())]
+            statement = _filtered(select(*_COLUMNS), query, _actors(connection, query, keys))
+            rows = connection.execute(statement.where(entries.c.seq > seq).order_by(entries.c.seq).limit(limit)).all()
+            return _entries_to_api(connection, rows, keys)
+
+    def of_person(self, person: str, keys: PersonKeys) -> Iterator[dict[str, Any]]:
+        """The entries of what a person did, and of what was done to the person's account, the oldest first."""
+        of_account = (_DOC[("resource", "id")].astext == person) & (_DOC[("resource", "type")].astext == ACCOUNT)
+        condition = (_DOC[("actor", "id")].astext == person) | of_account
+        statement = select(*_COLUMNS).where(condition).order_by(entries.c.seq)
+        with self.reading() as connection:
+            yield from _entries_to_api(connection, connection.execute(statement).all(), keys)
+
+    def erase(self, person: str) -> None:
+        """Make the person's values unreadable. Idempotent."""
+        with self.transaction() as session:
+            PersonKeys.erase(session, person)
+
+    def delete_old(self, keep: timedelta) -> int:
+        """Delete entries older than `keep`, up to a checkpoint; returns their number."""
+        with self.transaction() as session:
+            session.execute(_LOCK)
+            deleted = session.execute(text("select delete_old_entries(:keep)"), {"keep": keep}).scalar_one()
+            return int(deleted)
 
     def _last(self, session: Session) -> tuple[int, bytes]:
         row = session.execute(_LAST).one_or_none()
         return (row.seq, bytes(row.hash)) if row else (0, GENESIS)
 
 
-def _entries_to_api(rows: Sequence[Any]) -> Iterator[dict[str, Any]]:
-    return (to_api(row.seq, row.doc, bytes(row.previous_hash), bytes(row.hash)) for row in rows)
+def _entries_to_api(connection: Connection, rows: Sequence[Any], keys: PersonKeys) -> list[dict[str, Any]]:
+    person_keys = keys.read(connection, all_persons(row.doc for row in rows))
+    docs = (unseal(row.doc, person_keys) for row in rows)
+    return [
+        to_api(row.seq, doc, bytes(row.previous_hash), bytes(row.hash)) for row, doc in zip(rows, docs, strict=True)
+    ]
 
 
-def _filtered(statement: Select[Any], query: AuditFilter) -> Select[Any]:
-    actor_field = "email" if "@" in (query.actor or "") else "id"
+def _actors(connection: Connection, query: AuditFilter, keys: PersonKeys) -> list[str] | None:
+    """The ids of the actors that the filter names by id or by mail address; None for all."""
+    if query.actor is None:
+        return None
+    return keys.with_email(connection, query.actor) if "@" in query.actor else [query.actor]
+
+
+def _filtered(statement: Select[Any], query: AuditFilter, actors: list[str] | None) -> Select[Any]:
+    if actors is not None:
+        statement = statement.where(_DOC[("actor", "id")].astext.in_(actors))
     conditions = {
-        "actor": _DOC[("actor", actor_field)].astext,
         "action": _DOC["action"].astext,
         "resource_type": _DOC[("resource", "type")].astext,
         "resource_id": _DOC[("resource", "id")].astext,

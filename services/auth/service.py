@@ -11,6 +11,7 @@ from schemas.api.auth import (
     Token,
     VerifyRequest,
 )
+from schemas.api.privacy import EraseAccount
 from schemas.api.sessions import EndSession
 from schemas.base import Caller, Id
 from schemas.events.users import ProfileUpdated
@@ -26,12 +27,13 @@ from services.auth.two_factor import TwoFactorMethods
 from services.chassis.common import clock
 from services.chassis.common.errors import Conflict, InvalidCredentials, Unauthenticated, ValidationFailed
 from services.chassis.messaging.events import on_event
+from services.chassis.messaging.personal_data import Person, PersonalDataHandlers, Sections
 from services.chassis.messaging.rpc import Json, implements
 from services.chassis.runtime.service import Service
 from services.chassis.runtime.timers import every
 
 
-class AuthService(TwoFactorMethods, ApiKeyMethods, Administration, Service):
+class AuthService(TwoFactorMethods, ApiKeyMethods, Administration, PersonalDataHandlers, Service):
     name = "auth"
 
     @implements(AuthRpc.register)
@@ -64,7 +66,7 @@ class AuthService(TwoFactorMethods, ApiKeyMethods, Administration, Service):
         self.store.attempts.begin(counters, clock.now())
         user, hashed = self.store.credentials(email)
         if not self._passwords.matches(command.password, hashed) or user is None or hashed is None:
-            self.store.refuse(email)
+            self.store.refuse(email, user["id"] if user else None)
             raise InvalidCredentials()
         if self._passwords.is_outdated(hashed):
             renewed = self._passwords.hash(command.password)
@@ -163,6 +165,24 @@ class AuthService(TwoFactorMethods, ApiKeyMethods, Administration, Service):
         self.store.change_password(user_id, before, after, command.session_id, clock.now())
         self.store.attempts.forget(counters)
         self.publish_new_revocations()
+
+    @implements(AuthRpc.erase_account)
+    def erase_account(self, command: EraseAccount) -> Json:
+        user_id = str(command.caller.user_id)
+        user, password_hash = self.store.user(user_id), self.store.password_of(user_id)
+        counters = self.store.attempts.counters(user["email"], None, self.settings.login_failures_by_address)
+        self.store.attempts.begin(counters, clock.now())
+        if not self._passwords.matches(command.password, password_hash):
+            raise ValidationFailed.of("password", "is not your password")
+        erasure_id = self.store.erasure.erase(user_id, password_hash)
+        self.publish_new_revocations()
+        return {"id": erasure_id, "status": "running"}
+
+    def personal_data(self, person: Person) -> Sections:
+        return self.store.erasure.personal_data(person.user_id)
+
+    def erase_person(self, person: Person) -> None:
+        self.store.erasure.forget(person)
 
     @implements(AuthRpc.jwks)
     def jwks(self) -> Json:

@@ -15,9 +15,9 @@ from services.auth.revocations import REDIS_ERRORS, RevocationList, publish
 from services.auth.settings import AuthSettings
 from services.auth.tokens import SecondFactorClaims, Signer
 from services.chassis.common import clock
-from services.chassis.common.encryption import Encryption
 from services.chassis.dynamic_config import config
 from services.chassis.observability import audit_records
+from services.chassis.runtime.encrypting import Encrypting
 from services.chassis.runtime.service import Configured
 from services.chassis.runtime.settings import load
 from services.chassis.stores.postgres import Postgres, Session
@@ -35,19 +35,6 @@ class Signing(DependencyProvider):
 
     def get_dependency(self, worker_ctx: Any) -> Signer:
         return self.signer
-
-
-class Encrypting(DependencyProvider):
-    """Provides the encryption of stored secrets."""
-
-    def setup(self) -> None:
-        settings = load(AuthSettings)
-        if settings.encryption_keys_file is None:
-            raise RuntimeError("ULTRAMARKET_ENCRYPTION_KEYS_FILE is not set: second factors are stored encrypted")
-        self.encryption = Encryption(settings.encryption_keys_file)
-
-    def get_dependency(self, worker_ctx: Any) -> Encryption:
-        return self.encryption
 
 
 class SignIn:

@@ -1,5 +1,6 @@
 """All queries of accounts and sessions."""
 
+import hashlib
 from collections.abc import Callable
 from datetime import datetime, timedelta
 from typing import Any
@@ -154,10 +155,12 @@ class AccountStore(PostgresStore):
             unchanged = (accounts.c.id == user_id) & (accounts.c.password_hash == before)
             session.execute(update(accounts).where(unchanged).values(password_hash=after))
 
-    def refuse(self, email: str) -> None:
-        """Record a failed login for the audit trail."""
+    def refuse(self, email: str, user_id: str | None) -> None:
+        """Record a failed login for the audit trail; an address without an account as a digest."""
+        digest = hashlib.sha256(normalised(email).encode()).hexdigest()[:32]
+        resource = ("account", user_id) if user_id else ("address", digest)
         with self.transaction() as session:
-            self.audit(session, "session.refuse", ("account", normalised(email)))
+            self.audit(session, "session.refuse", resource)
 
     def rotate(
         self, presented: str, new_token: str, lifetime: timedelta, now: datetime

@@ -23,13 +23,14 @@ from services.cart.store import CartStore, new_cart_id
 from services.chassis.common import clock
 from services.chassis.common.errors import NotFound
 from services.chassis.messaging.events import on_event
+from services.chassis.messaging.personal_data import Person, PersonalDataHandlers, Sections
 from services.chassis.messaging.remote import Remote
 from services.chassis.messaging.rpc import Json, implements
 from services.chassis.runtime.service import Configured, Service
 from services.chassis.stores.redis import Redis
 
 
-class CartService(Service):
+class CartService(PersonalDataHandlers, Service):
     """A signed-in caller has the cart of their user id, a guest the cart that `cart_id` names."""
 
     name = "cart"
@@ -108,6 +109,15 @@ class CartService(Service):
         """Remove what was bought where the order could not call `remove_ordered` itself."""
         ordered = [(item.sku, item.quantity) for item in event.items]
         self.carts.remove_ordered(event.cart_id, event.order_id, ordered, clock.now())
+
+    def personal_data(self, person: Person) -> Sections:
+        cart = self.carts.read(person.user_id)
+        if cart is None:
+            return {"items": []}
+        return {"items": [{"sku": line.sku, "title": line.title, "quantity": line.quantity} for line in cart.lines]}
+
+    def erase_person(self, person: Person) -> None:
+        self.carts.delete(person.user_id)
 
     def _find(self, cart_id: str | None, caller: Caller) -> Cart | None:
         if caller.user_id:

@@ -36,6 +36,7 @@ class CartStore(RedisStore):
     def __init__(self, client: "redis.Redis", settings: CartSettings | None = None) -> None:
         super().__init__(client)
         self._guest_seconds = int((settings.guest_cart if settings else DEDUPLICATION_PERIOD).total_seconds())
+        self._customer_seconds = int(settings.customer_cart.total_seconds()) if settings else 0
         self._put, self._remove, self._order, self._freeze = (
             client.register_script(_script(name)) for name in ("put", "remove", "order", "freeze")
         )
@@ -138,11 +139,15 @@ class CartStore(RedisStore):
         self.redis.delete(claimed_key, _seen_key(guest_id))
         return self.read(user_id) if merged else None
 
+    def delete(self, user_id: str) -> None:
+        """Delete a customer's cart and the prices they have seen. What orders and merges left expires by itself."""
+        self.redis.delete(_key(user_id), _seen_key(user_id))
+
     def _seen(self, cart_id: str) -> dict[str, str]:
         return {str(sku): str(price) for sku, price in self.redis.hgetall(_seen_key(cart_id)).items()}
 
     def _seconds(self, cart_id: str) -> int:
-        return self._guest_seconds if is_guest(cart_id) else 0
+        return self._guest_seconds if is_guest(cart_id) else self._customer_seconds
 
 
 def new_cart_id() -> str:

@@ -1,6 +1,8 @@
 """Files service: metadata, links and deletion over RPC; contents over HTTP (`content_server`)."""
 
+from contextlib import suppress
 from datetime import UTC, datetime, timedelta
+from typing import Final
 
 from schemas.api.files import FilesQuery, LinkFile
 from schemas.base import Caller
@@ -11,6 +13,7 @@ from services.chassis.common import clock
 from services.chassis.common.clock import rfc3339
 from services.chassis.common.errors import NotFound
 from services.chassis.common.ids import is_id
+from services.chassis.messaging.personal_data import Person, PersonalDataHandlers, Sections
 from services.chassis.messaging.rpc import Json, implements
 from services.chassis.runtime.service import Service
 from services.chassis.runtime.settings import load
@@ -25,6 +28,7 @@ from services.files.settings import FileSettings
 from services.files.store import FileRecord, FileStore
 
 COLLECT_SECONDS = 60
+EXPORT_LINKS_FOR: Final = timedelta(days=7)
 
 
 def make_file_manager(store: FileStore, settings: FileSettings | None = None) -> FileManager:
@@ -36,7 +40,7 @@ def make_file_manager(store: FileStore, settings: FileSettings | None = None) ->
     return FileManager(store, object_store(settings), pictures, settings)
 
 
-class FilesService(Service):
+class FilesService(PersonalDataHandlers, Service):
     """RPC methods of files and the periodic removal of unused contents."""
 
     name = "files"
@@ -62,9 +66,8 @@ class FilesService(Service):
         self._check_owner(command.file_id, command.caller)
         until = clock.now() + timedelta(seconds=command.expires_in)
         expires = int(until.timestamp())
-        signature = sign_link(self.manager.settings.secret, command.file_id, expires)
         return {
-            "url": f"{PUBLIC_PATH}/{command.file_id}?expires={expires}&signature={signature}",
+            "url": self._url(command.file_id, expires),
             "expires_at": rfc3339(datetime.fromtimestamp(expires, UTC)),
         }
 
@@ -77,6 +80,24 @@ class FilesService(Service):
     def collect(self) -> None:
         """Remove unused contents."""
         self.manager.collect()
+
+    def personal_data(self, person: Person) -> Sections:
+        """The person's files, each with a link that is valid as long as an export."""
+        expires = int((clock.now() + EXPORT_LINKS_FOR).timestamp())
+        rows = self.store.of_owner(person.user_id)
+        return {
+            "files": [domain.to_api(row, PUBLIC_PATH) | {"download": self._url(row["id"], expires)} for row in rows]
+        }
+
+    def erase_person(self, person: Person) -> None:
+        for row in self.store.of_owner(person.user_id):
+            with suppress(NotFound):  # removed meanwhile
+                self.store.remove(row["id"])
+        self.store.forget_owner(person.user_id)
+
+    def _url(self, file_id: str, expires: int) -> str:
+        signature = sign_link(self.manager.settings.secret, file_id, expires)
+        return f"{PUBLIC_PATH}/{file_id}?expires={expires}&signature={signature}"
 
     def _record(self, file_id: str) -> FileRecord:
         if not is_id(file_id):

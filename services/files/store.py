@@ -169,6 +169,17 @@ class FileStore(PostgresStore):
             if audited:
                 self.audit(session, "file.delete", ("file", file_id), before=fields)
 
+    def of_owner(self, owner_id: str) -> list[dict[str, Any]]:
+        """All files of an owner, the oldest first."""
+        query = _FILE.where(files.c.owner_id == owner_id).order_by(files.c.id)
+        with self.reading() as connection:
+            return [_record(row).row for row in connection.execute(query)]
+
+    def forget_owner(self, owner_id: str) -> None:
+        """Delete the usage of an owner without files."""
+        with self.transaction() as session:
+            session.execute(delete(usage).where(usage.c.owner_id == owner_id, usage.c.files == 0))
+
     def remove_orphans(self, grace: timedelta) -> int:
         """Delete contents that have been orphans for the grace period, and schedule the removal of their objects."""
         with self.transaction() as session:

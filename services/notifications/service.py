@@ -31,6 +31,7 @@ from services.chassis.common.errors import NotFound, ValidationFailed
 from services.chassis.common.paging import Paging
 from services.chassis.dynamic_config import config
 from services.chassis.messaging.events import on_event
+from services.chassis.messaging.personal_data import Person, PersonalDataHandlers, Sections
 from services.chassis.messaging.rpc import Json, implements
 from services.chassis.outbound.addresses import OutboundRefused
 from services.chassis.runtime.service import Configured, Service
@@ -50,7 +51,7 @@ REFUNDED_FAILURES = ("CONFLICT", "INVALID_STATE")
 """Codes of orders that may fail after their payment was made: replaced by another order, or paid too late."""
 
 
-class NotificationsService(Service):
+class NotificationsService(PersonalDataHandlers, Service):
     """RPC methods, event handlers and the sender of queued messages."""
 
     name = "notifications"
@@ -274,6 +275,12 @@ class NotificationsService(Service):
 
     def _order_link(self, order_id: str, user_id: str | None) -> str:
         return drafts.order_link(self.settings.shop_url, order_id, user_id, self.settings.link_key)
+
+    def personal_data(self, person: Person) -> Sections:
+        return self.store.persons.of(person)
+
+    def erase_person(self, person: Person) -> None:
+        self.store.persons.erase(person)
 
     def _dispatch(self, draft: Draft) -> None:
         NotificationDispatcher(self.store, self.channels).dispatch(draft)

@@ -25,6 +25,7 @@ orders = Table(
     Column("version", Integer, nullable=False),
     Column("status", Text, nullable=False),
     Column("payment_id", UUID(as_uuid=False), nullable=False),
+    Column("user_id", Text, comment="the customer's account; null for guests"),
     Column("cart", Text, unique=True, comment="the cart it was made of, id:version; null once that is free again"),
     Column("live_cart", Text, unique=True, comment="the cart's id while the order is neither paid nor ended"),
     Column("customer", Text, comment="the user's id or the guest's mail address, while unpaid: for limits"),

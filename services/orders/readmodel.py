@@ -55,6 +55,11 @@ class OrderReadModel(MongoStore):
         document = self.db["orders"].find_one({"_id": order_id}, {"version": 1})
         return document["version"] if document else 0
 
+    def guest_orders(self, email: str) -> list[str]:
+        """The ids of guests' orders with this address."""
+        query = {"email": email.lower(), "user_id": None}
+        return [document["_id"] for document in self.db["orders"].find(query, {"_id": 1})]
+
     def put(self, orders: Iterable[Order], again: bool = False) -> None:
         """Show each order at its version. A later version that is there already stays; so does the same one, unless
         it is to be made `again`.

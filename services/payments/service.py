@@ -27,6 +27,7 @@ from services.chassis.common import clock
 from services.chassis.common.errors import DomainError, NotFound, ValidationFailed
 from services.chassis.common.ids import is_id
 from services.chassis.dynamic_config import config
+from services.chassis.messaging.personal_data import Person, PersonalDataHandlers, Sections
 from services.chassis.messaging.rpc import Json, implements
 from services.chassis.runtime.service import Service
 from services.chassis.runtime.timers import every
@@ -51,7 +52,7 @@ COMPARISONS_PER_RUN: Final = 20
 log = structlog.get_logger()
 
 
-class PaymentsService(Service):
+class PaymentsService(PersonalDataHandlers, Service):
     name = "payments"
 
     store = Postgres(PaymentStore)
@@ -184,6 +185,12 @@ class PaymentsService(Service):
                 self.processor.finish(payment_id)
             except DomainError as error:
                 log.warning("attempt_retry_scheduled", payment_id=payment_id, why=str(error))
+
+    def personal_data(self, person: Person) -> Sections:
+        return self.store.payments_of_person(person.user_id, person.verified_email)
+
+    def erase_person(self, person: Person) -> None:
+        self.store.remove_person(person.user_id, person.verified_email)
 
 
 def _commission_basis_points() -> int:

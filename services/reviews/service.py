@@ -30,6 +30,7 @@ from services.chassis.common.errors import Forbidden, NotFound, ValidationFailed
 from services.chassis.common.paging import Paging, page
 from services.chassis.dynamic_config import config
 from services.chassis.messaging.events import on_event
+from services.chassis.messaging.personal_data import ERASED_NAME, Person, PersonalDataHandlers, Sections
 from services.chassis.messaging.remote import Remote
 from services.chassis.messaging.rpc import Json, implements
 from services.chassis.runtime.service import Service
@@ -44,7 +45,7 @@ PICTURE_WAIT_SECONDS: Final = 1.0
 """How long a submission waits for the `file_stored` event of its pictures."""
 
 
-class ReviewsService(Service):
+class ReviewsService(PersonalDataHandlers, Service):
     """RPC methods and event handlers of reviews."""
 
     name = "reviews"
@@ -189,6 +190,12 @@ class ReviewsService(Service):
     def delete_picture(self, event: FileDeleted) -> None:
         if event.purpose == "review":
             self.store.reference_data.delete_picture(event.file_id)
+
+    def personal_data(self, person: Person) -> Sections:
+        return self.store.persons.of(person.user_id)
+
+    def erase_person(self, person: Person) -> None:
+        self.store.persons.erase(person.user_id, ERASED_NAME)
 
     def _store_product(self, event: ProductEvent) -> None:
         fields = {name: getattr(event, name) for name in ("slug", "title", "vendor_id")}

@@ -18,6 +18,7 @@ from schemas.rpc.shipping import ShippingRpc
 from services.chassis.common.errors import NotFound, ValidationFailed
 from services.chassis.common.ids import is_id
 from services.chassis.common.money import json as money
+from services.chassis.messaging.personal_data import Person, PersonalDataHandlers, Sections
 from services.chassis.messaging.remote import Remote
 from services.chassis.messaging.rpc import Json, implements
 from services.chassis.runtime.service import Service
@@ -30,7 +31,7 @@ DEFAULT_CARRIER = "UltraPost"
 """Carrier of shipments whose method and carrier are not named."""
 
 
-class ShippingService(Service):
+class ShippingService(PersonalDataHandlers, Service):
     name = "shipping"
 
     store = Postgres(ShippingStore)
@@ -117,6 +118,12 @@ class ShippingService(Service):
     def _check_id(shipment_id: str) -> None:
         if not is_id(shipment_id):
             raise NotFound("There is no such shipment")
+
+    def personal_data(self, person: Person) -> Sections:
+        return {"shipments": self.store.shipments_of(person.user_id)}
+
+    def erase_person(self, person: Person) -> None:
+        self.store.remove_person(person.user_id)
 
 
 def _to_shipment(tariff: Tariff, price: int) -> dict[str, Any]:

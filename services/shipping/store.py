@@ -128,6 +128,21 @@ class ShippingStore(PostgresStore):
             raise NotFound("There is no such shipment")
         return row.user_id, row.vendor_id
 
+    def shipments_of(self, user_id: str) -> list[dict[str, Any]]:
+        """An account's shipments with their addresses."""
+        names = ("id", "order_id", "carrier", "tracking_number", "status", "items", "address", "created_at")
+        query = select(*(shipments.c[name] for name in names)).where(shipments.c.user_id == user_id)
+        with self.reading() as connection:
+            rows = connection.execute(query.order_by(shipments.c.id)).all()
+        return [dict(row._mapping) | {"created_at": rfc3339(row.created_at)} for row in rows]
+
+    def remove_person(self, user_id: str) -> None:
+        """Leave the country of the addresses of an account's shipments. Idempotent."""
+        country = func.jsonb_build_object("country", shipments.c.address["country"])
+        mine = (shipments.c.user_id == user_id) & shipments.c.address.is_not(None)
+        with self.transaction() as session:
+            session.execute(update(shipments).where(mine).values(address=country))
+
     def track(self, number: str) -> dict[str, Any]:
         """The public tracking data by number. Raises `NotFound`."""
         with self.transaction() as session:

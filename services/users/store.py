@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from sqlalchemy import Connection, Row, delete, func, insert, select, update
+from sqlalchemy import Connection, Engine, Row, delete, func, insert, select, update
 from sqlalchemy.dialects.postgresql import insert as pg_insert
 
 from schemas.api.users import AddressRequest, ProfileRequest
@@ -12,7 +12,10 @@ from services.chassis.common.clock import rfc3339
 from services.chassis.common.errors import NotFound
 from services.chassis.common.ids import new_id
 from services.chassis.stores.postgres import PostgresStore, Session
+from services.users import erasures, exports
 from services.users.domain import check_address_limit
+from services.users.erasures import Erasures
+from services.users.exports import Exports
 from services.users.models import addresses, profiles
 
 _FIELDS = tuple(AddressRequest.model_fields)
@@ -20,6 +23,31 @@ _FIELDS = tuple(AddressRequest.model_fields)
 
 class UserStore(PostgresStore):
     """Profiles and addresses; addresses are changed under the profile's row lock, so that there is one default."""
+
+    encrypted_columns = (exports.ENCRYPTED, erasures.ENCRYPTED)
+
+    def __init__(self, engine: Engine) -> None:
+        super().__init__(engine)
+        self.exports = Exports(self)
+        self.erasures = Erasures(self)
+
+    def delete_expired(self) -> None:
+        super().delete_expired()
+        self.exports.delete_expired()
+
+    def personal_data(self, user_id: str) -> dict[str, list[dict[str, Any]]]:
+        """The profile and the address book."""
+        query = select(profiles).where(profiles.c.id == user_id)
+        with self.reading() as connection:
+            rows = connection.execute(query).all()
+        return {"profile": [_profile(row) for row in rows], "addresses": self.list_addresses(user_id)}
+
+    def erase(self, user_id: str) -> None:
+        """Delete the profile, the address book and exports. Idempotent."""
+        with self.transaction() as session:
+            self.exports.erase(session, user_id)
+            session.execute(delete(addresses).where(addresses.c.user_id == user_id))
+            session.execute(delete(profiles).where(profiles.c.id == user_id))
 
     def create_profile(self, user_id: str, email: str, first_name: str, last_name: str) -> None:
         """Create the profile of an account. Idempotent."""

@@ -45,14 +45,14 @@ PUBLIC_ROUTES: Final = """
     shipping_methods shipping_rates track
     place_order get_order cancel_order order_events
     list_reviews get_review
-    get_file get_file_info get_flags track_events
+    get_file get_file_info get_flags track_events download_export
     unsubscribe_page unsubscribe push_key wait_for_stock webhook
 """
 SIGNED_IN_ROUTES: Final = """
     logout logout_all resend_verification change_password me list_permissions
     list_sessions end_session two_factor_state set_up_totp confirm_totp remove_totp renew_recovery_codes
     create_api_key list_api_keys delete_api_key
-    get_profile update_profile list_addresses add_address get_address update_address delete_address
+    get_profile update_profile request_export get_export erase_account list_addresses add_address get_address update_address delete_address
     list_orders get_payment get_shipment
     submit_review list_all_reviews edit_review delete_review vote_on_review report_review
     upload_file list_files link_file delete_file
@@ -69,7 +69,7 @@ VENDOR_ROUTES: Final = """
 """
 ADMIN_ROUTES: Final = """
     list_roles put_role reset_role
-    list_users get_user update_user set_user_roles list_groups put_group delete_group
+    get_erasure list_users get_user update_user set_user_roles list_groups put_group delete_group
     create_category update_category delete_category import_products
     list_tax_rates put_tax_rate delete_tax_rate
     list_warehouses put_warehouse delete_warehouse
@@ -84,7 +84,7 @@ ADMIN_ROUTES: Final = """
 """
 STAFF_ROUTES: Final = {
     "SUPPORT": """
-        list_users get_user list_groups
+        get_erasure list_users get_user list_groups
         set_order_status create_shipment add_shipment_event low_stock get_level
         reply_to_review get_review_rules put_review_rules moderate_review
     """,

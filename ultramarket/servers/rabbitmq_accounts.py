@@ -35,7 +35,7 @@ def permissions_of(service: str) -> dict[str, str]:
     own = (f"rpc-{service}", rf"rpc\.reply-{service}-.+", rf"evt-{service}(\.dead)?", *COMMON)
     return {
         "configure": _pattern(*own, rf"{PUBLISHED_TO}(\.dead)?", r"[a-z]+\.events"),
-        "write": _pattern(*own, PUBLISHED_TO, r"amq\.default", rf"({service}|audit)\.events"),
+        "write": _pattern(*own, PUBLISHED_TO, r"amq\.default", rf"({service}|audit|privacy)\.events"),
         "read": _pattern(*own, r"[a-z]+\.events"),
     }
 

@@ -117,7 +117,7 @@ class Reader:
 
         def load_offsets() -> dict[Partition, int]:
             self._dataset = active_dataset(self._db, self.settings.time_zone)
-            self._dataset.create_collections()
+            self._dataset.create_collections(self.settings.tracking_retention)
             self._session = self._client.start_session()
             self._dataset.take_over(self._session, partitions)
             return self._dataset.offsets(partitions)

@@ -102,7 +102,7 @@ def _order_placed(data: Data) -> Data:
 def _order_confirmed(data: Data) -> Data:
     totals = data["totals"]
     return _buyer(data) | {
-        "email": _text(data["email"]),
+        "email": None if data["user_id"] else _text(data["email"]),
         "number": str(data["number"]),
         "currency": _currency(data["currency"]),
         "country": str(data["shipping_address"].get("country") or "??"),
@@ -176,11 +176,6 @@ def _category(data: Data) -> Data:
     return {"_id": f"category:{data['slug']}", "label": str(data["name"])[:MAX_TEXT]}
 
 
-def _account(data: Data) -> Data:
-    name = f"{data['first_name']} {data['last_name']}".strip()
-    return {"_id": f"person:{data['user_id']}", "label": name[:MAX_TEXT]}
-
-
 def _behaviour(data: Data) -> Data:
     return {
         "user": _text(data.get("user_id")),
@@ -223,7 +218,6 @@ EXTRACTORS: Final[dict[tuple[str, str], tuple[str, int, Extract]]] = {
     ("/products", "product_updated"): (LABEL, 1, _product),
     ("/products", "product_archived"): (LABEL, 1, _product),
     ("/products", "category_changed"): (LABEL, 1, _category),
-    ("/auth", "user_registered"): (LABEL, 1, _account),
     ("/behaviour", "page_viewed"): (SESSION, 1, _behaviour),
     ("/behaviour", "product_viewed"): (SESSION, 1, _behaviour),
     ("/behaviour", "cart_added"): (SESSION, 1, _behaviour),

@@ -8,6 +8,7 @@ from schemas.api.analytics import CohortQuery, CurrencyQuery
 from services.analytics.domain import counters, presentation
 from services.analytics.domain.counters import EVERYBODY
 from services.analytics.figures.figure_context import MAX_LISTED, Document, FigureContext, top
+from services.analytics.store import catalogue
 from services.analytics.store import customers as customer_records
 from services.chassis.common import money
 from services.chassis.common.clock import rfc3339
@@ -39,11 +40,13 @@ def customers(context: FigureContext, query: CurrencyQuery, vendor: str = EVERYB
 def _top_customers(
     context: FigureContext, ranked: Sequence[tuple[str, presentation.Sums]], currency: str
 ) -> list[Document]:
-    records = customer_records.records(context.dataset, [key for key, _ in ranked])
+    keys = [key for key, _ in ranked]
+    records = customer_records.records(context.dataset, keys)
+    labels = catalogue.customer_labels(context.dataset, keys)
     return [
         {
             "customer_id": key,
-            "label": records[key].get("email") or key,
+            "label": labels.get(key, key),
             "orders": sums["o"],
             "spent": money.json(presentation.spent(sums), currency),
             "last_order_at": rfc3339(records[key]["last"]),

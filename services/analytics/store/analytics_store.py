@@ -8,8 +8,10 @@ from pymongo.client_session import ClientSession
 
 from schemas.events.analytics import PopularQueriesChanged, PopularQuery, SalesCounted, UnitsSold
 from services.analytics.settings import AnalyticsSettings
-from services.analytics.store.datasets import Dataset, active_dataset
+from services.analytics.store.datasets import CUSTOMERS, SESSIONS, Dataset, active_dataset
+from services.analytics.store.people import People
 from services.analytics.store.reports import Reports
+from services.chassis.common.timestamps import rfc3339
 from services.chassis.runtime.settings import load
 from services.chassis.stores.mongo import MongoStore
 
@@ -42,9 +44,36 @@ class AnalyticsStore(MongoStore):
     def reports(self) -> Reports:
         return Reports(self)
 
+    @property
+    def people(self) -> People:
+        return People(self.db)
+
+    def seed(self) -> None:
+        labels, customers = self.dataset["labels"], self.dataset[CUSTOMERS]
+        self.people.adopt(
+            labels.find({"_id": {"$gte": "person:", "$lt": "person;"}}),
+            customers.find({"email": {"$type": "string"}, "_id": {"$not": {"$regex": "^guest:"}}}, {"email": 1}),
+        )
+
+    def personal_data(self, user_id: str) -> dict[str, list[Document]]:
+        """The person's figures and tracked sessions in the active dataset."""
+        links = self.dataset["links"].find({"_id": {"$gte": f"u:{user_id}:", "$lt": f"u:{user_id};"}}, {"session": 1})
+        ids = [link["session"][1] for link in links if link.get("session")]
+        sessions = self.dataset[SESSIONS].find({"_id": {"$in": ids}}, {"ids": 0})
+        return {
+            "customer": [_plain(row) for row in self.dataset[CUSTOMERS].find({"_id": user_id})],
+            "sessions": [_plain(row) for row in sessions],
+        }
+
+    def erase(self, user_id: str) -> None:
+        """Delete the person's name and address, and the link between them and tracked sessions. Idempotent."""
+        self.people.erase(user_id)
+        self.dataset["labels"].delete_one({"_id": f"person:{user_id}"})
+        self.dataset[CUSTOMERS].update_one({"_id": user_id}, {"$unset": {"email": ""}})
+
     def indexes(self) -> None:
         super().indexes()
-        self.dataset.create_collections()
+        self.dataset.create_collections(load(AnalyticsSettings).tracking_retention)
         self.db["results"].create_index("at")  # creates the collection outside of a transaction
         self.db["reports"].create_index([("owner_id", 1), ("created_at", -1)])
         self.db["reports"].create_index("next_run_at", sparse=True)
@@ -92,3 +121,12 @@ class AnalyticsStore(MongoStore):
 
     def _store_published(self, key: str, fields: Document, session: ClientSession) -> None:
         self.db[PUBLISHED].update_one({"_id": key}, {"$set": fields}, upsert=True, session=session)
+
+
+def _plain(value: Any) -> Any:
+    """A document as JSON holds it."""
+    if isinstance(value, dict):
+        return {name: _plain(inner) for name, inner in value.items()}
+    if isinstance(value, list):
+        return [_plain(inner) for inner in value]
+    return rfc3339(value) if isinstance(value, datetime) else value

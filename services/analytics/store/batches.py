@@ -120,7 +120,8 @@ def _customer_update(dataset: Dataset, customer: str, change: CustomerChange) ->
         update["$addToSet"] = {
             "months": {"$each": sorted({f"{dataset.calendar.day(at):%Y-%m}" for at in change.times})}
         }
-        update["$set"] = {"email": change.email}
+        if change.email is not None:  # a guest's pseudonym
+            update["$set"] = {"email": change.email}
     return UpdateOne({"_id": customer}, update, upsert=True)
 
 

@@ -8,6 +8,7 @@ from typing import Any
 from services.analytics.domain.calendar import key
 from services.analytics.store.customers import records
 from services.analytics.store.datasets import Dataset
+from services.analytics.store.people import People
 
 Document = dict[str, Any]
 
@@ -15,16 +16,21 @@ Document = dict[str, Any]
 def labels(dataset: Dataset, group: str, keys: list[str]) -> dict[str, str]:
     """Labels by key; a key without a label is its own label."""
     if group == "customer":
-        label_by_key = {
-            customer: str(record.get("email") or customer) for customer, record in records(dataset, keys).items()
-        }
-    elif group in ("product", "category", "vendor"):
-        kind = "person" if group == "vendor" else group
-        rows = dataset["labels"].find({"_id": {"$in": [f"{kind}:{each}" for each in keys]}}, {"label": 1})
+        label_by_key = customer_labels(dataset, keys)
+    elif group == "vendor":
+        label_by_key = People(dataset.db).labels(keys, "name")
+    elif group in ("product", "category"):
+        rows = dataset["labels"].find({"_id": {"$in": [f"{group}:{each}" for each in keys]}}, {"label": 1})
         label_by_key = {label["_id"].partition(":")[2]: label["label"] for label in rows}
     else:
         label_by_key = {}
     return {each: label_by_key.get(each) or each or "(none)" for each in keys}
+
+
+def customer_labels(dataset: Dataset, keys: list[str]) -> dict[str, str]:
+    """Mail addresses of accounts; pseudonyms of guests."""
+    guests = {key: str(row["email"]) for key, row in records(dataset, keys).items() if row.get("email")}
+    return guests | People(dataset.db).labels(keys, "email")
 
 
 def products(dataset: Dataset, ids: Iterable[str] | None = None, vendor: str = "") -> dict[str, Document]:

@@ -21,7 +21,7 @@ KINDS: Final = (
     ACTIVE_MINUTES, OFFSETS,
 )  # fmt: skip
 SESSION_RETENTION: Final = timedelta(days=90)
-"""How long a session is stored after its last event; a later event starts a new session."""
+"""Default of how long a session is stored after its last event; a later event starts a new session."""
 Partition = tuple[str, int]
 
 
@@ -43,8 +43,11 @@ class Dataset:
     def __getitem__(self, kind: str) -> Collection[Document]:
         return self.db[f"{self.name}.{kind}"]
 
-    def create_collections(self) -> None:
-        """Create the collections and their indexes; idempotent. Transactions should not create collections."""
+    def create_collections(self, retention: timedelta = SESSION_RETENTION) -> None:
+        """Create the collections and their indexes; idempotent. Transactions should not create collections.
+
+        Tracked sessions are deleted after the `retention`.
+        """
         existing = set(self.db.list_collection_names())
         for kind in KINDS:
             if f"{self.name}.{kind}" not in existing:
@@ -57,12 +60,20 @@ class Dataset:
             [("sought", 1), ("last", -1)], partialFilterExpression={"sought": {"$exists": True}}
         )
         for kind in (SESSIONS, "links", PRODUCT_OWNERS):
-            self[kind].create_index("touched", expireAfterSeconds=int(SESSION_RETENTION.total_seconds()))
+            self._expire(kind, int(retention.total_seconds()))
         self["customers"].create_index("first")
         self["customers"].create_index("last")
         self["stock_months"].create_index("sku")
         self["labels"].create_index("vendor", sparse=True)
         self[ACTIVE_MINUTES].create_index("at", expireAfterSeconds=7200)
+
+    def _expire(self, kind: str, seconds: int) -> None:
+        """Have documents deleted so long after they were last touched; an index with another time is changed."""
+        if "touched_1" in self[kind].index_information():
+            index = {"name": "touched_1", "expireAfterSeconds": seconds}
+            self.db.command("collMod", self[kind].name, index=index)
+        else:
+            self[kind].create_index("touched", expireAfterSeconds=seconds)
 
     def offsets(self, partitions: Iterable[Partition]) -> dict[Partition, int]:
         """The next offset to read of each partition; 0 for new partitions."""
@@ -123,7 +134,7 @@ def is_active(dataset: Dataset, session: ClientSession) -> bool:
     return bool(dataset.db["sets"].find_one({"_id": "current", "set": dataset.name}, session=session))
 
 
-def create_next(db: Database[Document], zone: str) -> Dataset:
+def create_next(db: Database[Document], zone: str, retention: timedelta = SESSION_RETENTION) -> Dataset:
     """Create an empty dataset beside the active one, and drop leftovers of aborted rebuilds."""
     active = active_dataset(db, zone)
     for name in db.list_collection_names():
@@ -135,7 +146,7 @@ def create_next(db: Database[Document], zone: str) -> Dataset:
     )
     assert document is not None
     dataset = Dataset(db, f"s{document['number']}", zone)
-    dataset.create_collections()
+    dataset.create_collections(retention)
     return dataset
 
 

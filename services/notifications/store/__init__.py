@@ -6,6 +6,7 @@ from pymongo.database import Database
 
 from services.chassis.stores.mongo import MongoStore
 from services.notifications.store.messages import Messages
+from services.notifications.store.persons import PersonQueries
 from services.notifications.store.recipients import Recipients
 from services.notifications.store.templates import Templates
 
@@ -20,8 +21,9 @@ class MessageStore(MongoStore):
         self.messages = Messages(database, self.pending, self.server_clock.now)
         self.recipients = Recipients(database)
         self.templates = Templates(self, database)
+        self.persons = PersonQueries(database)
 
     def indexes(self) -> None:
         super().indexes()
-        for part in (self.messages, self.recipients, self.templates):
+        for part in (self.messages, self.recipients, self.templates, self.persons):
             part.indexes()

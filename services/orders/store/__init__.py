@@ -14,6 +14,7 @@ from services.orders.domain.history import after
 from services.orders.domain.lifecycle import can_be_superseded, is_cart_reorderable
 from services.orders.models import orders
 from services.orders.store.events import LEASE, EventStore, StoredOrder, VersionConflict, body_of, row_of
+from services.orders.store.persons import PersonQueries
 from services.orders.store.statements import (
     APPEND,
     INSERT_EVENT,
@@ -48,7 +49,7 @@ class UnpaidLimits:
     of_client: int
 
 
-class OrderStore(EventStore):
+class OrderStore(EventStore, PersonQueries):
     """Places orders, and hands their sagas to processes."""
 
     def next_number(self) -> int:
@@ -86,7 +87,7 @@ class OrderStore(EventStore):
                 self._check_unpaid(session, buyer, limits)
             row = {"id": placed.order_id, "version": 1, "status": "pending", "payment_id": placed.payment_id}
             row |= {"payment_token": token, "lease": LEASE, "created_at": now}
-            row |= {"customer": buyer.customer, "client": buyer.client}
+            row |= {"user_id": placed.user_id, "customer": buyer.customer, "client": buyer.client}
             row |= {"cart": f"{placed.cart_id}:{placed.cart_version}", "live_cart": placed.cart_id}
             if superseded := self._insert_row(session, row, now):
                 placed = placed.model_copy(update={"supersedes": superseded})

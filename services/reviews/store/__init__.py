@@ -4,6 +4,7 @@ from pymongo.database import Database
 
 from services.chassis.stores.mongo import MongoStore
 from services.reviews.domain import Document
+from services.reviews.store.persons import PersonQueries
 from services.reviews.store.queries import ReviewQueries
 from services.reviews.store.ratings import Ratings
 from services.reviews.store.reference_data import ReferenceData
@@ -21,9 +22,11 @@ class ReviewStore(MongoStore):
         self.queries = ReviewQueries(database["reviews"])
         self.reviews = ReviewWriter(self, self.ratings, self.reference_data)
         self.votes_and_reports = VotesAndReports(self, self.reviews)
+        self.persons = PersonQueries(database)
 
     def indexes(self) -> None:
         super().indexes()
         self.queries.indexes()
         self.reference_data.indexes()
         self.votes_and_reports.indexes()
+        self.persons.indexes()

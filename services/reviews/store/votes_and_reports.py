@@ -37,7 +37,7 @@ class VotesAndReports:
             self._check(session, review_id, caller, "vote on")
             before = self.votes.find_one_and_update(
                 {"_id": f"{review_id}:{caller.user_id}"},
-                {"$set": {"helpful": helpful, "review_id": review_id}},
+                {"$set": {"helpful": helpful, "review_id": review_id, "user_id": caller.user_id}},
                 upsert=True,
                 return_document=ReturnDocument.BEFORE,
                 session=session,
@@ -67,7 +67,7 @@ class VotesAndReports:
             key = f"{review_id}:{caller.user_id}"
             if self.reports.find_one({"_id": key}, session=session):
                 return before
-            report = {"_id": key, "review_id": review_id, "reason": reason, "at": now}
+            report = {"_id": key, "review_id": review_id, "user_id": caller.user_id, "reason": reason, "at": now}
             self.reports.insert_one(report, session=session)
             after = before | {"reports": before["reports"] + 1}
             limit = self.writer.reference_data.rules(session).hide_after_reports

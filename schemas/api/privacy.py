@@ -1,0 +1,91 @@
+"""Export and erasure of personal data."""
+
+from typing import Annotated, Any, Literal
+
+from pydantic import Field
+
+from schemas.api.auth import AnyPassword
+from schemas.base import Caller, Id, Moment, Request, Schema
+
+
+class ServiceProgress(Schema):
+    """How many services have delivered their data."""
+
+    done: int
+    total: int
+
+
+class Export(Schema):
+    """An export of a person's data. `url` once it is ready: a JSON archive with a key per service."""
+
+    id: str
+    status: Literal["running", "ready"]
+    progress: ServiceProgress
+    requested_at: Moment
+    url: str | None = None
+    expires_at: Moment | None = None
+
+
+class ExportPart(Schema):
+    """Records of one section of a service's data."""
+
+    service: str
+    section: str
+    part: int
+    records: list[Any]
+
+
+class ExportPlace(Request):
+    """A place within an export: after this part."""
+
+    service: str
+    section: str
+    part: int
+
+
+class ReadExport(Request):
+    """Read the next part of an export by its signed link."""
+
+    export_id: Id
+    expires: int
+    signature: str
+    after: ExportPlace | None = None
+
+
+class ExportLink(Request):
+    """The signature of a link to an export."""
+
+    expires: int = Field(ge=0, le=2**40, description="Unix time")
+    signature: str = Field(min_length=1, max_length=100)
+
+
+class EraseRequest(Request):
+    """Erase the own account. The current password confirms it."""
+
+    password: Annotated[AnyPassword, Field(repr=False)]
+
+
+class EraseAccount(EraseRequest):
+    """Erase the caller's account."""
+
+    caller: Caller
+
+
+class Erasure(Schema):
+    """An erasure that has begun."""
+
+    id: str
+    status: Literal["running", "completed"]
+
+
+class ErasureProgress(Erasure):
+    """The progress of an erasure: the services that have finished the round.
+
+    The second round erases what was being written during the first one.
+    """
+
+    user_id: str
+    round: int
+    services: list[str]
+    requested_at: Moment
+    completed_at: Moment | None = None

@@ -1,0 +1,123 @@
+"""Erasure of an account: what identifies the person is deleted, the row stays so that other records can name it."""
+
+from datetime import datetime
+from typing import Any, Final
+
+from sqlalchemy import delete, func, select, update
+
+from schemas.events.auth import AccountErased
+from services.auth.domain import normalised
+from services.auth.models import (
+    accounts,
+    api_keys,
+    login_attempts,
+    recovery_codes,
+    refresh_tokens,
+    reset_wishes,
+    second_factors,
+    sessions,
+    spending,
+    tickets,
+)
+from services.auth.store import AccountStore
+from services.chassis.common.errors import InvalidState, NotFound
+from services.chassis.common.ids import new_id
+from services.chassis.common.timestamps import rfc3339
+from services.chassis.messaging.personal_data import ERASED_NAME, Person
+from services.chassis.stores.postgres import Session
+from services.chassis.stores.tables import idempotency
+
+CUSTOMER_ROLES: Final = frozenset({"CUSTOMER"})
+
+
+class AccountErasure:
+    """Erases accounts, and reads what auth holds of a person."""
+
+    def __init__(self, store: AccountStore) -> None:
+        self.store = store
+
+    def erase(self, user_id: str, password_hash: str) -> str:
+        """Erase an account whose password was checked; returns the erasure's id. Raises `InvalidState`, `NotFound`."""
+        erasure_id = new_id()
+        with self.store.transaction() as session:
+            row = session.execute(select(accounts).where(accounts.c.id == user_id).with_for_update()).one_or_none()
+            if row is None or row.status == "erased":
+                raise NotFound("There is no such account")
+            if row.password_hash != password_hash:
+                raise InvalidState("The password was changed meanwhile")
+            if set(row.roles) - CUSTOMER_ROLES:
+                raise InvalidState("Accounts of staff and vendors can't be erased: their roles must be removed first")
+            self.store.end_sessions(session, sessions.c.user_id == user_id)
+            self.store.emit(
+                session,
+                AccountErased(
+                    user_id=user_id, erasure_id=erasure_id, email=row.email, email_verified=row.email_verified
+                ),
+            )
+            self.store.audit(session, "account.erase", ("account", user_id))
+            self._forget(session, Person(user_id, row.email))
+        return erasure_id
+
+    def forget(self, person: Person) -> None:
+        """Delete what identifies the person. Idempotent."""
+        with self.store.transaction() as session:
+            self._forget(session, person)
+
+    def personal_data(self, user_id: str) -> dict[str, list[dict[str, Any]]]:
+        """The account, its sessions, keys and groups; no secrets."""
+        queries = {
+            "account": select(
+                *(accounts.c[name] for name in ("id", "email", "first_name", "last_name", "roles", "groups")),
+                *(accounts.c[name] for name in ("email_verified", "status", "last_login_at", "created_at")),
+            ).where(accounts.c.id == user_id),
+            "sessions": select(
+                *(
+                    sessions.c[name]
+                    for name in ("id", "user_agent", "address", "created_at", "last_used_at", "ended_at")
+                )
+            ).where(sessions.c.user_id == user_id),
+            "second_factor": select(second_factors.c.confirmed_at).where(second_factors.c.user_id == user_id),
+            "api_keys": select(
+                *(api_keys.c[name] for name in ("id", "name", "prefix", "scopes", "created_at", "last_used_at"))
+            ).where(api_keys.c.created_by == user_id),
+            "spending": select(spending.c.currency, spending.c.amount).where(spending.c.user_id == user_id),
+        }
+        with self.store.reading() as connection:
+            return {
+                section: [_plain(row._mapping) for row in connection.execute(query)]
+                for section, query in queries.items()
+            }
+
+    @staticmethod
+    def _forget(session: Session, person: Person) -> None:
+        user_id = person.user_id
+        of_user = select(sessions.c.id).where(sessions.c.user_id == user_id)
+        erased = {
+            "email": person.erased_email,
+            "email_key": person.erased_email,
+            "password_hash": "",
+            "first_name": ERASED_NAME,
+            "last_name": "",
+            "roles": [],
+            "groups": [],
+            "email_verified": False,
+            "status": "erased",
+        }
+        session.execute(update(accounts).where(accounts.c.id == user_id).values(erased))
+        session.execute(update(sessions).where(sessions.c.user_id == user_id).values(user_agent=None, address=None))
+        session.execute(delete(refresh_tokens).where(refresh_tokens.c.session_id.in_(of_user)))
+        keys = update(api_keys).where(api_keys.c.created_by == user_id)
+        session.execute(keys.values(name="", deleted_at=func.coalesce(api_keys.c.deleted_at, func.now())))
+        for table in (tickets, second_factors, recovery_codes, spending):
+            session.execute(delete(table).where(table.c.user_id == user_id))
+        session.execute(delete(idempotency).where(idempotency.c.reply["id"].astext == user_id))
+        if person.email is not None:
+            key = normalised(person.email)
+            session.execute(delete(reset_wishes).where(reset_wishes.c.email_key == key))
+            from_addresses = login_attempts.c.key.startswith(f"account:{key}|", autoescape=True)
+            of_account = login_attempts.c.key.in_([f"account:{key}", f"account:{user_id}"])
+            session.execute(delete(login_attempts).where(from_addresses | of_account))
+
+
+def _plain(row: Any) -> dict[str, Any]:
+    return {name: rfc3339(value) if isinstance(value, datetime) else value for name, value in row.items()}
