@@ -125,12 +125,8 @@ class Verifier:
     def finish(self) -> Verdict:
         """The verdict after the last entry; checkpoints beyond it mean missing entries."""
         if self._checkpoints:
-            return Verdict(
-                False,
-                self._seq - self._deleted,
-                self._seq + 1,
-                "entries at the end are missing: there is a later checkpoint",
-            )
+            reason = "entries at the end are missing: there is a later checkpoint"
+            return Verdict(False, self._seq - self._deleted, self._seq + 1, reason)
         return Verdict(True, self._seq - self._deleted)
 
     def _differs(self, checkpoint: Checkpoint, hash_: bytes) -> str | None:

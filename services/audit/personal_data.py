@@ -34,9 +34,9 @@ def seal(body: dict[str, Any], keys: Mapping[str, bytes]) -> dict[str, Any]:
         rest = {name: None if name in ACTOR_FIELDS else value for name, value in actor.items()}
         sealed["actor"] = rest | {SEALED: _encrypt(values, keys[actor["id"]], body["id"])} if values else actor
     if (person := _changed_person(body)) and body["changes"]:
-        values = [[change["before"], change["after"]] for change in body["changes"]]
+        pairs = [[change["before"], change["after"]] for change in body["changes"]]
         fields = [{"field": change["field"], "before": None, "after": None} for change in body["changes"]]
-        sealed |= {"changes": fields, SEALED: _encrypt(values, keys[person], body["id"])}
+        sealed |= {"changes": fields, SEALED: _encrypt(pairs, keys[person], body["id"])}
     return sealed
 
 

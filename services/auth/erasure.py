@@ -3,7 +3,7 @@
 from datetime import datetime
 from typing import Any, Final
 
-from sqlalchemy import delete, func, select, update
+from sqlalchemy import Select, Table, delete, func, select, update
 
 from schemas.events.auth import AccountErased
 from services.auth.domain import normalised
@@ -28,6 +28,12 @@ from services.chassis.stores.postgres import Session
 from services.chassis.stores.tables import idempotency
 
 CUSTOMER_ROLES: Final = frozenset({"CUSTOMER"})
+ACCOUNT: Final = (
+    *("id", "email", "first_name", "last_name", "roles", "groups"),
+    *("email_verified", "status", "last_login_at", "created_at"),
+)
+SESSION: Final = ("id", "user_agent", "address", "created_at", "last_used_at", "ended_at")
+API_KEY: Final = ("id", "name", "prefix", "scopes", "created_at", "last_used_at")
 
 
 class AccountErasure:
@@ -66,21 +72,11 @@ class AccountErasure:
     def personal_data(self, user_id: str) -> dict[str, list[dict[str, Any]]]:
         """The account, its sessions, keys and groups; no secrets."""
         queries = {
-            "account": select(
-                *(accounts.c[name] for name in ("id", "email", "first_name", "last_name", "roles", "groups")),
-                *(accounts.c[name] for name in ("email_verified", "status", "last_login_at", "created_at")),
-            ).where(accounts.c.id == user_id),
-            "sessions": select(
-                *(
-                    sessions.c[name]
-                    for name in ("id", "user_agent", "address", "created_at", "last_used_at", "ended_at")
-                )
-            ).where(sessions.c.user_id == user_id),
+            "account": _columns(accounts, ACCOUNT).where(accounts.c.id == user_id),
+            "sessions": _columns(sessions, SESSION).where(sessions.c.user_id == user_id),
             "second_factor": select(second_factors.c.confirmed_at).where(second_factors.c.user_id == user_id),
-            "api_keys": select(
-                *(api_keys.c[name] for name in ("id", "name", "prefix", "scopes", "created_at", "last_used_at"))
-            ).where(api_keys.c.created_by == user_id),
-            "spending": select(spending.c.currency, spending.c.amount).where(spending.c.user_id == user_id),
+            "api_keys": _columns(api_keys, API_KEY).where(api_keys.c.created_by == user_id),
+            "spending": _columns(spending, ("currency", "amount")).where(spending.c.user_id == user_id),
         }
         with self.store.reading() as connection:
             return {
@@ -117,6 +113,10 @@ class AccountErasure:
             from_addresses = login_attempts.c.key.startswith(f"account:{key}|", autoescape=True)
             of_account = login_attempts.c.key.in_([f"account:{key}", f"account:{user_id}"])
             session.execute(delete(login_attempts).where(from_addresses | of_account))
+
+
+def _columns(table: Table, names: tuple[str, ...]) -> Select[Any]:
+    return select(*(table.c[name] for name in names))
 
 
 def _plain(row: Any) -> dict[str, Any]:

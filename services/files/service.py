@@ -85,9 +85,8 @@ class FilesService(PersonalDataHandlers, Service):
         """The person's files, each with a link that is valid as long as an export."""
         expires = int((clock.now() + EXPORT_LINKS_FOR).timestamp())
         rows = self.store.of_owner(person.user_id)
-        return {
-            "files": [domain.to_api(row, PUBLIC_PATH) | {"download": self._url(row["id"], expires)} for row in rows]
-        }
+        files = (domain.to_api(row, PUBLIC_PATH) | {"download": self._url(row["id"], expires)} for row in rows)
+        return {"files": files}
 
     def erase_person(self, person: Person) -> None:
         for row in self.store.of_owner(person.user_id):

@@ -14,7 +14,7 @@ class UserSettings(Settings):
     )
     erasure_second_round: timedelta = Field(
         timedelta(minutes=1),
-        description="when an erasure looks for data that were being written during its first round",
+        description="when an erasure looks for data that were written during its first round",
     )
 
     @property

@@ -52,7 +52,8 @@ SIGNED_IN_ROUTES: Final = """
     logout logout_all resend_verification change_password me list_permissions
     list_sessions end_session two_factor_state set_up_totp confirm_totp remove_totp renew_recovery_codes
     create_api_key list_api_keys delete_api_key
-    get_profile update_profile request_export get_export erase_account list_addresses add_address get_address update_address delete_address
+    request_export get_export erase_account
+    get_profile update_profile list_addresses add_address get_address update_address delete_address
     list_orders get_payment get_shipment
     submit_review list_all_reviews edit_review delete_review vote_on_review report_review
     upload_file list_files link_file delete_file

@@ -41,7 +41,7 @@ def rebuild(
     consumer = Consumer(kafka_options(settings) | {"group.id": f"{settings.analytics_group}-rebuild"})
     try:
         bounds = _partition_bounds(consumer, topics, force)
-        dataset = create_next(client[database], settings.time_zone)
+        dataset = create_next(client[database], settings.time_zone, settings.tracking_retention)
         try:
             with client.start_session() as session:
                 done = _read(

@@ -34,7 +34,7 @@ class PersonQueries:
 
         The account's id stays at the review: it identifies nobody, and there is one review per product and customer.
         """
-        changes = {"author": name, "email": None, "images": []}
+        changes: Document = {"author": name, "email": None, "images": []}
         self.db["reviews"].update_many({"customer_id": user_id}, {"$set": changes})
         self.db["reports"].update_many({"user_id": user_id}, {"$set": {"reason": "", "user_id": None}})
         self.db["votes"].update_many({"user_id": user_id}, {"$set": {"user_id": None}})
