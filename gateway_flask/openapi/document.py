@@ -90,7 +90,7 @@ def _add_reply_examples(paths: dict[str, Any], schemas: dict[str, Any]) -> None:
                 if media and status.startswith("2"):
                     message = {"message": reply["description"].partition(";")[0]}
                     example = sample(media["schema"], schemas)
-                    example |= message if "message" in example else {}
+                    example |= message if isinstance(example, dict) and "message" in example else {}
                     reply["content"] = reply["content"] | {"application/json": media | {"example": example}}
 
 
@@ -128,7 +128,7 @@ def _fill(
     if endpoint.gives_bytes:
         content = {kind: {"schema": {"type": "string", "format": "binary"}} for kind in FILE_TYPES}
     for kind in (*(["text/event-stream"] if endpoint.streams else []), *filter(None, [endpoint.downloads])):
-        content = content | {kind: {"schema": {"type": "string"}}}
+        content = content | {kind: {"schema": {"type": "object" if kind == "application/json" else "string"}}}
     names = {200: "Success", 201: "Created", 202: "Accepted; the outcome is not known yet"}
     operation["responses"] = {
         str(status): {"description": names[status], "headers": headers.of_success(endpoint), "content": content}

@@ -12,9 +12,6 @@ from gateway_flask.openapi.endpoints import Api
 from gateway_flask.routes.paths import IdPath
 from gateway_flask.rpc.calls import call
 from schemas.api.privacy import (
-    EraseAccount,
-    EraseRequest,
-    Erasure,
     ErasureProgress,
     Export,
     ExportLink,
@@ -22,7 +19,6 @@ from schemas.api.privacy import (
     ExportPlace,
     ReadExport,
 )
-from schemas.rpc.auth import AuthRpc
 from schemas.rpc.users import UsersRpc
 
 api = Api("privacy", "Privacy", "Export and erasure of personal data (GDPR, articles 15, 17 and 20).", "/users")
@@ -45,16 +41,6 @@ def download_export(path: IdPath, query: ExportLink) -> Response:
     """Download an export by its link: a JSON archive with a key per service, and within it one per section."""
     chunks = _archive(ReadExport(export_id=path.id, **query.model_dump()))
     return event_streams.streams().download(chunks, "application/json", "personal-data.json")
-
-
-@api.delete("/me", reply=Erasure, statuses=(202,))
-def erase_account(body: EraseRequest) -> Response:
-    """Erase the caller's account and personal data. It can't be undone.
-
-    Sessions end at once. Orders and payments are kept for the books without the person; orders that have not been
-    shipped are cancelled and refunded, since their address is erased.
-    """
-    return ok(call(AuthRpc.erase_account, EraseAccount(**body.given(), caller=caller())), "Erasure begun", 202)
 
 
 @api.get("/<string:id>/erasure", reply=ErasureProgress)

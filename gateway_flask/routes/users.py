@@ -1,4 +1,4 @@
-"""The customer's own profile and address book."""
+"""The customer's own account: profile, address book, erasure."""
 
 from flask import Response
 
@@ -7,6 +7,7 @@ from gateway_flask.middleware.request_context import caller
 from gateway_flask.openapi.endpoints import Api
 from gateway_flask.routes.paths import IdPath
 from gateway_flask.rpc.calls import call
+from schemas.api.privacy import EraseAccount, EraseRequest, Erasure
 from schemas.api.users import (
     AddAddress,
     AddressEntry,
@@ -16,6 +17,7 @@ from schemas.api.users import (
     UpdateAddress,
     UpdateProfile,
 )
+from schemas.rpc.auth import AuthRpc
 from schemas.rpc.users import UsersRpc
 
 api = Api("users", "Users", "Profile and address book.", "/users")
@@ -31,6 +33,16 @@ def get_profile() -> Response:
 def update_profile(body: ProfileRequest) -> Response:
     """Replace the caller's profile."""
     return ok(call(UsersRpc.update_profile, UpdateProfile(**body.given(), caller=caller())), "Profile saved")
+
+
+@api.delete("/me", reply=Erasure, statuses=(202,))
+def erase_account(body: EraseRequest) -> Response:
+    """Erase the caller's account and personal data. It can't be undone.
+
+    Sessions end at once. Orders and payments are kept for the books without the person; orders that have not been
+    shipped are cancelled and refunded, since their address is erased.
+    """
+    return ok(call(AuthRpc.erase_account, EraseAccount(**body.given(), caller=caller())), "Erasure begun", 202)
 
 
 @api.get("/me/addresses", reply=AddressEntry, many=True)

@@ -52,7 +52,7 @@ class ReadExport(Request):
     after: ExportPlace | None = None
 
 
-class ExportLink(Request):
+class ExportLink(Schema):
     """The signature of a link to an export."""
 
     expires: int = Field(ge=0, le=2**40, description="Unix time")

@@ -28,6 +28,7 @@ PATHS = {
 }
 PATH |= {"name": "reviews", "key": "inventory.low_stock_threshold", "kind": "order_shipped"}
 QUERIES = {
+    "download_export": "expires=99999999999&signature=x",
     "unsubscribe": "token=abcdefghijklmnop",
     "list_deliveries": "recipient=ada@example.com",
     "unsubscribe_page": "token=abcdefghijklmnop",
@@ -104,6 +105,7 @@ def test_call_fits_the_service_method(
     for method in ("login", "register", "two_factor_login"):
         services.answer(f"auth.{method}", SIGNED_IN)
     services.answer("audit.export", [])
+    services.answer("users.export_part", None)
     for method in ("unsubscribe", "unsubscribe_page"):
         services.answer(f"notifications.{method}", {"kind": "back_in_stock", "page": "<p>"})
     services.answer("audit.verify", {"valid": True, "entries": 0})

@@ -7,7 +7,17 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from schemas.events.audit import ActionRecorded
-from services.audit.domain import GENESIS, Checkpoint, Verdict, Verifier, body_of, chain_entries, entry_hash, sign
+from services.audit.domain import (
+    GENESIS,
+    Checkpoint,
+    Verdict,
+    Verifier,
+    body_of,
+    canonical,
+    chain_entries,
+    entry_hash,
+    sign,
+)
 from services.chassis.common import context
 from services.chassis.messaging.envelopes import envelope
 from services.chassis.observability import audit_records
@@ -132,7 +142,7 @@ def test_body_is_canonical_json() -> None:
     message = envelope(record, at=datetime(2026, 1, 2, tzinfo=UTC))
 
     event = ActionRecorded.from_envelope(message)
-    body = body_of(event.meta, event)
+    body = canonical(body_of(event.meta, event))
 
     assert body.startswith('{"action":"a.b","actor":{"api_key":null,"email":null')
     assert '"at":"2026-01-02T00:00:00.000000Z"' in body
