@@ -8,15 +8,77 @@ from schemas.tools.export import every_event
 
 NOT_FORWARDED: Final = ("audit", "privacy")
 NOT_PERSONAL: Final = frozenset(
-    """
-    address_id anonymous_id cancellation_id cart_id category_id customer_id dispute_id erasure_id export_id file_id
-    import_id notification_id order_id owner_id payment_id product_id refund_id report_id review_id session_id
-    shipment_id ticket user_id vendor_id requested_by supersedes
-    brand carrier category category_path change channel code currency decline_code details file_url filters flag format
-    histogram key kind language location method name network number old_slug outcome parent payment_provider
-    product_title properties provider purpose query roles sha256 shipping_method sku skus slug status step title
-    tracking_number value
-    """.split()
+    [
+        "address_id",
+        "anonymous_id",
+        "cancellation_id",
+        "cart_id",
+        "category_id",
+        "customer_id",
+        "dispute_id",
+        "erasure_id",
+        "export_id",
+        "file_id",
+        "import_id",
+        "notification_id",
+        "order_id",
+        "owner_id",
+        "payment_id",
+        "product_id",
+        "refund_id",
+        "report_id",
+        "review_id",
+        "session_id",
+        "shipment_id",
+        "ticket",
+        "user_id",
+        "vendor_id",
+        "requested_by",
+        "supersedes",
+        "brand",
+        "carrier",
+        "category",
+        "category_path",
+        "change",
+        "channel",
+        "code",
+        "currency",
+        "decline_code",
+        "details",
+        "file_url",
+        "filters",
+        "flag",
+        "format",
+        "histogram",
+        "key",
+        "kind",
+        "language",
+        "location",
+        "method",
+        "name",
+        "network",
+        "number",
+        "old_slug",
+        "outcome",
+        "parent",
+        "payment_provider",
+        "product_title",
+        "properties",
+        "provider",
+        "purpose",
+        "query",
+        "roles",
+        "sha256",
+        "shipping_method",
+        "sku",
+        "skus",
+        "slug",
+        "status",
+        "step",
+        "title",
+        "tracking_number",
+        "value",
+    ]
 )
 """Ids, codes, and texts of the shop. `query` and `properties` of tracked events are kept as long as the topic is."""
 BY_TYPE: Final = frozenset({"reason", "message", "recipient"})

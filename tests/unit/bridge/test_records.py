@@ -14,7 +14,6 @@ from kafka_bridge.topics import ALL_TOPICS
 from schemas.events.kafka import record_headers
 from services.chassis.runtime.registry import SERVICES
 
-
 KEY = b"the secret of a test"
 
 
