@@ -1,7 +1,6 @@
 """Export and erasure of a customer with an order, a review, mails, files and tracked sessions."""
 
 import uuid
-from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -38,7 +37,7 @@ class Person:
 
 
 @pytest.fixture
-def person(shop: Shop) -> Iterator[Person]:
+def person(shop: Shop) -> Person:
     mark = "".join(chr(ord("a") + int(digit, 16)) for digit in uuid.uuid4().hex[:10])
     email, name, street = f"{mark}@example.com", f"Zoe{mark}", f"{mark} Avenue 7"
     phone, note = f"+1 555 {uuid.uuid4().int % 10**9:09}", f"leave it with {mark}"
@@ -63,7 +62,7 @@ def person(shop: Shop) -> Iterator[Person]:
     assert written.status == 201, written
     client("GET", f"/search?q={sku}")
     wait_for_mail(email, placed.data["number"])
-    yield Person(
+    return Person(
         client,
         registered.data["user"]["id"],
         email,
