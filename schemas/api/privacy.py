@@ -9,7 +9,7 @@ from schemas.base import Caller, Id, Moment, Request, Schema
 
 
 class ServiceProgress(Schema):
-    """How many services have delivered their data."""
+    """The number of services that have delivered their data."""
 
     done: int
     total: int

@@ -1,6 +1,5 @@
 """Erasure of an account: what identifies the person is deleted, the row stays so that other records can name it."""
 
-from datetime import datetime
 from typing import Any, Final
 
 from sqlalchemy import Select, Table, delete, func, select, update
@@ -22,8 +21,7 @@ from services.auth.models import (
 from services.auth.store import AccountStore
 from services.chassis.common.errors import InvalidState, NotFound
 from services.chassis.common.ids import new_id
-from services.chassis.common.timestamps import rfc3339
-from services.chassis.messaging.personal_data import ERASED_NAME, Person
+from services.chassis.messaging.personal_data import ERASED_NAME, Person, as_json
 from services.chassis.stores.postgres import Session
 from services.chassis.stores.tables import idempotency
 
@@ -80,7 +78,7 @@ class AccountErasure:
         }
         with self.store.reading() as connection:
             return {
-                section: [_plain(row._mapping) for row in connection.execute(query)]
+                section: [as_json(row._mapping) for row in connection.execute(query)]
                 for section, query in queries.items()
             }
 
@@ -117,7 +115,3 @@ class AccountErasure:
 
 def _columns(table: Table, names: tuple[str, ...]) -> Select[Any]:
     return select(*(table.c[name] for name in names))
-
-
-def _plain(row: Any) -> dict[str, Any]:
-    return {name: rfc3339(value) if isinstance(value, datetime) else value for name, value in row.items()}

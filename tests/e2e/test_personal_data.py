@@ -81,7 +81,7 @@ def test_export_holds_what_all_services_have(shop: Shop, person: Person) -> None
     again = person.client("POST", "/users/me/export")
 
     assert (requested.status, requested.data["id"]) == (202, again.data["id"])
-    ready = eventually(lambda: (found := person.client("GET", "/users/me/export").data)["status"] == "ready" and found)
+    ready = eventually(lambda: _export_if_ready(person))
     archive = requests.get(f"{shop.url}{ready['url']}", timeout=60).json()
     assert archive.get("error") is None, archive
     assert set(archive) <= set(PERSONAL_DATA_SERVICES)
@@ -138,6 +138,11 @@ def test_nothing_of_an_erased_person_is_stored(shop: Shop, person: Person) -> No
     assert eventually(lambda: _erasure(shop, person)["status"] == "completed")
     assert eventually(lambda: places_of(person.values) == set(), every=1), places_of(person.values)
     _check_what_is_kept(shop, person)
+
+
+def _export_if_ready(person: Person) -> dict[str, Any] | None:
+    export: dict[str, Any] = person.client("GET", "/users/me/export").data
+    return export if export["status"] == "ready" else None
 
 
 def _erasure(shop: Shop, person: Person) -> dict[str, Any]:

@@ -11,7 +11,7 @@ from services.analytics.settings import AnalyticsSettings
 from services.analytics.store.datasets import CUSTOMERS, SESSIONS, Dataset, active_dataset
 from services.analytics.store.people import People
 from services.analytics.store.reports import Reports
-from services.chassis.common.timestamps import rfc3339
+from services.chassis.messaging.personal_data import as_json
 from services.chassis.runtime.settings import load
 from services.chassis.stores.mongo import MongoStore
 
@@ -61,8 +61,8 @@ class AnalyticsStore(MongoStore):
         ids = [link["session"][1] for link in links if link.get("session")]
         sessions = self.dataset[SESSIONS].find({"_id": {"$in": ids}}, {"ids": 0})
         return {
-            "customer": [_plain(row) for row in self.dataset[CUSTOMERS].find({"_id": user_id})],
-            "sessions": [_plain(row) for row in sessions],
+            "customer": [as_json(row) for row in self.dataset[CUSTOMERS].find({"_id": user_id})],
+            "sessions": [as_json(row) for row in sessions],
         }
 
     def erase(self, user_id: str) -> None:
@@ -121,12 +121,3 @@ class AnalyticsStore(MongoStore):
 
     def _store_published(self, key: str, fields: Document, session: ClientSession) -> None:
         self.db[PUBLISHED].update_one({"_id": key}, {"$set": fields}, upsert=True, session=session)
-
-
-def _plain(value: Any) -> Any:
-    """A document as JSON holds it."""
-    if isinstance(value, dict):
-        return {name: _plain(inner) for name, inner in value.items()}
-    if isinstance(value, list):
-        return [_plain(inner) for inner in value]
-    return rfc3339(value) if isinstance(value, datetime) else value

@@ -7,6 +7,7 @@ at least once, and each erasure is requested twice.
 from abc import abstractmethod
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
+from datetime import datetime
 from itertools import islice
 from typing import Any, Final
 
@@ -17,6 +18,7 @@ from schemas.events.privacy import (
     PersonalDataErasureRequested,
     PersonalDataExportRequested,
 )
+from services.chassis.common.timestamps import rfc3339
 from services.chassis.messaging.confirmed_events import ConfirmedEvents
 from services.chassis.messaging.events import on_event
 
@@ -30,7 +32,7 @@ Sections = Mapping[str, Iterable[Any]]
 
 @dataclass(frozen=True)
 class Person:
-    """Whose data are exported or erased.
+    """The person whose data are exported or erased.
 
     `email`: the account's address, for records that name a person by address. `owns_email`: the address is verified,
     so records of guests with it belong to the person as well.
@@ -86,6 +88,15 @@ class PersonalDataHandlers:
         self.erase_person(Person(event.user_id, event.email, owns_email=event.email_verified))
         erased = PersonalDataErased(erasure_id=event.erasure_id, service=self.name, round=event.round)
         self.privacy_events.publish(erased)
+
+
+def as_json(value: Any) -> Any:
+    """A stored value as JSON holds it: times as text (RFC 3339)."""
+    if isinstance(value, Mapping):
+        return {str(name): as_json(inner) for name, inner in value.items()}
+    if isinstance(value, list | tuple):
+        return [as_json(inner) for inner in value]
+    return rfc3339(value) if isinstance(value, datetime) else value
 
 
 def _chunks(records: Iterable[Any]) -> Iterator[list[Any]]:

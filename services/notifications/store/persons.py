@@ -1,13 +1,11 @@
 """Queries on everything that notifications hold of a person."""
 
 from collections.abc import Iterator
-from datetime import datetime
 from typing import Any
 
 from pymongo.database import Database
 
-from services.chassis.common.timestamps import rfc3339
-from services.chassis.messaging.personal_data import Person
+from services.chassis.messaging.personal_data import Person, as_json
 
 Document = dict[str, Any]
 
@@ -44,16 +42,10 @@ class PersonQueries:
         if person.email is not None:
             self.db["bounced"].delete_one({"_id": person.email})
 
-    def phone_of(self, user_id: str) -> str | None:
-        """The account's phone number."""
-        document = self.db["people"].find_one({"_id": user_id}, {"phone": 1}) or {}
-        phone: str | None = document.get("phone")
-        return phone
-
     def _documents(self, collection: str, query: Document, leave_out: tuple[str, ...] = ()) -> Iterator[Document]:
         for document in self.db[collection].find(query):
             yield {
-                ("id" if name == "_id" else name): rfc3339(value) if isinstance(value, datetime) else value
+                ("id" if name == "_id" else name): as_json(value)
                 for name, value in document.items()
                 if name not in leave_out
             }

@@ -1,11 +1,11 @@
 """Queries on the payments of a person. The ledger and the payments stay, without the person's address."""
 
-from datetime import datetime, timedelta
+from datetime import timedelta
 from typing import Any, Final
 
 from sqlalchemy import func, or_, select, update
 
-from services.chassis.common.timestamps import rfc3339
+from services.chassis.messaging.personal_data import as_json
 from services.chassis.stores.postgres import PostgresStore
 from services.payments.domain import PROCESSING
 from services.payments.models import payments, refunds
@@ -30,7 +30,7 @@ class PersonQueries(PostgresStore):
         }
         with self.reading() as connection:
             return {
-                section: [_plain(row._mapping) for row in connection.execute(query)]
+                section: [as_json(row._mapping) for row in connection.execute(query)]
                 for section, query in queries.items()
             }
 
@@ -47,7 +47,3 @@ class PersonQueries(PostgresStore):
 def _of_person(user_id: str, email: str | None) -> Any:
     of_account = payments.c.customer_id == user_id
     return of_account if email is None else or_(of_account, payments.c.email == email)
-
-
-def _plain(row: Any) -> dict[str, Any]:
-    return {name: rfc3339(value) if isinstance(value, datetime) else value for name, value in row.items()}

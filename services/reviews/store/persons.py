@@ -1,17 +1,15 @@
 """Queries on the reviews, votes and reports of a person. Published reviews stay, without their author."""
 
 from collections.abc import Iterator
-from datetime import datetime
-from typing import Any
 
 from pymongo.database import Database
 
-from services.chassis.common.timestamps import rfc3339
+from services.chassis.messaging.personal_data import as_json
 from services.reviews.domain import Document
 
 
 class PersonQueries:
-    """What a person has written, by account."""
+    """Reviews, votes and reports by account."""
 
     def __init__(self, database: Database[Document]) -> None:
         self.db = database
@@ -43,10 +41,4 @@ class PersonQueries:
 
     def _documents(self, collection: str, query: Document) -> Iterator[Document]:
         for document in self.db[collection].find(query):
-            yield {name.lstrip("_"): _plain(value) for name, value in document.items()}
-
-
-def _plain(value: Any) -> Any:
-    if isinstance(value, dict):
-        return {name: _plain(inner) for name, inner in value.items()}
-    return rfc3339(value) if isinstance(value, datetime) else value
+            yield {name.lstrip("_"): as_json(value) for name, value in document.items()}
