@@ -5,6 +5,7 @@ from dataclasses import dataclass, replace
 
 from services.chassis.common import clock
 from services.chassis.common.errors import ServiceUnavailable
+from services.chassis.messaging.personal_data import is_erased_address
 from services.notifications.channels import Channels
 from services.notifications.domain import preferences
 from services.notifications.domain.kinds import KINDS
@@ -28,7 +29,10 @@ class NotificationDispatcher:
         """Dispatch a draft: transactional messages are sent now, others are queued, until after quiet hours.
 
         Raises `ServiceUnavailable` after a temporary failure: the event is retried, and sent messages are not repeated.
+        Nobody gets messages about an erased person's orders.
         """
+        if is_erased_address(draft.email):
+            return
         person = self.store.recipients.find(draft.user_id)
         chosen = person.get("preferences") or (self.store.recipients.find(draft.email).get("preferences") or {})
         locale = person.get("language") or "en"

@@ -25,6 +25,8 @@ from services.chassis.messaging.events import on_event
 RECORDS_PER_PART: Final = 200
 ERASED_NAME: Final = "Former customer"
 """The name shown where a record must have one."""
+ERASED_DOMAIN: Final = "erased.invalid"
+"""Domain of the addresses that replace erased ones (RFC 2606: nobody can have it)."""
 
 Sections = Mapping[str, Iterable[Any]]
 """Records (JSON-able) by section, such as `{"orders": [...], "shipments": [...]}`."""
@@ -48,8 +50,13 @@ class Person:
 
     @property
     def erased_email(self) -> str:
-        """The address that replaces the person's where a record must have one (RFC 2606: `.invalid` never exists)."""
-        return f"{self.user_id}@erased.invalid"
+        """The address that replaces the person's where a record must have one."""
+        return f"{self.user_id}@{ERASED_DOMAIN}"
+
+
+def is_erased_address(email: str | None) -> bool:
+    """Whether an address stands for an erased person."""
+    return email is not None and email.endswith(f"@{ERASED_DOMAIN}")
 
 
 class PersonalDataHandlers:

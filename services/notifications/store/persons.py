@@ -33,7 +33,10 @@ class PersonQueries:
         }
 
     def erase(self, person: Person) -> None:
-        """Delete all of them. Idempotent."""
+        """Delete all of them, and the texts that the sandbox's SMS provider has kept. Idempotent."""
+        profile = self.db["people"].find_one({"_id": person.user_id}, {"phone": 1}) or {}
+        if profile.get("phone"):
+            self.db["sandbox_sms"].delete_many({"to": profile["phone"]})
         self.db["people"].delete_many({"_id": {"$in": _ids(person)}})
         self.db["messages"].delete_many(_messages(person))
         self.db["contacts"].delete_many(_either(person))

@@ -40,6 +40,7 @@ from services.chassis.common import clock
 from services.chassis.common.errors import Conflict, NotFound, ServiceUnavailable, ValidationFailed
 from services.chassis.common.ids import new_id
 from services.chassis.messaging.envelopes import envelope
+from services.chassis.messaging.personal_data import Person
 from services.chassis.outbound.addresses import OutboundPolicy
 from services.chassis.testing import connect_mongo
 from services.notifications.channels import Channels
@@ -163,6 +164,31 @@ def test_shipment_is_sent_once_per_channel(notifications: NotificationsClient) -
         False,
     )
     assert notification["data"]["tracking_number"] == "UP1"
+
+
+def test_erased_person_is_forgotten(notifications: NotificationsClient) -> None:
+    person, other = customer(notifications, phone="+4915100000077"), customer(notifications)
+    for each in (person, other):
+        notifications.service.send_shipment(order_shipped(each))
+
+    for _ in range(2):
+        notifications.service.erase_person(Person(person.user_id, person.email, owns_email=True))
+
+    db = notifications.store.db
+    held = [str(document) for name in db.list_collection_names() for document in db[name].find()]
+    values = (person.user_id, person.email, "+4915100000077")
+    assert [text for text in held if any(value in text for value in values)] == []
+    assert len(notifications_of(notifications, other)) == 1
+
+
+def test_nobody_is_told_about_orders_of_erased_persons(notifications: NotificationsClient) -> None:
+    event = order_shipped(registered())
+    erased = event.model_copy(update={"email": Person(str(event.user_id)).erased_email})
+    erased._meta = event.meta
+
+    notifications.service.send_shipment(erased)
+
+    assert notifications.store.db["messages"].count_documents({"recipient": event.user_id}) == 0
 
 
 def test_mark_read(notifications: NotificationsClient) -> None:
