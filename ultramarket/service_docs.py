@@ -104,9 +104,10 @@ def _entrypoints(service: type[Any]) -> Iterator[tuple[str, Any]]:
 
 def _consumed(service: type[Any]) -> set[tuple[str, str]]:
     return {
-        (entrypoint.event.source, entrypoint.event.type)
+        (event.source, event.type)
         for _, entrypoint in _entrypoints(service)
-        if hasattr(entrypoint, "event")
+        for event in getattr(entrypoint, "events", None) or (getattr(entrypoint, "event", None),)
+        if event is not None
     }
 
 

@@ -157,5 +157,10 @@ BODIES: Final[dict[str, dict[str, Any]]] = {
         "dimensions": ["week"],
         "schedule": "weekly",
     },
+    "create_webhook": {
+        "url": "https://erp.example.com/hooks/ultramarket",
+        "events": ["order_confirmed", "order_cancelled"],
+    },
+    "update_webhook": {"active": True},
     "refund_payment": {"amount": {"amount": 500, "currency": "USD"}, "reason": "Scratched"},
 }

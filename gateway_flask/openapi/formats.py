@@ -8,7 +8,8 @@ UUIDS: Final = frozenset({
     "Erasure", "ErasureProgress", "Export",
     "NewApiKey", "Order", "OrderPayment", "OrderShipment", "OrderSummary", "Payment", "PreviewItem",
     "ProductDetail", "Profile", "Report", "Review", "SearchItem", "SessionEntry", "Shipment",
-    "StoredFile", "SuggestedProduct", "User",
+    "StoredFile", "SuggestedProduct", "User", "WebhookDelivery", "WebhookKey", "WebhookSubscription",
+    "WebhookWithSecret",
 })  # fmt: skip
 """Schemas whose `id` is a UUID. Others, such as of tax rates and messages, have ids of their own form."""
 UUID_REFERENCES: Final = frozenset({"order_id", "owner_id", "payment_id", "report_id"})

@@ -29,6 +29,7 @@ from gateway_flask.routes import (
     system,
     taxes,
     users,
+    webhooks,
 )
 
 AREAS: Final = (
@@ -55,6 +56,7 @@ AREAS: Final = (
     config,
     events,
     analytics,
+    webhooks,
 )
 
 

@@ -20,6 +20,12 @@ class IdPath(Schema):
     id: Id = Field(description="UUID")
 
 
+class DeliveryPath(IdPath):
+    """A delivery of a webhook subscription."""
+
+    delivery_id: Id = Field(description="UUID")
+
+
 class ProductPath(Schema):
     """A product by its id or its slug."""
 

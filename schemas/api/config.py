@@ -142,6 +142,15 @@ SETTINGS: Final[dict[str, Declared]] = {
             description="The shop's commission on goods that vendors sell, of payments from now on; in percent.",
             scope="payments",
         ),
+        Declared(
+            key="webhooks.delivery_days",
+            type="integer",
+            default=30,
+            minimum=1,
+            maximum=3_650,
+            description="For how many days deliveries of webhooks are kept, with their requests and replies.",
+            scope="webhooks",
+        ),
     )
 }
 

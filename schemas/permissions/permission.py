@@ -31,6 +31,7 @@ class Permission(StrEnum):
     REVIEWS_REPLY = "reviews.reply"
     ANALYTICS_READ = "analytics.read"
     REPORTS_WRITE = "reports.write"
+    WEBHOOKS_WRITE = "webhooks.write"
 
     PRODUCTS_MANAGE = "products.manage"
     PRODUCTS_IMPORT = "products.import"
@@ -51,6 +52,7 @@ class Permission(StrEnum):
     NOTIFICATIONS_MANAGE = "notifications.manage"
     ANALYTICS_READ_ANY = "analytics.read_any"
     FILES_MANAGE = "files.manage"
+    WEBHOOKS_MANAGE = "webhooks.manage"
     USERS_READ = "users.read"
     USERS_MANAGE = "users.manage"
     USERS_ROLES = "users.roles"
@@ -85,6 +87,7 @@ DESCRIPTIONS: Final[dict[Permission, str]] = {
     P.REVIEWS_REPLY: "reply to reviews of own products",
     P.ANALYTICS_READ: "read figures of own products",
     P.REPORTS_WRITE: "create and run own reports",
+    P.WEBHOOKS_WRITE: "subscribe webhooks to events of own products and order lines",
     P.PRODUCTS_MANAGE: "create and change all products",
     P.PRODUCTS_IMPORT: "import products",
     P.CATEGORIES_MANAGE: "create and change categories",
@@ -104,6 +107,7 @@ DESCRIPTIONS: Final[dict[Permission, str]] = {
     P.NOTIFICATIONS_MANAGE: "change templates, read deliveries",
     P.ANALYTICS_READ_ANY: "read figures of the whole shop",
     P.FILES_MANAGE: "read and delete all files",
+    P.WEBHOOKS_MANAGE: "subscribe webhooks to all events, manage all subscriptions",
     P.USERS_READ: "search and read accounts",
     P.USERS_MANAGE: "change and disable accounts, manage groups",
     P.USERS_ROLES: "set the roles of accounts",
@@ -125,6 +129,7 @@ IMPLIED: Final[dict[Permission, frozenset[Permission]]] = {
     P.REVIEWS_MODERATE: frozenset({P.REVIEWS_WRITE, P.REVIEWS_REPLY}),
     P.ANALYTICS_READ_ANY: frozenset({P.ANALYTICS_READ, P.REPORTS_WRITE}),
     P.FILES_MANAGE: frozenset({P.FILES_READ, P.FILES_WRITE}),
+    P.WEBHOOKS_MANAGE: frozenset({P.WEBHOOKS_WRITE}),
     P.USERS_MANAGE: frozenset({P.USERS_READ}),
     P.CONFIG_WRITE: frozenset({P.CONFIG_READ}),
 }

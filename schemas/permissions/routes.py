@@ -194,6 +194,17 @@ ROUTES: Final[dict[str, Access]] = {
     "list_groups": needs(P.USERS_READ),
     "put_group": needs(P.USERS_MANAGE),
     "delete_group": needs(P.USERS_MANAGE),
+    # /webhook-subscriptions
+    "list_webhook_event_types": needs(P.WEBHOOKS_WRITE),
+    "create_webhook": needs(P.WEBHOOKS_WRITE),
+    "list_webhooks": needs(P.WEBHOOKS_WRITE),
+    "get_webhook": needs(P.WEBHOOKS_WRITE),
+    "update_webhook": needs(P.WEBHOOKS_WRITE),
+    "delete_webhook": needs(P.WEBHOOKS_WRITE),
+    "rotate_webhook_secret": needs(P.WEBHOOKS_WRITE),
+    "test_webhook": needs(P.WEBHOOKS_WRITE),
+    "list_webhook_deliveries": needs(P.WEBHOOKS_WRITE),
+    "replay_webhook_delivery": needs(P.WEBHOOKS_WRITE),
 }
 """Operation id → access."""
 

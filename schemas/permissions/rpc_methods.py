@@ -122,6 +122,7 @@ RPC: Final[dict[str, dict[str, Access]]] = {
         "resume": needs(P.ORDERS_MANAGE),
         "end": needs(P.ORDERS_MANAGE),
         "rebuild_read_model": INTERNAL,
+        "vendor_events": INTERNAL,
     },
     "payments": {
         "authorise": INTERNAL,
@@ -238,6 +239,18 @@ RPC: Final[dict[str, dict[str, Access]]] = {
         "flags": needs(P.CONFIG_READ),
         "flag": needs(P.CONFIG_READ),
         "set_flag": needs(P.CONFIG_WRITE),
+    },
+    "webhooks": {
+        "event_types": needs(P.WEBHOOKS_WRITE),
+        "create": needs(P.WEBHOOKS_WRITE),
+        "subscriptions": needs(P.WEBHOOKS_WRITE),
+        "get": needs(P.WEBHOOKS_WRITE),
+        "update": needs(P.WEBHOOKS_WRITE),
+        "delete": needs(P.WEBHOOKS_WRITE),
+        "rotate_secret": needs(P.WEBHOOKS_WRITE),
+        "test": needs(P.WEBHOOKS_WRITE),
+        "deliveries": needs(P.WEBHOOKS_WRITE),
+        "replay": needs(P.WEBHOOKS_WRITE),
     },
 }
 """Service → method → access."""

@@ -14,6 +14,7 @@ from schemas.api.orders import (
 )
 from schemas.api.shipping import Shipment
 from schemas.api.stuck_orders import ResolveOrder, StuckOrder, StuckQuery
+from schemas.api.webhooks import VendorEvent
 from schemas.base import Caller, Page, RebuildProgress
 
 
@@ -40,6 +41,13 @@ class OrdersRpc(Protocol):
 
     def history(self, order_id: str, caller: Caller) -> list[OrderHistoryEntry]:
         """List the events of the caller's own order, oldest first. Raises `NotFound`."""
+        ...
+
+    def vendor_events(self, order_id: str, event_ids: list[str]) -> list[VendorEvent]:
+        """List what each vendor of the order sees of these events, as `history` shows it to them.
+
+        Events that don't concern a vendor's lines are not in it. Raises `NotFound`.
+        """
         ...
 
     def cancel(self, command: CancelOrder) -> Order:

@@ -49,7 +49,7 @@ from services.orders.checkout import Checkout
 from services.orders.commands import OrderCommands
 from services.orders.domain import lifecycle, saga
 from services.orders.domain.order import Order
-from services.orders.domain.vendor_view import for_vendor, history_for_vendor
+from services.orders.domain.vendor_view import events_by_vendor, for_vendor, history_for_vendor
 from services.orders.domain.view import as_history, as_reply, as_stuck
 from services.orders.fulfilment import Fulfilment
 from services.orders.outcomes import outcome_of_placement
@@ -104,6 +104,12 @@ class OrdersService(PersonalDataHandlers, Service):
         order = self._read_for(order_id, caller).order
         entries = [as_history(envelope) for envelope in self.store.history(order_id)]
         return entries if self._sees_all(order, caller) else history_for_vendor(entries, order, str(caller.user_id))
+
+    @implements(OrdersRpc.vendor_events)
+    def vendor_events(self, order_id: str, event_ids: list[str]) -> list[dict[str, Any]]:
+        order, wanted = self._read(order_id).order, set(event_ids)
+        entries = [as_history(envelope) for envelope in self.store.history(order_id) if envelope["id"] in wanted]
+        return events_by_vendor(entries, order)
 
     @implements(OrdersRpc.cancel)
     def cancel(self, command: CancelOrder) -> Json:

@@ -8,6 +8,7 @@ from gateway_flask.openapi.endpoints import ENDPOINTS, PREFIX
 ID: Final = "0197b1c8-7a5e-7cc0-9f00-000000000001"
 PATH_PARAMETERS: Final = {
     "id": ID,
+    "delivery_id": ID,
     "slug": "no-such-category",
     "sku": "NO-SUCH-SKU",
     "code": "no-such-warehouse",
@@ -67,6 +68,8 @@ VENDOR_ROUTES: Final = """
     reply_to_review
     analytics_sales analytics_top_products analytics_stock analytics_funnel analytics_customers analytics_live
     list_reports create_report get_report update_report delete_report run_report report_result
+    list_webhook_event_types create_webhook list_webhooks get_webhook update_webhook delete_webhook
+    rotate_webhook_secret test_webhook list_webhook_deliveries replay_webhook_delivery
 """
 ADMIN_ROUTES: Final = """
     list_roles put_role reset_role

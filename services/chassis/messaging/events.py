@@ -118,7 +118,7 @@ class EventConsumer(SharedExtension, ProviderCollector):
         service = self.container.service_name
         EVENTS_DEAD.labels(service, "unreadable").inc()
         log.error("event_unreadable", error=str(error))
-        headers = (message.headers or {}) | _reason(error)
+        headers = (message.headers or {}) | reason_headers(error)
         try:
             self.send_to(dead_queue(service).name, message.body, headers)
         except Exception as unreachable:
@@ -133,7 +133,7 @@ class EventConsumer(SharedExtension, ProviderCollector):
         if attempt > len(self.delays):
             EVENTS_DEAD.labels(service, event_type).inc()
             log.error("event_dead", event_type=event_type, event_id=body.get("id"), error=str(error))
-            self.send_to(dead_queue(service).name, body, headers | _reason(error))
+            self.send_to(dead_queue(service).name, body, headers | reason_headers(error))
             return
         EVENTS_RETRIED.labels(service, event_type).inc()
         seconds = self.delays[attempt - 1]
@@ -143,25 +143,31 @@ class EventConsumer(SharedExtension, ProviderCollector):
         self.send_to(self.queue.name, body, headers, delay_queue(seconds))
 
     def send_to(self, queue: str, body: Any, headers: dict[str, Any], delay: Queue | None = None) -> None:
-        """Publish a message to a queue by name, confirmed, at once or after a delay. Bytes are sent unchanged."""
-        raw = {"content_type": "application/json", "content_encoding": "utf-8"} if isinstance(body, bytes | str) else {}
-        config = self.container.config
-        with get_producer(config["AMQP_URI"], ssl=config.get("AMQP_SSL")) as producer:
-            producer.publish(
-                body,
-                exchange=delay.exchange if delay else "",
-                routing_key=queue,
-                headers=headers,
-                mandatory=True,
-                delivery_mode=2,
-                confirm_timeout=CONFIRM_SECONDS,
-                **raw,
-                retry=True,
-                retry_policy={"max_retries": 2, "interval_start": 0.1, "interval_step": 0.2, "interval_max": 0.5},
-            )
+        """Publish a message to a queue by name: `send_to_queue`."""
+        send_to_queue(self.container.config, queue, body, headers, delay)
 
 
-def _reason(error: BaseException) -> dict[str, str]:
+def send_to_queue(
+    config: dict[str, Any], queue: str, body: Any, headers: dict[str, Any], delay: Queue | None = None
+) -> None:
+    """Publish a message to a queue by name, confirmed, at once or after a delay. Bytes are sent unchanged."""
+    raw = {"content_type": "application/json", "content_encoding": "utf-8"} if isinstance(body, bytes | str) else {}
+    with get_producer(config["AMQP_URI"], ssl=config.get("AMQP_SSL")) as producer:
+        producer.publish(
+            body,
+            exchange=delay.exchange if delay else "",
+            routing_key=queue,
+            headers=headers,
+            mandatory=True,
+            delivery_mode=2,
+            confirm_timeout=CONFIRM_SECONDS,
+            **raw,
+            retry=True,
+            retry_policy={"max_retries": 2, "interval_start": 0.1, "interval_step": 0.2, "interval_max": 0.5},
+        )
+
+
+def reason_headers(error: BaseException) -> dict[str, str]:
     """Headers with the error, truncated: a header that fills a frame closes the connection."""
     return {"x-error": f"{type(error).__name__}: {error}"[:ERROR_LENGTH], "x-died-at": clock.rfc3339(clock.now())}
 

@@ -15,9 +15,10 @@ from services.chassis.messaging.transport import BROKER_ERRORS
 class OrderedQueueConsumer(QueueConsumer):
     """Nameko's `QueueConsumer`, with three differences that matter for speed and order.
 
-    A provider with `inline = True` (replies) is called at once and its messages need no acknowledgement; other
-    messages go straight to the worker pool while it has room, so that order is kept; only a full pool costs a
-    greenthread that waits for room (the hub must not block: heartbeats are sent from here).
+    A provider with `inline = True` (replies) is called at once and its messages need no acknowledgement; one that
+    `keeps_order` is called at once as well. Other messages go straight to the worker pool while it has room, so that
+    order is kept; only a full pool costs a greenthread that waits for room (the hub must not block: heartbeats are
+    sent from here).
     """
 
     connected = False
@@ -29,7 +30,8 @@ class OrderedQueueConsumer(QueueConsumer):
         if not getattr(provider, "inline", False):
             message.received_at = time.monotonic()
             self._taken(message)
-        if getattr(provider, "inline", False) or self.container._worker_pool.free() > 0:
+        takes_at_once = getattr(provider, "inline", False) or getattr(provider, "keeps_order", False)
+        if takes_at_once or self.container._worker_pool.free() > 0:
             provider.handle_message(body, message)
         else:
             waiting = partial(self._handle_when_free, provider, body, message)

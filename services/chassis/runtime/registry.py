@@ -50,6 +50,7 @@ REGISTRY: Final = (
     Entry("audit", 14, "platform", ("postgres",)),
     Entry("search", 9, "platform", ("elasticsearch",)),
     Entry("config", 15, "platform", ("postgres",)),
+    Entry("webhooks", 18, "platform", ("postgres",)),
 )
 
 SERVICES: Final = tuple(entry.name for entry in REGISTRY)

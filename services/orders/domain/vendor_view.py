@@ -67,6 +67,16 @@ def history_for_vendor(entries: list[dict[str, Any]], order: Order, vendor_id: s
     return list(_visible_entries(entries, order, vendor_id))
 
 
+def events_by_vendor(entries: list[dict[str, Any]], order: Order) -> list[dict[str, Any]]:
+    """The entries of an order's history by vendor, as each vendor sees them (`schemas.api.webhooks.VendorEvent`)."""
+    vendors = sorted({line.vendor_id for line in order.placed.items if line.vendor_id is not None})
+    return [
+        {"vendor_id": vendor_id, "event_id": entry["id"], "data": entry["data"]}
+        for vendor_id in vendors
+        for entry in _visible_entries(entries, order, vendor_id)
+    ]
+
+
 def _visible_entries(entries: list[dict[str, Any]], order: Order, vendor_id: str) -> Iterator[dict[str, Any]]:
     skus = {line.sku for line in own_lines(order, vendor_id)}
     shipment_ids = {shipment.id for shipment in _own_shipments(order, skus)}

@@ -1,0 +1,1 @@
+"""Webhooks: events sent to the URLs that administrators and vendors subscribe."""
