@@ -15,6 +15,7 @@ KindName = Literal[
     "password_reset",
     "password_changed",
     "registration_attempted",
+    "webhook_disabled",
     "order_confirmed",
     "payment_failed",
     "order_shipped",

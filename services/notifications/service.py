@@ -26,6 +26,7 @@ from schemas.events.payments import (
 from schemas.events.products import ProductArchived, ProductCreated, ProductEvent, ProductUpdated
 from schemas.events.reviews import ReviewPublished
 from schemas.events.users import ProfileUpdated
+from schemas.events.webhooks import WebhookSubscriptionDisabled
 from schemas.rpc.notifications import NotificationsRpc
 from services.chassis.common.errors import NotFound, ValidationFailed
 from services.chassis.common.paging import Paging
@@ -87,6 +88,12 @@ class NotificationsService(PersonalDataHandlers, Service):
     def send_registration_attempt(self, event: RegistrationAttempted) -> None:
         self._dispatch(drafts.registration_attempted(event))
 
+    @on_event(WebhookSubscriptionDisabled)
+    def send_webhook_disabled(self, event: WebhookSubscriptionDisabled) -> None:
+        """Notify the owner of the subscription; the shop's staff, if it is a service account's."""
+        email = self.store.recipients.find(event.owner_id).get("email") or self._staff_email()
+        self._dispatch(drafts.webhook_disabled(event, email))
+
     @on_event(ProfileUpdated)
     def update_profile(self, event: ProfileUpdated) -> None:
         """Store the profile; a language or phone that it has not was removed."""
@@ -130,8 +137,8 @@ class NotificationsService(PersonalDataHandlers, Service):
     @on_event(PaymentDisputeOpened, PaymentDisputeEvidenceDue, PaymentDisputeClosed)
     def send_dispute(self, event: PaymentDisputeOpened | PaymentDisputeEvidenceDue | PaymentDisputeClosed) -> None:
         """Notify the shop's staff."""
-        staff_email = config.setting("notifications.staff_email", self.settings.staff_address)
-        self._dispatch(drafts.dispute(event, self.store.recipients.number_of(event.order_id), staff_email))
+        number = self.store.recipients.number_of(event.order_id)
+        self._dispatch(drafts.dispute(event, number, self._staff_email()))
 
     @on_event(ReviewPublished)
     def send_review_publication(self, event: ReviewPublished) -> None:
@@ -272,6 +279,9 @@ class NotificationsService(PersonalDataHandlers, Service):
             self.channels.send(message, self.channels.render(message, self.store), self.store)
         except AddressRefused as error:
             raise ValidationFailed.of("to", f"is rejected by the mail server: {error}") from error
+
+    def _staff_email(self) -> str:
+        return str(config.setting("notifications.staff_email", self.settings.staff_address))
 
     def _order_link(self, order_id: str, user_id: str | None) -> str:
         return drafts.order_link(self.settings.shop_url, order_id, user_id, self.settings.link_key)

@@ -26,7 +26,7 @@ PATHS = {
     "put_role": {"name": "SUPPORT"},
     "reset_role": {"name": "SUPPORT"},
 }
-PATH |= {"name": "reviews", "key": "inventory.low_stock_threshold", "kind": "order_shipped"}
+PATH |= {"name": "reviews", "key": "inventory.low_stock_threshold", "kind": "order_shipped", "delivery_id": ID}
 QUERIES = {
     "download_export": "expires=99999999999&signature=x",
     "unsubscribe": "token=abcdefghijklmnop",

@@ -9,6 +9,7 @@ from gateway_flask.openapi.endpoints import ENDPOINTS, PREFIX
 from tests.support.bodies import VALID_BODIES
 from tests.support.files import upload
 from tests.support.images import PDF
+from tests.support.receiver import PORT
 from tests.support.routes import ACCESS, SIGNED_IN_ROUTES, VENDOR_ROUTES, path_of
 from tests.support.shop import ADDRESS, Client, Reply, Shop, eventually, new_key
 
@@ -44,6 +45,13 @@ VENDORS: Final[dict[str, tuple[str, int]]] = {
     "run_report": ("report", 200),
     "report_result": ("report", 200),
     "delete_report": ("report", 200),
+    "get_webhook": ("webhook", 200),
+    "update_webhook": ("webhook", 200),
+    "test_webhook": ("webhook", 202),
+    "rotate_webhook_secret": ("webhook", 200),
+    "list_webhook_deliveries": ("webhook", 200),
+    "replay_webhook_delivery": ("webhook_delivery", 202),
+    "delete_webhook": ("webhook", 200),
     "patch_product": ("draft", 200),
     "update_product": ("draft", 200),
     "delete_product": ("draft", 200),
@@ -85,7 +93,7 @@ def data_of(reply: Reply) -> dict[str, Any]:
 
 @pytest.fixture
 def seller(shop: Shop) -> Owner:
-    """A vendor with a product on sale, a draft and a report."""
+    """A vendor with a product on sale, a draft, a report, and a webhook with a delivery."""
     client = shop.member("VENDOR")
     ids: dict[str, str] = {}
     for name, status in (("product", "active"), ("draft", "draft")):
@@ -96,6 +104,10 @@ def seller(shop: Shop) -> Owner:
         ids["sku" if name == "product" else "draft_sku"] = sku
     data_of(client("POST", f"/inventory/{ids['sku']}/adjust", {"delta": 20, "reason": "first"}, key=new_key()))
     ids["report"] = data_of(client("POST", "/analytics/reports", BODIES["create_report"], key=new_key()))["id"]
+    subscription = {"url": f"http://127.77.0.1:{PORT}/nobody-listens", "events": ["order_placed"]}
+    ids["webhook"] = data_of(client("POST", "/webhook-subscriptions", subscription))["id"]
+    tested = client("POST", f"/webhook-subscriptions/{ids['webhook']}/test")
+    ids["webhook_delivery"] = f"{ids['webhook']} {tested.data['id']}"
     return Owner(client, ids)
 
 
@@ -148,8 +160,9 @@ def request(client: Client, route: str, resource: str) -> Reply:
     if route == "update_product":  # a SKU stays with its seller
         variants = [variant | {"sku": f"O-{new_key()[:12].upper()}"} for variant in body["variants"]]
         body = body | {"variants": variants}
-    part = "sku" if "<path:sku>" in endpoint.rule else "id"
-    return client(endpoint.method, path_of(route, **{part: resource}), body, key=new_key())
+    parts = ("sku",) if "<path:sku>" in endpoint.rule else ("id", "delivery_id")
+    path = path_of(route, **dict(zip(parts, resource.split(), strict=False)))
+    return client(endpoint.method, path, body, key=new_key())
 
 
 def statuses(owner: Owner, routes: dict[str, tuple[str, int]]) -> dict[str, int]:

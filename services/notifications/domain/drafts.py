@@ -24,6 +24,7 @@ from schemas.events.payments import (
     PaymentRefunded,
 )
 from schemas.events.reviews import ReviewPublished
+from schemas.events.webhooks import WebhookSubscriptionDisabled
 from schemas.signed.mail_links import one_time_token
 from schemas.signed.order_keys import access_key
 from services.notifications.domain.formatting import address_lines, one_line
@@ -72,6 +73,17 @@ def registration_attempted(event: RegistrationAttempted) -> Draft:
     """A message to the owner of an account whose address was used to register again; at most one a day."""
     id_ = f"registration_attempted:{event.user_id}:{event.meta.time:%Y-%m-%d}"
     return Draft(id_, "registration_attempted", event.user_id, event.email, {})
+
+
+def webhook_disabled(event: WebhookSubscriptionDisabled, email: str | None) -> Draft:
+    """A message to the owner of a webhook subscription whose receiver has failed for days."""
+    facts = {
+        "url": one_line(event.url),
+        "error": one_line(event.error),
+        "since": f"{event.failing_since.astimezone(UTC):%Y-%m-%d %H:%M} UTC",
+        "waiting": event.waiting,
+    }
+    return Draft(event.meta.id, "webhook_disabled", event.owner_id, email, facts)
 
 
 def link(event: EmailVerificationRequested | PasswordResetRequested, shop_url: str, secret: bytes) -> Draft:

@@ -25,6 +25,7 @@ KINDS: Final[dict[str, Kind]] = {
     "password_reset": Kind(True, ("email",)),
     "password_changed": Kind(True, ("email",)),
     "registration_attempted": Kind(True, ("email",)),
+    "webhook_disabled": Kind(True, ("email",)),
     "order_confirmed": Kind(True, ("email", "push", "in_app")),
     "payment_failed": Kind(True, ("email", "in_app")),
     "order_shipped": Kind(True, ("email", "sms", "push", "in_app")),

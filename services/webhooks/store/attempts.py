@@ -228,7 +228,7 @@ class Attempts:
         disabled = WebhookSubscriptionDisabled(
             subscription_id=subscription.id,
             owner_id=subscription.owner_id,
-            url=subscription.url,
+            url=subscription.url.partition("?")[0],
             error=error,
             failing_since=since,
             waiting=session.execute(waiting).scalar_one(),

@@ -5,10 +5,12 @@ from pathlib import Path
 
 import pytest
 
+from services.chassis.runtime.registry import PORT_OFFSETS
 from ultramarket import new_service
 from ultramarket.instance import ROOT
 
-LISTS = sorted({insertion.file for insertion in new_service._registrations("wishes", 18)})
+PORT = next(offset for offset in range(new_service.FIRST_FREE_PORT, 49) if offset not in PORT_OFFSETS.values())
+LISTS = sorted({insertion.file for insertion in new_service._registrations("wishes", PORT)})
 
 
 @pytest.fixture
@@ -23,7 +25,7 @@ def tree(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 def register(monkeypatch: pytest.MonkeyPatch) -> None:
     """Let the registry list the service, as a process sees it that starts after `create`."""
     monkeypatch.setattr(new_service, "SERVICES", (*new_service.SERVICES, "wishes"))
-    monkeypatch.setattr(new_service, "PORT_OFFSETS", {**new_service.PORT_OFFSETS, "wishes": 18})
+    monkeypatch.setattr(new_service, "PORT_OFFSETS", {**new_service.PORT_OFFSETS, "wishes": PORT})
 
 
 def contents(tree: Path) -> dict[str, str]:
@@ -34,7 +36,7 @@ def test_created_service_is_in_all_lists_and_python(tree: Path) -> None:
     files = new_service.create("wishes")
 
     assert {str(path.relative_to(tree)) for path in files} > {*LISTS, "services/wishes/service.py"}
-    for insertion in new_service._registrations("wishes", 18):
+    for insertion in new_service._registrations("wishes", PORT):
         assert insertion.text in (tree / insertion.file).read_text(), insertion.file
     for path in tree.rglob("*.py"):
         compile(path.read_text(), path.name, "exec")
