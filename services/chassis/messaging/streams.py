@@ -82,6 +82,9 @@ class EventStream(Entrypoint):
         dead_queue(self.container.service_name).bind(channel).declare()
 
     def handle_message(self, body: Any, message: Any) -> None:
+        if not isinstance(body, dict):
+            self._dead_letter(message, "unreadable", TypeError("an event is a JSON object"))
+            return
         self._arrived.append((body, message))
         self._notify()
 

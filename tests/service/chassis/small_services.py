@@ -22,10 +22,11 @@ from schemas.base import Quantity, Sku
 from schemas.events.orders import OrderShipped, OrderStockReleased
 from services.chassis.common import context
 from services.chassis.messaging.batches import on_batch
-from services.chassis.common.errors import DomainError, OutOfStock
+from services.chassis.common.errors import DomainError, OutOfStock, ServiceUnavailable
 from services.chassis.messaging.events import on_event
 from services.chassis.messaging.remote import Remote
 from services.chassis.messaging.rpc import rpc
+from services.chassis.messaging.streams import event_stream
 from services.chassis.runtime.runner import serve
 from services.chassis.runtime.service import Configured, Service
 from services.chassis.runtime.settings import Settings, load
@@ -192,6 +193,24 @@ class BatchConsumer(Service):
         return "here"
 
 
+class StreamConsumer(Service):
+    """Handles events as one stream. An order fails as often as Redis says, or always if it is listed as bad."""
+
+    name = NAME
+
+    @event_stream(OrderStockReleased, OrderShipped, size=20, seconds=0.02)
+    def handle_stream(self, envelopes: list[dict[str, Any]]) -> None:
+        subjects = [envelope["subject"] for envelope in envelopes]
+        for subject in subjects:
+            if marks.sismember(f"bad:{NAME}", subject):
+                raise KeyError("a bad event in the batch")
+            if int(marks.get(f"away:{NAME}:{subject}") or 0) and marks.decr(f"away:{NAME}:{subject}") >= 0:
+                raise ServiceUnavailable()
+        eventlet.sleep(float(os.environ.get("HANDLE_SECONDS", "0")))
+        for envelope in envelopes:
+            mark(f"{envelope['subject']} {envelope['type']}")
+
+
 class Ticker(Service):
     """A timer whose runs sometimes fail."""
 
@@ -232,6 +251,7 @@ KINDS = {
     "caller": Caller,
     "listener": Listener,
     "batch_consumer": BatchConsumer,
+    "stream_consumer": StreamConsumer,
     "ticker": Ticker,
 }
 

@@ -36,6 +36,7 @@ from schemas.events.payments import (
 from schemas.events.products import ProductCreated
 from schemas.events.reviews import ReviewPublished
 from schemas.events.users import ProfileUpdated
+from schemas.events.webhooks import WebhookSubscriptionDisabled
 from services.chassis.common import clock
 from services.chassis.common.errors import Conflict, NotFound, ServiceUnavailable, ValidationFailed
 from services.chassis.common.ids import new_id
@@ -508,6 +509,28 @@ def test_owner_hears_of_password_changes_and_registrations(notifications: Notifi
     subjects = [str(mail["Subject"]) for mail in mails_to(person.email)]
     assert subjects.count("Ihr Passwort bei Shop wurde geändert") == 1
     assert subjects.count("Sie haben ein Konto bei Shop") == 1, "one a day"
+
+
+@pytest.mark.parametrize("owner", ["a person", "a service account"])
+def test_owner_of_a_disabled_webhook_is_mailed(notifications: NotificationsClient, owner: str) -> None:
+    person = customer(notifications, language="de-DE")
+    staff = notifications.service.channels.settings.staff_address
+    event = WebhookSubscriptionDisabled(
+        subscription_id=new_id(),
+        owner_id=person.user_id if owner == "a person" else new_id(),
+        url=f"https://erp.example.com/{new_id()}",
+        error="the receiver replied 500",
+        failing_since=datetime(2026, 1, 31, 12, tzinfo=UTC),
+        waiting=42,
+    )
+
+    notifications.service.send_webhook_disabled(consumed(event))
+
+    texts = [text_of(mail) for mail in mails_to(person.email if owner == "a person" else staff)]
+    [mailed] = [mail_text for mail_text in texts if event.url in mail_text]
+    assert "the receiver replied 500" in mailed
+    assert "2026-01-31 12:00 UTC" in mailed
+    assert ("Wartende Zustellungen" if owner == "a person" else "Deliveries that wait") in mailed
 
 
 @pytest.mark.parametrize("place", ["redirects", "is not public"])
