@@ -108,6 +108,7 @@ def seller(shop: Shop) -> Owner:
     ids["webhook"] = data_of(client("POST", "/webhook-subscriptions", subscription))["id"]
     tested = client("POST", f"/webhook-subscriptions/{ids['webhook']}/test")
     ids["webhook_delivery"] = f"{ids['webhook']} {tested.data['id']}"
+    data_of(client("PATCH", f"/webhook-subscriptions/{ids['webhook']}", {"active": False}))
     return Owner(client, ids)
 
 

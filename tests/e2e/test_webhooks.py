@@ -1,6 +1,6 @@
 """Webhooks out: subscribe, order, receive signed deliveries, retries, replays, rotation, what vendors get."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
@@ -8,6 +8,7 @@ import pytest
 from tests.support.receiver import Received, Receiver, receiving
 from tests.support.shop import Client, Reply, Shop, eventually, new_key
 
+Subscribe = Callable[..., dict[str, Any]]
 ORDER = ["order_placed", "order_confirmed"]
 
 
@@ -22,14 +23,23 @@ def vendors(shop: Shop) -> tuple[Client, Client]:
     return shop.member("VENDOR"), shop.member("VENDOR")
 
 
-def subscribe(client: Client, receiver: Receiver, *events: str) -> dict[str, Any]:
-    """Subscribe, and wait until a test event has arrived: from then on events are delivered."""
-    created = client("POST", "/webhook-subscriptions", {"url": receiver.url, "events": list(events)})
-    assert created.status == 201, created
-    tested = client("POST", f"/webhook-subscriptions/{created.data['id']}/test")
-    assert tested.status == 202, tested
-    assert receiver.wait_for(1, type="webhook_test")
-    return dict(created.data)
+@pytest.fixture
+def subscribe() -> Iterator[Subscribe]:
+    """Subscribes, and waits until a test event has arrived: from then on events are delivered."""
+    created_ids: list[tuple[Client, str]] = []
+
+    def subscribe(client: Client, receiver: Receiver, *events: str) -> dict[str, Any]:
+        created = client("POST", "/webhook-subscriptions", {"url": receiver.url, "events": list(events)})
+        assert created.status == 201, created
+        created_ids.append((client, created.data["id"]))
+        tested = client("POST", f"/webhook-subscriptions/{created.data['id']}/test")
+        assert tested.status == 202, tested
+        assert receiver.wait_for(1, type="webhook_test")
+        return dict(created.data)
+
+    yield subscribe
+    for client, subscription_id in created_ids:
+        assert client("DELETE", f"/webhook-subscriptions/{subscription_id}").status == 200
 
 
 def ordered(shop: Shop, *skus: str) -> dict[str, Any]:
@@ -58,7 +68,7 @@ def types(received: list[Received]) -> list[str]:
     return [each.event["type"] for each in received]
 
 
-def test_order_is_delivered_signed_and_retried_in_order(shop: Shop, receiver: Receiver) -> None:
+def test_order_is_delivered_signed_and_retried_in_order(shop: Shop, subscribe: Subscribe, receiver: Receiver) -> None:
     subscription = subscribe(shop.admin, receiver, *ORDER)
     sku = shop.product()
     failures = iter([500, 500, 500])
@@ -78,7 +88,7 @@ def test_order_is_delivered_signed_and_retried_in_order(shop: Shop, receiver: Re
     assert confirmed["data"].keys() & {"cart_id", "cart_version"} == set()
 
 
-def test_deliveries_are_listed_and_replayed(shop: Shop, receiver: Receiver) -> None:
+def test_deliveries_are_listed_and_replayed(shop: Shop, subscribe: Subscribe, receiver: Receiver) -> None:
     subscription = subscribe(shop.admin, receiver, "order_confirmed")
     order = ordered(shop, shop.product())
     receiver.wait_for(1, subject=order["id"])
@@ -98,7 +108,7 @@ def test_deliveries_are_listed_and_replayed(shop: Shop, receiver: Receiver) -> N
     assert deliveries(shop.admin, subscription).body["pagination"]["total"] == 3
 
 
-def test_rotated_secret_signs_beside_the_old_one(shop: Shop, receiver: Receiver) -> None:
+def test_rotated_secret_signs_beside_the_old_one(shop: Shop, subscribe: Subscribe, receiver: Receiver) -> None:
     subscription = subscribe(shop.admin, receiver, "order_confirmed")
     path = f"/webhook-subscriptions/{subscription['id']}"
 
@@ -115,7 +125,9 @@ def test_rotated_secret_signs_beside_the_old_one(shop: Shop, receiver: Receiver)
     assert "secret" not in shop.admin("GET", path).data
 
 
-def test_vendor_gets_own_lines_and_products_only(shop: Shop, vendors: tuple[Client, Client]) -> None:
+def test_vendor_gets_own_lines_and_products_only(
+    shop: Shop, subscribe: Subscribe, vendors: tuple[Client, Client]
+) -> None:
     first, second = vendors
     with receiving() as of_first, receiving() as of_second:
         names = ("order_confirmed", "stock_changed", "product_created")
@@ -139,7 +151,7 @@ def test_vendor_gets_own_lines_and_products_only(shop: Shop, vendors: tuple[Clie
 
 
 def test_another_vendors_subscription_is_not_found(
-    shop: Shop, vendors: tuple[Client, Client], receiver: Receiver
+    shop: Shop, subscribe: Subscribe, vendors: tuple[Client, Client], receiver: Receiver
 ) -> None:
     owner, other = vendors
     subscription = subscribe(owner, receiver, "order_confirmed")
