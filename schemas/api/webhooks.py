@@ -157,7 +157,7 @@ class WebhookDelivery(Schema):
 
 
 class VendorEvent(Schema):
-    """What a vendor sees of an event of an order (RPC only)."""
+    """The part of an order's event that a vendor sees (RPC only)."""
 
     vendor_id: str
     event_id: Id

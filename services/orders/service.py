@@ -107,8 +107,8 @@ class OrdersService(PersonalDataHandlers, Service):
 
     @implements(OrdersRpc.vendor_events)
     def vendor_events(self, order_id: str, event_ids: list[str]) -> list[dict[str, Any]]:
-        order, wanted = self._read(order_id).order, set(event_ids)
-        entries = [as_history(envelope) for envelope in self.store.history(order_id) if envelope["id"] in wanted]
+        order = self._read(order_id).order
+        entries = [as_history(envelope) for envelope in self.store.history(order_id) if envelope["id"] in event_ids]
         return events_by_vendor(entries, order)
 
     @implements(OrdersRpc.cancel)

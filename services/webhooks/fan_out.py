@@ -14,7 +14,7 @@ from services.chassis.common.ids import is_id
 from services.chassis.messaging.streams import Envelope
 from services.webhooks.domain.audience import may_get
 from services.webhooks.store import WebhookStore
-from services.webhooks.store.intake import NewDelivery
+from services.webhooks.store.delivery_queue import NewDelivery
 from services.webhooks.subscribed import CONTROL_TYPES, Subscribed
 
 Data = dict[str, Any]
@@ -39,9 +39,9 @@ class FanOut:
             self._follow(envelope)
         if control or self.subscribed.by_type is None:
             self.subscribed.replace(self.store.subscriptions.active())
-        wanted = [envelope for envelope in envelopes if self.subscribed.of(envelope["type"])]
-        views = self._vendor_views([envelope for envelope in wanted if self._has_vendor(envelope["type"])])
-        return self.store.intake.add([new for envelope in wanted for new in self._deliveries(envelope, views)])
+        relevant = [envelope for envelope in envelopes if self.subscribed.of(envelope["type"])]
+        views = self._vendor_views([envelope for envelope in relevant if self._has_vendor(envelope["type"])])
+        return self.store.queue.add([new for envelope in relevant for new in self._deliveries(envelope, views)])
 
     def _follow(self, envelope: Envelope) -> None:
         """Disable the subscriptions of an owner who may not have them any more."""

@@ -24,7 +24,7 @@ from services.webhooks.dispatcher import ConfiguredDispatcher
 from services.webhooks.domain.audience import check_types, scope_of, types_for
 from services.webhooks.fan_out import FanOut
 from services.webhooks.store import WebhookStore
-from services.webhooks.store.intake import NewDelivery
+from services.webhooks.store.delivery_queue import NewDelivery
 from services.webhooks.subscribed import CONTROL, SubscribedEvents, SubscribedProvider
 
 TEST_TYPE = "webhook_test"
@@ -119,7 +119,7 @@ class WebhooksService(Service):
 
 
 def _owner(caller: Caller) -> str | None:
-    """Whose subscriptions a caller manages; None: all."""
+    """The owner of the subscriptions that a caller manages; None: all owners."""
     return None if caller.may(Permission.WEBHOOKS_MANAGE) else str(caller.user_id)
 
 

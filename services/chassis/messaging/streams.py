@@ -133,7 +133,7 @@ class EventStream(Entrypoint):
             envelopes = [body for body, _ in batch]
             self.container.spawn_worker(self, (envelopes,), {}, handle_result=partial(self._end, ended))
         except ContainerBeingKilled as killed:
-            return killed
+            return cast(BaseException, killed)
         return cast(BaseException | None, ended.wait())
 
     def _end(self, ended: Signal, worker_ctx: Any, result: Any, exc_info: Any) -> Any:

@@ -1,4 +1,4 @@
-"""Who may get which events."""
+"""Audience of events: the subscriptions that may name a type, and the permission that each needs."""
 
 from collections.abc import Iterable
 

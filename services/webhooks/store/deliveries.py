@@ -11,7 +11,7 @@ from services.chassis.common.paging import Paging, page
 from services.chassis.common.timestamps import rfc3339
 from services.chassis.stores.postgres import PostgresStore, Session
 from services.webhooks.models import chains, deliveries, subscriptions
-from services.webhooks.store.intake import NewDelivery, insert_deliveries
+from services.webhooks.store.delivery_queue import NewDelivery, insert_deliveries
 
 _ERASE = text(
     """

@@ -10,7 +10,7 @@ from services.chassis.stores.postgres import PostgresStore
 from services.webhooks.models import secrets
 from services.webhooks.store.attempts import Attempts
 from services.webhooks.store.deliveries import Deliveries
-from services.webhooks.store.intake import Intake
+from services.webhooks.store.delivery_queue import DeliveryQueue
 from services.webhooks.store.secrets import PURPOSE
 from services.webhooks.store.subscriptions import Subscriptions
 
@@ -35,7 +35,7 @@ class WebhookStore(PostgresStore):
     def __init__(self, engine: Engine) -> None:
         super().__init__(engine)
         self.subscriptions = Subscriptions(self)
-        self.intake = Intake(self)
+        self.queue = DeliveryQueue(self)
         self.attempts = Attempts(self)
         self.deliveries = Deliveries(self)
 

@@ -21,7 +21,7 @@ from services.webhooks.dispatcher import Dispatcher
 from services.webhooks.domain.audience import scope_of
 from services.webhooks.settings import WebhookSettings
 from services.webhooks.store import WebhookStore
-from services.webhooks.store.intake import NewDelivery
+from services.webhooks.store.delivery_queue import NewDelivery
 from tests.support.receiver import NETWORK, PORT, Receiver, receiving
 
 ADMIN = Caller(user_id=new_id(), roles=["ADMIN"])
@@ -72,7 +72,7 @@ class Webhooks:
             for envelope in [event(subject)]
             for body in [orjson.dumps(envelope).decode()]
         ]
-        assert self.store.intake.add(new) == len(new)
+        assert self.store.queue.add(new) == len(new)
         return [delivery.event_id for delivery in new]
 
     def send_due(self) -> None:

@@ -12,7 +12,7 @@ from services.chassis.common.errors import InvalidState
 from services.webhooks.dispatcher import Dispatcher
 from services.webhooks.settings import WebhookSettings
 from services.webhooks.store.attempts import PARALLEL, Outcome
-from services.webhooks.store.intake import NewDelivery
+from services.webhooks.store.delivery_queue import NewDelivery
 from tests.service.webhooks.conftest import ADMIN, Webhooks
 from tests.support.receiver import Receiver, receiving
 from tests.support.shop import eventually
@@ -52,7 +52,7 @@ def test_event_that_comes_twice_is_stored_once(webhooks: Webhooks, receiver: Rec
     with webhooks.store.reading() as connection:
         row = connection.execute(text("select chain, event_id, type, subject, body from deliveries")).one()
 
-    again = webhooks.store.intake.add([NewDelivery(subscription["id"], **row._mapping)])
+    again = webhooks.store.queue.add([NewDelivery(subscription["id"], **row._mapping)])
     webhooks.send_due()
 
     assert again == 0
@@ -158,10 +158,10 @@ def test_subscription_is_disabled_after_three_days(webhooks: Webhooks, receiver:
     webhooks.send_due()
 
     disabled = webhooks.store.subscriptions.get(subscription["id"], None)
-    [told] = webhooks.events("webhook_subscription_disabled")
+    [published] = webhooks.events("webhook_subscription_disabled")
     assert event_ids(receiver) == [first, first]
     assert (disabled["active"], disabled["disabled_reason"]) == (False, "the receiver replied 500")
-    assert told["data"] | {"failing_since": ""} == {
+    assert published["data"] | {"failing_since": ""} == {
         "subscription_id": subscription["id"],
         "owner_id": ADMIN.user_id,
         "url": receiver.url,

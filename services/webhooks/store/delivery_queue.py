@@ -41,7 +41,7 @@ class NewDelivery:
     replay_of: str | None = None
 
 
-class Intake:
+class DeliveryQueue:
     """Stores deliveries in the order of their events."""
 
     def __init__(self, store: PostgresStore) -> None:
@@ -80,4 +80,4 @@ def _existing(session: Session, ids: set[str]) -> set[str]:
     return {str(id_) for id_ in session.execute(query, {"ids": list(ids)}).scalars()}
 
 
-__all__ = ["Intake", "NewDelivery", "insert_deliveries"]
+__all__ = ["DeliveryQueue", "NewDelivery", "insert_deliveries"]
