@@ -3,7 +3,7 @@
 from flask import Response
 
 from gateway_flask.http.envelope import listing, ok
-from gateway_flask.middleware.request_context import caller
+from gateway_flask.middleware.request_context import caller, idempotency
 from gateway_flask.openapi.endpoints import Api
 from gateway_flask.routes.paths import DeliveryPath, IdPath
 from gateway_flask.rpc.calls import call
@@ -35,7 +35,8 @@ def create_webhook(body: WebhookRequest) -> Response:
 
     Administrators get all events of the shop, vendors those of their own products and order lines.
     """
-    return ok(call(WebhooksRpc.create, CreateWebhook(**body.given(), caller=caller())), "Subscribed", 201)
+    command = CreateWebhook(**body.given(), caller=caller(), idempotency=idempotency())
+    return ok(call(WebhooksRpc.create, command), "Subscribed", 201)
 
 
 @api.get("", reply=WebhookSubscription, many=True)

@@ -4,7 +4,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, ConfigDict, Field, StringConstraints
 
-from schemas.base import Caller, Id, Moment, OneLine, Request, Schema
+from schemas.base import Caller, Id, Idempotency, Moment, OneLine, Request, Schema
 from schemas.events.public import PUBLIC
 
 WebhookUrl = Annotated[
@@ -48,6 +48,7 @@ class CreateWebhook(WebhookRequest):
     """Subscribe to events."""
 
     caller: Caller
+    idempotency: Idempotency | None = None
 
 
 class WebhookPatch(Request):

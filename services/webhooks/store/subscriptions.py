@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from typing import Any
 
-from sqlalchemy import ColumnElement, Select, delete, func, insert, select, text, true, update
+from sqlalchemy import ColumnElement, Select, and_, delete, func, insert, select, text, true, update
 
 from schemas.api.webhooks import CreateWebhook, Scope, UpdateWebhook
 from schemas.events.webhooks import WebhookSubscriptionChanged
@@ -14,7 +14,7 @@ from services.chassis.common.timestamps import rfc3339
 from services.chassis.stores.postgres import PostgresStore, Session
 from services.webhooks.domain.audience import MAX_OF_OWNER
 from services.webhooks.models import chains, deliveries, secrets, subscriptions
-from services.webhooks.store.secrets import add, valid
+from services.webhooks.store.secrets import add, keys_of, valid
 
 Resource = dict[str, Any]
 
@@ -26,7 +26,11 @@ class Subscriptions:
         self.store = store
 
     def create(self, command: CreateWebhook, scope: Scope, encryption: Encryption) -> Resource:
-        """Store a subscription; the reply has its secret. Raises `Conflict` beyond the owner's limit."""
+        """Store a subscription; the reply has its secret. Raises `Conflict` beyond the owner's limit.
+
+        Idempotent under `command.idempotency`: the reply to a repeated command is made anew, for a stored one would
+        have the secret in it.
+        """
         subscription_id, owner_id = new_id(), str(command.caller.user_id)
         row = {
             "id": subscription_id,
@@ -41,6 +45,9 @@ class Subscriptions:
             session.execute(
                 text("select pg_advisory_xact_lock(hashtextextended('owner ' || :owner, 0))"), {"owner": owner_id}
             )
+            earlier = self.store.claim(session, command.idempotency, {"id": subscription_id})
+            if earlier is not None:
+                return _with_secret(session, earlier["id"], owner_id, encryption)
             count = select(func.count()).where(subscriptions.c.owner_id == owner_id)
             if session.execute(count).scalar_one() >= MAX_OF_OWNER:
                 raise Conflict(
@@ -157,7 +164,16 @@ class Subscriptions:
 
 
 def _owned_by(owner_id: str | None) -> ColumnElement[bool]:
-    return true() if owner_id is None else subscriptions.c.owner_id == owner_id
+    """One owner's subscriptions: without those to events of the whole shop, which the owner may no longer have."""
+    return true() if owner_id is None else and_(subscriptions.c.owner_id == owner_id, subscriptions.c.scope == "vendor")
+
+
+def _with_secret(session: Session, subscription_id: str, owner_id: str, encryption: Encryption) -> Resource:
+    """A subscription that was created before, with its current secret. Raises `NotFound` if it was deleted."""
+    rows = _resources(session, (subscriptions.c.id == subscription_id) & (subscriptions.c.owner_id == owner_id))
+    if not rows:
+        raise NotFound("The webhook subscription was deleted")
+    return rows[0] | {"secret": keys_of(session, [subscription_id], encryption)[subscription_id][0].secret}
 
 
 def _one(connection: Any, subscription_id: str, owner_id: str | None) -> Resource:

@@ -7,9 +7,9 @@ import orjson
 import pytest
 from sqlalchemy import text
 
-from schemas.api.webhooks import VendorEvent
-from schemas.base import Caller
-from services.chassis.common.errors import NotFound, ServiceUnavailable
+from schemas.api.webhooks import CreateWebhook, VendorEvent
+from schemas.base import Caller, Idempotency
+from services.chassis.common.errors import Conflict, NotFound, ServiceUnavailable
 from services.chassis.common.ids import new_id
 from services.webhooks.fan_out import FanOut
 from services.webhooks.subscribed import Subscribed
@@ -159,6 +159,42 @@ def test_vendor_who_was_administrator_gets_nothing_of_the_shop(webhooks: Webhook
     fan_out.handle([control("roles_assigned", str(ADMIN.user_id), roles=["VENDOR"])])
 
     assert fan_out.handle([event("a")]) == 0
+
+
+def test_former_administrator_cannot_read_what_was_delivered(webhooks: Webhooks, fan_out: FanOut) -> None:
+    subscription = webhooks.subscribe(URL, "order_placed", caller=ADMIN)
+    owner_id = str(ADMIN.user_id)
+
+    fan_out.handle([event("a"), control("roles_assigned", owner_id, roles=["VENDOR"])])
+
+    assert webhooks.store.subscriptions.list_all(owner_id) == []
+    with pytest.raises(NotFound):
+        webhooks.store.subscriptions.get(subscription["id"], owner_id)
+
+
+def test_repeated_creation_makes_one_subscription(webhooks: Webhooks) -> None:
+    key = Idempotency(owner=str(VENDOR.user_id), key=new_id(), fingerprint="f")
+    command = CreateWebhook(url=URL, events=["order_placed"], caller=VENDOR, idempotency=key)
+
+    first, second = (
+        webhooks.store.subscriptions.create(command, "vendor", webhooks.dispatcher.cipher) for _ in range(2)
+    )
+
+    assert second == first
+    assert len(webhooks.store.subscriptions.list_all(None)) == 1
+    with webhooks.store.reading() as connection:
+        stored = connection.execute(text("select reply::text from idempotency where key = :key"), {"key": key.key})
+        assert first["secret"] not in stored.scalar_one()
+
+
+def test_subscriptions_of_an_owner_are_limited(webhooks: Webhooks) -> None:
+    for _ in range(20):
+        webhooks.subscribe(URL, caller=VENDOR)
+
+    with pytest.raises(Conflict):
+        webhooks.subscribe(URL, caller=VENDOR)
+
+    assert webhooks.subscribe(URL, caller=SMITH)["owner_id"] == SMITH.user_id
 
 
 def test_subscription_is_heard_after_its_change_event(webhooks: Webhooks, fan_out: FanOut) -> None:

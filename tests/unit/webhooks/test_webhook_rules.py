@@ -7,8 +7,11 @@ import pytest
 from schemas.base import Caller
 from schemas.events.base import EVENTS
 from schemas.events.public import CART, PUBLIC, public_envelope
+from schemas.permissions.access import needs
+from schemas.permissions.permission import Permission
 from schemas.tools.export import every_event
-from services.chassis.common.errors import ValidationFailed
+from services.chassis.common.errors import EmailNotVerified, ValidationFailed
+from services.chassis.messaging.authorization import check
 from services.orders.domain.vendor_view import VISIBLE_EVENT_FIELDS
 from services.webhooks.domain.audience import check_types, may_get, scope_of
 from services.webhooks.domain.retries import GIVE_UP_AFTER, delay
@@ -100,6 +103,13 @@ def test_vendor_cannot_subscribe_to_payments() -> None:
 
     assert [detail["field"] for detail in refused.value.details] == ["events.1"]
     check_types(["order_placed", "payment_captured"], "shop")
+
+
+def test_vendor_needs_a_verified_address() -> None:
+    vendor = Caller(user_id="a", roles=["VENDOR"], email_verified=False)
+
+    with pytest.raises(EmailNotVerified):
+        check(needs(Permission.WEBHOOKS_WRITE), vendor)
 
 
 def test_scope_follows_permission() -> None:
