@@ -37,7 +37,7 @@ def send(attempt: Attempt, policy: OutboundPolicy, seconds: float) -> Outcome:
     except requests.Timeout:
         return Outcome(headers, error=f"no complete reply within {seconds:g} s", ms=_since(started))
     except (requests.RequestException, OSError) as failed:
-        return Outcome(headers, error=f"no reply: {type(failed).__name__}", ms=_since(started))
+        return Outcome(headers, error=f"no reply: {_cause(failed)}", ms=_since(started))
     text = response.content[: 4 * SHOWN_CHARACTERS].decode("utf-8", "replace").replace("\0", "\ufffd")
     return Outcome(
         headers,
@@ -46,6 +46,12 @@ def send(attempt: Attempt, policy: OutboundPolicy, seconds: float) -> Outcome:
         ms=_since(started),
         error=None if response.ok and response.status_code < 300 else f"the receiver replied {response.status_code}",
     )
+
+
+def _cause(failed: Exception) -> str:
+    """The name of the cause that urllib3 gives, such as `NameResolutionError`."""
+    inner = failed.args[0] if failed.args else failed
+    return type(getattr(inner, "reason", failed)).__name__
 
 
 def _since(started: float) -> int:

@@ -105,3 +105,18 @@ def test_nobody_is_shown_the_cart_id(shop: Shop, mixed: dict[str, Any]) -> None:
     shown_to = {name for name, entries in histories.items() if b"a-cart" in orjson.dumps(entries)}
     assert shown_to == set()
     assert histories["guest"][0]["data"]["email"] == "ada@example.com"
+
+
+def test_events_by_vendor_are_what_each_vendor_sees(shop: Shop, mixed: dict[str, Any]) -> None:
+    event_ids = [entry["id"] for entry in shop.history(order_id=mixed["id"], caller=ADMIN)]
+
+    seen = shop.vendor_events(order_id=mixed["id"], event_ids=event_ids)
+
+    for vendor in (POTTER, SMITH):
+        own = [
+            {"event_id": each["event_id"], "data": each["data"]} for each in seen if each["vendor_id"] == vendor.user_id
+        ]
+        history = shop.history(order_id=mixed["id"], caller=vendor)
+        assert own == [{"event_id": entry["id"], "data": entry["data"]} for entry in history]
+    assert {each["vendor_id"] for each in seen} == {POTTER.user_id, SMITH.user_id}
+    assert shop.vendor_events(order_id=mixed["id"], event_ids=event_ids[:1])[0]["event_id"] == event_ids[0]

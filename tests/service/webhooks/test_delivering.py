@@ -200,6 +200,18 @@ def test_redirect_or_broken_reply_is_a_failure(
     assert len(receiver.received) == 1
 
 
+def test_unreachable_receiver_is_named_in_the_error(webhooks: Webhooks, receiver: Receiver) -> None:
+    subscription = webhooks.subscribe(receiver.url)
+    webhooks.add(subscription, "a")
+    receiver.server.shutdown()
+    receiver.server.server_close()
+
+    webhooks.send_due()
+
+    [delivery] = webhooks.deliveries(subscription)
+    assert (delivery["response"], delivery["error"]) == (None, "no reply: NewConnectionError")
+
+
 def test_url_in_a_private_network_is_not_requested(webhooks: Webhooks, receiver: Receiver) -> None:
     subscription = webhooks.subscribe(receiver.url)
     webhooks.add(subscription, "a")
