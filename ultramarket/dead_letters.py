@@ -8,7 +8,7 @@ from typing import Any
 import amqp
 import orjson
 
-from services.chassis.messaging.queues import dead_queue, event_queue
+from services.chassis.messaging.queues import QUEUE_HEADER, dead_queue, event_queue
 from services.chassis.messaging.transport import connect
 from services.chassis.runtime.registry import BRIDGE, SERVICES
 from ultramarket.instance import Instance
@@ -40,7 +40,8 @@ def replay(instance: Instance, service: str | None = None, event_id: str | None 
                 headers = dict(message.headers or {})
                 handler = {"x-handler": headers["x-handler"]} if "x-handler" in headers else {}
                 copy = amqp.Message(message.body, **{**message.properties, "application_headers": handler})
-                channel.basic_publish_confirm(copy, exchange="", routing_key=event_queue(name).name, mandatory=True)
+                queue = headers.get(QUEUE_HEADER) or event_queue(name).name
+                channel.basic_publish_confirm(copy, exchange="", routing_key=queue, mandatory=True)
                 channel.basic_ack(message.delivery_tag)
                 replayed += 1
     return replayed

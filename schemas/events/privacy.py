@@ -21,6 +21,7 @@ PERSONAL_DATA_SERVICES: Final = (
     "reviews",
     "shipping",
     "users",
+    "webhooks",
 )
 """The services that hold personal data of customers: an export or erasure is complete when all have replied."""
 

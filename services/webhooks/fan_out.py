@@ -112,4 +112,5 @@ def _delivery(subscription_id: str, envelope: Envelope, data: Data | None) -> Ne
         subject=envelope["subject"],
         body=orjson.dumps(public_envelope(envelope, data)).decode(),
         user_id=person,
+        email=None if person else envelope["data"].get("email"),
     )

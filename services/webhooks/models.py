@@ -68,6 +68,7 @@ deliveries = Table(
     Column("subject", Text, nullable=False),
     Column("body", Text, comment="as it is sent; null: the person concerned was erased"),
     Column("user_id", _ID, comment="the person concerned"),
+    Column("email", Text, comment="the address of a guest who is concerned"),
     Column("replay_of", _ID),
     Column("status", Text, nullable=False, server_default="pending", comment="pending, delivered or dropped"),
     Column("attempts", Integer, nullable=False, server_default=text("0")),
@@ -84,6 +85,7 @@ deliveries = Table(
     ),
     Index("pending_deliveries", "subscription_id", "chain", "position", postgresql_where=text("status = 'pending'")),
     Index("deliveries_of_subscription", "subscription_id", "position"),
+    Index("deliveries_of_guest", "email", postgresql_where=text("email is not null")),
     Index("deliveries_of_person", "user_id", postgresql_where=text("user_id is not null")),
 )
 

@@ -14,6 +14,7 @@ from schemas.rpc.products import ProductsRpc
 from schemas.rpc.webhooks import WebhooksRpc
 from services.chassis.common import clock
 from services.chassis.common.ids import new_id
+from services.chassis.messaging.personal_data import Person, PersonalDataHandlers, Sections
 from services.chassis.messaging.remote import Remote
 from services.chassis.messaging.rpc import Json, implements
 from services.chassis.messaging.streams import Envelope, event_stream
@@ -31,7 +32,7 @@ TEST_TYPE = "webhook_test"
 EVENTS: tuple[type[Event], ...] = (*(public.event for public in PUBLIC.values()), *CONTROL)
 
 
-class WebhooksService(Service):
+class WebhooksService(PersonalDataHandlers, Service):
     """RPC methods, the stream of events, and the timer of deliveries."""
 
     name = "webhooks"
@@ -52,6 +53,15 @@ class WebhooksService(Service):
     def send_due(self) -> None:
         """Send what is due: retries, and deliveries that another process has left."""
         self.dispatcher.dispatch(self.store)
+
+    def personal_data(self, person: Person) -> Sections:
+        return {
+            "webhook_subscriptions": self.store.subscriptions.of_owner(person.user_id),
+            "webhook_deliveries": self.store.deliveries.of_person(person.user_id, person.verified_email),
+        }
+
+    def erase_person(self, person: Person) -> None:
+        self.store.erase(person.user_id, person.verified_email)
 
     @implements(WebhooksRpc.event_types)
     def event_types(self, caller: Caller) -> Json:

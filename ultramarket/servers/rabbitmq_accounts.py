@@ -32,7 +32,7 @@ def definitions(secret: Mapping[str, str]) -> str:
 
 def permissions_of(service: str) -> dict[str, str]:
     """The patterns of what a service may declare, publish or bind to, and consume or bind from."""
-    own = (f"rpc-{service}", rf"rpc\.reply-{service}-.+", rf"evt-{service}(\.dead)?", *COMMON)
+    own = (f"rpc-{service}", rf"rpc\.reply-{service}-.+", rf"evt-{service}(\.stream|\.dead)?", *COMMON)
     return {
         "configure": _pattern(*own, rf"{PUBLISHED_TO}(\.dead)?", r"[a-z]+\.events"),
         "write": _pattern(*own, PUBLISHED_TO, r"amq\.default", rf"({service}|audit|privacy)\.events"),

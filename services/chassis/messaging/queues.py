@@ -17,6 +17,8 @@ QUORUM = {"x-queue-type": "quorum", "x-delivery-limit": NO_LIMIT}
 "unlimited" is -1, which RabbitMQ 3 refuses.
 """
 DELAY_PREFIX = "delay."
+QUEUE_HEADER = "x-queue"
+"""Header of a dead letter: the queue that it is replayed to, if that is not its service's event queue."""
 
 
 class ExistingQueue(Queue):

@@ -21,7 +21,14 @@ from services.chassis.common.driver_errors import as_domain_error
 from services.chassis.common.errors import DeadlineExceeded, ServiceUnavailable
 from services.chassis.messaging.events import reason_headers, send_to_queue
 from services.chassis.messaging.queue_consumer import OrderedQueueConsumer
-from services.chassis.messaging.queues import QUORUM, ExistingQueue, dead_queue, event_exchange, event_queue
+from services.chassis.messaging.queues import (
+    QUEUE_HEADER,
+    QUORUM,
+    ExistingQueue,
+    dead_queue,
+    event_exchange,
+    event_queue,
+)
 from services.chassis.observability.metrics import EVENTS_DEAD, EVENTS_RETRIED
 
 F = TypeVar("F", bound=Callable[..., Any])
@@ -35,9 +42,9 @@ log = structlog.get_logger()
 
 
 def stream_queue(service: str) -> Queue:
-    """The event queue of a service that consumes all its events as one stream."""
+    """The queue of the events that a service consumes as one stream, beside the queue of its `@on_event` handlers."""
     arguments = {**QUORUM, "x-single-active-consumer": True}
-    return ExistingQueue(event_queue(service).name, bindings=set(), durable=True, queue_arguments=arguments)  # type: ignore[no-untyped-call]
+    return ExistingQueue(f"{event_queue(service).name}.stream", bindings=set(), durable=True, queue_arguments=arguments)  # type: ignore[no-untyped-call]
 
 
 class EventStream(Entrypoint):
@@ -145,7 +152,8 @@ class EventStream(Entrypoint):
         EVENTS_DEAD.labels(service, event_type).inc()
         log.error("event_dead", event_type=event_type, error=str(error))
         try:
-            send_to_queue(self.container.config, dead_queue(service).name, message.body, reason_headers(error))
+            headers = reason_headers(error) | {QUEUE_HEADER: self.queue.name}
+            send_to_queue(self.container.config, dead_queue(service).name, message.body, headers)
         except Exception as unreachable:
             log.warning("event_requeued", error=str(unreachable))
             self.queue_consumer.requeue_message(message)

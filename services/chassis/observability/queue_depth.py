@@ -22,7 +22,7 @@ def measure(container: ServiceContainer) -> None:
         for provider in extension._consumers
         if not getattr(provider, "inline", False)
     }
-    if event_queue(service).name in read:
+    if any(name.startswith(event_queue(service).name) for name in read):
         read.add(dead_queue(service).name)
     try:
         address, tls = container.config["AMQP_URI"], container.config.get("AMQP_SSL")

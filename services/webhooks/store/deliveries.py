@@ -1,8 +1,10 @@
 """Queries on deliveries: lists, tests, replays, erasure."""
 
+from collections.abc import Iterator
 from typing import Any
 
-from sqlalchemy import func, select, text, update
+import orjson
+from sqlalchemy import func, or_, select, text, update
 
 from schemas.api.webhooks import DeliveryQuery
 from services.chassis.common.errors import InvalidState, NotFound
@@ -15,9 +17,9 @@ from services.webhooks.store.delivery_queue import NewDelivery, insert_deliverie
 
 _ERASE = text(
     """
-    update deliveries set body = null, reply_body = null, headers = null,
+    update deliveries set body = null, reply_body = null, headers = null, email = null,
         status = case when status = 'pending' then 'dropped' else status end
-    where user_id = cast(:user as uuid) and body is not null
+    where (user_id = cast(:user as uuid) or email = :email) and body is not null
     """
 )
 
@@ -71,16 +73,37 @@ class Deliveries:
                 )
                 return _resource(row)
             again = NewDelivery(
-                subscription_id, row.chain, row.event_id, row.type, row.subject, row.body, row.user_id, row.id
+                subscription_id,
+                row.chain,
+                row.event_id,
+                row.type,
+                row.subject,
+                row.body,
+                row.user_id,
+                row.email,
+                row.id,
             )
             [replay_id] = insert_deliveries(session, [again])
             return _one(session, subscription_id, replay_id)
 
-    def erase(self, user_id: str) -> None:
+    def erase(self, user_id: str, email: str | None) -> None:
         """Delete the bodies of what concerns a person; what is pending is dropped."""
         if is_id(user_id):
             with self.store.autocommit() as connection:
-                connection.execute(_ERASE, {"user": user_id})
+                connection.execute(_ERASE, {"user": user_id, "email": email})
+
+    def of_person(self, user_id: str, email: str | None) -> Iterator[dict[str, Any]]:
+        """The deliveries about a person: the events, and when they were sent."""
+        concerned = or_(deliveries.c.user_id == user_id, deliveries.c.email == email)
+        query = select(deliveries).where(concerned).order_by(deliveries.c.position)
+        with self.store.reading() as connection:
+            for row in connection.execute(query):
+                yield {
+                    "type": row.type,
+                    "status": row.status,
+                    "created_at": rfc3339(row.created_at),
+                    "event": orjson.loads(row.body) if row.body else None,
+                }
 
 
 def _check_active(session: Session, subscription_id: str) -> None:

@@ -38,6 +38,9 @@ class NewDelivery:
     subject: str
     body: str
     user_id: str | None = None
+    """The person concerned."""
+    email: str | None = None
+    """The address of a guest who is concerned."""
     replay_of: str | None = None
 
 

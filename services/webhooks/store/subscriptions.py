@@ -64,6 +64,11 @@ class Subscriptions:
         with self.store.reading() as connection:
             return _resources(connection, _owned_by(owner_id))
 
+    def of_owner(self, owner_id: str) -> list[Resource]:
+        """All subscriptions of an owner."""
+        with self.store.reading() as connection:
+            return _resources(connection, subscriptions.c.owner_id == owner_id)
+
     def get(self, subscription_id: str, owner_id: str | None) -> Resource:
         """Raises `NotFound`."""
         with self.store.reading() as connection:

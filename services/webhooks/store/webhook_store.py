@@ -48,10 +48,12 @@ class WebhookStore(PostgresStore):
             while connection.execute(_OLD, values).rowcount == DELETED_AT_ONCE:
                 continue
 
-    def erase(self, user_id: str) -> None:
+    def erase(self, user_id: str, email: str | None = None) -> None:
         """Erase a person: the bodies of deliveries about them, and the subscriptions that they own.
+
+        `email`: their verified address, for what concerns them as a guest.
 
         What was not delivered yet is dropped. Idempotent.
         """
-        self.deliveries.erase(user_id)
+        self.deliveries.erase(user_id, email)
         self.subscriptions.delete_of_owner(user_id)

@@ -130,7 +130,7 @@ class ServiceProcesses:
             except subprocess.TimeoutExpired:
                 service.kill()
                 service.process.wait()
-            for queue in (f"rpc-{service.name}", service.queue, f"{service.queue}.dead"):
+            for queue in (f"rpc-{service.name}", service.queue, f"{service.queue}.dead", f"{service.queue}.stream"):
                 self.rabbit.channel.queue_delete(queue)
             for key in self.redis.scan_iter(f"*:{service.name}*"):
                 self.redis.delete(key)

@@ -15,6 +15,11 @@ def consumer(processes: ServiceProcesses) -> ServiceProcess:
     return processes.start("stream_consumer")
 
 
+def stream(consumer: ServiceProcess) -> str:
+    """The name of a consumer's stream queue."""
+    return f"{consumer.queue}.stream"
+
+
 def handled(processes: ServiceProcesses, consumer: ServiceProcess, subjects: list[str]) -> list[str]:
     """The subjects of these that were handled, in order."""
     return [subject for mark in processes.marks(consumer) for subject in [mark.split()[0]] if subject in subjects]
@@ -23,7 +28,7 @@ def handled(processes: ServiceProcesses, consumer: ServiceProcess, subjects: lis
 def publish(processes: ServiceProcesses, consumer: ServiceProcess, subjects: list[str], **changes: Any) -> None:
     for number, subject in enumerate(subjects):
         kinds = {"type": "order_shipped"} if number % 2 else {}
-        processes.rabbit.publish(stock_released(subject) | kinds | changes, consumer.queue)
+        processes.rabbit.publish(stock_released(subject) | kinds | changes, stream(consumer))
 
 
 def test_events_of_all_types_are_handled_in_order(processes: ServiceProcesses, consumer: ServiceProcess) -> None:
@@ -33,7 +38,7 @@ def test_events_of_all_types_are_handled_in_order(processes: ServiceProcesses, c
 
     assert eventually(lambda: len(handled(processes, consumer, subjects)) == 100)
     assert handled(processes, consumer, subjects) == subjects
-    assert eventually(lambda: processes.rabbit.depth(consumer.queue) == 0)
+    assert eventually(lambda: processes.rabbit.depth(stream(consumer)) == 0)
 
 
 def test_batch_waits_in_place_while_a_server_is_away(processes: ServiceProcesses, consumer: ServiceProcess) -> None:
@@ -58,6 +63,7 @@ def test_bad_event_is_dead_lettered_and_others_are_handled(
 
     assert orjson.loads(dead.body)["subject"] == subjects[2]
     assert dead.headers["x-error"].startswith("KeyError")
+    assert dead.headers["x-queue"] == stream(consumer)
     assert eventually(lambda: handled(processes, consumer, subjects) == subjects[:2] + subjects[3:])
 
 
@@ -65,7 +71,7 @@ def test_bad_event_is_dead_lettered_and_others_are_handled(
 def test_unreadable_message_is_dead_lettered(
     processes: ServiceProcesses, consumer: ServiceProcess, body: bytes
 ) -> None:
-    processes.rabbit.publish(body, consumer.queue)
+    processes.rabbit.publish(body, stream(consumer))
 
     assert processes.rabbit.wait_for(f"{consumer.queue}.dead") is not None
 
@@ -82,7 +88,7 @@ def test_another_process_continues_after_a_kill(processes: ServiceProcesses) -> 
     assert eventually(lambda: set(handled(processes, second, subjects)) == set(subjects))
     once = list(dict.fromkeys(handled(processes, second, subjects)))
     assert once == subjects
-    assert eventually(lambda: processes.rabbit.depth(second.queue) == 0)
+    assert eventually(lambda: processes.rabbit.depth(stream(second)) == 0)
 
 
 def test_stop_returns_what_is_not_handled(processes: ServiceProcesses) -> None:
@@ -96,4 +102,4 @@ def test_stop_returns_what_is_not_handled(processes: ServiceProcesses) -> None:
     before = handled(processes, consumer, subjects)
     assert before == subjects[: len(before)]
     assert len(before) < 60
-    assert processes.rabbit.depth(consumer.queue) == 60 - len(before)
+    assert processes.rabbit.depth(stream(consumer)) == 60 - len(before)

@@ -27,7 +27,7 @@ def service(monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
     monkeypatch.setattr(dead_letters, "consumers", lambda: ("nobody-ever", name))
     connection = connect(os.environ["ULTRAMARKET_AMQP_URL"])
     channel = connection.channel()
-    queues = (f"evt-{name}", f"evt-{name}.dead")
+    queues = (f"evt-{name}", f"evt-{name}.dead", f"evt-{name}.stream")
     for queue in queues:
         channel.queue_declare(queue, durable=True, auto_delete=False, arguments={"x-queue-type": "quorum"})
     yield name
@@ -36,7 +36,7 @@ def service(monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
     connection.close()
 
 
-def publish_dead_letter(service: str, event_id: str) -> None:
+def publish_dead_letter(service: str, event_id: str, **more_headers: str) -> None:
     connection = connect(os.environ["ULTRAMARKET_AMQP_URL"])
     body = orjson.dumps({"id": event_id, "type": "order_confirmed", "subject": "o1", "time": "2026-01-01T00:00:00Z"})
     headers = {
@@ -44,6 +44,7 @@ def publish_dead_letter(service: str, event_id: str) -> None:
         "x-handler": "on_order",
         "x-error": "KeyError: 'sku'",
         "x-died-at": "2026-01-01T01:00:00Z",
+        **more_headers,
     }
     message = amqp.Message(body, content_type="application/json", delivery_mode=2, application_headers=headers)
     channel = connection.channel()
@@ -89,3 +90,14 @@ def test_replayed_event_is_queued_once_without_attempts(instance: Any, service: 
     assert "x-attempt" not in message.headers
     assert channel.basic_get(f"evt-{service}", no_ack=True) is None
     connection.close()
+
+
+def test_letter_of_a_stream_returns_to_its_queue(instance: Any, service: str) -> None:
+    publish_dead_letter(service, "e1", **{"x-queue": f"evt-{service}.stream"})
+
+    assert dead_letters.replay(instance, service) == 1
+
+    connection = connect(os.environ["ULTRAMARKET_AMQP_URL"])
+    returned = connection.channel().basic_get(f"evt-{service}.stream", no_ack=True)
+    connection.close()
+    assert orjson.loads(returned.body)["id"] == "e1"

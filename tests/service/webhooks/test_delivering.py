@@ -4,6 +4,7 @@ import threading
 from datetime import timedelta
 from typing import Any
 
+import orjson
 import pytest
 from sqlalchemy import text
 
@@ -13,7 +14,7 @@ from services.webhooks.dispatcher import Dispatcher
 from services.webhooks.settings import WebhookSettings
 from services.webhooks.store.attempts import PARALLEL, Outcome
 from services.webhooks.store.delivery_queue import NewDelivery
-from tests.service.webhooks.conftest import ADMIN, Webhooks
+from tests.service.webhooks.conftest import ADMIN, Webhooks, event
 from tests.support.receiver import Receiver, receiving
 from tests.support.shop import eventually
 
@@ -281,6 +282,24 @@ def test_erased_persons_bodies_are_gone_and_not_delivered(webhooks: Webhooks, re
     assert event_ids(receiver)[1:] == kept
     with pytest.raises(InvalidState):
         webhooks.store.deliveries.replay(subscription["id"], deliveries[0]["id"])
+
+
+def test_erased_guests_bodies_are_gone(webhooks: Webhooks, receiver: Receiver) -> None:
+    subscription = webhooks.subscribe(receiver.url)
+    placed = event("a", email="guest@example.com")
+    body = orjson.dumps(placed).decode()
+    delivery = NewDelivery(
+        subscription["id"], "orders:a", placed["id"], "order_placed", "a", body, None, "guest@example.com"
+    )
+    webhooks.store.queue.add([delivery])
+    person_id = "019b0000-0000-7000-8000-00000000000b"
+    [exported] = webhooks.store.deliveries.of_person(person_id, "guest@example.com")
+    assert exported["event"]["data"]["email"] == "guest@example.com"
+
+    webhooks.store.erase(person_id, "guest@example.com")
+
+    assert list(webhooks.store.deliveries.of_person(person_id, "guest@example.com")) == []
+    assert webhooks.deliveries(subscription)[0]["request"]["body"] is None
 
 
 def test_erased_owner_has_no_subscriptions_left(webhooks: Webhooks, receiver: Receiver) -> None:

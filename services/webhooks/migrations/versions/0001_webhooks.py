@@ -66,6 +66,7 @@ def upgrade() -> None:
         sa.Column("subject", sa.Text, nullable=False),
         sa.Column("body", sa.Text),
         _id("user_id"),
+        sa.Column("email", sa.Text),
         _id("replay_of"),
         sa.Column("status", sa.Text, nullable=False, server_default="pending"),
         sa.Column("attempts", sa.Integer, nullable=False, server_default=sa.text("0")),
@@ -91,6 +92,7 @@ def upgrade() -> None:
     )
     op.create_index("deliveries_of_subscription", "deliveries", ["subscription_id", "position"])
     op.create_index("deliveries_of_person", "deliveries", ["user_id"], postgresql_where=has_person)
+    op.create_index("deliveries_of_guest", "deliveries", ["email"], postgresql_where=sa.text("email is not null"))
     op.create_index("ix_deliveries_created_at", "deliveries", ["created_at"])
     op.create_table(
         "chains",
