@@ -133,5 +133,5 @@ def test_every_permission_is_described_and_used() -> None:
     conditions |= {Permission.PAYMENTS_READ_ANY, Permission.SHIPMENTS_MANAGE, Permission.FILES_MANAGE}
 
     assert set(DESCRIPTIONS) == set(Permission)
-    conditions.add(Permission.SERVICE_ACCOUNTS, Permission.WEBHOOKS_MANAGE)
+    conditions |= {Permission.SERVICE_ACCOUNTS, Permission.WEBHOOKS_MANAGE}
     assert {permission for permission in Permission if permission not in used} == conditions
