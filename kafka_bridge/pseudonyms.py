@@ -43,6 +43,7 @@ PERSONAL_FIELDS: Final[Mapping[str, Replace]] = {
     "address": _removed,
     "shipping_address": _region,
     "billing_address": _region,
+    "url": _blank,
 }
 """Fields of events that name or describe a person, and what replaces them. A contract test finds new ones."""
 FREE_TEXTS: Final = frozenset(
