@@ -45,7 +45,7 @@ def subscribe() -> Iterator[Subscribe]:
 def ordered(shop: Shop, *skus: str) -> dict[str, Any]:
     customer = shop.customer()
     for sku in skus:
-        assert customer.add(sku).status == 201
+        assert eventually(lambda sku=sku: customer.add(sku).status == 201)  # once its stock is in the catalogue
     order = customer.order()
     assert order.status == 201, order
     return dict(order.data)
