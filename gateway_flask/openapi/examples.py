@@ -23,6 +23,7 @@ BODIES: Final[dict[str, dict[str, Any]]] = {
     "remove_totp": {"password": "correct horse battery", "code": "123456"},
     "renew_recovery_codes": {"code": "123456"},
     "two_factor_login": {"challenge": "challenge-of-the-error", "code": "123456"},
+    "exchange_oauth_code": {"code": "code-of-the-return-address"},
     "create_api_key": {"name": "Export to the warehouse", "scopes": ["orders.read"]},
     "update_user": {"status": "disabled"},
     "set_user_roles": {"roles": ["CUSTOMER", "SUPPORT"]},

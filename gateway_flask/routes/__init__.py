@@ -17,6 +17,7 @@ from gateway_flask.routes import (
     inventory,
     ledger,
     notifications,
+    oauth,
     orders,
     payments,
     privacy,
@@ -35,6 +36,7 @@ from gateway_flask.routes import (
 AREAS: Final = (
     auth,
     security,
+    oauth,
     roles,
     users,
     privacy,

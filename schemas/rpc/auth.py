@@ -18,6 +18,16 @@ from schemas.api.auth import (
     User,
     VerifyRequest,
 )
+from schemas.api.oauth import (
+    ExchangeCode,
+    FinishOauth,
+    IdentityEntry,
+    OauthReturn,
+    OauthStart,
+    ProviderEntry,
+    RemoveIdentity,
+    StartOauth,
+)
 from schemas.api.privacy import EraseAccount, Erasure
 from schemas.api.sessions import (
     ApiKeyEntry,
@@ -135,6 +145,36 @@ class AuthRpc(Protocol):
         Raises `Unauthenticated` for a challenge that is not valid any more, `ValidationFailed` on `code`,
         `RateLimited` after ten wrong codes.
         """
+        ...
+
+    def oauth_providers(self) -> list[ProviderEntry]:
+        """List the identity providers that one can sign in with."""
+        ...
+
+    def start_oauth(self, command: StartOauth) -> OauthStart:
+        """Begin a login at a provider.
+
+        Raises `NotFound`, `ValidationFailed` on `return_to`, `ServiceUnavailable` when the provider can't be reached.
+        """
+        ...
+
+    def finish_oauth(self, command: FinishOauth) -> OauthReturn:
+        """Finish a login with the provider's reply. A refusal is part of the address.
+
+        Raises `Unauthenticated` for a state that is unknown, used, or another browser's.
+        """
+        ...
+
+    def exchange_oauth_code(self, command: ExchangeCode) -> SignedIn:
+        """Open a session by a code. Raises `Unauthenticated`, `TwoFactorRequired`, `InvalidCredentials`."""
+        ...
+
+    def identities(self, caller: Caller) -> list[IdentityEntry]:
+        """List the caller's identities at providers."""
+        ...
+
+    def remove_identity(self, command: RemoveIdentity) -> None:
+        """Remove one of the caller's identities. Raises `NotFound`, `InvalidState` for the last way to sign in."""
         ...
 
     def create_api_key(self, command: CreateApiKey) -> NewApiKey:

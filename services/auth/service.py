@@ -20,10 +20,10 @@ from services.auth import tokens
 from services.auth.administration import Administration
 from services.auth.api_key_methods import ApiKeyMethods
 from services.auth.domain import Device
+from services.auth.oauth_methods import OauthMethods
 from services.auth.passwords import Passwords, check_strength
 from services.auth.registrations import one_registration
 from services.auth.revocations import publish
-from services.auth.two_factor import TwoFactorMethods
 from services.chassis.common import clock
 from services.chassis.common.errors import Conflict, InvalidCredentials, Unauthenticated, ValidationFailed
 from services.chassis.messaging.events import on_event
@@ -33,7 +33,7 @@ from services.chassis.runtime.service import Service
 from services.chassis.runtime.timers import every
 
 
-class AuthService(TwoFactorMethods, ApiKeyMethods, Administration, PersonalDataHandlers, Service):
+class AuthService(OauthMethods, ApiKeyMethods, Administration, PersonalDataHandlers, Service):
     name = "auth"
 
     @implements(AuthRpc.register)
@@ -49,7 +49,12 @@ class AuthService(TwoFactorMethods, ApiKeyMethods, Administration, PersonalDataH
             check_strength("password", command.password, (email, *names))
             hashed = self._passwords.hash(command.password)
             user = self.store.add(email, hashed, names, ["CUSTOMER"], key, self.settings.link_key)
-        return self.sign_in(user, Device(command.user_agent, command.address))
+        stored = self.store.password_of(user["id"])
+        if stored != hashed:  # a repeated command: the account may have another password by now, or another owner
+            if not self._passwords.matches(command.password, stored):
+                raise InvalidCredentials()
+            self.check_second_factor(user, stored, [])
+        return self.sign_in(user, Device(command.user_agent, command.address), stored)
 
     @implements(AuthRpc.create_user)
     def create_user(self, command: CreateUser) -> Json:
