@@ -65,7 +65,7 @@ class Program:
     services: tuple[str, ...] = ()
     """The services that run in it."""
 
-    def section(self) -> str:
+    def section(self, log_megabytes: str) -> str:
         """Its section of supervisord.conf."""
         values = {
             "command": shlex.join(self.command),
@@ -82,7 +82,7 @@ class Program:
             "killasgroup": "true",
             "umask": "077",
             "redirect_stderr": "true",
-            "stdout_logfile_maxbytes": "20MB",
+            "stdout_logfile_maxbytes": f"{log_megabytes}MB",
             "stdout_logfile_backups": "3",
         }
         if self.user:

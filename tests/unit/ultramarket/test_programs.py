@@ -32,7 +32,7 @@ def test_section_escapes_quotes_blanks_and_percent_signs() -> None:
     program = Program("x", "server", ["/a b/run", "--rate=5%"], {"A": "50%", "B": 'say "hi"'})
 
     parsed = configparser.RawConfigParser()
-    parsed.read_string(program.section())
+    parsed.read_string(program.section("20"))
     section = parsed["program:x"]
 
     assert section["command"] == "'/a b/run' --rate=5%%"
