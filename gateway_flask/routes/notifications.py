@@ -137,7 +137,7 @@ def wait_for_stock(body: WaitRequest) -> Response:
 @api.get("/deliveries", reply=Delivery, many=True)
 def list_deliveries(query: DeliveryQuery) -> Response:
     """List the messages to a recipient by all channels, with their delivery status."""
-    page = PageQuery(page=query.page, limit=query.limit)
+    page = PageQuery(page=query.page, limit=query.limit, cursor=query.cursor)
     return listing(
         call(NotificationsRpc.deliveries, recipient=query.recipient, page=page, caller=caller()), "Deliveries"
     )

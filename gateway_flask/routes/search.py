@@ -28,7 +28,7 @@ def search(query: SearchQuery) -> Response:
     """
     started_at = time.perf_counter()
     reply = call(SearchRpc.search, query)
-    if query.page == 1:
+    if query.page == 1 and query.cursor is None:
         took_ms = 1000 * (time.perf_counter() - started_at)
         filters = query.model_dump(exclude_defaults=True, exclude={"q", "limit", "facets", "session_id"})
         behaviour.record_search(

@@ -8,6 +8,7 @@ from schemas.base import (
     Caller,
     Clean,
     Currency,
+    Cursor,
     GivenMoment,
     Id,
     Line,
@@ -60,6 +61,7 @@ class AccountQuery(Schema):
     sort: AccountSort = "-created_at"
     page: Annotated[int, Field(ge=1, le=10_000)] = 1
     limit: Annotated[int, Field(ge=1, le=100)] = 20
+    cursor: Cursor | None = None
 
 
 class AccountChange(Request):

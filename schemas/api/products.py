@@ -12,6 +12,7 @@ from schemas.api.categories import CategoryRef
 from schemas.api.taxes import TaxClass
 from schemas.api.variants import Option, SkuStock, Variant, VariantWrite
 from schemas.base import (
+    Cursor,
     HighestPrice,
     Id,
     Line,
@@ -134,9 +135,7 @@ class ProductQuery(Schema):
     sort: ProductSort = "-created_at"
     page: Annotated[int, Field(ge=1, le=1_000)] = 1
     limit: Annotated[int, Field(ge=1, le=100)] = 20
-    cursor: Annotated[str, StringConstraints(min_length=1, max_length=500)] | None = Field(
-        None, description="`nextCursor` of the previous page; overrides `page`"
-    )
+    cursor: Cursor | None = None
 
     @model_validator(mode="before")
     @classmethod

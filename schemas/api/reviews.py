@@ -4,7 +4,7 @@ from typing import Annotated, Any, Literal, Self
 
 from pydantic import Field, StringConstraints, ValidationInfo, field_validator, model_validator
 
-from schemas.base import Clean, GivenMoment, Id, Line, Moment, OneLine, Request, Schema
+from schemas.base import Clean, Cursor, GivenMoment, Id, Line, Moment, OneLine, Request, Schema
 
 ReviewStatus = Literal["pending", "approved", "rejected"]
 ReviewSort = Literal["newest", "helpful", "rating", "-rating"]
@@ -139,6 +139,7 @@ class ReviewQuery(Schema):
     rating: Stars | None = None
     page: Annotated[int, Field(ge=1, le=1_000)] = 1
     limit: Annotated[int, Field(ge=1, le=100)] = 20
+    cursor: Cursor | None = None
 
 
 class ReviewsQuery(Schema):
@@ -149,6 +150,7 @@ class ReviewsQuery(Schema):
     reported: bool | None = Field(None, description="For administrators: reviews with abuse reports")
     page: Annotated[int, Field(ge=1, le=1_000)] = 1
     limit: Annotated[int, Field(ge=1, le=100)] = 20
+    cursor: Cursor | None = None
 
 
 class RatingsRebuild(Schema):

@@ -102,7 +102,7 @@ class AnalyticsService(PersonalDataHandlers, Service):
 
     @implements(AnalyticsRpc.list_reports)
     def list_reports(self, query: ReportQuery, caller: Caller) -> Json:
-        return reports.list_reports(self.store, caller, Paging(query.page, query.limit))
+        return reports.list_reports(self.store, caller, Paging.of(query))
 
     @implements(AnalyticsRpc.get_report)
     def get_report(self, report_id: Id, caller: Caller) -> Json:

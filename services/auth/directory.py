@@ -4,7 +4,7 @@ from collections import Counter
 from collections.abc import Iterable
 from typing import Any, Final
 
-from sqlalchemy import ColumnElement, and_, delete, exists, func, or_, select, update
+from sqlalchemy import ColumnElement, and_, delete, exists, func, literal_column, or_, select, update
 from sqlalchemy.dialects.postgresql import insert as pg_insert
 
 from schemas.api.accounts import AccountChange, AccountQuery, PutGroup, UpdateAccount
@@ -16,11 +16,28 @@ from services.auth.models import accounts, groups, second_factors, sessions, spe
 from services.auth.store import AccountStore
 from services.chassis.common import clock
 from services.chassis.common.errors import Conflict, Forbidden, InvalidState, NotFound, ValidationFailed
-from services.chassis.common.paging import Paging, page
+from services.chassis.common.paging import ASCENDING, DESCENDING, Keyset, Kind, Paging, SortKey
 from services.chassis.common.timestamps import rfc3339
+from services.chassis.stores.keyset_postgres import paged
 from services.chassis.stores.postgres import Session
 
 MAX_GROUPS: Final = 1000
+NEVER: Final = "timestamptz '1970-01-01 00:00+00'"
+"""The sort value of accounts without a login, as in the index."""
+_SORTED_BY: Final[dict[str, ColumnElement[Any]]] = {
+    "created_at": accounts.c.created_at,
+    "email": accounts.c.email_key,
+    "last_login_at": func.coalesce(accounts.c.last_login_at, literal_column(NEVER)),
+    "spent": func.coalesce(spending.c.amount, 0),
+}
+_KINDS: Final[dict[str, Kind]] = {
+    "created_at": "moment", "email": "text", "last_login_at": "moment", "spent": "integer",
+}  # fmt: skip
+KEYSETS: Final = {
+    sort: Keyset(f"accounts:{sort}", (SortKey(name, direction, kind), SortKey("id", direction, "id")))
+    for name, kind in _KINDS.items()
+    for sort, direction in ((name, ASCENDING), (f"-{name}", DESCENDING))
+}
 _LIKE: Final = str.maketrans({"\\": "\\\\", "%": "\\%", "_": "\\_"})
 
 
@@ -32,19 +49,20 @@ class Directory:
 
     def find(self, query: AccountQuery) -> dict[str, Any]:
         """A page of accounts with its total."""
-        paging = Paging(query.page, query.limit)
+        keyset, paging = KEYSETS[query.sort], Paging.of(query)
         condition = and_(*_conditions(query))
-        rows = (
-            _selected(query.currency)
-            .where(condition)
-            .order_by(*_order(query.sort))
-            .limit(paging.limit)
-            .offset(paging.offset)
+        key = _SORTED_BY[query.sort.removeprefix("-")]
+        rows = paged(
+            _selected(query.currency).add_columns(key.label("sort_value")).where(condition),
+            keyset,
+            (key, accounts.c.id),
+            paging,
         )
         total = select(func.count()).select_from(_source(query.currency)).where(condition)
         with self.store.reading() as connection:
-            items = [_entry(row) for row in connection.execute(rows)]
-            return page(items, connection.execute(total).scalar_one(), paging)
+            count = connection.execute(total).scalar_one()
+            page = keyset.page(connection.execute(rows).all(), count, paging, lambda last: (last.sort_value, last.id))
+            return page | {"items": [_entry(row) for row in page["items"]]}
 
     def get(self, user_id: str) -> dict[str, Any]:
         """One account. Raises `NotFound`."""
@@ -206,15 +224,6 @@ def _conditions(query: AccountQuery) -> list[ColumnElement[bool]]:
     if query.min_spent is not None:
         conditions.append(spending.c.amount >= query.min_spent)
     return conditions
-
-
-def _order(sort: str) -> tuple[Any, ...]:
-    name = sort.removeprefix("-")
-    columns = {"email": accounts.c.email_key, "spent": func.coalesce(spending.c.amount, 0)}
-    column = columns[name] if name in columns else accounts.c[name]
-    if sort.startswith("-"):
-        return column.desc().nulls_last(), accounts.c.id.desc()
-    return column.asc().nulls_first(), accounts.c.id.asc()
 
 
 def _entry(row: Any) -> dict[str, Any]:

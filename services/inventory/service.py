@@ -118,7 +118,7 @@ class InventoryService(Service):
             if caller.may(Permission.INVENTORY_MANAGE)
             else self.products.vendor_skus(vendor_id=str(caller.user_id))
         )
-        return self.stock.counts.list_low(Paging(query.page, query.limit), skus)
+        return self.stock.counts.list_low(Paging.of(query), skus)
 
     @implements(InventoryRpc.list_warehouses)
     def list_warehouses(self, caller: Caller) -> Json:

@@ -60,8 +60,8 @@ class ReviewsService(PersonalDataHandlers, Service):
         product_id = self._product(product)["_id"]
         if not config.enabled(FLAG):
             return page([], 0, Paging(query.page, query.limit))
-        reviews, total = self.store.queries.of_product(product_id, query, self.store.ratings.get(product_id))
-        return page([domain.to_api(review) for review in reviews], total, Paging(query.page, query.limit))
+        page_ = self.store.queries.of_product(product_id, query, self.store.ratings.get(product_id))
+        return page_ | {"items": [domain.to_api(review) for review in page_["items"]]}
 
     @implements(ReviewsRpc.get_review)
     def get_review(self, review_id: Id, caller: Caller) -> Json:

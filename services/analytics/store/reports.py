@@ -7,10 +7,12 @@ from pymongo.client_session import ClientSession
 
 from schemas.events.analytics import ReportFinished
 from services.chassis.common.errors import NotFound
-from services.chassis.common.paging import Paging, page
+from services.chassis.common.paging import DESCENDING, Keyset, Paging, SortKey
+from services.chassis.stores.keyset_mongo import on_page, sort_of
 from services.chassis.stores.mongo import MongoStore
 
 Document = dict[str, Any]
+KEYSET: Final = Keyset("reports", (SortKey("created_at", DESCENDING, "moment"), SortKey("_id", DESCENDING, "id")))
 LEASE: Final = timedelta(minutes=5)
 """How long a process may work on a report before another one takes over."""
 
@@ -34,8 +36,13 @@ class Reports:
     def list(self, owner_id: str, paging: Paging) -> Document:
         """A page of the owner's reports, the newest first."""
         query = {"owner_id": owner_id}
-        rows = self._reports.find(query).sort("created_at", -1).skip(paging.offset).limit(paging.limit)
-        return page(list(rows), self._reports.count_documents(query), paging)
+        rows = self._reports.find(on_page(query, KEYSET, paging)).sort(sort_of(KEYSET))
+        return KEYSET.page(
+            list(rows.skip(paging.offset).limit(paging.fetched)),
+            self._reports.count_documents(query),
+            paging,
+            lambda last: (last["created_at"], last["_id"]),
+        )
 
     def get(self, report_id: str, owner_id: str) -> Document:
         """A report of the owner. Raises `NotFound`."""
