@@ -51,7 +51,10 @@ REPLY: Final[dict[str, dict[str, Any]]] = {
     "RateLimit-Reset": {"description": "Seconds until more are left.", "schema": _COUNT},
 }
 """Headers of replies, as the document's components."""
-TAGGED: Final = frozenset({"create_product", "get_product", "update_product", "patch_product", "get_flag", "put_flag"})
+TAGGED: Final = frozenset({
+    "create_product", "get_product", "update_product", "patch_product", "get_flag", "put_flag",
+    "list_variants", "add_variant", "patch_variant", "delete_variant", "put_options", "add_image", "delete_image",
+})  # fmt: skip
 """Routes that reply an ETag, beside those that take `If-None-Match`."""
 CART_REPLIES: Final = frozenset({"get_cart", "add_item", "set_quantity", "remove_item", "clear_cart"})
 

@@ -78,6 +78,9 @@ class ProductWrite(Request):
     tags: Annotated[list[Tag], Field(max_length=50)] = Field(default=[])
     attributes: Annotated[dict[AttributeName, AttributeValue], Field(max_length=100)] = Field(default={})
     images: Annotated[list[Url], Field(max_length=50)] = Field(default=[])
+    image_alts: Annotated[dict[Url, Line], Field(max_length=50)] = Field(
+        default={}, description="Texts for those who don't see the pictures, by image"
+    )
     thumbnail: Url | None = Field(None, description="Default: the first image")
     seo: Seo = Seo()
     tax_class: TaxClass = "standard"
@@ -101,6 +104,7 @@ class ProductPatch(Request):
     tags: Annotated[list[Tag], Field(max_length=50)] = LEFT_OUT
     attributes: Annotated[dict[AttributeName, AttributeValue], Field(max_length=100)] = LEFT_OUT
     images: Annotated[list[Url], Field(max_length=50)] = LEFT_OUT
+    image_alts: Annotated[dict[Url, Line], Field(max_length=50)] = LEFT_OUT
     thumbnail: Url | None = None
     seo: Seo = LEFT_OUT
     tax_class: TaxClass = LEFT_OUT
@@ -181,6 +185,7 @@ class ProductDetail(ListItem):
 
     description: str
     images: list[str]
+    image_alts: dict[str, str] = Field(default={}, description="By image")
     tags: list[str]
     options: list[Option]
     variants: list[Variant]

@@ -141,6 +141,13 @@ ROUTES: Final[dict[str, Access]] = {
     "update_product": needs(P.PRODUCTS_WRITE),
     "patch_product": needs(P.PRODUCTS_WRITE),
     "delete_product": needs(P.PRODUCTS_WRITE),
+    "list_variants": GUEST,
+    "add_variant": needs(P.PRODUCTS_WRITE),
+    "patch_variant": needs(P.PRODUCTS_WRITE),
+    "delete_variant": needs(P.PRODUCTS_WRITE),
+    "put_options": needs(P.PRODUCTS_WRITE),
+    "add_image": needs(P.PRODUCTS_WRITE),
+    "delete_image": needs(P.PRODUCTS_WRITE),
     "list_reviews": PUBLIC,
     "submit_review": needs(P.REVIEWS_WRITE),
     # /reviews

@@ -13,7 +13,7 @@ Fault = tuple[str, str]
 
 def check(product: ProductWrite) -> None:
     """Raises `ValidationFailed` naming every error."""
-    faults = [*_option_faults(product), *_variant_faults(product)]
+    faults = [*_option_faults(product), *_variant_faults(product), *_alt_faults(product)]
     if faults:
         field, message = faults[0]
         raise ValidationFailed(
@@ -27,6 +27,12 @@ def _option_faults(product: ProductWrite) -> Iterator[Fault]:
             yield f"options.{index}.name", "is the name of two options"
         if len(set(option.values)) < len(option.values):
             yield f"options.{index}.values", "names a value twice"
+
+
+def _alt_faults(product: ProductWrite) -> Iterator[Fault]:
+    for address in product.image_alts:
+        if address not in product.images:
+            yield f"image_alts.{address}", "is not among the images"
 
 
 def _variant_faults(product: ProductWrite) -> Iterator[Fault]:
