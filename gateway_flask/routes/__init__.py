@@ -27,6 +27,7 @@ from gateway_flask.routes import (
     search,
     security,
     shipping,
+    start_page,
     system,
     taxes,
     users,
@@ -65,3 +66,4 @@ def install(app: OpenAPI) -> None:
     for area in AREAS:
         app.register_api(area.api.blueprint)
     system.install(app)
+    start_page.install(app)

@@ -43,6 +43,8 @@ class AccountEntry(Schema):
     """Paid less refunded, in minor units by currency."""
     created_at: Moment
     last_login_at: Moment | None
+    version: int
+    """Incremented by each change of names, roles, status or groups; for `If-Match`."""
 
 
 class AccountQuery(Schema):
@@ -79,6 +81,7 @@ class UpdateAccount(AccountChange):
 
     user_id: Id
     caller: Caller
+    expected_version: int | None = None
 
 
 class RolesChange(Request):
@@ -92,6 +95,7 @@ class SetRoles(RolesChange):
 
     user_id: Id
     caller: Caller
+    expected_version: int | None = None
 
 
 class GroupWrite(Request):

@@ -132,3 +132,4 @@ class Warehouse(Schema):
     name: str
     priority: int
     country: Country | None = None
+    version: int = Field(description="Incremented by each change; for `If-Match`")

@@ -78,6 +78,8 @@ class Report(Schema):
     next_run_at: Moment | None = None
     last_run: LastRun | None = None
     created_at: Moment
+    version: int
+    """Incremented by each change of the definition; for `If-Match`."""
 
 
 class ReportQuery(Schema):

@@ -86,6 +86,13 @@ class ReviewRules(Request):
     """Number of reports that set an approved review to pending, once; 0 never."""
 
 
+class ReviewRulesState(ReviewRules):
+    """The moderation rules in force."""
+
+    version: int = 0
+    """Incremented by each change; for `If-Match`."""
+
+
 class Author(Schema):
     """The public name of the author."""
 
@@ -117,6 +124,8 @@ class Review(Schema):
     reply: VendorReply | None = None
     created_at: Moment
     updated_at: Moment
+    version: int
+    """Incremented by each change, but not by votes; for `If-Match`."""
     reason: str | None = None
     """Why it is pending or was rejected; only for the author and administrators."""
     reports: int | None = None

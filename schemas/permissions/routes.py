@@ -127,6 +127,7 @@ ROUTES: Final[dict[str, Access]] = {
     "set_order_status": needs(P.ORDERS_FULFIL),
     "order_events": guest(P.ORDERS_READ),
     # /payments
+    "payment_methods": GUEST,
     "get_payment": needs(P.PAYMENTS_READ),
     "capture_payment": needs(P.PAYMENTS_CAPTURE),
     "refund_payment": needs(P.PAYMENTS_REFUND),

@@ -131,6 +131,7 @@ RPC: Final[dict[str, dict[str, Access]]] = {
     },
     "payments": {
         "authorise": INTERNAL,
+        "available_methods": PUBLIC,
         "status_of": INTERNAL,
         "capture": INTERNAL,
         "capture_payment": needs(P.PAYMENTS_CAPTURE),

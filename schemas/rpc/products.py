@@ -200,12 +200,16 @@ class ProductsRpc(Protocol):
         """Create a category. Raises `Conflict` for a slug that exists."""
         ...
 
-    def update_category(self, slug: Slug, category: CategoryWrite, caller: Caller) -> Category:
-        """Rename or move a category with its subtree. Raises `ValidationFailed` for a move below itself."""
+    def update_category(
+        self, slug: Slug, category: CategoryWrite, caller: Caller, expected_version: Version | None = None
+    ) -> Category:
+        """Rename or move a category with its subtree. Raises `ValidationFailed` for a move below itself,
+        `PreconditionFailed`.
+        """
         ...
 
-    def delete_category(self, slug: Slug, caller: Caller) -> None:
-        """Delete an empty category. Raises `InvalidState` while it has products or children."""
+    def delete_category(self, slug: Slug, caller: Caller, expected_version: Version | None = None) -> None:
+        """Delete an empty category. Raises `Conflict` while it has products or children, `PreconditionFailed`."""
         ...
 
     def tax_rates(self, caller: Caller, country: Country | None = None) -> list[TaxRate]:

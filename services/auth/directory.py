@@ -18,6 +18,7 @@ from services.chassis.common import clock
 from services.chassis.common.errors import Conflict, Forbidden, InvalidState, NotFound, ValidationFailed
 from services.chassis.common.paging import ASCENDING, DESCENDING, Keyset, Kind, Paging, SortKey
 from services.chassis.common.timestamps import rfc3339
+from services.chassis.common.versions import check_version
 from services.chassis.stores.keyset_postgres import paged
 from services.chassis.stores.postgres import Session
 
@@ -38,6 +39,8 @@ KEYSETS: Final = {
     for name, kind in _KINDS.items()
     for sort, direction in ((name, ASCENDING), (f"-{name}", DESCENDING))
 }
+_NEXT_VERSION: Final = {"version": accounts.c.version + 1}
+_COPIED: Final = ("id", "email", "first_name", "last_name", "email_verified", "status", "version")
 _LIKE: Final = str.maketrans({"\\": "\\\\", "%": "\\%", "_": "\\_"})
 
 
@@ -79,12 +82,13 @@ class Directory:
             raise ValidationFailed("Name at least one field to change")
         with self.store.transaction() as session:
             before = self._changeable(session, command.user_id, permissions_of(command.caller.roles))
+            check_version(command.expected_version, before.version)
             if command.status == "disabled" and command.user_id == command.caller.user_id:
                 raise InvalidState("Nobody can disable their own account")
             if command.groups is not None:
                 self._check_groups(session, command.groups)
             names = {"first_name", "last_name"} & values.keys()
-            changed = values | ({"named_at": clock.now()} if names else {})
+            changed = values | _NEXT_VERSION | ({"named_at": clock.now()} if names else {})
             session.execute(update(accounts).where(accounts.c.id == command.user_id).values(changed))
             if names:
                 renamed = {name: values.get(name) or getattr(before, name) for name in ("first_name", "last_name")}
@@ -95,10 +99,12 @@ class Directory:
             self.store.audit(session, "account.update", ("account", command.user_id), old, values)
         return self.get(command.user_id)
 
-    def set_roles(self, user_id: str, roles: list[str], grantor: frozenset[Permission]) -> dict[str, Any]:
+    def set_roles(
+        self, user_id: str, roles: list[str], grantor: frozenset[Permission], expected_version: int | None = None
+    ) -> dict[str, Any]:
         """Replace the roles; all sessions end, since their tokens carry the former ones.
 
-        Raises `ValidationFailed` for unknown roles, `Forbidden` for more than the grantor has.
+        Raises `ValidationFailed` for unknown roles, `Forbidden` for more than the grantor has, `PreconditionFailed`.
         """
         new = sorted(set(roles))
         for index, role in enumerate(roles):
@@ -106,10 +112,11 @@ class Directory:
                 raise ValidationFailed.of(f"roles.{index}", "is not a role")
         with self.store.transaction() as session:
             before = self._changeable(session, user_id, grantor)
+            check_version(expected_version, before.version)
             if not may_grant(grantor, permissions_of(new)):
                 raise Forbidden("One can only grant permissions that one has")
             if sorted(before.roles) != new:
-                session.execute(update(accounts).where(accounts.c.id == user_id).values(roles=new))
+                session.execute(update(accounts).where(accounts.c.id == user_id).values({"roles": new} | _NEXT_VERSION))
                 self.store.end_sessions(session, sessions.c.user_id == user_id)
                 self.store.emit(session, RolesAssigned(user_id=user_id, roles=new))
                 old = {"roles": list(before.roles)}
@@ -161,7 +168,9 @@ class Directory:
             if session.execute(delete(groups).where(groups.c.name == name)).rowcount == 0:  # type: ignore[attr-defined]
                 raise NotFound("There is no such group")
             left = func.array_remove(accounts.c.groups, name)
-            session.execute(update(accounts).where(accounts.c.groups.contains([name])).values(groups=left))
+            session.execute(
+                update(accounts).where(accounts.c.groups.contains([name])).values({"groups": left} | _NEXT_VERSION)
+            )
             self.store.audit(session, "group.delete", ("group", name), before={"name": name})
 
     def _set_status(self, session: Session, user_id: str, status: str) -> None:
@@ -229,7 +238,7 @@ def _conditions(query: AccountQuery) -> list[ColumnElement[bool]]:
 def _entry(row: Any) -> dict[str, Any]:
     """A row as `schemas.api.accounts.AccountEntry`."""
     return {
-        **{name: getattr(row, name) for name in ("id", "email", "first_name", "last_name", "email_verified", "status")},
+        **{name: getattr(row, name) for name in _COPIED},
         "roles": list(row.roles),
         "groups": list(row.groups),
         "second_factor": row.second_factor,

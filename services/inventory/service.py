@@ -125,12 +125,14 @@ class InventoryService(Service):
         return self.stock.warehouses.all()
 
     @implements(InventoryRpc.put_warehouse)
-    def put_warehouse(self, code: WarehouseCode, warehouse: WarehouseWrite, caller: Caller) -> Json:
-        return self.stock.warehouses.put(code, warehouse.model_dump())
+    def put_warehouse(
+        self, code: WarehouseCode, warehouse: WarehouseWrite, caller: Caller, expected_version: int | None = None
+    ) -> Json:
+        return self.stock.warehouses.put(code, warehouse.model_dump(), expected_version)
 
     @implements(InventoryRpc.delete_warehouse)
-    def delete_warehouse(self, code: WarehouseCode, caller: Caller) -> None:
-        self.stock.warehouses.delete(code)
+    def delete_warehouse(self, code: WarehouseCode, caller: Caller, expected_version: int | None = None) -> None:
+        self.stock.warehouses.delete(code, expected_version)
 
     def _priced(self, sku: str, caller: Caller) -> PricedSku | None:
         """The SKU's product and vendor. For an administrator None while products is away: a count need not wait."""

@@ -289,12 +289,14 @@ class ProductsService(Service):
         return self.catalogue.categories.create(category)
 
     @implements(ProductsRpc.update_category)
-    def update_category(self, slug: Slug, category: CategoryWrite, caller: Caller) -> Document:
-        return self.catalogue.categories.replace(slug, category)
+    def update_category(
+        self, slug: Slug, category: CategoryWrite, caller: Caller, expected_version: Version | None = None
+    ) -> Document:
+        return self.catalogue.categories.replace(slug, category, expected_version)
 
     @implements(ProductsRpc.delete_category)
-    def delete_category(self, slug: Slug, caller: Caller) -> None:
-        self.catalogue.categories.delete(slug)
+    def delete_category(self, slug: Slug, caller: Caller, expected_version: Version | None = None) -> None:
+        self.catalogue.categories.delete(slug, expected_version)
 
     @implements(ProductsRpc.tax_rates)
     def tax_rates(self, caller: Caller, country: Country | None = None) -> list[Document]:

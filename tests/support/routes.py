@@ -43,7 +43,7 @@ PUBLIC_ROUTES: Final = """
     register login refresh verify_email forgot_password reset_password two_factor_login
     category_tree get_category list_products get_product related_products search suggest list_variants
     get_cart add_item set_quantity remove_item clear_cart
-    shipping_methods shipping_rates track
+    shipping_methods shipping_rates track payment_methods
     place_order get_order cancel_order order_events
     list_reviews get_review
     get_file get_file_info get_flags track_events download_export

@@ -8,6 +8,7 @@ from pymongo.client_session import ClientSession
 from schemas.events.analytics import ReportFinished
 from services.chassis.common.errors import NotFound
 from services.chassis.common.paging import DESCENDING, Keyset, Paging, SortKey
+from services.chassis.common.versions import check_version
 from services.chassis.stores.keyset_mongo import on_page, sort_of
 from services.chassis.stores.mongo import MongoStore
 
@@ -51,27 +52,33 @@ class Reports:
             raise NotFound("There is no such report")
         return report
 
-    def replace(self, report_id: str, owner_id: str, definition: Document) -> Document:
-        """Replace a definition. Raises `NotFound`."""
+    def replace(
+        self, report_id: str, owner_id: str, definition: Document, expected_version: int | None = None
+    ) -> Document:
+        """Replace a definition. Raises `NotFound`, `PreconditionFailed`."""
 
         def write(session: ClientSession) -> None:
             before = self._reports.find_one_and_update(
-                {"_id": report_id, "owner_id": owner_id}, {"$set": definition}, session=session
+                {"_id": report_id, "owner_id": owner_id},
+                {"$set": definition, "$inc": {"version": 1}},
+                session=session,
             )
             if before is None:
                 raise NotFound("There is no such report")
+            check_version(expected_version, version_of(before))
             self._audit(session, "report.update", report_id, before["definition"], definition["definition"])
 
         self._store.in_transaction(write)
         return self.get(report_id, owner_id)
 
-    def remove(self, report_id: str, owner_id: str) -> None:
-        """Delete a report and its result. Raises `NotFound`."""
+    def remove(self, report_id: str, owner_id: str, expected_version: int | None = None) -> None:
+        """Delete a report and its result. Raises `NotFound`, `PreconditionFailed`."""
 
         def write(session: ClientSession) -> None:
             before = self._reports.find_one_and_delete({"_id": report_id, "owner_id": owner_id}, session=session)
             if before is None:
                 raise NotFound("There is no such report")
+            check_version(expected_version, version_of(before))
             self._results.delete_one({"_id": report_id}, session=session)
             self._audit(session, "report.delete", report_id, before["definition"], None)
 
@@ -119,3 +126,8 @@ class Reports:
         if result is None:
             raise NotFound("This report has not been run yet")
         return result
+
+
+def version_of(report: Document) -> int:
+    """The version: 1 and the number of changes."""
+    return int(report.get("version", 0)) + 1

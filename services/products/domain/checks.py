@@ -6,7 +6,7 @@ from schemas.api.products import ProductWrite
 from schemas.api.variants import VariantWrite
 from schemas.base import Caller
 from schemas.permissions.permission import Permission
-from services.chassis.common.errors import Forbidden, NotFound, PreconditionFailed, ValidationFailed
+from services.chassis.common.errors import Forbidden, NotFound, ValidationFailed
 
 Fault = tuple[str, str]
 
@@ -88,12 +88,6 @@ def check_own(caller: Caller, vendor_id: str | None) -> None:
         raise Forbidden()
     if vendor_id != caller.user_id:
         raise NotFound("There is no such product")
-
-
-def check_version(expected: int | None, actual: int) -> None:
-    """Raises `PreconditionFailed` for a version that is not the present one."""
-    if expected is not None and expected != actual:
-        raise PreconditionFailed(details=[{"field": "If-Match", "message": f"the version is {actual}"}])
 
 
 def check_move(slug: str, parent_path: Sequence[str]) -> None:

@@ -9,7 +9,8 @@ from hypothesis import strategies as st
 from schemas.api.products import ProductPatch, ProductQuery, ProductWrite
 from schemas.base import Caller
 from services.chassis.common.errors import Forbidden, NotFound, PreconditionFailed, ValidationFailed
-from services.products.domain.checks import check, check_move, check_own, check_version, vendor_for
+from services.chassis.common.versions import check_version
+from services.products.domain.checks import check, check_move, check_own, vendor_for
 from services.products.domain.naming import attribute_keys, category_path, slug_with, slugify
 from services.products.domain.tax import rate
 from services.products.store import listing
