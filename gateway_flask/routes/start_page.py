@@ -36,27 +36,36 @@ footer { margin-top: 2.5rem; color: var(--soft); font-size: 0.875rem; }
 footer code { display: inline; margin: 0; }
 """
 _ITEM: Final = '<li><a href="{path}"><strong>{name}</strong>{about}<code>{path}</code></a></li>'
-PAGE: Final = (
+_PAGE: Final = (
     '<!doctype html><html lang="en"><head><meta charset="utf-8">'
     '<meta name="viewport" content="width=device-width, initial-scale=1"><title>UltraMarket API</title>'
     f'<meta name="description" content="{ABOUT}"><style>{_STYLE}</style></head><body><main>'
-    f'<h1>UltraMarket</h1><p class="about">{ABOUT}</p><ul>'
-    + "".join(_ITEM.format(path=path, name=name, about=about) for path, name, about in LINKS)
-    + "</ul><footer>Routes of the API begin with <code>/api/v1</code>. Ask for <code>application/json</code> and this "
+    f'<h1>UltraMarket</h1><p class="about">{ABOUT}</p><ul>{{items}}'
+    "</ul><footer>Routes of the API begin with <code>/api/v1</code>. Ask for <code>application/json</code> and this "
     "page is a JSON document.</footer></main></body></html>"
 )
 
 
+def _made(served: set[str]) -> tuple[str, dict[str, Any]]:
+    """The page and the document with the links that are served."""
+    links = [link for link in LINKS if link[0] in served]
+    items = "".join(_ITEM.format(path=path, name=name, about=about) for path, name, about in links)
+    data = {"about": ABOUT, "links": {name: path for path, name, _ in links}}
+    return _PAGE.replace("{items}", items), {"success": True, "message": "UltraMarket", "data": data}
+
+
 def install(app: Flask) -> None:
     """Add the route; it links what this gateway serves."""
+    made: list[tuple[str, dict[str, Any]]] = []
 
     def start_page() -> Response:
         """The page, or the JSON document for those who prefer it."""
+        if not made:
+            made.append(_made({rule.rule for rule in app.url_map.iter_rules()}))
+        page, document = made[0]
         headers = {"Vary": "Accept", "Cache-Control": "public, max-age=300"}
         if request.accept_mimetypes.best_match([JSON, "text/html"]) == "text/html":
-            return Response(PAGE, 200, headers, content_type="text/html; charset=utf-8")
-        links: dict[str, Any] = {name: path for path, name, _ in LINKS}
-        body = {"success": True, "message": "UltraMarket", "data": {"about": ABOUT, "links": links}}
-        return reply(body, 200, headers)
+            return Response(page, 200, headers, content_type="text/html; charset=utf-8")
+        return reply(document, 200, headers)
 
     app.add_url_rule("/", "start_page", start_page)
