@@ -41,8 +41,8 @@ _PAGE: Final = (
     '<meta name="viewport" content="width=device-width, initial-scale=1"><title>UltraMarket API</title>'
     f'<meta name="description" content="{ABOUT}"><style>{_STYLE}</style></head><body><main>'
     f'<h1>UltraMarket</h1><p class="about">{ABOUT}</p><ul>{{items}}'
-    "</ul><footer>Routes of the API begin with <code>/api/v1</code>. Ask for <code>application/json</code> and this "
-    "page is a JSON document.</footer></main></body></html>"
+    "</ul><footer>Routes of the API begin with <code>/api/v1</code>. With <code>Accept: application/json</code> "
+    "this page is a JSON document.</footer></main></body></html>"
 )
 
 
