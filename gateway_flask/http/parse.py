@@ -32,10 +32,12 @@ def path(model: type[M], parts: dict[str, Any]) -> M:
         raise NotFound from None
 
 
-def query(model: type[M]) -> M:
-    """The query parameters, each at most once."""
+def query(model: type[M], apart: str | None = None) -> M:
+    """The query parameters, each at most once; the one named `apart` is parsed elsewhere."""
     given: dict[str, str] = {}
     for name, values in request.args.lists():
+        if name == apart:
+            continue
         if len(values) > 1:
             raise ValidationFailed.of(name, "was given more than once")
         if "\x00" in values[0] or "\x00" in name:
@@ -47,10 +49,12 @@ def query(model: type[M]) -> M:
         raise invalid(error, at="query") from None
 
 
-def no_query() -> None:
-    """Refuse query parameters on routes that have none."""
+def no_query(apart: str | None = None) -> None:
+    """Refuse query parameters on routes that have none, but for the one named `apart`."""
     if request.query_string:
-        names = list(request.args) or ["query"]
+        names = [name for name in request.args if name != apart] or ([] if apart in request.args else ["query"])
+        if not names:
+            return
         raise ValidationFailed(
             f"{names[0]}: is not a parameter of this route",
             [{"field": name, "message": "is not a parameter of this route"} for name in names],

@@ -12,6 +12,8 @@ from pymongo.collection import Collection
 from schemas.api.products import ProductQuery
 from services.chassis.common.errors import NotFound
 from services.chassis.common.ids import is_id
+from services.chassis.common.paging import Paging
+from services.chassis.stores.keyset_mongo import on_page, sort_of
 from services.products.domain.documents import STATUSES, Document, to_snapshot
 from services.products.domain.naming import title_words
 from services.products.domain.tax import rate
@@ -80,26 +82,20 @@ class ProductQueries:
     ) -> Document:
         """List a page of items with its total and the cursor of the next."""
         condition = listing.conditions(query, statuses, vendor_id)
-        field, direction = listing.SORTS[query.sort]
+        keyset, paging = listing.KEYSETS[query.sort], Paging.of(query)
+        field = keyset.keys[0].field
         index = listing.index_for(condition, query.sort)
-        condition_on_page = (
-            {"$and": [condition, listing.after_cursor(query.cursor, query.sort)]} if query.cursor else condition
-        )
         documents = list(
-            self.products.find(condition_on_page, {"listing": 1, field: 1, **(_SKUS if with_sku else {})})
-            .sort([(field, direction), ("_id", direction)])
-            .skip(0 if query.cursor else (query.page - 1) * query.limit)
-            .limit(query.limit + 1)
+            self.products.find(
+                on_page(condition, keyset, paging), {"listing": 1, field: 1, **(_SKUS if with_sku else {})}
+            )
+            .sort(sort_of(keyset))
+            .skip(paging.offset)
+            .limit(paging.fetched)
             .hint(index)
         )
-        more = len(documents) > query.limit
-        return {
-            "items": [_item(document, with_sku) for document in documents[: query.limit]],
-            "page": query.page,
-            "limit": query.limit,
-            "total": self._total(condition, index),
-            "next_cursor": listing.cursor_after(documents[query.limit - 1], query.sort) if more else None,
-        }
+        page = keyset.page(documents, self._total(condition, index), paging, lambda last: (last[field], last["_id"]))
+        return page | {"items": [_item(document, with_sku) for document in page["items"]]}
 
     def get(self, id_or_slug: str) -> Document:
         """Read a product. Raises `NotFound`."""
