@@ -31,6 +31,7 @@ class RequestContext:
         "idempotency",
         "json",
         "name",
+        "reads",
         "request_id",
         "session_id",
         "started",
@@ -52,6 +53,8 @@ class RequestContext:
         """The command's identity, as the services take it."""
         self.json: Any = None
         """The parsed body."""
+        self.reads = request.environ["REQUEST_METHOD"] in _READING
+        """Whether it changes nothing; GraphQL's queries are POSTed."""
 
     def context(self) -> dict[str, Any]:
         """The values passed on with every RPC of the request."""
@@ -61,7 +64,7 @@ class RequestContext:
             "session_id": self.session_id,
             "traceparent": self.traceparent,
         }
-        reading = request.environ["REQUEST_METHOD"] in _READING and not request.path.endswith("/export")
+        reading = self.reads and not request.path.endswith("/export")
         if not reading:  # what may change something is audited, and what takes much along
             agent = request.environ.get("HTTP_USER_AGENT")
             carried["actor"] = audit_records.actor_context(

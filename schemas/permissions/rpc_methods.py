@@ -65,6 +65,7 @@ RPC: Final[dict[str, dict[str, Access]]] = {
         "list_managed_products": needs(P.PRODUCTS_WRITE),
         "get_product": GUEST,
         "get_many": PUBLIC,
+        "get_details": PUBLIC,
         "search_titles": PUBLIC,
         "get_snapshots": INTERNAL,
         "list_snapshots": INTERNAL,

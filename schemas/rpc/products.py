@@ -34,8 +34,8 @@ class ProductsRpc(Protocol):
 
     # ---- reading -------------------------------------------------------------------------------------------------
 
-    def list_products(self, query: ProductQuery) -> Page[ListItem]:
-        """List active products by filters. The total may be a second old."""
+    def list_products(self, query: ProductQuery, counted: bool = True) -> Page[ListItem]:
+        """List active products by filters. The total may be a second old; it is 0 unless `counted`."""
         ...
 
     def list_managed_products(self, query: ProductQuery, caller: Caller) -> Page[ListItem]:
@@ -48,6 +48,10 @@ class ProductsRpc(Protocol):
 
     def get_many(self, ids: Ids) -> list[ListItem]:
         """Get list items of active products, in the order of `ids`; others are missing."""
+        ...
+
+    def get_details(self, ids: Ids) -> list[ProductDetail]:
+        """Get active products with all fields, in the order of `ids`; others are missing."""
         ...
 
     def search_titles(self, query: ProductQuery) -> Page[SearchedItem]:
