@@ -104,6 +104,12 @@ class GatewaySettings(Settings):
         "", description="JSON file of GraphQL documents by their SHA-256; empty: there are none"
     )
 
+    graphql_sockets: int = Field(2000, ge=1, le=100_000, description="sockets of subscriptions that one process keeps")
+    graphql_sockets_per_address: int = Field(
+        200, ge=1, le=100_000, description="of those, from one address (IPv6: /64) in one process"
+    )
+    graphql_sockets_per_user: int = Field(20, ge=1, le=10_000, description="of those, of one user in one process")
+
     rate_limit_sign_in: RateLimit = Field(
         "600/minute", description="sign-ins and registrations of one address (IPv6: /64); empty: no limit"
     )

@@ -31,6 +31,11 @@ def formatted(error: GraphQLError) -> dict[str, Any]:
     return body
 
 
+def of(error: Exception) -> GraphQLError:
+    """Any exception as an error of GraphQL."""
+    return error if isinstance(error, GraphQLError) else GraphQLError(str(error), original_error=error)
+
+
 def entry(error: DomainError) -> dict[str, Any]:
     """A business error as an entry of `errors`."""
     if error.status >= 500 and error.code == DomainError.code:

@@ -1,6 +1,5 @@
 """The route `/graphql`: one operation of a client, executed; GraphiQL for browsers."""
 
-import time
 from typing import Any, Final
 
 import orjson
@@ -36,7 +35,7 @@ class Endpoint:
         """The reply to the current request."""
         sent = requests.read()
         identify(GUEST)
-        document = self._persisted.document(sent, self._documents, time.time())
+        document = self._persisted.document(sent, self._documents)
         operation = document.operation(sent.operation_name)
         if is_subscription(operation):
             raise BadRequest("Subscriptions are served over WebSocket: graphql-transport-ws")

@@ -6,6 +6,7 @@ https://www.apollographql.com/docs/apollo-server/performance/apq
 
 import hashlib
 import re
+import time
 from pathlib import Path
 from typing import Any, ClassVar, Final
 
@@ -55,7 +56,7 @@ class PersistedDocuments:
         self._listed = _listed(settings.graphql_documents_file)
         self._sent: LRUCache[str, str] = LRUCache(max(settings.graphql_persisted, 1))
 
-    def document(self, request: GraphqlRequest, documents: Documents, now: float) -> Document:
+    def document(self, request: GraphqlRequest, documents: Documents) -> Document:
         """The document that the request names or holds. A new one is kept once it is valid."""
         digest = _digest(request.extensions)
         if self._settings.graphql_only_persisted:
@@ -69,7 +70,7 @@ class PersistedDocuments:
         if hashlib.sha256(request.query.encode()).hexdigest() != digest:
             raise BadRequest("The SHA-256 is not that of the document")
         document = documents.get(request.query)
-        self._store(digest, request.query, now)
+        self._store(digest, request.query)
         return document
 
     def _only_listed(self, request: GraphqlRequest, digest: str | None) -> str:
@@ -96,12 +97,13 @@ class PersistedDocuments:
             return None
         return stored.decode() if stored is not None else None
 
-    def _store(self, digest: str, source: str, now: float) -> None:
+    def _store(self, digest: str, source: str) -> None:
         if digest in self._sent or self._settings.graphql_persisted == 0:
             return
         try:
             self._keep(
-                keys=[INDEX, PREFIX + digest], args=[digest, source, now, self._settings.graphql_persisted, PREFIX]
+                keys=[INDEX, PREFIX + digest],
+                args=[digest, source, time.time(), self._settings.graphql_persisted, PREFIX],
             )
         except redis.RedisError as error:
             log.warning("persisted_documents_unavailable", error=type(error).__name__)

@@ -39,7 +39,7 @@ def read() -> GraphqlRequest:
         raise BadRequest("Batches are not taken: send one operation")
     if not isinstance(body, dict):
         raise BadRequest("The body must be an object with `query`")
-    return _checked(body, may_change=True)
+    return checked(body, may_change=True)
 
 
 def _of_query_string() -> GraphqlRequest:
@@ -50,10 +50,11 @@ def _of_query_string() -> GraphqlRequest:
                 given[name] = orjson.loads(given[name])
             except orjson.JSONDecodeError:
                 raise ValidationFailed.of(name, "must be a JSON object") from None
-    return _checked(given, may_change=False)
+    return checked(given, may_change=False)
 
 
-def _checked(given: dict[str, Any], may_change: bool) -> GraphqlRequest:
+def checked(given: dict[str, Any], may_change: bool) -> GraphqlRequest:
+    """The request of these fields. Raises `ValidationFailed` naming the field of another type."""
     for name, kind, described in (
         ("query", str, "a GraphQL document"),
         ("variables", dict, "an object"),

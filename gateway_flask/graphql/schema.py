@@ -55,10 +55,15 @@ def _resolver(type_name: str, field_name: str) -> Resolver:
     name = f"{type_name}.{field_name}"
     if type_name == "Subscription":
         access_of(name)
-        return key_of(field_name)
+        return _event
     if type_name in ROOTS:
         return _checked(RESOLVERS[name], access_of(name))
     return RESOLVERS.get(name) or key_of(field_name)
+
+
+def _event(source: Any, _: Any, **__: Any) -> Any:
+    """The field of a subscription is what its feed gave."""
+    return source
 
 
 def _checked(resolver: Resolver, access: Access) -> Resolver:

@@ -28,6 +28,7 @@ class RequestContext:
     __slots__ = (
         "api_key",
         "caller",
+        "expires_at",
         "idempotency",
         "json",
         "name",
@@ -47,6 +48,8 @@ class RequestContext:
         self.api_key: IdentifiedKey | None = None
         """The API key that was sent instead of a token."""
         self.session_id: str | None = None
+        self.expires_at: float | None = None
+        """Unix time at which the token expires."""
         self.name: str | None = None
         """The caller's name, from the token."""
         self.idempotency: Idempotency | None = None

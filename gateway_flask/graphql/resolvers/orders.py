@@ -23,7 +23,7 @@ INPUT = "input"
 
 @resolves("Query.order")
 def order(_: None, __: Info, id: str) -> Json:
-    reply: Json = call(OrdersRpc.get_order, order_id=_order_id(id), caller=caller()).json
+    reply: Json = call(OrdersRpc.get_order, order_id=order_id_of(id), caller=caller()).json
     return reply
 
 
@@ -46,7 +46,7 @@ def place_order(_: None, __: Info, input: Json, idempotencyKey: str) -> Json:
 
 @resolves("Mutation.cancelOrder")
 def cancel_order(_: None, __: Info, id: str, idempotencyKey: str, input: Json | None = None) -> Json:
-    order_id, sent = _order_id(id), snake_keys(input or {})
+    order_id, sent = order_id_of(id), snake_keys(input or {})
     request = model(CancelRequest, sent, at=INPUT)
     return _once(f"/api/v1/orders/{order_id}/cancel", sent, idempotencyKey, lambda: rest.cancel(order_id, request))
 
@@ -66,7 +66,8 @@ def _once(path: str, body: Json, key: str, work: Any) -> Json:
     raise renamed(error, INPUT) if isinstance(error, ValidationFailed) else error
 
 
-def _order_id(id: str) -> str:
+def order_id_of(id: str) -> str:
+    """The id of an order. Raises `NotFound` for what can't be one."""
     try:
         return model(IdPath, {"id": id}).id
     except ValidationFailed:
