@@ -1,18 +1,22 @@
 """Arguments as the services' models; an error names the argument by its path in the schema."""
 
 from typing import Any, TypeVar
+from uuid import UUID
 
 from pydantic import BaseModel, ValidationError
 
 from gateway_flask.graphql.fields import camel_case, snake_case
 from gateway_flask.http.errors import invalid
-from services.chassis.common.errors import ValidationFailed
+from services.chassis.common.errors import NotFound, ValidationFailed
 
 M = TypeVar("M", bound=BaseModel)
 
 
 def model(kind: type[M], values: dict[str, Any], at: str = "", names: dict[str, str] | None = None) -> M:
-    """The model of these values. Raises `ValidationFailed`; `at` is the argument, `names` are fields named otherwise."""
+    """The model of these values. Raises `ValidationFailed`.
+
+    `at` is the argument that holds them, `names` has the arguments of fields that are named otherwise.
+    """
     try:
         return kind.model_validate(values)
     except ValidationError as error:
@@ -37,3 +41,11 @@ def snake_keys(value: Any) -> Any:
     if isinstance(value, list):
         return [snake_keys(inner) for inner in value]
     return value
+
+
+def order_id_of(id: str) -> str:
+    """The id of an order. Raises `NotFound` for what can't be one."""
+    try:
+        return str(UUID(id))
+    except ValueError:
+        raise NotFound("There is no such order") from None

@@ -8,6 +8,7 @@ from collections.abc import Callable
 from typing import Any, Final
 
 import orjson
+from graphql import FieldNode, FragmentSpreadNode, InlineFragmentNode, SelectionSetNode
 
 from gateway_flask.graphql.fields import Info
 from services.chassis.common.errors import ValidationFailed
@@ -56,16 +57,16 @@ def check_first(first: int) -> None:
 
 def is_selected(info: Info, name: str) -> bool:
     """Whether the field is among those asked for, in fragments as well."""
-    pending = [node.selection_set for node in info.field_nodes]
+    pending: list[SelectionSetNode | None] = [node.selection_set for node in info.field_nodes]
     while pending:
         selections = pending.pop()
         for selection in selections.selections if selections else ():
-            kind = selection.kind
-            if kind == "field" and selection.name.value == name:
-                return True
-            if kind == "inline_fragment":
+            if isinstance(selection, FieldNode):
+                if selection.name.value == name:
+                    return True
+            elif isinstance(selection, InlineFragmentNode):
                 pending.append(selection.selection_set)
-            elif kind == "fragment_spread":
+            elif isinstance(selection, FragmentSpreadNode):
                 pending.append(info.fragments[selection.name.value].selection_set)
     return False
 

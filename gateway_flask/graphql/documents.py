@@ -6,6 +6,7 @@ from typing import Any, Final
 
 from cachetools import LRUCache
 from graphql import (
+    ASTValidationRule,
     DocumentNode,
     FieldNode,
     GraphQLError,
@@ -14,7 +15,6 @@ from graphql import (
     NoSchemaIntrospectionCustomRule,
     OperationDefinitionNode,
     OperationType,
-    ValidationRule,
     parse,
     specified_rules,
     validate,
@@ -62,14 +62,14 @@ class Documents:
 
     def __init__(self, schema: GraphQLSchema, settings: GatewaySettings) -> None:
         self._schema, self._settings = schema, settings
-        self._rules: tuple[type[ValidationRule], ...] = (*specified_rules, MaxIntrospectionDepthRule)
+        self._rules: tuple[type[ASTValidationRule], ...] = (*specified_rules, MaxIntrospectionDepthRule)
         if not settings.graphql_introspection:
             self._rules += (NoSchemaIntrospectionCustomRule,)
         self._documents: LRUCache[str, Document] = LRUCache(MAX_DOCUMENTS)
         self._lock = threading.Lock()
 
     def get(self, source: str) -> Document:
-        """The document of this text. Raises `BadRequest` for one that can't be parsed, `ValidationFailed` for others."""
+        """The document of this text. Raises `BadRequest` for one that can't be parsed, else `ValidationFailed`."""
         with self._lock:
             document = self._documents.get(source)
         if document is None:

@@ -6,7 +6,7 @@ import orjson
 from flask import Flask, Response, current_app, request
 from graphql import ExecutionResult, GraphQLSchema, execute
 
-from gateway_flask.graphql import errors, graphiql, resolvers, schema  # noqa: F401 - registers the resolvers
+from gateway_flask.graphql import errors, graphiql, schema
 from gateway_flask.graphql import request as requests
 from gateway_flask.graphql.context import ExecutionContext, execution_context
 from gateway_flask.graphql.documents import Document, Documents, is_mutation, is_subscription

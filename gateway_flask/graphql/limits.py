@@ -24,7 +24,7 @@ from services.chassis.common.errors import BadRequest
 Fragments = Mapping[str, FragmentDefinitionNode]
 
 MAX_FIELDS: Final = 1000
-"""Fields of a document with those of its fragments, each time that they are spread: validation compares them in pairs."""
+"""Fields of a document, with those of a fragment wherever it is spread: validation compares them in pairs."""
 WEIGHTS: Final[dict[str, int]] = {
     "Query.products": 5,
     "Query.search": 10,
@@ -142,7 +142,7 @@ class _CostCounter:
 
     def _first(self, node: FieldNode, field: Any) -> int:
         default: int = field.args["first"].default_value or 1
-        for argument in node.arguments:
+        for argument in node.arguments or ():
             if argument.name.value == "first":
                 value: Any = None
                 if isinstance(argument.value, IntValueNode):

@@ -1,5 +1,6 @@
 """The executable schema: the SDL of `schemas/graphql/schema.graphql` with our resolvers and scalars."""
 
+from collections.abc import Mapping
 from functools import wraps
 from importlib.resources import files
 from typing import Any, Final, cast
@@ -32,16 +33,36 @@ def sdl() -> str:
 
 
 def executable() -> GraphQLSchema:
-    """The schema with a resolver for each field. Raises `LookupError` for a root field without access or resolver."""
+    """The schema for queries and mutations. Raises `LookupError` for a field of these without resolver or access."""
+    from gateway_flask.graphql import resolvers  # noqa: F401 - registers them; they import the routes
+
+    schema = _with_resolvers(RESOLVERS)
+    for type_name in ROOTS:
+        for field_name, field in cast(GraphQLObjectType, schema.type_map[type_name]).fields.items():
+            name = f"{type_name}.{field_name}"
+            field.resolve = _checked(RESOLVERS[name], access_of(name))
+    return schema
+
+
+def for_subscriptions() -> GraphQLSchema:
+    """The schema for the process that serves subscriptions only: their fields are keys of what their feeds give."""
+    schema = _with_resolvers({"LiveProduct.name": key_of("title")})
+    assert schema.subscription_type is not None
+    for field in schema.subscription_type.fields.values():
+        field.resolve = _event
+    return schema
+
+
+def _with_resolvers(resolvers: Mapping[str, Resolver]) -> GraphQLSchema:
     schema = build_schema(sdl())
-    unused = set(RESOLVERS)
+    unused = set(resolvers)
     for name, kind in schema.type_map.items():
         if is_introspection_type(kind):
             continue
         if isinstance(kind, GraphQLObjectType):
             for field_name, field in kind.fields.items():
                 unused.discard(f"{name}.{field_name}")
-                field.resolve = _resolver(name, field_name)
+                field.resolve = resolvers.get(f"{name}.{field_name}") or key_of(field_name)
         elif isinstance(kind, GraphQLEnumType):
             for value_name, value in kind.values.items():
                 value.value = VALUES.get(name, {}).get(value_name, value_name)
@@ -49,16 +70,6 @@ def executable() -> GraphQLSchema:
         raise LookupError(f"the schema has no field {', '.join(sorted(unused))}")
     cast(GraphQLScalarType, schema.type_map["MinorUnits"]).parse_value = _minor_units  # type: ignore[method-assign]
     return schema
-
-
-def _resolver(type_name: str, field_name: str) -> Resolver:
-    name = f"{type_name}.{field_name}"
-    if type_name == "Subscription":
-        access_of(name)
-        return _event
-    if type_name in ROOTS:
-        return _checked(RESOLVERS[name], access_of(name))
-    return RESOLVERS.get(name) or key_of(field_name)
 
 
 def _event(source: Any, _: Any, **__: Any) -> Any:

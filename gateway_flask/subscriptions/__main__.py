@@ -6,9 +6,9 @@ import os
 
 import structlog
 
-from gateway_flask.app import create_app
 from gateway_flask.middleware import revocations
 from gateway_flask.settings import GatewaySettings
+from gateway_flask.subscriptions.application import application
 from gateway_flask.subscriptions.server import SubscriptionServer
 from services.chassis.dynamic_config import config
 from services.chassis.observability import logs
@@ -25,7 +25,7 @@ def main() -> None:
     logs.configure(GATEWAY_WS, settings.log_level)
     logging.getLogger("websockets").setLevel(logging.WARNING)
     config.follow(settings.amqp_url, os.environ.get("ULTRAMARKET_HOME")).wait(CONFIG_SECONDS)
-    app = create_app(settings)
+    app = application(settings)
     revocations.follow(app, settings)
     structlog.get_logger().info("started")
     memory.settle()

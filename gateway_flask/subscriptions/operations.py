@@ -8,11 +8,11 @@ from typing import Any
 from graphql import ExecutionResult, GraphQLSchema, subscribe
 
 from gateway_flask.graphql import request as requests
-from gateway_flask.graphql import resolvers, schema  # noqa: F401 - registers the resolvers
+from gateway_flask.graphql.arguments import order_id_of
 from gateway_flask.graphql.documents import Document, Documents, is_subscription
 from gateway_flask.graphql.fields import Info
 from gateway_flask.graphql.persisted import PersistedDocuments
-from gateway_flask.graphql.resolvers.orders import order_id_of
+from gateway_flask.graphql.schema import for_subscriptions
 from gateway_flask.settings import GatewaySettings
 from gateway_flask.subscriptions.live_feeds import LiveFeeds
 from gateway_flask.subscriptions.order_feeds import OrderFeeds
@@ -64,7 +64,7 @@ class Operations:
         return await started if isawaitable(started) else started
 
     def _executable(self) -> GraphQLSchema:
-        executable = schema.executable()
+        executable = for_subscriptions()
         subscription = executable.subscription_type
         assert subscription is not None
         sources = {"orderStatus": self._order_status, "liveFigures": self._live_figures}

@@ -26,14 +26,8 @@ SEND_SECONDS: Final = 10.0
 """Longest wait for a client that does not read."""
 MAX_OPERATIONS: Final = 20
 """Subscriptions of one socket."""
-BAD_MESSAGE, UNAUTHORIZED, FORBIDDEN, INIT_TIMEOUT, SUBSCRIBER_EXISTS, TOO_MANY_INITS = (
-    4400,
-    4401,
-    4403,
-    4408,
-    4409,
-    4429,
-)
+BAD_MESSAGE, UNAUTHORIZED, FORBIDDEN = 4400, 4401, 4403
+INIT_TIMEOUT, SUBSCRIBER_EXISTS, TOO_MANY_INITS = 4408, 4409, 4429
 TRY_AGAIN_LATER: Final = 1013
 
 log = structlog.get_logger()

@@ -1,4 +1,4 @@
-"""The access of every field of GraphQL's Query, Mutation and Subscription. A field that is missing here can't be served.
+"""The access of every field of GraphQL's Query, Mutation and Subscription. One that is missing here can't be served.
 
 A field needs what the REST route of the same data needs (`schemas.permissions.routes`); the owning service checks it
 again. Fields of other types are parts of what these gave.

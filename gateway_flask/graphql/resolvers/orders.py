@@ -5,17 +5,16 @@ from typing import Any
 import orjson
 from flask import Response
 
-from gateway_flask.graphql.arguments import model, renamed, snake_keys
+from gateway_flask.graphql.arguments import model, order_id_of, renamed, snake_keys
 from gateway_flask.graphql.connections import by_offset
 from gateway_flask.graphql.fields import Info, resolves
 from gateway_flask.middleware import idempotency
 from gateway_flask.middleware.request_context import caller
 from gateway_flask.routes import orders as rest
-from gateway_flask.routes.paths import IdPath
 from gateway_flask.rpc.calls import call
 from schemas.api.orders import CancelRequest, OrderQuery, OrderRequest
 from schemas.rpc.orders import OrdersRpc
-from services.chassis.common.errors import NotFound, ValidationFailed, from_wire
+from services.chassis.common.errors import ValidationFailed, from_wire
 
 Json = dict[str, Any]
 INPUT = "input"
@@ -64,11 +63,3 @@ def _once(path: str, body: Json, key: str, work: Any) -> Json:
         return data
     error = from_wire(reply["error"])
     raise renamed(error, INPUT) if isinstance(error, ValidationFailed) else error
-
-
-def order_id_of(id: str) -> str:
-    """The id of an order. Raises `NotFound` for what can't be one."""
-    try:
-        return model(IdPath, {"id": id}).id
-    except ValidationFailed:
-        raise NotFound("There is no such order") from None
