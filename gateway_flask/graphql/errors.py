@@ -11,18 +11,22 @@ from services.chassis.common.errors import DomainError, TwoFactorRequired, Valid
 
 log = structlog.get_logger()
 
-_VARIABLE: Final = re.compile(r'Variable "\$(?P<name>\w+)" .*?(?: at "\w+(?P<path>[\w.\[\]]*)")?[;:] ', re.S)
+_VARIABLE: Final = re.compile(r"Variable '\$(?P<name>\w+)' has invalid value(?: at (?P<path>[\w.\[\]]+))?: ")
+
+_OF_CLIENT: Final = ("Argument ", "Variable ")
+"""Beginnings of messages on values of the client; others with a path are on values of ours."""
 
 
 def formatted(error: GraphQLError) -> dict[str, Any]:
     """An error of the execution as it is sent."""
     cause = error.original_error
-    if cause is None or isinstance(cause, GraphQLError):
+    is_of_library = cause is None or isinstance(cause, GraphQLError)
+    if is_of_library and (error.path is None or error.message.startswith(_OF_CLIENT)):
         body = entry(ValidationFailed(error.message, _details(error)))
     elif isinstance(cause, DomainError):
         body = entry(cause)
     else:
-        log.error("graphql_field_failed", path=error.path, exc_info=cause)
+        log.error("graphql_field_failed", path=error.path, exc_info=cause or error)
         body = entry(DomainError())
     if error.path:
         body["path"] = error.path

@@ -16,7 +16,9 @@ from graphql import (
     SelectionSetNode,
     VariableNode,
     get_named_type,
+    get_nullable_type,
     is_leaf_type,
+    is_list_type,
 )
 
 from services.chassis.common.errors import BadRequest
@@ -65,9 +67,11 @@ def fragments_of(document: DocumentNode) -> Fragments:
 
 
 def shape_of(document: DocumentNode) -> Shape:
-    """Depth, aliases and fields of the largest operation. Raises `BadRequest` for a fragment that contains itself."""
+    """Depth of the deepest operation, aliases and fields of all. Raises `BadRequest` for a fragment that contains itself."""
     counter = _ShapeCounter(fragments_of(document))
-    shapes = [counter.of(node.selection_set) for node in document.definitions if hasattr(node, "selection_set")]
+    shapes = [
+        counter.of(node.selection_set) for node in document.definitions if isinstance(node, OperationDefinitionNode)
+    ]
     return sum(shapes, NOTHING)
 
 
@@ -85,7 +89,7 @@ class _ShapeCounter:
             if isinstance(node, FieldNode):
                 inner = self.of(node.selection_set)
                 if node.name.value in ("__schema", "__type"):
-                    inner = Shape(0, 0, 0)  # graphql-core limits the depth of introspection
+                    inner = Shape(0, inner.aliases, inner.fields)  # graphql-core limits the depth of introspection
                 total += Shape(inner.depth + 1, inner.aliases + (node.alias is not None), inner.fields + 1)
             elif isinstance(node, FragmentSpreadNode):
                 total += self._spread(node.name.value)
@@ -137,11 +141,14 @@ class _CostCounter:
         kind = get_named_type(field.type)
         if is_leaf_type(kind):
             return 0
-        times = self._first(node, field) if "first" in field.args else 1
-        return WEIGHTS.get(f"{parent.name}.{name}", 1) + times * self.of(node.selection_set, kind)
+        weight, inner = WEIGHTS.get(f"{parent.name}.{name}", 1), self.of(node.selection_set, kind)
+        if "first" not in field.args:
+            return weight + inner
+        each = inner + 1 if is_list_type(get_nullable_type(field.type)) else inner
+        return weight + self._first(node, field) * each
 
     def _first(self, node: FieldNode, field: Any) -> int:
-        default: int = field.args["first"].default_value or 1
+        default = int(field.args["first"].ast_node.default_value.value)
         for argument in node.arguments or ():
             if argument.name.value == "first":
                 value: Any = None

@@ -68,7 +68,7 @@ def _with_resolvers(resolvers: Mapping[str, Resolver]) -> GraphQLSchema:
                 value.value = VALUES.get(name, {}).get(value_name, value_name)
     if unused:
         raise LookupError(f"the schema has no field {', '.join(sorted(unused))}")
-    cast(GraphQLScalarType, schema.type_map["MinorUnits"]).parse_value = _minor_units  # type: ignore[method-assign]
+    cast(GraphQLScalarType, schema.type_map["MinorUnits"]).coerce_input_value = _minor_units  # type: ignore[method-assign]
     return schema
 
 

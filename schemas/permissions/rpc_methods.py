@@ -62,6 +62,7 @@ RPC: Final[dict[str, dict[str, Access]]] = {
     },
     "products": {
         "list_products": PUBLIC,
+        "list_uncounted": PUBLIC,
         "list_managed_products": needs(P.PRODUCTS_WRITE),
         "get_product": GUEST,
         "get_many": PUBLIC,

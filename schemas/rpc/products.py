@@ -34,8 +34,12 @@ class ProductsRpc(Protocol):
 
     # ---- reading -------------------------------------------------------------------------------------------------
 
-    def list_products(self, query: ProductQuery, counted: bool = True) -> Page[ListItem]:
-        """List active products by filters. The total may be a second old; it is 0 unless `counted`."""
+    def list_products(self, query: ProductQuery) -> Page[ListItem]:
+        """List active products by filters. The total may be a second old."""
+        ...
+
+    def list_uncounted(self, query: ProductQuery) -> Page[ListItem]:
+        """List active products by filters without counting them: the total is 0."""
         ...
 
     def list_managed_products(self, query: ProductQuery, caller: Caller) -> Page[ListItem]:

@@ -38,7 +38,14 @@ class ProductsService(Service):
     # ---- reading -------------------------------------------------------------------------------------------------
 
     @implements(ProductsRpc.list_products)
-    def list_products(self, query: ProductQuery, counted: bool = True) -> Document:
+    def list_products(self, query: ProductQuery) -> Document:
+        return self._list(query, counted=True)
+
+    @implements(ProductsRpc.list_uncounted)
+    def list_uncounted(self, query: ProductQuery) -> Document:
+        return self._list(query, counted=False)
+
+    def _list(self, query: ProductQuery, counted: bool) -> Document:
         if query.status not in (None, "active"):
             raise Forbidden("Only active products are public")
         return self.catalogue.queries.find(query, ["active"], counted=counted)

@@ -44,7 +44,7 @@ def products(_: None, info: Info, first: int, sort: str, filter: Json | None = N
     def read(limit: int, cursor: str | None, counted: bool) -> Json:
         page = query.model_copy(update={"limit": limit, "cursor": cursor})
         page.model_fields_set.update(("limit", "cursor") if cursor else ("limit",))
-        reply: Json = call(ProductsRpc.list_products, page, counted=counted).json
+        reply: Json = call(ProductsRpc.list_products if counted else ProductsRpc.list_uncounted, page).json
         return reply
 
     return by_cursor(info, read, first, after)
