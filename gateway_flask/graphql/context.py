@@ -18,7 +18,7 @@ _idle_loops: Final[LifoQueue[asyncio.AbstractEventLoop]] = LifoQueue()
 
 
 class ExecutionContext:
-    """What the resolvers of one request share. An event loop is taken only when a field needs a loader."""
+    """State that the resolvers of one request share. An event loop is taken only when a field needs a loader."""
 
     def __init__(self) -> None:
         self.headers: dict[str, str] = {}

@@ -48,7 +48,7 @@ WEIGHTS: Final[dict[str, int]] = {
 
 @dataclass(frozen=True)
 class Shape:
-    """What can be counted in a document without its schema."""
+    """Counts of a document that need no schema."""
 
     depth: int
     aliases: int
@@ -67,7 +67,7 @@ def fragments_of(document: DocumentNode) -> Fragments:
 
 
 def shape_of(document: DocumentNode) -> Shape:
-    """Depth of the deepest operation, aliases and fields of all. Raises `BadRequest` for a fragment that contains itself."""
+    """Depth of the deepest operation, aliases and fields of all. Raises `BadRequest` for a fragment within itself."""
     counter = _ShapeCounter(fragments_of(document))
     shapes = [
         counter.of(node.selection_set) for node in document.definitions if isinstance(node, OperationDefinitionNode)

@@ -14,7 +14,7 @@ _FIELDS = ("query", "variables", "operationName", "extensions")
 
 @dataclass(frozen=True)
 class GraphqlRequest:
-    """What a client asks for; `query` is the document, None where only its hash was sent."""
+    """A request of a client; `query` is the document, None where only its hash was sent."""
 
     query: str | None
     variables: dict[str, Any] = field(default_factory=dict)

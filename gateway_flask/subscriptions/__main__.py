@@ -3,6 +3,7 @@
 import asyncio
 import logging
 import os
+import signal
 
 import structlog
 
@@ -29,7 +30,14 @@ def main() -> None:
     revocations.follow(app, settings)
     structlog.get_logger().info("started")
     memory.settle()
-    asyncio.run(SubscriptionServer(app, settings).run(settings.bind_host, port_of(GATEWAY_WS, settings.port_base)))
+    asyncio.run(_serve(SubscriptionServer(app, settings), settings))
+
+
+async def _serve(server: SubscriptionServer, settings: GatewaySettings) -> None:
+    stopped = asyncio.Event()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        asyncio.get_running_loop().add_signal_handler(number, stopped.set)
+    await server.run(settings.bind_host, port_of(GATEWAY_WS, settings.port_base), stopped)
 
 
 if __name__ == "__main__":

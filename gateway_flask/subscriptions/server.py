@@ -1,7 +1,6 @@
 """The server of subscriptions: its sockets, health and metrics on one port."""
 
 import asyncio
-import signal
 from concurrent.futures import ThreadPoolExecutor
 from http import HTTPStatus
 from typing import Final
@@ -17,7 +16,7 @@ from websockets.http11 import Request, Response
 from gateway_flask.graphql.persisted import PersistedDocuments
 from gateway_flask.middleware.client_address import network_of, proxy_check
 from gateway_flask.settings import GatewaySettings
-from gateway_flask.subscriptions.live_feeds import LiveFeeds
+from gateway_flask.subscriptions.live_feeds import EVERY_SECONDS, LiveFeeds
 from gateway_flask.subscriptions.operations import Operations
 from gateway_flask.subscriptions.order_events import OrderEvents
 from gateway_flask.subscriptions.order_feeds import OrderFeeds
@@ -43,30 +42,27 @@ log = structlog.get_logger()
 
 
 class SubscriptionServer:
-    """Serves sockets until SIGTERM; then they are closed with 1001, and clients connect again elsewhere."""
+    """Serves sockets until it is stopped; then they are closed with 1001, and clients connect again elsewhere."""
 
-    def __init__(self, app: Flask, settings: GatewaySettings) -> None:
+    def __init__(self, app: Flask, settings: GatewaySettings, live_seconds: float = EVERY_SECONDS) -> None:
         self._app, self._settings = app, settings
         self._is_proxy = proxy_check(settings.gateway_proxies)
         self._pool = ThreadPoolExecutor(THREADS, "calls")
-        self._orders, live = OrderFeeds(), LiveFeeds()
+        self._orders, live = OrderFeeds(), LiveFeeds(live_seconds)
         persisted = PersistedDocuments(app.extensions["redis"], settings)
         self._operations = Operations(settings, persisted, self._orders, live)
-        self._places = Places(
+        self.places = Places(
             settings.graphql_sockets, settings.graphql_sockets_per_address, settings.graphql_sockets_per_user
         )
         self._sockets: set[Socket] = set()
         self._closing: set[asyncio.Task[None]] = set()
         self._events: OrderEvents | None = None
-        SOCKETS.set_function(lambda: self._places.total)
+        SOCKETS.set_function(lambda: self.places.total)
         FOLLOWED.set_function(lambda: len(self._orders))
 
-    async def run(self, host: str, port: int) -> None:
-        """Serve until a signal says to stop."""
+    async def run(self, host: str, port: int, stopped: asyncio.Event) -> None:
+        """Serve until `stopped`."""
         loop = asyncio.get_running_loop()
-        stopped = asyncio.Event()
-        for number in (signal.SIGTERM, signal.SIGINT):
-            loop.add_signal_handler(number, stopped.set)
         self._events = OrderEvents(
             self._settings.amqp_url,
             lambda order_id: loop.call_soon_threadsafe(self._orders.notify, order_id),  # type: ignore[arg-type, return-value]
@@ -118,12 +114,12 @@ class SubscriptionServer:
         address = self._address_of(connection)
         network = network_of(address)
         try:
-            self._places.enter(network)
+            self.places.enter(network)
         except DomainError as refused:
             await connection.close(1013, refused.code)
             return
         session = SocketSession(self._app, self._pool, address)
-        socket = Socket(connection, session, self._operations, self._places)
+        socket = Socket(connection, session, self._operations, self.places)
         self._sockets.add(socket)
         try:
             await socket.serve()
@@ -131,7 +127,7 @@ class SubscriptionServer:
             connection.transport.abort()
         finally:
             self._sockets.discard(socket)
-            self._places.leave(network)
+            self.places.leave(network)
 
     def _address_of(self, connection: ServerConnection) -> str:
         peer: str = connection.remote_address[0]

@@ -37,7 +37,7 @@ class SocketSession:
 
     @property
     def owner(self) -> str:
-        """Whose sockets are counted together: the user's, else those of the network address."""
+        """The user or the network address whose sockets are counted together."""
         return f"user:{self.caller.user_id}" if self.caller.user_id else f"address:{network_of(self._address)}"
 
     @property

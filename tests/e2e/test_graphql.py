@@ -1,5 +1,6 @@
 """GraphQL over HTTP: reading, carts and orders, with the codes and the idempotency of the REST routes."""
 
+import hashlib
 from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
 
@@ -8,6 +9,7 @@ import requests
 from tests.support.graphql import ADD, CART, PLACE, graphql, order_input, send
 from tests.support.shop import Client, Shop, eventually, new_key
 
+ONE = "query($id: ID!) { order(id: $id) { number } }"
 LIST = """query($first: Int, $after: String, $filter: ProductFilter) {
   products(first: $first, after: $after, filter: $filter, sort: PRICE) {
     totalCount edges { cursor node { id name price category { name parent { name } } variants { sku } } }
@@ -23,7 +25,9 @@ def place(client: Client, key: str, **changes: object) -> object:
 def test_product_is_read_by_id_and_slug(shop: Shop) -> None:
     listed = shop.guest()("GET", "/products?limit=1").data[0]
     rest = shop.guest()("GET", f"/products/{listed['id']}").data
-    query = "query($id: ID!) { product(id: $id) { id slug name price money { amount currency } variants { sku available } } }"
+    query = """query($id: ID!) { product(id: $id) {
+      id slug name price money { amount currency } variants { sku available }
+    } }"""
 
     replies = [graphql(shop.guest(), query, id=name).data["product"] for name in (rest["id"], rest["slug"])]
 
@@ -86,11 +90,9 @@ def test_guest_orders_the_cart(shop: Shop) -> None:
 
     assert cart["items"] == [{"sku": sku, "quantity": 2}]
     assert (order["status"], order["items"]) == ("CONFIRMED", [{"sku": sku, "quantity": 2}])
-    seen = graphql(
-        guest, "query($id: ID!) { order(id: $id) { number } }", {"X-Order-Key": order["accessKey"]}, id=order["id"]
-    )
+    seen = graphql(guest, ONE, {"X-Order-Key": order["accessKey"]}, id=order["id"])
     assert seen.data["order"]["number"] == order["number"]
-    assert graphql(guest, "query($id: ID!) { order(id: $id) { number } }", id=order["id"]).codes == ["NOT_FOUND"]
+    assert graphql(guest, ONE, id=order["id"]).codes == ["NOT_FOUND"]
     assert eventually(lambda: graphql(guest, f"{{ {CART} }}").data["cart"]["itemCount"] == 0)
 
 
@@ -133,13 +135,13 @@ def test_too_many_units_are_out_of_stock(shop: Shop) -> None:
 def test_cart_is_changed_and_order_cancelled(shop: Shop) -> None:
     customer, kept, removed = shop.customer(), shop.product(), shop.product()
     for sku in (kept, removed):
-        graphql(customer, ADD, sku=sku, quantity=1).data
+        graphql(customer, ADD, sku=sku, quantity=1)
     change = """mutation($kept: String!, $removed: String!) {
       updateCartItem(sku: $kept, quantity: 3) { itemCount }
       removeFromCart(sku: $removed) { itemCount items { sku product { name } } }
     }"""
     cancel = """mutation($id: ID!, $key: String!) {
-      cancelOrder(id: $id, input: {reason: "changed my mind"}, idempotencyKey: $key) { status timeline { status reason } }
+      cancelOrder(id: $id, input: {reason: "changed my mind"}, idempotencyKey: $key) { status }
     }"""
 
     changed = graphql(customer, change, kept=kept, removed=removed).data
@@ -188,6 +190,26 @@ def test_refusals_have_codes_and_statuses(shop: Shop) -> None:
         "guest": (200, "UNAUTHENTICATED"),
         "key": (401, "UNAUTHENTICATED"),
     }
+
+
+def test_document_is_sent_once_and_named_by_its_hash(shop: Shop) -> None:
+    query = f'{{ product(id: "no-such-{new_key()}") {{ name }} }}'
+    persisted = {"persistedQuery": {"version": 1, "sha256Hash": hashlib.sha256(query.encode()).hexdigest()}}
+    guest = shop.guest()
+
+    unknown = send(guest, {"extensions": persisted})
+    sent = send(guest, {"query": query, "extensions": persisted})
+    named = send(guest, {"extensions": persisted})
+    other = send(guest, {"query": "{ me { id } }", "extensions": persisted})
+
+    assert (unknown.status, unknown.codes, unknown.error["message"]) == (
+        200,
+        ["PERSISTED_QUERY_NOT_FOUND"],
+        "PersistedQueryNotFound",
+    )
+    assert sent.body == named.body
+    assert named.codes == ["NOT_FOUND"]
+    assert (other.status, other.codes) == (400, ["BAD_REQUEST"])
 
 
 def test_api_key_is_bound_to_its_scopes(shop: Shop) -> None:

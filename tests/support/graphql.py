@@ -13,8 +13,12 @@ from tests.support.shop import ADDRESS, PATIENCE, Client
 
 CART = "cart { id itemCount items { sku quantity product { name } } total { amount currency } }"
 ORDER = "id number status total { amount currency } items { sku quantity } accessKey"
-PLACE = f"mutation($input: PlaceOrderInput!, $key: String!) {{ order: placeOrder(input: $input, idempotencyKey: $key) {{ {ORDER} }} }}"
-ADD = f"mutation($sku: String!, $quantity: Int!) {{ cart: addToCart(sku: $sku, quantity: $quantity) {{ id itemCount items {{ sku quantity }} }} }}"
+PLACE = f"""mutation($input: PlaceOrderInput!, $key: String!) {{
+  order: placeOrder(input: $input, idempotencyKey: $key) {{ {ORDER} }}
+}}"""
+ADD = """mutation($sku: String!, $quantity: Int!) {
+  cart: addToCart(sku: $sku, quantity: $quantity) { id itemCount items { sku quantity } }
+}"""
 STATUS = "subscription($id: ID!, $after: Int) { orderStatus(id: $id, after: $after) { status sequence number } }"
 
 
@@ -112,3 +116,9 @@ def subscriber(client: Client, **payload: str) -> Iterator[Subscriber]:
         subscriber_.send(type="connection_init", payload=payload)
         assert subscriber_.receive() == {"type": "connection_ack"}
         yield subscriber_
+
+
+def drain(connection: ClientConnection) -> None:
+    """Read until the socket is closed, which raises `ConnectionClosed`."""
+    while True:
+        connection.recv(timeout=PATIENCE)
