@@ -46,16 +46,16 @@ class OrderFeeds:
         return len(self._orders)
 
     async def follow(self, session: SocketSession, order_id: str, after: int | None) -> AsyncIterator[Change]:
-        """The order as it is, unless its sequence is `after`, then each later state. Raises `NotFound`.
+        """The order as it is, unless its sequence is `after`, then each later status. Raises `NotFound`.
 
         A state is complete: one that was missed while the socket was closed, or passed over, needs no replay.
         """
         async with self._subscribed(session, order_id) as latest:  # before the read: later events are received
             change = await session.run(lambda: read(order_id))
-            last = -1 if after is None else after
+            last, status = -1 if after is None else after, None
             while True:
-                if change["sequence"] > last:
-                    last = change["sequence"]
+                if change["sequence"] > last and change["status"] != status:
+                    last, status = change["sequence"], change["status"]
                     yield change
                 change = await latest.take()
 

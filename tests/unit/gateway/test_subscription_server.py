@@ -147,7 +147,7 @@ class FakeSession:
 
 
 def test_slow_reader_gets_the_latest_state_only(monkeypatch: pytest.MonkeyPatch) -> None:
-    states = [{"sequence": number} for number in range(1, 100)]
+    states = [{"sequence": number, "status": f"status {number}"} for number in range(1, 100)]
     reads: list[str] = []
 
     def read(order_id: str) -> dict[str, Any]:
