@@ -24,8 +24,8 @@ from gateway_flask.graphql.limits import MAX_FIELDS, Fragments, cost_of, fragmen
 from gateway_flask.settings import GatewaySettings
 from services.chassis.common.errors import BadRequest, ValidationFailed
 
-MAX_DOCUMENTS: Final = 1000
-"""Documents that a process keeps."""
+KEPT_BYTES: Final = 262_144
+"""Bytes of all documents that a process keeps; parsed they take about a hundred times as much."""
 MAX_TOKENS: Final = 4000
 MAX_ERRORS: Final = 10
 
@@ -37,6 +37,8 @@ class Document:
     node: DocumentNode
     fragments: Fragments
     operations: dict[str | None, OperationDefinitionNode]
+    size: int
+    """Characters of its text."""
     costs: dict[str | None, int] = field(default_factory=dict)
     """Costs of the operations whose cost depends on no variable."""
 
@@ -65,8 +67,12 @@ class Documents:
         self._rules: tuple[type[ASTValidationRule], ...] = (*specified_rules, MaxIntrospectionDepthRule)
         if not settings.graphql_introspection:
             self._rules += (NoSchemaIntrospectionCustomRule,)
-        self._documents: LRUCache[str, Document] = LRUCache(MAX_DOCUMENTS)
+        self._documents: LRUCache[str, Document] = LRUCache(KEPT_BYTES, getsizeof=lambda document: document.size)
         self._lock = threading.Lock()
+
+    @property
+    def kept_bytes(self) -> int:
+        return int(self._documents.currsize)
 
     def get(self, source: str) -> Document:
         """The document of this text. Raises `BadRequest` for one that can't be parsed, else `ValidationFailed`."""
@@ -74,8 +80,9 @@ class Documents:
             document = self._documents.get(source)
         if document is None:
             document = self._read(source)
-            with self._lock:
-                self._documents[source] = document
+            if len(source) <= KEPT_BYTES:
+                with self._lock:
+                    self._documents[source] = document
         return document
 
     def check_cost(self, document: Document, name: str | None, variables: dict[str, Any]) -> int:
@@ -113,7 +120,7 @@ class Documents:
             for definition in node.definitions
             if isinstance(definition, OperationDefinitionNode)
         }
-        return Document(node, fragments_of(node), operations)
+        return Document(node, fragments_of(node), operations, len(source))
 
     def _check_shape(self, node: DocumentNode) -> None:
         settings, shape = self._settings, shape_of(node)

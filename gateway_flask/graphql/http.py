@@ -33,8 +33,11 @@ class Endpoint:
 
     def answer(self) -> Response:
         """The reply to the current request."""
+        try:
+            identify(GUEST)
+        finally:  # refused callers and documents are counted as well
+            rate_limits.hit(rate_limits.READS)
         sent = requests.read()
-        identify(GUEST)
         document = self._persisted.document(sent, self._documents)
         operation = document.operation(sent.operation_name)
         if is_subscription(operation):
@@ -45,8 +48,8 @@ class Endpoint:
         cost = self._documents.check_cost(document, sent.operation_name, sent.variables)
         note_endpoint(f"graphql {document.first_field(sent.operation_name)} {cost.bit_length()}")
         current_request().reads = not changes
-        for _ in operation.selection_set.selections if changes else (None,):
-            rate_limits.hit(rate_limits.WRITES if changes else rate_limits.READS)
+        for _ in operation.selection_set.selections if changes else ():
+            rate_limits.hit(rate_limits.WRITES)
         with execution_context() as context:
             result = self._execute(document, sent, context)
             return _reply(result, context.headers)

@@ -6,6 +6,7 @@ https://www.apollographql.com/docs/apollo-server/performance/apq
 
 import hashlib
 import re
+import threading
 import time
 from pathlib import Path
 from typing import Any, ClassVar, Final
@@ -55,6 +56,7 @@ class PersistedDocuments:
         self._keep = client.register_script(_KEEP)
         self._listed = _listed(settings.graphql_documents_file)
         self._sent: LRUCache[str, str] = LRUCache(max(settings.graphql_persisted, 1))
+        self._lock = threading.Lock()
 
     def document(self, request: GraphqlRequest, documents: Documents) -> Document:
         """The document that the request names or holds. A new one is kept once it is valid."""
@@ -82,12 +84,21 @@ class PersistedDocuments:
         return source
 
     def _find(self, digest: str) -> str:
-        source = self._listed.get(digest) or self._sent.get(digest)
-        if source is None and (stored := self._read(digest)) is not None:
-            source = self._sent[digest] = stored
+        source = self._listed.get(digest) or self._recent(digest)
         if source is None:
-            raise PersistedQueryNotFound
+            source = self._read(digest)
+            if source is None:
+                raise PersistedQueryNotFound
+            self._note(digest, source)
         return source
+
+    def _recent(self, digest: str) -> str | None:
+        with self._lock:
+            return self._sent.get(digest)
+
+    def _note(self, digest: str, source: str) -> None:
+        with self._lock:
+            self._sent[digest] = source
 
     def _read(self, digest: str) -> str | None:
         try:
@@ -98,7 +109,7 @@ class PersistedDocuments:
         return stored.decode() if stored is not None else None
 
     def _store(self, digest: str, source: str) -> None:
-        if digest in self._sent or self._settings.graphql_persisted == 0:
+        if self._recent(digest) is not None or self._settings.graphql_persisted == 0:
             return
         try:
             self._keep(
@@ -108,7 +119,7 @@ class PersistedDocuments:
         except redis.RedisError as error:
             log.warning("persisted_documents_unavailable", error=type(error).__name__)
             return
-        self._sent[digest] = source
+        self._note(digest, source)
 
 
 def _digest(extensions: dict[str, Any]) -> str | None:

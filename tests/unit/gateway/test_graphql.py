@@ -10,7 +10,9 @@ import pytest
 from flask.testing import FlaskClient
 from flask_openapi3 import OpenAPI
 
-from gateway_flask.testing import FakeServices, Issuer
+from gateway_flask.graphql import documents
+from gateway_flask.graphql.schema import executable
+from gateway_flask.testing import FakeServices, Issuer, settings
 from services.chassis.common.errors import RateLimited, RemoteFailure
 
 LIST = """{ products(first: 20) { edges { node {
@@ -182,6 +184,37 @@ def test_each_change_of_a_request_counts(
     assert refusal(replies[1])[1] == RateLimited.code
     assert int(replies[1].headers["Retry-After"]) > 0
     assert [name for name, _ in services.calls].count("cart.remove_item") == 2
+
+
+def test_refused_requests_count(make_app: Callable[..., OpenAPI], services: FakeServices) -> None:
+    client = make_app(rate_limit_reads="2/minute").test_client()
+
+    replies = [
+        ask(client, "{"),
+        ask(client, "{ cart { id } }", headers={"Authorization": "Bearer no"}),
+        ask(client, "{"),
+    ]
+
+    assert [reply.status_code for reply in replies] == [400, 401, 429]
+
+
+def test_kept_documents_are_bounded_by_their_size(services: FakeServices, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(documents, "KEPT_BYTES", 100)
+    kept = documents.Documents(executable(), settings())
+
+    for number in range(20):
+        kept.get(f"{{ product(id: {number}) {{ id }} }}")
+
+    assert 0 < kept.kept_bytes <= 100
+
+
+@pytest.mark.parametrize("cursor", ["", "W10", "not base64!", "WyJ4IiwtMV0", "W251bGwsNTFd", "WzEsMF0"])
+def test_malformed_cursor_names_after(client: FlaskClient, services: FakeServices, cursor: str) -> None:
+    query = "query($after: String) { products(after: $after) { totalCount } }"
+
+    [error] = ask(client, query, variables={"after": cursor}).get_json()["errors"]
+
+    assert error["extensions"]["details"] == [{"field": "after", "message": "is not a cursor of this list"}]
 
 
 def test_only_listed_documents_are_carried_out(
