@@ -1,6 +1,7 @@
 """The context of one execution: dataloaders, headers of the reply, and the event loop that loaders need."""
 
 import asyncio
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import cached_property
@@ -11,9 +12,12 @@ from aiodataloader import DataLoader
 
 from gateway_flask.rpc.calls import call
 from schemas.rpc.products import ProductsRpc
+from services.chassis.common.errors import DeadlineExceeded
 
 MAX_IDS: Final = 100
 """Ids in one call of `get_details`."""
+SECONDS: Final = 15.0
+"""Time after which a request makes no further calls for items of lists."""
 _idle_loops: Final[LifoQueue[asyncio.AbstractEventLoop]] = LifoQueue()
 
 
@@ -24,6 +28,12 @@ class ExecutionContext:
         self.headers: dict[str, str] = {}
         """Headers for the reply."""
         self.loop: asyncio.AbstractEventLoop | None = None
+        self._until = time.monotonic() + SECONDS
+
+    def check_time(self) -> None:
+        """Raise `DeadlineExceeded` when the request has taken too long: for fields that items of lists call for."""
+        if time.monotonic() > self._until:
+            raise DeadlineExceeded("The request takes too long: ask for fewer items")
 
     @cached_property
     def products(self) -> "ProductLoader":

@@ -3,10 +3,11 @@
 import hashlib
 from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
+from typing import Any
 
 import requests
 
-from tests.support.graphql import ADD, CART, PLACE, graphql, order_input, send
+from tests.support.graphql import ADD, CART, PLACE, STATUS, GraphqlReply, graphql, order_input, send, subscriber
 from tests.support.shop import Client, Shop, eventually, new_key
 
 ONE = "query($id: ID!) { order(id: $id) { number } }"
@@ -18,8 +19,8 @@ LIST = """query($first: Int, $after: String, $filter: ProductFilter) {
 }"""
 
 
-def place(client: Client, key: str, **changes: object) -> object:
-    return graphql(client, PLACE, input=order_input(client, **changes), key=key)  # type: ignore[arg-type]
+def place(client: Client, key: str, **changes: Any) -> GraphqlReply:
+    return graphql(client, PLACE, input=order_input(client, **changes), key=key)
 
 
 def test_product_is_read_by_id_and_slug(shop: Shop) -> None:
@@ -154,6 +155,21 @@ def test_cart_is_changed_and_order_cancelled(shop: Shop) -> None:
     assert cancelled["status"] == "CANCELLED"
     node = {"id": order["id"], "status": "CANCELLED", "itemCount": 3}
     assert eventually(lambda: graphql(customer, orders).data["orders"] == {"totalCount": 1, "edges": [{"node": node}]})
+
+
+def test_order_is_hidden_from_other_customers(shop: Shop) -> None:
+    owner, other = shop.customer(), shop.customer()
+    owner.add(shop.product())
+    order = place(owner, new_key()).data["order"]
+    cancel = "mutation($id: ID!, $key: String!) { cancelOrder(id: $id, idempotencyKey: $key) { status } }"
+
+    assert graphql(other, ONE, id=order["id"]).codes == ["NOT_FOUND"]
+    assert graphql(other, cancel, id=order["id"], key=new_key()).codes == ["NOT_FOUND"]
+    assert graphql(other, "{ orders { totalCount } }").data == {"orders": {"totalCount": 0}}
+    with subscriber(other) as stranger:
+        stranger.subscribe("1", STATUS, id=order["id"])
+        assert stranger.receive()["payload"][0]["extensions"]["code"] == "NOT_FOUND"
+    assert graphql(owner, ONE, id=order["id"]).data["order"]["number"] == order["number"]
 
 
 def test_invalid_input_names_its_field(shop: Shop) -> None:

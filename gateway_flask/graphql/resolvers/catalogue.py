@@ -125,7 +125,8 @@ def category(source: Json, _: Info) -> Json:
 
 
 @resolves("Product.related")
-def related(source: Json, _: Info, first: int) -> list[Json]:
+def related(source: Json, info: Info, first: int) -> list[Json]:
+    info.context.check_time()
     query = model(RelatedQuery, {"limit": first}, names={"limit": "first"})
     who = current_request().caller
     if not config.enabled("recommendations", Subject(who.user_id or cart_id(), who.user_id, frozenset(who.roles))):

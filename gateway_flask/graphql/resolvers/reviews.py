@@ -13,12 +13,13 @@ Json = dict[str, Any]
 
 
 @resolves("Product.reviews")
-def reviews(source: Json, _: Info, first: int, sort: str, after: str | None = None) -> Json:
+def reviews(source: Json, info: Info, first: int, sort: str, after: str | None = None) -> Json:
     def read(page: int, limit: int) -> Json:
         query = model(ReviewQuery, {"sort": sort, "page": page, "limit": limit})
         reply: Json = call(ReviewsRpc.list_reviews, product=source["id"], query=query).json
         return reply
 
+    info.context.check_time()
     return by_offset(read, first, after)
 
 

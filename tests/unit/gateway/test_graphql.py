@@ -10,7 +10,7 @@ import pytest
 from flask.testing import FlaskClient
 from flask_openapi3 import OpenAPI
 
-from gateway_flask.graphql import documents
+from gateway_flask.graphql import context, documents
 from gateway_flask.graphql.schema import executable
 from gateway_flask.testing import FakeServices, Issuer, settings
 from services.chassis.common.errors import RateLimited, RemoteFailure
@@ -169,6 +169,17 @@ def test_failure_of_a_service_discloses_nothing(client: FlaskClient, services: F
 
     assert refusal(response) == (200, "INTERNAL_ERROR", "Something went wrong on our side")
     assert "secret" not in response.get_data(as_text=True)
+
+
+def test_long_request_makes_no_more_calls(
+    client: FlaskClient, listed: FakeServices, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(context, "SECONDS", -1.0)
+
+    reply = ask(client, "{ products { edges { node { reviews { totalCount } } } } }").get_json()
+
+    assert {error["extensions"]["code"] for error in reply["errors"]} == {"DEADLINE_EXCEEDED"}
+    assert [name for name, _ in listed.calls] == ["products.list_uncounted"]
 
 
 def test_each_change_of_a_request_counts(
