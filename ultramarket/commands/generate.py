@@ -34,7 +34,7 @@ def schemas() -> None:
     for file in written:
         console.print(f"[green]✓[/] {file.relative_to(ROOT)}")
     if not written:
-        console.print("[green]✓[/] schemas/json and schemas/graphql are current")
+        console.print("[green]✓[/] schemas/json is current, schemas/graphql too")
 
 
 def services() -> None:
