@@ -46,9 +46,16 @@ class ProductsService(Service):
 
     @implements(ProductsRpc.list_products)
     def list_products(self, query: ProductQuery) -> Document:
+        return self._list(query, counted=True)
+
+    @implements(ProductsRpc.list_uncounted)
+    def list_uncounted(self, query: ProductQuery) -> Document:
+        return self._list(query, counted=False)
+
+    def _list(self, query: ProductQuery, counted: bool) -> Document:
         if query.status not in (None, "active"):
             raise Forbidden("Only active products are public")
-        return self.catalogue.queries.find(query, ["active"])
+        return self.catalogue.queries.find(query, ["active"], counted=counted)
 
     @implements(ProductsRpc.list_managed_products)
     def list_managed_products(self, query: ProductQuery, caller: Caller) -> Document:
@@ -68,6 +75,10 @@ class ProductsService(Service):
     @implements(ProductsRpc.get_many)
     def get_many(self, ids: Ids) -> list[Document]:
         return self.catalogue.queries.get_many(ids)
+
+    @implements(ProductsRpc.get_details)
+    def get_details(self, ids: Ids) -> list[Document]:
+        return self.catalogue.queries.get_details(ids)
 
     @implements(ProductsRpc.search_titles)
     def search_titles(self, query: ProductQuery) -> Document:
