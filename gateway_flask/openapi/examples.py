@@ -29,6 +29,7 @@ BODIES: Final[dict[str, dict[str, Any]]] = {
     "set_user_roles": {"roles": ["CUSTOMER", "SUPPORT"]},
     "put_group": {"title": "Wholesale"},
     "update_profile": {"first_name": "Ada", "last_name": "Lovelace", "phone": "+1 555 0100", "language": "en"},
+    "put_user_preferences": {"language": "en", "currency": "USD", "time_zone": "Europe/Berlin", "marketing": False},
     "add_address": {**ADDRESS, "label": "Home", "is_default_shipping": True},
     "update_address": {**ADDRESS, "label": "Home"},
     "create_product": {

@@ -7,14 +7,8 @@ from pydantic import ConfigDict, Field, StringConstraints
 from schemas.api.auth import Token
 from schemas.base import Caller, Id, Moment, Request, Schema
 
-ProviderName = Annotated[
-    str,
-    StringConstraints(min_length=1, max_length=40, pattern=r"^[a-z0-9]+(?:-[a-z0-9]+)*$"),
-    Field(examples=["google"]),
-]
-ReturnAddress = Annotated[
-    str, StringConstraints(min_length=1, max_length=2000), Field(examples=["https://shop.example/signed-in"])
-]
+ProviderName = Annotated[str, StringConstraints(min_length=1, max_length=40, pattern=r"^[a-z0-9]+(?:-[a-z0-9]+)*$")]
+ReturnAddress = Annotated[str, StringConstraints(min_length=1, max_length=2000)]
 CodeChallenge = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9_-]{43}$")]
 """The SHA-256 of a verifier in base64url (RFC 7636, method S256)."""
 CodeVerifier = Annotated[str, StringConstraints(min_length=43, max_length=128, pattern=r"^[A-Za-z0-9._~-]+$")]

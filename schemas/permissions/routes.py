@@ -191,6 +191,8 @@ ROUTES: Final[dict[str, Access]] = {
     # /users
     "get_profile": needs(P.ACCOUNT_READ),
     "update_profile": needs(P.ACCOUNT_WRITE),
+    "get_user_preferences": needs(P.ACCOUNT_READ),
+    "put_user_preferences": needs(P.ACCOUNT_WRITE),
     "list_addresses": needs(P.ACCOUNT_READ),
     "add_address": needs(P.ACCOUNT_WRITE),
     "get_address": needs(P.ACCOUNT_READ),

@@ -56,6 +56,8 @@ RPC: Final[dict[str, dict[str, Access]]] = {
     "users": {
         "get_profile": needs(P.ACCOUNT_READ),
         "update_profile": needs(P.ACCOUNT_WRITE),
+        "get_preferences": needs(P.ACCOUNT_READ),
+        "update_preferences": needs(P.ACCOUNT_WRITE),
         "list_addresses": needs(P.ACCOUNT_READ),
         "get_address": needs(P.ACCOUNT_READ),
         "add_address": needs(P.ACCOUNT_WRITE),

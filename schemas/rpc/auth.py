@@ -104,7 +104,9 @@ class AuthRpc(Protocol):
         ...
 
     def change_password(self, command: ChangePassword) -> None:
-        """Change the caller's password; all other sessions end. Raises `ValidationFailed` on `current_password`."""
+        """Change the caller's password; all other sessions end. Raises `ValidationFailed` on `current_password`,
+        `InvalidState` without one.
+        """
         ...
 
     def sessions(self, caller: Caller, current: Id | None = None) -> list[SessionEntry]:
@@ -227,7 +229,8 @@ class AuthRpc(Protocol):
     def erase_account(self, command: EraseAccount) -> Erasure:
         """Erase the caller's account: its sessions end, and all services erase or pseudonymise the person's data.
 
-        Raises `ValidationFailed` on `password`, `InvalidState` for accounts of staff and vendors, `RateLimited`.
+        Raises `ValidationFailed` on `password`, `Unauthenticated` for an account without a password whose sign-in is
+        older than ten minutes, `InvalidState` for accounts of staff and vendors, `RateLimited`.
         """
         ...
 

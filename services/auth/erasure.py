@@ -19,7 +19,7 @@ from services.auth.models import (
     spending,
     tickets,
 )
-from services.auth.store import AccountStore
+from services.auth.session_store import SessionStore
 from services.chassis.common.errors import InvalidState, NotFound
 from services.chassis.common.ids import new_id
 from services.chassis.messaging.personal_data import ERASED_NAME, Person, as_json
@@ -39,7 +39,7 @@ API_KEY: Final = ("id", "name", "prefix", "scopes", "created_at", "last_used_at"
 class AccountErasure:
     """Erases accounts, and reads what auth holds of a person."""
 
-    def __init__(self, store: AccountStore) -> None:
+    def __init__(self, store: SessionStore) -> None:
         self.store = store
 
     def erase(self, user_id: str, password_hash: str) -> str:

@@ -12,7 +12,7 @@ from services.auth import one_time_tokens
 from services.auth.domain import IdentityDecision, decide_on_identity, normalised
 from services.auth.models import accounts, api_keys, identities, recovery_codes, second_factors, sessions
 from services.auth.providers import PersonAtProvider
-from services.auth.store import AccountStore
+from services.auth.session_store import SessionStore
 from services.chassis.common import clock
 from services.chassis.common.errors import EmailNotVerified, Forbidden, InvalidState, NotFound
 from services.chassis.common.ids import new_id
@@ -26,7 +26,7 @@ EMAIL: Final[TypeAdapter[str]] = TypeAdapter(Email)
 class Identities:
     """The table `identities`."""
 
-    def __init__(self, store: AccountStore) -> None:
+    def __init__(self, store: SessionStore) -> None:
         self.store = store
 
     def sign_in(self, person: PersonAtProvider, provider: str, title: str) -> tuple[str, str]:

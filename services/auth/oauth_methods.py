@@ -92,8 +92,7 @@ class OauthMethods(TwoFactorMethods):
         if not self.store.identities.is_linked(login.identity_id, login.user_id):
             raise Unauthenticated("The identity was removed")
         user, password_hash = self.store.user(login.user_id), self.store.password_of(login.user_id)
-        self.check_second_factor(user, password_hash, [])
-        return self.sign_in(user, Device(command.user_agent, command.address), password_hash)
+        return self.sign_in_by_one_factor(user, Device(command.user_agent, command.address), password_hash, [])
 
     @implements(AuthRpc.identities)
     def identities(self, caller: Caller) -> Json:

@@ -56,6 +56,7 @@ SIGNED_IN_ROUTES: Final = """
     list_sessions end_session two_factor_state set_up_totp confirm_totp remove_totp renew_recovery_codes
     create_api_key list_api_keys delete_api_key list_identities remove_identity
     request_export get_export erase_account
+    get_user_preferences put_user_preferences
     get_profile update_profile list_addresses add_address get_address update_address delete_address
     list_orders get_payment get_shipment
     submit_review list_all_reviews edit_review delete_review vote_on_review report_review

@@ -4,8 +4,8 @@ import base64
 import hashlib
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from datetime import timedelta
 from ipaddress import ip_network
-from types import SimpleNamespace
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
@@ -15,7 +15,7 @@ import redis
 from sqlalchemy import func, select, update
 
 from schemas.api.oauth import FinishOauth
-from services.auth.models import accounts, identities
+from services.auth.models import accounts, identities, sessions
 from services.auth.oauth_methods import providers_of
 from services.auth.oauth_requests import OauthRequests
 from services.auth.provider_settings import ProviderSettings
@@ -28,7 +28,8 @@ from services.chassis.common.errors import (
     ValidationFailed,
 )
 from services.chassis.common.ids import new_id
-from tests.service.auth.conftest import PASSWORD, AuthClient, new_email
+from services.chassis.messaging.personal_data import Person
+from tests.service.auth.conftest import PASSWORD, AuthClient, claims, new_email
 from tests.support.callers import customer
 from tests.support.openid_provider import PORT, OpenIdServer, running
 
@@ -352,6 +353,45 @@ def test_removed_identity_ends_its_pending_code(shop: Shop) -> None:
 def test_identities_are_exported_and_erased(shop: Shop) -> None:
     email = new_email()
     user = shop.sign_in(email)["user"]
+    person = Person(user["id"], email)
 
-    exported = shop.auth.service.personal_data(SimpleNamespace(user_id=user["id"]))  # type: ignore[arg-type]
-    assert [row["email"] for row in exported["identities"]] == [email]
+    exported = shop.auth.service.personal_data(person)["identities"]
+    shop.auth.service.erase_person(person)
+
+    assert [row["email"] for row in exported] == [email]
+    assert shop.auth.call("identities", caller=customer(user["id"])) == []
+    assert shop.sign_in(email)["user"]["id"] != user["id"]
+
+
+# -- accounts without a password --------------------------------------------------------------------------------------
+
+
+def test_account_without_password_gets_one_by_mail_only(shop: Shop) -> None:
+    user = shop.sign_in(new_email())["user"]
+
+    with pytest.raises(InvalidState, match="password/forgot"):
+        shop.auth.call("change_password", current_password="x", new_password=PASSWORD, caller=customer(user["id"]))
+    with pytest.raises(InvalidCredentials):
+        shop.auth.call("login", email=user["email"], password=PASSWORD)
+
+
+def test_account_without_password_is_erased_when_fresh(shop: Shop) -> None:
+    signed_in = shop.sign_in(new_email())
+    caller, session_id = customer(signed_in["user"]["id"]), claims(signed_in)["sid"]
+    with shop.auth.store.transaction() as session:
+        this = update(sessions).where(sessions.c.id == session_id)
+        session.execute(this.values(created_at=clock.now() - timedelta(minutes=11)))
+
+    for given in (session_id, None):
+        with pytest.raises(Unauthenticated):
+            shop.auth.call("erase_account", caller=caller, session_id=given)
+    fresh = claims(shop.sign_in(signed_in["user"]["email"]))["sid"]
+
+    assert shop.auth.call("erase_account", caller=caller, session_id=fresh)["status"] == "running"
+
+
+def test_account_with_password_is_not_erased_without_it(shop: Shop) -> None:
+    signed_in = shop.auth.register()
+
+    with pytest.raises(ValidationFailed):
+        shop.auth.call("erase_account", caller=customer(signed_in["user"]["id"]), session_id=claims(signed_in)["sid"])
