@@ -2,6 +2,7 @@
 
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
+from threading import Event
 from typing import Any
 
 import pyotp
@@ -239,19 +240,26 @@ def test_login_waits_for_a_confirmation_under_way(auth: AuthClient, monkeypatch:
     """The confirmation isn't committed yet when the login opens its session."""
     user = auth.register()["user"]
     totp = pyotp.TOTP(auth.call("set_up_totp", caller=customer(user["id"]))["secret"])
-    changed, logins = SecondFactors._changed, []
+    changed, open_session = SecondFactors._changed, auth.store.open_session
+    is_confirming, has_ended = Event(), Event()
 
-    def begin_login(factors: SecondFactors, *args: Any) -> None:
+    def confirm_slowly(factors: SecondFactors, *args: Any) -> None:
         changed(factors, *args)
-        logins.append(pool.submit(auth.call, "login", email=user["email"], password=PASSWORD))
-        eventually(lambda: logins[0].done() or is_waiting_for_lock(auth))
+        is_confirming.set()
+        eventually(lambda: has_ended.is_set() or is_waiting_for_lock(auth))
 
-    monkeypatch.setattr(SecondFactors, "_changed", begin_login)
-    with ThreadPoolExecutor(1) as pool:
-        auth.call("confirm_totp", code=totp.at(clock.now()), caller=customer(user["id"]))
+    def open_meanwhile(*args: Any, **options: Any) -> Any:
+        pool.submit(auth.call, "confirm_totp", code=totp.at(clock.now()), caller=customer(user["id"]))
+        assert is_confirming.wait(10)
+        try:
+            return open_session(*args, **options)
+        finally:
+            has_ended.set()
 
-    with pytest.raises(TwoFactorRequired):
-        logins[0].result()
+    monkeypatch.setattr(SecondFactors, "_changed", confirm_slowly)
+    monkeypatch.setattr(auth.store, "open_session", open_meanwhile)
+    with ThreadPoolExecutor(1) as pool, pytest.raises(TwoFactorRequired):
+        auth.call("login", email=user["email"], password=PASSWORD)
 
 
 def is_waiting_for_lock(auth: AuthClient) -> bool:
