@@ -11,6 +11,7 @@ ProviderName = Annotated[str, StringConstraints(min_length=1, max_length=40, pat
 ReturnAddress = Annotated[str, StringConstraints(min_length=1, max_length=2000)]
 CodeChallenge = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9_-]{43}$")]
 """The SHA-256 of a verifier in base64url (RFC 7636, method S256)."""
+ProviderCode = Annotated[str, StringConstraints(min_length=1, max_length=4000)]
 CodeVerifier = Annotated[str, StringConstraints(min_length=43, max_length=128, pattern=r"^[A-Za-z0-9._~-]+$")]
 
 
@@ -49,7 +50,7 @@ class CallbackQuery(Schema):
     model_config = ConfigDict(extra="ignore")
 
     state: Annotated[str, Field(min_length=1, max_length=200)]
-    code: Annotated[str, Field(min_length=1, max_length=4000, repr=False)] | None = None
+    code: ProviderCode | None = Field(default=None, repr=False)
     error: Annotated[str, Field(max_length=200)] | None = None
     iss: Annotated[str, Field(max_length=500)] | None = None
 
@@ -60,7 +61,7 @@ class FinishOauth(Schema):
     provider: ProviderName
     state: Annotated[str, Field(min_length=1, max_length=200)]
     browser: Annotated[str, Field(max_length=200, repr=False)]
-    code: Annotated[str, Field(min_length=1, max_length=4000, repr=False)] | None = None
+    code: ProviderCode | None = Field(default=None, repr=False)
     error: Annotated[str, Field(max_length=200)] | None = None
     iss: Annotated[str, Field(max_length=500)] | None = None
 

@@ -123,7 +123,7 @@ class OauthMethods(TwoFactorMethods):
         return self.providers[name]
 
     def _redirect_uri(self, provider: str) -> str:
-        return f"{self.settings.shop_url}/api/v1/auth/oauth/{provider}/callback"
+        return f"{self.settings.callback_base}/api/v1/auth/oauth/{provider}/callback"
 
 
 def _with_parameters(address: str, parameters: dict[str, str]) -> str:

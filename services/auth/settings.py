@@ -24,7 +24,9 @@ class AuthSettings(Settings):
     secret_key: SecretStr = Field(min_length=16, description="the instance's secret")
     bcrypt_rounds: int = Field(12, ge=4, le=16, description="work factor of password hashes; tests may lower it")
 
-    shop_url: str = Field("http://127.0.0.1:3000", description="base URL of the shop's pages")
+    oauth_base_url: str = Field(
+        "", description="base URL of the API that providers send browsers back to; empty: the instance's port here"
+    )
     oauth_providers: tuple[ProviderSettings, ...] = Field(
         (), description="identity providers that one can sign in with, as a JSON list (docs/operations.md)"
     )
@@ -39,6 +41,11 @@ class AuthSettings(Settings):
         if len(set(names)) < len(names):
             raise ValueError("two providers have the same name")
         return providers
+
+    @property
+    def callback_base(self) -> str:
+        """The URL that providers send browsers back to."""
+        return self.oauth_base_url or f"http://127.0.0.1:{self.port_base}"
 
     @property
     def return_addresses(self) -> frozenset[str]:

@@ -74,7 +74,7 @@ class Shop:
 @pytest.fixture
 def shop(auth: AuthClient, provider: OpenIdServer, redis_client: "redis.Redis") -> Shop:
     settings = auth.service.settings
-    settings.shop_url, settings.return_addresses = SHOP, frozenset({RETURN_TO})
+    settings.callback_base, settings.return_addresses = SHOP, frozenset({RETURN_TO})
     settings.allowed_networks, settings.allowed_ports = (ip_network("127.77.0.0/16"),), frozenset({PORT})
     settings.outbound_plain_http = True
     settings.oauth_providers = (
