@@ -12,7 +12,9 @@ import uuid
 from collections.abc import Callable
 
 import requests
+from rich.console import Console
 
+CONSOLE = Console()
 PASSWORD = "correct horse battery"
 
 
@@ -50,7 +52,7 @@ def compare(name: str, count: int, known: Callable[[int], float], unknown: Calla
         for which in order:
             pairs[which].append((known, unknown)[which](index))
     medians = [statistics.median(pair) for pair in pairs]
-    print(f"| {name} | {medians[0]:.1f} ms | {medians[1]:.1f} ms | {p_value(*pairs):.3f} |", flush=True)
+    CONSOLE.print(f"| {name} | {medians[0]:.1f} ms | {medians[1]:.1f} ms | {p_value(*pairs):.3f} |")
 
 
 def main() -> None:
@@ -70,9 +72,11 @@ def main() -> None:
 
     created = [register(known(index), 201) for index in range(count)]
     taken = [register(known(index), 409) for index in range(count)]
-    print("| Route | address with an account | without | p |\n|---|---|---|---|")
+    CONSOLE.print("| Route | address with an account | without | p |\n|---|---|---|---|")
     medians = [statistics.median(values) for values in (taken, created)]
-    print(f"| register (409, 201) | {medians[0]:.1f} ms | {medians[1]:.1f} ms | {p_value(taken, created):.3f} |")
+    CONSOLE.print(
+        f"| register (409, 201) | {medians[0]:.1f} ms | {medians[1]:.1f} ms | {p_value(taken, created):.3f} |"
+    )
 
     def log_in(email: str) -> float:
         return client.milliseconds("login", {"email": email, "password": "a wrong password"}, 401)

@@ -64,7 +64,7 @@ def normalised(email: str) -> str:
 
 
 class IdentityDecision(StrEnum):
-    """What a new identity with a verified address does to the account that has the address."""
+    """The effect of a new identity with a verified address on the account that has the address."""
 
     LINK = "link"
     TAKE_OVER = "take over"
