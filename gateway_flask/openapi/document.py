@@ -134,7 +134,8 @@ def _fill(
         content = content | {kind: {"schema": {"type": "object" if kind == "application/json" else "string"}}}
     names = {200: "Success", 201: "Created", 202: "Accepted; the outcome is not known yet", 302: "Redirect"}
     operation["responses"] = {
-        str(status): {"description": names[status], "headers": headers.of_success(endpoint), "content": content}
+        str(status): {"description": names[status], "headers": headers.of_success(endpoint)}
+        | ({} if status == 302 else {"content": content})
         for status in endpoint.statuses
     }
     if "If-None-Match" in endpoint.headers:

@@ -13,13 +13,13 @@ from schemas.api.users import (
     AddAddress,
     AddressEntry,
     AddressRequest,
-    Preferences,
     PreferencesRequest,
     Profile,
     ProfileRequest,
     UpdateAddress,
     UpdatePreferences,
     UpdateProfile,
+    UserPreferences,
 )
 from schemas.rpc.auth import AuthRpc
 from schemas.rpc.users import UsersRpc
@@ -40,13 +40,13 @@ def update_profile(body: ProfileRequest) -> Response:
     return etag.versioned(call(UsersRpc.update_profile, command), "Profile saved")
 
 
-@api.get("/me/preferences", reply=Preferences)
+@api.get("/me/preferences", reply=UserPreferences)
 def get_user_preferences() -> Response:
     """Get the caller's language, currency and time zone, and whether advertising is wanted."""
     return etag.versioned(call(UsersRpc.get_preferences, caller=caller()), "Preferences")
 
 
-@api.put("/me/preferences", reply=Preferences, headers=("If-Match",))
+@api.put("/me/preferences", reply=UserPreferences, headers=("If-Match",))
 def put_user_preferences(body: PreferencesRequest) -> Response:
     """Replace the caller's preferences; fields left out get the shop's default. Mails are in this language."""
     command = UpdatePreferences(**body.given(), caller=caller(), expected_version=etag.expected_version())

@@ -67,7 +67,7 @@ class UpdatePreferences(PreferencesRequest):
     expected_version: int | None = None
 
 
-class Preferences(Schema):
+class UserPreferences(Schema):
     """The preferences of a user."""
 
     language: str | None

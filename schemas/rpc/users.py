@@ -6,11 +6,11 @@ from schemas.api.privacy import ErasureProgress, Export, ExportPart, ReadExport
 from schemas.api.users import (
     AddAddress,
     AddressEntry,
-    Preferences,
     Profile,
     UpdateAddress,
     UpdatePreferences,
     UpdateProfile,
+    UserPreferences,
 )
 from schemas.base import Caller, Id
 
@@ -26,11 +26,11 @@ class UsersRpc(Protocol):
         """Replace the profile. Raises `PreconditionFailed` when `expected_version` isn't the present one."""
         ...
 
-    def get_preferences(self, caller: Caller) -> Preferences:
+    def get_preferences(self, caller: Caller) -> UserPreferences:
         """Get the preferences."""
         ...
 
-    def update_preferences(self, command: UpdatePreferences) -> Preferences:
+    def update_preferences(self, command: UpdatePreferences) -> UserPreferences:
         """Replace the preferences. Raises `PreconditionFailed`."""
         ...
 
