@@ -46,7 +46,7 @@ def register(body: RegisterRequest) -> Response:
     """Register an account. The guest's cart that `X-Cart-Id` names becomes the customer's."""
     command = Register(**body.given(), idempotency=idempotency(), user_agent=_user_agent(), address=request.remote_addr)
     signed_in = call(AuthRpc.register, command)
-    _merge_guest_data(signed_in.value)
+    merge_guest_data(signed_in.value)
     return ok(signed_in, "Account registered", 201)
 
 
@@ -55,7 +55,7 @@ def login(body: LoginRequest) -> Response:
     """Log in. The guest's cart that `X-Cart-Id` names is merged into the customer's."""
     command = Login(**body.given(), user_agent=_user_agent(), address=request.remote_addr)
     signed_in = call(AuthRpc.login, command)
-    _merge_guest_data(signed_in.value)
+    merge_guest_data(signed_in.value)
     return ok(signed_in, "Signed in")
 
 
@@ -127,7 +127,7 @@ def _user_agent() -> str | None:
     return (request.headers.get("User-Agent") or "")[:500] or None
 
 
-def _merge_guest_data(signed_in: SignedIn) -> None:
+def merge_guest_data(signed_in: SignedIn) -> None:
     """Attach the tracked session and the guest's cart to the account; a failure does not fail the sign-in."""
     user = signed_in.user
     behaviour.identify_session(user.id)

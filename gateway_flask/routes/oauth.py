@@ -7,7 +7,7 @@ from flask import Response, request
 from gateway_flask.http.envelope import PRIVATE, ok
 from gateway_flask.middleware.request_context import caller
 from gateway_flask.openapi.endpoints import PREFIX, Api
-from gateway_flask.routes.auth import _merge_guest_data
+from gateway_flask.routes.auth import merge_guest_data
 from gateway_flask.routes.paths import IdPath, OauthPath
 from gateway_flask.rpc.calls import call, call_within
 from schemas.api.auth import SignedIn
@@ -79,7 +79,7 @@ def exchange_oauth_code(body: ExchangeRequest) -> Response:
     signed_in = call(
         AuthRpc.exchange_oauth_code, ExchangeCode(**body.given(), user_agent=user_agent, address=request.remote_addr)
     )
-    _merge_guest_data(signed_in.value)
+    merge_guest_data(signed_in.value)
     return ok(signed_in, "Signed in")
 
 

@@ -29,6 +29,8 @@ PATHS = {
 }
 PATH |= {"name": "reviews", "key": "inventory.low_stock_threshold", "kind": "order_shipped", "delivery_id": ID}
 QUERIES = {
+    "start_oauth": "return_to=https://shop.example/",
+    "finish_oauth": "state=abcdefghijklmnopqrstuvwxyz&code=c",
     "download_export": "expires=99999999999&signature=x",
     "unsubscribe": "token=abcdefghijklmnop",
     "list_deliveries": "recipient=ada@example.com",
@@ -104,8 +106,10 @@ def test_call_fits_the_service_method(
     services.answers.clear()
     services.calls.clear()
     services.answer("auth.jwks", issuer.jwks())
-    for method in ("login", "register", "two_factor_login"):
+    for method in ("login", "register", "two_factor_login", "exchange_oauth_code"):
         services.answer(f"auth.{method}", SIGNED_IN)
+    services.answer("auth.start_oauth", {"url": "https://id.example/", "state": "s", "browser": "b"})
+    services.answer("auth.finish_oauth", {"url": "https://shop.example/?code=c"})
     services.answer("audit.export", [])
     services.answer("users.export_part", None)
     for method in ("unsubscribe", "unsubscribe_page"):
