@@ -289,6 +289,14 @@ class Idempotency(Schema):
     fingerprint: str
 
 
+Cursor = Annotated[
+    str,
+    StringConstraints(min_length=1, max_length=2_000),
+    Field(description="`nextCursor` of the previous page; overrides `page`"),
+]
+"""An opaque position in a list."""
+
+
 class Page(Schema, Generic[T]):
     """A page of a list with its total and cursor."""
 

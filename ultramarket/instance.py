@@ -24,6 +24,7 @@ from ultramarket.up_settings import (
     FAULT_PROXY_SETTING,
     LAYOUT_SETTING,
     LAYOUTS,
+    LOG_SETTING,
     SETTINGS_OF_UP,
     UnknownValue,
 )
@@ -103,6 +104,11 @@ class Instance:
     def has_fault_proxy(self) -> bool:
         """Whether the services reach the local servers through a proxy that can disturb their connections."""
         return self.settings.get(FAULT_PROXY_SETTING) == "on"
+
+    @property
+    def log_megabytes(self) -> str:
+        """Size at which a log is rotated; three older files of it are kept."""
+        return self.settings.get(LOG_SETTING, "20")
 
     @property
     def logs(self) -> Path:

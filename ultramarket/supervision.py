@@ -34,7 +34,7 @@ class Supervisor:
 
     def write_config(self, programs: list[Program]) -> bool:
         """Write supervisord.conf; whether it changed."""
-        text = "\n".join([self._head(), *(program.section() for program in programs)])
+        text = "\n".join([self._head(), *(program.section(self.instance.log_megabytes) for program in programs)])
         if self.config.exists() and self.config.read_text() == text:
             return False
         write_private(self.config, text)

@@ -1,4 +1,4 @@
-"""Settings that `ultramarket up` reads for an instance as a whole: its layout, and whether it has a fault proxy."""
+"""Settings that `ultramarket up` reads for an instance as a whole: layout, logs, fault proxy."""
 
 from typing import Final
 
@@ -6,10 +6,12 @@ LAYOUTS: Final = ("compact", "separate")
 LAYOUT_SETTING: Final = "ULTRAMARKET_LAYOUT"
 CORE_PROCESSES_SETTING: Final = "ULTRAMARKET_CORE_PROCESSES"
 FAULT_PROXY_SETTING: Final = "ULTRAMARKET_FAULT_PROXY"
+LOG_SETTING: Final = "ULTRAMARKET_LOG_MEGABYTES"
 SETTINGS_OF_UP: Final = {
     LAYOUT_SETTING: LAYOUTS,
     CORE_PROCESSES_SETTING: ("1", "2"),
     FAULT_PROXY_SETTING: ("on", "off"),
+    LOG_SETTING: ("1", "5", "20", "100"),
 }
 """Settings that `up` alone reads, not the processes, and their values."""
 

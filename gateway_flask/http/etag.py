@@ -6,18 +6,24 @@ is what a change is made against.
 
 import hashlib
 import re
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any, Final
 
 from flask import Response, request
 
-from services.chassis.common.errors import PreconditionFailed
+from gateway_flask.http.envelope import ok
+from services.chassis.common.errors import Conflict, PreconditionFailed
+from services.chassis.messaging.typed_calls import Reply
 
 _OURS: Final = re.compile(r'(?:W/)?"?(\d{1,18})(?:-[0-9a-f]+)?"?')
 """Weak as well: nginx marks the ETag of a reply that it compresses so. What counts is the version, in either."""
 
 
 def tagged(response: Response, resource: dict[str, Any]) -> Response:
-    """Set the reply's ETag."""
+    """Set the reply's ETag. A service of the previous version may not have a version of it yet: then there is none."""
+    if "version" not in resource:
+        return response
     digest = hashlib.blake2b(response.get_data(), digest_size=8).hexdigest()
     response.headers["ETag"] = f'"{resource["version"]}-{digest}"'
     return response
@@ -26,12 +32,33 @@ def tagged(response: Response, resource: dict[str, Any]) -> Response:
 def unless_known(response: Response, resource: dict[str, Any]) -> Response:
     """Set the reply's ETag; reply 304 if the client has this version."""
     tagged(response, resource)
+    if "ETag" not in response.headers:
+        return response
     response.headers["Cache-Control"] = "no-cache"
     if request.if_none_match.contains_weak(response.headers["ETag"].strip('"')) or request.if_none_match.star_tag:
         response.set_data(b"")
         response.status_code = 304
         del response.headers["Content-Type"], response.headers["Content-Length"]
     return response
+
+
+def versioned(resource: Reply[Any], message: str, status: int = 200) -> Response:
+    """A successful reply with the resource's ETag."""
+    return tagged(ok(resource, message, status), resource.json)
+
+
+@contextmanager
+def based_on(version: int) -> Iterator[None]:
+    """A change whose body names the version it is based on: with `If-Match`, a stale one is 412 instead of 409."""
+    expected = expected_version()
+    if expected not in (None, version):
+        raise PreconditionFailed(details=[{"field": "If-Match", "message": f"the body names version {version}"}])
+    try:
+        yield
+    except Conflict as conflict:
+        if expected is None or all(detail.get("field") != "version" for detail in conflict.details):
+            raise
+        raise PreconditionFailed(details=[{"field": "If-Match", "message": "is not the current version"}]) from conflict
 
 
 def expected_version() -> int | None:

@@ -32,10 +32,12 @@ def path(model: type[M], parts: dict[str, Any]) -> M:
         raise NotFound from None
 
 
-def query(model: type[M]) -> M:
-    """The query parameters, each at most once."""
+def query(model: type[M], apart: str | None = None) -> M:
+    """The query parameters, each at most once; the one named `apart` is parsed elsewhere."""
     given: dict[str, str] = {}
     for name, values in request.args.lists():
+        if name == apart:
+            continue
         if len(values) > 1:
             raise ValidationFailed.of(name, "was given more than once")
         if "\x00" in values[0] or "\x00" in name:
@@ -47,10 +49,12 @@ def query(model: type[M]) -> M:
         raise invalid(error, at="query") from None
 
 
-def no_query() -> None:
-    """Refuse query parameters on routes that have none."""
+def no_query(apart: str | None = None) -> None:
+    """Refuse query parameters on routes that have none, but for the one named `apart`."""
     if request.query_string:
-        names = list(request.args) or ["query"]
+        names = [name for name in request.args if name != apart] or ([] if apart in request.args else ["query"])
+        if not names:
+            return
         raise ValidationFailed(
             f"{names[0]}: is not a parameter of this route",
             [{"field": name, "message": "is not a parameter of this route"} for name in names],
@@ -69,7 +73,7 @@ def body(model: type[M]) -> M:
     """The JSON body. An empty one counts as `{}` where nothing in it is required."""
     raw = raw_body()
     if raw:
-        _check_content_type()
+        check_content_type()
         try:
             current_request().json = orjson.loads(raw)
         except orjson.JSONDecodeError as error:
@@ -89,7 +93,8 @@ def body(model: type[M]) -> M:
     return parsed
 
 
-def _check_content_type() -> None:
+def check_content_type() -> None:
+    """Raise `UnsupportedMediaType` for a body that is not JSON in UTF-8, or compressed."""
     kind = request.mimetype
     if kind and kind != "application/json" and not kind.endswith("+json"):
         raise UnsupportedMediaType(f"Send application/json, not {kind}")

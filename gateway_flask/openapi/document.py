@@ -10,6 +10,7 @@ from flask_openapi3 import OpenAPI
 from pydantic import BaseModel
 from pydantic.json_schema import JsonSchemaMode, models_json_schema
 
+from gateway_flask.http import fieldsets
 from gateway_flask.openapi import formats, headers
 from gateway_flask.openapi.endpoints import ENDPOINTS, Endpoint
 from gateway_flask.openapi.error_replies import REFUSALS, refusals_of
@@ -121,6 +122,8 @@ def _fill(
     operation["summary"] = operation["summary"].replace("`", "")  # the page shows a summary as it is
     parameters = operation.setdefault("parameters", [])
     parameters[:] = [descriptions for descriptions in parameters if descriptions["name"] != "attributes"]
+    if endpoint.is_partial:
+        parameters.append(fieldsets.SCHEMA)
     if endpoint.key != "no":
         parameters.append(_header("Idempotency-Key", endpoint.key == "must"))
     parameters.extend(_header(name, False) for name in endpoint.headers)

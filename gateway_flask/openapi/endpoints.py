@@ -14,7 +14,7 @@ from flask import Response, after_this_request
 from flask_openapi3 import APIBlueprint, Tag
 from pydantic import BaseModel
 
-from gateway_flask.http import parse
+from gateway_flask.http import fieldsets, parse
 from gateway_flask.http.deprecation import Deprecation
 from gateway_flask.middleware import idempotency, rate_limits
 from gateway_flask.middleware.authentication import identify
@@ -54,6 +54,11 @@ class Endpoint:
     deprecated: Deprecation | None = None
     models: dict[str, Model] = field(default_factory=dict)
 
+    @property
+    def is_partial(self) -> bool:
+        """Whether a client can choose fields of the reply."""
+        return self.method == "GET" and self.reply is not None and self.downloads is None
+
 
 ENDPOINTS: Final[dict[str, Endpoint]] = {}
 """Every declared route by its name, which is also its operation id."""
@@ -90,6 +95,8 @@ def _view(
     checks_body = endpoint.method in ("POST", "PUT", "PATCH") and not endpoint.takes_bytes
     limit = endpoint.limit
     must_have_key = endpoint.key == "must"
+    fields = fieldsets.names_of(endpoint.reply) if endpoint.is_partial and endpoint.reply else None
+    apart = fieldsets.PARAMETER if fields is not None else None
 
     @wraps(handler)
     def view(**parts: Any) -> Response:
@@ -106,15 +113,17 @@ def _view(
         if must_have_key:
             idempotency.require_key()
         if query is not None:
-            arguments["query"] = parse.query(query)
+            arguments["query"] = parse.query(query, apart)
         else:
-            parse.no_query()
+            parse.no_query(apart)
+        chosen = fieldsets.requested(fields) if fields is not None else None
         if body is not None:
             arguments["body"] = parse.body(body)
         elif checks_body:
             parse.body(parse.NoBody)
         if endpoint.key == "no":
-            return handler(**arguments)
+            response = handler(**arguments)
+            return response if chosen is None else fieldsets.trimmed(response, chosen)
         return idempotency.once(lambda: handler(**arguments))
 
     return view

@@ -51,8 +51,12 @@ REPLY: Final[dict[str, dict[str, Any]]] = {
     "RateLimit-Reset": {"description": "Seconds until more are left.", "schema": _COUNT},
 }
 """Headers of replies, as the document's components."""
-TAGGED: Final = frozenset({"create_product", "get_product", "update_product", "patch_product", "get_flag", "put_flag"})
-"""Routes that reply an ETag, beside those that take `If-None-Match`."""
+TAGGED: Final = frozenset({
+    "create_product", "get_flag", "create_category", "add_address", "get_address", "get_profile", "get_user",
+    "get_review", "get_review_rules", "create_report", "get_report", "get_template", "get_tuning",
+    "roll_setting_back", "delete_variant", "delete_image",
+})  # fmt: skip
+"""Routes that reply an ETag, beside those that take `If-None-Match`, or `If-Match` without deleting."""
 CART_REPLIES: Final = frozenset({"get_cart", "add_item", "set_quantity", "remove_item", "clear_cart"})
 
 
@@ -61,7 +65,8 @@ def of_success(endpoint: Endpoint) -> dict[str, dict[str, str]]:
     names = ["X-Request-Id"]
     if endpoint.limit is not None:
         names.extend(RATE_LIMIT)
-    if endpoint.name in TAGGED or "If-None-Match" in endpoint.headers:
+    changes = "If-Match" in endpoint.headers and endpoint.method != "DELETE"
+    if endpoint.name in TAGGED or "If-None-Match" in endpoint.headers or changes:
         names.append("ETag")
     if endpoint.name in CART_REPLIES:
         names.append("X-Cart-Id")

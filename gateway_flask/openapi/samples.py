@@ -27,6 +27,7 @@ BY_NAME: Final[dict[str, Any]] = {
     "postal_code": "10001",
     "country": "US",
     "currency": "USD",
+    "currencies": ["EUR", "USD"],
     "language": "en",
     "locale": "en",
     "label": "Home",

@@ -20,12 +20,14 @@ from gateway_flask.routes import (
     orders,
     payments,
     privacy,
+    product_parts,
     products,
     reviews,
     roles,
     search,
     security,
     shipping,
+    start_page,
     system,
     taxes,
     users,
@@ -40,6 +42,7 @@ AREAS: Final = (
     privacy,
     accounts,
     products,
+    product_parts,
     categories,
     taxes,
     inventory,
@@ -65,3 +68,4 @@ def install(app: OpenAPI) -> None:
     for area in AREAS:
         app.register_api(area.api.blueprint)
     system.install(app)
+    start_page.install(app)

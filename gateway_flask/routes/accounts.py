@@ -2,6 +2,7 @@
 
 from flask import Response
 
+from gateway_flask.http import etag
 from gateway_flask.http.envelope import listing, ok
 from gateway_flask.middleware.request_context import caller
 from gateway_flask.openapi.endpoints import Api
@@ -52,16 +53,20 @@ def delete_group(path: GroupPath) -> Response:
 @api.get("/<string:id>", reply=AccountEntry)
 def get_user(path: IdPath) -> Response:
     """Get an account."""
-    return ok(call(AuthRpc.account, user_id=path.id, caller=caller()), "Account")
+    return etag.versioned(call(AuthRpc.account, user_id=path.id, caller=caller()), "Account")
 
 
-@api.patch("/<string:id>", reply=AccountEntry)
+@api.patch("/<string:id>", reply=AccountEntry, headers=("If-Match",))
 def update_user(path: IdPath, body: AccountChange) -> Response:
     """Change an account's name, status or groups. Disabling ends its sessions within a second."""
-    return ok(call(AuthRpc.update_account, UpdateAccount(**body.given(), user_id=path.id, caller=caller())), "Saved")
+    expected = etag.expected_version()
+    command = UpdateAccount(**body.given(), user_id=path.id, caller=caller(), expected_version=expected)
+    return etag.versioned(call(AuthRpc.update_account, command), "Saved")
 
 
-@api.put("/<string:id>/roles", reply=AccountEntry)
+@api.put("/<string:id>/roles", reply=AccountEntry, headers=("If-Match",))
 def set_user_roles(path: IdPath, body: RolesChange) -> Response:
     """Replace an account's roles; its sessions end, since their tokens carry the former ones."""
-    return ok(call(AuthRpc.set_roles, SetRoles(**body.given(), user_id=path.id, caller=caller())), "Roles saved")
+    expected = etag.expected_version()
+    command = SetRoles(**body.given(), user_id=path.id, caller=caller(), expected_version=expected)
+    return etag.versioned(call(AuthRpc.set_roles, command), "Roles saved")

@@ -2,7 +2,7 @@
 
 from flask import Response
 
-from gateway_flask.http import event_streams
+from gateway_flask.http import etag, event_streams
 from gateway_flask.http.envelope import listing, ok
 from gateway_flask.middleware.request_context import caller
 from gateway_flask.openapi.endpoints import Api
@@ -119,26 +119,30 @@ def list_reports(query: ReportQuery) -> Response:
 @api.post("/reports", reply=Report, statuses=(201,))
 def create_report(body: ReportRequest) -> Response:
     """Create a report definition: measures, dimensions, filters, period and schedule."""
-    return ok(call(AnalyticsRpc.create_report, report=body, caller=caller()), "Report saved", 201)
+    return etag.versioned(call(AnalyticsRpc.create_report, report=body, caller=caller()), "Report saved", 201)
 
 
 @api.get("/reports/<string:id>", reply=Report)
 def get_report(path: IdPath) -> Response:
     """Get a report's definition and its last run."""
-    return ok(call(AnalyticsRpc.get_report, report_id=path.id, caller=caller()), "Report")
+    return etag.versioned(call(AnalyticsRpc.get_report, report_id=path.id, caller=caller()), "Report")
 
 
-@api.put("/reports/<string:id>", reply=Report)
+@api.put("/reports/<string:id>", reply=Report, headers=("If-Match",))
 def update_report(path: IdPath, body: ReportRequest) -> Response:
     """Replace a report's definition."""
-    report = call(AnalyticsRpc.update_report, report_id=path.id, report=body, caller=caller())
-    return ok(report, "Report saved")
+    expected = etag.expected_version()
+    report = call(
+        AnalyticsRpc.update_report, report_id=path.id, report=body, caller=caller(), expected_version=expected
+    )
+    return etag.versioned(report, "Report saved")
 
 
-@api.delete("/reports/<string:id>", reply=None)
+@api.delete("/reports/<string:id>", reply=None, headers=("If-Match",))
 def delete_report(path: IdPath) -> Response:
     """Delete a report and its result."""
-    call(AnalyticsRpc.delete_report, report_id=path.id, caller=caller())
+    expected = etag.expected_version()
+    call(AnalyticsRpc.delete_report, report_id=path.id, caller=caller(), expected_version=expected)
     return ok(None, "Report deleted")
 
 

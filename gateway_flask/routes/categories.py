@@ -2,6 +2,7 @@
 
 from flask import Response
 
+from gateway_flask.http import etag
 from gateway_flask.http.envelope import ok
 from gateway_flask.middleware.request_context import caller
 from gateway_flask.openapi.endpoints import Api
@@ -19,26 +20,34 @@ def category_tree() -> Response:
     return ok(call(ProductsRpc.category_tree), "Categories")
 
 
-@api.get("/<string:slug>", reply=Category)
+@api.get("/<string:slug>", reply=Category, headers=("If-None-Match",))
 def get_category(path: SlugPath) -> Response:
     """Get a category."""
-    return ok(call(ProductsRpc.get_category, slug=path.slug), "Category")
+    category = call(ProductsRpc.get_category, slug=path.slug)
+    return etag.unless_known(ok(category, "Category"), category.json)
 
 
 @api.post("", reply=Category, statuses=(201,))
 def create_category(body: CategoryWrite) -> Response:
     """Create a category."""
-    return ok(call(ProductsRpc.create_category, category=body, caller=caller()), "Category created", 201)
+    return etag.versioned(call(ProductsRpc.create_category, category=body, caller=caller()), "Category created", 201)
 
 
-@api.put("/<string:slug>", reply=Category)
+@api.put("/<string:slug>", reply=Category, headers=("If-Match",))
 def update_category(path: SlugPath, body: CategoryWrite) -> Response:
     """Replace a category; another parent moves its whole subtree."""
-    return ok(call(ProductsRpc.update_category, slug=path.slug, category=body, caller=caller()), "Category saved")
+    category = call(
+        ProductsRpc.update_category,
+        slug=path.slug,
+        category=body,
+        caller=caller(),
+        expected_version=etag.expected_version(),
+    )
+    return etag.versioned(category, "Category saved")
 
 
-@api.delete("/<string:slug>", reply=None)
+@api.delete("/<string:slug>", reply=None, headers=("If-Match",))
 def delete_category(path: SlugPath) -> Response:
     """Delete an empty category."""
-    call(ProductsRpc.delete_category, slug=path.slug, caller=caller())
+    call(ProductsRpc.delete_category, slug=path.slug, caller=caller(), expected_version=etag.expected_version())
     return ok(None, "Category removed")

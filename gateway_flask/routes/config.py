@@ -69,11 +69,12 @@ def list_settings() -> Response:
     return ok(call(ConfigRpc.settings, caller=caller()), "Settings")
 
 
-@api.put("/settings/<string:key>", reply=SettingState)
+@api.put("/settings/<string:key>", reply=SettingState, headers=("If-Match",))
 def put_setting(path: SettingPath, body: SettingWrite) -> Response:
     """Change a setting, based on the version that was read; in force in every process within a second."""
-    setting = call(ConfigRpc.set_setting, SetSetting(**body.given(), key=path.key, caller=caller()))
-    return ok(setting, "Setting saved")
+    with etag.based_on(body.version):
+        setting = call(ConfigRpc.set_setting, SetSetting(**body.given(), key=path.key, caller=caller()))
+    return etag.versioned(setting, "Setting saved")
 
 
 @api.get("/settings/<string:key>/history", reply=SettingChange, many=True)
@@ -86,4 +87,4 @@ def setting_history(path: SettingPath) -> Response:
 def roll_setting_back(path: SettingPath, body: Rollback) -> Response:
     """Restore an earlier value of a setting as a new version."""
     setting = call(ConfigRpc.roll_back, RollSettingBack(**body.given(), key=path.key, caller=caller()))
-    return ok(setting, "Setting rolled back")
+    return etag.versioned(setting, "Setting rolled back")

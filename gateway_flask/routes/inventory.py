@@ -2,6 +2,7 @@
 
 from flask import Response
 
+from gateway_flask.http import etag
 from gateway_flask.http.envelope import listing, ok
 from gateway_flask.middleware.request_context import caller, idempotency
 from gateway_flask.openapi.endpoints import Api
@@ -25,17 +26,21 @@ def list_warehouses() -> Response:
     return ok(call(InventoryRpc.list_warehouses, caller=caller()), "Warehouses")
 
 
-@api.put("/warehouses/<string:code>", reply=Warehouse)
+@api.put("/warehouses/<string:code>", reply=Warehouse, headers=("If-Match",))
 def put_warehouse(path: WarehousePath, body: WarehouseWrite) -> Response:
     """Create or replace a warehouse."""
-    warehouse = call(InventoryRpc.put_warehouse, code=path.code, warehouse=body, caller=caller())
-    return ok(warehouse, "Warehouse saved")
+    expected = etag.expected_version()
+    warehouse = call(
+        InventoryRpc.put_warehouse, code=path.code, warehouse=body, caller=caller(), expected_version=expected
+    )
+    return etag.versioned(warehouse, "Warehouse saved")
 
 
-@api.delete("/warehouses/<string:code>", reply=None)
+@api.delete("/warehouses/<string:code>", reply=None, headers=("If-Match",))
 def delete_warehouse(path: WarehousePath) -> Response:
     """Delete an empty warehouse."""
-    call(InventoryRpc.delete_warehouse, code=path.code, caller=caller())
+    expected = etag.expected_version()
+    call(InventoryRpc.delete_warehouse, code=path.code, caller=caller(), expected_version=expected)
     return ok(None, "Warehouse removed")
 
 

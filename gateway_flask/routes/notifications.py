@@ -4,6 +4,7 @@ from typing import Final
 
 from flask import Response, request
 
+from gateway_flask.http import etag
 from gateway_flask.http.envelope import listing, ok
 from gateway_flask.middleware.request_context import caller
 from gateway_flask.openapi.endpoints import Api
@@ -137,7 +138,7 @@ def wait_for_stock(body: WaitRequest) -> Response:
 @api.get("/deliveries", reply=Delivery, many=True)
 def list_deliveries(query: DeliveryQuery) -> Response:
     """List the messages to a recipient by all channels, with their delivery status."""
-    page = PageQuery(page=query.page, limit=query.limit)
+    page = PageQuery(page=query.page, limit=query.limit, cursor=query.cursor)
     return listing(
         call(NotificationsRpc.deliveries, recipient=query.recipient, page=page, caller=caller()), "Deliveries"
     )
@@ -152,14 +153,17 @@ def list_templates() -> Response:
 @api.get("/templates/<string:kind>", reply=Template)
 def get_template(path: KindPath, query: TemplateQuery) -> Response:
     """Get the texts of a kind in a language, with their versions."""
-    return ok(call(NotificationsRpc.template, kind=path.kind, locale=query.locale, caller=caller()), "Template")
+    template = call(NotificationsRpc.template, kind=path.kind, locale=query.locale, caller=caller())
+    return etag.versioned(template, "Template")
 
 
-@api.put("/templates/<string:kind>", reply=Template)
+@api.put("/templates/<string:kind>", reply=Template, headers=("If-Match",))
 def put_template(path: KindPath, body: TemplateWrite) -> Response:
     """Store new texts of a kind, based on the version that was read."""
     command = SaveTemplate(**body.given(), kind=path.kind, caller=caller())
-    return ok(call(NotificationsRpc.save_template, command), "Template saved")
+    with etag.based_on(body.version):
+        template = call(NotificationsRpc.save_template, command)
+    return etag.versioned(template, "Template saved")
 
 
 @api.post("/templates/<string:kind>/preview", reply=MailPreview)

@@ -46,6 +46,18 @@ class GroupPath(Schema):
     name: Slug
 
 
+class VariantPath(ProductPath):
+    """A variant of a product by its SKU."""
+
+    sku: Sku
+
+
+class ImagePath(ProductPath):
+    """An image of a product by the id of its file."""
+
+    file_id: Id
+
+
 class SlugPath(Schema):
     """A category by its slug."""
 

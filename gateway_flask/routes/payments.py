@@ -11,6 +11,7 @@ from gateway_flask.openapi.endpoints import Api
 from gateway_flask.routes.paths import IdPath, ProviderPath
 from gateway_flask.rpc.calls import call
 from schemas.api.payments import (
+    AvailableMethod,
     CapturePayment,
     CaptureRequest,
     Payment,
@@ -24,6 +25,12 @@ from schemas.rpc.payments import PaymentsRpc
 api = Api("payments", "Payments", "Payments, captures and refunds.")
 
 SIGNATURES = ("stripe-signature", "x-signature", "x-sandbox-signature")
+
+
+@api.get("/payment-methods", reply=AvailableMethod, many=True)
+def payment_methods() -> Response:
+    """List what can be paid with here, and in which currencies."""
+    return ok(call(PaymentsRpc.available_methods, caller=caller()), "Payment methods")
 
 
 @api.get("/payments/<string:id>", reply=Payment)

@@ -2,6 +2,7 @@
 
 from flask import Response
 
+from gateway_flask.http import etag
 from gateway_flask.http.envelope import listing, ok
 from gateway_flask.middleware.request_context import caller, current_request, idempotency
 from gateway_flask.openapi.endpoints import Api
@@ -17,6 +18,7 @@ from schemas.api.reviews import (
     ReviewPatch,
     ReviewQuery,
     ReviewRules,
+    ReviewRulesState,
     ReviewsQuery,
     ReviewWrite,
     Vote,
@@ -62,34 +64,39 @@ def import_reviews(body: ImportReviews) -> Response:
     return ok(report, "Reviews imported")
 
 
-@api.get("/reviews/rules", reply=ReviewRules)
+@api.get("/reviews/rules", reply=ReviewRulesState)
 def get_review_rules() -> Response:
     """Get the moderation rules."""
-    return ok(call(ReviewsRpc.rules, caller=caller()), "Rules")
+    return etag.versioned(call(ReviewsRpc.rules, caller=caller()), "Rules")
 
 
-@api.put("/reviews/rules", reply=ReviewRules)
+@api.put("/reviews/rules", reply=ReviewRulesState, headers=("If-Match",))
 def put_review_rules(body: ReviewRules) -> Response:
     """Replace the moderation rules; pending reviews stay pending."""
-    return ok(call(ReviewsRpc.set_rules, rules=body, caller=caller()), "Rules set")
+    expected = etag.expected_version()
+    rules = call(ReviewsRpc.set_rules, rules=body, caller=caller(), expected_version=expected)
+    return etag.versioned(rules, "Rules set")
 
 
 @api.get("/reviews/<string:id>", reply=Review)
 def get_review(path: IdPath) -> Response:
     """Get a review: an approved one or the caller's own."""
-    return ok(call(ReviewsRpc.get_review, review_id=path.id, caller=caller()), "Review")
+    return etag.versioned(call(ReviewsRpc.get_review, review_id=path.id, caller=caller()), "Review")
 
 
-@api.patch("/reviews/<string:id>", reply=Review)
+@api.patch("/reviews/<string:id>", reply=Review, headers=("If-Match",))
 def edit_review(path: IdPath, body: ReviewPatch) -> Response:
     """Change the caller's review; its status is determined anew."""
-    return ok(call(ReviewsRpc.edit, review_id=path.id, patch=body, caller=caller()), "Review changed")
+    expected = etag.expected_version()
+    review = call(ReviewsRpc.edit, review_id=path.id, patch=body, caller=caller(), expected_version=expected)
+    return etag.versioned(review, "Review changed")
 
 
-@api.delete("/reviews/<string:id>", reply=None)
+@api.delete("/reviews/<string:id>", reply=None, headers=("If-Match",))
 def delete_review(path: IdPath) -> Response:
     """Delete the caller's review; administrators delete any."""
-    return ok(call(ReviewsRpc.delete, review_id=path.id, caller=caller()), "Review deleted")
+    call(ReviewsRpc.delete, review_id=path.id, caller=caller(), expected_version=etag.expected_version())
+    return ok(None, "Review deleted")
 
 
 @api.post("/reviews/<string:id>/vote", reply=Votes)

@@ -2,6 +2,7 @@
 
 from flask import Response
 
+from gateway_flask.http import etag
 from gateway_flask.http.envelope import ok
 from gateway_flask.middleware.request_context import caller
 from gateway_flask.openapi.endpoints import Api
@@ -20,16 +21,20 @@ def list_roles() -> Response:
     return ok(call(ConfigRpc.roles, caller=caller()), "Roles")
 
 
-@api.put("/roles/<string:name>", reply=RoleState)
+@api.put("/roles/<string:name>", reply=RoleState, headers=("If-Match",))
 def put_role(path: RolePath, body: RoleWrite) -> Response:
     """Create or change a role; in force within a second. One can only grant permissions that one has."""
-    return ok(call(ConfigRpc.put_role, PutRole(**body.given(), name=path.name, caller=caller())), "Role saved")
+    expected = etag.expected_version()
+    command = PutRole(**body.given(), name=path.name, caller=caller(), expected_version=expected)
+    return etag.versioned(call(ConfigRpc.put_role, command), "Role saved")
 
 
-@api.delete("/roles/<string:name>", reply=None)
+@api.delete("/roles/<string:name>", reply=None, headers=("If-Match",))
 def reset_role(path: RolePath, query: RoleReset) -> Response:
     """Delete a role, or restore a preset."""
-    call(ConfigRpc.reset_role, ResetRole(reason=query.reason, name=path.name, caller=caller()))
+    expected = etag.expected_version()
+    command = ResetRole(reason=query.reason, name=path.name, caller=caller(), expected_version=expected)
+    call(ConfigRpc.reset_role, command)
     return ok(None, "Role removed")
 
 

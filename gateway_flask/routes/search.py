@@ -4,7 +4,7 @@ import time
 
 from flask import Response, current_app
 
-from gateway_flask.http import envelope
+from gateway_flask.http import envelope, etag
 from gateway_flask.http.envelope import ok, page_with_details
 from gateway_flask.middleware.request_context import caller
 from gateway_flask.openapi.endpoints import Api
@@ -28,7 +28,7 @@ def search(query: SearchQuery) -> Response:
     """
     started_at = time.perf_counter()
     reply = call(SearchRpc.search, query)
-    if query.page == 1:
+    if query.page == 1 and query.cursor is None:
         took_ms = 1000 * (time.perf_counter() - started_at)
         filters = query.model_dump(exclude_defaults=True, exclude={"q", "limit", "facets", "session_id"})
         behaviour.record_search(
@@ -57,13 +57,15 @@ def _suggested(prefix: str) -> tuple[bytes, bool]:
 @api.get("/tuning", reply=TuningReply)
 def get_tuning() -> Response:
     """Get the tuning in force: synonyms, pinned and buried products, boosts."""
-    return ok(call(SearchRpc.get_tuning, caller=caller()), "Tuning")
+    return etag.versioned(call(SearchRpc.get_tuning, caller=caller()), "Tuning")
 
 
-@api.put("/tuning", reply=TuningReply)
+@api.put("/tuning", reply=TuningReply, headers=("If-Match",))
 def set_tuning(body: TuningWrite) -> Response:
     """Replace the tuning, in force within two seconds. `version` is that of the tuning that was read."""
-    return ok(call(SearchRpc.set_tuning, tuning=body, caller=caller()), "Tuning saved")
+    with etag.based_on(body.version):
+        tuning = call(SearchRpc.set_tuning, tuning=body, caller=caller())
+    return etag.versioned(tuning, "Tuning saved")
 
 
 @api.post("/tuning/preview", reply=Preview)

@@ -2,6 +2,7 @@
 
 from flask import Response
 
+from gateway_flask.http import etag
 from gateway_flask.http.envelope import ok
 from gateway_flask.middleware.request_context import caller
 from gateway_flask.openapi.endpoints import Api
@@ -26,13 +27,14 @@ api = Api("users", "Users", "Profile and address book.", "/users")
 @api.get("/me", reply=Profile)
 def get_profile() -> Response:
     """Get the caller's profile."""
-    return ok(call(UsersRpc.get_profile, caller=caller()), "Profile")
+    return etag.versioned(call(UsersRpc.get_profile, caller=caller()), "Profile")
 
 
-@api.put("/me", reply=Profile)
+@api.put("/me", reply=Profile, headers=("If-Match",))
 def update_profile(body: ProfileRequest) -> Response:
     """Replace the caller's profile."""
-    return ok(call(UsersRpc.update_profile, UpdateProfile(**body.given(), caller=caller())), "Profile saved")
+    command = UpdateProfile(**body.given(), caller=caller(), expected_version=etag.expected_version())
+    return etag.versioned(call(UsersRpc.update_profile, command), "Profile saved")
 
 
 @api.delete("/me", reply=Erasure, statuses=(202,))
@@ -54,24 +56,27 @@ def list_addresses() -> Response:
 @api.post("/me/addresses", reply=AddressEntry, statuses=(201,))
 def add_address(body: AddressRequest) -> Response:
     """Add an address."""
-    return ok(call(UsersRpc.add_address, AddAddress(**body.given(), caller=caller())), "Address added", 201)
+    command = AddAddress(**body.given(), caller=caller())
+    return etag.versioned(call(UsersRpc.add_address, command), "Address added", 201)
 
 
 @api.get("/me/addresses/<string:id>", reply=AddressEntry)
 def get_address(path: IdPath) -> Response:
     """Get an address."""
-    return ok(call(UsersRpc.get_address, address_id=path.id, caller=caller()), "Address")
+    return etag.versioned(call(UsersRpc.get_address, address_id=path.id, caller=caller()), "Address")
 
 
-@api.put("/me/addresses/<string:id>", reply=AddressEntry)
+@api.put("/me/addresses/<string:id>", reply=AddressEntry, headers=("If-Match",))
 def update_address(path: IdPath, body: AddressRequest) -> Response:
     """Replace an address."""
-    command = UpdateAddress(**body.given(), address_id=path.id, caller=caller())
-    return ok(call(UsersRpc.update_address, command), "Address saved")
+    expected = etag.expected_version()
+    command = UpdateAddress(**body.given(), address_id=path.id, caller=caller(), expected_version=expected)
+    return etag.versioned(call(UsersRpc.update_address, command), "Address saved")
 
 
-@api.delete("/me/addresses/<string:id>", reply=None)
+@api.delete("/me/addresses/<string:id>", reply=None, headers=("If-Match",))
 def delete_address(path: IdPath) -> Response:
     """Delete an address."""
-    call(UsersRpc.delete_address, address_id=path.id, caller=caller())
+    expected = etag.expected_version()
+    call(UsersRpc.delete_address, address_id=path.id, caller=caller(), expected_version=expected)
     return ok(None, "Address removed")

@@ -8,6 +8,7 @@ from schemas.base import (
     Caller,
     Clean,
     Currency,
+    Cursor,
     GivenMoment,
     Id,
     Line,
@@ -42,6 +43,8 @@ class AccountEntry(Schema):
     """Paid less refunded, in minor units by currency."""
     created_at: Moment
     last_login_at: Moment | None
+    version: int
+    """Incremented by each change of names, roles, status or groups; for `If-Match`."""
 
 
 class AccountQuery(Schema):
@@ -60,6 +63,7 @@ class AccountQuery(Schema):
     sort: AccountSort = "-created_at"
     page: Annotated[int, Field(ge=1, le=10_000)] = 1
     limit: Annotated[int, Field(ge=1, le=100)] = 20
+    cursor: Cursor | None = None
 
 
 class AccountChange(Request):
@@ -77,6 +81,7 @@ class UpdateAccount(AccountChange):
 
     user_id: Id
     caller: Caller
+    expected_version: int | None = None
 
 
 class RolesChange(Request):
@@ -90,6 +95,7 @@ class SetRoles(RolesChange):
 
     user_id: Id
     caller: Caller
+    expected_version: int | None = None
 
 
 class GroupWrite(Request):

@@ -5,7 +5,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, AwareDatetime, Field, StringConstraints
 
-from schemas.base import Moment, Schema
+from schemas.base import Cursor, Moment, Schema
 
 _Name = Annotated[str, StringConstraints(min_length=1, max_length=100, pattern=r"^[a-z_.]+$")]
 _Utc = Annotated[AwareDatetime, AfterValidator(lambda moment: moment.astimezone(UTC))]
@@ -34,6 +34,7 @@ class AuditQuery(AuditFilter):
 
     page: Annotated[int, Field(ge=1, le=10_000)] = 1
     limit: Annotated[int, Field(ge=1, le=100)] = 20
+    cursor: Cursor | None = None
 
 
 class AuditExport(AuditFilter):

@@ -33,6 +33,7 @@ class Category(Schema):
     parent: Slug | None = None
     ancestors: list[Slug] = Field([], description="Slugs from the root to the parent")
     position: int = 0
+    version: int = Field(1, description="Incremented by each change; for `If-Match`")
 
 
 class CategoryNode(Category):

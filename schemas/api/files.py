@@ -4,7 +4,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field, StringConstraints
 
-from schemas.base import Caller, Id, Moment, OneLine, Request, Schema
+from schemas.base import Caller, Cursor, Id, Moment, OneLine, Request, Schema
 
 Purpose = Literal["product", "review", "avatar", "document"]
 Size = Literal["thumb", "card", "full"]
@@ -68,6 +68,7 @@ class FilesQuery(Schema):
     owner: Id | None = Field(None, description="Administrators only")
     page: Annotated[int, Field(ge=1, le=1_000)] = 1
     limit: Annotated[int, Field(ge=1, le=100)] = 20
+    cursor: Cursor | None = None
 
 
 class LinkRequest(Request):

@@ -4,7 +4,7 @@ from typing import Annotated, Literal
 
 from pydantic import AfterValidator, Field, StringConstraints
 
-from schemas.base import Country, Id, Line, Moment, Quantity, Request, Schema, Sku
+from schemas.base import Country, Cursor, Id, Line, Moment, Quantity, Request, Schema, Sku
 from schemas.codes import GivenCountry
 
 MAX_UNITS = 10_000_000
@@ -50,6 +50,7 @@ class LowStockQuery(Schema):
 
     page: Annotated[int, Field(ge=1, le=1_000)] = 1
     limit: Annotated[int, Field(ge=1, le=100)] = 20
+    cursor: Cursor | None = None
 
 
 # ---- commands between services ------------------------------------------------------------------------------------
@@ -131,3 +132,4 @@ class Warehouse(Schema):
     name: str
     priority: int
     country: Country | None = None
+    version: int = Field(description="Incremented by each change; for `If-Match`")

@@ -5,7 +5,7 @@ from typing import Annotated, Any, Final, Literal
 
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, ValidationInfo
 
-from schemas.base import Currency, Id, Moment, Money, Schema
+from schemas.base import Currency, Cursor, Id, Moment, Money, Schema
 
 MAX_TOTAL: Final = 2**53 - 1
 """The largest integer that every JSON reader keeps exactly."""
@@ -88,6 +88,7 @@ class AccountsQuery(_Period):
     """What is owed to this vendor."""
     page: _Page = 1
     limit: _Limit = 100
+    cursor: Cursor | None = None
 
     @property
     def is_dated(self) -> bool:
@@ -105,6 +106,7 @@ class EntriesQuery(_Period):
     vendor_id: Id | None = None
     page: _Page = 1
     limit: _Limit = 20
+    cursor: Cursor | None = None
 
 
 class Total(BaseModel):

@@ -5,7 +5,7 @@ from zoneinfo import available_timezones
 
 from pydantic import AfterValidator, Field, StringConstraints
 
-from schemas.base import Email, Moment, Request, Schema, Sku
+from schemas.base import Cursor, Email, Moment, Request, Schema, Sku
 
 Channel = Literal["email", "sms", "push", "in_app"]
 DeliveryStatus = Literal["pending", "sent", "failed"]
@@ -47,6 +47,7 @@ class PageQuery(Schema):
 
     page: Annotated[int, Field(ge=1, le=10_000)] = 1
     limit: Annotated[int, Field(ge=1, le=100)] = 20
+    cursor: Cursor | None = None
 
 
 class Notification(Schema):

@@ -9,6 +9,7 @@ from schemas.api.shipping import MethodCode, ShipmentRequest, ShipmentStatus, Tr
 from schemas.base import (
     Address,
     Caller,
+    Cursor,
     Email,
     Id,
     Idempotency,
@@ -121,7 +122,7 @@ class OrderQuery(Schema):
 
     page: Annotated[int, Field(ge=1, le=10_000)] = 1
     limit: Annotated[int, Field(ge=1, le=100)] = 20
-    cursor: Annotated[str, Field(min_length=1, max_length=500)] | None = None
+    cursor: Cursor | None = None
     sort: Literal["created_at", "-created_at", "total", "-total"] = "-created_at"
     status: OrderStatus | None = None
     email: Email | None = None

@@ -104,6 +104,14 @@ class Capture(Request):
     payment_id: str
 
 
+class AvailableMethod(Schema):
+    """A way to pay in this shop."""
+
+    provider: Provider
+    title: str
+    currencies: list[Currency]
+
+
 class CapturePayment(CaptureRequest):
     """Capture a payment by hand."""
 

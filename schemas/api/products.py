@@ -12,6 +12,7 @@ from schemas.api.categories import CategoryRef
 from schemas.api.taxes import TaxClass
 from schemas.api.variants import Option, SkuStock, Variant, VariantWrite
 from schemas.base import (
+    Cursor,
     HighestPrice,
     Id,
     Line,
@@ -77,6 +78,9 @@ class ProductWrite(Request):
     tags: Annotated[list[Tag], Field(max_length=50)] = Field(default=[])
     attributes: Annotated[dict[AttributeName, AttributeValue], Field(max_length=100)] = Field(default={})
     images: Annotated[list[Url], Field(max_length=50)] = Field(default=[])
+    image_alts: Annotated[dict[Url, Line], Field(max_length=50)] = Field(
+        default={}, description="Texts for those who don't see the pictures, by image"
+    )
     thumbnail: Url | None = Field(None, description="Default: the first image")
     seo: Seo = Seo()
     tax_class: TaxClass = "standard"
@@ -100,6 +104,7 @@ class ProductPatch(Request):
     tags: Annotated[list[Tag], Field(max_length=50)] = LEFT_OUT
     attributes: Annotated[dict[AttributeName, AttributeValue], Field(max_length=100)] = LEFT_OUT
     images: Annotated[list[Url], Field(max_length=50)] = LEFT_OUT
+    image_alts: Annotated[dict[Url, Line], Field(max_length=50)] = LEFT_OUT
     thumbnail: Url | None = None
     seo: Seo = LEFT_OUT
     tax_class: TaxClass = LEFT_OUT
@@ -134,9 +139,7 @@ class ProductQuery(Schema):
     sort: ProductSort = "-created_at"
     page: Annotated[int, Field(ge=1, le=1_000)] = 1
     limit: Annotated[int, Field(ge=1, le=100)] = 20
-    cursor: Annotated[str, StringConstraints(min_length=1, max_length=500)] | None = Field(
-        None, description="`nextCursor` of the previous page; overrides `page`"
-    )
+    cursor: Cursor | None = None
 
     @model_validator(mode="before")
     @classmethod
@@ -182,6 +185,7 @@ class ProductDetail(ListItem):
 
     description: str
     images: list[str]
+    image_alts: dict[str, str] = Field(default={}, description="By image")
     tags: list[str]
     options: list[Option]
     variants: list[Variant]

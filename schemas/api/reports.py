@@ -5,7 +5,7 @@ from typing import Annotated, Any, Literal
 from pydantic import AfterValidator, ConfigDict, Field, StringConstraints
 
 from schemas.api.analytics import DayOrMoment
-from schemas.base import Currency, Id, Line, Moment, Request, Schema
+from schemas.base import Currency, Cursor, Id, Line, Moment, Request, Schema
 
 Measure = Literal[
     "orders", "units", "gross", "discounts", "refunds", "net", "tax", "shipping", "average_order", "customers"
@@ -78,11 +78,14 @@ class Report(Schema):
     next_run_at: Moment | None = None
     last_run: LastRun | None = None
     created_at: Moment
+    version: int
+    """Incremented by each change of the definition; for `If-Match`."""
 
 
 class ReportQuery(Schema):
     page: Annotated[int, Field(ge=1, le=1_000)] = 1
     limit: Annotated[int, Field(ge=1, le=100)] = 20
+    cursor: Cursor | None = None
 
 
 class ReportResult(Schema):

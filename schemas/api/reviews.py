@@ -4,7 +4,7 @@ from typing import Annotated, Any, Literal, Self
 
 from pydantic import Field, StringConstraints, ValidationInfo, field_validator, model_validator
 
-from schemas.base import Clean, GivenMoment, Id, Line, Moment, OneLine, Request, Schema
+from schemas.base import Clean, Cursor, GivenMoment, Id, Line, Moment, OneLine, Request, Schema
 
 ReviewStatus = Literal["pending", "approved", "rejected"]
 ReviewSort = Literal["newest", "helpful", "rating", "-rating"]
@@ -86,6 +86,13 @@ class ReviewRules(Request):
     """Number of reports that set an approved review to pending, once; 0 never."""
 
 
+class ReviewRulesState(ReviewRules):
+    """The moderation rules in force."""
+
+    version: int = 0
+    """Incremented by each change; for `If-Match`."""
+
+
 class Author(Schema):
     """The public name of the author."""
 
@@ -117,6 +124,8 @@ class Review(Schema):
     reply: VendorReply | None = None
     created_at: Moment
     updated_at: Moment
+    version: int
+    """Incremented by each change, but not by votes; for `If-Match`."""
     reason: str | None = None
     """Why it is pending or was rejected; only for the author and administrators."""
     reports: int | None = None
@@ -139,6 +148,7 @@ class ReviewQuery(Schema):
     rating: Stars | None = None
     page: Annotated[int, Field(ge=1, le=1_000)] = 1
     limit: Annotated[int, Field(ge=1, le=100)] = 20
+    cursor: Cursor | None = None
 
 
 class ReviewsQuery(Schema):
@@ -149,6 +159,7 @@ class ReviewsQuery(Schema):
     reported: bool | None = Field(None, description="For administrators: reviews with abuse reports")
     page: Annotated[int, Field(ge=1, le=1_000)] = 1
     limit: Annotated[int, Field(ge=1, le=100)] = 20
+    cursor: Cursor | None = None
 
 
 class RatingsRebuild(Schema):

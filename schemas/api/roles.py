@@ -23,6 +23,8 @@ class RoleState(Schema):
     changed: bool
     """Whether it was created, or a preset changed, by an administrator."""
     editable: bool
+    version: int
+    """Of all definitions together: incremented by each change of a role. For `If-Match`."""
 
 
 class PermissionEntry(Schema):
@@ -56,6 +58,7 @@ class PutRole(RoleWrite):
 
     name: RoleName
     caller: Caller
+    expected_version: int | None = None
 
 
 class ResetRole(RoleReset):
@@ -63,3 +66,4 @@ class ResetRole(RoleReset):
 
     name: RoleName
     caller: Caller
+    expected_version: int | None = None

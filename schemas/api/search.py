@@ -5,7 +5,7 @@ from typing import Annotated, Any, Literal
 from pydantic import AfterValidator, Field, StringConstraints, ValidationInfo, field_validator, model_validator
 
 from schemas.api.products import AttributeName, AttributeText, ListItem
-from schemas.base import HighestPrice, Id, Line, Money, OneLine, PriceBound, Schema, Sku, Slug
+from schemas.base import Cursor, HighestPrice, Id, Line, Money, OneLine, PriceBound, Schema, Sku, Slug
 
 SearchSort = Literal["relevance", "price", "-price", "-rating", "-created_at", "title"]
 FacetType = Literal["terms", "range", "tree"]
@@ -46,6 +46,7 @@ class SearchQuery(Schema):
     )
     sort: SearchSort = "relevance"
     limit: Annotated[int, Field(ge=1, le=100)] = 20
+    cursor: Cursor | None = None
     page: Annotated[int, Field(ge=1, le=1_000)] = 1
     facets: FacetList | None = Field(
         None,
@@ -121,6 +122,7 @@ class SearchPage(SearchReply):
     page: int
     limit: int
     total: int
+    next_cursor: str | None = None
 
 
 class SuggestedProduct(Schema):

@@ -32,6 +32,7 @@ class UpdateProfile(ProfileRequest):
     """Replace the caller's profile."""
 
     caller: Caller
+    expected_version: int | None = None
 
 
 class Profile(Schema):
@@ -45,6 +46,8 @@ class Profile(Schema):
     language: str | None = None
     created_at: Moment
     updated_at: Moment
+    version: int
+    """Incremented by each change; for `If-Match`."""
 
 
 class AddressRequest(Address, Request):
@@ -68,6 +71,7 @@ class UpdateAddress(AddressRequest):
 
     caller: Caller
     address_id: str
+    expected_version: int | None = None
 
 
 class AddressEntry(Address):
@@ -79,3 +83,5 @@ class AddressEntry(Address):
     is_default_billing: bool
     created_at: Moment
     updated_at: Moment
+    version: int
+    """Incremented by each change; for `If-Match`."""

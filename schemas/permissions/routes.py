@@ -127,6 +127,7 @@ ROUTES: Final[dict[str, Access]] = {
     "set_order_status": needs(P.ORDERS_FULFIL),
     "order_events": guest(P.ORDERS_READ),
     # /payments
+    "payment_methods": GUEST,
     "get_payment": needs(P.PAYMENTS_READ),
     "capture_payment": needs(P.PAYMENTS_CAPTURE),
     "refund_payment": needs(P.PAYMENTS_REFUND),
@@ -141,6 +142,13 @@ ROUTES: Final[dict[str, Access]] = {
     "update_product": needs(P.PRODUCTS_WRITE),
     "patch_product": needs(P.PRODUCTS_WRITE),
     "delete_product": needs(P.PRODUCTS_WRITE),
+    "list_variants": GUEST,
+    "add_variant": needs(P.PRODUCTS_WRITE),
+    "patch_variant": needs(P.PRODUCTS_WRITE),
+    "delete_variant": needs(P.PRODUCTS_WRITE),
+    "put_options": needs(P.PRODUCTS_WRITE),
+    "add_image": needs(P.PRODUCTS_WRITE),
+    "delete_image": needs(P.PRODUCTS_WRITE),
     "list_reviews": PUBLIC,
     "submit_review": needs(P.REVIEWS_WRITE),
     # /reviews

@@ -73,12 +73,14 @@ class AnalyticsRpc(Protocol):
         """Get a report of the caller. Raises `NotFound`."""
         ...
 
-    def update_report(self, report_id: Id, report: ReportRequest, caller: Caller) -> Report:
+    def update_report(
+        self, report_id: Id, report: ReportRequest, caller: Caller, expected_version: int | None = None
+    ) -> Report:
         """Replace a definition; the last result is kept until the next run. Raises `NotFound`, `ValidationFailed`."""
         ...
 
-    def delete_report(self, report_id: Id, caller: Caller) -> None:
-        """Delete a report and its result. Raises `NotFound`."""
+    def delete_report(self, report_id: Id, caller: Caller, expected_version: int | None = None) -> None:
+        """Delete a report and its result. Raises `NotFound`, `PreconditionFailed`."""
         ...
 
     def run_report(self, report_id: Id, caller: Caller) -> Report:

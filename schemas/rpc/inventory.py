@@ -93,10 +93,12 @@ class InventoryRpc(Protocol):
         """List warehouses by priority: stock is taken from the first one first."""
         ...
 
-    def put_warehouse(self, code: WarehouseCode, warehouse: WarehouseWrite, caller: Caller) -> Warehouse:
+    def put_warehouse(
+        self, code: WarehouseCode, warehouse: WarehouseWrite, caller: Caller, expected_version: int | None = None
+    ) -> Warehouse:
         """Create or replace a warehouse."""
         ...
 
-    def delete_warehouse(self, code: WarehouseCode, caller: Caller) -> None:
+    def delete_warehouse(self, code: WarehouseCode, caller: Caller, expected_version: int | None = None) -> None:
         """Delete an empty warehouse. Raises `InvalidState` while it holds stock, `NotFound`."""
         ...

@@ -6,6 +6,7 @@ from schemas.api.ledger import AccountsQuery, EntriesQuery, LedgerAccount, Ledge
 from schemas.api.payments import (
     Authorisation,
     Authorise,
+    AvailableMethod,
     Capture,
     CapturePayment,
     Payment,
@@ -28,6 +29,10 @@ class PaymentsRpc(Protocol):
         Idempotent under `payment_id`. Raises `ServiceUnavailable` when the provider's answer isn't known (retry),
         `ValidationFailed` for a provider that this shop doesn't have.
         """
+        ...
+
+    def available_methods(self, caller: Caller) -> list[AvailableMethod]:
+        """List what the caller can pay with: the providers of this shop that no flag switches off."""
         ...
 
     def status_of(self, payment_id: str, refresh: bool = False) -> Authorisation:

@@ -6,6 +6,7 @@ from pydantic import Field
 
 from schemas.api.categories import Category, CategoryNode, CategoryWrite
 from schemas.api.product_import import ImportReport
+from schemas.api.product_parts import ImageWrite, OptionsWrite, VariantPatch
 from schemas.api.products import (
     ListItem,
     ProductDetail,
@@ -17,7 +18,7 @@ from schemas.api.products import (
     SnapshotPage,
 )
 from schemas.api.taxes import TaxRate, TaxRateId, TaxRateWrite
-from schemas.api.variants import PricedSku
+from schemas.api.variants import PricedSku, VariantWrite
 from schemas.base import ANONYMOUS, Caller, Country, Id, Idempotency, IdOrSlug, Page, Sku, Slug
 
 Ids = Annotated[list[Id], Field(max_length=100)]
@@ -38,6 +39,10 @@ class ProductsRpc(Protocol):
         """List active products by filters. The total may be a second old."""
         ...
 
+    def list_uncounted(self, query: ProductQuery) -> Page[ListItem]:
+        """List active products by filters without counting them: the total is 0."""
+        ...
+
     def list_managed_products(self, query: ProductQuery, caller: Caller) -> Page[ListItem]:
         """List products of any status: all of them for an administrator, the own ones for a vendor."""
         ...
@@ -48,6 +53,10 @@ class ProductsRpc(Protocol):
 
     def get_many(self, ids: Ids) -> list[ListItem]:
         """Get list items of active products, in the order of `ids`; others are missing."""
+        ...
+
+    def get_details(self, ids: Ids) -> list[ProductDetail]:
+        """Get active products with all fields, in the order of `ids`; others are missing."""
         ...
 
     def search_titles(self, query: ProductQuery) -> Page[SearchedItem]:
@@ -125,6 +134,59 @@ class ProductsRpc(Protocol):
         """
         ...
 
+    # ---- parts of a product --------------------------------------------------------------------------------------
+
+    def add_variant(
+        self,
+        id_or_slug: IdOrSlug,
+        variant: VariantWrite,
+        caller: Caller,
+        expected_version: Version | None = None,
+        idempotency: Idempotency | None = None,
+    ) -> ProductDetail:
+        """Add a variant as the last one. Raises as `update_product`, with the fields of the variant."""
+        ...
+
+    def change_variant(
+        self,
+        id_or_slug: IdOrSlug,
+        sku: Sku,
+        patch: VariantPatch,
+        caller: Caller,
+        expected_version: Version | None = None,
+    ) -> ProductDetail:
+        """Change the fields of a variant that the patch sets. Raises `NotFound` for an unknown SKU."""
+        ...
+
+    def remove_variant(
+        self, id_or_slug: IdOrSlug, sku: Sku, caller: Caller, expected_version: Version | None = None
+    ) -> ProductDetail:
+        """Remove a variant; orders keep their copy. Raises `InvalidState` for the last one, `NotFound`."""
+        ...
+
+    def replace_options(
+        self, id_or_slug: IdOrSlug, options: OptionsWrite, caller: Caller, expected_version: Version | None = None
+    ) -> ProductDetail:
+        """Replace the options. Raises `ValidationFailed` naming the variants that these don't tell apart."""
+        ...
+
+    def add_image(
+        self,
+        id_or_slug: IdOrSlug,
+        image: ImageWrite,
+        caller: Caller,
+        expected_version: Version | None = None,
+        idempotency: Idempotency | None = None,
+    ) -> ProductDetail:
+        """Add a stored picture, or move it. Raises `ValidationFailed` for a file that isn't a picture of the caller."""
+        ...
+
+    def remove_image(
+        self, id_or_slug: IdOrSlug, file_id: Id, caller: Caller, expected_version: Version | None = None
+    ) -> ProductDetail:
+        """Remove a stored picture from the product; the file stays. Raises `NotFound`."""
+        ...
+
     def import_products(self, products: ImportRows, caller: Caller) -> ImportReport:
         """Create or update products by row; a wrong row is reported and leaves the others alone.
 
@@ -146,12 +208,16 @@ class ProductsRpc(Protocol):
         """Create a category. Raises `Conflict` for a slug that exists."""
         ...
 
-    def update_category(self, slug: Slug, category: CategoryWrite, caller: Caller) -> Category:
-        """Rename or move a category with its subtree. Raises `ValidationFailed` for a move below itself."""
+    def update_category(
+        self, slug: Slug, category: CategoryWrite, caller: Caller, expected_version: Version | None = None
+    ) -> Category:
+        """Rename or move a category with its subtree. Raises `ValidationFailed` for a move below itself,
+        `PreconditionFailed`.
+        """
         ...
 
-    def delete_category(self, slug: Slug, caller: Caller) -> None:
-        """Delete an empty category. Raises `InvalidState` while it has products or children."""
+    def delete_category(self, slug: Slug, caller: Caller, expected_version: Version | None = None) -> None:
+        """Delete an empty category. Raises `Conflict` while it has products or children, `PreconditionFailed`."""
         ...
 
     def tax_rates(self, caller: Caller, country: Country | None = None) -> list[TaxRate]:

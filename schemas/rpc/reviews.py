@@ -15,6 +15,7 @@ from schemas.api.reviews import (
     ReviewPatch,
     ReviewQuery,
     ReviewRules,
+    ReviewRulesState,
     ReviewsQuery,
     ReviewText,
     ReviewWrite,
@@ -57,12 +58,14 @@ class ReviewsRpc(Protocol):
         """
         ...
 
-    def edit(self, review_id: Id, patch: ReviewPatch, caller: Caller) -> Review:
-        """Change the caller's review; its status is determined anew. Raises `NotFound`, `ValidationFailed`."""
+    def edit(self, review_id: Id, patch: ReviewPatch, caller: Caller, expected_version: int | None = None) -> Review:
+        """Change the caller's review; its status is determined anew. Raises `NotFound`, `ValidationFailed`,
+        `PreconditionFailed`.
+        """
         ...
 
-    def delete(self, review_id: Id, caller: Caller) -> None:
-        """Delete the caller's review; administrators delete any. Raises `NotFound`."""
+    def delete(self, review_id: Id, caller: Caller, expected_version: int | None = None) -> None:
+        """Delete the caller's review; administrators delete any. Raises `NotFound`, `PreconditionFailed`."""
         ...
 
     def vote(self, review_id: Id, helpful: bool, caller: Caller) -> Votes:
@@ -81,11 +84,11 @@ class ReviewsRpc(Protocol):
         """Approve, reject or hold a review. Raises `NotFound`."""
         ...
 
-    def rules(self, caller: Caller) -> ReviewRules:
+    def rules(self, caller: Caller) -> ReviewRulesState:
         """Get the moderation rules."""
         ...
 
-    def set_rules(self, rules: ReviewRules, caller: Caller) -> ReviewRules:
+    def set_rules(self, rules: ReviewRules, caller: Caller, expected_version: int | None = None) -> ReviewRulesState:
         """Replace the moderation rules; pending reviews stay pending."""
         ...
 

@@ -15,7 +15,7 @@ class UsersRpc(Protocol):
         ...
 
     def update_profile(self, command: UpdateProfile) -> Profile:
-        """Replace the profile."""
+        """Replace the profile. Raises `PreconditionFailed` when `expected_version` isn't the present one."""
         ...
 
     def list_addresses(self, caller: Caller) -> list[AddressEntry]:
@@ -31,11 +31,11 @@ class UsersRpc(Protocol):
         ...
 
     def update_address(self, command: UpdateAddress) -> AddressEntry:
-        """Replace an address. Raises `NotFound`."""
+        """Replace an address. Raises `NotFound`, `PreconditionFailed`."""
         ...
 
-    def delete_address(self, address_id: str, caller: Caller) -> None:
-        """Delete an address. Raises `NotFound`."""
+    def delete_address(self, address_id: str, caller: Caller, expected_version: int | None = None) -> None:
+        """Delete an address. Raises `NotFound`, `PreconditionFailed`."""
         ...
 
     def request_export(self, caller: Caller) -> Export:

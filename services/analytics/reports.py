@@ -11,6 +11,7 @@ from schemas.permissions.permission import Permission
 from services.analytics.domain import reports as report_rules
 from services.analytics.store.analytics_store import AnalyticsStore
 from services.analytics.store.order_lines import report_rows
+from services.analytics.store.reports import version_of
 from services.chassis.common import ids
 from services.chassis.common.clock import rfc3339
 from services.chassis.common.errors import ValidationFailed
@@ -37,9 +38,16 @@ def create(store: AnalyticsStore, report: ReportRequest, caller: Caller, now: da
     return to_api(document)
 
 
-def replace(store: AnalyticsStore, report_id: str, report: ReportRequest, caller: Caller, now: datetime) -> Document:
+def replace(
+    store: AnalyticsStore,
+    report_id: str,
+    report: ReportRequest,
+    caller: Caller,
+    now: datetime,
+    expected_version: int | None = None,
+) -> Document:
     definition = _definition(store, report, caller, now)
-    return to_api(store.reports.replace(report_id, owner_id(caller), definition))
+    return to_api(store.reports.replace(report_id, owner_id(caller), definition, expected_version))
 
 
 def list_reports(store: AnalyticsStore, caller: Caller, paging: Paging) -> Document:
@@ -90,6 +98,7 @@ def to_api(report: Document) -> Document:
         "next_run_at": rfc3339(report["next_run_at"]) if report.get("next_run_at") else None,
         "last_run": last | {"at": rfc3339(last["at"])} if last else None,
         "created_at": rfc3339(report["created_at"]),
+        "version": version_of(report),
     }
 
 

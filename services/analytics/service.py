@@ -102,19 +102,21 @@ class AnalyticsService(PersonalDataHandlers, Service):
 
     @implements(AnalyticsRpc.list_reports)
     def list_reports(self, query: ReportQuery, caller: Caller) -> Json:
-        return reports.list_reports(self.store, caller, Paging(query.page, query.limit))
+        return reports.list_reports(self.store, caller, Paging.of(query))
 
     @implements(AnalyticsRpc.get_report)
     def get_report(self, report_id: Id, caller: Caller) -> Json:
         return reports.to_api(self.store.reports.get(report_id, reports.owner_id(caller)))
 
     @implements(AnalyticsRpc.update_report)
-    def update_report(self, report_id: Id, report: ReportRequest, caller: Caller) -> Json:
-        return reports.replace(self.store, report_id, report, caller, clock.now())
+    def update_report(
+        self, report_id: Id, report: ReportRequest, caller: Caller, expected_version: int | None = None
+    ) -> Json:
+        return reports.replace(self.store, report_id, report, caller, clock.now(), expected_version)
 
     @implements(AnalyticsRpc.delete_report)
-    def delete_report(self, report_id: Id, caller: Caller) -> None:
-        self.store.reports.remove(report_id, reports.owner_id(caller))
+    def delete_report(self, report_id: Id, caller: Caller, expected_version: int | None = None) -> None:
+        self.store.reports.remove(report_id, reports.owner_id(caller), expected_version)
 
     @implements(AnalyticsRpc.run_report)
     def run_report(self, report_id: Id, caller: Caller) -> Json:

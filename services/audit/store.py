@@ -12,7 +12,8 @@ from services.audit.domain import GENESIS, Checkpoint, Verdict, Verifier, canoni
 from services.audit.models import ROLE, checkpoints, entries
 from services.audit.person_keys import ENCRYPTED, PersonKeys
 from services.audit.personal_data import ACCOUNT, all_persons, seal, unseal
-from services.chassis.common.paging import Paging, page
+from services.chassis.common.paging import DESCENDING, Keyset, Paging, SortKey
+from services.chassis.stores.keyset_postgres import paged
 from services.chassis.stores.postgres import PostgresStore, Session
 
 _LOCK: Final = text("select pg_advisory_xact_lock(hashtext(current_schema() || '.entries'))")
@@ -29,6 +30,7 @@ _FIRST: Final = select(entries.c.seq, entries.c.previous_hash).order_by(entries.
 _DOC: Final = entries.c.doc
 _COLUMNS: Final = (entries.c.seq, _DOC, entries.c.previous_hash, entries.c.hash)
 VERIFY_BATCH_SIZE: Final = 5_000
+KEYSET: Final = Keyset("audit", (SortKey("seq", DESCENDING, "integer"),))
 
 
 class AuditStore(PostgresStore):
@@ -96,19 +98,19 @@ class AuditStore(PostgresStore):
 
     def list(self, query: AuditQuery, keys: PersonKeys) -> dict[str, Any]:
         """A page of entries, the newest first."""
-        paging = Paging(query.page, query.limit)
+        paging = Paging.of(query)
         with self.reading() as connection:
             actors = _actors(connection, query, keys)
-            statement = _filtered(select(*_COLUMNS), query, actors).order_by(entries.c.seq.desc())
-            rows = connection.execute(statement.offset(paging.offset).limit(paging.limit)).all()
+            statement = paged(_filtered(select(*_COLUMNS), query, actors), KEYSET, (entries.c.seq,), paging)
+            rows = connection.execute(statement).all()
             if query.is_open:  # numbers have no gaps
                 span = func.max(entries.c.seq) - func.min(entries.c.seq) + 1
                 total = connection.execute(select(func.coalesce(span, 0))).scalar_one()
             else:
                 counted = _filtered(select(func.count()).select_from(entries), query, actors)
                 total = connection.execute(counted).scalar_one()
-            items = _entries_to_api(connection, rows, keys)
-        return page(items, total, paging)
+            page = KEYSET.page(rows, total, paging, lambda last: (last.seq,))
+            return page | {"items": _entries_to_api(connection, page["items"], keys)}
 
     def after(self, query: AuditFilter, seq: int, limit: int, keys: PersonKeys) -> Sequence[dict[str, Any]]:
         """The next entries after `seq`, the oldest first."""

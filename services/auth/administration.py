@@ -28,7 +28,9 @@ class Administration(SignIn):
 
     @implements(AuthRpc.set_roles)
     def set_roles(self, command: SetRoles) -> Json:
-        account = self.store.directory.set_roles(command.user_id, command.roles, command.caller.permissions)
+        account = self.store.directory.set_roles(
+            command.user_id, command.roles, command.caller.permissions, command.expected_version
+        )
         self.publish_new_revocations()
         return account
 

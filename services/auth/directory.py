@@ -4,7 +4,7 @@ from collections import Counter
 from collections.abc import Iterable
 from typing import Any, Final
 
-from sqlalchemy import ColumnElement, and_, delete, exists, func, or_, select, update
+from sqlalchemy import ColumnElement, and_, delete, exists, func, literal_column, or_, select, update
 from sqlalchemy.dialects.postgresql import insert as pg_insert
 
 from schemas.api.accounts import AccountChange, AccountQuery, PutGroup, UpdateAccount
@@ -16,11 +16,31 @@ from services.auth.models import accounts, groups, second_factors, sessions, spe
 from services.auth.store import AccountStore
 from services.chassis.common import clock
 from services.chassis.common.errors import Conflict, Forbidden, InvalidState, NotFound, ValidationFailed
-from services.chassis.common.paging import Paging, page
+from services.chassis.common.paging import ASCENDING, DESCENDING, Keyset, Kind, Paging, SortKey
 from services.chassis.common.timestamps import rfc3339
+from services.chassis.common.versions import check_version
+from services.chassis.stores.keyset_postgres import paged
 from services.chassis.stores.postgres import Session
 
 MAX_GROUPS: Final = 1000
+NEVER: Final = "timestamptz '1970-01-01 00:00+00'"
+"""The sort value of accounts without a login, as in the index."""
+_SORTED_BY: Final[dict[str, ColumnElement[Any]]] = {
+    "created_at": accounts.c.created_at,
+    "email": accounts.c.email_key,
+    "last_login_at": func.coalesce(accounts.c.last_login_at, literal_column(NEVER)),
+    "spent": func.coalesce(spending.c.amount, 0),
+}
+_KINDS: Final[dict[str, Kind]] = {
+    "created_at": "moment", "email": "text", "last_login_at": "moment", "spent": "integer",
+}  # fmt: skip
+KEYSETS: Final = {
+    sort: Keyset(f"accounts:{sort}", (SortKey(name, direction, kind), SortKey("id", direction, "id")))
+    for name, kind in _KINDS.items()
+    for sort, direction in ((name, ASCENDING), (f"-{name}", DESCENDING))
+}
+_NEXT_VERSION: Final = {"version": accounts.c.version + 1}
+_COPIED: Final = ("id", "email", "first_name", "last_name", "email_verified", "status", "version")
 _LIKE: Final = str.maketrans({"\\": "\\\\", "%": "\\%", "_": "\\_"})
 
 
@@ -32,19 +52,20 @@ class Directory:
 
     def find(self, query: AccountQuery) -> dict[str, Any]:
         """A page of accounts with its total."""
-        paging = Paging(query.page, query.limit)
+        keyset, paging = KEYSETS[query.sort], Paging.of(query)
         condition = and_(*_conditions(query))
-        rows = (
-            _selected(query.currency)
-            .where(condition)
-            .order_by(*_order(query.sort))
-            .limit(paging.limit)
-            .offset(paging.offset)
+        key = _SORTED_BY[query.sort.removeprefix("-")]
+        rows = paged(
+            _selected(query.currency).add_columns(key.label("sort_value")).where(condition),
+            keyset,
+            (key, accounts.c.id),
+            paging,
         )
         total = select(func.count()).select_from(_source(query.currency)).where(condition)
         with self.store.reading() as connection:
-            items = [_entry(row) for row in connection.execute(rows)]
-            return page(items, connection.execute(total).scalar_one(), paging)
+            count = connection.execute(total).scalar_one()
+            page = keyset.page(connection.execute(rows).all(), count, paging, lambda last: (last.sort_value, last.id))
+            return page | {"items": [_entry(row) for row in page["items"]]}
 
     def get(self, user_id: str) -> dict[str, Any]:
         """One account. Raises `NotFound`."""
@@ -61,12 +82,13 @@ class Directory:
             raise ValidationFailed("Name at least one field to change")
         with self.store.transaction() as session:
             before = self._changeable(session, command.user_id, permissions_of(command.caller.roles))
+            check_version(command.expected_version, before.version)
             if command.status == "disabled" and command.user_id == command.caller.user_id:
                 raise InvalidState("Nobody can disable their own account")
             if command.groups is not None:
                 self._check_groups(session, command.groups)
             names = {"first_name", "last_name"} & values.keys()
-            changed = values | ({"named_at": clock.now()} if names else {})
+            changed = values | _NEXT_VERSION | ({"named_at": clock.now()} if names else {})
             session.execute(update(accounts).where(accounts.c.id == command.user_id).values(changed))
             if names:
                 renamed = {name: values.get(name) or getattr(before, name) for name in ("first_name", "last_name")}
@@ -77,10 +99,12 @@ class Directory:
             self.store.audit(session, "account.update", ("account", command.user_id), old, values)
         return self.get(command.user_id)
 
-    def set_roles(self, user_id: str, roles: list[str], grantor: frozenset[Permission]) -> dict[str, Any]:
+    def set_roles(
+        self, user_id: str, roles: list[str], grantor: frozenset[Permission], expected_version: int | None = None
+    ) -> dict[str, Any]:
         """Replace the roles; all sessions end, since their tokens carry the former ones.
 
-        Raises `ValidationFailed` for unknown roles, `Forbidden` for more than the grantor has.
+        Raises `ValidationFailed` for unknown roles, `Forbidden` for more than the grantor has, `PreconditionFailed`.
         """
         new = sorted(set(roles))
         for index, role in enumerate(roles):
@@ -88,10 +112,11 @@ class Directory:
                 raise ValidationFailed.of(f"roles.{index}", "is not a role")
         with self.store.transaction() as session:
             before = self._changeable(session, user_id, grantor)
+            check_version(expected_version, before.version)
             if not may_grant(grantor, permissions_of(new)):
                 raise Forbidden("One can only grant permissions that one has")
             if sorted(before.roles) != new:
-                session.execute(update(accounts).where(accounts.c.id == user_id).values(roles=new))
+                session.execute(update(accounts).where(accounts.c.id == user_id).values({"roles": new} | _NEXT_VERSION))
                 self.store.end_sessions(session, sessions.c.user_id == user_id)
                 self.store.emit(session, RolesAssigned(user_id=user_id, roles=new))
                 old = {"roles": list(before.roles)}
@@ -143,7 +168,9 @@ class Directory:
             if session.execute(delete(groups).where(groups.c.name == name)).rowcount == 0:  # type: ignore[attr-defined]
                 raise NotFound("There is no such group")
             left = func.array_remove(accounts.c.groups, name)
-            session.execute(update(accounts).where(accounts.c.groups.contains([name])).values(groups=left))
+            session.execute(
+                update(accounts).where(accounts.c.groups.contains([name])).values({"groups": left} | _NEXT_VERSION)
+            )
             self.store.audit(session, "group.delete", ("group", name), before={"name": name})
 
     def _set_status(self, session: Session, user_id: str, status: str) -> None:
@@ -208,19 +235,10 @@ def _conditions(query: AccountQuery) -> list[ColumnElement[bool]]:
     return conditions
 
 
-def _order(sort: str) -> tuple[Any, ...]:
-    name = sort.removeprefix("-")
-    columns = {"email": accounts.c.email_key, "spent": func.coalesce(spending.c.amount, 0)}
-    column = columns[name] if name in columns else accounts.c[name]
-    if sort.startswith("-"):
-        return column.desc().nulls_last(), accounts.c.id.desc()
-    return column.asc().nulls_first(), accounts.c.id.asc()
-
-
 def _entry(row: Any) -> dict[str, Any]:
     """A row as `schemas.api.accounts.AccountEntry`."""
     return {
-        **{name: getattr(row, name) for name in ("id", "email", "first_name", "last_name", "email_verified", "status")},
+        **{name: getattr(row, name) for name in _COPIED},
         "roles": list(row.roles),
         "groups": list(row.groups),
         "second_factor": row.second_factor,

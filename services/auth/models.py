@@ -20,6 +20,7 @@ accounts = Table(
     Column("status", Text, nullable=False, server_default="active", comment="active, disabled or erased"),
     Column("groups", ARRAY(Text), nullable=False, server_default="{}"),
     Column("last_login_at", DateTime(timezone=True)),
+    Column("version", Integer, nullable=False, server_default="1", comment="of names, roles, status and groups"),
     Column("created_at", DateTime(timezone=True), nullable=False, server_default=func.now()),
 )
 

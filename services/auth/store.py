@@ -94,6 +94,7 @@ class AccountStore(PostgresStore):
         """Set the name that tokens carry; late or repeated events change nothing."""
         later = or_(accounts.c.named_at.is_(None), accounts.c.named_at < at)
         values = {"first_name": first_name, "last_name": last_name, "named_at": at}
+        values |= {"version": accounts.c.version + 1}
         with self.transaction() as session:
             session.execute(update(accounts).where(accounts.c.id == user_id, later).values(values))
 

@@ -10,6 +10,7 @@ from schemas.api.roles import MAX_ROLES
 from schemas.events.config import RolesChanged
 from schemas.permissions.roles import ADMIN, PRESETS, ROLES_KEY, merged
 from services.chassis.common.errors import Conflict, NotFound, ValidationFailed
+from services.chassis.common.versions import check_version
 from services.chassis.stores.postgres import Session
 from services.config.models import setting_changes, settings
 from services.config.store import ConfigStore
@@ -29,13 +30,16 @@ class RoleStore(ConfigStore):
     def roles(self) -> list[dict[str, Any]]:
         """All roles, presets and changed ones, by name."""
         with self.reading() as connection:
-            changed: Roles = (
-                connection.execute(select(settings.c.value).where(settings.c.key == ROLES_KEY)).scalar() or {}
-            )
-        return [role_state(name, changed) for name in sorted(merged(changed))]
+            row = connection.execute(select(settings).where(settings.c.key == ROLES_KEY)).one_or_none()
+        changed, version = (dict(row.value or {}), row.version) if row else ({}, 0)
+        return [role_state(name, changed, version) for name in sorted(merged(changed))]
 
-    def put_role(self, name: str, permissions: list[str], author: str | None, reason: str) -> dict[str, Any]:
-        """Create or change a role. Raises `ValidationFailed` for ADMIN, `Conflict` for too many roles."""
+    def put_role(
+        self, name: str, permissions: list[str], author: str | None, reason: str, expected_version: int | None = None
+    ) -> dict[str, Any]:
+        """Create or change a role. Raises `ValidationFailed` for ADMIN, `Conflict` for too many roles,
+        `PreconditionFailed`.
+        """
         if name == ADMIN:
             raise ValidationFailed.of("name", f"{ADMIN} has all permissions and can't be changed")
 
@@ -45,10 +49,10 @@ class RoleStore(ConfigStore):
                 raise Conflict(f"There are {MAX_ROLES} roles; remove one first")
             return changed
 
-        return role_state(name, self._change(change, name, author, reason))
+        return role_state(name, *self._change(change, name, author, reason, expected_version))
 
-    def reset_role(self, name: str, author: str | None, reason: str) -> None:
-        """Delete a role, or restore a preset. Raises `NotFound`, `ValidationFailed` for ADMIN."""
+    def reset_role(self, name: str, author: str | None, reason: str, expected_version: int | None = None) -> None:
+        """Delete a role, or restore a preset. Raises `NotFound`, `ValidationFailed` for ADMIN, `PreconditionFailed`."""
         if name == ADMIN:
             raise ValidationFailed.of("name", f"{ADMIN} can't be changed")
 
@@ -57,11 +61,19 @@ class RoleStore(ConfigStore):
                 raise NotFound(f"There is no role {name}")
             return {other: permissions for other, permissions in roles.items() if other != name}
 
-        self._change(change, name, author, reason)
+        self._change(change, name, author, reason, expected_version)
 
-    def _change(self, change: Callable[[Roles], Roles], name: str, author: str | None, reason: str) -> Roles:
+    def _change(
+        self,
+        change: Callable[[Roles], Roles],
+        name: str,
+        author: str | None,
+        reason: str,
+        expected_version: int | None,
+    ) -> tuple[Roles, int]:
         with self.transaction() as session:
             before, version = self._locked(session)
+            check_version(expected_version, version)
             after = change(before)
             row = {"key": ROLES_KEY, "value": after, "version": version + 1, "author": author}
             session.execute(
@@ -80,7 +92,7 @@ class RoleStore(ConfigStore):
                 {"permissions": before.get(name)},
                 {"permissions": after.get(name), "reason": reason},
             )
-        return after
+        return after, version + 1
 
     @staticmethod
     def _locked(session: Session) -> tuple[Roles, int]:
@@ -90,7 +102,7 @@ class RoleStore(ConfigStore):
         return dict(row.value or {}), row.version
 
 
-def role_state(name: str, changed: Roles) -> dict[str, Any]:
+def role_state(name: str, changed: Roles, version: int) -> dict[str, Any]:
     """The role as `schemas.api.roles.RoleState`."""
     return {
         "name": name,
@@ -98,4 +110,5 @@ def role_state(name: str, changed: Roles) -> dict[str, Any]:
         "preset": name in PRESETS,
         "changed": name in changed,
         "editable": name != ADMIN,
+        "version": version,
     }

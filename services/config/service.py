@@ -53,11 +53,13 @@ class ConfigService(Service):
         permissions = [str(permission) for permission in command.permissions]
         if not may_grant(command.caller.permissions, permissions):
             raise Forbidden("One can only grant permissions that one has")
-        return self.store.put_role(command.name, permissions, command.caller.user_id, command.reason)
+        return self.store.put_role(
+            command.name, permissions, command.caller.user_id, command.reason, command.expected_version
+        )
 
     @implements(ConfigRpc.reset_role)
     def reset_role(self, command: ResetRole) -> None:
-        self.store.reset_role(command.name, command.caller.user_id, command.reason)
+        self.store.reset_role(command.name, command.caller.user_id, command.reason, command.expected_version)
 
     @implements(ConfigRpc.flags)
     def flags(self, caller: Caller) -> Json:

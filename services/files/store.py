@@ -13,8 +13,8 @@ from schemas.events.files import FileDeleted, FileStored
 from services.chassis.common.clock import rfc3339
 from services.chassis.common.errors import NotFound, ServiceUnavailable
 from services.chassis.common.ids import new_id
-from services.chassis.common.paging import Paging
-from services.chassis.common.paging import page as paged
+from services.chassis.common.paging import DESCENDING, Keyset, Paging, SortKey
+from services.chassis.stores.keyset_postgres import paged
 from services.chassis.stores.postgres import PostgresStore, Session
 from services.files.domain import StoredObject, quota_exceeded
 from services.files.models import blobs, files, removals, usage
@@ -22,6 +22,7 @@ from services.files.models import blobs, files, removals, usage
 UPLOAD_TIMEOUT: Final = timedelta(hours=1)
 """Objects of an upload that has not finished by then are removed."""
 BATCH_SIZE: Final = 100
+KEYSET: Final = Keyset("files", (SortKey("id", DESCENDING, "id"),))
 
 _OF_FILE = (
     files.c.id, files.c.sha256, files.c.owner_id, files.c.purpose, files.c.name, files.c.private, files.c.created_at,
@@ -132,13 +133,12 @@ class FileStore(PostgresStore):
             )
             if value is not None
         ]
-        paging = Paging(query.page, query.limit)
+        paging = Paging.of(query)
         with self.reading() as connection:
             total = connection.execute(select(func.count()).select_from(files).where(*conditions)).scalar_one()
-            rows = connection.execute(
-                _FILE.where(*conditions).order_by(files.c.id.desc()).offset(paging.offset).limit(paging.limit)
-            ).all()
-        return paged([_record(row).row for row in rows], total, paging)
+            rows = connection.execute(paged(_FILE.where(*conditions), KEYSET, (files.c.id,), paging)).all()
+        page = KEYSET.page(rows, total, paging, lambda last: (last.id,))
+        return page | {"items": [_record(row).row for row in page["items"]]}
 
     def remove(self, file_id: str, audited: bool = False) -> None:
         """Delete a file; a content without files becomes an orphan. Raises `NotFound`.

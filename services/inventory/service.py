@@ -118,19 +118,21 @@ class InventoryService(Service):
             if caller.may(Permission.INVENTORY_MANAGE)
             else self.products.vendor_skus(vendor_id=str(caller.user_id))
         )
-        return self.stock.counts.list_low(Paging(query.page, query.limit), skus)
+        return self.stock.counts.list_low(Paging.of(query), skus)
 
     @implements(InventoryRpc.list_warehouses)
     def list_warehouses(self, caller: Caller) -> Json:
         return self.stock.warehouses.all()
 
     @implements(InventoryRpc.put_warehouse)
-    def put_warehouse(self, code: WarehouseCode, warehouse: WarehouseWrite, caller: Caller) -> Json:
-        return self.stock.warehouses.put(code, warehouse.model_dump())
+    def put_warehouse(
+        self, code: WarehouseCode, warehouse: WarehouseWrite, caller: Caller, expected_version: int | None = None
+    ) -> Json:
+        return self.stock.warehouses.put(code, warehouse.model_dump(), expected_version)
 
     @implements(InventoryRpc.delete_warehouse)
-    def delete_warehouse(self, code: WarehouseCode, caller: Caller) -> None:
-        self.stock.warehouses.delete(code)
+    def delete_warehouse(self, code: WarehouseCode, caller: Caller, expected_version: int | None = None) -> None:
+        self.stock.warehouses.delete(code, expected_version)
 
     def _priced(self, sku: str, caller: Caller) -> PricedSku | None:
         """The SKU's product and vendor. For an administrator None while products is away: a count need not wait."""

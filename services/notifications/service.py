@@ -184,7 +184,7 @@ class NotificationsService(PersonalDataHandlers, Service):
 
     @implements(NotificationsRpc.list_own)
     def list_own(self, page: PageQuery, caller: Caller) -> Json:
-        return self.store.messages.list_in_app(str(caller.user_id), Paging(page.page, page.limit))
+        return self.store.messages.list_in_app(str(caller.user_id), Paging.of(page))
 
     @implements(NotificationsRpc.unread_count)
     def unread_count(self, caller: Caller) -> Json:
@@ -242,7 +242,7 @@ class NotificationsService(PersonalDataHandlers, Service):
 
     @implements(NotificationsRpc.deliveries)
     def deliveries(self, recipient: str, page: PageQuery, caller: Caller) -> Json:
-        return self.store.messages.deliveries(recipient, Paging(page.page, page.limit))
+        return self.store.messages.deliveries(recipient, Paging.of(page))
 
     @implements(NotificationsRpc.templates)
     def templates(self, caller: Caller) -> Json:

@@ -1,27 +1,31 @@
 """Read model of orders for lists, in MongoDB; built from the events and rebuildable at any time."""
 
 from collections.abc import Iterable
-from datetime import datetime
 from typing import Any
 
 from pymongo import ReplaceOne
 from pymongo.errors import BulkWriteError
 
 from schemas.api.orders import OrderQuery
-from schemas.base import MAX_AMOUNT, Caller
+from schemas.base import Caller
 from schemas.events import orders as events
 from schemas.permissions.permission import Permission
 from services.chassis.common.errors import ValidationFailed
-from services.chassis.common.paging import Paging, decode_cursor, encode_cursor, page
+from services.chassis.common.paging import Keyset, Paging, SortKey
+from services.chassis.stores.keyset_mongo import on_page, sort_of
 from services.chassis.stores.mongo import MongoStore, only_collisions
 from services.orders.domain.order import Order
 from services.orders.domain.view import as_summary
 
-SORTS = {
-    "created_at": ("created_at", 1),
-    "-created_at": ("created_at", -1),
-    "total": ("total_minor", 1),
-    "-total": ("total_minor", -1),
+SORTS = (
+    SortKey("created_at", 1, "moment"),
+    SortKey("created_at", -1, "moment"),
+    SortKey("total_minor", 1, "integer"),
+    SortKey("total_minor", -1, "integer"),
+)
+KEYSETS = {
+    sort: Keyset(f"orders:{sort}", (key, SortKey("_id", key.direction, "id")))
+    for sort, key in zip(("created_at", "-created_at", "total", "-total"), SORTS, strict=True)
 }
 LIST_EVENTS = (
     events.OrderPaymentActionRequired,
@@ -86,23 +90,17 @@ class OrderReadModel(MongoStore):
     def list(self, query: OrderQuery, caller: Caller) -> dict[str, Any]:
         """List a page of the orders that the caller may see."""
         condition = _filter(query, caller)
-        field, direction = SORTS[query.sort]
-        paging = Paging(query.page, query.limit)
-        collection = self.db["orders"]
-        total = self._count(condition)
-        page_condition = dict(condition)
-        if query.cursor:
-            page_condition["$and"] = [_after_position(field, direction, decode_cursor(query.cursor))]
+        keyset, paging = KEYSETS[query.sort], Paging.of(query)
+        field = keyset.keys[0].field
         documents = list(
-            collection.find(page_condition, {"summary": 1, field: 1})
-            .sort([(field, direction), ("_id", direction)])
-            .skip(0 if query.cursor else paging.offset)
-            .limit(query.limit + 1)
+            self.db["orders"]
+            .find(on_page(condition, keyset, paging), {"summary": 1, field: 1})
+            .sort(sort_of(keyset))
+            .skip(paging.offset)
+            .limit(paging.fetched)
         )
-        more = len(documents) > query.limit
-        del documents[query.limit :]
-        cursor = encode_cursor([_plain(documents[-1][field]), documents[-1]["_id"]]) if more else None
-        return page([document["summary"] for document in documents], total, paging, cursor)
+        page = keyset.page(documents, self._count(condition), paging, lambda last: (last[field], last["_id"]))
+        return page | {"items": [document["summary"] for document in page["items"]]}
 
     def _count(self, condition: dict[str, Any]) -> int:
         """The number of orders; of all of them from the collection's metadata, otherwise counted up to `MAX_TOTAL`."""
@@ -137,19 +135,3 @@ def _filter(query: OrderQuery, caller: Caller) -> dict[str, Any]:
     if query.status:
         condition["status"] = query.status
     return condition
-
-
-def _plain(value: Any) -> Any:
-    return value if isinstance(value, int) else value.isoformat()
-
-
-def _after_position(field: str, direction: int, position: list[Any]) -> dict[str, Any]:
-    try:
-        value, order_id = position
-        value = value if isinstance(value, int) else datetime.fromisoformat(value)
-        if not isinstance(order_id, str) or value in (True, False) or (isinstance(value, int) and value > MAX_AMOUNT):
-            raise ValueError("not what we write")
-    except (ValueError, TypeError) as malformed:
-        raise ValidationFailed.of("cursor", "is not a cursor of this list") from malformed
-    operator = "$gt" if direction > 0 else "$lt"
-    return {"$or": [{field: {operator: value}}, {field: value, "_id": {operator: order_id}}]}

@@ -33,6 +33,7 @@ from services.chassis.runtime.service import Service
 from services.chassis.runtime.timers import every
 from services.chassis.stores.postgres import Postgres
 from services.payments import dispute_reminders
+from services.payments.available_methods import available_methods
 from services.payments.domain import PROCESSING, Payment, RefundParts, check_owner, refund_id_of
 from services.payments.processor import PaymentProcessor
 from services.payments.provider_calls import ProviderCalls
@@ -69,6 +70,10 @@ class PaymentsService(PersonalDataHandlers, Service):
     @implements(PaymentsRpc.authorise)
     def authorise(self, command: Authorise) -> Authorisation:
         return _authorisation(self.processor.authorise(command, _commission_basis_points()))
+
+    @implements(PaymentsRpc.available_methods)
+    def available_methods(self, caller: Caller) -> Json:
+        return available_methods(self.providers.providers, caller)
 
     @implements(PaymentsRpc.status_of)
     def status_of(self, payment_id: str, refresh: bool = False) -> Authorisation:

@@ -1,27 +1,33 @@
 """Products service: the catalogue, categories, tax rates."""
 
 from collections import Counter
-from typing import Any
+from collections.abc import Callable
 
 from pydantic import ValidationError
 
 from schemas.api.categories import CategoryWrite
 from schemas.api.product_import import ImportRow
+from schemas.api.product_parts import ImageWrite, OptionsWrite, VariantPatch
 from schemas.api.products import ProductPatch, ProductQuery, ProductWrite
 from schemas.api.taxes import TaxRateId, TaxRateWrite
-from schemas.base import ANONYMOUS, Caller, Country, Id, Idempotency, IdOrSlug, Slug
+from schemas.api.variants import VariantWrite
+from schemas.base import ANONYMOUS, Caller, Country, Id, Idempotency, IdOrSlug, Sku, Slug
 from schemas.events.inventory import StockChanged
 from schemas.events.reviews import RatingChanged
 from schemas.permissions.permission import Permission
+from schemas.rpc.files import FilesRpc
 from schemas.rpc.products import AddressRegion, Ids, ImportRows, ProductsRpc, RelatedLimit, Skus, SnapshotLimit, Version
+from schemas.signed.file_grants import PUBLIC_PATH
 from services.chassis.common import clock
 from services.chassis.common.errors import Forbidden, NotFound
 from services.chassis.messaging.batches import on_batch
 from services.chassis.messaging.events import on_event
+from services.chassis.messaging.remote import Remote
 from services.chassis.messaging.rpc import implements
 from services.chassis.messaging.signatures import refused
 from services.chassis.runtime.service import Service
 from services.chassis.stores.mongo import Mongo
+from services.products.domain import parts
 from services.products.domain.checks import check_own, vendor_for
 from services.products.domain.documents import STATUSES, Document, apply_patch, to_detail
 from services.products.settings import ProductSettings
@@ -34,14 +40,22 @@ class ProductsService(Service):
 
     name = "products"
     catalogue = Mongo(ProductStore, ProductSettings)
+    files = Remote(FilesRpc, deadline=2.0)
 
     # ---- reading -------------------------------------------------------------------------------------------------
 
     @implements(ProductsRpc.list_products)
     def list_products(self, query: ProductQuery) -> Document:
+        return self._list(query, counted=True)
+
+    @implements(ProductsRpc.list_uncounted)
+    def list_uncounted(self, query: ProductQuery) -> Document:
+        return self._list(query, counted=False)
+
+    def _list(self, query: ProductQuery, counted: bool) -> Document:
         if query.status not in (None, "active"):
             raise Forbidden("Only active products are public")
-        return self.catalogue.queries.find(query, ["active"])
+        return self.catalogue.queries.find(query, ["active"], counted=counted)
 
     @implements(ProductsRpc.list_managed_products)
     def list_managed_products(self, query: ProductQuery, caller: Caller) -> Document:
@@ -61,6 +75,10 @@ class ProductsService(Service):
     @implements(ProductsRpc.get_many)
     def get_many(self, ids: Ids) -> list[Document]:
         return self.catalogue.queries.get_many(ids)
+
+    @implements(ProductsRpc.get_details)
+    def get_details(self, ids: Ids) -> list[Document]:
+        return self.catalogue.queries.get_details(ids)
 
     @implements(ProductsRpc.search_titles)
     def search_titles(self, query: ProductQuery) -> Document:
@@ -120,14 +138,9 @@ class ProductsService(Service):
         expected_version: Version | None = None,
         idempotency: Idempotency | None = None,
     ) -> Document:
-
-        def apply(before: Document) -> ProductWrite:
-            try:
-                return apply_patch(before, patch)
-            except ValidationError as invalid:
-                raise refused(invalid) from None
-
-        return self._change(id_or_slug, apply, caller, expected_version, idempotency)
+        return self._change(
+            id_or_slug, lambda before: apply_patch(before, patch), caller, expected_version, idempotency
+        )
 
     @implements(ProductsRpc.delete_product)
     def delete_product(
@@ -139,6 +152,92 @@ class ProductsService(Service):
     ) -> None:
         self.catalogue.commands.delete(id_or_slug, caller, expected_version, idempotency)
         self.catalogue.queries.clear_totals()
+
+    # ---- parts of a product --------------------------------------------------------------------------------------
+
+    @implements(ProductsRpc.add_variant)
+    def add_variant(
+        self,
+        id_or_slug: IdOrSlug,
+        variant: VariantWrite,
+        caller: Caller,
+        expected_version: Version | None = None,
+        idempotency: Idempotency | None = None,
+    ) -> Document:
+        with parts.fields_of_variant():
+            return self._change(
+                id_or_slug,
+                lambda before: parts.add_variant(before, variant),
+                caller,
+                expected_version,
+                idempotency,
+            )
+
+    @implements(ProductsRpc.change_variant)
+    def change_variant(
+        self,
+        id_or_slug: IdOrSlug,
+        sku: Sku,
+        patch: VariantPatch,
+        caller: Caller,
+        expected_version: Version | None = None,
+    ) -> Document:
+        with parts.fields_of_variant():
+            return self._change(
+                id_or_slug, lambda before: parts.change_variant(before, sku, patch), caller, expected_version, None
+            )
+
+    @implements(ProductsRpc.remove_variant)
+    def remove_variant(
+        self, id_or_slug: IdOrSlug, sku: Sku, caller: Caller, expected_version: Version | None = None
+    ) -> Document:
+        return self._change(
+            id_or_slug, lambda before: parts.remove_variant(before, sku), caller, expected_version, None
+        )
+
+    @implements(ProductsRpc.replace_options)
+    def replace_options(
+        self, id_or_slug: IdOrSlug, options: OptionsWrite, caller: Caller, expected_version: Version | None = None
+    ) -> Document:
+        return self._change(
+            id_or_slug, lambda before: parts.replace_options(before, options), caller, expected_version, None
+        )
+
+    @implements(ProductsRpc.add_image)
+    def add_image(
+        self,
+        id_or_slug: IdOrSlug,
+        image: ImageWrite,
+        caller: Caller,
+        expected_version: Version | None = None,
+        idempotency: Idempotency | None = None,
+    ) -> Document:
+        address = self._picture(image.file_id, caller)
+        return self._change(
+            id_or_slug,
+            lambda before: parts.add_image(before, address, image),
+            caller,
+            expected_version,
+            idempotency,
+        )
+
+    @implements(ProductsRpc.remove_image)
+    def remove_image(
+        self, id_or_slug: IdOrSlug, file_id: Id, caller: Caller, expected_version: Version | None = None
+    ) -> Document:
+        address = f"{PUBLIC_PATH}/{file_id}"
+        return self._change(
+            id_or_slug, lambda before: parts.remove_image(before, address), caller, expected_version, None
+        )
+
+    def _picture(self, file_id: str, caller: Caller) -> str:
+        """The address of a stored picture. Raises `ValidationFailed` for a file that can't be one of the product."""
+        try:
+            file = self.files.get_file(file_id=file_id, caller=caller)
+        except NotFound:
+            raise parts.no_picture() from None
+        parts.check_picture(file.purpose, file.private, file.width, file.owner_id, caller)
+        return f"{PUBLIC_PATH}/{file_id}"
 
     @implements(ProductsRpc.import_products)
     def import_products(self, products: ImportRows, caller: Caller) -> Document:
@@ -171,12 +270,18 @@ class ProductsService(Service):
     def _change(
         self,
         id_or_slug: str,
-        change: Any,
+        change: Callable[[Document], ProductWrite],
         caller: Caller,
         expected_version: int | None,
         idempotency: Idempotency | None,
     ) -> Document:
-        changed = self.catalogue.commands.change(id_or_slug, change, caller, expected_version, clock.now(), idempotency)
+        def apply(before: Document) -> ProductWrite:
+            try:
+                return change(before)
+            except ValidationError as invalid:
+                raise refused(invalid) from None
+
+        changed = self.catalogue.commands.change(id_or_slug, apply, caller, expected_version, clock.now(), idempotency)
         self.catalogue.queries.clear_totals()
         return changed
 
@@ -195,12 +300,14 @@ class ProductsService(Service):
         return self.catalogue.categories.create(category)
 
     @implements(ProductsRpc.update_category)
-    def update_category(self, slug: Slug, category: CategoryWrite, caller: Caller) -> Document:
-        return self.catalogue.categories.replace(slug, category)
+    def update_category(
+        self, slug: Slug, category: CategoryWrite, caller: Caller, expected_version: Version | None = None
+    ) -> Document:
+        return self.catalogue.categories.replace(slug, category, expected_version)
 
     @implements(ProductsRpc.delete_category)
-    def delete_category(self, slug: Slug, caller: Caller) -> None:
-        self.catalogue.categories.delete(slug)
+    def delete_category(self, slug: Slug, caller: Caller, expected_version: Version | None = None) -> None:
+        self.catalogue.categories.delete(slug, expected_version)
 
     @implements(ProductsRpc.tax_rates)
     def tax_rates(self, caller: Caller, country: Country | None = None) -> list[Document]:

@@ -39,6 +39,7 @@ def new_review(review_id: str, product_id: str, customer_id: str, author: str, n
         "reports": 0,
         "images": [],
         "reply": None,
+        "version": 1,
         "created_at": now,
         "updated_at": now,
     }
@@ -119,6 +120,11 @@ def may_reply(vendor_id: str | None, caller: Caller) -> bool:
     )
 
 
+def version_of(review: Document) -> int:
+    """The version; reviews of before have none."""
+    return int(review.get("version", 1))
+
+
 def to_api(review: Document, caller: Caller | None = None) -> Document:
     """The review as `schemas.api.reviews.Review`, with the fields that the caller may read."""
     view = {
@@ -128,6 +134,7 @@ def to_api(review: Document, caller: Caller | None = None) -> Document:
         **{name: review[name] for name in ("rating", "title", "text", "verified", "status", "helpful", "not_helpful")},
         "images": review["images"],
         "reply": review.get("reply"),
+        "version": version_of(review),
         "created_at": _rfc3339(review["created_at"]),
         "updated_at": _rfc3339(review["updated_at"]),
     }

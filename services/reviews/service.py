@@ -60,8 +60,8 @@ class ReviewsService(PersonalDataHandlers, Service):
         product_id = self._product(product)["_id"]
         if not config.enabled(FLAG):
             return page([], 0, Paging(query.page, query.limit))
-        reviews, total = self.store.queries.of_product(product_id, query, self.store.ratings.get(product_id))
-        return page([domain.to_api(review) for review in reviews], total, Paging(query.page, query.limit))
+        page_ = self.store.queries.of_product(product_id, query, self.store.ratings.get(product_id))
+        return page_ | {"items": [domain.to_api(review) for review in page_["items"]]}
 
     @implements(ReviewsRpc.get_review)
     def get_review(self, review_id: Id, caller: Caller) -> Json:
@@ -98,15 +98,15 @@ class ReviewsService(PersonalDataHandlers, Service):
         return self.store.reviews.submit(product_, review, author, caller, _now(), idempotency)
 
     @implements(ReviewsRpc.edit)
-    def edit(self, review_id: Id, patch: ReviewPatch, caller: Caller) -> Json:
+    def edit(self, review_id: Id, patch: ReviewPatch, caller: Caller, expected_version: int | None = None) -> Json:
         _check_enabled()
         if "images" in patch.model_fields_set:
             self._check_pictures(patch.images, caller)
-        return self.store.reviews.edit(review_id, patch, caller, _now())
+        return self.store.reviews.edit(review_id, patch, caller, _now(), expected_version)
 
     @implements(ReviewsRpc.delete)
-    def delete(self, review_id: Id, caller: Caller) -> None:
-        self.store.reviews.delete(review_id, caller)
+    def delete(self, review_id: Id, caller: Caller, expected_version: int | None = None) -> None:
+        self.store.reviews.delete(review_id, caller, expected_version)
 
     @implements(ReviewsRpc.vote)
     def vote(self, review_id: Id, helpful: bool, caller: Caller) -> Json:
@@ -136,9 +136,8 @@ class ReviewsService(PersonalDataHandlers, Service):
         return self.store.reference_data.rules().model_dump()
 
     @implements(ReviewsRpc.set_rules)
-    def set_rules(self, rules: ReviewRules, caller: Caller) -> Json:
-        self.store.reference_data.set_rules(rules)
-        return rules.model_dump()
+    def set_rules(self, rules: ReviewRules, caller: Caller, expected_version: int | None = None) -> Json:
+        return self.store.reference_data.set_rules(rules, expected_version).model_dump()
 
     @implements(ReviewsRpc.import_reviews)
     def import_reviews(

@@ -30,6 +30,7 @@ from services.search.domain.categories import CategoryTree, build_tree
 from services.search.domain.documents import Document
 from services.search.domain.fallback import catalogue_query, degraded_reply
 from services.search.domain.stock import changes_availability
+from services.search.engine.cursors import is_of_engine
 from services.search.engine.preview import compare
 from services.search.store.reference_data import ReferenceData
 
@@ -53,11 +54,14 @@ class SearchService(Service):
 
     @implements(SearchRpc.search)
     def search(self, query: SearchQuery) -> Json:
-        if config.enabled(KILL_SWITCH):
+        of_engine = query.cursor is not None and is_of_engine(query.cursor)
+        if config.enabled(KILL_SWITCH) and (of_engine or query.cursor is None):
             try:
                 return self.backend.engine.search(query, self.backend.store.reference_data.current())
             except ServiceUnavailable as error:
                 log.warning("search_degraded", error=str(error))
+        if of_engine:  # the catalogue has another order
+            raise ServiceUnavailable("These results can't be continued while the search engine is unavailable")
         return degraded_reply(self._search_titles(query))
 
     @implements(SearchRpc.suggest)

@@ -14,6 +14,7 @@ profiles = Table(
     Column("last_name", Text, nullable=False),
     Column("phone", Text),
     Column("language", Text),
+    Column("version", Integer, nullable=False, server_default="1"),
     Column("created_at", DateTime(timezone=True), nullable=False, server_default=func.now()),
     Column("updated_at", DateTime(timezone=True), nullable=False, server_default=func.now()),
 )
@@ -34,6 +35,7 @@ addresses = Table(
     Column("phone", Text),
     Column("is_default_shipping", Boolean, nullable=False),
     Column("is_default_billing", Boolean, nullable=False),
+    Column("version", Integer, nullable=False, server_default="1"),
     Column("created_at", DateTime(timezone=True), nullable=False, server_default=func.now()),
     Column("updated_at", DateTime(timezone=True), nullable=False, server_default=func.now()),
 )

@@ -74,8 +74,8 @@ class UsersService(PersonalDataHandlers, Service):
         return self.store.update_address(str(command.caller.user_id), _checked(command.address_id), command)
 
     @implements(UsersRpc.delete_address)
-    def delete_address(self, address_id: str, caller: Caller) -> None:
-        self.store.delete_address(str(caller.user_id), _checked(address_id))
+    def delete_address(self, address_id: str, caller: Caller, expected_version: int | None = None) -> None:
+        self.store.delete_address(str(caller.user_id), _checked(address_id), expected_version)
 
     # -- exports and erasures -----------------------------------------------------------------------------------------
 

@@ -2,15 +2,16 @@
 
 from typing import Any
 
-from sqlalchemy import Connection, Engine, Row, delete, func, insert, select, update
+from sqlalchemy import Connection, Engine, Row, Table, delete, func, insert, select, update
 from sqlalchemy.dialects.postgresql import insert as pg_insert
 
-from schemas.api.users import AddressRequest, ProfileRequest
+from schemas.api.users import AddressRequest, ProfileRequest, UpdateAddress, UpdateProfile
 from schemas.events.auth import AccountRenamed
 from schemas.events.users import AddressBookChanged, ProfileUpdated
 from services.chassis.common.clock import rfc3339
 from services.chassis.common.errors import NotFound
 from services.chassis.common.ids import new_id
+from services.chassis.common.versions import check_version
 from services.chassis.stores.postgres import PostgresStore, Session
 from services.users import erasures, exports
 from services.users.domain import check_address_limit
@@ -60,22 +61,25 @@ class UserStore(PostgresStore):
         with self.reading() as connection:
             return _profile(self._row(connection, user_id))
 
-    def update_profile(self, user_id: str, command: ProfileRequest) -> dict[str, Any]:
-        """Replace the profile. Raises `NotFound`."""
+    def update_profile(self, user_id: str, command: UpdateProfile) -> dict[str, Any]:
+        """Replace the profile. Raises `NotFound`, `PreconditionFailed`."""
         values = command.model_dump(include=set(ProfileRequest.model_fields))
         with self.transaction() as session:
             # One statement: a profile that appears between two would be read without having been updated.
-            replace = update(profiles).where(profiles.c.id == user_id).values(**values, updated_at=func.now())
+            replace = update(profiles).where(profiles.c.id == user_id).values(values | _changed(profiles))
             row = _existing_profile(session.execute(replace.returning(profiles)).one_or_none())
+            check_version(command.expected_version, row.version - 1)  # undoes the update, whose row is locked
             self.emit(session, _updated(row))
             return _profile(row)
 
     def rename(self, event: AccountRenamed) -> None:
         """Take over the name of an account, unless the profile was changed after it."""
-        values = {"first_name": event.first_name, "last_name": event.last_name, "updated_at": func.now()}
+        values = {"first_name": event.first_name, "last_name": event.last_name}
         is_older = (profiles.c.id == event.user_id) & (profiles.c.updated_at < event.meta.time)
         with self.transaction() as session:
-            row = session.execute(update(profiles).where(is_older).values(values).returning(profiles)).one_or_none()
+            row = session.execute(
+                update(profiles).where(is_older).values(values | _changed(profiles)).returning(profiles)
+            ).one_or_none()
             if row is not None:
                 self.emit(session, _updated(row))
 
@@ -104,32 +108,36 @@ class UserStore(PostgresStore):
             self.emit(session, AddressBookChanged(user_id=user_id, address_id=address_id, change="added"))
             return _address(self._entry(session, user_id, address_id))
 
-    def update_address(self, user_id: str, address_id: str, entry: AddressRequest) -> dict[str, Any]:
-        """Replace an address. Raises `NotFound`."""
+    def update_address(self, user_id: str, address_id: str, entry: UpdateAddress) -> dict[str, Any]:
+        """Replace an address. Raises `NotFound`, `PreconditionFailed`."""
         with self.transaction() as session:
             self._row(session, user_id, lock=True)
-            self._entry(session, user_id, address_id)
-            self._unset_previous_default(session, user_id, entry)
-            session.execute(
-                update(addresses).where(addresses.c.id == address_id).values(**_values(entry), updated_at=func.now())
-            )
+            check_version(entry.expected_version, self._entry(session, user_id, address_id).version)
+            self._unset_previous_default(session, user_id, entry, address_id)
+            values = _values(entry) | _changed(addresses)
+            session.execute(update(addresses).where(addresses.c.id == address_id).values(values))
             self.emit(session, AddressBookChanged(user_id=user_id, address_id=address_id, change="changed"))
             return _address(self._entry(session, user_id, address_id))
 
-    def delete_address(self, user_id: str, address_id: str) -> None:
-        """Delete an address. Raises `NotFound`."""
+    def delete_address(self, user_id: str, address_id: str, expected_version: int | None = None) -> None:
+        """Delete an address. Raises `NotFound`, `PreconditionFailed`."""
         with self.transaction() as session:
             condition = (addresses.c.id == address_id, addresses.c.user_id == user_id)
-            if session.execute(delete(addresses).where(*condition).returning(addresses.c.id)).one_or_none() is None:
+            deleted = delete(addresses).where(*condition).returning(addresses.c.version)
+            if (version := session.execute(deleted).scalar_one_or_none()) is None:
                 raise NotFound("There is no such address")
+            check_version(expected_version, version)
             self.emit(session, AddressBookChanged(user_id=user_id, address_id=address_id, change="removed"))
 
-    def _unset_previous_default(self, session: Session, user_id: str, entry: AddressRequest) -> None:
-        """Unset the previous default."""
+    def _unset_previous_default(
+        self, session: Session, user_id: str, entry: AddressRequest, address_id: str | None = None
+    ) -> None:
+        """Unset the previous default, which is another address than the one that is being changed."""
+        of_user = (addresses.c.user_id == user_id) & (addresses.c.id.is_distinct_from(address_id))
         for name in ("is_default_shipping", "is_default_billing"):
             if getattr(entry, name):
                 column = addresses.c[name]
-                session.execute(update(addresses).where(addresses.c.user_id == user_id, column).values({name: False}))
+                session.execute(update(addresses).where(of_user, column).values({name: False} | _changed(addresses)))
 
     def _row(self, session: Session | Connection, user_id: str, lock: bool = False) -> Row[Any]:
         query = select(profiles).where(profiles.c.id == user_id)
@@ -159,14 +167,19 @@ def _values(entry: AddressRequest) -> dict[str, Any]:
     return {name: getattr(entry, name) for name in _FIELDS}
 
 
+def _changed(table: Table) -> dict[str, Any]:
+    """The values of a row's next version."""
+    return {"version": table.c.version + 1, "updated_at": func.now()}
+
+
 def _timestamps(row: Row[Any]) -> dict[str, str]:
     return {"created_at": rfc3339(row.created_at), "updated_at": rfc3339(row.updated_at)}
 
 
 def _profile(row: Row[Any]) -> dict[str, Any]:
-    names = ("id", "email", "first_name", "last_name", "phone", "language")
+    names = ("id", "email", "first_name", "last_name", "phone", "language", "version")
     return {name: row._mapping[name] for name in names} | _timestamps(row)
 
 
 def _address(row: Row[Any]) -> dict[str, Any]:
-    return {name: row._mapping[name] for name in ("id", *_FIELDS)} | _timestamps(row)
+    return {name: row._mapping[name] for name in ("id", *_FIELDS, "version")} | _timestamps(row)

@@ -19,6 +19,7 @@ from tests.support.bodies import ID, VALID_BODIES
 
 CART = "c" * 27
 PATH = {"id": ID, "slug": "mugs", "sku": "MUG-RED", "code": "main", "number": "UP0000042", "provider": "sandbox"}
+PATH |= {"file_id": ID}
 PATHS = {
     "delete_tax_rate": {"id": "DE:*:standard"},
     "put_group": {"name": "wholesale"},
@@ -50,6 +51,7 @@ FILE_ROUTES = {name for name, endpoint in ENDPOINTS.items() if endpoint.form is 
 REPLY: dict[str, Any] = {
     "items": [], "page": 1, "limit": 20, "total": 0, "id": CART, "status": "confirmed", "version": 1,
     "user": {"id": ID}, "stock": [{"sku": "MUG-RED", "on_hand": 5}], "keys": [],
+    "variants": [{"sku": "MUG-RED"}, {"sku": "MUG-GREEN"}], "options": [],
     "format": "csv", "csv": "", "subtotal": 500, "weight_g": 380, "currency": "USD",
 }  # fmt: skip
 
@@ -116,7 +118,11 @@ def test_call_fits_the_service_method(
         .replace(">", "}")
         .format(**PATH | PATHS.get(name, {}))
     )
-    headers = {"Idempotency-Key": "key-1", "X-Cart-Id": CART, "If-Match": '"3"'}
+    headers = {
+        "Idempotency-Key": "key-1",
+        "X-Cart-Id": CART,
+        "If-Match": f'"{(VALID_BODIES.get(name) or {}).get("version", 3)}"',
+    }
 
     for roles in ((), ("ADMIN", "CUSTOMER"), ("VENDOR",)):
         signed_in = issuer.bearer(*roles) if roles else {}

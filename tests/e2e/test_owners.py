@@ -67,12 +67,13 @@ NOT_OWNED: Final = frozenset(
         "vote_on_review",
         "report_review",
         "track",
+        "download_export",
         "webhook",
         "set_quantity",
         "remove_item",
     }
 )
-"""Routes that name something public, or an item of the caller's own cart."""
+"""Routes that name something public, an item of the caller's own cart, or that need a signature."""
 OWNERS: Final = frozenset({"ANONYMOUS", "CUSTOMER", "VENDOR"})
 """Roles of persons who own resources; those of the staff own none."""
 BODIES: Final[dict[str, Any]] = VALID_BODIES | {"cancel_order": {}, "set_order_status": {"status": "processing"}}
@@ -213,6 +214,7 @@ def test_vendors_resource_is_found_by_its_vendor_only(shop: Shop, buyer: Owner, 
 
 def test_lists_hold_nothing_of_others(shop: Shop, buyer: Owner, seller: Owner) -> None:
     other = shop.member("VENDOR", "CUSTOMER")
+    assert other("POST", "/users/me/export").status == 202
     public = {"product", "sku", "review", "vendor_review"}
     owned_ids = {value for owner in (buyer, seller) for name, value in owner.ids.items() if name not in public}
     lists = [

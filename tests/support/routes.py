@@ -17,6 +17,7 @@ PATH_PARAMETERS: Final = {
     "name": "no_such_flag",
     "key": "no.such_setting",
     "kind": "order_shipped",
+    "file_id": ID,
 }
 """Path parameters that are well formed and identify nothing."""
 ROUTE_PARAMETERS: Final[dict[str, dict[str, str]]] = {
@@ -41,9 +42,9 @@ ROLES: Final = (ANONYMOUS, "CUSTOMER", "VENDOR", "SUPPORT", "CATALOGUE", "FINANC
 
 PUBLIC_ROUTES: Final = """
     register login refresh verify_email forgot_password reset_password two_factor_login
-    category_tree get_category list_products get_product related_products search suggest
+    category_tree get_category list_products get_product related_products search suggest list_variants
     get_cart add_item set_quantity remove_item clear_cart
-    shipping_methods shipping_rates track
+    shipping_methods shipping_rates track payment_methods
     place_order get_order cancel_order order_events
     list_reviews get_review
     get_file get_file_info get_flags track_events download_export
@@ -63,6 +64,7 @@ SIGNED_IN_ROUTES: Final = """
 """
 VENDOR_ROUTES: Final = """
     create_product update_product patch_product delete_product
+    add_variant patch_variant delete_variant put_options add_image delete_image
     low_stock get_level adjust_stock
     set_order_status create_shipment add_shipment_event
     reply_to_review
@@ -94,6 +96,7 @@ STAFF_ROUTES: Final = {
     """,
     "CATALOGUE": """
         create_product update_product patch_product delete_product import_products
+        add_variant patch_variant delete_variant put_options add_image delete_image
         create_category update_category delete_category
         low_stock get_level adjust_stock list_warehouses put_warehouse delete_warehouse
         get_tuning set_tuning preview_tuning

@@ -75,7 +75,7 @@ class AnalyticsStore(MongoStore):
         super().indexes()
         self.dataset.create_collections(load(AnalyticsSettings).tracking_retention)
         self.db["results"].create_index("at")  # creates the collection outside of a transaction
-        self.db["reports"].create_index([("owner_id", 1), ("created_at", -1)])
+        self.db["reports"].create_index([("owner_id", 1), ("created_at", -1), ("_id", -1)])
         self.db["reports"].create_index("next_run_at", sparse=True)
 
     def claim_run(self, task: str, now: datetime, every: timedelta) -> bool:

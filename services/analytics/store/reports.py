@@ -7,10 +7,13 @@ from pymongo.client_session import ClientSession
 
 from schemas.events.analytics import ReportFinished
 from services.chassis.common.errors import NotFound
-from services.chassis.common.paging import Paging, page
+from services.chassis.common.paging import DESCENDING, Keyset, Paging, SortKey
+from services.chassis.common.versions import check_version
+from services.chassis.stores.keyset_mongo import on_page, sort_of
 from services.chassis.stores.mongo import MongoStore
 
 Document = dict[str, Any]
+KEYSET: Final = Keyset("reports", (SortKey("created_at", DESCENDING, "moment"), SortKey("_id", DESCENDING, "id")))
 LEASE: Final = timedelta(minutes=5)
 """How long a process may work on a report before another one takes over."""
 
@@ -34,8 +37,13 @@ class Reports:
     def list(self, owner_id: str, paging: Paging) -> Document:
         """A page of the owner's reports, the newest first."""
         query = {"owner_id": owner_id}
-        rows = self._reports.find(query).sort("created_at", -1).skip(paging.offset).limit(paging.limit)
-        return page(list(rows), self._reports.count_documents(query), paging)
+        rows = self._reports.find(on_page(query, KEYSET, paging)).sort(sort_of(KEYSET))
+        return KEYSET.page(
+            list(rows.skip(paging.offset).limit(paging.fetched)),
+            self._reports.count_documents(query),
+            paging,
+            lambda last: (last["created_at"], last["_id"]),
+        )
 
     def get(self, report_id: str, owner_id: str) -> Document:
         """A report of the owner. Raises `NotFound`."""
@@ -44,27 +52,33 @@ class Reports:
             raise NotFound("There is no such report")
         return report
 
-    def replace(self, report_id: str, owner_id: str, definition: Document) -> Document:
-        """Replace a definition. Raises `NotFound`."""
+    def replace(
+        self, report_id: str, owner_id: str, definition: Document, expected_version: int | None = None
+    ) -> Document:
+        """Replace a definition. Raises `NotFound`, `PreconditionFailed`."""
 
         def write(session: ClientSession) -> None:
             before = self._reports.find_one_and_update(
-                {"_id": report_id, "owner_id": owner_id}, {"$set": definition}, session=session
+                {"_id": report_id, "owner_id": owner_id},
+                {"$set": definition, "$inc": {"version": 1}},
+                session=session,
             )
             if before is None:
                 raise NotFound("There is no such report")
+            check_version(expected_version, version_of(before))
             self._audit(session, "report.update", report_id, before["definition"], definition["definition"])
 
         self._store.in_transaction(write)
         return self.get(report_id, owner_id)
 
-    def remove(self, report_id: str, owner_id: str) -> None:
-        """Delete a report and its result. Raises `NotFound`."""
+    def remove(self, report_id: str, owner_id: str, expected_version: int | None = None) -> None:
+        """Delete a report and its result. Raises `NotFound`, `PreconditionFailed`."""
 
         def write(session: ClientSession) -> None:
             before = self._reports.find_one_and_delete({"_id": report_id, "owner_id": owner_id}, session=session)
             if before is None:
                 raise NotFound("There is no such report")
+            check_version(expected_version, version_of(before))
             self._results.delete_one({"_id": report_id}, session=session)
             self._audit(session, "report.delete", report_id, before["definition"], None)
 
@@ -112,3 +126,8 @@ class Reports:
         if result is None:
             raise NotFound("This report has not been run yet")
         return result
+
+
+def version_of(report: Document) -> int:
+    """The version: 1 and the number of changes."""
+    return int(report.get("version", 0)) + 1

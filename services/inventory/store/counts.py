@@ -9,8 +9,9 @@ from pymongo.errors import BulkWriteError
 from schemas.events.base import Event, sequence_text
 from schemas.events.inventory import StockChanged
 from services.chassis.common.errors import NotFound, OutOfStock
-from services.chassis.common.paging import Paging, page
+from services.chassis.common.paging import ASCENDING, Keyset, Paging, SortKey
 from services.chassis.observability import audit_records
+from services.chassis.stores.keyset_mongo import on_page, sort_of
 from services.chassis.stores.mongo import only_collisions
 from services.inventory.store import pipelines
 from services.inventory.store.levels import Document, Levels
@@ -19,6 +20,7 @@ COUNTED = {"low_stock_threshold": {"$exists": True}}
 """The condition for a level whose SKU has a stock record."""
 ENDED = {"low_stock_threshold": {"$exists": False}}
 """The condition for a level that has ended: it keeps its version, so that a later count is newer."""
+LOW = Keyset("low-stock", (SortKey("available", ASCENDING, "integer"), SortKey("_id", ASCENDING, "text")))
 _READ = {"on_hand": 1, "reserved": 1, "available": 1, "warehouses": 1, "low_stock_threshold": 1}
 
 
@@ -186,19 +188,22 @@ class Counts:
         if skus is not None:
             condition["_id"] = {"$in": list(skus)}
         low = (
-            self.levels.find(condition, {"available": 1, "low_stock_threshold": 1})
-            .sort([("available", 1), ("_id", 1)])
+            self.levels.find(on_page(condition, LOW, paging), {"available": 1, "low_stock_threshold": 1})
+            .sort(sort_of(LOW))
             .hint("running_low")
         )
+        total = self.levels.count_documents(condition, hint="running_low")
+        rows = list(low.skip(paging.offset).limit(paging.fetched))
+        page = LOW.page(rows, total, paging, lambda last: (last["available"], last["_id"]))
         items = [
             {
                 "sku": level["_id"],
                 "available": level["available"],
                 "low_stock_threshold": level["low_stock_threshold"],
             }
-            for level in low.skip(paging.offset).limit(paging.limit)
+            for level in page["items"]
         ]
-        return page(items, self.levels.count_documents(condition, hint="running_low"), paging)
+        return page | {"items": items}
 
 
 def to_level(level: Document) -> Document:

@@ -12,7 +12,8 @@ from schemas.events.base import Event
 from schemas.events.notifications import NotificationFailed, NotificationSent
 from services.chassis.common import clock
 from services.chassis.common.errors import NotFound, ServiceUnavailable
-from services.chassis.common.paging import Paging, page
+from services.chassis.common.paging import DESCENDING, Keyset, Paging, SortKey
+from services.chassis.stores.keyset_mongo import on_page, sort_of
 from services.chassis.stores.mongo import only_collisions
 from services.notifications.domain.messages import Message
 from services.notifications.rendering import Rendered
@@ -23,6 +24,9 @@ LEASE: Final = timedelta(minutes=2)
 RETRY_DELAYS: Final = tuple(timedelta(seconds=seconds) for seconds in (5, 30, 120, 600, 3600))
 """Delays after failed attempts of a queued message; after the last one it has failed."""
 RETENTION: Final = timedelta(days=180)
+_NEWEST_FIRST: Final = (SortKey("created_at", DESCENDING, "moment"), SortKey("_id", DESCENDING, "text"))
+IN_APP: Final = Keyset("notifications", _NEWEST_FIRST)
+DELIVERIES: Final = Keyset("deliveries", _NEWEST_FIRST)
 
 
 class Messages:
@@ -39,7 +43,12 @@ class Messages:
         self._now = now
 
     def indexes(self) -> None:
-        self.messages.create_index([("recipient", 1), ("created_at", -1)])
+        self.messages.create_index([("recipient", 1), ("created_at", -1), ("_id", -1)], name="of_recipient")
+        self.messages.create_index(
+            [("recipient", 1), ("channel", 1), ("created_at", -1), ("_id", -1)], name="of_recipient_by_channel"
+        )
+        if "recipient_1_created_at_-1" in self.messages.index_information():  # of before: without the id
+            self.messages.drop_index("recipient_1_created_at_-1")
         self.messages.create_index(
             [("recipient", 1), ("read", 1)], partialFilterExpression={"channel": "in_app"}, name="in_app"
         )
@@ -112,7 +121,7 @@ class Messages:
     def list_in_app(self, user_id: str, paging: Paging) -> Document:
         """A page of the account's in-app messages, the newest first."""
         query = {"recipient": user_id, "channel": "in_app"}
-        messages = self.messages.find(query).sort("created_at", -1).skip(paging.offset).limit(paging.limit)
+        page = self._page(query, IN_APP, paging)
         items = [
             {
                 "id": message["_id"],
@@ -123,9 +132,9 @@ class Messages:
                 "data": message["facts"],
                 "created_at": clock.rfc3339(message["created_at"]),
             }
-            for message in messages
+            for message in page["items"]
         ]
-        return page(items, self.messages.count_documents(query), paging)
+        return page | {"items": items}
 
     def count_unread(self, user_id: str) -> int:
         """Number of unread in-app messages."""
@@ -143,7 +152,7 @@ class Messages:
     def deliveries(self, recipient: str, paging: Paging) -> Document:
         """A page of the recipient's messages by all channels, the newest first."""
         query = {"recipient": recipient}
-        messages = self.messages.find(query).sort("created_at", -1).skip(paging.offset).limit(paging.limit)
+        page = self._page(query, DELIVERIES, paging)
         items = [
             {
                 "id": message["_id"],
@@ -157,9 +166,18 @@ class Messages:
                 "created_at": clock.rfc3339(message["created_at"]),
                 "sent_at": clock.rfc3339(message["sent_at"]) if message.get("sent_at") else None,
             }
-            for message in messages
+            for message in page["items"]
         ]
-        return page(items, self.messages.count_documents(query), paging)
+        return page | {"items": items}
+
+    def _page(self, query: Document, keyset: Keyset, paging: Paging) -> Document:
+        rows = self.messages.find(on_page(query, keyset, paging)).sort(sort_of(keyset))
+        return keyset.page(
+            list(rows.skip(paging.offset).limit(paging.fetched)),
+            self.messages.count_documents(query),
+            paging,
+            lambda last: (last["created_at"], last["_id"]),
+        )
 
     # -- delivery state -----------------------------------------------------------------------------------------------
 

@@ -11,7 +11,8 @@ from schemas.api.ledger import AccountsQuery, EntriesQuery
 from services.chassis.common.clock import rfc3339
 from services.chassis.common.ids import new_id
 from services.chassis.common.money import json as money
-from services.chassis.common.paging import Paging, page
+from services.chassis.common.paging import ASCENDING, DESCENDING, Keyset, Paging, SortKey
+from services.chassis.stores.keyset_postgres import paged
 from services.chassis.stores.postgres import PostgresStore, Session
 from services.payments.domain.ledger import Entry
 from services.payments.models import ledger_entries, ledger_postings
@@ -19,6 +20,11 @@ from services.payments.models import ledger_entries, ledger_postings
 _INSERT_ENTRIES = pg_insert(ledger_entries)
 _INSERT_POSTINGS = insert(ledger_postings)
 _entries, _postings = ledger_entries.c, ledger_postings.c
+ACCOUNTS = Keyset("ledger-accounts", (SortKey("currency", ASCENDING, "text"), SortKey("account", ASCENDING, "text")))
+LINES = Keyset(
+    "ledger-entries",
+    (SortKey("at", DESCENDING, "moment"), SortKey("entry_id", DESCENDING, "id"), SortKey("id", ASCENDING, "id")),
+)
 _JOINED = ledger_postings.join(ledger_entries, _postings.entry_id == _entries.id)
 _LINES = select(
     _postings.id,
@@ -66,7 +72,9 @@ class LedgerQueries(PostgresStore):
     def ledger_accounts(self, query: AccountsQuery) -> dict[str, Any]:
         """A page of accounts by currency with their sums."""
         debit, credit = func.sum(_postings.debit), func.sum(_postings.credit)
-        statement = select(_postings.account, _postings.currency, debit.label("debit"), credit.label("credit"))
+        statement: Select[Any] = select(
+            _postings.account, _postings.currency, debit.label("debit"), credit.label("credit")
+        )
         statement = statement.group_by(_postings.account, _postings.currency)
         if query.currency is not None:
             statement = statement.where(_postings.currency == query.currency)
@@ -74,12 +82,12 @@ class LedgerQueries(PostgresStore):
             statement = statement.where(_postings.vendor_id == query.vendor_id)
         if query.is_dated:
             statement = _within(statement.select_from(_JOINED), query.from_, query.to or query.date)
-        paging = Paging(query.page, query.limit)
-        ordered = statement.order_by(_postings.currency, _postings.account)
+        paging = Paging.of(query)
         with self.reading() as connection:
-            rows = connection.execute(ordered.offset(paging.offset).limit(paging.limit)).all()
             total = connection.execute(select(func.count()).select_from(statement.subquery())).scalar_one()
-        return page([_account(row) for row in rows], total, paging)
+            rows = connection.execute(paged(statement, ACCOUNTS, (_postings.currency, _postings.account), paging)).all()
+        page = ACCOUNTS.page(rows, total, paging, lambda last: (last.currency, last.account))
+        return page | {"items": [_account(row) for row in page["items"]]}
 
     def ledger_lines(self, query: EntriesQuery) -> dict[str, Any]:
         """A page of postings with their entries, the newest first."""
@@ -96,12 +104,12 @@ class LedgerQueries(PostgresStore):
                 statement = statement.where(column == value)
         if query.is_dated:
             statement = _within(statement, query.from_, query.to)
-        paging = Paging(query.page, query.limit)
-        ordered = statement.order_by(_entries.at.desc(), _postings.entry_id.desc(), _postings.id)
+        paging = Paging.of(query)
         with self.reading() as connection:
-            rows = connection.execute(ordered.offset(paging.offset).limit(paging.limit)).all()
             total = connection.execute(select(func.count()).select_from(statement.subquery())).scalar_one()
-        return page([_line(row) for row in rows], total, paging)
+            rows = connection.execute(paged(statement, LINES, (_entries.at, _entries.id, _postings.id), paging)).all()
+        page = LINES.page(rows, total, paging, lambda last: (last.at, last.entry_id, last.id))
+        return page | {"items": [_line(row) for row in page["items"]]}
 
 
 def _within(statement: Select[Any], first: date | None, last: date | None) -> Select[Any]:

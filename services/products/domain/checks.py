@@ -6,14 +6,14 @@ from schemas.api.products import ProductWrite
 from schemas.api.variants import VariantWrite
 from schemas.base import Caller
 from schemas.permissions.permission import Permission
-from services.chassis.common.errors import Forbidden, NotFound, PreconditionFailed, ValidationFailed
+from services.chassis.common.errors import Forbidden, NotFound, ValidationFailed
 
 Fault = tuple[str, str]
 
 
 def check(product: ProductWrite) -> None:
     """Raises `ValidationFailed` naming every error."""
-    faults = [*_option_faults(product), *_variant_faults(product)]
+    faults = [*_option_faults(product), *_variant_faults(product), *_alt_faults(product)]
     if faults:
         field, message = faults[0]
         raise ValidationFailed(
@@ -27,6 +27,12 @@ def _option_faults(product: ProductWrite) -> Iterator[Fault]:
             yield f"options.{index}.name", "is the name of two options"
         if len(set(option.values)) < len(option.values):
             yield f"options.{index}.values", "names a value twice"
+
+
+def _alt_faults(product: ProductWrite) -> Iterator[Fault]:
+    for address in product.image_alts:
+        if address not in product.images:
+            yield f"image_alts.{address}", "is not among the images"
 
 
 def _variant_faults(product: ProductWrite) -> Iterator[Fault]:
@@ -82,12 +88,6 @@ def check_own(caller: Caller, vendor_id: str | None) -> None:
         raise Forbidden()
     if vendor_id != caller.user_id:
         raise NotFound("There is no such product")
-
-
-def check_version(expected: int | None, actual: int) -> None:
-    """Raises `PreconditionFailed` for a version that is not the present one."""
-    if expected is not None and expected != actual:
-        raise PreconditionFailed(details=[{"field": "If-Match", "message": f"the version is {actual}"}])
 
 
 def check_move(slug: str, parent_path: Sequence[str]) -> None:

@@ -1,5 +1,6 @@
 """Product documents: the stored form, with ready-made replies and the fields that queries use."""
 
+import copy
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
@@ -62,7 +63,7 @@ def build(
     variants = [_variant(product, variant, stock.get(variant.sku, NOT_COUNTED)[0]) for variant in product.variants]
     cheapest = min(variants, key=lambda variant: variant["price"]["amount"])
     in_stock = any(variant["in_stock"] for variant in variants)
-    document = {
+    document: Document = {
         "_id": identity.id,
         "version": identity.version,
         "status": product.status,
@@ -112,6 +113,8 @@ def build(
         },
         "variants": variants,
     }
+    if product.image_alts:
+        document["detail"]["image_alts"] = product.image_alts
     if identity.external_id is not None:  # the index on it leaves out what has none
         document["external_id"] = identity.external_id
     return document
@@ -137,7 +140,7 @@ def _rfc3339(moment: datetime) -> str:
 
 def to_detail(document: Document) -> Document:
     """The product's API resource."""
-    return {**document["listing"], **document["detail"], "variants": document["variants"]}
+    return {"image_alts": {}, **document["listing"], **document["detail"], "variants": document["variants"]}
 
 
 def audit_fields(document: Document) -> Document:
@@ -165,7 +168,8 @@ def to_write(document: Document) -> Document:
     listing, detail = document["listing"], document["detail"]
     names = ("description", "images", "tags", "options", "attributes", "seo", "status", "tax_class", "vendor_id")
     return {
-        **{name: detail[name] for name in (*names, "external_id")},
+        **{name: copy.copy(detail[name]) for name in (*names, "external_id")},
+        "image_alts": dict(detail.get("image_alts", {})),
         "title": listing["title"],
         "slug": listing["slug"],
         "brand": listing["brand"],
@@ -183,6 +187,8 @@ def apply_patch(document: Document, patch: ProductPatch) -> ProductWrite:
     before, changes = to_write(document), patch.model_dump(exclude_unset=True)
     if "images" in changes and "thumbnail" not in changes:
         before["thumbnail"] = None
+    if "images" in changes:
+        before["image_alts"] = {url: alt for url, alt in before["image_alts"].items() if url in changes["images"]}
     if "title" in changes and "variants" not in changes:
         for variant in before["variants"]:
             if variant["title"] == before["title"]:

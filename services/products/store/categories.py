@@ -10,6 +10,7 @@ from schemas.api.categories import CategoryWrite
 from schemas.events.products import CategoryChanged
 from services.chassis.common.errors import Conflict, NotFound, ValidationFailed
 from services.chassis.common.ids import new_id
+from services.chassis.common.versions import check_version
 from services.chassis.stores.mongo import MongoStore
 from services.products.domain.checks import check_move
 from services.products.domain.documents import STATUSES, CategoryFacts, Document
@@ -17,7 +18,7 @@ from services.products.domain.naming import slugify
 
 
 class Categories:
-    """The collection `categories`: `{_id, slug, name, parent, ancestors, position, touched}`."""
+    """The collection `categories`: `{_id, slug, name, parent, ancestors, position, touched, version}`."""
 
     def __init__(self, store: MongoStore) -> None:
         self.store = store
@@ -92,14 +93,16 @@ class Categories:
 
         return self._unique(work)
 
-    def replace(self, slug: str, category: CategoryWrite) -> Document:
-        """Rename or move a category with its subtree and products, atomically."""
+    def replace(self, slug: str, category: CategoryWrite, expected_version: int | None = None) -> Document:
+        """Rename or move a category with its subtree and products, atomically. Raises `PreconditionFailed`."""
 
         def work(session: ClientSession) -> Document:
             before = self._require(slug, session)
+            check_version(expected_version, version_of(before))
             parent = self._parent(category.parent, session)
             check_move(slug, [*parent["ancestors"], parent["slug"]] if parent else [])
             after = {**_new_row(category.slug or slug, category.name, parent, category.position), "_id": before["_id"]}
+            after["version"] = version_of(before) + 1
             self._move(session, before, after)
             self.store.emit(session, _category_changed(after))
             subject = ("category", after["slug"])
@@ -108,11 +111,12 @@ class Categories:
 
         return self._unique(work)
 
-    def delete(self, slug: str) -> None:
-        """Delete a category. Raises `Conflict` while it has products or children."""
+    def delete(self, slug: str, expected_version: int | None = None) -> None:
+        """Delete a category. Raises `Conflict` while it has products or children, `PreconditionFailed`."""
 
         def work(session: ClientSession) -> None:
             row = self._require(slug, session)
+            check_version(expected_version, version_of(row))
             if self.categories.find_one({"parent": slug}, session=session):
                 raise Conflict("There are categories below this one", [{"field": "slug", "message": "has children"}])
             inside = {"status": {"$in": STATUSES}, "categories": slug}
@@ -132,6 +136,7 @@ class Categories:
         for row in below:
             row["ancestors"] = new_path + row["ancestors"][len(old_path) :]
             row["parent"] = after["slug"] if row["parent"] == before["slug"] else row["parent"]
+            row["version"] = version_of(row) + 1
             moved.append(row)
         for row in moved:
             self.categories.replace_one({"_id": row["_id"]}, row, session=session)
@@ -174,7 +179,13 @@ def _new_row(slug: str, name: str, parent: Document | None, position: int) -> Do
         "ancestors": [*parent["ancestors"], parent["slug"]] if parent else [],
         "position": position,
         "touched": 0,
+        "version": 1,
     }
+
+
+def version_of(row: Document) -> int:
+    """The version; categories of before have none."""
+    return int(row.get("version", 1))
 
 
 def _facts(row: Document) -> CategoryFacts:
@@ -183,7 +194,7 @@ def _facts(row: Document) -> CategoryFacts:
 
 def _to_category(row: Document) -> Document:
     names = ("slug", "name", "parent", "ancestors", "position")
-    return {"id": row["_id"], **{name: row[name] for name in names}}
+    return {"id": row["_id"], **{name: row[name] for name in names}, "version": version_of(row)}
 
 
 def _category_changed(row: Document, deleted: bool = False) -> CategoryChanged:

@@ -13,8 +13,9 @@ from schemas.events.products import ProductArchived, ProductCreated, ProductEven
 from services.chassis.common import clock
 from services.chassis.common.errors import Conflict, NotFound, ServiceUnavailable, ValidationFailed
 from services.chassis.common.ids import new_id
+from services.chassis.common.versions import check_version
 from services.chassis.stores.mongo import MongoStore
-from services.products.domain.checks import check, check_own, check_version, vendor_for
+from services.products.domain.checks import check, check_own, vendor_for
 from services.products.domain.documents import (
     CategoryFacts,
     Document,

@@ -6,15 +6,22 @@ from pymongo.collection import Collection
 
 from schemas.api.reviews import ReviewQuery, ReviewsQuery
 from services.chassis.common.errors import NotFound
-from services.chassis.common.paging import Paging, page
+from services.chassis.common.paging import ASCENDING, DESCENDING, Direction, Keyset, Kind, Paging, SortKey
+from services.chassis.stores.keyset_mongo import on_page, sort_of
 from services.reviews.domain import Document
 
-SORTS: Final[dict[str, tuple[str, int]]] = {
-    "newest": ("created_at", -1),
-    "helpful": ("helpful", -1),
-    "rating": ("rating", 1),
-    "-rating": ("rating", -1),
+
+def _keyset(name: str, field: str, direction: Direction, kind: Kind) -> Keyset:
+    return Keyset(f"reviews:{name}", (SortKey(field, direction, kind), SortKey("_id", direction, "id")))
+
+
+KEYSETS: Final = {
+    "newest": _keyset("newest", "created_at", DESCENDING, "moment"),
+    "helpful": _keyset("helpful", "helpful", DESCENDING, "integer"),
+    "rating": _keyset("rating", "rating", ASCENDING, "integer"),
+    "-rating": _keyset("-rating", "rating", DESCENDING, "integer"),
 }
+ALL: Final = Keyset("reviews", (SortKey("_id", DESCENDING, "id"),))
 
 
 class ReviewQueries:
@@ -29,12 +36,13 @@ class ReviewQueries:
         for field in ("created_at", "helpful", "rating"):
             self.reviews.create_index([*of_product, (field, 1), ("_id", 1)], name=f"product_by_{field}")
         self.reviews.create_index([("status", 1), ("_id", -1)], name="by_status")
+        self.reviews.create_index([("customer_id", 1), ("_id", -1)], name="by_customer")
         self.reviews.create_index(
             [("reports", -1), ("_id", -1)], name="reported", partialFilterExpression={"reports": {"$gt": 0}}
         )
 
-    def of_product(self, product_id: str, query: ReviewQuery, rating: Document) -> tuple[list[Document], int]:
-        """A page of a product's approved reviews and their total number, taken from `rating` where possible."""
+    def of_product(self, product_id: str, query: ReviewQuery, rating: Document) -> Document:
+        """A page of a product's approved reviews; their total number is taken from `rating` where possible."""
         condition: dict[str, Any] = {"product_id": product_id, "status": "approved"}
         if query.rating is not None:
             condition["rating"] = query.rating
@@ -42,20 +50,17 @@ class ReviewQueries:
             condition["verified"] = query.verified
         if query.with_images is not None:
             condition["images.0"] = {"$exists": query.with_images}
-        field, direction = SORTS[query.sort]
-        cursor = (
-            self.reviews.find(condition)
-            .sort([(field, direction), ("_id", direction)])
-            .skip((query.page - 1) * query.limit)
-            .limit(query.limit)
-        )
+        keyset, paging = KEYSETS[query.sort], Paging.of(query)
+        field = keyset.keys[0].field
         counted_by_rating = query.verified is None and query.with_images is None
         total = (
             (rating["histogram"][str(query.rating)] if query.rating else rating["count"])
             if counted_by_rating
             else self.reviews.count_documents(condition)
         )
-        return list(cursor), total
+        return keyset.page(
+            self._rows(condition, keyset, paging), total, paging, lambda last: (last[field], last["_id"])
+        )
 
     def all(self, query: ReviewsQuery, customer_id: str | None) -> Document:
         """A page of one customer's or all reviews, the newest first; `items` are stored documents."""
@@ -68,9 +73,13 @@ class ReviewQueries:
             condition["product_id"] = query.product
         if query.reported:
             condition["reports"] = {"$gt": 0}
-        paging = Paging(query.page, query.limit)
-        cursor = self.reviews.find(condition).sort("_id", -1).skip(paging.offset).limit(paging.limit)
-        return page(list(cursor), self.reviews.count_documents(condition), paging)
+        paging = Paging.of(query)
+        rows, total = self._rows(condition, ALL, paging), self.reviews.count_documents(condition)
+        return ALL.page(rows, total, paging, lambda last: (last["_id"],))
+
+    def _rows(self, condition: Document, keyset: Keyset, paging: Paging) -> list[Document]:
+        rows = self.reviews.find(on_page(condition, keyset, paging)).sort(sort_of(keyset))
+        return list(rows.skip(paging.offset).limit(paging.fetched))
 
     def get(self, review_id: str) -> Document:
         """A stored review. Raises `NotFound`."""

@@ -11,9 +11,10 @@ from pymongo import UpdateOne
 from pymongo.client_session import ClientSession
 from pymongo.errors import DuplicateKeyError
 
-from schemas.api.reviews import ReviewRules
+from schemas.api.reviews import ReviewRules, ReviewRulesState
 from schemas.base import Caller
 from services.chassis.common.ids import is_id
+from services.chassis.common.versions import check_version
 from services.chassis.stores.mongo import MongoStore
 from services.reviews.domain import Document
 
@@ -106,20 +107,23 @@ class ReferenceData:
 
     # ---- rules ---------------------------------------------------------------------------------------------------
 
-    def rules(self, session: ClientSession | None = None) -> ReviewRules:
+    def rules(self, session: ClientSession | None = None) -> ReviewRulesState:
         """The moderation rules in force."""
         rules = self.settings.find_one({"_id": RULES}, {"_id": 0}, session=session)
-        return ReviewRules.model_validate(rules or {})
+        return ReviewRulesState.model_validate(rules or {})
 
-    def set_rules(self, rules: ReviewRules) -> None:
-        """Replace the moderation rules."""
+    def set_rules(self, rules: ReviewRules, expected_version: int | None = None) -> ReviewRulesState:
+        """Replace the moderation rules. Raises `PreconditionFailed`."""
 
-        def work(session: ClientSession) -> None:
+        def work(session: ClientSession) -> ReviewRulesState:
             before = self.rules(session)
-            self.settings.replace_one({"_id": RULES}, rules.model_dump(), upsert=True, session=session)
-            self.store.audit(session, "review.rules", ("review_rules", RULES), before.model_dump(), rules.model_dump())
+            check_version(expected_version, before.version)
+            after = ReviewRulesState(**rules.model_dump(), version=before.version + 1)
+            self.settings.replace_one({"_id": RULES}, after.model_dump(), upsert=True, session=session)
+            self.store.audit(session, "review.rules", ("review_rules", RULES), before.model_dump(), after.model_dump())
+            return after
 
-        self.store.in_transaction(work)
+        return self.store.in_transaction(work)
 
 
 def _is_valid(purchase: dict[str, Any]) -> bool:

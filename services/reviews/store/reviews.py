@@ -14,6 +14,7 @@ from schemas.events.reviews import ReviewPublished, ReviewRejected, ReviewSubmit
 from schemas.permissions.permission import Permission
 from services.chassis.common.errors import Conflict, NotFound, ServiceUnavailable
 from services.chassis.common.ids import new_id
+from services.chassis.common.versions import check_version
 from services.chassis.stores.mongo import MongoStore
 from services.reviews.domain import (
     PENDING_REASONS,
@@ -25,6 +26,7 @@ from services.reviews.domain import (
     public_name,
     rating_change,
     to_api,
+    version_of,
 )
 from services.reviews.store.ratings import Ratings
 from services.reviews.store.reference_data import ReferenceData
@@ -70,11 +72,16 @@ class ReviewWriter:
 
         return self._retry_duplicates(work, "You have already reviewed this product: change that review")
 
-    def edit(self, review_id: str, patch: ReviewPatch, caller: Caller, now: datetime) -> Document:
-        """Change the caller's review; its status is determined anew. Raises `NotFound` for others' reviews."""
+    def edit(
+        self, review_id: str, patch: ReviewPatch, caller: Caller, now: datetime, expected_version: int | None = None
+    ) -> Document:
+        """Change the caller's review; its status is determined anew. Raises `NotFound` for others' reviews,
+        `PreconditionFailed`.
+        """
 
         def change(before: Document, session: ClientSession) -> Document:
             _check_author(before, caller)
+            check_version(expected_version, version_of(before))
             after = before | patch.model_dump(exclude_unset=True) | {"updated_at": now}
             if all(after[name] == before[name] for name in ("rating", "title", "text", "images")):
                 return before
@@ -85,13 +92,14 @@ class ReviewWriter:
 
         return to_api(self.change(review_id, change), caller)
 
-    def delete(self, review_id: str, caller: Caller) -> None:
-        """Delete the caller's review; administrators delete any. Raises `NotFound`."""
+    def delete(self, review_id: str, caller: Caller, expected_version: int | None = None) -> None:
+        """Delete the caller's review; administrators delete any. Raises `NotFound`, `PreconditionFailed`."""
 
         def work(session: ClientSession) -> None:
             before = self.reviews.find_one_and_delete({"_id": review_id}, session=session)
             if before is None or not (caller.may(Permission.REVIEWS_MODERATE) or is_author(before, caller)):
                 raise NotFound("There is no such review")
+            check_version(expected_version, version_of(before))
             for name in ("votes", "reports"):
                 self.store.db[name].delete_many({"review_id": review_id}, session=session)
             self._apply_effects(session, before, None)
@@ -183,6 +191,7 @@ class ReviewWriter:
                 raise NotFound("There is no such review")
             after = change(before, session)
             if after is not before:
+                after = after | {"version": version_of(before) + 1}
                 self.reviews.replace_one({"_id": review_id}, after, session=session)
                 self._apply_effects(session, before, after)
             return after

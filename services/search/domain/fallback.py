@@ -10,7 +10,7 @@ from services.search.domain.query_parsing import parse
 
 def degraded_reply(page: Mapping[str, Any]) -> Document:
     """The catalogue's page as a `SearchReply` with `degraded` set."""
-    page_fields = {name: page[name] for name in ("items", "page", "limit", "total")}
+    page_fields = {name: page[name] for name in ("items", "page", "limit", "total", "next_cursor")}
     return {**page_fields, "facets": [], "did_you_mean": None, "relaxed": False, "degraded": True}
 
 

@@ -14,7 +14,7 @@ from services.chassis.common.errors import ServiceUnavailable
 from services.chassis.runtime.circuit_breaker import CircuitBreaker
 from services.search.domain.documents import Document
 from services.search.domain.query_parsing import parse
-from services.search.engine import query_bodies, responses
+from services.search.engine import cursors, query_bodies, responses
 from services.search.engine.suggestion_bodies import suggestion_body
 from services.search.store import SearchStore
 from services.search.store.reference_data import ReferenceData
@@ -62,6 +62,8 @@ class SearchEngine:
 
     def search(self, query: SearchQuery, reference_data: ReferenceData) -> Document:
         """Search; without an exact match also with typing errors and for some of the words."""
+        if query.cursor is not None:
+            return self._search_after(query, cursors.position(query), reference_data)
         response = self._call(
             lambda: self.store.search_requests.search(
                 query_bodies.body(query, reference_data.rules, reference_data.tree), MAX_BUSY_SECONDS
@@ -106,10 +108,9 @@ class SearchEngine:
         ):
             return reply
         if responses.total(fuzzy):
-            return responses.reply(query, fuzzy, reference_data.tree, did_you_mean=corrected_query)
-        return responses.reply(
-            query, relaxed, reference_data.tree, did_you_mean=corrected_query, relaxed=bool(responses.total(relaxed))
-        )
+            return responses.reply(query, fuzzy, reference_data.tree, did_you_mean=corrected_query, way="fuzzy")
+        way: cursors.Way = "relaxed" if responses.total(relaxed) else "exact"
+        return responses.reply(query, relaxed, reference_data.tree, did_you_mean=corrected_query, way=way)
 
     def _search_corrected(
         self, query: SearchQuery, corrected_query: str, reference_data: ReferenceData, least: int
@@ -123,7 +124,19 @@ class SearchEngine:
         response = self._call(lambda: self.store.search_requests.search(body, MAX_BUSY_SECONDS))
         if not responses.total(response) or responses.total(response) < least:
             return None
-        return responses.reply(query, response, reference_data.tree, did_you_mean=corrected_query)
+        return responses.reply(query, response, reference_data.tree, did_you_mean=corrected_query, way="corrected")
+
+    def _search_after(self, query: SearchQuery, after: cursors.Position, reference_data: ReferenceData) -> Document:
+        """The page after a hit, searched for in the way of that hit."""
+        searched, prices = query, None
+        mode: query_bodies.Mode = "exact" if after.way == "corrected" else after.way
+        if after.way == "corrected":
+            parsed = parse(query.q)
+            searched = query.model_copy(update={"q": after.corrected_query or query.q})
+            prices = (parsed.min_price, parsed.max_price)
+        body = query_bodies.body(searched, reference_data.rules, reference_data.tree, mode, prices, after.values)
+        response = self._call(lambda: self.store.search_requests.search(body, MAX_BUSY_SECONDS))
+        return responses.reply(query, response, reference_data.tree, did_you_mean=after.corrected_query, way=after.way)
 
     def _call(self, request: Callable[[], T], timeout_seconds: float | None = None) -> T:
         try:

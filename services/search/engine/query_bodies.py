@@ -27,13 +27,15 @@ FUZZY: Final = 2.5
 PINNED: Final = 1e6
 BURIED: Final = 0.001
 
+UNIQUE: Final = {"skus": {"order": "asc", "mode": "min"}}
+"""Breaks ties: no two products have a SKU in common."""
 SORTS: Final[dict[str, list[Any]]] = {
-    "relevance": ["_score", {"created_at": "desc"}],
-    "price": [{"price": "asc"}, "_score"],
-    "-price": [{"price": "desc"}, "_score"],
-    "-rating": [{"rating": {"order": "desc", "missing": "_last"}}, "_score"],
-    "-created_at": [{"created_at": "desc"}],
-    "title": [{"title.exact": "asc"}],
+    "relevance": ["_score", {"created_at": "desc"}, UNIQUE],
+    "price": [{"price": "asc"}, "_score", UNIQUE],
+    "-price": [{"price": "desc"}, "_score", UNIQUE],
+    "-rating": [{"rating": {"order": "desc", "missing": 0}}, "_score", UNIQUE],
+    "-created_at": [{"created_at": "desc"}, UNIQUE],
+    "title": [{"title.exact": "asc"}, UNIQUE],
 }
 CARD: Final = ["card", "rating", "rating_count", "in_stock"]
 HIGHLIGHT: Final = {
@@ -53,22 +55,26 @@ def body(
     tree: CategoryTree,
     mode: Mode = "exact",
     prices: tuple[int | None, int | None] | None = None,
+    after: list[Any] | None = None,
 ) -> Clause:
-    """The body of a search. `mode`: how far words may deviate; `prices`: limits parsed from the original query."""
+    """The body of a search. `mode`: how far words may deviate; `prices`: limits parsed from the original query.
+
+    `after`: the sort values of the hit that the page follows.
+    """
     parsed = parse(query.q)
     if prices:
         parsed = replace(parsed, min_price=prices[0], max_price=prices[1])
     facet_filters = facets.filters(query, parsed, tree)
     request: Clause = {
         "query": ranked_query(parsed, rules, tree, mode, _fixed_filters(query)),
-        "from": (query.page - 1) * query.limit,
-        "size": query.limit,
+        "from": 0 if after else (query.page - 1) * query.limit,
+        "size": query.limit + 1 if after else query.limit,
         "sort": SORTS[query.sort],
         "track_total_hits": True,
         "_source": CARD,
     }
-    if query.sort == "relevance":
-        del request["sort"]  # sorting by score is the default, and cheaper
+    if after:
+        request["search_after"] = after
     if facet_filters:
         request["post_filter"] = {"bool": {"filter": list(facet_filters.values())}}
     if aggregations := facets.aggregations(query, facet_filters):

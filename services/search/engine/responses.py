@@ -8,6 +8,7 @@ from services.search.domain.categories import CategoryTree
 from services.search.domain.documents import Document
 from services.search.domain.query_parsing import allows_typo, parse
 from services.search.engine import facets
+from services.search.engine.cursors import Way, next_cursor
 
 Response = Mapping[str, Any]
 
@@ -23,18 +24,20 @@ def reply(
     tree: CategoryTree,
     *,
     did_you_mean: str | None = None,
-    relaxed: bool = False,
+    way: Way = "exact",
 ) -> Document:
     """The response as `SearchReply` with paging."""
+    hits = response["hits"].get("hits", [])
     return {
-        "items": [item(hit, tree) for hit in response["hits"].get("hits", ())],
+        "items": [item(hit, tree) for hit in hits[: query.limit]],
         "facets": facets.facets_of(query, parse(query.q), response.get("aggregations", {}), tree),
         "did_you_mean": did_you_mean,
-        "relaxed": relaxed,
+        "relaxed": way == "relaxed",
         "degraded": False,
         "page": query.page,
         "limit": query.limit,
         "total": total(response),
+        "next_cursor": next_cursor(query, hits, total(response), way, did_you_mean),
     }
 
 

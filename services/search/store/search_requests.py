@@ -18,7 +18,9 @@ class SearchRequests:
     def __init__(self, store: ElasticStore, indexes: Indexes) -> None:
         self.store = store
         self._search = f"/{indexes.live}/_search?filter_path=hits.total.value,hits.hits._id,hits.hits._source,"
-        self._search += "hits.hits.highlight,hits.hits._score,hits.hits._explanation,aggregations,suggest"
+        self._search += (
+            "hits.hits.highlight,hits.hits._score,hits.hits.sort,hits.hits._explanation,aggregations,suggest"
+        )
         self._multi_search = f"/{indexes.live}/_msearch"
 
     def search(self, body: Mapping[str, Any], seconds: float) -> Document:

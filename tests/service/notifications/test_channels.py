@@ -145,7 +145,7 @@ def notifications_of(notifications: NotificationsClient, person: Any) -> list[di
 
 
 class _Page:
-    page, limit = 1, 20
+    page, limit, cursor = 1, 20, None
 
 
 def test_shipment_is_sent_once_per_channel(notifications: NotificationsClient) -> None:

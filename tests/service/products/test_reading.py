@@ -7,6 +7,8 @@ import pytest
 
 from schemas.api.products import ProductQuery
 from schemas.base import Caller
+from services.chassis.common.paging import Paging
+from services.chassis.stores.keyset_mongo import on_page, sort_of
 from services.products.domain.documents import STATUSES
 from services.products.store import listing
 from services.products.store.listing import LEADING_FIELDS, SORTS
@@ -130,11 +132,11 @@ def test_every_filter_and_sort_order_uses_an_index(catalogue: Catalogue) -> None
     for names, sort, continued, statuses in product(COMBINATIONS, SORTS, (False, True), (["active"], STATUSES)):
         query = ProductQuery.model_validate({name: FILTERS[name] for name in names} | {"sort": sort})
         condition = listing.conditions(query, statuses)
-        filter_ = {"$and": [condition, listing.after_cursor(cursor[sort], sort)]} if continued else condition
-        field, direction = SORTS[sort]
+        paging = Paging(cursor=cursor[sort] if continued else None)
+        keyset = listing.KEYSETS[sort]
         plan = (
-            products.find(filter_)
-            .sort([(field, direction), ("_id", direction)])
+            products.find(on_page(condition, keyset, paging))
+            .sort(sort_of(keyset))
             .hint(listing.index_for(condition, sort))
             .explain()["queryPlanner"]["winningPlan"]
         )
@@ -158,7 +160,7 @@ def test_every_leading_field_has_an_index_for_each_order(catalogue: Catalogue) -
     indexes = catalogue.store.db["products"].index_information()
 
     assert {
-        f"{leading_field}_by_{field}" for leading_field in (*LEADING_FIELDS, "all") for field, _ in SORTS.values()
+        f"{leading_field}_by_{key.field}" for leading_field in (*LEADING_FIELDS, "all") for key in SORTS.values()
     } <= indexes.keys()
     assert len(indexes) < 30
 
@@ -207,6 +209,8 @@ def test_products_by_ids_and_related_products(catalogue: Catalogue) -> None:
     products = catalogue.store.queries.get_many([ids["bowl"], ids["draft"], ids["apron"]])
 
     assert [item["title"] for item in products] == ["Bowl", "Apron"]
+    details = catalogue.store.queries.get_details([ids["bowl"], ids["draft"], ids["apron"]])
+    assert details == [catalogue.get("bowl"), catalogue.get("apron")]
     assert [item["title"] for item in catalogue.store.queries.related("apron", 5)] == ["Bowl"]
     assert catalogue.store.queries.related("draft", 5) == []
 
