@@ -6,7 +6,7 @@ from typing import Any, Final
 
 import orjson
 from flask import Response, send_from_directory
-from flask_openapi3 import Info, OpenAPI
+from flask_openapi3 import Info, License, OpenAPI
 
 from gateway_flask.http.envelope import JSON
 from gateway_flask.middleware.security_headers import script_policy
@@ -43,7 +43,8 @@ def application(name: str) -> OpenAPI:
             "description": "Key of `POST /auth/api-keys`",
         },
     }
-    info = Info(title="UltraMarket", version=VERSION, description=ABOUT)
+    licence = License(name="Apache 2.0", url="https://www.apache.org/licenses/LICENSE-2.0")
+    info = Info(title="UltraMarket", version=VERSION, description=ABOUT, license=licence)
     return OpenAPI(name, info=info, security_schemes=schemes, doc_ui=False)
 
 
