@@ -138,7 +138,7 @@ class _Comparison:
     def _choices(
         self, where: str, old: list[Json], new: list[Json], parents: frozenset[tuple[str, str]]
     ) -> Iterator[str]:
-        """What was accepted must be accepted; what is replied must have been possible before."""
+        """Alternatives of a value: each old one must still be accepted, each new one have been possible in replies."""
         for choice in old if self.side == "request" else new:
             others = new if self.side == "request" else old
             pairs = ((choice, other) if self.side == "request" else (other, choice) for other in others)

@@ -35,7 +35,7 @@ def test_each_event_is_a_message_of_its_exchange() -> None:
 
 
 def test_topics_have_the_events_that_reach_kafka() -> None:
-    """Those that the bridge forwards, and behaviour, which analytics writes itself."""
+    """Kafka has the events that the bridge forwards, and behaviour, which analytics writes itself."""
     forwarded = {name for name in NAMES if name.partition(".")[0] in (*EVENT_SOURCES, "behaviour")}
 
     assert {message for topic in TOPICS.values() for message in topic["messages"]} == forwarded
