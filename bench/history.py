@@ -7,6 +7,8 @@ from typing import Any
 
 from uuid_utils import uuid4
 
+from schemas.events.base import sequence_text
+
 PRODUCTS, CUSTOMERS, VENDORS = 1000, 8000, 40
 COUNTRIES = ("US", "US", "US", "DE", "GB", "FR", "CA", "JP")
 QUERIES = tuple(f"{colour} {thing}" for colour in ("red", "blue", "big", "old") for thing in ("mug", "lamp", "chair"))
@@ -118,5 +120,5 @@ def _event(source: str, type_: str, subject: str, at: datetime, data: Record, se
     return {
         "specversion": "1.0", "id": str(uuid4()), "source": f"/{source}", "type": type_, "subject": subject,
         "time": at.isoformat(), "datacontenttype": "application/json",
-        "dataschema": f"/schemas/events/{source}/{type_}/v1", "data": data, "sequence": sequence,
+        "dataschema": f"/schemas/events/{source}/{type_}/v1", "data": data, "sequence": sequence_text(sequence or 0),
     }  # fmt: skip

@@ -29,7 +29,7 @@ from gateway_flask.middleware import (
 from gateway_flask.middleware.client_address import ClientAddress
 from gateway_flask.middleware.cors import Cors
 from gateway_flask.middleware.security_headers import SecurityHeaders
-from gateway_flask.openapi import pages
+from gateway_flask.openapi import event_schemas, pages
 from gateway_flask.rpc import calls
 from gateway_flask.settings import GatewaySettings, comma_separated
 from services.chassis.dynamic_config import config
@@ -77,6 +77,7 @@ def create_app(
     routes.install(app)
     graphql_http.install(app, settings)
     pages.install(app)
+    event_schemas.install(app)
     return app
 
 

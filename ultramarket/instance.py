@@ -160,7 +160,10 @@ class Instance:
     def environment(self) -> dict[str, str]:
         """Environment variables of every process of ours."""
         settings = {name: value for name, value in self.settings.items() if name not in SETTINGS_OF_UP}
-        defaults = {"ULTRAMARKET_FILE_FOLDER": str(self.folder / "files")} | LOCAL_DEFAULTS
+        defaults = LOCAL_DEFAULTS | {
+            "ULTRAMARKET_FILE_FOLDER": str(self.folder / "files"),
+            "ULTRAMARKET_SHOP_URL": self.gateway_url,
+        }
         env = defaults | settings
         env.update({setting: self.url(server) for server, setting in URL_SETTINGS.items()})
         env.update(

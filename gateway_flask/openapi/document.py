@@ -58,6 +58,7 @@ def document(app: OpenAPI) -> dict[str, Any]:
         content = {"application/json": {"schema": references[model, "serialization"]}}
         of_reply = headers.references(["X-Request-Id"])
         responses = {"200": {"description": "The state of the system", "headers": of_reply, "content": content}}
+        responses["404"] = {"$ref": "#/components/responses/NotFound"}  # through nginx, for others than operators
         if model is Health:
             responses["503"] = {
                 "description": "A part of the system is unavailable",

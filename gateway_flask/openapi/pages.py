@@ -1,11 +1,12 @@
 """The API documentation: the interactive page `/docs` and `/api/v1/openapi.json`."""
 
 from importlib.resources import files
+from pathlib import Path
 from typing import Any, Final
 
 import orjson
 from flask import Response, send_from_directory
-from flask_openapi3 import Info, OpenAPI
+from flask_openapi3 import Info, License, OpenAPI
 
 from gateway_flask.http.envelope import JSON
 from gateway_flask.middleware.security_headers import script_policy
@@ -21,15 +22,9 @@ Replies are `{"success": true, "message", "data", "pagination"?}`; errors are
 Money is in minor units, times are UTC, ids are UUIDs.
 Send an `Idempotency-Key` with requests that must not be carried out twice.
 """
-PAGE: Final = """<!doctype html>
-<html lang="en"><head><meta charset="utf-8"><meta name="viewport" content="width=device-width, initial-scale=1">
-<title>UltraMarket API</title><link rel="stylesheet" href="/docs/assets/css/swagger-ui.css">
-<link rel="icon" href="/docs/assets/images/swagger.svg"></head>
-<body><div id="page"></div><script src="/docs/assets/js/swagger-ui-bundle.js"></script><script>
-SwaggerUIBundle({url: "%s", dom_id: "#page", deepLinking: true, persistAuthorization: true,
-  docExpansion: "list", filter: true, tryItOutEnabled: true, displayRequestDuration: true})
-</script></body></html>
-"""
+PAGE: Final = Path(__file__).parent / "docs_page"
+"""The page's own files; those of Swagger UI are the package's."""
+PAGE_ASSETS: Final = frozenset({"docs.css", "docs.js", "logo.svg", "sign_in.js"})
 
 
 def application(name: str) -> OpenAPI:
@@ -48,7 +43,8 @@ def application(name: str) -> OpenAPI:
             "description": "Key of `POST /auth/api-keys`",
         },
     }
-    info = Info(title="UltraMarket", version=VERSION, description=ABOUT)
+    licence = License(name="Apache 2.0", url="https://www.apache.org/licenses/LICENSE-2.0")
+    info = Info(title="UltraMarket", version=VERSION, description=ABOUT, license=licence)
     return OpenAPI(name, info=info, security_schemes=schemes, doc_ui=False)
 
 
@@ -63,11 +59,12 @@ def install(app: OpenAPI) -> None:
         return Response(made[0], content_type=JSON)
 
     app.add_url_rule(URL, "openapi", openapi_json)
-    page = PAGE % URL
+    page = (PAGE / "index.html").read_text(encoding="utf-8")
     headers = {"Content-Security-Policy": script_policy(page)}
     app.add_url_rule("/docs", "docs", lambda: Response(page, 200, headers, content_type="text/html; charset=utf-8"))
-    app.add_url_rule(
-        "/docs/assets/<path:filename>",
-        "docs_assets",
-        lambda filename: send_from_directory(assets, filename, max_age=86400),
-    )
+
+    def asset(filename: str) -> Response:
+        own = filename in PAGE_ASSETS
+        return send_from_directory(PAGE if own else assets, filename, max_age=300 if own else 86_400)
+
+    app.add_url_rule("/docs/assets/<path:filename>", "docs_assets", asset)

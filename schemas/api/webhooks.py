@@ -107,7 +107,7 @@ class WebhookEventType(Schema):
     source: str
     description: str
     dataschema: str
-    """Path of its JSON Schema."""
+    """URL of its JSON Schema."""
     vendors: bool
     """Whether vendors can subscribe to it."""
 

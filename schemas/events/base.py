@@ -13,6 +13,9 @@ TOPICS: Final = {
 }
 OTHER_TOPIC: Final = "analytics-events"
 
+SEQUENCE_DIGITS: Final = 12
+"""Digits of `sequence` in an envelope."""
+
 EVENTS: dict[tuple[str, str], type["Event"]] = {}
 """All event classes by (source, type)."""
 
@@ -25,6 +28,20 @@ def version_of(envelope: dict[str, Any]) -> int:
     """The version that an envelope's `dataschema` names; 1 without one. Raises `ValueError` if it names none."""
     dataschema = envelope.get("dataschema")
     return int(str(dataschema).rpartition("/v")[2]) if dataschema else 1
+
+
+def sequence_text(sequence: int) -> str:
+    """A sequence as the attribute of an envelope: CloudEvents wants a string whose order is that of its characters.
+
+    https://github.com/cloudevents/spec/blob/main/cloudevents/extensions/sequence.md
+    """
+    return f"{sequence:0{SEQUENCE_DIGITS}d}"
+
+
+def sequence_of(envelope: dict[str, Any]) -> int | None:
+    """The sequence that an envelope names, also as a number, which earlier releases wrote. Raises `ValueError`."""
+    sequence = envelope.get("sequence")
+    return None if sequence is None else int(sequence)
 
 
 class EventMeta(BaseModel):
@@ -92,6 +109,7 @@ class Event(BaseModel):
 
     @classmethod
     def dataschema(cls) -> str:
+        """The path of the JSON Schema of its data; an envelope has the URL."""
         return f"/schemas/events/{cls.source}/{cls.type}/v{cls.version}"
 
     @classmethod
@@ -108,7 +126,7 @@ class Event(BaseModel):
             type=envelope["type"],
             subject=envelope["subject"],
             time=envelope["time"],
-            sequence=envelope.get("sequence"),
+            sequence=sequence_of(envelope),
             request_id=envelope.get("requestid"),
             user_id=envelope.get("userid"),
             actor=envelope.get("actor"),

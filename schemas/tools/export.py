@@ -1,4 +1,4 @@
-"""Export of all models and events as JSON Schema files below `schemas/json/`.
+"""Export of all models and events as JSON Schema files, and of the AsyncAPI document, below `schemas/json/`.
 
 `python -m schemas.tools.export` writes them. An event schema that would break its readers is refused.
 """
@@ -17,9 +17,12 @@ import schemas
 import schemas.api
 import schemas.events
 from schemas.events.base import EVENTS, Event
+from schemas.tools.asyncapi import asyncapi
 from schemas.tools.compatibility import breaks
+from schemas.tools.envelope import ENVELOPE
 
 FOLDER: Final = Path(schemas.__path__[0]) / "json"
+ENVELOPE_FILE: Final = "events/envelope.json"
 
 
 class BreakingChange(Exception):
@@ -64,6 +67,8 @@ def event_schema(event: type[Event]) -> dict[str, Any]:
 def documents() -> dict[str, dict[str, Any]]:
     """Every file with its content."""
     files = {event_file(event): event_schema(event) for event in every_event()}
+    files[ENVELOPE_FILE] = ENVELOPE
+    files["asyncapi.json"] = asyncapi(every_event())
     for name, models in every_model().items():
         _, definitions = models_json_schema([(model, "validation") for model in models], title=f"schemas.{name}")
         files[f"models/{name}.json"] = definitions
@@ -81,8 +86,8 @@ def write(folder: Path = FOLDER) -> list[Path]:
     """Write what has changed, and say which files did. Raises `BreakingChange`, and then writes nothing."""
     files = documents()
     for path, document in files.items():
-        before = published(path, folder)
-        if path.startswith("events/") and before is not None and (why := breaks(before, document)):
+        before = published(path, folder) if path.startswith("events/") and path != ENVELOPE_FILE else None
+        if before is not None and (why := breaks(before, document)):
             raise BreakingChange(f"{path}: {'; '.join(why)}")
     written = []
     for path, document in files.items():

@@ -12,7 +12,6 @@ class NotificationSettings(Settings):
     mail_from: str = Field("UltraMarket <orders@ultramarket.example>", description="sender of the shop's mails")
     staff_email: str = Field("", description="address of the shop's staff, for disputes; empty: that of the sender")
     shop_name: str = Field("UltraMarket", description="name of the shop in messages")
-    shop_url: str = Field("http://127.0.0.1:3000", description="base URL of the shop's pages")
     smtp_timeout: float = Field(10.0, gt=0, le=60, description="time limit of the mail server in seconds")
     secret_key: SecretStr = Field(min_length=16, description="the instance's secret")
 

@@ -14,6 +14,7 @@ from schemas.rpc.products import ProductsRpc
 from schemas.rpc.webhooks import WebhooksRpc
 from services.chassis.common import clock
 from services.chassis.common.ids import new_id
+from services.chassis.messaging.envelopes import schema_url
 from services.chassis.messaging.personal_data import Person, PersonalDataHandlers, Sections
 from services.chassis.messaging.remote import Remote
 from services.chassis.messaging.rpc import Json, implements
@@ -70,7 +71,7 @@ class WebhooksService(PersonalDataHandlers, Service):
                 "type": public.event.type,
                 "source": public.event.source,
                 "description": public.description,
-                "dataschema": public.event.dataschema(),
+                "dataschema": schema_url(public.event),
                 "vendors": public.vendors,
             }
             for public in types_for(scope_of(caller))

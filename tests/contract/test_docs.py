@@ -33,7 +33,7 @@ broken.
 """
 TOURS = [ROOT / "README.md", ROOT / "docs" / "tour.md"]
 OPERATIONS = ROOT / "docs" / "operations.md"
-UNLISTED = {"/metrics", "/docs", "/api/v1/openapi.json", "/.well-known/jwks.json"}
+UNLISTED = {"/metrics", "/docs", "/api/v1/openapi.json", "/api/v1/asyncapi.json", "/.well-known/jwks.json"}
 """Served, but not operations of the API."""
 
 

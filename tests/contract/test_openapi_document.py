@@ -1,6 +1,7 @@
 """The OpenAPI document matches the gateway's routes, models and error table."""
 
 import json
+import re
 import shutil
 import subprocess
 from typing import Any
@@ -12,6 +13,7 @@ from openapi_spec_validator import validate
 from gateway_flask.app import create_app
 from gateway_flask.openapi.endpoints import ENDPOINTS
 from gateway_flask.openapi.examples import BODIES
+from gateway_flask.openapi.pages import PAGE
 from gateway_flask.testing import FakeServices, settings
 from services.chassis.common.errors import DOMAIN_ERRORS
 from tests.support.routes import ACCESS, ANONYMOUS
@@ -36,6 +38,7 @@ def test_document_is_valid_openapi() -> None:
 def test_every_route_is_in_the_document() -> None:
     undocumented = {"openapi", "docs", "docs_assets", "static", "metrics", "jwks", "jwks_root", "start_page"}
     undocumented |= {"graphql", "graphiql_assets"}  # docs/graphql.md and the SDL
+    undocumented |= {"asyncapi", "envelope_schema", "event_schema"}  # documents themselves
     served = {
         (rule.rule.replace("<string:", "{").replace("<path:", "{").replace(">", "}"), method.lower())
         for rule in app.url_map.iter_rules()
@@ -220,7 +223,16 @@ def test_docs_page_and_assets_are_served_locally() -> None:
     page = client.get("/docs").get_data(as_text=True)
     assert "http://" not in page
     assert "https://" not in page
-    for asset in ("css/swagger-ui.css", "js/swagger-ui-bundle.js", "images/swagger.svg"):
+    for asset in ("css/swagger-ui.css", "js/swagger-ui-bundle.js", "docs.css", "docs.js", "sign_in.js", "logo.svg"):
         assert f"/docs/assets/{asset}" in page
         with client.get(f"/docs/assets/{asset}") as served:
             assert served.status_code == 200
+
+
+def test_docs_page_names_existing_operations() -> None:
+    page = app.test_client().get("/docs").get_data(as_text=True)
+
+    names = re.findall(r'data-operation="(\w+)"', page)
+    assert len(names) == 5
+    assert [name for name in names if name not in ENDPOINTS] == []
+    assert "localStorage" not in "".join(script.read_text(encoding="utf-8") for script in PAGE.glob("*.js"))

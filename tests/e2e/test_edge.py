@@ -1,7 +1,5 @@
 """The edge of the instance: clients' addresses, rate limits and headers through nginx, TLS, the docs page's policy."""
 
-import base64
-import hashlib
 import os
 import re
 
@@ -83,11 +81,9 @@ def test_policy_of_the_docs_page_allows_its_scripts(shop: Shop) -> None:
     reply = requests.get(f"{shop.url}/docs", timeout=60)
 
     [policy] = re.findall(r"script-src ([^;]*);", reply.headers["Content-Security-Policy"])
-    scripts = re.findall(r"<script>(.*?)</script>", reply.text, re.S)
-    digests = [base64.b64encode(hashlib.sha256(script.encode()).digest()).decode() for script in scripts]
-    assert policy.split() == ["'self'", *(f"'sha256-{digest}'" for digest in digests)]
-    assert digests
-    assert re.findall(r'<script src="(?!/docs/)', reply.text) == []
+    assert policy == "'self'"
+    assert "<script>" not in reply.text
+    assert len(re.findall(r'<script src="/docs/assets/', reply.text)) == reply.text.count("<script")
 
 
 def test_refused_method_has_our_envelope(shop: Shop) -> None:

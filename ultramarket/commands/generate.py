@@ -19,22 +19,28 @@ def register(app: typer.Typer) -> None:
     app.add_typer(new, name="new")
 
 
-def schemas() -> None:
-    """Write the JSON Schemas of events, requests and replies to schemas/json/, and publish the GraphQL schema.
+def schemas(
+    accept_breaking: Annotated[
+        bool, typer.Option("--accept-breaking-routes", help="Publish routes that break clients of the REST API.")
+    ] = False,
+) -> None:
+    """Write schemas/json/ (JSON Schemas of events, requests and replies, and the AsyncAPI document), the OpenAPI
+    document schemas/openapi.json, and the GraphQL schema.
 
-    Exit code 1: a published event or the GraphQL schema would change incompatibly; then nothing is written.
+    Exit code 1: a published event, route or the GraphQL schema would change incompatibly; what is named is not written.
     """
     from schemas.tools import graphql_contract
     from schemas.tools.export import BreakingChange, write
+    from ultramarket import openapi_file
 
     try:
-        written = write() + graphql_contract.publish()
+        written = write() + openapi_file.publish(accept_breaking) + graphql_contract.publish()
     except BreakingChange as change:
         fail(str(change))
     for file in written:
         console.print(f"[green]✓[/] {file.relative_to(ROOT)}")
     if not written:
-        console.print("[green]✓[/] schemas/json is current, schemas/graphql too")
+        console.print("[green]✓[/] schemas/ is current")
 
 
 def services() -> None:
@@ -67,8 +73,9 @@ def new_service(
         fail(str(problem))
     for file in dict.fromkeys(files):
         console.print(f"[green]{'-' if remove else '+'}[/] {file.relative_to(ROOT)}")
-    for command in ("schemas", "services"):  # in processes of their own: this one has imported the old registry
-        subprocess.run([sys.executable, "-m", "ultramarket.cli", command], check=True)
+    commands = (["schemas", *(["--accept-breaking-routes"] if remove else [])], ["services"])
+    for command in commands:  # in processes of their own: this one has imported the old registry
+        subprocess.run([sys.executable, "-m", "ultramarket.cli", *command], check=True)
     for entry in left:
         console.print(f"[yellow]·[/] changed since, to be removed by hand: {escape(entry)}", soft_wrap=True)
     if remove:

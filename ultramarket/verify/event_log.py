@@ -86,7 +86,7 @@ def check_orders_in_kafka(stores: Stores) -> CheckResult:
     versions = {row.id: (row.first, row.last) for row in stores.rows(ORDER_VERSIONS, since=since) if row.first}
     for event in _events(topic):
         if event["source"] == "/orders" and "sequence" in event:
-            sequences.add(event["subject"], event["sequence"])
+            sequences.add(event["subject"], int(event["sequence"]))
     for order_id, (first, last) in versions.items():
         result.examined += last - first + 1
         if message := sequences.breach(order_id, first, last):
@@ -136,7 +136,7 @@ def check_others_in_kafka(stores: Stores) -> CheckResult:
     for event in _events(topic):
         source = event["source"].removeprefix("/")
         if source in sequences and "sequence" in event:
-            sequences[source].add(event["subject"], event["sequence"])
+            sequences[source].add(event["subject"], int(event["sequence"]))
         else:
             missing.discard((event["type"], event["subject"]))
     for source, documents in versions.items():

@@ -2,6 +2,7 @@
 
 import os
 import sys
+from functools import cache
 from ipaddress import IPv4Network, IPv6Network, ip_network
 from pathlib import Path
 from typing import Annotated, TypeVar
@@ -37,6 +38,11 @@ class Settings(BaseSettings):
         description="Kafka brokers with account and TLS, `kafka://USER:PASSWORD@HOST:PORT`; empty: `kafka_bootstrap`",
     )
     elasticsearch_url: str = Field("http://127.0.0.1:9200", pattern=r"^https?://", description="Elasticsearch")
+    shop_url: str = Field(
+        "http://127.0.0.1:3000",
+        pattern=r"^https?://",
+        description="base URL of the shop: of its pages and of the schemas that events name",
+    )
     smtp_url: str = Field("smtp://127.0.0.1:1025", pattern=r"^smtps?://", description="server that mails are sent by")
 
     encryption_keys_file: Path | None = Field(None, description="key ring that stored secrets are encrypted with")
@@ -98,6 +104,13 @@ def load(settings_class: type[S], service: str = "") -> S:
     except SettingsError as unreadable:  # a list that is not JSON: pydantic names the field in its sentence only
         _refuse(str(unreadable).partition('field "')[2].partition('"')[0], "must be JSON, such as [1, 2, 5]")
     raise SystemExit(78)
+
+
+@cache
+def shop_url() -> str:
+    """The base URL of the shop, without a slash at its end; for envelopes, which are made without settings."""
+    url = _environment_or_file("ULTRAMARKET_SHOP_URL") or str(Settings.model_fields["shop_url"].default)
+    return url.rstrip("/")
 
 
 def url_setting(field: str, service: str) -> str:

@@ -6,7 +6,7 @@ from pymongo import ReturnDocument, UpdateOne
 from pymongo.client_session import ClientSession
 from pymongo.errors import BulkWriteError
 
-from schemas.events.base import Event
+from schemas.events.base import Event, sequence_text
 from schemas.events.inventory import StockChanged
 from services.chassis.common.errors import NotFound, OutOfStock
 from services.chassis.common.paging import ASCENDING, Keyset, Paging, SortKey
@@ -151,7 +151,7 @@ class Counts:
             "holds": [],
             "version": 1,
             "outbox": [
-                self._pending(event) | {"sequence": 1},
+                self._pending(event) | {"sequence": sequence_text(1)},
                 self._pending(audit_records.record("stock.set", ("sku", sku), None, {"on_hand": on_hand})),
             ],
         }

@@ -8,6 +8,8 @@ its warehouses, computed in the same step.
 
 from typing import Any
 
+from schemas.events.base import SEQUENCE_DIGITS
+
 Stages = list[dict[str, Any]]
 Expression = Any
 
@@ -186,9 +188,13 @@ def _back_in_stock(envelope: dict[str, Any]) -> Expression:
 
 def _filled(envelope: dict[str, Any], figures: dict[str, Any]) -> Expression:
     data = {"$mergeObjects": [{"$literal": envelope["data"]}, figures]}
-    return {"$mergeObjects": [{"$literal": envelope}, {"sequence": "$version", "data": data}]}
+    return {"$mergeObjects": [{"$literal": envelope}, {"sequence": _SEQUENCE, "data": data}]}
 
 
+_SEQUENCE: Expression = {
+    "$substrBytes": [{"$toString": {"$add": [10**SEQUENCE_DIGITS, "$version"]}}, 1, SEQUENCE_DIGITS]
+}
+"""`sequence_text` of the level's version."""
 _MOVED: Expression = {
     "$map": {
         "input": "$warehouses",

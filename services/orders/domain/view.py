@@ -102,7 +102,7 @@ def as_history(envelope: dict[str, Any]) -> dict[str, Any]:
     """The resource `schemas.api.orders.OrderHistoryEntry` of one event's envelope."""
     return {
         "id": envelope["id"],
-        "sequence": envelope["sequence"],
+        "sequence": int(envelope["sequence"]),
         "type": envelope["type"],
         "at": envelope["time"],
         "data": {name: value for name, value in envelope["data"].items() if name not in SECRET_EVENT_FIELDS},

@@ -189,7 +189,7 @@ class EventQueue:
         return self.of(subject)
 
     def of(self, subject: str) -> list[int]:
-        return [event["sequence"] for event in self.received if event["subject"] == subject]
+        return [int(event["sequence"]) for event in self.received if event["subject"] == subject]
 
 
 def first_occurrences(numbers: Sequence[int]) -> list[int]:

@@ -99,7 +99,7 @@ def test_stock_changed_event_has_the_resulting_level(shop: Shop) -> None:
     [_, event] = [event for event in document["outbox"] if event["type"] == "stock_changed"]
 
     assert event["subject"] == "MUG"
-    assert event["sequence"] == document["version"] == 2
+    assert int(event["sequence"]) == document["version"] == 2
     assert event["data"] == {
         "sku": "MUG",
         "on_hand": 8,

@@ -11,6 +11,7 @@ from schemas.api.categories import CategoryWrite
 from schemas.api.product_import import ImportRow
 from schemas.api.products import ProductQuery, ProductWrite
 from schemas.base import Caller
+from schemas.events.base import sequence_of
 from services.chassis.testing import connect_mongo
 from services.products.domain.documents import to_detail
 from services.products.store import ProductStore
@@ -58,7 +59,7 @@ class Catalogue:
 
     def published_events(self) -> list[tuple[str, int | None]]:
         events = [row["event"] for row in self.store.db["outbox"].find().sort("_id")]
-        return [(event["type"], event.get("sequence")) for event in events if event["source"] == "/products"]
+        return [(event["type"], sequence_of(event)) for event in events if event["source"] == "/products"]
 
     def imported_stock(self) -> list[list[dict[str, Any]]]:
         """The levels of each `stock_imported` event, oldest first."""

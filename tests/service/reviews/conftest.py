@@ -8,7 +8,7 @@ import pytest
 from nameko.testing.services import worker_factory
 
 from schemas.base import Caller
-from schemas.events.base import Event, EventMeta
+from schemas.events.base import Event, EventMeta, sequence_of
 from schemas.rpc.products import ProductsRpc
 from services.chassis.common.errors import NotFound
 from services.chassis.common.ids import new_id
@@ -92,7 +92,7 @@ class ReviewsClient:
 
     def published_events(self, subject: str) -> list[tuple[str, int | None]]:
         events = [row["event"] for row in self.store.db["outbox"].find({"event.subject": subject}).sort("_id")]
-        return [(event["type"], event.get("sequence")) for event in events if event["source"] == "/reviews"]
+        return [(event["type"], sequence_of(event)) for event in events if event["source"] == "/reviews"]
 
     def audited(self, review_id: str) -> list[str]:
         """Recorded audit actions of a review."""
