@@ -22,7 +22,7 @@ def fuzz(shop: Shop) -> Iterator[Fuzz]:
     warehouses, rates = values_of("/inventory/warehouses", "code"), values_of("/tax-rates", "id")
     fuzz = Fuzz(shop)
     fuzz.prepare()
-    for _name in fuzz.round(ALL_ROLES, set(PATHS), invalid_share=0.2, everything=False):
+    for _name in fuzz.round(ALL_ROLES, set(PATHS), invalid_share=0.1, everything=False):
         pass
     yield fuzz
     for code in values_of("/inventory/warehouses", "code") - warehouses:
@@ -37,7 +37,7 @@ def test_every_reply_to_generated_requests_is_declared(fuzz: Fuzz) -> None:
 
 
 def test_every_route_is_called_and_half_of_calls_succeed(fuzz: Fuzz) -> None:
-    assert set(fuzz.tally.statuses) == set(PATHS)
+    assert [name for name in PATHS if not fuzz.tally.statuses[name]] == []
     assert fuzz.tally.successes >= fuzz.tally.calls / 2
 
 
