@@ -13,6 +13,7 @@ from werkzeug.routing import Map
 
 from gateway_flask import routes
 from gateway_flask.caching import single_flight
+from gateway_flask.graphql import http as graphql_http
 from gateway_flask.http import errors, event_streams, file_streaming
 from gateway_flask.load_shedding.middleware import LoadShedding
 from gateway_flask.middleware import (
@@ -74,6 +75,7 @@ def create_app(
     app.extensions["replies"] = reply_store.ReplyStore(app.extensions["redis"], keep_ms, settings.secret)
     app.extensions["secret"] = settings.secret
     routes.install(app)
+    graphql_http.install(app, settings)
     pages.install(app)
     return app
 

@@ -87,6 +87,29 @@ class GatewaySettings(Settings):
         7200, ge=0, le=86_400, description="seconds that browsers keep the answer to a preflight request"
     )
 
+    graphql_depth: int = Field(12, ge=1, le=100, description="levels of fields in one GraphQL document")
+    graphql_cost: int = Field(
+        1000, ge=1, le=1_000_000, description="cost of one GraphQL operation, in which lists count `first` times"
+    )
+    graphql_aliases: int = Field(20, ge=0, le=1000, description="aliases in one GraphQL document")
+    graphql_document_bytes: int = Field(16_384, ge=64, le=1_048_576, description="longest GraphQL document")
+    graphql_introspection: bool = Field(True, description="whether GraphQL tells its schema, and GraphiQL is served")
+    graphql_persisted: int = Field(
+        1000, ge=0, le=100_000, description="documents that are kept for clients that then send their SHA-256 only"
+    )
+    graphql_only_persisted: bool = Field(
+        False, description="whether only the documents of `graphql_documents_file` are carried out"
+    )
+    graphql_documents_file: str = Field(
+        "", description="JSON file of GraphQL documents by their SHA-256; empty: there are none"
+    )
+
+    graphql_sockets: int = Field(2000, ge=1, le=100_000, description="sockets of subscriptions that one process keeps")
+    graphql_sockets_per_address: int = Field(
+        200, ge=1, le=100_000, description="of those, from one address (IPv6: /64) in one process"
+    )
+    graphql_sockets_per_user: int = Field(20, ge=1, le=10_000, description="of those, of one user in one process")
+
     rate_limit_sign_in: RateLimit = Field(
         "600/minute", description="sign-ins and registrations of one address (IPv6: /64); empty: no limit"
     )

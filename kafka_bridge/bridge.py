@@ -23,9 +23,10 @@ from services.chassis.common import clock
 from services.chassis.common.kafka_options import kafka_options
 from services.chassis.messaging.queues import bridge_queue, dead_queue, event_exchange, event_queue, make
 from services.chassis.messaging.transport import BROKER_ERRORS, connect
-from services.chassis.runtime.registry import ANALYTICS_CONSUMER, AUDIT, BRIDGE, GATEWAY, PORT_OFFSETS
+from services.chassis.runtime.registry import ANALYTICS_CONSUMER, AUDIT, BRIDGE, GATEWAY, GATEWAY_WS, PORT_OFFSETS
 
-EVENT_SOURCES = tuple(name for name in PORT_OFFSETS if name not in (ANALYTICS_CONSUMER, AUDIT, BRIDGE, GATEWAY))
+WITHOUT_EVENTS = (ANALYTICS_CONSUMER, AUDIT, BRIDGE, GATEWAY, GATEWAY_WS)
+EVENT_SOURCES = tuple(name for name in PORT_OFFSETS if name not in WITHOUT_EVENTS)
 """Services whose events are forwarded: all but audit, whose records contain personal data."""
 HEARTBEAT_SECONDS = 20
 RECONNECT_SECONDS = 0.5

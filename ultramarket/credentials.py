@@ -5,7 +5,7 @@ import secrets
 from collections.abc import Mapping
 from typing import Final
 
-from services.chassis.runtime.registry import ANALYTICS_CONSUMER, BRIDGE, GATEWAY, SERVICES, stores_of
+from services.chassis.runtime.registry import ANALYTICS_CONSUMER, BRIDGE, GATEWAY, GATEWAY_WS, SERVICES, stores_of
 
 OPERATOR: Final = "ultramarket"
 """The account of `up`, migrations, the command line and `ultramarket env`; it may do everything."""
@@ -16,7 +16,7 @@ _STORES: Final = {
     "kafka_sasl": "kafka",
     "elasticsearch": "elasticsearch",
 }
-PROCESSES: Final = (*SERVICES, GATEWAY, BRIDGE, ANALYTICS_CONSUMER)
+PROCESSES: Final = (*SERVICES, GATEWAY, GATEWAY_WS, BRIDGE, ANALYTICS_CONSUMER)
 
 
 def _accounts() -> dict[str, tuple[str, ...]]:

@@ -17,7 +17,7 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from gateway_flask.middleware.security_headers import JSON_HEADERS
 from schemas.signed.file_grants import FORM_BYTES
 from services.chassis.common import errors
-from services.chassis.runtime.registry import GATEWAY, port_of
+from services.chassis.runtime.registry import GATEWAY, GATEWAY_WS, port_of
 from services.chassis.runtime.settings import load
 from ultramarket.certificates import Authority, LeafFiles
 from ultramarket.nginx_settings import NginxSettings, split
@@ -86,6 +86,7 @@ def render(
         "trusted": split(settings.trusted_proxies),
         "operators": split(settings.operator_addresses),
         "gateway": settings.gateway_address or f"127.0.0.1:{port_of(GATEWAY, settings.port_base)}",
+        "gateway_ws": settings.gateway_ws_address or f"127.0.0.1:{port_of(GATEWAY_WS, settings.port_base)}",
         "headers": JSON_HEADERS | {"Cache-Control": "no-store"},
         "errors": ERRORS,
         "form_bytes": FORM_BYTES,

@@ -59,6 +59,11 @@ class NginxSettings(Settings):
     gateway_address: str = Field(
         "", pattern=r"^([\w.\-]+:\d+)?$", description="host and port of the gateway; empty: its port of this machine"
     )
+    gateway_ws_address: str = Field(
+        "",
+        pattern=r"^([\w.\-]+:\d+)?$",
+        description="host and port of the process of GraphQL subscriptions; empty: its port of this machine",
+    )
     name_server: str = Field(
         "",
         pattern=r"^[\w.\-:\[\]]*$",

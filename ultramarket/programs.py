@@ -12,6 +12,7 @@ from services.chassis.runtime.registry import (
     CORE,
     ENTRY_MODULES,
     GATEWAY,
+    GATEWAY_WS,
     MONGO_SERVICES,
     POSTGRES_SERVICES,
     SERVICE_STORES,
@@ -22,7 +23,7 @@ from ultramarket.ports import SECOND_CORE_PORTS
 from ultramarket.service_environment import service_environment
 from ultramarket.sockets import control_socket
 
-STANDALONE: Final = (ANALYTICS_CONSUMER, BRIDGE, GATEWAY)
+STANDALONE: Final = (ANALYTICS_CONSUMER, BRIDGE, GATEWAY, GATEWAY_WS)
 """Processes of ours that share no process with others in any layout."""
 SECOND_CORE: Final = "core-2"
 """The second process of the core services, on machines with enough cores."""

@@ -73,7 +73,7 @@ def body(model: type[M]) -> M:
     """The JSON body. An empty one counts as `{}` where nothing in it is required."""
     raw = raw_body()
     if raw:
-        _check_content_type()
+        check_content_type()
         try:
             current_request().json = orjson.loads(raw)
         except orjson.JSONDecodeError as error:
@@ -93,7 +93,8 @@ def body(model: type[M]) -> M:
     return parsed
 
 
-def _check_content_type() -> None:
+def check_content_type() -> None:
+    """Raise `UnsupportedMediaType` for a body that is not JSON in UTF-8, or compressed."""
     kind = request.mimetype
     if kind and kind != "application/json" and not kind.endswith("+json"):
         raise UnsupportedMediaType(f"Send application/json, not {kind}")

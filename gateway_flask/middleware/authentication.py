@@ -104,7 +104,7 @@ def identify(access: Access) -> None:
     here = current_request()
     if "HTTP_AUTHORIZATION" in request.environ:
         claims = _claims()
-        here.session_id, here.name = claims.get("sid"), claims.get("name")
+        here.session_id, here.name, here.expires_at = claims.get("sid"), claims.get("name"), claims.get("exp")
         if here.session_id in current_app.extensions["revocations"]:
             raise Unauthenticated("The session has ended: log in again")
         here.caller = _caller(claims)

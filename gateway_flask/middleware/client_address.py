@@ -17,14 +17,7 @@ class ClientAddress:
 
     def __init__(self, wsgi: Wsgi, proxies: str) -> None:
         self._wsgi = wsgi
-        networks = [ipaddress.ip_network(part.strip(), strict=False) for part in proxies.split(",") if part.strip()]
-
-        @lru_cache(maxsize=1024)
-        def is_proxy(address: str) -> bool:
-            parsed = parse(address)
-            return parsed is not None and any(parsed in network for network in networks)
-
-        self._is_proxy = is_proxy
+        self._is_proxy = proxy_check(proxies)
 
     def __call__(self, environ: dict[str, Any], start_response: Any) -> Iterable[bytes]:
         forwarded = environ.get("HTTP_X_FORWARDED_FOR")
@@ -35,6 +28,18 @@ class ClientAddress:
             if (scheme := environ.get("HTTP_X_FORWARDED_PROTO")) in ("http", "https"):
                 environ["wsgi.url_scheme"] = scheme
         return self._wsgi(environ, start_response)
+
+
+def proxy_check(proxies: str) -> Callable[[str], bool]:
+    """Whether an address is one of these, or in one of these networks."""
+    networks = [ipaddress.ip_network(part.strip(), strict=False) for part in proxies.split(",") if part.strip()]
+
+    @lru_cache(maxsize=1024)
+    def is_proxy(address: str) -> bool:
+        parsed = parse(address)
+        return parsed is not None and any(parsed in network for network in networks)
+
+    return is_proxy
 
 
 def parse(address: str) -> ipaddress.IPv4Address | ipaddress.IPv6Address | None:

@@ -10,7 +10,8 @@ import re
 import secrets
 import time
 from collections.abc import Callable
-from typing import Final
+from dataclasses import dataclass
+from typing import Any, Final
 
 import orjson
 import structlog
@@ -44,14 +45,27 @@ def require_key() -> None:
         raise IdempotencyKeyRequired
 
 
-def once(work: Callable[[], Response]) -> Response:
-    """Do `work`, or replay the reply that was stored under this key."""
-    key = request.headers.get(HEADER)
-    if key is None:
-        return work()
+@dataclass(frozen=True)
+class Command:
+    """A request as it is identified: its key, and the method, path and body that it has as a REST request."""
+
+    key: str
+    method: str
+    path: str
+    body: Any
+
+
+def once(work: Callable[[], Response], command: Command | None = None) -> Response:
+    """Do `work`, or replay the reply that was stored under this key: that of the command, else of the header."""
+    if command is None:
+        key = request.headers.get(HEADER)
+        if key is None:
+            return work()
+        command = Command(key, request.method, request.path, current_request().json)
+    key = command.key
     if not _KEY.fullmatch(key):
         raise ValidationFailed.of(HEADER, "must be 1 to 255 printable ASCII characters")
-    owner, fingerprint = _owner(), _fingerprint()
+    owner, fingerprint = _owner(), _fingerprint(command)
     current_request().idempotency = Idempotency(owner=owner, key=key, fingerprint=fingerprint)
     replies: ReplyStore = current_app.extensions["replies"]
     name, mark = ReplyStore.name(owner, key), secrets.token_hex(8)
@@ -113,12 +127,12 @@ def _owner() -> str:
     return f"cart:{cart}" if cart else "anonymous"
 
 
-def _fingerprint() -> str:
+def _fingerprint(command: Command) -> str:
     """Digest of the request's method, path and body. Keyed, since bodies may hold passwords."""
     request_parts = [
-        request.method,
-        request.path,
-        current_request().json,
+        command.method,
+        command.path,
+        command.body,
         cart_id(),
         order_key(),
         request.headers.get("If-Match"),

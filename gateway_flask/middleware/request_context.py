@@ -28,9 +28,11 @@ class RequestContext:
     __slots__ = (
         "api_key",
         "caller",
+        "expires_at",
         "idempotency",
         "json",
         "name",
+        "reads",
         "request_id",
         "session_id",
         "started",
@@ -46,12 +48,16 @@ class RequestContext:
         self.api_key: IdentifiedKey | None = None
         """The API key that was sent instead of a token."""
         self.session_id: str | None = None
+        self.expires_at: float | None = None
+        """Unix time at which the token expires."""
         self.name: str | None = None
         """The caller's name, from the token."""
         self.idempotency: Idempotency | None = None
         """The command's identity, as the services take it."""
         self.json: Any = None
         """The parsed body."""
+        self.reads = request.environ["REQUEST_METHOD"] in _READING
+        """Whether it changes nothing; GraphQL's queries are POSTed."""
 
     def context(self) -> dict[str, Any]:
         """The values passed on with every RPC of the request."""
@@ -61,7 +67,7 @@ class RequestContext:
             "session_id": self.session_id,
             "traceparent": self.traceparent,
         }
-        reading = request.environ["REQUEST_METHOD"] in _READING and not request.path.endswith("/export")
+        reading = self.reads and not request.path.endswith("/export")
         if not reading:  # what may change something is audited, and what takes much along
             agent = request.environ.get("HTTP_USER_AGENT")
             carried["actor"] = audit_records.actor_context(

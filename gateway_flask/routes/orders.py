@@ -33,6 +33,11 @@ def place_order(body: OrderRequest) -> Response:
 
     202: the outcome is not known yet; get the order until its status is final.
     """
+    return place(body)
+
+
+def place(body: OrderRequest) -> Response:
+    """Place the order; GraphQL's `placeOrder` does the same."""
     cart = None if current_request().caller.user_id else cart_id()
     command = PlaceOrder(**body.given(), cart_id=cart, caller=caller(), idempotency=idempotency())
     settings: GatewaySettings = current_app.extensions["settings"]
@@ -56,7 +61,12 @@ def get_order(path: IdPath) -> Response:
 @api.post("/<string:id>/cancel", reply=Order, key="must", headers=("X-Order-Key",))
 def cancel_order(path: IdPath, body: CancelRequest) -> Response:
     """Cancel what has not been shipped of an order, or some lines of it: refund its price and return its stock."""
-    command = CancelOrder(**body.given(), order_id=path.id, caller=caller(), idempotency=idempotency())
+    return cancel(path.id, body)
+
+
+def cancel(order_id: str, body: CancelRequest) -> Response:
+    """Cancel the order; GraphQL's `cancelOrder` does the same."""
+    command = CancelOrder(**body.given(), order_id=order_id, caller=caller(), idempotency=idempotency())
     return ok(call(OrdersRpc.cancel, command), "Order cancelled")
 
 

@@ -4,7 +4,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, ConfigDict, Field, StringConstraints
 
-from schemas.base import Caller, Id, Idempotency, Moment, OneLine, Request, Schema
+from schemas.base import Caller, Cursor, Id, Idempotency, Moment, OneLine, Request, Schema
 from schemas.events.public import PUBLIC
 
 WebhookUrl = Annotated[
@@ -118,6 +118,7 @@ class DeliveryQuery(Schema):
     status: DeliveryStatus | None = None
     page: Annotated[int, Field(ge=1, le=1_000)] = 1
     limit: Annotated[int, Field(ge=1, le=100)] = 20
+    cursor: Cursor | None = None
 
 
 class DeliveryHttpRequest(Schema):

@@ -62,9 +62,11 @@ RPC: Final[dict[str, dict[str, Access]]] = {
     },
     "products": {
         "list_products": PUBLIC,
+        "list_uncounted": PUBLIC,
         "list_managed_products": needs(P.PRODUCTS_WRITE),
         "get_product": GUEST,
         "get_many": PUBLIC,
+        "get_details": PUBLIC,
         "search_titles": PUBLIC,
         "get_snapshots": INTERNAL,
         "list_snapshots": INTERNAL,

@@ -39,6 +39,10 @@ class ProductsRpc(Protocol):
         """List active products by filters. The total may be a second old."""
         ...
 
+    def list_uncounted(self, query: ProductQuery) -> Page[ListItem]:
+        """List active products by filters without counting them: the total is 0."""
+        ...
+
     def list_managed_products(self, query: ProductQuery, caller: Caller) -> Page[ListItem]:
         """List products of any status: all of them for an administrator, the own ones for a vendor."""
         ...
@@ -49,6 +53,10 @@ class ProductsRpc(Protocol):
 
     def get_many(self, ids: Ids) -> list[ListItem]:
         """Get list items of active products, in the order of `ids`; others are missing."""
+        ...
+
+    def get_details(self, ids: Ids) -> list[ProductDetail]:
+        """Get active products with all fields, in the order of `ids`; others are missing."""
         ...
 
     def search_titles(self, query: ProductQuery) -> Page[SearchedItem]:

@@ -29,15 +29,22 @@ class PersonKeys:
         self._digest_key = digest_key
 
     def get_or_create(self, session: Session, persons: Iterable[str], emails: Mapping[str, str]) -> dict[str, bytes]:
-        """The keys of these persons; new ones with the digest of the address that `emails` has of them."""
-        wanted_ids = sorted(set(persons))
-        rows = [self._row(person, emails.get(person)) for person in wanted_ids if person]
-        existing = self.read(session, wanted_ids)
-        missing = [row for row in rows if row["person_id"] not in existing]
-        if missing:
-            session.execute(pg_insert(person_keys).on_conflict_do_nothing(), missing)
-            existing = self.read(session, wanted_ids)
-        return existing
+        """The keys of these persons. `emails`: addresses by person, which the filter by address finds them by."""
+        ids = sorted(set(persons))
+        query = select(person_keys.c.person_id, person_keys.c.email_digest).where(person_keys.c.person_id.in_(ids))
+        stored = {row.person_id: row.email_digest for row in session.execute(query)}
+        new = [
+            self._row(person, emails.get(person))
+            for person in ids
+            if person not in stored or (stored[person] is None and emails.get(person))
+        ]
+        if not new:
+            return self.read(session, ids)
+        added = pg_insert(person_keys)
+        has_none = person_keys.c.email_digest.is_(None)
+        digest = {"email_digest": added.excluded.email_digest}
+        session.execute(added.on_conflict_do_update(index_elements=["person_id"], set_=digest, where=has_none), new)
+        return self.read(session, ids)
 
     def read(self, session: Session | Connection, persons: Iterable[str]) -> dict[str, bytes]:
         """The keys of these persons, of those that have one."""

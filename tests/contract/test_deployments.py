@@ -6,12 +6,20 @@ from typing import Any
 import pytest
 import yaml
 
-from services.chassis.runtime.registry import ANALYTICS_CONSUMER, BRIDGE, GATEWAY, PORT_OFFSETS, SERVICES
+from services.chassis.runtime.registry import (
+    ANALYTICS_CONSUMER,
+    BRIDGE,
+    ENTRY_MODULES,
+    GATEWAY,
+    GATEWAY_WS,
+    PORT_OFFSETS,
+    SERVICES,
+)
 from services.chassis.runtime.settings import SECRETS, Settings, load
 from ultramarket import secret_files
 
 ROOT = Path(__file__).resolve().parents[2]
-PROCESSES = {*SERVICES, GATEWAY, BRIDGE, ANALYTICS_CONSUMER}
+PROCESSES = {*SERVICES, GATEWAY, GATEWAY_WS, BRIDGE, ANALYTICS_CONSUMER}
 
 
 def read(path: str) -> Any:
@@ -19,8 +27,7 @@ def read(path: str) -> Any:
 
 
 def command_of(name: str) -> str:
-    modules = {GATEWAY: "gateway_flask", BRIDGE: "kafka_bridge", ANALYTICS_CONSUMER: "services.analytics.consumer"}
-    return f"python -m {modules.get(name, f'services.chassis.runtime {name}')}"
+    return f"python -m {ENTRY_MODULES.get(name, f'services.chassis.runtime {name}')}"
 
 
 def test_compose_runs_every_process_with_check_and_limit() -> None:
@@ -44,6 +51,7 @@ def test_compose_publishes_nginx_in_front_of_the_gateway() -> None:
     assert services["nginx-config"]["command"].split()[:3] == ["python", "-m", "ultramarket.nginx_config"]
     environment = services["nginx-config"]["environment"]
     assert environment["ULTRAMARKET_GATEWAY_ADDRESS"] == f"gateway:{3000 + PORT_OFFSETS[GATEWAY]}"
+    assert environment["ULTRAMARKET_GATEWAY_WS_ADDRESS"] == f"gateway-ws:{3000 + PORT_OFFSETS[GATEWAY_WS]}"
     assert environment["ULTRAMARKET_GATEWAY_PROXIES"] == nginx["networks"]["shop"]["ipv4_address"]
 
 

@@ -9,6 +9,7 @@ import pytest
 from gateway_flask.openapi.endpoints import ENDPOINTS
 from gateway_flask.openapi.examples import BODIES
 from tests.support.files import unique_picture, upload
+from tests.support.receiver import PORT
 from tests.support.routes import path_of
 from tests.support.shop import Client, Shop, eventually, new_key, outcome
 
@@ -64,13 +65,24 @@ def lists(shop: Shop) -> Callable[[str], Listed]:
     assert eventually(lambda: len(buyer("GET", "/notifications").data) >= 3)
     queries = {"list_deliveries": {"recipient": account}}
     clients = {"list_notifications": buyer}
-    reviewed = product_with_reviews(shop)
+    parents = {"list_reviews": product_with_reviews(shop), "list_webhook_deliveries": webhook_with_deliveries(shop)}
 
     def listed(name: str) -> Listed:
-        path = path_of(name, **({"id": reviewed} if name == "list_reviews" else {}))
+        path = path_of(name, **({"id": parents[name]} if name in parents else {}))
         return Listed(clients.get(name, shop.admin), path, queries.get(name, {}))
 
     return listed
+
+
+def webhook_with_deliveries(shop: Shop) -> str:
+    """A subscription with four test deliveries; nobody listens at its address."""
+    created = shop.admin(
+        "POST", "/webhook-subscriptions", {"url": f"http://127.77.0.9:{PORT}/", "events": ["low_stock"]}
+    )
+    assert created.status == 201, created
+    path = f"/webhook-subscriptions/{created.data['id']}/test"
+    assert [shop.admin("POST", path).status for _ in range(4)] == [202] * 4
+    return str(created.data["id"])
 
 
 def product_with_reviews(shop: Shop) -> str:

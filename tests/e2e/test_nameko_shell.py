@@ -25,6 +25,7 @@ CALLS = {
     "config": "n.rpc.config.settings(caller=admin)",
     "orders": "n.rpc.orders.list_orders(query={}, caller=admin)",
     "reviews": "n.rpc.reviews.list_all(query={}, caller=admin)",
+    "webhooks": "n.rpc.webhooks.event_types(caller=admin)",
     "files": "n.rpc.files.list_files(query={}, caller=admin)",
 }
 SCRIPT = """

@@ -1,5 +1,6 @@
 """Ownership: every route that names a resource, called by its owner and by others, and every list of own resources."""
 
+import re
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -7,7 +8,7 @@ import pytest
 
 from gateway_flask.openapi.endpoints import ENDPOINTS, PREFIX
 from tests.support.bodies import VALID_BODIES
-from tests.support.files import upload
+from tests.support.files import unique_picture, upload
 from tests.support.images import PDF
 from tests.support.receiver import PORT
 from tests.support.routes import ACCESS, SIGNED_IN_ROUTES, VENDOR_ROUTES, path_of
@@ -52,6 +53,13 @@ VENDORS: Final[dict[str, tuple[str, int]]] = {
     "list_webhook_deliveries": ("webhook", 200),
     "replay_webhook_delivery": ("webhook_delivery", 202),
     "delete_webhook": ("webhook", 200),
+    "list_variants": ("draft", 200),
+    "put_options": ("draft", 200),
+    "add_variant": ("draft", 201),
+    "patch_variant": ("draft_variant", 200),
+    "add_image": ("draft", 201),
+    "delete_image": ("draft_image", 200),
+    "delete_variant": ("draft_variant", 200),
     "patch_product": ("draft", 200),
     "update_product": ("draft", 200),
     "delete_product": ("draft", 200),
@@ -77,6 +85,7 @@ NOT_OWNED: Final = frozenset(
 OWNERS: Final = frozenset({"ANONYMOUS", "CUSTOMER", "VENDOR"})
 """Roles of persons who own resources; those of the staff own none."""
 BODIES: Final[dict[str, Any]] = VALID_BODIES | {"cancel_order": {}, "set_order_status": {"status": "processing"}}
+PARAMETER: Final = re.compile(r"<\w+:(\w+)>")
 
 
 @dataclass
@@ -103,6 +112,9 @@ def seller(shop: Shop) -> Owner:
         body = {"title": f"Owned {sku}", "status": status, "variants": variants}
         ids[name] = data_of(client("POST", "/products", body, key=new_key()))["id"]
         ids["sku" if name == "product" else "draft_sku"] = sku
+    picture = data_of(upload(client, unique_picture(), "product"))["id"]
+    ids |= {"draft_variant": f"{ids['draft']} {ids['draft_sku']}", "draft_image": f"{ids['draft']} {picture}"}
+    data_of(client("POST", f"/products/{ids['draft']}/images", {"file_id": picture}))
     data_of(client("POST", f"/inventory/{ids['sku']}/adjust", {"delta": 20, "reason": "first"}, key=new_key()))
     ids["report"] = data_of(client("POST", "/analytics/reports", BODIES["create_report"], key=new_key()))["id"]
     subscription = {"url": f"http://127.77.0.1:{PORT}/nobody-listens", "events": ["order_placed"]}
@@ -162,8 +174,11 @@ def request(client: Client, route: str, resource: str) -> Reply:
     if route == "update_product":  # a SKU stays with its seller
         variants = [variant | {"sku": f"O-{new_key()[:12].upper()}"} for variant in body["variants"]]
         body = body | {"variants": variants}
-    parts = ("sku",) if "<path:sku>" in endpoint.rule else ("id", "delivery_id")
-    path = path_of(route, **dict(zip(parts, resource.split(), strict=False)))
+    if route == "add_variant":
+        body = body | {"sku": f"O-{new_key()[:12].upper()}"}
+    if route == "add_image":
+        body = body | {"file_id": data_of(upload(client, unique_picture(), "product"))["id"]}
+    path = path_of(route, **dict(zip(PARAMETER.findall(endpoint.rule), resource.split(), strict=True)))
     return client(endpoint.method, path, body, key=new_key())
 
 

@@ -20,6 +20,8 @@ def test_orders_are_placed_without_platform_services(shop: Shop, instance: Insta
     first_customer = shop.customer()
     sku = shop.product(stock=5)
     product_id = product_of(first_customer, sku)
+    leaving = shop.customer()
+    leaving_id = leaving("GET", "/auth/me").data["id"]
     pending = first_customer("POST", f"/products/{product_id}/reviews", REVIEW)
     assert (pending.status, pending.data["status"]) == (201, "pending")
 
@@ -32,6 +34,9 @@ def test_orders_are_placed_without_platform_services(shop: Shop, instance: Insta
         assert customer.add(sku, 2).status == 201
         orders = [customer.order(), first_customer.order()]
         assert [(order.status, order.data["status"]) for order in orders] == [(201, "confirmed")] * 2
+        erased = leaving("DELETE", "/users/me", {"password": "correct horse battery"})
+        assert (erased.status, eventually(lambda: leaving("GET", "/auth/me").status == 401)) == (202, True)
+        assert shop.admin("GET", f"/users/{leaving_id}").data["status"] == "erased"
         assert requests.get(f"{shop.url}/health/ready", timeout=60).json()["status"] == "ready"
         for refused in (
             shop.admin("GET", "/audit"),
@@ -49,6 +54,7 @@ def test_orders_are_placed_without_platform_services(shop: Shop, instance: Insta
         "analytics": lambda: units_sold(shop, product_id) == 3,
         "notifications": lambda: len(mails_to(buyer)) > 0,
         "reviews": lambda: review(first_customer, pending.data["id"]) == ("approved", True),
+        "erasure": lambda: shop.admin("GET", f"/users/{leaving_id}/erasure").data["status"] == "completed",
         "files": lambda: upload(customer, unique_picture()).status == 201,
     }
     assert {name: bool(eventually(check, every=0.25)) for name, check in caught_up.items()} == dict.fromkeys(

@@ -20,20 +20,21 @@ def register(app: typer.Typer) -> None:
 
 
 def schemas() -> None:
-    """Write the JSON Schemas of events, requests and replies to schemas/json/.
+    """Write the JSON Schemas of events, requests and replies to schemas/json/, and publish the GraphQL schema.
 
-    Exit code 1: a published event would change incompatibly; then nothing is written.
+    Exit code 1: a published event or the GraphQL schema would change incompatibly; then nothing is written.
     """
+    from schemas.tools import graphql_contract
     from schemas.tools.export import BreakingChange, write
 
     try:
-        written = write()
+        written = write() + graphql_contract.publish()
     except BreakingChange as change:
         fail(str(change))
     for file in written:
         console.print(f"[green]✓[/] {file.relative_to(ROOT)}")
     if not written:
-        console.print("[green]✓[/] schemas/json is current")
+        console.print("[green]✓[/] schemas/json is current, schemas/graphql too")
 
 
 def services() -> None:

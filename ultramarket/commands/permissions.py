@@ -1,4 +1,4 @@
-"""Command permissions: the table of routes and RPC methods by role."""
+"""Command permissions: the table of routes, GraphQL fields and RPC methods by role."""
 
 import re
 from typing import Annotated, Any, Final
@@ -20,7 +20,7 @@ def permissions(
     search: Annotated[str, typer.Option("--search", help="Only lines that contain this text.")] = "",
     as_json: AsJson = False,
 ) -> None:
-    """Print which permission each route and RPC method needs, and which preset roles have it.
+    """Print which permission each route, GraphQL field and RPC method needs, and which preset roles have it.
 
     Administrators can change roles (`GET /api/v1/auth/roles`); this table shows the presets.
     """
@@ -38,15 +38,17 @@ def permissions(
 
 
 def _rows() -> list[dict[str, Any]]:
-    """All routes, then all RPC methods, with permission and roles."""
+    """All routes, then the root fields of GraphQL, then all RPC methods, with permission and roles."""
     from gateway_flask import routes  # noqa: F401 - declares the endpoints
     from gateway_flask.openapi.endpoints import ENDPOINTS
+    from schemas.permissions.graphql_fields import FIELDS
     from schemas.permissions.rpc_methods import RPC
 
     rows = [
         {"method": endpoint.method, "name": _path(endpoint.rule), **_access(endpoint.access)}
         for endpoint in ENDPOINTS.values()
     ]
+    rows += [{"method": "GraphQL", "name": field, **_access(access)} for field, access in FIELDS.items()]
     for service, methods in RPC.items():
         rows += [
             {"method": "RPC", "name": f"{service}.{method}", **_access(access)} for method, access in methods.items()
@@ -73,7 +75,7 @@ def _access(access: Any) -> dict[str, Any]:
 
 
 def _table(rows: list[dict[str, Any]]) -> Table:
-    columns = (Column("", no_wrap=True), Column("route or RPC method", overflow="fold"), "permission", "roles")
+    columns = (Column("", no_wrap=True), Column("route, field or RPC method", overflow="fold"), "permission", "roles")
     table = Table(*columns, box=None)
     for row in rows:
         table.add_row(row["method"], row["name"], row["permission"], _summary(row["roles"]))

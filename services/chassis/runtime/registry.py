@@ -8,6 +8,8 @@ from dataclasses import dataclass
 from typing import Final, Literal
 
 GATEWAY: Final = "gateway"
+GATEWAY_WS: Final = "gateway-ws"
+"""GraphQL subscriptions over WebSocket."""
 BRIDGE: Final = "bridge"
 CORE: Final = "core"
 AUDIT: Final = "audit"
@@ -63,6 +65,7 @@ MONGO_SERVICES: Final = tuple(entry.name for entry in REGISTRY if "mongo" in ent
 
 PORT_OFFSETS: Final[dict[str, int]] = {
     GATEWAY: 48,  # behind nginx, which has the first port
+    GATEWAY_WS: 47,
     **{entry.name: entry.port for entry in REGISTRY},
     BRIDGE: 16,
     ANALYTICS_CONSUMER: 17,
@@ -75,6 +78,7 @@ COMPACT_PROCESSES: Final[dict[str, tuple[str, ...]]] = {
 
 ENTRY_MODULES: Final = {
     GATEWAY: "gateway_flask",
+    GATEWAY_WS: "gateway_flask.subscriptions",
     BRIDGE: "kafka_bridge",
     ANALYTICS_CONSUMER: "services.analytics.consumer",
 }
@@ -83,6 +87,7 @@ ENTRY_MODULES: Final = {
 SERVICE_STORES: Final[dict[str, tuple[str, ...]]] = {
     **{entry.name: tuple(store for store in entry.stores if store not in ("postgres", "mongo")) for entry in REGISTRY},
     GATEWAY: ("redis",),
+    GATEWAY_WS: ("redis",),
     BRIDGE: ("kafka",),
     ANALYTICS_CONSUMER: ("kafka",),
 }
@@ -92,10 +97,14 @@ SERVICE_STORES: Final[dict[str, tuple[str, ...]]] = {
 REDIS_KEYS: Final[dict[str, tuple[str, ...]]] = {
     CART: ("cart:",),
     GATEWAY: ("gateway:", "LIMITS:"),
+    GATEWAY_WS: ("gateway:graphql:", "LIMITS:"),
     AUTH: ("auth:",),
 }
 """The prefixes of each service's keys and channels in Redis; it can use no others."""
-REDIS_READ: Final[dict[str, tuple[str, ...]]] = {GATEWAY: ("auth:revoked",)}
+REDIS_READ: Final[dict[str, tuple[str, ...]]] = {
+    GATEWAY: ("auth:revoked",),
+    GATEWAY_WS: ("auth:revoked",),
+}
 """Prefixes of other services' keys that a service may read, and channels that it may follow."""
 
 

@@ -14,7 +14,7 @@ from services.chassis.common.errors import NotFound
 from services.chassis.common.ids import is_id
 from services.chassis.common.paging import Paging
 from services.chassis.stores.keyset_mongo import on_page, sort_of
-from services.products.domain.documents import STATUSES, Document, to_snapshot
+from services.products.domain.documents import STATUSES, Document, to_detail, to_snapshot
 from services.products.domain.naming import title_words
 from services.products.domain.tax import rate
 from services.products.store import listing
@@ -78,9 +78,14 @@ class ProductQueries:
             )
 
     def find(
-        self, query: ProductQuery, statuses: list[str], vendor_id: str | None = None, with_sku: bool = False
+        self,
+        query: ProductQuery,
+        statuses: list[str],
+        vendor_id: str | None = None,
+        with_sku: bool = False,
+        counted: bool = True,
     ) -> Document:
-        """List a page of items with its total and the cursor of the next."""
+        """List a page of items with its total (0 unless `counted`) and the cursor of the next."""
         condition = listing.conditions(query, statuses, vendor_id)
         keyset, paging = listing.KEYSETS[query.sort], Paging.of(query)
         field = keyset.keys[0].field
@@ -94,7 +99,8 @@ class ProductQueries:
             .limit(paging.fetched)
             .hint(index)
         )
-        page = keyset.page(documents, self._total(condition, index), paging, lambda last: (last[field], last["_id"]))
+        total = self._total(condition, index) if counted else 0
+        page = keyset.page(documents, total, paging, lambda last: (last[field], last["_id"]))
         return page | {"items": [_item(document, with_sku) for document in page["items"]]}
 
     def get(self, id_or_slug: str) -> Document:
@@ -108,6 +114,12 @@ class ProductQueries:
         """List items of active products, in the order of `ids`."""
         documents = self.products.find({"_id": {"$in": list(ids)}, "status": "active"}, {"listing": 1})
         by_id = {document["_id"]: document["listing"] for document in documents}
+        return [by_id[product_id] for product_id in ids if product_id in by_id]
+
+    def get_details(self, ids: Sequence[str]) -> list[Document]:
+        """Active products with all fields, in the order of `ids`."""
+        documents = self.products.find({"_id": {"$in": list(ids)}, "status": "active"}, _DETAIL)
+        by_id = {document["_id"]: to_detail(document) for document in documents}
         return [by_id[product_id] for product_id in ids if product_id in by_id]
 
     def snapshots(self, ids: Sequence[str]) -> list[Document]:

@@ -1,7 +1,7 @@
 """Queries on deliveries: lists, tests, replays, erasure."""
 
 from collections.abc import Iterator
-from typing import Any
+from typing import Any, Final
 
 import orjson
 from sqlalchemy import func, or_, select, text, update
@@ -9,12 +9,14 @@ from sqlalchemy import func, or_, select, text, update
 from schemas.api.webhooks import DeliveryQuery
 from services.chassis.common.errors import InvalidState, NotFound
 from services.chassis.common.ids import is_id
-from services.chassis.common.paging import Paging, page
+from services.chassis.common.paging import DESCENDING, Keyset, Paging, SortKey
 from services.chassis.common.timestamps import rfc3339
+from services.chassis.stores.keyset_postgres import paged
 from services.chassis.stores.postgres import PostgresStore, Session
 from services.webhooks.models import chains, deliveries, subscriptions
 from services.webhooks.store.delivery_queue import NewDelivery, insert_deliveries
 
+KEYSET: Final = Keyset("webhook_deliveries", (SortKey("position", DESCENDING, "integer"),))
 _ERASE = text(
     """
     update deliveries set body = null, reply_body = null, headers = null, email = null,
@@ -35,12 +37,13 @@ class Deliveries:
         condition = [deliveries.c.subscription_id == subscription_id]
         if query.status is not None:
             condition.append(deliveries.c.status == query.status)
-        paging = Paging(query.page, query.limit)
-        newest = select(deliveries).where(*condition).order_by(deliveries.c.position.desc())
+        paging = Paging.of(query)
+        newest = paged(select(deliveries).where(*condition), KEYSET, (deliveries.c.position,), paging)
         with self.store.reading() as connection:
             total = connection.execute(select(func.count()).select_from(deliveries).where(*condition)).scalar_one()
-            rows = connection.execute(newest.limit(paging.limit).offset(paging.offset))
-            return page([_resource(row) for row in rows], total, paging)
+            rows = connection.execute(newest).all()
+        page = KEYSET.page(rows, total, paging, lambda last: (last.position,))
+        return page | {"items": [_resource(row) for row in page["items"]]}
 
     def add_test(self, delivery: NewDelivery) -> dict[str, Any]:
         """Store the delivery of a test event. Raises `InvalidState` for an inactive subscription."""

@@ -195,6 +195,15 @@ def test_personal_values_are_sealed_until_erased(store: AuditStore) -> None:
     assert store.verify(KEY) == Verdict(True, 1)
 
 
+def test_actor_is_found_by_address_after_an_entry_without_it(store: AuditStore) -> None:
+    created = account_entry("u-1", "ada@example.com", "Ada") | {"actor": {"kind": "guest", "id": None, "email": None}}
+    store.append([created], PERSON_KEYS)
+
+    store.append([account_entry("u-1", "ada@example.com", "Ada")], PERSON_KEYS)
+
+    assert [entry["seq"] for entry in store.list(AuditQuery(actor="ada@example.com"), PERSON_KEYS)["items"]] == [2]
+
+
 def test_erasure_leaves_others_readable(store: AuditStore) -> None:
     store.append(
         [account_entry("u-1", "ada@example.com", "Ada"), account_entry("u-2", "bob@example.com", "Bob")], PERSON_KEYS

@@ -209,6 +209,8 @@ def test_products_by_ids_and_related_products(catalogue: Catalogue) -> None:
     products = catalogue.store.queries.get_many([ids["bowl"], ids["draft"], ids["apron"]])
 
     assert [item["title"] for item in products] == ["Bowl", "Apron"]
+    details = catalogue.store.queries.get_details([ids["bowl"], ids["draft"], ids["apron"]])
+    assert details == [catalogue.get("bowl"), catalogue.get("apron")]
     assert [item["title"] for item in catalogue.store.queries.related("apron", 5)] == ["Bowl"]
     assert catalogue.store.queries.related("draft", 5) == []
 

@@ -43,6 +43,8 @@ def test_replies_match_their_models(call: Any) -> None:
     assert [ListItem.model_validate(item).title for item in page["items"]] == ["Mug"]
     assert page["total"] == 1
     assert call("get_many", ids=[product["id"]]) == page["items"]
+    assert call("list_uncounted", category="kitchen") == page | {"total": 0}
+    assert call("get_details", ids=[product["id"]]) == [call("get_product", id_or_slug="mug")]
     assert call("related_products", id_or_slug="mug") == []
     PricedSku.model_validate(call("price_skus", skus=["MUG-1"], country="DE", region="Bayern")["MUG-1"])
     CategoryNode.model_validate(call("category_tree")[0])

@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 from typer.testing import CliRunner
 
+from schemas.permissions.roles import PRESETS
 from ultramarket import instance as instances
 from ultramarket import port_registry
 from ultramarket.cli import app
@@ -155,6 +156,10 @@ def test_permissions_are_printed_by_role() -> None:
         ("POST", "/payments/{id}/refunds", "payments.refund", ["FINANCE", "ADMIN"]),
         ("RPC", "payments.refund", "payments.refund", ["FINANCE", "ADMIN"]),
         ("RPC", "payments.refund_order", "internal", []),
+    ]
+    fields = json.loads(run(app, ["permissions", "--json", "--search", "Query.orders"]).stdout)
+    assert [(row["method"], row["permission"], row["roles"]) for row in fields] == [
+        ("GraphQL", "orders.read", list(PRESETS))
     ]
     names = {row["name"] for row in support}
     assert "/orders/{id}/status" in names

@@ -41,7 +41,7 @@ def test_section_escapes_quotes_blanks_and_percent_signs() -> None:
 
 
 def test_all_services_are_supervised() -> None:
-    assert set(SERVICE_NAMES) == {*SERVICES, "analytics-consumer", "bridge", "gateway"}
+    assert set(SERVICE_NAMES) == {*SERVICES, "analytics-consumer", "bridge", "gateway", "gateway-ws"}
 
 
 @pytest.mark.parametrize("layout", ["compact", "separate"])
@@ -54,7 +54,7 @@ def test_every_service_runs_in_one_process(layout: str) -> None:
 def test_compact_is_the_default_layout() -> None:
     processes = service_processes(instance())
 
-    assert set(processes) == {"core", "platform", "analytics-consumer", "bridge", "gateway"}
+    assert set(processes) == {"core", "platform", "analytics-consumer", "bridge", "gateway", "gateway-ws"}
     assert processes["core"] == COMPACT_PROCESSES["core"]
 
 

@@ -1,0 +1,1 @@
+"""GraphQL: the schema's fields over the same RPCs, permissions and idempotency as the REST routes."""

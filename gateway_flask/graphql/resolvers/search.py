@@ -1,0 +1,67 @@
+"""Search with facets."""
+
+import time
+from typing import Any
+
+from gateway_flask.graphql.arguments import model
+from gateway_flask.graphql.connections import by_offset
+from gateway_flask.graphql.fields import Info, resolves
+from gateway_flask.graphql.resolvers.catalogue import renamed_filter
+from gateway_flask.rpc.calls import call
+from gateway_flask.tracking import behaviour
+from schemas.api.search import SearchQuery
+from schemas.rpc.search import SearchRpc
+
+Json = dict[str, Any]
+
+
+@resolves("Query.search")
+def search(
+    _: None,
+    __: Info,
+    query: str,
+    first: int,
+    sort: str,
+    filter: Json | None = None,
+    after: str | None = None,
+    facets: list[str] | None = None,
+) -> Json:
+    given = {**renamed_filter(filter), "q": query, "sort": sort}
+    if facets is not None:
+        given["facets"] = ",".join(facets)
+
+    def read(page: int, limit: int) -> Json:
+        wanted_page = model(SearchQuery, {**given, "page": page, "limit": limit}, names={"q": "query", "page": "after"})
+        started_at = time.perf_counter()
+        reply: Json = call(SearchRpc.search, wanted_page).json
+        if page == 1:
+            took_ms = 1000 * (time.perf_counter() - started_at)
+            filters = wanted_page.model_dump(exclude_defaults=True, exclude={"q", "limit", "facets"})
+            behaviour.record_search(
+                None, query=wanted_page.q, results=reply["total"], filters=filters, took_ms=round(took_ms, 1)
+            )
+        return reply
+
+    return by_offset(read, first, after)
+
+
+@resolves("SearchConnection.facets", "SearchConnection.relaxed", "SearchConnection.degraded")
+def of_page(source: Json, info: Info) -> Any:
+    return source["page"][info.field_name]
+
+
+@resolves("SearchConnection.didYouMean")
+def did_you_mean(source: Json, _: Info) -> str | None:
+    corrected: str | None = source["page"].get("did_you_mean")
+    return corrected
+
+
+@resolves("SearchEdge.sku")
+def sku(source: Json, _: Info) -> str:
+    text: str = source["node"]["sku"]
+    return text
+
+
+@resolves("SearchEdge.highlights")
+def highlights(source: Json, _: Info) -> list[Json]:
+    return [{"field": field, "html": html} for field, html in (source["node"].get("highlights") or {}).items()]
