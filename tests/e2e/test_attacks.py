@@ -100,9 +100,7 @@ def test_forms_of_other_sites_are_refused(unchanged: ExistingCustomer, kind: str
         assert (reply.status, reply.code) == (415, "UNSUPPORTED_MEDIA_TYPE"), path
 
 
-def test_no_reply_sets_a_cookie(shop: Shop) -> None:
-    customer = shop.customer()
-
+def test_no_reply_sets_a_cookie(customer: Client) -> None:
     for path in ("/auth/me", "/cart", "/products?limit=1"):
         assert "Set-Cookie" not in customer("GET", path).headers
 
@@ -135,12 +133,17 @@ def test_homograph_of_an_address_is_another_account(shop: Shop) -> None:
     assert other.status in (401, 422)
 
 
-@pytest.mark.parametrize("name", ['a"\r\nX-Evil: 1.png', "../../etc/passwd", "a\u202egnp.exe", "x" * 5_000])
-def test_file_name_stays_out_of_headers(shop: Shop, name: str) -> None:
-    reply = shop.admin("GET", "/products", params={"q": name}, headers={"X-Request-Id": "a b"})
+@pytest.mark.parametrize("request_id", ["a b", "a\tX-Evil: 1", "é", "<script>"])
+def test_request_id_of_a_client_is_echoed_only_if_plain(shop: Shop, request_id: str) -> None:
+    reply = shop.guest()("GET", "/products?limit=1", headers={"X-Request-Id": request_id.encode().decode("latin-1")})
 
     assert "X-Evil" not in reply.headers
-    assert reply.headers["X-Request-Id"] != "a b"
+    assert reply.headers["X-Request-Id"] != request_id
+
+
+@pytest.fixture(scope="module")
+def customer(shop: Shop) -> Client:
+    return shop.customer()
 
 
 @pytest.mark.parametrize(
@@ -148,9 +151,7 @@ def test_file_name_stays_out_of_headers(shop: Shop, name: str) -> None:
     ["/users/me/%2e%2e/%2e%2e/audit", "/products/..%2f..%2faudit", "/AUDIT", "/audit%2f", "//audit", "/audit/.",
      "/audit;a=1", "/orders/%2e%2e/audit", "/products/" + "a/" * 2_000],
 )  # fmt: skip
-def test_spelling_of_a_path_opens_nothing(shop: Shop, path: str) -> None:
-    customer: Client = shop.customer()
-
+def test_spelling_of_a_path_opens_nothing(customer: Client, path: str) -> None:
     assert customer("GET", path).status in (400, 401, 403, 404, 414)
 
 
