@@ -73,8 +73,8 @@ REFUSALS: Final = {
 
 CREDENTIALS_IN_BODY: Final = frozenset({"login", "refresh", "two_factor_login"})
 """Public routes that refuse credentials."""
-NAMES_IN_BODY: Final = frozenset({"place_order", "shipping_rates", "add_item", "create_shipment"})
-"""Routes without path parameters whose body names something that may not exist."""
+MAY_BE_MISSING: Final = frozenset({"place_order", "shipping_rates", "add_item", "create_shipment", "get_export"})
+"""Routes without path parameters that need something which may not exist."""
 
 
 def refusals_of(endpoint: Endpoint) -> dict[str, dict[str, str]]:
@@ -85,7 +85,7 @@ def refusals_of(endpoint: Endpoint) -> dict[str, dict[str, str]]:
         "Unauthenticated": endpoint.access != PUBLIC or endpoint.name in CREDENTIALS_IN_BODY,
         "PaymentRefused": endpoint.name == "place_order",
         "Forbidden": endpoint.access.permission is not None,
-        "NotFound": bool(endpoint.models.get("path")) or endpoint.name in NAMES_IN_BODY,
+        "NotFound": bool(endpoint.models.get("path")) or endpoint.name in MAY_BE_MISSING,
         "Conflict": writes,
         "PreconditionFailed": "If-Match" in endpoint.headers,
         "PayloadTooLarge": writes,

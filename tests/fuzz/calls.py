@@ -66,13 +66,13 @@ def valid(name: str, pool: Pool, start: int) -> Any:
     query = {key: value for key, value in (template.query or {}).items() if key not in GIVEN_BY_SERVER}
     case = SCHEMA.find_operation_by_id(name).Case(
         path_parameters=dict(template.path_parameters or {}),
-        query=query if pool.chance.random() < 0.5 else {},
+        query=query if pool.chance.random() < 0.5 else required_of(name, query),
         headers={},
         body=copy.deepcopy(template.body) if isinstance(template.body, dict | list) else template.body,
         media_type=template.media_type,
     )
     pool.fill_path(path, case.path_parameters, changes=method in ("PUT", "PATCH", "DELETE"))
-    content = DOCUMENT["paths"][PREFIX + path][method.lower()].get("requestBody", {}).get("content", {})
+    content = SCHEMA.find_operation_by_id(name).definition.raw.get("requestBody", {}).get("content", {})
     example = content.get("application/json", {}).get("example")
     if example is not None and pool.chance.random() < 0.7:
         case.body = copy.deepcopy(example)
@@ -82,6 +82,12 @@ def valid(name: str, pool: Pool, start: int) -> Any:
         else:
             pool.fill_body(case.body)
     return case
+
+
+def required_of(name: str, query: dict[str, Any]) -> dict[str, Any]:
+    """The query parameters that the operation can't do without."""
+    required = {part.name for part in SCHEMA.find_operation_by_id(name).query if part.is_required}
+    return {key: value for key, value in query.items() if key in required}
 
 
 def make_unique(body: Any) -> None:

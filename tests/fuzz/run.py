@@ -11,7 +11,7 @@ from schemathesis.checks import not_a_server_error
 from schemathesis.core.failures import FailureGroup
 from schemathesis.specs.openapi import checks
 
-from tests.fuzz.calls import PATHS, invalid, valid
+from tests.fuzz.calls import PATHS, invalid, required_of, valid
 from tests.fuzz.pool import Pool
 from tests.support.routes import ACCESS, ANONYMOUS, ROLES, STAFF_ROUTES
 from tests.support.shop import Client, Shop, new_key
@@ -103,8 +103,7 @@ class Fuzz:
         if make is valid:
             real_values(name, case.body, client)
             if not self.tally.statuses[name]:
-                required = {part.name for part in case.operation.query if part.is_required}
-                case.query = {key: value for key, value in case.query.items() if key in required}
+                case.query = required_of(name, case.query)
         headers = {"Idempotency-Key": new_key()}
         if client.token:
             headers["Authorization"] = client.authorization
