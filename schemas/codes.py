@@ -1,6 +1,7 @@
 """The codes that the world has agreed on. Clients are held to them; what is stored is read as it is."""
 
 from typing import Annotated, Final
+from zoneinfo import available_timezones
 
 from pydantic import AfterValidator, Field
 
@@ -54,6 +55,14 @@ def _currency(code: str) -> str:
     return code
 
 
+def _time_zone(name: str) -> str:
+    if name not in available_timezones():
+        raise ValueError("is not a time zone (such as Europe/Berlin)")
+    return name
+
+
+TimeZone = Annotated[str, Field(max_length=64), AfterValidator(_time_zone), Field(examples=["Europe/Berlin"])]
+"""A name of the IANA time zone database."""
 GivenCountry = Annotated[
     str, AfterValidator(_country), Field(json_schema_extra={"pattern": "^[A-Z]{2}$"}, examples=["US"])
 ]

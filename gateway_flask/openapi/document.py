@@ -132,9 +132,10 @@ def _fill(
         content = {kind: {"schema": {"type": "string", "format": "binary"}} for kind in FILE_TYPES}
     for kind in (*(["text/event-stream"] if endpoint.streams else []), *filter(None, [endpoint.downloads])):
         content = content | {kind: {"schema": {"type": "object" if kind == "application/json" else "string"}}}
-    names = {200: "Success", 201: "Created", 202: "Accepted; the outcome is not known yet"}
+    names = {200: "Success", 201: "Created", 202: "Accepted; the outcome is not known yet", 302: "Redirect"}
     operation["responses"] = {
-        str(status): {"description": names[status], "headers": headers.of_success(endpoint), "content": content}
+        str(status): {"description": names[status], "headers": headers.of_success(endpoint)}
+        | ({} if status == 302 else {"content": content})
         for status in endpoint.statuses
     }
     if "If-None-Match" in endpoint.headers:

@@ -23,11 +23,13 @@ BODIES: Final[dict[str, dict[str, Any]]] = {
     "remove_totp": {"password": "correct horse battery", "code": "123456"},
     "renew_recovery_codes": {"code": "123456"},
     "two_factor_login": {"challenge": "challenge-of-the-error", "code": "123456"},
+    "exchange_oauth_code": {"code": "code-of-the-return-address"},
     "create_api_key": {"name": "Export to the warehouse", "scopes": ["orders.read"]},
     "update_user": {"status": "disabled"},
     "set_user_roles": {"roles": ["CUSTOMER", "SUPPORT"]},
     "put_group": {"title": "Wholesale"},
     "update_profile": {"first_name": "Ada", "last_name": "Lovelace", "phone": "+1 555 0100", "language": "en"},
+    "put_user_preferences": {"language": "en", "currency": "USD", "time_zone": "Europe/Berlin", "marketing": False},
     "add_address": {**ADDRESS, "label": "Home", "is_default_shipping": True},
     "update_address": {**ADDRESS, "label": "Home"},
     "create_product": {

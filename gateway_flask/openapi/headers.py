@@ -53,7 +53,8 @@ REPLY: Final[dict[str, dict[str, Any]]] = {
 """Headers of replies, as the document's components."""
 TAGGED: Final = frozenset({
     "create_product", "get_flag", "create_category", "add_address", "get_address", "get_profile", "get_user",
-    "get_review", "get_review_rules", "create_report", "get_report", "get_template", "get_tuning",
+    "get_user_preferences", "get_review", "get_review_rules", "create_report", "get_report", "get_template",
+    "get_tuning",
     "roll_setting_back", "delete_variant", "delete_image",
 })  # fmt: skip
 """Routes that reply an ETag, beside those that take `If-None-Match`, or `If-Match` without deleting."""

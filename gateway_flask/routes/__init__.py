@@ -17,6 +17,7 @@ from gateway_flask.routes import (
     inventory,
     ledger,
     notifications,
+    oauth,
     orders,
     payments,
     privacy,
@@ -37,6 +38,7 @@ from gateway_flask.routes import (
 AREAS: Final = (
     auth,
     security,
+    oauth,
     roles,
     users,
     privacy,

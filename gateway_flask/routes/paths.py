@@ -7,6 +7,7 @@ from pydantic import Field, StringConstraints
 from schemas.api.config import FlagName, SettingKey
 from schemas.api.inventory import WarehouseCode
 from schemas.api.notifications import KindName, MessageId
+from schemas.api.oauth import ProviderName
 from schemas.api.payments import Provider
 from schemas.api.shipping import TrackingNumber
 from schemas.api.taxes import TaxRateId
@@ -32,6 +33,12 @@ class ProductPath(Schema):
     id: Annotated[str, StringConstraints(min_length=1, max_length=120, pattern=r"^[A-Za-z0-9]+(?:-[A-Za-z0-9]+)*$")] = (
         Field(description="Id or slug")
     )
+
+
+class OauthPath(Schema):
+    """An identity provider."""
+
+    provider: ProviderName
 
 
 class RolePath(Schema):

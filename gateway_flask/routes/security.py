@@ -66,7 +66,7 @@ def confirm_totp(body: ConfirmTotpRequest) -> Response:
 
 @api.delete("/2fa/totp", reply=None, limit="sign_in")
 def remove_totp(body: RemoveTotpRequest) -> Response:
-    """Remove the second factor, with password and a code."""
+    """Remove the second factor, with password and a code; without a password, with a code."""
     call(AuthRpc.remove_totp, RemoveTotp(**body.given(), caller=caller()))
     return ok(None, "The second factor was removed")
 

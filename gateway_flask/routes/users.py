@@ -4,7 +4,7 @@ from flask import Response
 
 from gateway_flask.http import etag
 from gateway_flask.http.envelope import ok
-from gateway_flask.middleware.request_context import caller
+from gateway_flask.middleware.request_context import caller, current_request
 from gateway_flask.openapi.endpoints import Api
 from gateway_flask.routes.paths import IdPath
 from gateway_flask.rpc.calls import call
@@ -13,10 +13,13 @@ from schemas.api.users import (
     AddAddress,
     AddressEntry,
     AddressRequest,
+    PreferencesRequest,
     Profile,
     ProfileRequest,
     UpdateAddress,
+    UpdatePreferences,
     UpdateProfile,
+    UserPreferences,
 )
 from schemas.rpc.auth import AuthRpc
 from schemas.rpc.users import UsersRpc
@@ -37,14 +40,30 @@ def update_profile(body: ProfileRequest) -> Response:
     return etag.versioned(call(UsersRpc.update_profile, command), "Profile saved")
 
 
+@api.get("/me/preferences", reply=UserPreferences)
+def get_user_preferences() -> Response:
+    """Get the caller's language, currency and time zone, and whether advertising is wanted."""
+    return etag.versioned(call(UsersRpc.get_preferences, caller=caller()), "Preferences")
+
+
+@api.put("/me/preferences", reply=UserPreferences, headers=("If-Match",))
+def put_user_preferences(body: PreferencesRequest) -> Response:
+    """Replace the caller's preferences; fields left out get the shop's default. Mails are in this language."""
+    command = UpdatePreferences(**body.given(), caller=caller(), expected_version=etag.expected_version())
+    return etag.versioned(call(UsersRpc.update_preferences, command), "Preferences saved")
+
+
 @api.delete("/me", reply=Erasure, statuses=(202,))
 def erase_account(body: EraseRequest) -> Response:
     """Erase the caller's account and personal data. It can't be undone.
 
-    Sessions end at once. Orders and payments are kept for the books without the person; orders that have not been
-    shipped are cancelled and refunded, since their address is erased.
+    The current password confirms it. An account without a password has signed in by a provider, or given a code of the
+    second factor, in the last ten minutes instead: else 401 `UNAUTHENTICATED`. Sessions end at once. Orders and
+    payments are kept for the books without the person; orders that have not been shipped are cancelled and refunded,
+    since their address is erased.
     """
-    return ok(call(AuthRpc.erase_account, EraseAccount(**body.given(), caller=caller())), "Erasure begun", 202)
+    command = EraseAccount(**body.given(), caller=caller(), session_id=current_request().session_id)
+    return ok(call(AuthRpc.erase_account, command), "Erasure begun", 202)
 
 
 @api.get("/me/addresses", reply=AddressEntry, many=True)

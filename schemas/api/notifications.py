@@ -1,11 +1,11 @@
 """Notifications: in-app messages, deliveries, preferences and push devices."""
 
 from typing import Annotated, Any, Literal
-from zoneinfo import available_timezones
 
-from pydantic import AfterValidator, Field, StringConstraints
+from pydantic import Field, StringConstraints
 
 from schemas.base import Cursor, Email, Moment, Request, Schema, Sku
+from schemas.codes import TimeZone
 
 Channel = Literal["email", "sms", "push", "in_app"]
 DeliveryStatus = Literal["pending", "sent", "failed"]
@@ -15,6 +15,7 @@ KindName = Literal[
     "password_reset",
     "password_changed",
     "registration_attempted",
+    "identity_linked",
     "webhook_disabled",
     "order_confirmed",
     "payment_failed",
@@ -34,12 +35,6 @@ KindName = Literal[
 Locale = Annotated[str, StringConstraints(pattern=r"^[a-z]{2}(-[A-Z]{2})?$")]
 MessageId = Annotated[str, StringConstraints(min_length=1, max_length=200, pattern=r"^[A-Za-z0-9:._\-]+$")]
 _ClockTime = Annotated[str, StringConstraints(pattern=r"^([01]\d|2[0-3]):[0-5]\d$"), Field(examples=["22:00"])]
-
-
-def _time_zone(name: str) -> str:
-    if name not in available_timezones():
-        raise ValueError("is not a time zone (such as Europe/Berlin)")
-    return name
 
 
 class PageQuery(Schema):
@@ -109,7 +104,7 @@ class QuietHours(Request):
 
     from_: _ClockTime = Field(alias="from")
     to: _ClockTime
-    time_zone: Annotated[str, Field(max_length=64), AfterValidator(_time_zone)]
+    time_zone: TimeZone
 
 
 class PreferencesWrite(Request):

@@ -1,6 +1,6 @@
 """Export and erasure of personal data."""
 
-from typing import Annotated, Any, Literal
+from typing import Any, Literal
 
 from pydantic import Field
 
@@ -60,15 +60,16 @@ class ExportLink(Schema):
 
 
 class EraseRequest(Request):
-    """Erase the own account. The current password confirms it."""
+    """Erase the own account. The current password confirms it; without one, a sign-in of the last ten minutes."""
 
-    password: Annotated[AnyPassword, Field(repr=False)]
+    password: AnyPassword | None = Field(default=None, repr=False)
 
 
 class EraseAccount(EraseRequest):
-    """Erase the caller's account."""
+    """Erase the caller's account, in this session."""
 
     caller: Caller
+    session_id: Id | None = None
 
 
 class Erasure(Schema):

@@ -60,9 +60,9 @@ class ConfirmTotp(ConfirmTotpRequest):
 
 
 class RemoveTotpRequest(Request):
-    """Password and code, to remove the second factor."""
+    """Password and code, to remove the second factor. An account without a password needs the code only."""
 
-    password: Annotated[AnyPassword, Field(repr=False)]
+    password: AnyPassword | None = Field(default=None, repr=False)
     code: Code
 
 

@@ -5,7 +5,7 @@ from typing import Annotated
 from pydantic import Field, StringConstraints
 
 from schemas.base import Address, Caller, Moment, OneLine, PersonName, RecipientName, Request, Schema
-from schemas.codes import GivenCountry
+from schemas.codes import GivenCountry, GivenCurrency, TimeZone
 
 Phone = Annotated[
     str,
@@ -48,6 +48,34 @@ class Profile(Schema):
     updated_at: Moment
     version: int
     """Incremented by each change; for `If-Match`."""
+
+
+class PreferencesRequest(Request):
+    """Replace the preferences; null: the shop's default. The language is also the profile's."""
+
+    language: Language | None = None
+    currency: GivenCurrency | None = None
+    time_zone: TimeZone | None = None
+    marketing: bool = False
+    """Whether the person wants advertising: never without having said so."""
+
+
+class UpdatePreferences(PreferencesRequest):
+    """Replace the caller's preferences."""
+
+    caller: Caller
+    expected_version: int | None = None
+
+
+class UserPreferences(Schema):
+    """The preferences of a user."""
+
+    language: str | None
+    currency: str | None
+    time_zone: str | None
+    marketing: bool
+    version: int
+    """That of the profile; for `If-Match`."""
 
 
 class AddressRequest(Address, Request):

@@ -105,6 +105,24 @@ class RegistrationAttempted(Event, source="auth", subject="user_id", version=1):
     email: str
 
 
+class IdentityLinked(Event, source="auth", subject="user_id", version=1):
+    """An account can be signed in to by a provider's account; `email` is where its owner is told."""
+
+    user_id: str
+    identity_id: str
+    provider: str
+    title: str
+    email: str
+
+
+class IdentityRemoved(Event, source="auth", subject="user_id", version=1):
+    """An account can't be signed in to by a provider's account any more."""
+
+    user_id: str
+    identity_id: str
+    provider: str
+
+
 class AccountErased(Event, source="auth", subject="user_id", version=1):
     """A person had the own account erased; its sessions were ended, and the other services erase the person's data."""
 

@@ -11,6 +11,8 @@ class ProfileUpdated(Event, source="users", subject="user_id", version=1):
     last_name: str
     language: str | None = None
     phone: str | None = None
+    marketing: bool = False
+    """Whether the person wants advertising."""
 
 
 class AddressBookChanged(Event, source="users", subject="user_id", version=1):

@@ -18,6 +18,16 @@ from schemas.api.auth import (
     User,
     VerifyRequest,
 )
+from schemas.api.oauth import (
+    ExchangeCode,
+    FinishOauth,
+    IdentityEntry,
+    OauthReturn,
+    OauthStart,
+    ProviderEntry,
+    RemoveIdentity,
+    StartOauth,
+)
 from schemas.api.privacy import EraseAccount, Erasure
 from schemas.api.sessions import (
     ApiKeyEntry,
@@ -94,7 +104,9 @@ class AuthRpc(Protocol):
         ...
 
     def change_password(self, command: ChangePassword) -> None:
-        """Change the caller's password; all other sessions end. Raises `ValidationFailed` on `current_password`."""
+        """Change the caller's password; all other sessions end. Raises `ValidationFailed` on `current_password`,
+        `InvalidState` without one.
+        """
         ...
 
     def sessions(self, caller: Caller, current: Id | None = None) -> list[SessionEntry]:
@@ -135,6 +147,36 @@ class AuthRpc(Protocol):
         Raises `Unauthenticated` for a challenge that is not valid any more, `ValidationFailed` on `code`,
         `RateLimited` after ten wrong codes.
         """
+        ...
+
+    def oauth_providers(self) -> list[ProviderEntry]:
+        """List the identity providers that one can sign in with."""
+        ...
+
+    def start_oauth(self, command: StartOauth) -> OauthStart:
+        """Begin a login at a provider.
+
+        Raises `NotFound`, `ValidationFailed` on `return_to`, `ServiceUnavailable` when the provider can't be reached.
+        """
+        ...
+
+    def finish_oauth(self, command: FinishOauth) -> OauthReturn:
+        """Finish a login with the provider's reply. A refusal is part of the address.
+
+        Raises `Unauthenticated` for a state that is unknown, used, or another browser's.
+        """
+        ...
+
+    def exchange_oauth_code(self, command: ExchangeCode) -> SignedIn:
+        """Open a session by a code. Raises `Unauthenticated`, `TwoFactorRequired`, `InvalidCredentials`."""
+        ...
+
+    def identities(self, caller: Caller) -> list[IdentityEntry]:
+        """List the caller's identities at providers."""
+        ...
+
+    def remove_identity(self, command: RemoveIdentity) -> None:
+        """Remove one of the caller's identities. Raises `NotFound`, `InvalidState` for the last way to sign in."""
         ...
 
     def create_api_key(self, command: CreateApiKey) -> NewApiKey:
@@ -187,7 +229,8 @@ class AuthRpc(Protocol):
     def erase_account(self, command: EraseAccount) -> Erasure:
         """Erase the caller's account: its sessions end, and all services erase or pseudonymise the person's data.
 
-        Raises `ValidationFailed` on `password`, `InvalidState` for accounts of staff and vendors, `RateLimited`.
+        Raises `ValidationFailed` on `password`, `Unauthenticated` for an account without a password whose sign-in is
+        older than ten minutes, `InvalidState` for accounts of staff and vendors, `RateLimited`.
         """
         ...
 

@@ -3,7 +3,15 @@
 from typing import Protocol
 
 from schemas.api.privacy import ErasureProgress, Export, ExportPart, ReadExport
-from schemas.api.users import AddAddress, AddressEntry, Profile, UpdateAddress, UpdateProfile
+from schemas.api.users import (
+    AddAddress,
+    AddressEntry,
+    Profile,
+    UpdateAddress,
+    UpdatePreferences,
+    UpdateProfile,
+    UserPreferences,
+)
 from schemas.base import Caller, Id
 
 
@@ -16,6 +24,14 @@ class UsersRpc(Protocol):
 
     def update_profile(self, command: UpdateProfile) -> Profile:
         """Replace the profile. Raises `PreconditionFailed` when `expected_version` isn't the present one."""
+        ...
+
+    def get_preferences(self, caller: Caller) -> UserPreferences:
+        """Get the preferences."""
+        ...
+
+    def update_preferences(self, command: UpdatePreferences) -> UserPreferences:
+        """Replace the preferences. Raises `PreconditionFailed`."""
         ...
 
     def list_addresses(self, caller: Caller) -> list[AddressEntry]:

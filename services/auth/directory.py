@@ -13,7 +13,7 @@ from schemas.events.payments import PaymentCaptured, PaymentRefunded
 from schemas.permissions.permission import Permission
 from schemas.permissions.roles import definitions, may_grant, permissions_of
 from services.auth.models import accounts, groups, second_factors, sessions, spending
-from services.auth.store import AccountStore
+from services.auth.session_store import SessionStore
 from services.chassis.common import clock
 from services.chassis.common.errors import Conflict, Forbidden, InvalidState, NotFound, ValidationFailed
 from services.chassis.common.paging import ASCENDING, DESCENDING, Keyset, Kind, Paging, SortKey
@@ -47,7 +47,7 @@ _LIKE: Final = str.maketrans({"\\": "\\\\", "%": "\\%", "_": "\\_"})
 class Directory:
     """The accounts as administrators see and change them."""
 
-    def __init__(self, store: AccountStore) -> None:
+    def __init__(self, store: SessionStore) -> None:
         self.store = store
 
     def find(self, query: AccountQuery) -> dict[str, Any]:

@@ -1,5 +1,6 @@
 """Sessions and refresh tokens: their values and rules, and the comparison of mail addresses."""
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
@@ -60,3 +61,25 @@ def refresh_token_state(token: RefreshToken, now: datetime) -> TokenState:
 def normalised(email: str) -> str:
     """The form in which addresses are compared: mailboxes that differ in case only are the same in practice."""
     return email.strip().lower()
+
+
+class IdentityDecision(StrEnum):
+    """The effect of a new identity with a verified address on the account that has the address."""
+
+    LINK = "link"
+    TAKE_OVER = "take over"
+    VERIFY_FIRST = "verify first"
+    REFUSE = "refuse"
+
+
+def decide_on_identity(status: str, email_verified: bool, roles: Iterable[str]) -> IdentityDecision:
+    """Decide about a new identity whose provider has verified the account's address.
+
+    Who registered an address without verifying it may be anybody: its verified owner takes the account, and all ways
+    into it so far are void. Not so for staff and vendors, to whom somebody has given rights.
+    """
+    if status != "active":
+        return IdentityDecision.REFUSE
+    if email_verified:
+        return IdentityDecision.LINK
+    return IdentityDecision.TAKE_OVER if set(roles) <= {"CUSTOMER"} else IdentityDecision.VERIFY_FIRST

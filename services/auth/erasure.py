@@ -9,6 +9,7 @@ from services.auth.domain import normalised
 from services.auth.models import (
     accounts,
     api_keys,
+    identities,
     login_attempts,
     recovery_codes,
     refresh_tokens,
@@ -18,7 +19,7 @@ from services.auth.models import (
     spending,
     tickets,
 )
-from services.auth.store import AccountStore
+from services.auth.session_store import SessionStore
 from services.chassis.common.errors import InvalidState, NotFound
 from services.chassis.common.ids import new_id
 from services.chassis.messaging.personal_data import ERASED_NAME, Person, as_json
@@ -31,13 +32,14 @@ ACCOUNT: Final = (
     *("email_verified", "status", "last_login_at", "created_at"),
 )
 SESSION: Final = ("id", "user_agent", "address", "created_at", "last_used_at", "ended_at")
+IDENTITY: Final = ("id", "provider", "issuer", "subject", "email", "created_at", "last_used_at")
 API_KEY: Final = ("id", "name", "prefix", "scopes", "created_at", "last_used_at")
 
 
 class AccountErasure:
     """Erases accounts, and reads what auth holds of a person."""
 
-    def __init__(self, store: AccountStore) -> None:
+    def __init__(self, store: SessionStore) -> None:
         self.store = store
 
     def erase(self, user_id: str, password_hash: str) -> str:
@@ -73,6 +75,7 @@ class AccountErasure:
             "account": _columns(accounts, ACCOUNT).where(accounts.c.id == user_id),
             "sessions": _columns(sessions, SESSION).where(sessions.c.user_id == user_id),
             "second_factor": select(second_factors.c.confirmed_at).where(second_factors.c.user_id == user_id),
+            "identities": _columns(identities, IDENTITY).where(identities.c.user_id == user_id),
             "api_keys": _columns(api_keys, API_KEY).where(api_keys.c.created_by == user_id),
             "spending": _columns(spending, ("currency", "amount")).where(spending.c.user_id == user_id),
         }
@@ -102,7 +105,7 @@ class AccountErasure:
         session.execute(delete(refresh_tokens).where(refresh_tokens.c.session_id.in_(of_user)))
         keys = update(api_keys).where(api_keys.c.created_by == user_id)
         session.execute(keys.values(name="", deleted_at=func.coalesce(api_keys.c.deleted_at, func.now())))
-        for table in (tickets, second_factors, recovery_codes, spending):
+        for table in (identities, tickets, second_factors, recovery_codes, spending):
             session.execute(delete(table).where(table.c.user_id == user_id))
         session.execute(delete(idempotency).where(idempotency.c.reply["id"].astext == user_id))
         if person.email is not None:

@@ -1,6 +1,18 @@
-"""Tables of auth: accounts and groups, sessions and refresh tokens, second factors, API keys, one-time tokens."""
+"""Tables of auth: accounts, identities, sessions and their tokens, second factors, API keys, one-time tokens."""
 
-from sqlalchemy import BigInteger, Boolean, Column, DateTime, ForeignKey, Integer, MetaData, Table, Text, func
+from sqlalchemy import (
+    BigInteger,
+    Boolean,
+    Column,
+    DateTime,
+    ForeignKey,
+    Integer,
+    MetaData,
+    Table,
+    Text,
+    UniqueConstraint,
+    func,
+)
 from sqlalchemy.dialects.postgresql import ARRAY, UUID
 
 metadata = MetaData()
@@ -11,7 +23,7 @@ accounts = Table(
     Column("id", UUID(as_uuid=False), primary_key=True),
     Column("email", Text, nullable=False, comment="as it was written"),
     Column("email_key", Text, nullable=False, unique=True, comment="as it is compared"),
-    Column("password_hash", Text, nullable=False),
+    Column("password_hash", Text, nullable=False, comment="empty: an account without a password"),
     Column("first_name", Text, nullable=False),
     Column("last_name", Text, nullable=False),
     Column("named_at", DateTime(timezone=True), comment="when the profile last said so; null: at the registration"),
@@ -22,6 +34,20 @@ accounts = Table(
     Column("last_login_at", DateTime(timezone=True)),
     Column("version", Integer, nullable=False, server_default="1", comment="of names, roles, status and groups"),
     Column("created_at", DateTime(timezone=True), nullable=False, server_default=func.now()),
+)
+
+identities = Table(
+    "identities",
+    metadata,
+    Column("id", UUID(as_uuid=False), primary_key=True),
+    Column("user_id", UUID(as_uuid=False), ForeignKey("accounts.id"), nullable=False, index=True),
+    Column("issuer", Text, nullable=False, comment="who names the subject: a provider's name may change hands"),
+    Column("subject", Text, nullable=False),
+    Column("provider", Text, nullable=False, comment="its name in the settings"),
+    Column("email", Text, nullable=False, comment="the address at the provider when it was linked"),
+    Column("created_at", DateTime(timezone=True), nullable=False, server_default=func.now()),
+    Column("last_used_at", DateTime(timezone=True), nullable=False, server_default=func.now()),
+    UniqueConstraint("issuer", "subject"),
 )
 
 sessions = Table(

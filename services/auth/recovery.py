@@ -18,7 +18,8 @@ from services.auth import one_time_tokens
 from services.auth.domain import normalised
 from services.auth.models import accounts, reset_wishes, sessions
 from services.auth.models import tickets as ticket_table
-from services.auth.store import AccountStore, as_user
+from services.auth.session_store import SessionStore
+from services.auth.store import as_user
 from services.chassis.common.errors import Conflict, InvalidState, NotFound, RateLimited, ValidationFailed
 from services.chassis.stores.postgres import Session
 
@@ -27,7 +28,7 @@ MAX_RESETS_PER_DAY: Final = 5
 """Mails with a reset link to one account in 24 hours: anybody can request them."""
 
 
-class RecoveryStore(AccountStore):
+class RecoveryStore(SessionStore):
     """Accounts with verification and password reset by mailed links."""
 
     def verify_email(self, token: str, now: datetime) -> dict[str, Any]:

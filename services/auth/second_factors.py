@@ -8,7 +8,7 @@ from sqlalchemy.dialects.postgresql import insert as pg_insert
 
 from schemas.events.auth import SecondFactorChanged
 from services.auth import totp
-from services.auth.models import recovery_codes, second_factors, sessions
+from services.auth.models import accounts, recovery_codes, second_factors, sessions
 from services.chassis.common.encryption import Encryption
 from services.chassis.common.errors import InvalidState
 from services.chassis.stores.postgres import PostgresStore, Session
@@ -61,6 +61,8 @@ class SecondFactors:
         Raises `InvalidState` without a secret that waits for this.
         """
         with self.store.transaction() as session:
+            # A login that is under way locks the account as well: it ends before, or it needs the factor.
+            session.execute(select(accounts.c.id).where(accounts.c.id == user_id).with_for_update())
             row = self._locked(session, user_id)
             if row is None or row.confirmed_at is not None:
                 raise InvalidState("There is no second factor to confirm: set one up first")

@@ -20,12 +20,12 @@ from services.auth import tokens
 from services.auth.administration import Administration
 from services.auth.api_key_methods import ApiKeyMethods
 from services.auth.domain import Device
+from services.auth.oauth_methods import OauthMethods
 from services.auth.passwords import Passwords, check_strength
 from services.auth.registrations import one_registration
 from services.auth.revocations import publish
-from services.auth.two_factor import TwoFactorMethods
 from services.chassis.common import clock
-from services.chassis.common.errors import Conflict, InvalidCredentials, Unauthenticated, ValidationFailed
+from services.chassis.common.errors import Conflict, InvalidCredentials, InvalidState, Unauthenticated, ValidationFailed
 from services.chassis.messaging.events import on_event
 from services.chassis.messaging.personal_data import Person, PersonalDataHandlers, Sections
 from services.chassis.messaging.rpc import Json, implements
@@ -33,7 +33,7 @@ from services.chassis.runtime.service import Service
 from services.chassis.runtime.timers import every
 
 
-class AuthService(TwoFactorMethods, ApiKeyMethods, Administration, PersonalDataHandlers, Service):
+class AuthService(OauthMethods, ApiKeyMethods, Administration, PersonalDataHandlers, Service):
     name = "auth"
 
     @implements(AuthRpc.register)
@@ -49,7 +49,11 @@ class AuthService(TwoFactorMethods, ApiKeyMethods, Administration, PersonalDataH
             check_strength("password", command.password, (email, *names))
             hashed = self._passwords.hash(command.password)
             user = self.store.add(email, hashed, names, ["CUSTOMER"], key, self.settings.link_key)
-        return self.sign_in(user, Device(command.user_agent, command.address))
+        stored = self.store.password_of(user["id"])
+        # Repeated commands: the account may have another password by now, or another owner.
+        if stored != hashed and not self._passwords.matches(command.password, stored):
+            raise InvalidCredentials()
+        return self.sign_in_by_one_factor(user, Device(command.user_agent, command.address), stored, [])
 
     @implements(AuthRpc.create_user)
     def create_user(self, command: CreateUser) -> Json:
@@ -72,11 +76,11 @@ class AuthService(TwoFactorMethods, ApiKeyMethods, Administration, PersonalDataH
             renewed = self._passwords.hash(command.password)
             self.store.rehash(user["id"], hashed, renewed)
             hashed = renewed
-        self.check_second_factor(user, hashed, counters)
-        return self.sign_in(
+        return self.sign_in_by_one_factor(
             user,
             Device(command.user_agent, command.address),
             hashed,
+            counters,
             also=lambda session: self.store.attempts.succeed(session, counters),
         )
 
@@ -158,6 +162,8 @@ class AuthService(TwoFactorMethods, ApiKeyMethods, Administration, PersonalDataH
         user, before = self.store.user(user_id), self.store.password_of(user_id)
         counters = self.store.attempts.counters(user["email"], None, self.settings.login_failures_by_address)
         self.store.attempts.begin(counters, clock.now())
+        if not before:
+            raise InvalidState("The account has no password: set one by `POST /auth/password/forgot`")
         if not self._passwords.matches(command.current_password, before):
             raise ValidationFailed.of("current_password", "is not your password")
         check_strength("new_password", command.new_password, (user["email"], user["first_name"], user["last_name"]))
@@ -172,7 +178,10 @@ class AuthService(TwoFactorMethods, ApiKeyMethods, Administration, PersonalDataH
         user, password_hash = self.store.user(user_id), self.store.password_of(user_id)
         counters = self.store.attempts.counters(user["email"], None, self.settings.login_failures_by_address)
         self.store.attempts.begin(counters, clock.now())
-        if not self._passwords.matches(command.password, password_hash):
+        if not password_hash:
+            if not self.store.is_fresh(command.session_id, user_id, clock.now()):
+                raise Unauthenticated("Sign in again first: the account has no password")
+        elif not self._passwords.matches(command.password or "", password_hash):
             raise ValidationFailed.of("password", "is not your password")
         erasure_id = self.store.erasure.erase(user_id, password_hash)
         self.publish_new_revocations()

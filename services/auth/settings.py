@@ -3,8 +3,9 @@
 from datetime import timedelta
 from pathlib import Path
 
-from pydantic import Field, SecretStr
+from pydantic import Field, SecretStr, field_validator
 
+from services.auth.provider_settings import ProviderSettings
 from services.chassis.runtime.settings import Settings
 
 
@@ -22,6 +23,34 @@ class AuthSettings(Settings):
     )
     secret_key: SecretStr = Field(min_length=16, description="the instance's secret")
     bcrypt_rounds: int = Field(12, ge=4, le=16, description="work factor of password hashes; tests may lower it")
+
+    oauth_base_url: str = Field(
+        "", description="base URL of the API that providers send browsers back to; empty: the instance's port here"
+    )
+    oauth_providers: tuple[ProviderSettings, ...] = Field(
+        (), description="identity providers that one can sign in with, as a JSON list (docs/operations.md)"
+    )
+    oauth_return_addresses: str = Field(
+        "", description="addresses that a login by a provider may return to, whole and comma-separated"
+    )
+
+    @field_validator("oauth_providers")
+    @classmethod
+    def _names_differ(cls, providers: tuple[ProviderSettings, ...]) -> tuple[ProviderSettings, ...]:
+        names = [provider.name for provider in providers]
+        if len(set(names)) < len(names):
+            raise ValueError("two providers have the same name")
+        return providers
+
+    @property
+    def callback_base(self) -> str:
+        """The URL that providers send browsers back to."""
+        return self.oauth_base_url or f"http://127.0.0.1:{self.port_base}"
+
+    @property
+    def return_addresses(self) -> frozenset[str]:
+        """The addresses of `oauth_return_addresses`."""
+        return frozenset(address.strip() for address in self.oauth_return_addresses.split(",") if address.strip())
 
     @property
     def link_key(self) -> bytes:

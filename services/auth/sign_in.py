@@ -60,7 +60,7 @@ class SignIn:
         password_hash: str | None = None,
         also: Callable[[Session], datetime | None] = lambda _session: None,
     ) -> dict[str, Any]:
-        """Open a session; returns the account with its first token pair. See `AccountStore.open_session`."""
+        """Open a session; returns the account with its first token pair. See `SessionStore.open_session`."""
         refresh_token = tokens.new_refresh_token()
         with audit_records.done_by(user["id"], user["email"], user["roles"]):
             current, session = self.store.open_session(

@@ -1,6 +1,7 @@
 """RPC methods of second factors, and the challenge of a login that needs one."""
 
 import hashlib
+from collections.abc import Callable
 from datetime import datetime
 from typing import Any
 
@@ -49,7 +50,8 @@ class TwoFactorMethods(SignIn):
         user_id = str(command.caller.user_id)
         counters = self._begin(user_id)
         passwords = Passwords(self.settings.bcrypt_rounds)
-        if not passwords.matches(command.password, self.store.password_of(user_id)):
+        password_hash = self.store.password_of(user_id)
+        if password_hash and not passwords.matches(command.password or "", password_hash):
             raise ValidationFailed.of("password", "is not your password")
         with self.store.transaction() as session:
             self._use(session, user_id, command.code)
@@ -87,6 +89,22 @@ class TwoFactorMethods(SignIn):
             self.store.attempts.forget(counters)
             challenge = Challenge(user["id"], credential=_digest(password_hash))
             raise TwoFactorRequired(details=[{"challenge": challenge.sign(self.settings.link_key, clock.now())}])
+
+    def sign_in_by_one_factor(
+        self,
+        user: dict[str, Any],
+        device: Device,
+        password_hash: str,
+        counters: list[Counter],
+        also: Callable[[Session], datetime | None] = lambda _session: None,
+    ) -> dict[str, Any]:
+        """Open a session, or raise `TwoFactorRequired` with a challenge, also for a factor confirmed just now."""
+        self.check_second_factor(user, password_hash, counters)
+        try:
+            return self.sign_in(user, device, password_hash, also)
+        except TwoFactorRequired:
+            self.check_second_factor(user, password_hash, counters)
+            raise
 
     def _log_in(self, user: dict[str, Any], challenge: Challenge, command: TwoFactorLogin) -> dict[str, Any]:
         password_hash = self.store.password_of(user["id"])

@@ -34,6 +34,8 @@ class NotificationDispatcher:
         if is_erased_address(draft.email):
             return
         person = self.store.recipients.find(draft.user_id)
+        if KINDS[draft.kind].marketing and not person.get("marketing"):
+            return
         chosen = person.get("preferences") or (self.store.recipients.find(draft.email).get("preferences") or {})
         locale = person.get("language") or "en"
         quiet_end = None if KINDS[draft.kind].transactional else preferences.quiet_hours_end(chosen, clock.now())

@@ -43,6 +43,7 @@ EXAMPLES: Final[dict[str, Any]] = {
     "hours": 24, "minutes": 60, "disputed": {"amount": 3199, "currency": "USD"}, "dispute_reason": "fraudulent",
     "evidence_due": "2026-01-31 12:00 UTC", "payment_id": "0197b1c9",
     "url": "https://erp.example.com/hooks", "error": "the receiver replied 500", "since": "2026-01-31 12:00 UTC",
+    "provider": "Google",
     "waiting": 42,
 }  # fmt: skip
 """Example facts for previews and test messages."""

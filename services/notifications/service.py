@@ -10,6 +10,7 @@ from schemas.events.analytics import ReportFinished
 from schemas.events.auth import (
     EmailVerificationRequested,
     EmailVerified,
+    IdentityLinked,
     PasswordChanged,
     PasswordResetRequested,
     RegistrationAttempted,
@@ -88,6 +89,10 @@ class NotificationsService(PersonalDataHandlers, Service):
     def send_registration_attempt(self, event: RegistrationAttempted) -> None:
         self._dispatch(drafts.registration_attempted(event))
 
+    @on_event(IdentityLinked)
+    def send_identity_linked(self, event: IdentityLinked) -> None:
+        self._dispatch(drafts.identity_linked(event))
+
     @on_event(WebhookSubscriptionDisabled)
     def send_webhook_disabled(self, event: WebhookSubscriptionDisabled) -> None:
         """Notify the owner of the subscription; the shop's staff, if it is a service account's."""
@@ -97,8 +102,8 @@ class NotificationsService(PersonalDataHandlers, Service):
     @on_event(ProfileUpdated)
     def update_profile(self, event: ProfileUpdated) -> None:
         """Store the profile; a language or phone that it has not was removed."""
-        fields = {"first_name": event.first_name, "language": event.language, "phone": event.phone}
-        self.store.recipients.update_profile(event.user_id, event.meta.time, **fields)
+        values = event.model_dump(include={"first_name", "language", "phone", "marketing"})
+        self.store.recipients.update_profile(event.user_id, event.meta.time, **values)
 
     @on_event(OrderConfirmed)
     def send_order_confirmation(self, event: OrderConfirmed) -> None:

@@ -4,7 +4,7 @@ from collections.abc import Callable
 from typing import TypeVar
 
 from schemas.api.privacy import ReadExport
-from schemas.api.users import AddAddress, UpdateAddress, UpdateProfile
+from schemas.api.users import AddAddress, UpdateAddress, UpdatePreferences, UpdateProfile
 from schemas.base import Caller, Id
 from schemas.events.auth import AccountErased, AccountRenamed, UserRegistered
 from schemas.events.privacy import PersonalDataCollected, PersonalDataCollectionCompleted, PersonalDataErased
@@ -55,6 +55,16 @@ class UsersService(PersonalDataHandlers, Service):
     def update_profile(self, command: UpdateProfile) -> Json:
         user_id = str(command.caller.user_id)
         return self._with_profile(user_id, lambda: self.store.update_profile(user_id, command))
+
+    @implements(UsersRpc.get_preferences)
+    def get_preferences(self, caller: Caller) -> Json:
+        user_id = str(caller.user_id)
+        return self._with_profile(user_id, lambda: self.store.preferences(user_id))
+
+    @implements(UsersRpc.update_preferences)
+    def update_preferences(self, command: UpdatePreferences) -> Json:
+        user_id = str(command.caller.user_id)
+        return self._with_profile(user_id, lambda: self.store.update_preferences(user_id, command))
 
     @implements(UsersRpc.list_addresses)
     def list_addresses(self, caller: Caller) -> Json:

@@ -5,7 +5,14 @@ from typing import Any
 from sqlalchemy import Connection, Engine, Row, Table, delete, func, insert, select, update
 from sqlalchemy.dialects.postgresql import insert as pg_insert
 
-from schemas.api.users import AddressRequest, ProfileRequest, UpdateAddress, UpdateProfile
+from schemas.api.users import (
+    AddressRequest,
+    PreferencesRequest,
+    ProfileRequest,
+    UpdateAddress,
+    UpdatePreferences,
+    UpdateProfile,
+)
 from schemas.events.auth import AccountRenamed
 from schemas.events.users import AddressBookChanged, ProfileUpdated
 from services.chassis.common.clock import rfc3339
@@ -41,7 +48,10 @@ class UserStore(PostgresStore):
         query = select(profiles).where(profiles.c.id == user_id)
         with self.reading() as connection:
             rows = connection.execute(query).all()
-        return {"profile": [_profile(row) for row in rows], "addresses": self.list_addresses(user_id)}
+        return {
+            "profile": [_preferences(row) | _profile(row) for row in rows],
+            "addresses": self.list_addresses(user_id),
+        }
 
     def erase(self, user_id: str) -> None:
         """Delete the profile, the address book and exports. Idempotent."""
@@ -71,6 +81,21 @@ class UserStore(PostgresStore):
             check_version(command.expected_version, row.version - 1)  # undoes the update, whose row is locked
             self.emit(session, _updated(row))
             return _profile(row)
+
+    def preferences(self, user_id: str) -> dict[str, Any]:
+        """Read the preferences. Raises `NotFound`."""
+        with self.reading() as connection:
+            return _preferences(self._row(connection, user_id))
+
+    def update_preferences(self, user_id: str, command: UpdatePreferences) -> dict[str, Any]:
+        """Replace the preferences. Raises `NotFound`, `PreconditionFailed`."""
+        values = command.model_dump(include=set(PreferencesRequest.model_fields))
+        with self.transaction() as session:
+            replace = update(profiles).where(profiles.c.id == user_id).values(values | _changed(profiles))
+            row = _existing_profile(session.execute(replace.returning(profiles)).one_or_none())
+            check_version(command.expected_version, row.version - 1)  # undoes the update, whose row is locked
+            self.emit(session, _updated(row))
+            return _preferences(row)
 
     def rename(self, event: AccountRenamed) -> None:
         """Take over the name of an account, unless the profile was changed after it."""
@@ -153,7 +178,12 @@ class UserStore(PostgresStore):
 
 def _updated(row: Row[Any]) -> ProfileUpdated:
     return ProfileUpdated(
-        user_id=row.id, first_name=row.first_name, last_name=row.last_name, language=row.language, phone=row.phone
+        user_id=row.id,
+        first_name=row.first_name,
+        last_name=row.last_name,
+        language=row.language,
+        phone=row.phone,
+        marketing=row.marketing,
     )
 
 
@@ -179,6 +209,10 @@ def _timestamps(row: Row[Any]) -> dict[str, str]:
 def _profile(row: Row[Any]) -> dict[str, Any]:
     names = ("id", "email", "first_name", "last_name", "phone", "language", "version")
     return {name: row._mapping[name] for name in names} | _timestamps(row)
+
+
+def _preferences(row: Row[Any]) -> dict[str, Any]:
+    return {name: row._mapping[name] for name in (*PreferencesRequest.model_fields, "version")}
 
 
 def _address(row: Row[Any]) -> dict[str, Any]:

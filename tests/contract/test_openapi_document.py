@@ -56,6 +56,7 @@ def test_every_route_describes_its_success() -> None:
     contents = {
         name: [response.get("content") for status, response in operation["responses"].items() if status[0] == "2"]
         for name, operation in OPERATIONS.items()
+        if "302" not in operation["responses"]
     }
 
     assert [name for name, replies in contents.items() if not replies or not all(replies)] == []

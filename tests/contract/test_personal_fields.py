@@ -14,7 +14,7 @@ NOT_PERSONAL: Final = """
     brand carrier category category_path change channel code currency decline_code details file_url filters flag format
     histogram key kind language location method name network number old_slug outcome parent payment_provider
     product_title properties provider purpose query roles sha256 shipping_method sku skus slug status step title
-    tracking_number value subscription_id error
+    tracking_number value subscription_id error identity_id
 """
 """Ids, codes, and texts of the shop. `query` and `properties` of tracked events are kept as long as the topic is."""
 BY_TYPE: Final = frozenset({"reason", "message", "recipient"})

@@ -12,7 +12,7 @@ def warehouse(shop: Shop) -> Iterator[str]:
     """A second warehouse, with the lowest priority."""
     code = f"w-{new_key()[:10]}"
     created = shop.admin("PUT", f"/inventory/warehouses/{code}", {"name": "Second", "priority": 900, "country": "DE"})
-    assert created.data == {"code": code, "name": "Second", "priority": 900, "country": "DE", "version": 1}
+    assert created.data == {"code": code, "name": "Second", "priority": 900, "country": "DE", "version": 2}
     yield code
     shop.admin("DELETE", f"/inventory/warehouses/{code}")
 

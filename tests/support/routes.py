@@ -42,6 +42,7 @@ ROLES: Final = (ANONYMOUS, "CUSTOMER", "VENDOR", "SUPPORT", "CATALOGUE", "FINANC
 
 PUBLIC_ROUTES: Final = """
     register login refresh verify_email forgot_password reset_password two_factor_login
+    list_oauth_providers start_oauth finish_oauth exchange_oauth_code
     category_tree get_category list_products get_product related_products search suggest list_variants
     get_cart add_item set_quantity remove_item clear_cart
     shipping_methods shipping_rates track payment_methods
@@ -53,8 +54,9 @@ PUBLIC_ROUTES: Final = """
 SIGNED_IN_ROUTES: Final = """
     logout logout_all resend_verification change_password me list_permissions
     list_sessions end_session two_factor_state set_up_totp confirm_totp remove_totp renew_recovery_codes
-    create_api_key list_api_keys delete_api_key
+    create_api_key list_api_keys delete_api_key list_identities remove_identity
     request_export get_export erase_account
+    get_user_preferences put_user_preferences
     get_profile update_profile list_addresses add_address get_address update_address delete_address
     list_orders get_payment get_shipment
     submit_review list_all_reviews edit_review delete_review vote_on_review report_review

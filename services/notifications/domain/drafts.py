@@ -11,6 +11,7 @@ from schemas.events.analytics import ReportFinished
 from schemas.events.auth import (
     EmailVerificationRequested,
     EmailVerified,
+    IdentityLinked,
     PasswordChanged,
     PasswordResetRequested,
     RegistrationAttempted,
@@ -73,6 +74,11 @@ def registration_attempted(event: RegistrationAttempted) -> Draft:
     """A message to the owner of an account whose address was used to register again; at most one a day."""
     id_ = f"registration_attempted:{event.user_id}:{event.meta.time:%Y-%m-%d}"
     return Draft(id_, "registration_attempted", event.user_id, event.email, {})
+
+
+def identity_linked(event: IdentityLinked) -> Draft:
+    """A message to the account's owner, who may not have signed in by a provider."""
+    return Draft(event.meta.id, "identity_linked", event.user_id, event.email, {"provider": one_line(event.title)})
 
 
 def webhook_disabled(event: WebhookSubscriptionDisabled, email: str | None) -> Draft:

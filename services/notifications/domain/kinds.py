@@ -17,6 +17,8 @@ class Kind:
     """Whether mails of this kind go to an account's address before it is verified: only what the account or an order
     needs does, for anybody may have given the address.
     """
+    marketing: bool = False
+    """Advertising: only to persons who want it (`PUT /users/me/preferences`)."""
 
 
 KINDS: Final[dict[str, Kind]] = {
@@ -25,6 +27,7 @@ KINDS: Final[dict[str, Kind]] = {
     "password_reset": Kind(True, ("email",)),
     "password_changed": Kind(True, ("email",)),
     "registration_attempted": Kind(True, ("email",)),
+    "identity_linked": Kind(True, ("email",)),
     "webhook_disabled": Kind(True, ("email",)),
     "order_confirmed": Kind(True, ("email", "push", "in_app")),
     "payment_failed": Kind(True, ("email", "in_app")),

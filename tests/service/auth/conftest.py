@@ -6,6 +6,7 @@ from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
+import jwt
 import orjson
 import pytest
 import redis
@@ -54,6 +55,10 @@ class AuthClient:
             bodies = session.execute(select(outbox.c.body).order_by(outbox.c.position)).scalars()
             events = [orjson.loads(body) for body in bodies]
         return [event["type"] for event in events if event["subject"] == user_id and event["source"] == "/auth"]
+
+
+def claims(signed_in: dict[str, Any]) -> dict[str, Any]:
+    return dict(jwt.decode(signed_in["access_token"], options={"verify_signature": False}))
 
 
 def new_email() -> str:

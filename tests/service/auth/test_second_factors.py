@@ -2,14 +2,15 @@
 
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
+from threading import Event
 from typing import Any
 
-import jwt
 import pyotp
 import pytest
-from sqlalchemy import select
+from sqlalchemy import select, text
 
 from services.auth.models import second_factors
+from services.auth.second_factors import SecondFactors
 from services.chassis.common import clock
 from services.chassis.common.errors import (
     InvalidState,
@@ -18,8 +19,9 @@ from services.chassis.common.errors import (
     Unauthenticated,
     ValidationFailed,
 )
-from tests.service.auth.conftest import PASSWORD, AuthClient
+from tests.service.auth.conftest import PASSWORD, AuthClient, claims
 from tests.support.callers import customer
+from tests.support.shop import eventually
 
 NOW = datetime(2026, 11, 30, 12, tzinfo=UTC)
 
@@ -71,10 +73,6 @@ class Protected:
 @pytest.fixture
 def account(auth: AuthClient, time_: Clock) -> Protected:
     return Protected(auth, time_)
-
-
-def claims(signed_in: dict[str, Any]) -> dict[str, Any]:
-    return dict(jwt.decode(signed_in["access_token"], options={"verify_signature": False}))
 
 
 def test_login_needs_a_code(account: Protected) -> None:
@@ -218,3 +216,52 @@ def test_new_recovery_codes_replace_the_old(account: Protected) -> None:
     with pytest.raises(ValidationFailed):
         account.answer(account.challenge(), account.recovery_codes[0])
     account.answer(account.challenge(), renewed["recovery_codes"][0])
+
+
+def test_factor_confirmed_during_login_is_asked_for(auth: AuthClient, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The login has checked the password and found no factor when another session confirms one."""
+    user = auth.register()["user"]
+    totp = pyotp.TOTP(auth.call("set_up_totp", caller=customer(user["id"]))["secret"])
+    open_session = auth.store.open_session
+
+    def confirm_before(*args: Any, **options: Any) -> Any:
+        monkeypatch.undo()
+        auth.call("confirm_totp", code=totp.at(clock.now()), caller=customer(user["id"]))
+        return open_session(*args, **options)
+
+    monkeypatch.setattr(auth.store, "open_session", confirm_before)
+    with pytest.raises(TwoFactorRequired) as required:
+        auth.call("login", email=user["email"], password=PASSWORD)
+
+    assert required.value.details[0]["challenge"]
+
+
+def test_login_waits_for_a_confirmation_under_way(auth: AuthClient, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The confirmation isn't committed yet when the login opens its session."""
+    user = auth.register()["user"]
+    totp = pyotp.TOTP(auth.call("set_up_totp", caller=customer(user["id"]))["secret"])
+    changed, open_session = SecondFactors._changed, auth.store.open_session
+    is_confirming, has_ended = Event(), Event()
+
+    def confirm_slowly(factors: SecondFactors, *args: Any) -> None:
+        changed(factors, *args)
+        is_confirming.set()
+        eventually(lambda: has_ended.is_set() or is_waiting_for_lock(auth))
+
+    def open_meanwhile(*args: Any, **options: Any) -> Any:
+        pool.submit(auth.call, "confirm_totp", code=totp.at(clock.now()), caller=customer(user["id"]))
+        assert is_confirming.wait(10)
+        try:
+            return open_session(*args, **options)
+        finally:
+            has_ended.set()
+
+    monkeypatch.setattr(SecondFactors, "_changed", confirm_slowly)
+    monkeypatch.setattr(auth.store, "open_session", open_meanwhile)
+    with ThreadPoolExecutor(1) as pool, pytest.raises(TwoFactorRequired):
+        auth.call("login", email=user["email"], password=PASSWORD)
+
+
+def is_waiting_for_lock(auth: AuthClient) -> bool:
+    with auth.store.reading() as connection:
+        return bool(connection.execute(text("select count(*) from pg_locks where not granted")).scalar_one())

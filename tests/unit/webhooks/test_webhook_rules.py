@@ -20,6 +20,7 @@ from services.webhooks.settings import WebhookSettings
 
 INTERNAL = {
     "email_verification_requested", "password_reset_requested", "registration_attempted", "user_logged_in",
+    "identity_linked", "identity_removed",
     "user_logged_out", "refresh_token_reused", "second_factor_changed", "password_changed", "roles_assigned",
     "action_recorded", "setting_changed", "roles_changed", "notification_sent", "session_identified",
     "order_suspended", "order_step_settled", "webhook_subscription_changed", "webhook_subscription_disabled",
