@@ -1,10 +1,11 @@
 # UltraMarket's front door. `make help` lists what can be done here; nothing needs Docker.
 .DEFAULT_GOAL := help
-.PHONY: help venv up down demo test test-all unit mutation bench chaos lint types charts compose-secrets lock clean
+.PHONY: help venv up down demo test test-all unit mutation bench fuzz chaos lint types charts compose-secrets lock clean
 SHELL := /bin/bash
 
 PYTHON ?= python3
 MINUTES ?= 30
+OPTIONS ?=
 BIN := .venv/bin
 STAMP := .venv/.locked
 LOCK_FILES := requirements/base.txt requirements/dev.txt
@@ -44,6 +45,9 @@ mutation: venv ## change the rules of the journey's domains, and see which chang
 
 bench: venv ## measure a running instance; results go to bench/results/
 	@$(BIN)/python -m bench
+
+fuzz: venv ## generated requests to a running instance, as each role (OPTIONS=--help; changes the instance's data)
+	@$(BIN)/python -m tests.fuzz $(OPTIONS)
 
 chaos: venv ## fault scenarios on an instance of their own; reports go to bench/results/chaos/
 	@$(BIN)/ultramarket chaos

@@ -122,7 +122,7 @@ Email = Annotated[
 Line = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=200), OneLine]
 """One line of text, not empty: a name, a title, a street."""
 
-_WEB_ADDRESS: Final = re.compile(r"://|@|www\.|\w{2,}\.\w{2,}", re.IGNORECASE)
+_WEB_ADDRESS: Final = re.compile(r"://|@|www\.|\w{2}\.\w{2}", re.IGNORECASE)
 _NAME_MARKS: Final = frozenset(" -'’ʼ.,·")
 _RECIPIENT_MARKS: Final = _NAME_MARKS | frozenset("&/()+#:")
 

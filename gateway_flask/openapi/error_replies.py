@@ -71,15 +71,21 @@ REFUSALS: Final = {
 }
 
 
+CREDENTIALS_IN_BODY: Final = frozenset({"login", "refresh", "two_factor_login"})
+"""Public routes that refuse credentials."""
+MAY_BE_MISSING: Final = frozenset({"place_order", "shipping_rates", "add_item", "create_shipment", "get_export"})
+"""Routes without path parameters that need something which may not exist."""
+
+
 def refusals_of(endpoint: Endpoint) -> dict[str, dict[str, str]]:
     """The error replies that a route can give."""
     writes = endpoint.method != "GET"
     possible = {
         "BadRequest": writes,
-        "Unauthenticated": endpoint.access != PUBLIC or endpoint.name in ("login", "refresh"),
+        "Unauthenticated": endpoint.access != PUBLIC or endpoint.name in CREDENTIALS_IN_BODY,
         "PaymentRefused": endpoint.name == "place_order",
         "Forbidden": endpoint.access.permission is not None,
-        "NotFound": bool(endpoint.models.get("path")) or endpoint.name in ("place_order", "shipping_rates", "add_item"),
+        "NotFound": bool(endpoint.models.get("path")) or endpoint.name in MAY_BE_MISSING,
         "Conflict": writes,
         "PreconditionFailed": "If-Match" in endpoint.headers,
         "PayloadTooLarge": writes,

@@ -8,7 +8,7 @@ REQUEST: Final[dict[str, dict[str, Any]]] = {
     "Idempotency-Key": {
         "description": "Names this command: sent again with the same key, it gets the first reply and is not carried "
         "out twice. Make a new UUID for each command.",
-        "schema": {"type": "string", "format": "uuid", "minLength": 1, "maxLength": 255},
+        "schema": {"type": "string", "minLength": 1, "maxLength": 255},
     },
     "X-Cart-Id": {
         "description": "The guest's cart, as the first `POST /cart/items` replied it.",

@@ -18,7 +18,7 @@ class Button(Request):
 _Text = Annotated[str, StringConstraints(min_length=1, max_length=2_000), Clean]
 
 
-class TemplateText(Request):
+class MessageText(Request):
     """Texts of a message (sandboxed Jinja2); omitted ones stay the shop's own."""
 
     subject: Annotated[str, StringConstraints(min_length=1, max_length=300), Clean] | None = None
@@ -33,7 +33,7 @@ class TemplateWrite(Request):
     """New texts based on `version` (0: the shop's own)."""
 
     locale: Locale = "en"
-    text: TemplateText
+    text: MessageText
     version: Annotated[int, Field(ge=0, le=2**31 - 1)]
 
 
@@ -73,7 +73,7 @@ class TemplatePreviewRequest(Request):
     """A preview with the texts in force, or with these texts."""
 
     locale: Locale = "en"
-    text: TemplateText | None = None
+    text: MessageText | None = None
 
 
 class MailPreview(Schema):

@@ -2,7 +2,7 @@
 
 from typing import Protocol
 
-from schemas.api.notification_templates import MailPreview, SaveTemplate, Template, TemplateKind, TemplateText
+from schemas.api.notification_templates import MailPreview, MessageText, SaveTemplate, Template, TemplateKind
 from schemas.api.notifications import (
     Delivery,
     DeviceRequest,
@@ -88,7 +88,7 @@ class NotificationsRpc(Protocol):
         ...
 
     def preview(
-        self, kind: KindName, caller: Caller, locale: Locale = "en", text: TemplateText | None = None
+        self, kind: KindName, caller: Caller, locale: Locale = "en", text: MessageText | None = None
     ) -> MailPreview:
         """Preview a message with example facts. Raises `ValidationFailed` for an invalid template."""
         ...

@@ -150,7 +150,7 @@ class Directory:
             .order_by(groups.c.name)
         )
         with self.store.reading() as connection:
-            return [dict(row._mapping) for row in connection.execute(query)]
+            return [{"name": row.name, "title": row.title, "members": row.members} for row in connection.execute(query)]
 
     def put_group(self, command: PutGroup) -> None:
         """Create or rename a group. Raises `Conflict` beyond 1,000 groups."""

@@ -3,7 +3,7 @@
 import hashlib
 from dataclasses import replace
 
-from schemas.api.notification_templates import SaveTemplate, TemplateText
+from schemas.api.notification_templates import MessageText, SaveTemplate
 from schemas.api.notifications import DeviceRequest, KindName, Locale, MessageId, PageQuery, PreferencesWrite
 from schemas.base import Caller, Email, Id, Sku
 from schemas.events.analytics import ReportFinished
@@ -270,7 +270,7 @@ class NotificationsService(PersonalDataHandlers, Service):
         return template_texts.resource(self.store.templates, command.kind, command.locale)
 
     @implements(NotificationsRpc.preview)
-    def preview(self, kind: KindName, caller: Caller, locale: Locale = "en", text: TemplateText | None = None) -> Json:
+    def preview(self, kind: KindName, caller: Caller, locale: Locale = "en", text: MessageText | None = None) -> Json:
         if custom_texts := text.model_dump(exclude_none=True) if text else None:
             rendering.check(kind, custom_texts)
         elif template := self.store.templates.current(kind, locale):

@@ -11,7 +11,7 @@ from schemas.permissions.permission import Permission
 
 Document = dict[str, Any]
 
-LINK: Final = re.compile(r"https?:|www\.|\b[\w-]+\.(?:com|net|org|info|biz|io|shop|store|ru|cn|xyz)\b", re.IGNORECASE)
+LINK: Final = re.compile(r"https?:|www\.|\w-*\.(?:com|net|org|info|biz|io|shop|store|ru|cn|xyz)\b", re.IGNORECASE)
 STARS: Final = ("1", "2", "3", "4", "5")
 PENDING_REASONS: Final = {
     "all": "Every review is moderated first",

@@ -131,11 +131,12 @@ def test_every_error_reply_declares_its_headers() -> None:
     assert {"Retry-After", "RateLimit-Limit"} <= set(DOCUMENT["components"]["responses"]["RateLimited"]["headers"])
 
 
-def test_idempotency_key_has_no_constant_example() -> None:
+def test_idempotency_key_is_any_text_without_example() -> None:
+    """With the format `uuid`, the generated Python client takes a UUID object, which is no value of a header."""
     key = next(part for part in OPERATIONS["place_order"]["parameters"] if part["name"] == "Idempotency-Key")
 
     assert "example" not in key
-    assert key["schema"]["format"] == "uuid"
+    assert key["schema"] == {"type": "string", "minLength": 1, "maxLength": 255}
 
 
 def test_patterns_are_valid_in_ecmascript() -> None:

@@ -41,6 +41,10 @@ def unsigned(header: dict[str, Any], claims: dict[str, Any]) -> str:
     return ".".join((*parts, ""))
 
 
+def encoded(content: bytes) -> str:
+    return base64.urlsafe_b64encode(content).rstrip(b"=").decode()
+
+
 def refusal_of(shop: Shop, token: str, path: str = "/auth/me") -> tuple[int, str]:
     client = shop.guest()
     client.token = token
@@ -65,11 +69,21 @@ def test_token_signed_with_the_own_key_is_accepted(shop: Shop, customer: Client,
 
 
 @pytest.mark.parametrize("path", PATHS)
-@pytest.mark.parametrize("kind", ["another key", "no algorithm", "public key as secret", "more roles", "cut"])
+@pytest.mark.parametrize(
+    "kind",
+    ["another key", "no algorithm", "public key as secret", "more roles", "cut", "key in the header", "key by address"],
+)
 def test_forged_token_is_refused(shop: Shop, customer: Client, key: Any, kind: str, path: str) -> None:
     claims, kid = claims_of(customer) | {"roles": ["ADMIN"]}, kid_of(customer)
     header, payload, signature = str(customer.token).split(".")
+    attacker = Ed25519PrivateKey.generate()
+    own_key = {"kty": "OKP", "crv": "Ed25519", "alg": "EdDSA", "x": encoded(attacker.public_key().public_bytes_raw())}
+    address = "https://evil.example/jwks.json"
     forged = {
+        "key in the header": jwt.encode(claims, attacker, algorithm="EdDSA", headers={"kid": kid, "jwk": own_key}),
+        "key by address": jwt.encode(
+            claims, attacker, algorithm="EdDSA", headers={"kid": kid, "jku": address, "x5u": address}
+        ),
         "another key": jwt.encode(claims, Ed25519PrivateKey.generate(), algorithm="EdDSA", headers={"kid": kid}),
         "no algorithm": unsigned({"alg": "none", "typ": "JWT", "kid": kid}, claims),
         "public key as secret": jwt.encode(

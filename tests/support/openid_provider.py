@@ -4,11 +4,12 @@ import re
 import subprocess
 from collections.abc import Iterator
 from contextlib import contextmanager
-from fcntl import LOCK_EX, flock
 from pathlib import Path
 from urllib.parse import parse_qs, urljoin, urlsplit
 
 import requests
+
+from tests.support import npm
 
 FOLDER = Path(__file__).parents[1] / "oidc"
 PORT = 8077
@@ -54,18 +55,10 @@ class OpenIdServer:
             response = browser.post(urljoin(response.url, action[1]), data=form, allow_redirects=False)
 
 
-def install() -> None:
-    """Install the provider's packages as they are locked, once."""
-    with (FOLDER / "package-lock.json").open() as lock:
-        flock(lock, LOCK_EX)
-        if not (FOLDER / "node_modules" / "oidc-provider").is_dir():
-            subprocess.run(["npm", "ci", "--ignore-scripts", "--no-audit", "--no-fund"], cwd=FOLDER, check=True)
-
-
 @contextmanager
 def running(host: str, redirect_uri: str) -> Iterator[OpenIdServer]:
     """Run a provider on an address of 127.77.0.0/16."""
-    install()
+    npm.install(FOLDER)
     command = ["node", "provider.js", host, str(PORT), CLIENT_ID, CLIENT_SECRET, redirect_uri]
     process = subprocess.Popen(command, cwd=FOLDER, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True)
     assert process.stdout is not None

@@ -1,0 +1,174 @@
+"""Attacks over HTTP that must change nothing: fields and JSON that nobody may send, forms, look-alike addresses."""
+
+import gzip
+import uuid
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.support.existing_customer import ExistingCustomer
+from tests.support.instance import Instance
+from tests.support.shop import ADDRESS, Client, Shop, new_key
+from ultramarket.instance import load
+
+PRIVILEGES: dict[str, Any] = {
+    "roles": ["ADMIN"],
+    "status": "confirmed",
+    "email_verified": True,
+    "id": "0197b1c8-7a5e-7cc0-9f00-000000000001",
+    "user_id": "0197b1c8-7a5e-7cc0-9f00-000000000001",
+    "version": 99,
+    "unit_price": {"amount": 1, "currency": "USD"},
+    "total": {"amount": 1, "currency": "USD"},
+    "caller": {"roles": ["ADMIN"]},
+    "__proto__": {"roles": ["ADMIN"]},
+}
+"""Fields that would give a caller more than is theirs, if a route took them."""
+ORDER = {
+    "shipping_address": ADDRESS,
+    "shipping_method": "standard",
+    "payment_method": {"provider": "sandbox", "token": "pm_card_visa"},
+}
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "body"),
+    [
+        ("PUT", "/users/me", {"first_name": "A", "last_name": "B"}),
+        ("POST", "/users/me/addresses", ADDRESS),
+        ("PUT", "/users/me/addresses/{address}", ADDRESS),
+        ("POST", "/cart/items", {"sku": "{sku}", "quantity": 1}),
+        ("PATCH", "/cart/items/{sku}", {"quantity": 1}),
+        ("POST", "/orders", ORDER),
+        ("POST", "/orders/{order}/cancel", {"reason": "x"}),
+        ("POST", "/products/{product}/reviews", {"rating": 5, "title": "x", "text": "Good enough for me."}),
+    ],
+)
+def test_privileged_fields_are_refused_by_name(
+    unchanged: ExistingCustomer, method: str, path: str, body: dict[str, Any]
+) -> None:
+    ids = {
+        "address": unchanged.address_id,
+        "order": unchanged.order_id,
+        "product": unchanged.product_id,
+        "sku": unchanged.sku,
+    }
+    sent = {name: value.format(**ids) if isinstance(value, str) else value for name, value in body.items()}
+
+    for name, value in PRIVILEGES.items():
+        reply = unchanged.client(method, path.format(**ids), sent | {name: value}, key=new_key())
+
+        assert (reply.status, reply.code) == (422, "VALIDATION_ERROR"), name
+        assert name in [detail["field"] for detail in reply.error["details"]]
+
+
+def test_registration_takes_no_privileges(shop: Shop) -> None:
+    person = {"email": f"{new_key()}@example.com", "password": "correct horse battery"}
+    person |= {"first_name": "A", "last_name": "B"}
+
+    for name, value in PRIVILEGES.items():
+        assert shop.guest()("POST", "/auth/register", person | {name: value}).status == 422, name
+
+
+@pytest.mark.parametrize(
+    ("data", "headers"),
+    [
+        (b'{"sku": "X", "quantity": 1e400}', {}),
+        (b'{"sku": "X", "quantity": -0}', {}),
+        (b'{"sku": "X", "quantity": 1' + b"0" * 5_000 + b"}", {}),
+        (b'{"sku": "\\ud800", "quantity": 1}', {}),
+        (b'\xef\xbb\xbf{"sku": "X", "quantity": 1}', {}),
+        (b'{"sku":' * 100_000, {}),
+        (b"[" * 100_000 + b"]" * 100_000, {}),
+        (b'{"sku": "' + b"x" * 10_000_000 + b'"}', {}),
+        (gzip.compress(b" " * 50_000_000), {"Content-Encoding": "gzip"}),
+    ],
+    ids=["infinity", "minus zero", "huge", "surrogate", "BOM", "nested objects", "nested lists", "10 MB", "gzip bomb"],
+)  # fmt: skip
+def test_hostile_json_is_refused(unchanged: ExistingCustomer, data: bytes, headers: dict[str, str]) -> None:
+    reply = unchanged.client("POST", "/cart/items", data=data, headers={"Content-Type": "application/json"} | headers)
+
+    assert reply.status in (400, 413, 415, 422)
+
+
+@pytest.mark.parametrize("kind", ["application/x-www-form-urlencoded", "text/plain", "multipart/form-data; boundary=x"])
+def test_forms_of_other_sites_are_refused(unchanged: ExistingCustomer, kind: str) -> None:
+    for path in ("/cart/items", "/orders", f"/orders/{unchanged.order_id}/cancel", "/users/me/addresses"):
+        reply = unchanged.client("POST", path, data=b"{}", key=new_key(), headers={"Content-Type": kind})
+
+        assert (reply.status, reply.code) == (415, "UNSUPPORTED_MEDIA_TYPE"), path
+
+
+def test_no_reply_sets_a_cookie(customer: Client) -> None:
+    for path in ("/auth/me", "/cart", "/products?limit=1"):
+        assert "Set-Cookie" not in customer("GET", path).headers
+
+
+@pytest.mark.parametrize(
+    "spelling",
+    ["{0}@EXAMPLE.com",
+     "{0}@ｅｘａｍｐｌｅ.com", "\u200b{0}@example.com", "{0}\u200d@example.com", "\u202e{0}@example.com",
+     "{0}@exam\u00adple.com"],
+)  # fmt: skip
+def test_look_alike_address_is_the_same_or_refused(shop: Shop, spelling: str) -> None:
+    local = f"{uuid.uuid4().hex[:12]}"
+    owner = shop.customer(f"{local}@example.com")
+    person = {"password": "correct horse battery", "first_name": "A", "last_name": "B"}
+
+    taken = shop.guest()("POST", "/auth/register", person | {"email": spelling.format(local)})
+
+    assert taken.status in (409, 422)
+    assert owner("GET", "/auth/me").data["email"] == f"{local}@example.com"
+
+
+def test_homograph_of_an_address_is_another_account(shop: Shop) -> None:
+    local = uuid.uuid4().hex[:12]
+    shop.customer(f"a{local}@example.com")
+
+    other = shop.guest()(
+        "POST", "/auth/login", {"email": f"\u0430{local}@example.com", "password": "correct horse battery"}
+    )
+
+    assert other.status in (401, 422)
+
+
+@pytest.mark.parametrize("request_id", ["a b", "a\tX-Evil: 1", "é", "<script>"])
+def test_request_id_of_a_client_is_echoed_only_if_plain(shop: Shop, request_id: str) -> None:
+    reply = shop.guest()("GET", "/products?limit=1", headers={"X-Request-Id": request_id.encode().decode("latin-1")})
+
+    assert "X-Evil" not in reply.headers
+    assert reply.headers["X-Request-Id"] != request_id
+
+
+@pytest.fixture(scope="module")
+def customer(shop: Shop) -> Client:
+    return shop.customer()
+
+
+@pytest.mark.parametrize(
+    "path",
+    ["/users/me/%2e%2e/%2e%2e/audit", "/products/..%2f..%2faudit", "/AUDIT", "/audit%2f", "//audit", "/audit/.",
+     "/audit;a=1", "/orders/%2e%2e/audit", "/products/" + "a/" * 2_000],
+)  # fmt: skip
+def test_spelling_of_a_path_opens_nothing(customer: Client, path: str) -> None:
+    assert customer("GET", path).status in (400, 401, 403, 404, 414)
+
+
+def test_secrets_are_not_in_logs(shop: Shop) -> None:
+    secret = f"Secret-{new_key()}"
+    email = f"{new_key()[:12]}@example.com"
+    person = {"email": email, "password": secret, "first_name": "A", "last_name": "B"}
+    guest = shop.guest()
+    signed_in = guest("POST", "/auth/register", person).data
+    guest("POST", "/auth/login", {"email": email, "password": f"{secret}-wrong"})
+    guest("POST", "/auth/refresh", {"refresh_token": f"{secret}-token"})
+    guest("GET", "/auth/me", headers={"Authorization": f"Bearer {secret}"})
+    guest.token = signed_in["access_token"]
+    guest("POST", "/orders", ORDER | {"payment_method": {"provider": "sandbox", "token": "4242424242424242"}}, key="k")
+
+    assert guest("GET", "/auth/me").status == 200
+    secrets = (secret, signed_in["access_token"], signed_in["refresh_token"], "4242424242424242")
+    folder = load(Instance().name).logs
+    logs = {path.name: path.read_bytes() for path in Path(folder).glob("*") if path.is_file()}
+    assert [(name, text) for name, log in logs.items() for text in secrets if text.encode() in log] == []
