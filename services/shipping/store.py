@@ -10,6 +10,7 @@ from schemas.api.shipping import CreateShipment
 from schemas.events.shipping import ShipmentCreated, ShipmentMoved
 from services.chassis.common.clock import rfc3339
 from services.chassis.common.errors import Conflict, NotFound
+from services.chassis.messaging.personal_data import as_json
 from services.chassis.stores.postgres import PostgresStore, Session
 from services.shipping import seed
 from services.shipping.domain import Tariff, Zone, check_move
@@ -133,8 +134,7 @@ class ShippingStore(PostgresStore):
         names = ("id", "order_id", "carrier", "tracking_number", "status", "items", "address", "created_at")
         query = select(*(shipments.c[name] for name in names)).where(shipments.c.user_id == user_id)
         with self.reading() as connection:
-            rows = connection.execute(query.order_by(shipments.c.id)).all()
-        return [dict(row._mapping) | {"created_at": rfc3339(row.created_at)} for row in rows]
+            return [as_json(row._mapping) for row in connection.execute(query.order_by(shipments.c.id))]
 
     def remove_person(self, user_id: str) -> None:
         """Leave the country of the addresses of an account's shipments. Idempotent."""

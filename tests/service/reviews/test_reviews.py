@@ -14,6 +14,7 @@ from schemas.events.products import ProductArchived, ProductCreated, ProductEven
 from services.chassis.common.errors import Conflict, DomainError, Forbidden, NotFound, ValidationFailed
 from services.chassis.common.ids import new_id
 from services.chassis.dynamic_config import config
+from services.chassis.messaging.personal_data import Person
 from tests.service.reviews.conftest import ADMIN, ReviewsClient, as_consumed
 from tests.support.catalogue import product_detail
 
@@ -443,3 +444,23 @@ def test_flag_turns_reviews_off(reviews: ReviewsClient, monkeypatch: pytest.Monk
     assert reviews.call("list_all", query={"product": product}, caller=ADMIN)["total"] == 1
     monkeypatch.undo()
     assert reviews.list_ids(product) == [submitted["id"]]
+
+
+def test_erasure_removes_the_author_and_keeps_the_review(reviews: ReviewsClient) -> None:
+    product = reviews.product()
+    author, other = reviews.customer(product), reviews.customer(product)
+    review = reviews.review(product, author, title="By Ada")
+    others = reviews.review(product, other, title="By Bob")
+    reviews.call("vote", review_id=others["id"], helpful=True, caller=author)
+    person = Person(str(author.user_id))
+    exported = {name: list(rows) for name, rows in reviews.service.personal_data(person).items()}
+
+    for _ in range(2):
+        reviews.service.erase_person(person)
+
+    documents = {row["_id"]: row for row in reviews.store.db["reviews"].find({"product_id": product})}
+    erased = documents[review["id"]]
+    assert ([row["id"] for row in exported["reviews"]], len(exported["votes"])) == ([review["id"]], 1)
+    assert (erased["author"], erased["email"], erased["images"]) == ("Former customer", None, [])
+    assert (erased["rating"], erased["text"]) == (review["rating"], review["text"])
+    assert documents[others["id"]]["author"] == "Ada L."

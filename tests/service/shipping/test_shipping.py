@@ -20,6 +20,7 @@ from services.chassis.common.errors import (
     ValidationFailed,
 )
 from services.chassis.common.ids import new_id
+from services.chassis.messaging.personal_data import Person
 from services.chassis.messaging.signatures import Signature
 from services.chassis.stores.tables import outbox
 from services.chassis.testing import connect_postgres
@@ -263,3 +264,25 @@ def test_invalid_arguments_are_a_domain_error(
 ) -> None:
     with pytest.raises(error):
         shipping.call(method, **arguments)
+
+
+def test_erasure_leaves_the_country_of_addresses(shipping: ShippingClient) -> None:
+    person, other = new_id(), new_id()
+    address = {
+        "name": "Ada Byron",
+        "line1": "12 Square",
+        "city": "Springfield",
+        "postal_code": "97477",
+        "country": "US",
+    }
+    for user_id in (person, other):
+        shipping.ship(user_id=user_id, address=address)
+    [before] = shipping.service.personal_data(Person(person))["shipments"]
+
+    for _ in range(2):
+        shipping.service.erase_person(Person(person))
+
+    [after] = shipping.service.personal_data(Person(person))["shipments"]
+    [others] = shipping.service.personal_data(Person(other))["shipments"]
+    assert before["address"]["line1"] == others["address"]["line1"] == "12 Square"
+    assert after == before | {"address": {"country": "US"}}
