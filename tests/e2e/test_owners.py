@@ -76,12 +76,18 @@ NOT_OWNED: Final = frozenset(
         "report_review",
         "track",
         "download_export",
+        "start_oauth",
+        "finish_oauth",
+        "remove_identity",
         "webhook",
         "set_quantity",
         "remove_item",
     }
 )
-"""Routes that name something public, an item of the caller's own cart, or that need a signature."""
+"""Routes that name something public, an item of the caller's own cart, or that need a signature.
+
+Identities need a provider: tests/service/auth/test_oauth.py has their ownership.
+"""
 OWNERS: Final = frozenset({"ANONYMOUS", "CUSTOMER", "VENDOR"})
 """Roles of persons who own resources; those of the staff own none."""
 BODIES: Final[dict[str, Any]] = VALID_BODIES | {"cancel_order": {}, "set_order_status": {"status": "processing"}}

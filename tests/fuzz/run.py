@@ -27,6 +27,8 @@ PASSWORD = "correct horse battery"
 ONE_ACCOUNT = {"logout", "logout_all", "change_password", "erase_account", "end_session"}
 """Routes that end the caller's sessions: an account is made for each call."""
 FIRST = ("register", "create_category", "create_product", "add_item", "place_order")
+NOBODYS_COUNTRY = "AQ"
+"""Rates of other countries are used by other tests at the same time."""
 ENOUGH = 2
 """Calls of a route in a round that is kept short."""
 METHODS = ("POST", "PUT", "GET", "PATCH", "DELETE")
@@ -134,6 +136,8 @@ def real_values(name: str, body: Any, client: Client) -> None:
     """Replace the fields of a body that only the caller knows."""
     if not isinstance(body, dict):
         return
+    if name == "put_tax_rate":
+        body["country"] = NOBODYS_COUNTRY
     if name in ("register", "place_order"):
         body["email"] = f"{new_key()[:12]}@example.com"
     if name == "register":

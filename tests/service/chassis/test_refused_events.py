@@ -57,7 +57,7 @@ class Consumer(threading.Thread):
         message.channel.basic_ack(message.delivery_tag)
 
     def numbers(self, subject: str) -> list[int]:
-        return [event["sequence"] for event in self.received if event["subject"] == subject]
+        return [int(event["sequence"]) for event in self.received if event["subject"] == subject]
 
 
 def test_nack_keeps_the_order_of_each_aggregate(broker: Rabbit, monkeypatch: pytest.MonkeyPatch) -> None:
