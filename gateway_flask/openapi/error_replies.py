@@ -71,7 +71,7 @@ REFUSALS: Final = {
 }
 
 
-CREDENTIALS_IN_BODY: Final = frozenset({"login", "refresh", "two_factor_login", "exchange_oauth_code"})
+CREDENTIALS_IN_BODY: Final = frozenset({"login", "refresh", "two_factor_login", "exchange_oauth_code", "finish_oauth"})
 """Public routes that refuse credentials."""
 MAY_BE_MISSING: Final = frozenset({"place_order", "shipping_rates", "add_item", "create_shipment", "get_export"})
 """Routes without path parameters that need something which may not exist."""
