@@ -9,6 +9,7 @@ import ssl
 import subprocess
 import threading
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
@@ -84,14 +85,27 @@ class Handler(BaseHTTPRequestHandler):
         """Nothing: the test knows."""
 
 
-@pytest.fixture
-def gateway() -> Iterator[Gateway]:
+@contextmanager
+def serving() -> Iterator[Gateway]:
     server = Gateway()
     threading.Thread(target=server.serve_forever, args=(0.02,), daemon=True).start()
     yield server
     server.go_on.set()
     server.shutdown()
     server.server_close()
+
+
+@pytest.fixture
+def gateway() -> Iterator[Gateway]:
+    with serving() as server:
+        yield server
+
+
+@pytest.fixture
+def sockets() -> Iterator[Gateway]:
+    """In place of the process with the WebSockets."""
+    with serving() as server:
+        yield server
 
 
 class Nginx:
@@ -272,11 +286,16 @@ class TestRequests:
         assert b"HTTP/1.1 200" in answer
         assert b"X_Cart_Id" not in answer
 
-    def test_websocket_upgrade_reaches_graphql_alone(self, start: Start) -> None:
-        nginx, upgrade = start(), {"Upgrade": "websocket", "Connection": "Upgrade"}
+    def test_websocket_upgrade_reaches_graphql_alone(self, start: Start, sockets: Gateway, gateway: Gateway) -> None:
+        upgrade = {"Upgrade": "websocket", "Connection": "Upgrade"}
+        nginx = start(gateway_ws_address=f"127.0.0.1:{sockets.port}")
 
-        assert seen(nginx("GET", "/graphql", **upgrade), "Upgrade") == "websocket"
+        upgraded, plain = nginx("GET", "/graphql", **upgrade), nginx("GET", "/graphql")
+        assert seen(upgraded, "Upgrade") == "websocket"
+        assert seen(plain, "Upgrade") is None
         assert seen(nginx("GET", "/x", **upgrade), "Upgrade") is None
+        assert sockets.requests == ["GET /graphql"]
+        assert [request for request in gateway.requests if request != "GET /"][-2:] == ["GET /graphql", "GET /x"]
 
 
 class TestReplies:
