@@ -68,12 +68,11 @@ class Dataset:
         self[ACTIVE_MINUTES].create_index("at", expireAfterSeconds=7200)
 
     def _expire(self, kind: str, seconds: int) -> None:
-        """Have documents deleted so long after they were last touched; an index with another time is changed."""
-        if "touched_1" in self[kind].index_information():
-            index = {"name": "touched_1", "expireAfterSeconds": seconds}
-            self.db.command("collMod", self[kind].name, index=index)
-        else:
-            self[kind].create_index("touched", expireAfterSeconds=seconds)
+        """Have documents deleted so long after they were last touched; an index with another time is made anew."""
+        index = self[kind].index_information().get("touched_1")
+        if index is not None and index.get("expireAfterSeconds") != seconds:
+            self[kind].drop_index("touched_1")
+        self[kind].create_index("touched", expireAfterSeconds=seconds)
 
     def offsets(self, partitions: Iterable[Partition]) -> dict[Partition, int]:
         """The next offset to read of each partition; 0 for new partitions."""

@@ -3,6 +3,7 @@
 import os
 from collections.abc import Iterator
 from contextlib import closing
+from datetime import timedelta
 from typing import Any
 from urllib.parse import urlsplit, urlunsplit
 
@@ -20,6 +21,7 @@ from pymongo.errors import OperationFailure
 from redis.exceptions import NoPermissionError
 
 from schemas.revocation_list import CHANNEL, REVOKED
+from services.analytics.store.datasets import DATABASE, SESSIONS, Dataset
 from services.chassis.common.ids import new_id
 from services.chassis.common.kafka_options import options_of
 from services.chassis.messaging.transport import connect
@@ -43,7 +45,7 @@ def _accounts(instance: Instance) -> None:
             environment.setenv(name, value)
         for service in ("orders", "payments", "audit"):
             steps.upgrade_postgres(service, instance.url("postgres"))
-        for service in ("orders", "reviews"):
+        for service in ("orders", "reviews", "analytics"):
             ensure_users(service, instance.url("mongodb"))
 
 
@@ -288,3 +290,15 @@ def test_search_can_not_write_another_index_in_bulk(instance: Instance) -> None:
 
     assert reply.json()["errors"]
     assert [item["index"]["status"] for item in reply.json()["items"]] == [403]
+
+
+def test_analytics_may_change_its_retention(instance: Instance) -> None:
+    seconds = []
+    with pymongo.MongoClient(url(instance, "MONGO", "analytics"), timeoutMS=30_000) as client:
+        dataset = Dataset(client[DATABASE], f"t{new_id()}", "UTC")
+        for days in (90, 90, 30):  # at each start of a process
+            dataset.create_collections(timedelta(days=days))
+            seconds.append(dataset[SESSIONS].index_information()["touched_1"]["expireAfterSeconds"])
+        dataset.drop()
+
+    assert seconds == [7_776_000, 7_776_000, 2_592_000]
