@@ -11,6 +11,9 @@ from gateway_flask.testing import SIGNED_IN, FakeServices, Issuer
 from tests.support.routes import ACCESS, ANONYMOUS, path_of
 
 SIGN_IN_ROUTES = {
+    "start_oauth",
+    "finish_oauth",
+    "exchange_oauth_code",
     "two_factor_login",
     "register",
     "login",
