@@ -89,6 +89,6 @@ def public_envelope(envelope: dict[str, Any], data: dict[str, Any] | None = None
     `data` replaces the event's data, for a receiver who gets a part of it.
     """
     hidden = PUBLIC[envelope["type"]].hidden
-    shown = envelope["data"] if data is None else data
+    content = envelope["data"] if data is None else data
     attributes = {name: envelope[name] for name in CLOUD_EVENT_ATTRIBUTES if name in envelope}
-    return attributes | {"data": {name: value for name, value in shown.items() if name not in hidden}}
+    return attributes | {"data": {name: value for name, value in content.items() if name not in hidden}}

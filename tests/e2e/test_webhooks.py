@@ -148,8 +148,8 @@ def test_vendor_gets_own_lines_and_products_only(
         of_second.wait_for(2, type="order_confirmed")
 
         history = first("GET", f"/orders/{order['id']}/events").data
-        shown = next(entry["data"] for entry in history if entry["type"] == "order_confirmed")
-        assert confirmed.event["data"] == shown
+        vendor_view = next(entry["data"] for entry in history if entry["type"] == "order_confirmed")
+        assert confirmed.event["data"] == vendor_view
         assert [line["sku"] for line in confirmed.event["data"]["items"]] == [mine]
         assert "email" not in confirmed.event["data"]
         skus = {sku for each in of_first.of(type="product_created") for sku in each.event["data"]["skus"]}
