@@ -109,12 +109,12 @@ def reset_password(body: ResetRequest) -> Response:
     return ok(None, "Your password is changed; sign in with it")
 
 
-@api.post("/password/change", reply=None, limit="sign_in")
+@api.post("/password/change", reply=SignedIn, limit="sign_in")
 def change_password(body: ChangePasswordRequest) -> Response:
-    """Change the password; all other sessions end."""
-    command = ChangePassword(**body.given(), caller=caller(), session_id=current_request().session_id)
-    call(AuthRpc.change_password, command)
-    return ok(None, "Your password is changed")
+    """Change the password. All sessions end, this one too; the reply has the tokens of a new one."""
+    session = {"session_id": current_request().session_id, "user_agent": _user_agent(), "address": request.remote_addr}
+    changed = call(AuthRpc.change_password, ChangePassword(**body.given(), caller=caller(), **session))
+    return ok(changed, "Your password is changed")
 
 
 @api.get("/me", reply=User)

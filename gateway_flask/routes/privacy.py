@@ -19,6 +19,7 @@ from schemas.api.privacy import (
     ExportPlace,
     ReadExport,
 )
+from schemas.events.privacy import PERSONAL_DATA_SERVICES
 from schemas.rpc.users import UsersRpc
 
 api = Api("privacy", "Privacy", "Export and erasure of personal data (GDPR, articles 15, 17 and 20).", "/users")
@@ -50,16 +51,20 @@ def get_erasure(path: IdPath) -> Response:
 
 
 def _archive(query: ReadExport) -> Iterator[bytes]:
-    """Yield the archive part by part; parts come in order of service and section."""
+    """Yield the archive part by part; parts come in order of service and section. Services without data are empty."""
+    written: set[str] = set()
     before: ExportPart | None = None
     while (raw := call(UsersRpc.export_part, query=query).json) is not None:
         part = ExportPart.model_validate(raw)
         records = b",".join(map(orjson.dumps, part.records))
         yield _opening(before, part) + records
         before = part
+        written.add(part.service)
         place = ExportPlace(service=part.service, section=part.section, part=part.part)
         query = query.model_copy(update={"after": place})
-    yield b"{}" if before is None else b"]}}"
+    without_data = [service for service in PERSONAL_DATA_SERVICES if service not in written]
+    empty = b",".join(orjson.dumps(service) + b":{}" for service in without_data)
+    yield (b"{" if before is None else b"]}," if empty else b"]}") + empty + b"}"
 
 
 def _opening(before: ExportPart | None, part: ExportPart) -> bytes:

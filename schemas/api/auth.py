@@ -96,10 +96,12 @@ class ChangePasswordRequest(Request):
 
 
 class ChangePassword(ChangePasswordRequest):
-    """Change the caller's password; the session `session_id` stays open."""
+    """Change the caller's password; a new session takes the place of `session_id`, all others end."""
 
     caller: Caller
-    session_id: Id | None = None
+    session_id: Id
+    user_agent: Annotated[str, Field(max_length=500)] | None = None
+    address: Annotated[str, Field(max_length=64)] | None = None
 
 
 class CreateUser(Request):

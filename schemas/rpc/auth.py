@@ -103,9 +103,11 @@ class AuthRpc(Protocol):
         """Set a new password by a mailed link and end all sessions. Raises `ValidationFailed` for a used link."""
         ...
 
-    def change_password(self, command: ChangePassword) -> None:
-        """Change the caller's password; all other sessions end. Raises `ValidationFailed` on `current_password`,
-        `InvalidState` without one.
+    def change_password(self, command: ChangePassword) -> SignedIn:
+        """Change the caller's password: all sessions end; returns the tokens of a new one in place of `session_id`.
+
+        Raises `ValidationFailed` on `current_password`, `InvalidState` for an account without a password,
+        `Unauthenticated` when the session has ended.
         """
         ...
 

@@ -15,12 +15,19 @@ from schemas.events.auth import (
     UserLoggedOut,
 )
 from services.auth import one_time_tokens
-from services.auth.domain import normalised
+from services.auth.domain import Device, Lifetimes, OpenSession, normalised
 from services.auth.models import accounts, reset_wishes, sessions
 from services.auth.models import tickets as ticket_table
 from services.auth.session_store import SessionStore
 from services.auth.store import as_user
-from services.chassis.common.errors import Conflict, InvalidState, NotFound, RateLimited, ValidationFailed
+from services.chassis.common.errors import (
+    Conflict,
+    InvalidState,
+    NotFound,
+    RateLimited,
+    Unauthenticated,
+    ValidationFailed,
+)
 from services.chassis.stores.postgres import Session
 
 RESET_BATCH: Final = 100
@@ -123,17 +130,38 @@ class RecoveryStore(SessionStore):
         with self.reading() as connection:
             return str(self._account(connection, accounts.c.id == user_id).password_hash)
 
-    def change_password(self, user_id: str, before: str, after: str, keep: str | None, now: datetime) -> None:
-        """Replace the password's hash and end all sessions but one. Raises `Conflict` when the hash has changed."""
+    def change_password(
+        self,
+        user_id: str,
+        passwords: tuple[str, str],
+        current: str | None,
+        digest: str,
+        lifetimes: Lifetimes,
+        device: Device,
+        now: datetime,
+    ) -> tuple[dict[str, Any], OpenSession]:
+        """Replace the password's hash (`passwords`: before, after), end all sessions and open one in place of `current`.
+
+        The new session keeps the time of the second factor of `current`. Returns the account and the session. Raises
+        `Conflict` when the hash has changed, `Unauthenticated` when `current` has ended.
+        """
+        before, after = passwords
         with self.transaction() as session:
-            changed = session.execute(
+            change = (
                 update(accounts)
                 .where(accounts.c.id == user_id, accounts.c.password_hash == before)
-                .values(password_hash=after)
+                .values(password_hash=after, last_login_at=now)
             )
-            if changed.rowcount == 0:  # type: ignore[attr-defined]
+            account = session.execute(change.returning(accounts)).one_or_none()
+            if account is None:
                 raise Conflict("The password was changed at the same moment")
-            self._password_changed(session, user_id, "password.change", now, keep)
+            own = (sessions.c.id == current, sessions.c.user_id == user_id, sessions.c.ended_at.is_(None))
+            former = session.execute(select(sessions.c.second_factor_at).where(*own).with_for_update()).one_or_none()
+            if former is None:
+                raise Unauthenticated("The session has ended: log in again")
+            self._password_changed(session, user_id, "password.change", now)
+            opened = self.add_session(session, user_id, digest, lifetimes, device, former.second_factor_at, now)
+        return as_user(account), opened
 
     def delete_expired(self) -> None:
         """Delete old one-time tokens as well."""
@@ -141,12 +169,9 @@ class RecoveryStore(SessionStore):
         with self.transaction() as session:
             one_time_tokens.delete_expired(session)
 
-    def _password_changed(
-        self, session: Session, user_id: str, action: str, now: datetime, keep: str | None = None
-    ) -> None:
+    def _password_changed(self, session: Session, user_id: str, action: str, now: datetime) -> None:
         one_time_tokens.invalidate_unused(session, "reset", user_id, now)
-        condition = sessions.c.user_id == user_id
-        for row in self.end_sessions(session, condition & (sessions.c.id != keep) if keep else condition):
+        for row in self.end_sessions(session, sessions.c.user_id == user_id):
             self.emit(session, UserLoggedOut(user_id=user_id, session_id=row.id))
         self.emit(session, PasswordChanged(user_id=user_id))
         self.audit(session, action, ("account", user_id))

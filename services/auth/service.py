@@ -157,7 +157,7 @@ class AuthService(OauthMethods, ApiKeyMethods, Administration, PersonalDataHandl
         self.publish_new_revocations()
 
     @implements(AuthRpc.change_password)
-    def change_password(self, command: ChangePassword) -> None:
+    def change_password(self, command: ChangePassword) -> Json:
         user_id = str(command.caller.user_id)
         user, before = self.store.user(user_id), self.store.password_of(user_id)
         counters = self.store.attempts.counters(user["email"], None, self.settings.login_failures_by_address)
@@ -167,10 +167,20 @@ class AuthService(OauthMethods, ApiKeyMethods, Administration, PersonalDataHandl
         if not self._passwords.matches(command.current_password, before):
             raise ValidationFailed.of("current_password", "is not your password")
         check_strength("new_password", command.new_password, (user["email"], user["first_name"], user["last_name"]))
-        after = self._passwords.hash(command.new_password)
-        self.store.change_password(user_id, before, after, command.session_id, clock.now())
+        passwords = (before, self._passwords.hash(command.new_password))
+        device, refresh_token = Device(command.user_agent, command.address), tokens.new_refresh_token()
+        user, session = self.store.change_password(
+            user_id,
+            passwords,
+            command.session_id,
+            tokens.digest(refresh_token),
+            self.lifetimes,
+            device,
+            clock.now(),
+        )
         self.store.attempts.forget(counters)
         self.publish_new_revocations()
+        return {"user": user} | self.token_pair(user, session, refresh_token)
 
     @implements(AuthRpc.erase_account)
     def erase_account(self, command: EraseAccount) -> Json:

@@ -40,7 +40,7 @@ class SessionStore(AccountStore):
         same transaction; it returns when a code of the second factor was given. Without one, raises `TwoFactorRequired`
         for an account that has a second factor by now: who confirms one locks the account.
         """
-        session_id, now = new_id(), clock.now()
+        now = clock.now()
         with self.transaction() as session:
             condition = (accounts.c.id == user_id) & (accounts.c.status == "active")
             if password_hash is not None:
@@ -52,20 +52,31 @@ class SessionStore(AccountStore):
             second_factor_at = also(session)
             if second_factor_at is None and self._has_second_factor(session, user_id):
                 raise TwoFactorRequired()
-            ends_at = now + lifetimes.session
-            row = {"id": session_id, "user_id": user_id, "last_used_at": now, "expires_at": ends_at}
-            row |= {"user_agent": device.user_agent, "address": device.address, "second_factor_at": second_factor_at}
-            session.execute(insert(sessions).values(row))
-            expires_at = min(now + lifetimes.refresh_token, ends_at)
-            session.execute(insert(refresh_tokens).values(digest=digest, session_id=session_id, expires_at=expires_at))
-            self.emit(
-                session,
-                UserLoggedIn(
-                    user_id=user_id, session_id=session_id, user_agent=device.user_agent, address=device.address
-                ),
-            )
-            self.audit(session, "session.open", ("account", user_id), after={"session_id": session_id})
-        return as_user(account), OpenSession(session_id, second_factor_at)
+            opened_session = self.add_session(session, user_id, digest, lifetimes, device, second_factor_at, now)
+        return as_user(account), opened_session
+
+    def add_session(
+        self,
+        session: Session,
+        user_id: str,
+        digest: str,
+        lifetimes: Lifetimes,
+        device: Device,
+        second_factor_at: datetime | None,
+        now: datetime,
+    ) -> OpenSession:
+        """A new session with its first refresh token, in a transaction that has decided that it may be opened."""
+        session_id, ends_at = new_id(), now + lifetimes.session
+        row = {"id": session_id, "user_id": user_id, "last_used_at": now, "expires_at": ends_at}
+        row |= {"user_agent": device.user_agent, "address": device.address, "second_factor_at": second_factor_at}
+        session.execute(insert(sessions).values(row))
+        self.add_refresh_token(session, session_id, digest, lifetimes, now)
+        self.emit(
+            session,
+            UserLoggedIn(user_id=user_id, session_id=session_id, user_agent=device.user_agent, address=device.address),
+        )
+        self.audit(session, "session.open", ("account", user_id), after={"session_id": session_id})
+        return OpenSession(session_id, second_factor_at)
 
     def rotate(
         self, presented: str, new_token: str, lifetime: timedelta, now: datetime
@@ -98,7 +109,7 @@ class SessionStore(AccountStore):
     def add_refresh_token(
         self, session: Session, session_id: str, digest: str, lifetimes: Lifetimes, now: datetime
     ) -> None:
-        """A further refresh token of a session that has just been confirmed with a code."""
+        """A further refresh token of a session, within the session's absolute end."""
         ends_at = session.execute(select(sessions.c.expires_at).where(sessions.c.id == session_id)).scalar_one()
         expires_at = min(now + lifetimes.refresh_token, ends_at)
         session.execute(insert(refresh_tokens).values(digest=digest, session_id=session_id, expires_at=expires_at))

@@ -236,6 +236,9 @@ def test_address_is_verified_and_password_reset_by_mail(shop: Shop) -> None:
     refused = signed_in_client("POST", "/auth/password/change", change)
     changed = signed_in_client("POST", "/auth/password/change", change | {"current_password": "another correct horse"})
     assert (refused.status, refused.error["details"][0]["field"], changed.status) == (422, "current_password", 200)
+    replaced = signed_in(changed, shop.guest())
+    assert eventually(lambda: signed_in_client("GET", "/auth/me").code == "UNAUTHENTICATED")
+    assert replaced("GET", "/auth/me").data["id"] == before["id"]
     events = topic.of(before["id"], "password_changed")
     topic.close()
     assert events

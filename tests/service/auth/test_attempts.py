@@ -9,8 +9,10 @@ import pytest
 from services.auth.attempts import LONGEST_DELAY, Counter, delay
 from services.auth.passwords import Passwords
 from services.chassis.common import clock
-from services.chassis.common.errors import InvalidCredentials, RateLimited, ValidationFailed
+from services.chassis.common.errors import Conflict, InvalidCredentials, RateLimited, ValidationFailed
+from services.chassis.common.ids import new_id
 from tests.service.auth.conftest import PASSWORD, AuthClient, new_email
+from tests.support.callers import customer
 
 ATTACKER, HOME = "203.0.113.66", "198.51.100.7"
 
@@ -117,12 +119,11 @@ def test_weak_password_is_refused(auth: AuthClient, values: dict[str, Any]) -> N
 
 
 def test_weak_new_password_is_refused(auth: AuthClient) -> None:
-    from tests.support.callers import customer
-
     user = auth.register()["user"]
+    arguments = {"current_password": PASSWORD, "caller": customer(user["id"]), "session_id": new_id()}
 
     with pytest.raises(ValidationFailed) as refused:
-        auth.call("change_password", current_password=PASSWORD, new_password=user["email"], caller=customer(user["id"]))
+        auth.call("change_password", **arguments, new_password=user["email"])
 
     assert refused.value.details[0]["field"] == "new_password"
 
@@ -139,8 +140,6 @@ def test_hash_is_renewed_at_login_when_the_cost_changes(auth: AuthClient, monkey
 
 
 def test_registering_a_known_address_tells_its_owner(auth: AuthClient) -> None:
-    from services.chassis.common.errors import Conflict
-
     account = auth.call(
         "create_user", email=new_email(), password=PASSWORD, first_name="Ada", last_name="Byron", roles=["CUSTOMER"]
     )

@@ -370,7 +370,8 @@ def test_account_without_password_gets_one_by_mail_only(shop: Shop) -> None:
     user = shop.sign_in(new_email())["user"]
 
     with pytest.raises(InvalidState, match="password/forgot"):
-        shop.auth.call("change_password", current_password="x", new_password=PASSWORD, caller=customer(user["id"]))
+        arguments = {"current_password": "x", "new_password": PASSWORD, "session_id": new_id()}
+        shop.auth.call("change_password", **arguments, caller=customer(user["id"]))
     with pytest.raises(InvalidCredentials):
         shop.auth.call("login", email=user["email"], password=PASSWORD)
 

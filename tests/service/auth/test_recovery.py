@@ -209,7 +209,7 @@ def test_concurrent_link_requests_mail_one_and_five_a_day(auth: AuthClient) -> N
     assert all(17 * 3600 < wait <= 24 * 3600 for wait in waits[-1])
 
 
-def test_password_change_needs_current_and_ends_sessions(auth: AuthClient) -> None:
+def test_password_change_needs_current_and_replaces_session(auth: AuthClient) -> None:
     first = auth.register()
     user = first["user"]
     second = login(auth, user, PASSWORD)
@@ -218,12 +218,14 @@ def test_password_change_needs_current_and_ends_sessions(auth: AuthClient) -> No
 
     with pytest.raises(ValidationFailed) as refused:
         auth.call("change_password", **arguments, current_password="not this one")
-    auth.call("change_password", **arguments, current_password=PASSWORD)
+    replaced = auth.call("change_password", **arguments, current_password=PASSWORD)
 
     assert refused.value.details[0]["field"] == "current_password"
-    assert auth.refresh(first["refresh_token"])
-    with pytest.raises(Unauthenticated):
-        auth.refresh(second["refresh_token"])
+    for ended in (first, second):
+        with pytest.raises(Unauthenticated):
+            auth.refresh(ended["refresh_token"])
+    assert replaced["user"]["id"] == user["id"]
+    assert auth.refresh(replaced["refresh_token"])
     assert login(auth, user, NEW_PASSWORD)
     assert "password.change" in audited(auth)
 

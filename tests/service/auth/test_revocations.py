@@ -55,25 +55,26 @@ def test_foreign_session_is_not_found(auth: AuthClient) -> None:
 def test_every_end_of_a_session_revokes_its_tokens(auth: AuthClient, redis_client: "redis.Redis") -> None:
     admin = Caller(user_id=new_id(), roles=["ADMIN"])
 
-    def roles(user: dict[str, Any]) -> None:
-        auth.call("set_roles", user_id=user["id"], roles=["VENDOR"], caller=admin)
+    def roles(signed_in: dict[str, Any]) -> None:
+        auth.call("set_roles", user_id=signed_in["user"]["id"], roles=["VENDOR"], caller=admin)
 
-    def disable(user: dict[str, Any]) -> None:
-        auth.call("update_account", user_id=user["id"], status="disabled", caller=admin)
+    def disable(signed_in: dict[str, Any]) -> None:
+        auth.call("update_account", user_id=signed_in["user"]["id"], status="disabled", caller=admin)
 
-    def change(user: dict[str, Any]) -> None:
+    def change(signed_in: dict[str, Any]) -> None:
         values = {"current_password": PASSWORD, "new_password": "another correct horse"}
-        auth.call("change_password", **values, caller=customer(user["id"]))
+        caller = customer(signed_in["user"]["id"])
+        auth.call("change_password", **values, caller=caller, session_id=session_of(signed_in))
 
     ends: dict[str, Any] = {
-        "logout_all": lambda user: auth.call("logout_all", caller=customer(user["id"])),
+        "logout_all": lambda signed_in: auth.call("logout_all", caller=customer(signed_in["user"]["id"])),
         "change_password": change,
         "set_roles": roles,
         "disable": disable,
     }
     for name, end in ends.items():
         signed_in = auth.register()
-        end(signed_in["user"])
+        end(signed_in)
         assert redis_client.zscore(REVOKED, session_of(signed_in)) is not None, name
 
     reused = auth.register()

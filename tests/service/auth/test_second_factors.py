@@ -66,6 +66,10 @@ class Protected:
             self.auth.call("login", email=self.email, password=PASSWORD)
         return str(refused.value.details[0]["challenge"])
 
+    def change_password(self) -> dict[str, Any]:
+        values = {"current_password": PASSWORD, "new_password": "another correct horse"}
+        return dict(self.auth.call("change_password", **values, caller=self.caller, session_id=self.session_id))
+
     def answer(self, challenge: str, code: str) -> dict[str, Any]:
         return dict(self.auth.call("two_factor_login", challenge=challenge, code=code))
 
@@ -164,12 +168,20 @@ def test_forged_challenge_is_refused(account: Protected, auth: AuthClient) -> No
 
 def test_challenge_is_void_after_a_password_change(account: Protected) -> None:
     challenge = account.challenge()
-    account.auth.call(
-        "change_password", current_password=PASSWORD, new_password="another correct horse", caller=account.caller
-    )
+    account.change_password()
 
     with pytest.raises(Unauthenticated):
         account.answer(challenge, account.code())
+
+
+def test_password_change_keeps_time_of_second_factor(account: Protected) -> None:
+    signed_in = account.answer(account.challenge(), account.code())
+    account.session_id = claims(signed_in)["sid"]
+
+    replaced = account.change_password()
+
+    assert claims(replaced)["2fa"] == "enabled"
+    assert claims(replaced)["2fa_at"] == claims(signed_in)["2fa_at"]
 
 
 def test_wrong_codes_are_delayed(account: Protected) -> None:
