@@ -11,7 +11,8 @@ from pydantic import SecretStr
 from services.chassis.common.errors import Conflict
 from services.chassis.messaging.rpc_client import RpcClient
 from services.chassis.runtime.settings import Settings, load
-from ultramarket.instance import ADMIN_EMAIL, Instance
+from ultramarket.instance import Instance
+from ultramarket.instance_environment import ADMIN_EMAIL
 
 ADMINISTRATOR: Final = {"roles": ["ADMIN"], "first_name": "Ada", "last_name": "Administrator"}
 

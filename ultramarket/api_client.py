@@ -5,7 +5,8 @@ from typing import Any
 
 import requests
 
-from ultramarket.instance import ADMIN_EMAIL, Instance
+from ultramarket.instance import Instance
+from ultramarket.instance_environment import ADMIN_EMAIL
 
 
 class ApiError(Exception):

@@ -17,7 +17,8 @@ from pydantic_settings.exceptions import SettingsError
 from services.chassis.runtime.registry import BRIDGE, GATEWAY, SERVICES
 from services.chassis.runtime.settings import Settings
 from ultramarket.doctor import Finding, bad, good
-from ultramarket.instance import COMPUTED, ROOT, Instance
+from ultramarket.instance import ROOT, Instance
+from ultramarket.instance_environment import COMPUTED
 from ultramarket.runtime_settings import settings_classes
 from ultramarket.servers import SERVERS
 from ultramarket.up_settings import UnknownValue

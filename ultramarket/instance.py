@@ -12,57 +12,25 @@ from pathlib import Path
 from typing import Final
 from urllib.parse import urlsplit
 
-from ultramarket import ports
+from ultramarket import instance_environment, ports
 from ultramarket.credentials import with_missing_passwords
 from ultramarket.keys import make_signing_keys, new_key_ring, new_secrets, write_private
 from ultramarket.port_registry import allocated_ports
 from ultramarket.ports import Block
 from ultramarket.private_files import PASSABLE
-from ultramarket.server_urls import KAFKA_LISTENERS, URL_SETTINGS, local_url
+from ultramarket.server_urls import KAFKA_LISTENERS, local_url
 from ultramarket.up_settings import (
     CORE_PROCESSES_SETTING,
     FAULT_PROXY_SETTING,
     LAYOUT_SETTING,
     LAYOUTS,
     LOG_SETTING,
-    SETTINGS_OF_UP,
-    UnknownValue,
 )
 
 ROOT: Final = Path(__file__).resolve().parent.parent
 INSTANCES: Final = ROOT / ".ultramarket"
-ADMIN_EMAIL: Final = "admin@ultramarket.example"
 CORES_FOR_SECOND_CORE: Final = 4
 """CPU cores from which the layout compact runs the core services in two processes."""
-PRINTED: Final = (
-    "ULTRAMARKET_URL",
-    "ULTRAMARKET_TLS_URL",
-    "ULTRAMARKET_CA_FILE",
-    "ULTRAMARKET_ADMIN_EMAIL",
-    "ULTRAMARKET_ADMIN_PASSWORD",
-    "ULTRAMARKET_AMQP_URL",
-    "ULTRAMARKET_POSTGRES_URL",
-    "ULTRAMARKET_MONGO_URL",
-    "ULTRAMARKET_REDIS_URL",
-    "ULTRAMARKET_KAFKA_BOOTSTRAP",
-    "ULTRAMARKET_KAFKA_URL",
-    "ULTRAMARKET_ELASTICSEARCH_URL",
-    "ULTRAMARKET_SMTP_URL",
-)
-"""What `ultramarket env` prints (DESIGN.md §7)."""
-
-LOCAL_DEFAULTS: Final = {"ULTRAMARKET_LOGIN_FAILURES_BY_ADDRESS": "10000"}
-"""Settings of instances on one machine, where all clients have one address."""
-
-COMPUTED: Final = {
-    *PRINTED,
-    "ULTRAMARKET_INSTANCE",
-    "ULTRAMARKET_HOME",
-    "ULTRAMARKET_PORT_BASE",
-    "ULTRAMARKET_JWT_PRIVATE_KEY_FILE",
-    "ULTRAMARKET_SECRET_KEY",
-    "ULTRAMARKET_ENCRYPTION_KEYS_FILE",
-}
 
 
 class NoSuchInstance(Exception):
@@ -159,56 +127,16 @@ class Instance:
 
     def environment(self) -> dict[str, str]:
         """Environment variables of every process of ours."""
-        settings = {name: value for name, value in self.settings.items() if name not in SETTINGS_OF_UP}
-        defaults = LOCAL_DEFAULTS | {
-            "ULTRAMARKET_FILE_FOLDER": str(self.folder / "files"),
-            "ULTRAMARKET_SHOP_URL": self.gateway_url,
-        }
-        env = defaults | settings
-        env.update({setting: self.url(server) for server, setting in URL_SETTINGS.items()})
-        env.update(
-            ULTRAMARKET_INSTANCE=self.name,
-            ULTRAMARKET_HOME=str(self.folder),
-            ULTRAMARKET_PORT_BASE=str(self.block.base),
-            ULTRAMARKET_URL=self.gateway_url,
-            ULTRAMARKET_TLS_URL=self.tls_url,
-            ULTRAMARKET_CA_FILE=str(self.ca_file),
-            ULTRAMARKET_ADMIN_EMAIL=ADMIN_EMAIL,
-            ULTRAMARKET_ADMIN_PASSWORD=self.secrets["admin_password"],
-            ULTRAMARKET_JWT_PRIVATE_KEY_FILE=str(self.jwt_keys),
-            ULTRAMARKET_SECRET_KEY=self.secrets["secret_key"],
-            ULTRAMARKET_ENCRYPTION_KEYS_FILE=str(self.encryption_keys),
-        )
-        if env.get("ULTRAMARKET_COVERAGE") == "1":
-            env.update(COVERAGE_FOLDER=str(ROOT / ".coverage"), PYTHONPATH=str(ROOT / "tests" / "coverage_hook"))
-        return env
+        return instance_environment.of_processes(self, ROOT)
 
     def printed(self) -> dict[str, str]:
+        """The variables that `ultramarket env` prints."""
         env = self.environment()
-        return {name: env[name] for name in PRINTED}
+        return {name: env[name] for name in instance_environment.PRINTED}
 
     def apply_environment(self, environment: Mapping[str, str]) -> None:
-        """Take over servers and settings from the caller's environment; an empty value removes one again.
-
-        URLs of an instance of this checkout are ignored: they come from `ultramarket env`.
-        Raises `UnknownValue`.
-        """
-        for setting, values in SETTINGS_OF_UP.items():
-            if (value := environment.get(setting)) and value not in values:
-                raise UnknownValue(setting, value)
-        ours = {address for other in all_instances() for address in _local_addresses(other)}
-        for server, setting in URL_SETTINGS.items():
-            value = environment.get(setting)
-            if value is None or (value and _address(value) in ours):
-                continue
-            self.external.pop(server, None)
-            if value:
-                self.external[server] = value
-        for name, value in environment.items():
-            if name.startswith("ULTRAMARKET_") and name not in COMPUTED:
-                self.settings.pop(name, None)
-                if value:
-                    self.settings[name] = value
+        """Take over servers and settings from the environment of the caller of `up`. Raises `UnknownValue`."""
+        instance_environment.take_over(self, environment, all_instances())
 
     def save(self) -> None:
         self.folder.mkdir(parents=True, exist_ok=True)
@@ -229,19 +157,6 @@ class Instance:
         if not self.encryption_keys.exists():
             write_private(self.encryption_keys, new_key_ring())
         write_private(self.folder / "instance.json", json.dumps(saved, indent=2))
-
-
-def _local_addresses(instance: Instance) -> list[tuple[str, int]]:
-    return [("127.0.0.1", instance.block.servers[server]) for server in URL_SETTINGS]
-
-
-def _address(url: str) -> tuple[str | None, int | None]:
-    """Host and port: a URL that was exported before its password changed is the same server."""
-    parts = urlsplit(url if "//" in url else f"//{url}")
-    try:
-        return parts.hostname, parts.port
-    except ValueError:
-        return None, None
 
 
 def valid_name(name: str) -> bool:

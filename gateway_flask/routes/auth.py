@@ -112,8 +112,14 @@ def reset_password(body: ResetRequest) -> Response:
 @api.post("/password/change", reply=SignedIn, limit="sign_in")
 def change_password(body: ChangePasswordRequest) -> Response:
     """Change the password. All sessions end, this one too; the reply has the tokens of a new one."""
-    session = {"session_id": current_request().session_id, "user_agent": _user_agent(), "address": request.remote_addr}
-    changed = call(AuthRpc.change_password, ChangePassword(**body.given(), caller=caller(), **session))
+    command = ChangePassword(
+        **body.given(),
+        caller=caller(),
+        session_id=str(current_request().session_id),
+        user_agent=_user_agent(),
+        address=request.remote_addr,
+    )
+    changed = call(AuthRpc.change_password, command)
     return ok(changed, "Your password is changed")
 
 

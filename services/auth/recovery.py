@@ -140,7 +140,7 @@ class RecoveryStore(SessionStore):
         device: Device,
         now: datetime,
     ) -> tuple[dict[str, Any], OpenSession]:
-        """Replace the password's hash (`passwords`: before, after), end all sessions and open one in place of `current`.
+        """Replace the password's hash (`passwords`: before, after), end all sessions, open one in place of `current`.
 
         The new session keeps the time of the second factor of `current`. Returns the account and the session. Raises
         `Conflict` when the hash has changed, `Unauthenticated` when `current` has ended.

@@ -3,7 +3,8 @@
 from datetime import datetime
 from typing import Any, Final
 
-from schemas.api.config import KILL_SWITCHES, ON, SETTINGS, Declared, FlagWrite
+from schemas.api.config import Declared, FlagWrite
+from schemas.config_declarations import KILL_SWITCHES, ON, SETTINGS
 from services.chassis.common.errors import NotFound, ValidationFailed
 
 TYPES: Final[dict[str, tuple[type, ...]]] = {

@@ -5,7 +5,8 @@ from typing import Any
 from sqlalchemy import Row, insert, select, update
 from sqlalchemy.dialects.postgresql import insert as pg_insert
 
-from schemas.api.config import KILL_SWITCHES, SETTINGS, Declared, FlagWrite
+from schemas.api.config import Declared, FlagWrite
+from schemas.config_declarations import KILL_SWITCHES, SETTINGS
 from schemas.events.config import FlagChanged, SettingChanged
 from services.chassis.common.errors import Conflict, NotFound, PreconditionFailed
 from services.chassis.stores.postgres import PostgresStore, Session

@@ -31,13 +31,12 @@ from schemas.rpc.orders import OrdersRpc
 from schemas.rpc.payments import PaymentsRpc
 from schemas.rpc.shipping import ShippingRpc
 from services.chassis.common.context import remaining, within
-from services.chassis.common.errors import InvalidState, NotFound
+from services.chassis.common.errors import NotFound
 from services.chassis.common.ids import is_id
 from services.chassis.common.paging import Paging, page
 from services.chassis.dynamic_config import config
 from services.chassis.messaging.batches import on_batch
 from services.chassis.messaging.events import on_event
-from services.chassis.messaging.personal_data import ERASED_NAME, Person, PersonalDataHandlers, Sections
 from services.chassis.messaging.remote import Remote
 from services.chassis.messaging.rpc import Json, implements
 from services.chassis.runtime.service import Configured, Service
@@ -53,6 +52,7 @@ from services.orders.domain.vendor_view import events_by_vendor, for_vendor, his
 from services.orders.domain.view import as_history, as_reply, as_stuck
 from services.orders.fulfilment import Fulfilment
 from services.orders.outcomes import outcome_of_placement
+from services.orders.personal_data import PersonalDataMethods
 from services.orders.readmodel import LIST_EVENTS, OrderReadModel
 from services.orders.resumption import resume_all
 from services.orders.settings import OrderSettings
@@ -65,7 +65,7 @@ BATCH = 200
 FINAL_SHIPMENT_STATUSES = ("delivered", "returned", "lost")
 
 
-class OrdersService(PersonalDataHandlers, Service):
+class OrdersService(PersonalDataMethods, Service):
     name = "orders"
 
     store = Postgres(OrderStore)
@@ -203,30 +203,6 @@ class OrdersService(PersonalDataHandlers, Service):
 
     def _commands(self) -> OrderCommands:
         return OrderCommands(self.store, self.payments, Fulfilment(self.shipping))
-
-    # -- personal data -------------------------------------------------------------------------------------------------
-
-    def personal_data(self, person: Person) -> Sections:
-        return {"orders": (as_reply(self.store.read(order_id).order) for order_id in self._orders_of(person))}
-
-    def erase_person(self, person: Person) -> None:
-        """Cancel what has not been shipped, since its address goes, and remove the person from all orders."""
-        for order_id in self._orders_of(person):
-            self._cancel_for_erasure(order_id, person)
-            self.store.remove_person(order_id, person.erased_email, ERASED_NAME)
-            self.lists.put([self.store.read(order_id).order], again=True)
-
-    def _cancel_for_erasure(self, order_id: str, person: Person) -> None:
-        stored = self.store.read(order_id)
-        command = CancelOrder(order_id=order_id, caller=Caller(user_id=person.user_id, roles=["CUSTOMER"]))
-        try:
-            self._drive(self._commands().cancel(stored, command, owns=True))
-        except InvalidState:  # it was shipped, has ended, or is in dispute
-            return
-
-    def _orders_of(self, person: Person) -> list[str]:
-        of_guest = self.lists.guest_orders(person.verified_email) if person.verified_email else []
-        return [*self.store.orders_of_user(person.user_id), *of_guest]
 
     def _drive(self, stored: StoredOrder) -> Order:
         """Drive an order that this process has recorded something of: another one's driver has stopped there."""

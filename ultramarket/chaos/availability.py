@@ -8,7 +8,7 @@ from typing import Any, Final
 from ultramarket.chaos.buyers import Buyer
 from ultramarket.chaos.run import Run, ScenarioFailed, in_parallel, wait_until
 from ultramarket.chaos.shop_client import Reply, new_key
-from ultramarket.instance import ADMIN_EMAIL
+from ultramarket.instance_environment import ADMIN_EMAIL
 
 YES: Final = "yes"
 NO: Final = "no"

@@ -32,14 +32,14 @@ def services(incomplete: str) -> list[str]:
 
 def settings(incomplete: str) -> list[str]:
     """Runtime settings."""
-    from schemas.api.config import SETTINGS
+    from schemas.config_declarations import SETTINGS
 
     return _matching(SETTINGS, incomplete)
 
 
 def flags(context: typer.Context, incomplete: str) -> list[str]:
     """Feature flags: those of the running instance, else the predefined ones."""
-    from schemas.api.config import KILL_SWITCHES
+    from schemas.config_declarations import KILL_SWITCHES
     from services.chassis.common.errors import DomainError
     from ultramarket.commands.rpc import OPERATOR, rpc_client
 

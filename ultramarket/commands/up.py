@@ -13,12 +13,8 @@ from ultramarket import instance as instances
 from ultramarket.commands.context import console, exit_on_api_error, fail, print_done
 from ultramarket.down import down as stop_instance
 from ultramarket.down import wipe as wipe_instance
-from ultramarket.instance import (
-    ADMIN_EMAIL,
-    Instance,
-    NoSuchInstance,
-    locked,
-)
+from ultramarket.instance import Instance, NoSuchInstance, locked
+from ultramarket.instance_environment import ADMIN_EMAIL
 from ultramarket.ports import PortTaken
 from ultramarket.servers import local
 from ultramarket.up import CannotStart, Progress

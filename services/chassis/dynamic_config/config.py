@@ -11,7 +11,7 @@ from openfeature import api
 from openfeature.client import OpenFeatureClient
 from openfeature.evaluation_context import EvaluationContext
 
-from schemas.api.config import KILL_SWITCHES
+from schemas.config_declarations import KILL_SWITCHES
 from services.chassis.dynamic_config.flag_rules import Subject
 from services.chassis.dynamic_config.openfeature_provider import LiveProvider
 from services.chassis.dynamic_config.state import State

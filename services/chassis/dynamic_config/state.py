@@ -11,7 +11,8 @@ import orjson
 import structlog
 from pydantic import ValidationError
 
-from schemas.api.config import KILL_SWITCHES, ON, SETTINGS, FlagWrite
+from schemas.api.config import FlagWrite
+from schemas.config_declarations import KILL_SWITCHES, ON, SETTINGS
 from schemas.permissions import roles
 from schemas.permissions.roles import ROLES_KEY
 from services.chassis.dynamic_config.flag_rules import parsed

@@ -369,8 +369,9 @@ def test_identities_are_exported_and_erased(shop: Shop) -> None:
 def test_account_without_password_gets_one_by_mail_only(shop: Shop) -> None:
     user = shop.sign_in(new_email())["user"]
 
+    arguments = {"current_password": "x", "new_password": PASSWORD, "session_id": new_id()}
+
     with pytest.raises(InvalidState, match="password/forgot"):
-        arguments = {"current_password": "x", "new_password": PASSWORD, "session_id": new_id()}
         shop.auth.call("change_password", **arguments, caller=customer(user["id"]))
     with pytest.raises(InvalidCredentials):
         shop.auth.call("login", email=user["email"], password=PASSWORD)

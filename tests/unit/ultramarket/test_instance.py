@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from ultramarket import instance as instances
-from ultramarket import port_registry
+from ultramarket import instance_environment, port_registry
 from ultramarket.instance import NoSuchInstance
 
 
@@ -47,7 +47,7 @@ def test_ports_are_reserved_across_checkouts(tmp_path: Path, monkeypatch: pytest
 def test_env_prints_the_documented_variables() -> None:
     printed = instances.load_or_make("one", {}).printed()
 
-    assert tuple(printed) == instances.PRINTED
+    assert tuple(printed) == instance_environment.PRINTED
     assert printed["ULTRAMARKET_MONGO_URL"].endswith("/?replicaSet=rs0&w=majority")
     assert "ULTRAMARKET_SECRET_KEY" not in printed
 
