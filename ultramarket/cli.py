@@ -1,5 +1,6 @@
 """The command `ultramarket`: its groups and global options."""
 
+import warnings
 from typing import Annotated
 
 import typer
@@ -63,6 +64,7 @@ def main(
         bool, typer.Option("--version", help="Print the version.", callback=_print_version, is_eager=True)
     ] = False,
 ) -> None:
+    warnings.filterwarnings("ignore", message=r"\s*Eventlet is deprecated")  # Nameko requires it
     select_instance(context, instance)
 
 

@@ -5,7 +5,6 @@ import os
 import re
 import sys
 import typing
-import warnings
 from types import FunctionType
 from typing import Any
 
@@ -23,7 +22,6 @@ Services: {services}"""
 
 def run(instance: Instance) -> None:
     """Start the shell; returns when the user leaves it."""
-    warnings.filterwarnings("ignore", message=r"\s*Eventlet is deprecated")
     os.environ.update(instance.environment())  # some services read their settings when `help` imports them
     from nameko.cli.shell import ShellRunner, make_nameko_helper
 
@@ -72,7 +70,6 @@ class ServiceProxies:
 
 def documented_proxy(name: str, proxy: Any) -> Any:
     """An RPC proxy of one service whose `help` lists the methods with their signatures."""
-    warnings.filterwarnings("ignore", message=r"\s*Eventlet is deprecated")
     from services.chassis.runtime.runner import service_class
 
     implementation = service_class(name)

@@ -4,7 +4,6 @@ import importlib
 import inspect
 import os
 import re
-import warnings
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -72,7 +71,6 @@ def _service(name: str, routes: tuple[str, ...]) -> ServiceInfo:
     from schemas.events.audit import ActionRecorded
     from schemas.tools.export import every_event
 
-    warnings.filterwarnings("ignore", message=r"\s*Eventlet is deprecated")
     from services.chassis.runtime.runner import service_class
 
     service = service_class(name)
