@@ -70,7 +70,6 @@ def write() -> bool:
 def _service(name: str, routes: tuple[str, ...]) -> ServiceInfo:
     from schemas.events.audit import ActionRecorded
     from schemas.tools.export import every_event
-
     from services.chassis.runtime.runner import service_class
 
     service = service_class(name)
