@@ -64,8 +64,8 @@ types: venv ## static types; strict for schemas, the chassis and the domains
 charts: venv ## render the Helm chart and check it (needs helm, or Go to build it once)
 	@charts/check
 
-compose-secrets: ## make the secrets that docker-compose.yml reads, in ./secrets (once; they are kept)
-	@$(PYTHON) ultramarket/secret_files.py secrets
+compose-secrets: venv ## make the secrets that docker-compose.yml reads, in ./secrets (once; they are kept)
+	@$(BIN)/python -m ultramarket.compose_secrets secrets
 
 lock: venv ## resolve requirements/*.in again and write the locks with hashes
 	@for name in base dev; do \

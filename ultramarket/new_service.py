@@ -164,8 +164,9 @@ def _registrations(name: str, port: int) -> list[Insertion]:
         Insertion(
             "docker-compose.yml",
             r"(?s)^  config:\n.*?\n\n",
-            f"  {name}:\n    <<: *service\n    command: python -m services.chassis.runtime {name}\n    healthcheck:\n"
-            f'      <<: *ready\n      test: ["CMD", "python", "-c", "import urllib.request as u; '
+            f"  {name}:\n    <<: *service\n    command: python -m services.chassis.runtime {name}\n"
+            f'    volumes: ["keys:/var/lib/ultramarket", "./secrets/processes/{name}:/run/secrets:ro"]\n'
+            f'    healthcheck:\n      <<: *ready\n      test: ["CMD", "python", "-c", "import urllib.request as u; '
             f"u.urlopen('http://127.0.0.1:{dev_port}/health/ready', timeout=2)\"]\n\n",
         ),
         Insertion(

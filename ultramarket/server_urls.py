@@ -32,11 +32,15 @@ _URLS: Final[dict[str, str]] = {
 
 
 def local_url(server: str, block: Block, secret: Mapping[str, str], service: str | None = None) -> str:
+    """The URL of an instance's own server. See `url_of`."""
+    return url_of(server, f"127.0.0.1:{block.servers[server]}", secret, service)
+
+
+def url_of(server: str, address: str, secret: Mapping[str, str], service: str | None = None) -> str:
     """The URL with the account of a service, or of the operator. Passwords need no quoting: they are URL-safe.
 
     Without an account where there is no password yet: `up` of an earlier version made the instance.
     """
-    address = f"127.0.0.1:{block.servers[server]}"
     if secret.get(secret_name(server, service)):
         address = f"{user(service)}:{password(server, secret, service)}@{address}"
     return _URLS[server].format(address=address)

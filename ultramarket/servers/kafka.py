@@ -15,7 +15,7 @@ from ultramarket.instance import Instance
 from ultramarket.keys import write_private
 from ultramarket.programs import Program
 from ultramarket.servers.base import Missing, Server, missing_executable, process_environment
-from ultramarket.servers.kafka_accounts import login_module, permissions
+from ultramarket.servers.kafka_accounts import create_permissions, login_module
 
 HOME = CACHE / "kafka-4.3.1"
 POM = Path(__file__).with_name("kafka-pom.xml")
@@ -131,12 +131,8 @@ class Kafka(Server):
 
     def initialise(self, instance: Instance) -> None:
         """Create the permissions of the services, and of anybody to read. Raises `KafkaException`."""
-        from confluent_kafka.admin import AdminClient
-
         group = instance.settings.get("ULTRAMARKET_ANALYTICS_GROUP", "analytics")
-        admin = AdminClient(self._client_options(instance))
-        for created in admin.create_acls(list(permissions(group)), request_timeout=20).values():
-            created.result(20)
+        create_permissions(self._client_options(instance), group)
 
     @staticmethod
     def _client_options(instance: Instance) -> dict[str, Any]:

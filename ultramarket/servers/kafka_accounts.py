@@ -1,10 +1,11 @@
 """Accounts of Kafka and what each may do: https://kafka.apache.org/documentation/#security_authz.
 
 Clients without an account may read, from this machine: tools that look at the events need nothing but the address.
+`python -m ultramarket.servers.kafka_accounts` creates the permissions on the cluster of the settings (in containers).
 """
 
 from collections.abc import Iterator, Mapping
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from schemas.events.base import OTHER_TOPIC, TOPICS
 from services.chassis.runtime.registry import ANALYTICS, ANALYTICS_CONSUMER, BRIDGE
@@ -38,6 +39,14 @@ def permissions(group: str) -> "Iterator[AclBinding]":
     yield _acl(ANYBODY, "group", group, "READ", "DENY")
 
 
+def create_permissions(options: Mapping[str, Any], group: str) -> None:
+    """Create the permissions, as the operator. Idempotent. Raises `KafkaException`."""
+    from confluent_kafka.admin import AdminClient
+
+    for created in AdminClient(dict(options)).create_acls(list(permissions(group)), request_timeout=20).values():
+        created.result(20)
+
+
 def _allow(name: str, kind: str, resource: str, *operations: str) -> "Iterator[AclBinding]":
     for operation in operations:
         yield _acl(name, kind, resource, operation, "ALLOW")
@@ -61,3 +70,12 @@ def _acl(name: str, kind: str, resource: str, operation: str, permission: str) -
         AclOperation[operation],
         AclPermissionType[permission],
     )
+
+
+if __name__ == "__main__":
+    from services.analytics.settings import AnalyticsSettings
+    from services.chassis.common.kafka_options import kafka_options
+    from services.chassis.runtime.settings import load
+
+    settings = load(AnalyticsSettings)
+    create_permissions(kafka_options(settings), settings.analytics_group)

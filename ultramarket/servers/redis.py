@@ -4,12 +4,12 @@ import shutil
 import socket
 from typing import ClassVar, Final
 
-from services.chassis.runtime.registry import REDIS_KEYS, REDIS_READ
-from ultramarket.credentials import ACCOUNTS, password, sha256, user
+from ultramarket.credentials import password, user
 from ultramarket.instance import Instance
 from ultramarket.keys import write_private
 from ultramarket.programs import Program
 from ultramarket.servers.base import Missing, Server, missing_executable, process_environment
+from ultramarket.servers.redis_accounts import access_list
 
 CONFIG: Final = """\
 bind 127.0.0.1
@@ -24,8 +24,6 @@ maxclients 2000
 # A process title would overwrite the environment by which `ultramarket down` recognises the process.
 set-proc-title no
 """
-COMMANDS: Final = "+@all -@admin -@dangerous +info"
-"""Of a service: nothing that sees other keys, or changes the server. Libraries read the version from `INFO`."""
 
 
 class Redis(Server):
@@ -39,23 +37,10 @@ class Redis(Server):
         folder = instance.folder / "redis"
         folder.mkdir(mode=0o700, exist_ok=True)
         write_private(folder / "redis.conf", self._config(instance))
-        write_private(folder / "users.acl", self._users(instance))
+        write_private(folder / "users.acl", access_list(instance.secrets))
 
     def _config(self, instance: Instance) -> str:
         return CONFIG.format(port=self.port(instance), folder=instance.folder / "redis")
-
-    def _users(self, instance: Instance) -> str:
-        """Passwords are hashed; nobody may do anything without one.
-
-        The default user can't sign in, but keeps its rights: as this user Redis reads its file at start, and drops
-        the transactions in it that the user may not do.
-        """
-        lines = ["user default off ~* &* +@all", _user(instance, None, "~* &* +@all")]
-        for service in ACCOUNTS[self.name]:
-            keys = " ".join(f"~{prefix}* &{prefix}*" for prefix in REDIS_KEYS.get(service, (f"{service}:",)))
-            keys += "".join(f" %R~{prefix}* &{prefix}*" for prefix in REDIS_READ.get(service, ()))
-            lines.append(_user(instance, service, f"{keys} {COMMANDS}"))
-        return "\n".join([*lines, ""])
 
     def programs(self, instance: Instance) -> list[Program]:
         binary = shutil.which("redis-server") or "redis-server"
@@ -86,8 +71,3 @@ class Redis(Server):
             while replies.count(b"\r\n") < 2 and (part := connection.recv(1024)):
                 replies += part
             return replies
-
-
-def _user(instance: Instance, service: str | None, rules: str) -> str:
-    secret = password("redis", instance.secrets, service)
-    return f"user {user(service)} on #{sha256(secret)} resetkeys resetchannels -@all {rules}"
