@@ -135,9 +135,7 @@ def test_process_of_compose_has_only_its_own_accounts(secret_folder: Path, monke
     assert settings.redis_url == "redis://redis:6379/0"
 
 
-def test_migrations_of_compose_have_the_operator_accounts(
-    secret_folder: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_migrations_of_compose_have_the_operator_accounts(secret_folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     secret = json.loads((secret_folder / "passwords.json").read_text())
     services = read("docker-compose.yml")["services"]
     for setting in [setting for setting in os.environ if setting.startswith("ULTRAMARKET_")]:
