@@ -22,6 +22,7 @@ from services.chassis.messaging.streams import Envelope, event_stream
 from services.chassis.runtime.service import Service
 from services.chassis.runtime.timers import every
 from services.chassis.stores.postgres import Postgres
+from services.webhooks.bindings import BindingsProvider
 from services.webhooks.dispatcher import ConfiguredDispatcher
 from services.webhooks.domain.audience import check_types, scope_of, types_for
 from services.webhooks.fan_out import FanOut
@@ -43,6 +44,7 @@ class WebhooksService(PersonalDataHandlers, Service):
     products = Remote(ProductsRpc, deadline=4.0)
     subscribed = SubscribedProvider()
     dispatcher = ConfiguredDispatcher()
+    bindings = BindingsProvider()
 
     @event_stream(*EVENTS, size=100, seconds=0.02, entrypoint=SubscribedEvents)
     def store_deliveries(self, envelopes: list[Envelope]) -> None:
@@ -54,6 +56,11 @@ class WebhooksService(PersonalDataHandlers, Service):
     def send_due(self) -> None:
         """Send what is due: retries, and deliveries that another process has left."""
         self.dispatcher.dispatch(self.store)
+
+    @every(seconds=60)
+    def follow_subscriptions(self) -> None:
+        """Unbind the queue from event types that have no subscription any more, or got bound by a new connection."""
+        self.bindings.follow(self.store)
 
     def personal_data(self, person: Person) -> Sections:
         return {
@@ -82,7 +89,9 @@ class WebhooksService(PersonalDataHandlers, Service):
         scope = scope_of(command.caller)
         check_types(command.events, scope)
         self.dispatcher.check_url(command.url)
-        return self.store.subscriptions.create(command, scope, self.dispatcher.cipher)
+        created = self.store.subscriptions.create(command, scope, self.dispatcher.cipher)
+        self.bindings.follow(self.store)
+        return created
 
     @implements(WebhooksRpc.subscriptions)
     def subscriptions(self, caller: Caller) -> Json:
@@ -99,7 +108,9 @@ class WebhooksService(PersonalDataHandlers, Service):
         check_types(command.events or (), scope)
         if command.url is not None:
             self.dispatcher.check_url(command.url)
-        return self.store.subscriptions.update(command, owner_id)
+        updated = self.store.subscriptions.update(command, owner_id)
+        self.bindings.follow(self.store)
+        return updated
 
     @implements(WebhooksRpc.delete)
     def delete(self, subscription_id: Id, caller: Caller) -> None:

@@ -43,7 +43,8 @@ def create_permissions(options: Mapping[str, Any], group: str) -> None:
     """Create the permissions, as the operator. Idempotent. Raises `KafkaException`."""
     from confluent_kafka.admin import AdminClient
 
-    for created in AdminClient(dict(options)).create_acls(list(permissions(group)), request_timeout=20).values():
+    admin = AdminClient(dict(options))  # the requests end with it
+    for created in admin.create_acls(list(permissions(group)), request_timeout=20).values():
         created.result(20)
 
 

@@ -1,6 +1,7 @@
 """Queries on subscriptions."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from typing import Any
 
 from sqlalchemy import ColumnElement, Select, and_, delete, func, insert, select, text, true, update
@@ -114,6 +115,14 @@ class Subscriptions:
             secret = add(session, subscription_id, encryption)
             self._changed(session, "rotate", subscription_id)
             return _one(session, subscription_id, owner_id) | {"secret": secret}
+
+    @contextmanager
+    def locked_types(self) -> Iterator[set[str]]:
+        """The event types of active subscriptions, under a lock that one process holds at a time."""
+        with self.store.transaction() as session:
+            session.execute(text("select pg_advisory_xact_lock(hashtextextended('bindings', 0))"))
+            types = select(func.unnest(subscriptions.c.events)).where(subscriptions.c.active).distinct()
+            yield set(session.execute(types).scalars())
 
     def active(self) -> Sequence[Any]:
         """The rows of active subscriptions."""
