@@ -3,10 +3,9 @@
 from dataclasses import dataclass, field
 from typing import Any
 
-import orjson
 from flask import request
 
-from gateway_flask.http import parse
+from gateway_flask.http import json_documents, parse
 from services.chassis.common.errors import BadRequest, UnsupportedMediaType, ValidationFailed
 
 _FIELDS = ("query", "variables", "operationName", "extensions")
@@ -32,9 +31,11 @@ def read() -> GraphqlRequest:
         raise UnsupportedMediaType(f"Send application/json, not {request.mimetype or 'nothing'}")
     parse.check_content_type()
     try:
-        body = orjson.loads(parse.raw_body())
-    except orjson.JSONDecodeError:
-        raise BadRequest("The body is not JSON") from None
+        body = json_documents.parse(raw := parse.raw_body())
+    except ValueError as error:
+        raise BadRequest(f"The body is not JSON: {error}") from None
+    if (problem := json_documents.unusable_value(raw, body)) is not None:
+        raise ValidationFailed.of(*problem)
     if isinstance(body, list):
         raise BadRequest("Batches are not taken: send one operation")
     if not isinstance(body, dict):
@@ -47,9 +48,11 @@ def _of_query_string() -> GraphqlRequest:
     for name in ("variables", "extensions"):
         if name in given:
             try:
-                given[name] = orjson.loads(given[name])
-            except orjson.JSONDecodeError:
+                given[name] = json_documents.parse(raw := given[name].encode())
+            except ValueError:
                 raise ValidationFailed.of(name, "must be a JSON object") from None
+            if (problem := json_documents.unusable_value(raw, given[name])) is not None:
+                raise ValidationFailed.of(f"{name}.{problem[0]}", problem[1])
     return checked(given, may_change=False)
 
 

@@ -1,23 +1,17 @@
 """Parsing of requests into models; each error names its field."""
 
-import json
-import re
-from typing import Any, Final, TypeVar
+from typing import Any, TypeVar
 
-import orjson
 from flask import request
 from pydantic import BaseModel, ValidationError
 
+from gateway_flask.http import json_documents
 from gateway_flask.http.errors import invalid
 from gateway_flask.middleware.request_context import current_request
 from schemas.base import Request
 from services.chassis.common.errors import BadRequest, NotFound, PayloadTooLarge, UnsupportedMediaType, ValidationFailed
 
 M = TypeVar("M", bound=BaseModel)
-
-_LIMIT: Final = 2**63
-_SUSPICIOUS: Final = re.compile(rb"\\u0000|[0-9]{19}|[0-9][eE]\+?[0-9]{2}")
-"""Bytes that call for the full check of a body: NUL, or numbers that may exceed 64 bits."""
 
 
 class NoBody(Request):
@@ -75,8 +69,8 @@ def body(model: type[M]) -> M:
     if raw:
         check_content_type()
         try:
-            current_request().json = orjson.loads(raw)
-        except orjson.JSONDecodeError as error:
+            current_request().json = json_documents.parse(raw)
+        except ValueError as error:
             raise BadRequest(f"The body is not JSON: {error}") from None
     else:
         if any(field.is_required() for field in model.model_fields.values()):
@@ -88,7 +82,7 @@ def body(model: type[M]) -> M:
         if error.errors(include_url=False, include_context=False, include_input=False)[0]["type"] == "json_invalid":
             raise BadRequest("The body is JSON that we don't take: too deep, or with endless numbers") from None
         raise invalid(error, at="body") from None
-    if _SUSPICIOUS.search(raw) and (problem := _unusable_value(json.loads(raw))) is not None:
+    if (problem := json_documents.unusable_value(raw, current_request().json)) is not None:
         raise ValidationFailed.of(*problem)
     return parsed
 
@@ -102,21 +96,3 @@ def check_content_type() -> None:
         raise UnsupportedMediaType("Send the body uncompressed")
     if request.mimetype_params.get("charset", "utf-8").lower() not in ("utf-8", "utf8", "us-ascii"):
         raise UnsupportedMediaType("Send JSON in UTF-8")
-
-
-def _unusable_value(document: Any) -> tuple[str, str] | None:
-    """The path and message of a value in free-form JSON that stores can't hold: a NUL, a number beyond 64 bits."""
-    pending: list[tuple[Any, str]] = [(document, "")]
-    while pending:
-        value, at = pending.pop()
-        if isinstance(value, str) and "\x00" in value:
-            return at or "body", "must not contain control characters"
-        if isinstance(value, int | float) and not -_LIMIT <= value < _LIMIT:
-            return at or "body", "must be a number of at most 64 bits"
-        if isinstance(value, dict):
-            if any("\x00" in key for key in value):
-                return at or "body", "must not contain control characters"
-            pending.extend((inner, f"{at}.{key}" if at else key) for key, inner in value.items())
-        elif isinstance(value, list):
-            pending.extend((inner, f"{at}.{index}" if at else str(index)) for index, inner in enumerate(value))
-    return None

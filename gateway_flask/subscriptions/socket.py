@@ -14,6 +14,7 @@ from websockets.asyncio.server import ServerConnection
 from websockets.exceptions import ConnectionClosed
 
 from gateway_flask.graphql import errors
+from gateway_flask.http import json_documents
 from gateway_flask.subscriptions.operations import Operations
 from gateway_flask.subscriptions.places import Places
 from gateway_flask.subscriptions.session import SocketSession
@@ -162,10 +163,13 @@ class Socket:
 
 
 def _parsed(raw: str | bytes) -> dict[str, Any]:
+    content = raw.encode() if isinstance(raw, str) else raw
     try:
-        message = orjson.loads(raw)
-    except orjson.JSONDecodeError:
+        message = json_documents.parse(content)
+    except ValueError:
         raise _Refused(BAD_MESSAGE, "Invalid message: not JSON") from None
+    if json_documents.unusable_value(content, message) is not None:
+        raise _Refused(BAD_MESSAGE, "Invalid message: NUL, or a number beyond 64 bits")
     if not isinstance(message, dict) or not isinstance(message.get("type"), str):
         raise _Refused(BAD_MESSAGE, "Invalid message: no type")
     return message
