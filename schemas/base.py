@@ -79,7 +79,7 @@ def _clean(text: str) -> str:
 
 
 def _one_line(text: str) -> str:
-    if any(char in text for char in "\t\n\r\u2028\u2029"):
+    if any(char in text for char in "\t\n\r\x85\u2028\u2029"):
         raise ValueError("must be one line")
     return _clean(text)
 

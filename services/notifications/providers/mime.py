@@ -66,9 +66,14 @@ def compose(message: Message, rendered: Rendered, sender: str) -> Mail:
 
 
 def _header(name: str, value: str) -> str:
-    """A folded and encoded header. Line ends in the value cannot start another header."""
+    """A folded and encoded header. Line ends in the value cannot start another header.
+
+    A value that looks like an encoded word (RFC 2047) is encoded once more: clients would decode it, line ends and all.
+    """
     line = one_line(value)
-    if not line.isascii() or len(line) > MAX_UNFOLDED:
+    if "=?" in line:
+        line = Header(line, "utf-8", header_name=name).encode(linesep=CRLF)
+    elif not line.isascii() or len(line) > MAX_UNFOLDED:
         line = Header(line, header_name=name).encode(linesep=CRLF)
     return f"{name}: {line}{CRLF}"
 

@@ -251,6 +251,16 @@ def test_name_cannot_inject_headers(end: str) -> None:
 
 
 @pytest.mark.parametrize(
+    "name", ["=?utf-8?q?=0D=0ABcc:_all@example.com?=", "A =?utf-8?b?4oCuRVZJTA==?= B", "=?x?", "=?utf-8?q?a?=" * 20]
+)
+def test_encoded_word_in_a_name_is_text(name: str) -> None:
+    """RFC 2047: what looks like an encoded word would be decoded by the mail client, line ends and all."""
+    mail = composed(by_mail(welcome_draft(first_name=name)))
+
+    assert (mail["Subject"], mail["Bcc"]) == (f"Welcome to Shop, {name}", None)
+
+
+@pytest.mark.parametrize(
     "to", ["", "nobody", "a@b\r\nBcc: c@example.com", "a@example.com, b@example.com", "@", "a@" + "x" * 64]
 )
 def test_invalid_address_is_refused(to: str) -> None:
