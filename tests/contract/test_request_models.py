@@ -158,7 +158,7 @@ UNOWNED: Final = frozenset(
         "put_preferences body kinds.email",
     }
 )
-"""Addresses that a person gives of themselves, public things, ids that browsers choose, and a switch (`kinds.email`)."""
+"""Own addresses, public things, ids that browsers choose, and a switch (`kinds.email`)."""
 OWNERS: Final = frozenset({"ANONYMOUS", "CUSTOMER", "VENDOR"})
 
 

@@ -96,7 +96,9 @@ def raw_reply(shop: Shop, header: bytes, path: str) -> bytes:
     url = urlsplit(shop.url)
     reply = b""
     with socket.create_connection((url.hostname, url.port), timeout=60) as connection:
-        connection.sendall(f"GET {path} HTTP/1.1\r\nHost: shop\r\nConnection: close\r\n".encode() + header + b"\r\n\r\n")
+        connection.sendall(
+            f"GET {path} HTTP/1.1\r\nHost: shop\r\nConnection: close\r\n".encode() + header + b"\r\n\r\n"
+        )
         while part := connection.recv(65_536):
             reply += part
     return reply
