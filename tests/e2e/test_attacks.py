@@ -1,14 +1,17 @@
 """Attacks over HTTP that must change nothing: fields and JSON that nobody may send, forms, look-alike addresses."""
 
 import gzip
+import socket
 import uuid
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 import pytest
 
 from tests.support.existing_customer import ExistingCustomer
 from tests.support.instance import Instance
+from tests.support.mailbox import mails_to, wait_for_mail
 from tests.support.shop import ADDRESS, Client, Shop, new_key
 from ultramarket.instance import load
 
@@ -100,6 +103,32 @@ def test_forms_of_other_sites_are_refused(unchanged: ExistingCustomer, kind: str
         assert (reply.status, reply.code) == (415, "UNSUPPORTED_MEDIA_TYPE"), path
 
 
+def test_cookies_are_no_credentials(unchanged: ExistingCustomer) -> None:
+    """What a page of another site can send: a simple request (Fetch, 2.2.2), with all cookies that there may be."""
+    token = unchanged.client.token
+    names = ("access_token_cookie", "access_token", "token", "session", "Authorization", "X-Cart-Id", "jwt", "sid")
+    cookies = "; ".join(f"{name}={token}" for name in names)
+    kinds = ("application/x-www-form-urlencoded", "text/plain", None)
+    stranger = unchanged.shop.guest()
+
+    for method, path in (
+        ("GET", "/users/me"),
+        ("GET", f"/orders/{unchanged.order_id}"),
+        ("POST", f"/orders/{unchanged.order_id}/cancel"),
+        ("POST", "/orders"),
+        ("POST", "/users/me/addresses"),
+        ("POST", "/auth/logout-all"),
+    ):
+        for kind in kinds:
+            headers = {"Cookie": cookies, "Origin": "https://evil.example", "Sec-Fetch-Site": "cross-site"}
+            headers |= {"Content-Type": kind} if kind else {}
+            reply = stranger(method, path, data=b"{}", headers=headers, key=new_key())
+
+            assert reply.status in (400, 401, 404, 415, 422), (method, path, reply)
+            assert "Access-Control-Allow-Origin" not in reply.headers
+    assert unchanged.client("GET", "/auth/me").status == 200
+
+
 def test_no_reply_sets_a_cookie(customer: Client) -> None:
     for path in ("/auth/me", "/cart", "/products?limit=1"):
         assert "Set-Cookie" not in customer("GET", path).headers
@@ -109,7 +138,8 @@ def test_no_reply_sets_a_cookie(customer: Client) -> None:
     "spelling",
     ["{0}@EXAMPLE.com",
      "{0}@ｅｘａｍｐｌｅ.com", "\u200b{0}@example.com", "{0}\u200d@example.com", "\u202e{0}@example.com",
-     "{0}@exam\u00adple.com"],
+     "{0}@exam\u00adple.com", '"{0}"@example.com', "{0}(x)@example.com", "{0}@example\u3002com", " {0}@example.com ",
+     "{0}@example.com\u0000", "<{0}@example.com>", "\uff41{0}@example.com"],
 )  # fmt: skip
 def test_look_alike_address_is_the_same_or_refused(shop: Shop, spelling: str) -> None:
     local = f"{uuid.uuid4().hex[:12]}"
@@ -124,13 +154,17 @@ def test_look_alike_address_is_the_same_or_refused(shop: Shop, spelling: str) ->
 
 def test_homograph_of_an_address_is_another_account(shop: Shop) -> None:
     local = uuid.uuid4().hex[:12]
-    shop.customer(f"a{local}@example.com")
+    owner, homograph = f"a{local}@example.com", f"a{local}@ex\u0430mple.com"
+    shop.customer(owner)
 
-    other = shop.guest()(
-        "POST", "/auth/login", {"email": f"\u0430{local}@example.com", "password": "correct horse battery"}
-    )
+    signed_in = shop.guest()("POST", "/auth/login", {"email": homograph, "password": "correct horse battery"})
+    for email in (homograph, f"\u0430{local}@example.com", owner):
+        shop.guest()("POST", "/auth/password/forgot", {"email": email})
 
-    assert other.status in (401, 422)
+    assert (signed_in.status, signed_in.code) == (401, "INVALID_CREDENTIALS")
+    assert wait_for_mail(owner, "password")["To"] == owner
+    for other in (homograph, homograph.replace("ex\u0430mple", "xn--exmple-4nf")):
+        assert mails_to(other) == []
 
 
 @pytest.mark.parametrize("request_id", ["a b", "a\tX-Evil: 1", "é", "<script>"])
@@ -148,11 +182,33 @@ def customer(shop: Shop) -> Client:
 
 @pytest.mark.parametrize(
     "path",
-    ["/users/me/%2e%2e/%2e%2e/audit", "/products/..%2f..%2faudit", "/AUDIT", "/audit%2f", "//audit", "/audit/.",
-     "/audit;a=1", "/orders/%2e%2e/audit", "/products/" + "a/" * 2_000],
+    ["/api/v1/users/me/../../v1/audit", "/api/v1/users/me/%2e%2e/%2e%2e/audit", "/api/v1/products/..%2f..%2faudit",
+     "/api/v1/products/%252e%252e%252faudit", "/api/v1/products/..%5c..%5caudit", "/api/v1/products/%c0%ae%c0%ae/audit",
+     "/api/v1/products/..;/audit", "/api/v1/AUDIT", "/api/v1/audit%2f", "/api/v1/audit%00", "/api/v1/audit/.",
+     "/api/v1/audit;a=1", "/api/v1//audit", "//api/v1/audit", "/api/v1\\audit", "/./api/v1/./audit", "/api/v1/audit#x",
+     "/docs/../api/v1/audit", "/docs/%2e%2e/%2e%2e/etc/passwd", "/docs/..%2f..%2f..%2fetc%2fpasswd",
+     "/api/v1/files/..%2f..%2f..%2fetc%2fpasswd", "/schemas/events/../../../etc/passwd", "/%2e%2e/%2e%2e/etc/passwd",
+     "http://evil.example/api/v1/audit", "/api/v1/products/" + "a/" * 2_000],
 )  # fmt: skip
 def test_spelling_of_a_path_opens_nothing(customer: Client, path: str) -> None:
-    assert customer("GET", path).status in (400, 401, 403, 404, 414)
+    """Sent as it stands: clients for HTTP resolve dots before they send."""
+    head, _, body = raw_request(customer, path).partition(b"\r\n\r\n")
+
+    assert head.split()[1] in (b"400", b"403", b"404", b"414"), head
+    assert b"location:" not in head.lower()
+    assert b"root:" not in body
+    assert b"actor" not in body
+
+
+def raw_request(client: Client, path: str) -> bytes:
+    url = urlsplit(client.url)
+    headers = f"Host: shop\r\nConnection: close\r\nAuthorization: {client.authorization}\r\n"
+    reply = b""
+    with socket.create_connection((url.hostname, url.port), timeout=60) as connection:
+        connection.sendall(f"GET {path} HTTP/1.1\r\n{headers}\r\n".encode())
+        while part := connection.recv(65_536):
+            reply += part
+    return reply
 
 
 def test_secrets_are_not_in_logs(shop: Shop) -> None:
