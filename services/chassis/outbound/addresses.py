@@ -1,7 +1,7 @@
 """Which network addresses a request to a URL from outside may go to.
 
 Refused are all that the public internet does not route (RFC 6890), and those with another address inside them, such as
-IPv4-mapped IPv6, NAT64 and 6to4: what they lead to depends on the network.
+IPv4-mapped IPv6, NAT64 and 6to4: what they lead to depends on the network. Python's own list depends on its version.
 """
 
 import ipaddress
@@ -21,6 +21,8 @@ REFUSED_NETWORKS: Final[tuple[Network, ...]] = tuple(
     for network in (
         "0.0.0.0/8",
         "100.64.0.0/10",  # carrier-grade NAT
+        "168.63.129.16/32",  # Azure's platform, on every virtual machine there
+        "192.0.0.0/24",  # protocols (RFC 6890); 192.0.0.192 is the metadata service of Oracle's cloud
         "192.88.99.0/24",  # 6to4 relays
         "::/96",  # IPv4-compatible
         "::ffff:0:0/96",  # IPv4-mapped
@@ -30,6 +32,7 @@ REFUSED_NETWORKS: Final[tuple[Network, ...]] = tuple(
         "100::/64",  # discarded
         "2001::/32",  # Teredo
         "2002::/16",  # 6to4
+        "3fff::/20",  # documentation (RFC 9637)
         "fec0::/10",  # site-local
     )
 )
