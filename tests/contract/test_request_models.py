@@ -87,7 +87,7 @@ def test_privileged_fields_are_taken_on_purpose_only() -> None:
 
 NAMES: Final = re.compile(
     r"(^|\.)(\w*_ids?|id|ids|to|email|user|users|customers?|vendors?|owner|recipient|orders?|carts?|products?|files?|"
-    r"sku|skus|tokens?|\w+_token|endpoint|number|author_key|resource|ticket|signature|challenge|code|state)$"
+    r"sku|skus|tokens?|\w+_token|endpoint|number|author_key|resource|ticket|signature|challenge|code|state|images|thumbnail)$"
 )
 """Names of fields that may identify something of somebody."""
 OWNED: Final[dict[str, str]] = {
@@ -103,6 +103,8 @@ OWNED: Final[dict[str, str]] = {
     "add_variant body sku": "test_ids_in_requests",
     "create_product body external_id": "tests/service/products: external ids are of a seller",
     "update_product body external_id": "tests/service/products: external ids are of a seller",
+    "submit_review body images": "test_ids_in_requests",
+    "edit_review body images": "test_ids_in_requests",
     "create_report body filters.vendor": "test_ids_in_requests",
     "create_report body filters.product": "test_ids_in_requests",
     "create_report body filters.customer": "test_ids_in_requests",
@@ -156,9 +158,15 @@ UNOWNED: Final = frozenset(
         "search query session_id",
         "search query vendor",
         "put_preferences body kinds.email",
+        "create_product body images",
+        "update_product body images",
+        "patch_product body images",
+        "create_product body thumbnail",
+        "update_product body thumbnail",
+        "patch_product body thumbnail",
     }
 )
-"""Own addresses, public things, ids that browsers choose, and a switch (`kinds.email`)."""
+"""Own addresses, public things and URLs of pictures, ids that browsers choose, and a switch (`kinds.email`)."""
 OWNERS: Final = frozenset({"ANONYMOUS", "CUSTOMER", "VENDOR"})
 
 

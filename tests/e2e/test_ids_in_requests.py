@@ -86,6 +86,24 @@ def test_file_of_another_person_is_no_image(seller: Seller, other: Client, draft
     assert other("GET", f"/products/{draft}").data["images"] == []
 
 
+def test_file_of_another_person_is_no_picture_of_a_review(seller: Seller, shop: Shop) -> None:
+    stranger, review = shop.customer(), VALID_BODIES["submit_review"]
+    files = [
+        upload(seller.buyer, unique_picture(), "review").data["id"],
+        upload(seller.buyer, PDF + new_key().encode(), "document").data["id"],
+    ]
+    path = f"/products/{seller.product_id}/reviews"
+
+    for file_id in files:
+        assert refusal(stranger("POST", path, review | {"images": [file_id]}))[::2] == (422, ["images.0"])
+    own = stranger("POST", path, review)
+    assert own.status == 201, own
+    for file_id in files:
+        edited = stranger("PATCH", f"/reviews/{own.data['id']}", {"images": [file_id]})
+        assert refusal(edited)[::2] == (422, ["images.0"])
+    assert stranger("GET", f"/reviews/{own.data['id']}").data["images"] == []
+
+
 @pytest.mark.parametrize(("method", "path"), [("POST", "/products"), ("PUT", "/products/{draft}")])
 def test_sku_of_another_vendor_is_a_conflict(seller: Seller, other: Client, draft: str, method: str, path: str) -> None:
     reply = other(method, path.format(draft=draft), product(seller.sku), key=new_key())
