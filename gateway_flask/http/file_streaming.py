@@ -68,6 +68,9 @@ class FilesClient:
         headers = {name: request.headers[name] for name in ASKED if name in request.headers}
         fields = {"size": query.size} | ({"format": query.format} if query.format else {})
         reply = self._ask(request.method, f"{PATH}/{file_id}", headers, fields=fields, linked=linked)
+        if request.method == "HEAD" and reply.status >= 400:  # it has no body that says what is wrong
+            reply.drain_conn()
+            reply = self._ask("GET", f"{PATH}/{file_id}", headers, fields=fields, linked=linked)
         reply_headers = {name: reply.headers[name] for name in REPLIED if name in reply.headers}
         if reply.status == 416:
             reply.drain_conn()

@@ -125,6 +125,17 @@ def test_upload_without_a_length_is_cut_off(shop: Shop, customer: Client) -> Non
     assert eventually(lambda: not list(received.iterdir()))
 
 
+@pytest.mark.parametrize("method", ["GET", "HEAD"])
+def test_content_that_one_may_not_read_is_not_found(shop: Shop, customer: Client, method: str) -> None:
+    private = upload(customer, PDF + new_key().encode(), "document").data["url"]
+    missing = private[:-12] + "0" * 12
+
+    replies = [fetch(shop, url, client, method) for url in (private, missing) for client in (None, shop.customer())]
+
+    assert [reply.status_code for reply in replies] == [404] * 4
+    assert fetch(shop, private, customer, method).status_code == 200
+
+
 def test_document_is_read_by_its_owner_or_a_signed_link(shop: Shop, customer: Client) -> None:
     content = PDF + new_key().encode()
     stored = upload(customer, content, "document").data
