@@ -7,8 +7,10 @@ from typing import Any
 from urllib.parse import urlsplit
 
 import pytest
+import requests
 
 from tests.support.existing_customer import ExistingCustomer
+from tests.support.files import BOUNDARY
 from tests.support.mailbox import mails_to, wait_for_mail
 from tests.support.shop import ADDRESS, Client, Shop, new_key
 
@@ -90,6 +92,54 @@ def test_hostile_json_is_refused(unchanged: ExistingCustomer, data: bytes, heade
     reply = unchanged.client("POST", "/cart/items", data=data, headers={"Content-Type": "application/json"} | headers)
 
     assert reply.status in (400, 413, 415, 422)
+
+
+def part(name: str, value: bytes = b"x", headers: bytes = b"") -> bytes:
+    return (
+        f'--{BOUNDARY}\r\nContent-Disposition: form-data; name="{name}"\r\n'.encode()
+        + headers
+        + b"\r\n"
+        + value
+        + b"\r\n"
+    )
+
+
+END = f"--{BOUNDARY}--\r\n".encode()
+
+
+@pytest.mark.parametrize(
+    ("data", "headers"),
+    [
+        (b"".join(part(f"p{number}") for number in range(20_000)) + END, {}),
+        (part("file", headers=b"".join(b"X-%d: a\r\n" % number for number in range(50_000))) + END, {}),
+        (part("purpose", b"x" * 3_000_000) + END, {}),
+        (part("purpose", b"review") * 2 + END, {}),
+        (b"\r\n" * 500_000, {}),
+        (part("file")[:-10], {}),
+        (gzip.compress(part("file", b" " * 50_000_000) + END), {"Content-Encoding": "gzip"}),
+        (END, {"Content-Type": "multipart/form-data"}),
+        (END, {"Content-Type": "multipart/form-data; boundary=" + "y" * 5_000}),
+    ],
+    ids=["parts", "headers", "long field", "twice", "preamble", "cut", "gzip bomb", "no boundary", "long boundary"],
+)  # fmt: skip
+def test_hostile_form_is_refused(customer: Client, data: bytes, headers: dict[str, str]) -> None:
+    kind = {"Content-Type": f"multipart/form-data; boundary={BOUNDARY}"}
+
+    reply = customer("POST", "/files", data=data, headers=kind | headers)
+
+    assert reply.status in (400, 413, 415, 422), reply
+    assert customer("GET", "/files").data == []
+
+
+@pytest.mark.parametrize("path", ["/graphql", "/api/v1/orders", "/api/v1/products/import", "/api/v1/events"])
+def test_compressed_body_is_refused_everywhere(shop: Shop, path: str) -> None:
+    headers = {"Content-Type": "application/json", "Content-Encoding": "gzip", "Idempotency-Key": new_key()}
+    headers["Authorization"] = shop.admin.authorization
+    bomb = gzip.compress(b" " * 10_000_000)
+
+    reply = requests.post(f"{shop.url}{path}", data=bomb, headers=headers, timeout=60)
+
+    assert reply.status_code == 415
 
 
 @pytest.mark.parametrize("kind", ["application/x-www-form-urlencoded", "text/plain", "multipart/form-data; boundary=x"])
