@@ -151,7 +151,7 @@ def test_forms_of_other_sites_are_refused(unchanged: ExistingCustomer, kind: str
 
 
 def test_cookies_are_no_credentials(unchanged: ExistingCustomer) -> None:
-    """What a page of another site can send: a simple request (Fetch, 2.2.2), with all cookies that there may be."""
+    """Requests that a page of another site can send without a preflight request, with all cookies that there may be."""
     token = unchanged.client.token
     names = ("access_token_cookie", "access_token", "token", "session", "Authorization", "X-Cart-Id", "jwt", "sid")
     cookies = "; ".join(f"{name}={token}" for name in names)
