@@ -12,8 +12,14 @@ STATIC: Final = "graphene_django_graphiql_static"
 PAGE: Final = """<!doctype html>
 <html lang="en"><head><meta charset="utf-8"><meta name="viewport" content="width=device-width, initial-scale=1">
 <title>UltraMarket GraphQL</title><link rel="stylesheet" href="/graphql/assets/graphiql.min.css">
-<link rel="icon" href="data:,">
-<style>html, body, #page { height: 100%; margin: 0; overflow: hidden }</style></head>
+<link rel="icon" href="/docs/assets/logo.svg">
+<style>html, body, #page { height: 100%; margin: 0; overflow: hidden }
+@media (max-width: 700px) {
+  .graphiql-container .graphiql-sidebar { width: 44px }
+  .graphiql-container .graphiql-session { flex-direction: column }
+  .graphiql-container .graphiql-horizontal-drag-bar { display: none }
+  .graphiql-container .graphiql-response { min-height: 40vh }
+}</style></head>
 <body><div id="page">Loading</div>
 <script src="/graphql/assets/react.production.min.js"></script>
 <script src="/graphql/assets/react-dom.production.min.js"></script>
@@ -24,7 +30,12 @@ const fetcher = (params, options) => GraphiQL.createFetcher({
   url: "/graphql",
   wsClient: graphqlWs.createClient({url: socket, lazy: true, connectionParams: (options && options.headers) || {}})
 })(params, options);
-const query = `query Products {
+const stored = JSON.parse(sessionStorage.getItem("ultramarket.docs.session") || "null");
+const session = stored && (!stored.ends || stored.ends > Date.now()) ? stored : null;
+const headers = session && (session.scheme === "apiKey"
+  ? {"X-API-Key": session.secret} : {Authorization: "Bearer " + session.secret});
+const query = `# ${session ? "Sent as " + session.name : "To query as yourself, sign in at /docs"}
+query Products {
   products(
     first: 5
     filter: {inStock: true}
@@ -43,7 +54,8 @@ const query = `query Products {
 }
 `;
 ReactDOM.render(React.createElement(GraphiQL, {
-  fetcher, defaultQuery: query, defaultEditorToolsVisibility: "headers", shouldPersistHeaders: false
+  fetcher, defaultQuery: query, defaultEditorToolsVisibility: "headers", shouldPersistHeaders: false,
+  headers: headers ? JSON.stringify(headers, null, 2) : undefined
 }), document.getElementById("page"));
 </script></body></html>
 """
