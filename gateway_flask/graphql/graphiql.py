@@ -26,15 +26,20 @@ PAGE: Final = """<!doctype html>
 <script src="/graphql/assets/graphql-ws.min.js"></script>
 <script src="/graphql/assets/graphiql.min.js"></script><script>
 const socket = location.origin.replace(/^http/, "ws") + "/graphql";
-const fetcher = (params, options) => GraphiQL.createFetcher({
-  url: "/graphql",
-  wsClient: graphqlWs.createClient({url: socket, lazy: true, connectionParams: (options && options.headers) || {}})
-})(params, options);
-const stored = JSON.parse(sessionStorage.getItem("ultramarket.docs.session") || "null");
-const session = stored && (!stored.ends || stored.ends > Date.now()) ? stored : null;
-const headers = session && (session.scheme === "apiKey"
-  ? {"X-API-Key": session.secret} : {Authorization: "Bearer " + session.secret});
-const query = `# ${session ? "Sent as " + session.name : "To query as yourself, sign in at /docs"}
+/* The session of /docs in this tab. Not put into the editor of headers: GraphiQL would store it. */
+const credentials = () => {
+  const session = JSON.parse(sessionStorage.getItem("ultramarket.docs.session") || "null");
+  if (!session || (session.ends && session.ends < Date.now())) return {};
+  return session.scheme === "apiKey" ? {"X-API-Key": session.secret} : {Authorization: "Bearer " + session.secret};
+};
+const fetcher = (params, options) => {
+  const headers = {...credentials(), ...(options && options.headers)};
+  return GraphiQL.createFetcher({
+    url: "/graphql",
+    wsClient: graphqlWs.createClient({url: socket, lazy: true, connectionParams: headers})
+  })(params, {...options, headers});
+};
+const query = `# Sign in at /docs to query as yourself
 query Products {
   products(
     first: 5
@@ -54,8 +59,7 @@ query Products {
 }
 `;
 ReactDOM.render(React.createElement(GraphiQL, {
-  fetcher, defaultQuery: query, defaultEditorToolsVisibility: "headers", shouldPersistHeaders: false,
-  headers: headers ? JSON.stringify(headers, null, 2) : undefined
+  fetcher, defaultQuery: query, defaultEditorToolsVisibility: "headers", shouldPersistHeaders: false
 }), document.getElementById("page"));
 </script></body></html>
 """

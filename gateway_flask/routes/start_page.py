@@ -40,8 +40,8 @@ a { display: flex; flex-direction: column; gap: 0.375rem; padding: 1.25rem; bord
 a:hover, a:focus-visible { border-color: var(--accent); outline: 2px solid var(--accent); outline-offset: -1px; }
 strong { color: var(--accent); font-size: 1.125rem; }
 a code { margin-top: auto; padding-top: 0.375rem; }
-code { color: var(--soft); font: 0.8125rem/1.5 ui-monospace, SFMono-Regular, Menlo, Consolas, "Liberation Mono", monospace;
-  overflow-wrap: anywhere; }
+code { color: var(--soft); overflow-wrap: anywhere;
+  font: 0.8125rem/1.5 ui-monospace, SFMono-Regular, Menlo, Consolas, "Liberation Mono", monospace; }
 footer { margin-top: 2.5rem; color: var(--soft); font-size: 0.875rem; }
 """
 _ITEM: Final = '<li><a href="{path}"><strong>{name}</strong><span>{about}</span><code>{path}</code></a></li>'

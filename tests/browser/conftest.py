@@ -35,6 +35,6 @@ def pages(chromium: Browser) -> Iterator[Pages]:
     assert opened.problems == []
 
 
-@pytest.fixture
+@pytest.fixture(scope="session")
 def url() -> str:
     return os.environ["ULTRAMARKET_URL"]

@@ -28,7 +28,7 @@ def test_one_sign_in_serves_all_calls_of_the_tab(pages: Pages, shop: Shop, url: 
     status, body = docs.execute("shipping_rates")
     assert (status, body["data"][0]["method"]) == (200, "standard")
     assert fits(docs.page)
-    picture(docs.page, f"docs-{width}", until=".live-responses-table")
+    picture(docs.page, f"docs-{width}", until=".live-responses-table .highlight-code")
 
     docs.page.reload()
     assert docs.identity() == person.email

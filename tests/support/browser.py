@@ -1,5 +1,6 @@
 """Chromium for tests of pages: the system's browser, driven by playwright."""
 
+import base64
 import os
 import shutil
 from collections.abc import Iterator
@@ -69,6 +70,11 @@ class Pages:
         expected = tuple(f"the server responded with a status of {status} " for status in statuses)
         self.problems = [text for text in self.problems if not any(each in text for each in expected)]
 
+    def forget_requests(self, url: str) -> None:
+        """Drop refused requests to URLs that begin so: a page that isn't ours made them."""
+        refused = (f"a request to another machine: {url}", "Failed to load resource: net::ERR_FAILED")
+        self.problems = [text for text in self.problems if not text.startswith(refused)]
+
     def close(self) -> None:
         for context in self._contexts:
             context.close()
@@ -92,7 +98,10 @@ def picture(page: Page, name: str, until: str | None = None) -> None:
     """With `PICTURES=1`, store a picture of the page for the documentation: the window, or down to an element."""
     if not os.environ.get("PICTURES"):
         return
-    page.evaluate("document.activeElement?.blur()")
+    if page.viewport_size is None:
+        raise ValueError("the page has no size")
+    page.mouse.move(0, 0)
+    page.evaluate("document.activeElement?.blur(); scrollTo(0, 0)")
     page.evaluate("document.fonts.ready.then(() => true)")
     path = PICTURES / f"{name}.png"
     if until is None:
@@ -101,3 +110,19 @@ def picture(page: Page, name: str, until: str | None = None) -> None:
     bottom = page.evaluate("(css) => document.querySelector(css).getBoundingClientRect().bottom + scrollY", until)
     clip = {"x": 0.0, "y": 0.0, "width": float(page.viewport_size["width"]), "height": float(bottom) + 24}
     page.screenshot(path=path, full_page=True, clip=clip)
+
+
+def picture_of_steps(page: Page, name: str, steps: list[tuple[str, bytes]]) -> None:
+    """With `PICTURES=1`, store one picture of several, side by side, each with a caption."""
+    figures = "".join(
+        f'<figure><img src="data:image/png;base64,{base64.b64encode(image).decode()}">'
+        f"<figcaption>{number}. {caption}</figcaption></figure>"
+        for number, (caption, image) in enumerate(steps, 1)
+    )
+    page.set_content(
+        "<style>body { margin: 0; padding: 32px; display: flex; gap: 32px; align-items: center; "
+        "background: #e9ebf3; font: 15px sans-serif } figure { margin: 0; flex: 1 } img { width: 100%; "
+        "border-radius: 10px; box-shadow: 0 6px 20px rgba(22, 24, 44, .12) } "
+        f"figcaption {{ margin-top: 12px; text-align: center; color: #3c4058 }}</style>{figures}"
+    )
+    picture(page, name, until="body")
