@@ -120,8 +120,8 @@ def picture_of_steps(page: Page, name: str, steps: list[tuple[str, bytes]]) -> N
         for number, (caption, image) in enumerate(steps, 1)
     )
     page.set_content(
-        "<style>body { margin: 0; padding: 32px; display: flex; gap: 32px; align-items: center; "
-        "background: #e9ebf3; font: 15px sans-serif } figure { margin: 0; flex: 1 } img { width: 100%; "
+        "<!doctype html><style>body { margin: 0; padding: 32px; display: flex; gap: 32px; align-items: center; "
+        "background: #e9ebf3; font: 15px sans-serif; } figure { margin: 0; flex: 1 } img { width: 100%; "
         "border-radius: 10px; box-shadow: 0 6px 20px rgba(22, 24, 44, .12) } "
         f"figcaption {{ margin-top: 12px; text-align: center; color: #3c4058 }}</style>{figures}"
     )
