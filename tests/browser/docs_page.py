@@ -37,7 +37,7 @@ class DocsPage:
         self.page.get_by_role("button", name="Use this key").click()
 
     def identity(self) -> str:
-        """Who is signed in; waits until somebody is."""
+        """Name of the person or key that is signed in; waits for the sign-in."""
         identity = self.page.locator("#identity")
         identity.wait_for()
         return identity.inner_text()

@@ -16,6 +16,7 @@ def test_one_sign_in_serves_all_calls_of_the_tab(pages: Pages, shop: Shop, url: 
     person = new_person(shop)
     docs = DocsPage(pages.open(width), url)
     assert fits(docs.page)
+    picture(docs.page, f"docs-start-{width}")
 
     docs.sign_in(person.email, PASSWORD)
 

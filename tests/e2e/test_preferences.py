@@ -46,15 +46,15 @@ def deliver_an_order(shop: Shop, customer: Client) -> str:
 
 def test_preferences_are_kept_and_versioned(customer: Client) -> None:
     initial = customer("GET", "/users/me/preferences")
-    wanted = {"language": "de", "currency": "EUR", "time_zone": "Europe/Berlin", "marketing": True}
+    chosen = {"language": "de", "currency": "EUR", "time_zone": "Europe/Berlin", "marketing": True}
 
-    saved = customer("PUT", "/users/me/preferences", wanted, headers={"If-Match": initial.headers["ETag"]})
+    saved = customer("PUT", "/users/me/preferences", chosen, headers={"If-Match": initial.headers["ETag"]})
     stale = customer("PUT", "/users/me/preferences", {}, headers={"If-Match": initial.headers["ETag"]})
     read = customer("GET", "/users/me/preferences")
     refused = customer("PUT", "/users/me/preferences", {"time_zone": "Europe/Atlantis"})
 
     assert values(initial.data) == NONE
-    assert values(saved.data) == values(read.data) == wanted
+    assert values(saved.data) == values(read.data) == chosen
     assert (stale.status, stale.code) == (412, "PRECONDITION_FAILED")
     assert (refused.status, refused.error["details"][0]["field"]) == (422, "time_zone")
     assert customer("GET", "/users/me").data["language"] == "de"

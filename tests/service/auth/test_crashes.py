@@ -72,7 +72,7 @@ def sessions_of(auth: AuthClient, email: str) -> int:
 
 
 @pytest.mark.parametrize("step", CALLBACK_STEPS)
-def test_crash_in_callback_signs_nobody_in_and_the_next_login_does(shop: Shop, crashes: Crashes, step: str) -> None:
+def test_crash_in_callback_is_cured_by_another_login(shop: Shop, crashes: Crashes, step: str) -> None:
     email = new_email()
     reply = shop.reply(email)
     crashes.after_step(shop.auth, step)
