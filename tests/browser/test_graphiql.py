@@ -50,7 +50,9 @@ def test_query_is_sent_as_the_person_of_the_docs_page(pages: Pages, shop: Shop, 
     docs.page.get_by_role("link", name="GraphQL").click()
     editor = docs.page.locator(".graphiql-query-editor .CodeMirror")
     editor.wait_for()
-    editor.evaluate("(element, query) => element.CodeMirror.setValue(query)", "{ cart { items { sku quantity } } }")
+    editor.evaluate(
+        "(element, query) => element.CodeMirror.setValue(query)", "query Products { cart { items { sku quantity } } }"
+    )
     reply = run(docs.page)
 
     assert reply == {"data": {"cart": {"items": [{"sku": sku, "quantity": 2}]}}}
