@@ -1,6 +1,6 @@
 # UltraMarket's front door. `make help` lists what can be done here; nothing needs Docker.
 .DEFAULT_GOAL := help
-.PHONY: help venv up down demo test test-all unit mutation bench fuzz chaos lint types charts compose-secrets lock clean
+.PHONY: help venv up down demo test test-all browser pictures unit mutation bench fuzz chaos lint types charts compose-secrets lock clean
 SHELL := /bin/bash
 
 PYTHON ?= python3
@@ -35,6 +35,12 @@ test: venv ## the tests on fresh instances of their own, with coverage
 
 test-all: venv ## the same with the long ones: minutes of faults, connections through toxiproxy
 	@ALL=1 .ci/test
+
+browser: venv ## the tests of the pages in Chromium (apt-get install chromium), on an instance of their own
+	@.ci/test tests/browser
+
+pictures: venv ## the same, and store their pictures in docs/img
+	@PICTURES=1 .ci/test tests/browser
 
 unit: venv ## the unit tests: no servers, about a minute
 	@$(BIN)/python -m pytest -q tests/unit

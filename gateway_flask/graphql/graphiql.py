@@ -12,19 +12,35 @@ STATIC: Final = "graphene_django_graphiql_static"
 PAGE: Final = """<!doctype html>
 <html lang="en"><head><meta charset="utf-8"><meta name="viewport" content="width=device-width, initial-scale=1">
 <title>UltraMarket GraphQL</title><link rel="stylesheet" href="/graphql/assets/graphiql.min.css">
-<link rel="icon" href="data:,">
-<style>html, body, #page { height: 100%; margin: 0; overflow: hidden }</style></head>
+<link rel="icon" href="/docs/assets/logo.svg">
+<style>html, body, #page { height: 100%; margin: 0; overflow: hidden }
+@media (max-width: 700px) {
+  .graphiql-container .graphiql-sidebar { width: 44px }
+  .graphiql-container .graphiql-session { flex-direction: column }
+  .graphiql-container .graphiql-horizontal-drag-bar { display: none }
+  .graphiql-container .graphiql-response { min-height: 40vh }
+}</style></head>
 <body><div id="page">Loading</div>
 <script src="/graphql/assets/react.production.min.js"></script>
 <script src="/graphql/assets/react-dom.production.min.js"></script>
 <script src="/graphql/assets/graphql-ws.min.js"></script>
 <script src="/graphql/assets/graphiql.min.js"></script><script>
 const socket = location.origin.replace(/^http/, "ws") + "/graphql";
-const fetcher = (params, options) => GraphiQL.createFetcher({
-  url: "/graphql",
-  wsClient: graphqlWs.createClient({url: socket, lazy: true, connectionParams: (options && options.headers) || {}})
-})(params, options);
-const query = `query Products {
+/* The session of /docs in this tab. Not put into the editor of headers: GraphiQL would store it. */
+const credentials = () => {
+  const session = JSON.parse(sessionStorage.getItem("ultramarket.docs.session") || "null");
+  if (!session || (session.ends && session.ends < Date.now())) return {};
+  return session.scheme === "apiKey" ? {"X-API-Key": session.secret} : {Authorization: "Bearer " + session.secret};
+};
+const fetcher = (params, options) => {
+  const headers = {...credentials(), ...(options && options.headers)};
+  return GraphiQL.createFetcher({
+    url: "/graphql",
+    wsClient: graphqlWs.createClient({url: socket, lazy: true, connectionParams: headers})
+  })(params, {...options, headers});
+};
+const query = `# Sign in at /docs to query as yourself
+query Products {
   products(
     first: 5
     filter: {inStock: true}

@@ -20,7 +20,7 @@ _COMMON: Final = {
 JSON_HEADERS: Final = {"Content-Security-Policy": "default-src 'none'; frame-ancestors 'none'"} | _COMMON
 PAGE_HEADERS: Final = {
     "Content-Security-Policy": "default-src 'none'; style-src 'self' 'unsafe-inline'; img-src 'self' data:; "
-    "form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
+    "font-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
 } | _COMMON
 """Of an HTML page without scripts; one with scripts sets `script_policy`."""
 

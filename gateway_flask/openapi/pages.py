@@ -24,7 +24,7 @@ Send an `Idempotency-Key` with requests that must not be carried out twice.
 """
 PAGE: Final = Path(__file__).parent / "docs_page"
 """The page's own files; those of Swagger UI are the package's."""
-PAGE_ASSETS: Final = frozenset({"docs.css", "docs.js", "logo.svg", "sign_in.js"})
+PAGE_ASSETS: Final = frozenset({"docs.css", "docs.js", "inter.woff2", "logo.svg", "sign_in.js", "theme.js"})
 
 
 def application(name: str) -> OpenAPI:

@@ -15,6 +15,7 @@ from schemas.api.auth import (
     Login,
     LoginRequest,
     LogoutRequest,
+    Refresh,
     RefreshRequest,
     Register,
     RegisterRequest,
@@ -59,10 +60,13 @@ def login(body: LoginRequest) -> Response:
     return ok(signed_in, "Signed in")
 
 
-@api.post("/refresh", reply=TokenPair, limit="sign_in")
+@api.post("/refresh", reply=TokenPair, key="may", limit="sign_in")
 def refresh(body: RefreshRequest) -> Response:
-    """Exchange a refresh token for the next pair. Each is valid once; a second use ends the session."""
-    return ok(call(AuthRpc.refresh, body), "Refreshed")
+    """Exchange a refresh token for the next pair. Each is valid once; a second use ends the session.
+
+    A client that got no reply repeats the request with the same `Idempotency-Key`: that is not a second use.
+    """
+    return ok(call(AuthRpc.refresh, Refresh(**body.given(), idempotency=idempotency())), "Refreshed")
 
 
 @api.post("/logout", reply=None)

@@ -1,4 +1,7 @@
-"""The page at `/`: what this is and where to go on; JSON for programs. Works without scripts and other files."""
+"""The page at `/`: what this is and where to go on; JSON for programs.
+
+Works without scripts; its font and logo are those of `/docs`.
+"""
 
 from typing import Any, Final
 
@@ -7,39 +10,47 @@ from flask import Flask, Response, request
 from gateway_flask.http.envelope import JSON, reply
 
 LINKS: Final = (
-    ("/docs", "Documentation", "Every route with examples, to be tried out in the browser."),
-    ("/graphql", "GraphQL", "The same catalogue, cart and orders as one graph, with its own explorer."),
-    ("/api/v1/openapi.json", "OpenAPI 3.1", "The description of the REST API, for generators of clients."),
+    ("/docs", "Documentation", "Every route with examples, to try out in the browser. Begin here."),
+    ("/graphql", "GraphQL", "Catalogue, cart and orders as one graph, with an editor for queries."),
     ("/api/v1/products", "Products", "A first request: the catalogue as JSON."),
-    ("/health/live", "Health", "Whether this process is alive."),
+    ("/api/v1/openapi.json", "OpenAPI 3.1", "The REST API in machine-readable form, for client generators."),
+    ("/api/v1/asyncapi.json", "AsyncAPI 3", "The events that the services publish, with their schemas."),
+    ("/health/live", "Health", "Whether the gateway's process is alive."),
 )
 ABOUT: Final = "The backend of an online marketplace: catalogue, carts, orders, payments, shipping and administration."
 _STYLE: Final = """
-:root { color-scheme: light dark; --ink: #16202c; --soft: #56657a; --line: #dde3ea; --paper: #fff; --ground: #f4f6f9;
-  --accent: #0b62d6; }
-@media (prefers-color-scheme: dark) { :root { --ink: #e8edf4; --soft: #9fadbf; --line: #2b3746; --paper: #17202b;
-  --ground: #0f161e; --accent: #6aa8ff; } }
+@font-face { font-family: Inter; src: url("/docs/assets/inter.woff2") format("woff2"); font-weight: 100 900;
+  font-display: swap; }
+:root { color-scheme: light dark; --ink: #16182c; --soft: #5b6078; --line: #e3e5ef; --paper: #fff; --ground: #f6f7fb;
+  --accent: #4f46e5; }
+@media (prefers-color-scheme: dark) { :root { --ink: #e7e9f3; --soft: #a3a9c2; --line: #2a3048; --paper: #171b2b;
+  --ground: #0f121d; --accent: #8e88ff; } }
 * { box-sizing: border-box; }
 body { margin: 0; background: var(--ground); color: var(--ink);
-  font: 1rem/1.55 system-ui, -apple-system, "Segoe UI", Roboto, "Liberation Sans", sans-serif; }
+  font: 1rem/1.55 Inter, system-ui, -apple-system, "Segoe UI", Roboto, "Liberation Sans", sans-serif; }
 main { max-width: 60rem; margin: 0 auto; padding: clamp(2rem, 8vw, 6rem) clamp(1rem, 5vw, 2rem); }
-h1 { margin: 0; font-size: clamp(2rem, 6vw, 3.25rem); line-height: 1.1; letter-spacing: -0.03em; }
+main > img { display: block; margin-bottom: 1.5rem; }
+h1 { margin: 0; font-weight: 750; font-size: clamp(2rem, 6vw, 3.25rem); line-height: 1.1; letter-spacing: -0.03em; }
 .about { margin: 0.75rem 0 2.5rem; max-width: 38rem; color: var(--soft); font-size: 1.125rem; }
 ul { list-style: none; margin: 0; padding: 0; display: grid; gap: 1rem;
   grid-template-columns: repeat(auto-fit, minmax(min(100%, 17rem), 1fr)); }
-a { display: block; height: 100%; padding: 1.25rem; border: 1px solid var(--line); border-radius: 0.75rem;
-  background: var(--paper); color: inherit; text-decoration: none; }
+li { display: grid; }
+a { display: flex; flex-direction: column; gap: 0.375rem; padding: 1.25rem; border: 1px solid var(--line);
+  border-radius: 0.75rem; background: var(--paper); color: inherit; text-decoration: none; }
 a:hover, a:focus-visible { border-color: var(--accent); outline: 2px solid var(--accent); outline-offset: -1px; }
-strong { display: block; color: var(--accent); font-size: 1.125rem; }
-code { display: block; margin-top: 0.5rem; color: var(--soft); font-size: 0.8125rem; overflow-wrap: anywhere; }
+strong { color: var(--accent); font-size: 1.125rem; }
+a code { margin-top: auto; padding-top: 0.375rem; }
+code { color: var(--soft); overflow-wrap: anywhere;
+  font: 0.8125rem/1.5 ui-monospace, SFMono-Regular, Menlo, Consolas, "Liberation Mono", monospace; }
 footer { margin-top: 2.5rem; color: var(--soft); font-size: 0.875rem; }
-footer code { display: inline; margin: 0; }
 """
-_ITEM: Final = '<li><a href="{path}"><strong>{name}</strong>{about}<code>{path}</code></a></li>'
+_ITEM: Final = '<li><a href="{path}"><strong>{name}</strong><span>{about}</span><code>{path}</code></a></li>'
 _PAGE: Final = (
     '<!doctype html><html lang="en"><head><meta charset="utf-8">'
     '<meta name="viewport" content="width=device-width, initial-scale=1"><title>UltraMarket API</title>'
+    '<link rel="icon" href="/docs/assets/logo.svg">'
     f'<meta name="description" content="{ABOUT}"><style>{_STYLE}</style></head><body><main>'
+    '<img src="/docs/assets/logo.svg" alt="" width="56" height="56">'
     f'<h1>UltraMarket</h1><p class="about">{ABOUT}</p><ul>{{items}}'
     "</ul><footer>Routes of the API begin with <code>/api/v1</code>. With <code>Accept: application/json</code> "
     "this page is a JSON document.</footer></main></body></html>"

@@ -63,6 +63,12 @@ class RefreshRequest(Request):
     refresh_token: Annotated[Token, Field(repr=False)]
 
 
+class Refresh(RefreshRequest):
+    """Exchange a refresh token; a repetition with the same key is not a second use."""
+
+    idempotency: Idempotency | None = None
+
+
 class LogoutRequest(Request):
     """End the session of this refresh token; without one, that of the access token."""
 

@@ -28,6 +28,7 @@ KindName = Literal[
     "dispute_won",
     "dispute_lost",
     "review_published",
+    "review_invitation",
     "back_in_stock",
     "low_stock",
     "report_ready",

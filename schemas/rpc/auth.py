@@ -9,7 +9,7 @@ from schemas.api.auth import (
     ForgotRequest,
     Jwks,
     Login,
-    RefreshRequest,
+    Refresh,
     Register,
     ResetRequest,
     SignedIn,
@@ -67,8 +67,12 @@ class AuthRpc(Protocol):
         """Open a session. Raises `InvalidCredentials`, in the same time whether or not the account exists."""
         ...
 
-    def refresh(self, command: RefreshRequest) -> TokenPair:
-        """Exchange a refresh token for the next pair. Raises `Unauthenticated`; a reused token ends its session."""
+    def refresh(self, command: Refresh) -> TokenPair:
+        """Exchange a refresh token for the next pair. Raises `Unauthenticated`; a reused token ends its session.
+
+        Repeated by the same request, or with the same idempotency key, it replies another pair while the first one is
+        unused.
+        """
         ...
 
     def logout(self, refresh_token: Token | None = None, session_id: Id | None = None) -> None:

@@ -10,6 +10,8 @@ class TokenState(StrEnum):
     """The outcome of presenting a refresh token."""
 
     VALID = "good"
+    REPEATED = "repeated"
+    """By the request that used it, whose reply was lost."""
     REUSED = "reused"
     ENDED = "over"
 
@@ -23,6 +25,20 @@ class RefreshToken:
     expires_at: datetime
     used_at: datetime | None
     session_ended_at: datetime | None
+    used_by: str | None = None
+    """Digest of the request that used it."""
+    successor: str | None = None
+    """Digest of the token that it was exchanged for."""
+    is_successor_used: bool = False
+
+
+@dataclass(frozen=True)
+class Exchange:
+    """A refresh token that is presented and its successor, as digests, and the request that exchanges them."""
+
+    presented: str
+    successor: str
+    request: str | None = None
 
 
 @dataclass(frozen=True)
@@ -49,12 +65,13 @@ class OpenSession:
     second_factor_at: datetime | None = None
 
 
-def refresh_token_state(token: RefreshToken, now: datetime) -> TokenState:
-    """Decide about a refresh token. One that was used before is treated as stolen, in any state."""
+def refresh_token_state(token: RefreshToken, now: datetime, request: str | None = None) -> TokenState:
+    """Decide about a refresh token. One that another request used before is treated as stolen, in any state."""
     if token.session_ended_at is not None:
         return TokenState.ENDED
     if token.used_at is not None:
-        return TokenState.REUSED
+        is_repeated = request is not None and request == token.used_by and not token.is_successor_used
+        return TokenState.REPEATED if is_repeated else TokenState.REUSED
     return TokenState.VALID if now < token.expires_at else TokenState.ENDED
 
 

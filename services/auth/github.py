@@ -31,7 +31,7 @@ class GitHub:
         with self._session() as session:
             session.token_for(f"{self.settings.site_url}/login/oauth/access_token", code, redirect_uri, verifier)
             user = session.json(f"{self.settings.api_url}/user")
-            addresses = session.json(f"{self.settings.api_url}/user/emails")
+            addresses = session.json(f"{self.settings.api_url}/user/emails?per_page=100")  # 30 without
         if not isinstance(user, dict) or not isinstance(user.get("id"), int) or not isinstance(addresses, list):
             raise ProviderFailed("GitHub's reply is not a user with mail addresses")
         email = _primary(addresses)

@@ -71,6 +71,8 @@ refresh_tokens = Table(
     Column("session_id", UUID(as_uuid=False), ForeignKey("sessions.id"), nullable=False, index=True),
     Column("expires_at", DateTime(timezone=True), nullable=False, index=True),
     Column("used_at", DateTime(timezone=True)),
+    Column("used_by", Text),
+    Column("successor", Text),
 )
 
 tickets = Table(

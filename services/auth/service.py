@@ -5,7 +5,7 @@ from schemas.api.auth import (
     CreateUser,
     ForgotRequest,
     Login,
-    RefreshRequest,
+    Refresh,
     Register,
     ResetRequest,
     Token,
@@ -19,12 +19,12 @@ from schemas.rpc.auth import AuthRpc
 from services.auth import tokens
 from services.auth.administration import Administration
 from services.auth.api_key_methods import ApiKeyMethods
-from services.auth.domain import Device
+from services.auth.domain import Device, Exchange
 from services.auth.oauth_methods import OauthMethods
 from services.auth.passwords import Passwords, check_strength
 from services.auth.registrations import one_registration
 from services.auth.revocations import publish
-from services.chassis.common import clock
+from services.chassis.common import clock, context
 from services.chassis.common.errors import Conflict, InvalidCredentials, InvalidState, Unauthenticated, ValidationFailed
 from services.chassis.messaging.events import on_event
 from services.chassis.messaging.personal_data import Person, PersonalDataHandlers, Sections
@@ -85,11 +85,10 @@ class AuthService(OauthMethods, ApiKeyMethods, Administration, PersonalDataHandl
         )
 
     @implements(AuthRpc.refresh)
-    def refresh(self, command: RefreshRequest) -> Json:
+    def refresh(self, command: Refresh) -> Json:
         new_token, now = tokens.new_refresh_token(), clock.now()
-        rotated = self.store.rotate(
-            tokens.digest(command.refresh_token), tokens.digest(new_token), self.settings.refresh_token_lifetime, now
-        )
+        exchange = Exchange(tokens.digest(command.refresh_token), tokens.digest(new_token), _request(command))
+        rotated = self.store.rotate(exchange, self.settings.refresh_token_lifetime, now)
         if rotated is None:
             self.publish_new_revocations()
             raise Unauthenticated("The refresh token was used before; the session was ended")
@@ -224,3 +223,11 @@ class AuthService(OauthMethods, ApiKeyMethods, Administration, PersonalDataHandl
     @property
     def _passwords(self) -> Passwords:
         return Passwords(self.settings.bcrypt_rounds)
+
+
+def _request(command: Refresh) -> str | None:
+    """Digest of the request: by its idempotency key, else by the id that RabbitMQ delivers it again with."""
+    if command.idempotency is not None:
+        return tokens.digest(f"key {command.idempotency.key}")
+    request_id = context.current().get("request_id")
+    return tokens.digest(f"request {request_id}") if request_id else None

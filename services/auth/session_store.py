@@ -4,10 +4,10 @@ from collections.abc import Callable
 from datetime import datetime, timedelta
 from typing import Any, Final
 
-from sqlalchemy import Row, delete, func, insert, select, update
+from sqlalchemy import Row, delete, exists, func, insert, select, update
 
 from schemas.events.auth import RefreshTokenReused, UserLoggedIn, UserLoggedOut
-from services.auth.domain import Device, Lifetimes, OpenSession, RefreshToken, TokenState, refresh_token_state
+from services.auth.domain import Device, Exchange, Lifetimes, OpenSession, RefreshToken, TokenState, refresh_token_state
 from services.auth.models import accounts, refresh_tokens, second_factors, sessions
 from services.auth.revocations import revoke
 from services.auth.store import AccountStore, as_user
@@ -79,16 +79,16 @@ class SessionStore(AccountStore):
         return OpenSession(session_id, second_factor_at)
 
     def rotate(
-        self, presented: str, new_token: str, lifetime: timedelta, now: datetime
+        self, exchange: Exchange, lifetime: timedelta, now: datetime
     ) -> tuple[dict[str, Any], OpenSession] | None:
         """Exchange a refresh token for the next one; returns the account and the session.
 
-        None when it had been used before: then its session is ended. Raises `Unauthenticated` for one that is unknown
-        or over.
+        None when another request had used it before: then its session is ended. The same request gets another token
+        while the first one is unused: its reply was lost. Raises `Unauthenticated` for one that is unknown or over.
         """
         with self.transaction() as session:
-            token = self._token(session, presented)
-            state = refresh_token_state(token, now) if token else TokenState.ENDED
+            token = self._token(session, exchange.presented)
+            state = refresh_token_state(token, now, exchange.request) if token else TokenState.ENDED
             if token is None or state is TokenState.ENDED:
                 raise Unauthenticated("The refresh token is not valid any more")
             if state is TokenState.REUSED:
@@ -96,12 +96,17 @@ class SessionStore(AccountStore):
                 self.emit(session, RefreshTokenReused(user_id=token.user_id, session_id=token.session_id))
                 self.audit(session, "session.revoke", ("account", token.user_id), {"session_id": token.session_id})
                 return None
-            session.execute(update(refresh_tokens).where(refresh_tokens.c.digest == presented).values(used_at=now))
+            if state is TokenState.REPEATED:
+                session.execute(delete(refresh_tokens).where(refresh_tokens.c.digest == token.successor))
+            use = update(refresh_tokens).where(refresh_tokens.c.digest == exchange.presented)
+            session.execute(use.values(used_at=now, used_by=exchange.request, successor=exchange.successor))
             used = update(sessions).where(sessions.c.id == token.session_id).values(last_used_at=now)
             row = session.execute(used.returning(sessions.c.expires_at, sessions.c.second_factor_at)).one()
             expires_at = min(now + lifetime, row.expires_at)
             session.execute(
-                insert(refresh_tokens).values(digest=new_token, session_id=token.session_id, expires_at=expires_at)
+                insert(refresh_tokens).values(
+                    digest=exchange.successor, session_id=token.session_id, expires_at=expires_at
+                )
             )
             account = as_user(self._account(session, accounts.c.id == token.user_id))
             return account, OpenSession(token.session_id, row.second_factor_at)
@@ -194,6 +199,8 @@ class SessionStore(AccountStore):
         return session.execute(select(second_factors.c.user_id).where(*confirmed)).first() is not None
 
     def _token(self, session: Session, digest: str) -> RefreshToken | None:
+        successor = refresh_tokens.alias()
+        is_used = exists().where(successor.c.digest == refresh_tokens.c.successor, successor.c.used_at.is_not(None))
         query = (
             select(
                 refresh_tokens.c.session_id,
@@ -201,6 +208,9 @@ class SessionStore(AccountStore):
                 refresh_tokens.c.expires_at,
                 refresh_tokens.c.used_at,
                 sessions.c.ended_at.label("session_ended_at"),
+                refresh_tokens.c.used_by,
+                refresh_tokens.c.successor,
+                is_used.label("is_successor_used"),
             )
             .join_from(refresh_tokens, sessions)
             .where(refresh_tokens.c.digest == digest)

@@ -34,7 +34,7 @@ class NotificationDispatcher:
         if is_erased_address(draft.email):
             return
         person = self.store.recipients.find(draft.user_id)
-        if KINDS[draft.kind].marketing and not person.get("marketing"):
+        if not _is_wanted(draft.kind, person):
             return
         chosen = person.get("preferences") or (self.store.recipients.find(draft.email).get("preferences") or {})
         locale = person.get("language") or "en"
@@ -59,6 +59,9 @@ class NotificationDispatcher:
             message = self.store.messages.next_queued()
             if message is None:
                 return sent
+            if not _is_wanted(message.kind, self.store.recipients.find(message.recipient)):
+                self.store.messages.drop(message)
+                continue
             try:
                 rendered = self.channels.render(message, self.store)
             except (*RENDERING_ERRORS, ServiceUnavailable) as error:  # an administrator may mend the text meanwhile
@@ -117,6 +120,11 @@ class NotificationDispatcher:
         self.store.messages.refused(message, reason)
         if message.channel == "email":
             self.store.recipients.mark_bounced(message.to, reason)
+
+
+def _is_wanted(kind: str, person: dict[str, object]) -> bool:
+    """Whether the kind may be sent: advertising only while the person wants it, also after it was queued."""
+    return not KINDS[kind].marketing or bool(person.get("marketing"))
 
 
 def _is_unverified(person: dict[str, object]) -> bool:

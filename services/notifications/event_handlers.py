@@ -110,7 +110,10 @@ class EventHandlers:
 
     @on_event(OrderDelivered)
     def send_delivery(self, event: OrderDelivered) -> None:
-        self._dispatch(drafts.order_delivered(event, self._order_link(event.order_id, event.user_id)))
+        order_link = self._order_link(event.order_id, event.user_id)
+        self._dispatch(drafts.order_delivered(event, order_link))
+        if event.user_id is not None:
+            self._dispatch(drafts.review_invitation(event, order_link))
 
     @on_event(OrderCancelled)
     def send_cancellation(self, event: OrderCancelled) -> None:

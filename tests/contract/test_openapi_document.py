@@ -224,7 +224,15 @@ def test_docs_page_and_assets_are_served_locally() -> None:
     page = client.get("/docs").get_data(as_text=True)
     assert "http://" not in page
     assert "https://" not in page
-    for asset in ("css/swagger-ui.css", "js/swagger-ui-bundle.js", "docs.css", "docs.js", "sign_in.js", "logo.svg"):
+    for asset in (
+        "css/swagger-ui.css",
+        "js/swagger-ui-bundle.js",
+        "docs.css",
+        "docs.js",
+        "sign_in.js",
+        "theme.js",
+        "logo.svg",
+    ):
         assert f"/docs/assets/{asset}" in page
         with client.get(f"/docs/assets/{asset}") as served:
             assert served.status_code == 200

@@ -64,14 +64,53 @@ const beforeRequest = (request) => {
   if (key && path.startsWith("/orders/") && !headers["X-Order-Key"]) headers["X-Order-Key"] = key;
   return request;
 };
-const afterResponse = (response) => {
+const afterResponse = (ui, response) => {
+  if (response.obj?.error?.details?.[0]?.challenge) SignIn.stepUp(response.obj.error);
   remembered.cart = response.headers?.["x-cart-id"] ?? remembered.cart;
   const order = response.obj?.data;
-  if (order?.access_key) remembered.orderKeys[order.id] = order.access_key;
+  if (order?.access_key) {
+    remembered.orderKeys[order.id] = order.access_key;
+    ui.getSystem().specActions.changeParam([`${API}/orders/{id}`, "get"], "id", "path", order.id, false);
+  }
   return response;
 };
 
+/* Filter operations by any of their words; Swagger UI itself compares the tag only. */
+const matches = (phrase, tag, method, path, summary) => {
+  const text = [tag, method, path, summary].join(" ").toLowerCase();
+  return phrase.toLowerCase().split(/\s+/).every((word) => text.includes(word));
+};
+const opsFilter = (groups, phrase) => groups
+  .map((group, tag) => group.set("operations", group.get("operations").filter((each) => (
+    matches(phrase, tag, each.get("method"), each.get("path"), each.getIn(["operation", "summary"]))))))
+  .filter((group) => group.get("operations").size);
+const filterBy = (ui, spec, phrase) => {
+  const {layoutActions} = ui.getSystem();
+  const tags = Object.entries(spec.paths).flatMap(([path, operations]) => Object.entries(operations)
+    .filter(([method, {tags: [tag], summary}]) => !phrase || matches(phrase, tag, method, path, summary))
+    .map(([, operation]) => operation.tags[0]));
+  layoutActions.updateFilter(phrase);
+  new Set(tags).forEach((tag) => layoutActions.show(["operations-tag", tag], Boolean(phrase)));
+};
+
+/* Swagger UI resolves the whole document anew for each operation, which takes seconds; its references are local. */
+const dereferenced = (spec, value, within = []) => {
+  if (Array.isArray(value)) return value.map((item) => dereferenced(spec, item, within));
+  if (!value || typeof value !== "object") return value;
+  const {$ref: reference, ...rest} = value;
+  if (typeof reference !== "string" || !reference.startsWith("#/")) {
+    return Object.fromEntries(Object.entries(value).map(([key, inner]) => [key, dereferenced(spec, inner, within)]));
+  }
+  if (within.includes(reference)) return value; // a tree: its branches are shown as far as here
+  const target = reference.slice(2).split("/").reduce((at, key) => at[key.replace(/~1/g, "/").replace(/~0/g, "~")], spec);
+  return {...dereferenced(spec, target, [...within, reference]), ...dereferenced(spec, rest, within)};
+};
+const resolveSubtree = async (spec, path) => (
+  {errors: [], spec: dereferenced(spec, path.reduce((at, key) => at?.[key], spec))});
+
 const openOperation = (ui, spec, name) => {
+  document.getElementById("filter").value = "";
+  ui.getSystem().layoutActions.updateFilter("");
   const operations = Object.values(spec.paths).flatMap((path) => Object.values(path));
   const {tags: [tag]} = operations.find((operation) => operation.operationId === name);
   const actions = ui.getSystem().layoutActions;
@@ -90,11 +129,14 @@ const authorize = (ui, session) => {
   const existing = await product().catch(() => null); // the reference is readable while the catalogue is away
   const spec = prepare(await json(`${API}/openapi.json`), existing);
   const ui = SwaggerUIBundle({
-    spec, dom_id: "#page", deepLinking: true, docExpansion: "none", defaultModelsExpandDepth: 0, filter: true,
+    spec, dom_id: "#page", deepLinking: true, docExpansion: "none", defaultModelsExpandDepth: 0, filter: false,
+    plugins: [() => ({fn: {opsFilter, resolveSubtree}})],
     tryItOutEnabled: true, displayRequestDuration: true, persistAuthorization: false,
-    requestInterceptor: beforeRequest, responseInterceptor: afterResponse,
+    requestInterceptor: beforeRequest, responseInterceptor: (response) => afterResponse(ui, response),
     onComplete: () => Session.follow((session) => authorize(ui, session)),
   });
+  const filter = document.getElementById("filter");
+  filter.addEventListener("input", () => filterBy(ui, spec, filter.value.trim()));
   document.querySelectorAll("[data-operation]").forEach((button) => {
     button.addEventListener("click", () => openOperation(ui, spec, button.dataset.operation));
   });

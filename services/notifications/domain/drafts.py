@@ -128,6 +128,12 @@ def order_delivered(event: OrderDelivered, order_link: str) -> Draft:
     return Draft(event.meta.id, "order_delivered", event.user_id, event.email, facts)
 
 
+def review_invitation(event: OrderDelivered, order_link: str) -> Draft:
+    """An invitation to review what was delivered."""
+    facts = {"number": event.number, "titles": [line.title for line in event.items], "order_link": order_link}
+    return Draft(f"{event.meta.id}:review", "review_invitation", event.user_id, event.email, facts)
+
+
 def order_cancelled(event: OrderCancelled, order_link: str) -> Draft:
     """The cancellation of an order, with its refund."""
     refunded = _money(event.refunded, event.currency) if event.refunded else None

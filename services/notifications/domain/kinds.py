@@ -33,6 +33,7 @@ KINDS: Final[dict[str, Kind]] = {
     "payment_failed": Kind(True, ("email", "in_app")),
     "order_shipped": Kind(True, ("email", "sms", "push", "in_app")),
     "order_delivered": Kind(True, ("email", "push", "in_app")),
+    "review_invitation": Kind(False, ("email",), to_unverified=False, marketing=True),
     "order_cancelled": Kind(True, ("email", "in_app")),
     "order_refunded": Kind(True, ("email", "in_app")),
     "dispute_opened": Kind(True, ("email",)),

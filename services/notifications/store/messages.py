@@ -105,6 +105,10 @@ class Messages:
         due = self._now() + RETRY_DELAYS[attempts - 1]
         self.messages.update_one({"_id": message.id, "status": "queued"}, {"$set": {"due": due, "reason": reason}})
 
+    def drop(self, message: Message) -> None:
+        """Delete a queued message that is not wanted any more."""
+        self.messages.delete_one({"_id": message.id, "status": "queued"})
+
     def add_in_app(self, message: Message, rendered: Rendered) -> None:
         """Store an in-app message, which is thereby delivered."""
         now = self._now()

@@ -46,9 +46,10 @@ class AuthClient:
         person = {"email": email or new_email(), "password": PASSWORD, "first_name": "Ada", "last_name": "Byron"}
         return dict(self.call("register", **{**person, **values}))
 
-    def refresh(self, token: str) -> str:
-        """Exchange a refresh token for the next one."""
-        return str(self.call("refresh", refresh_token=token)["refresh_token"])
+    def refresh(self, token: str, key: str | None = None) -> str:
+        """Exchange a refresh token for the next one, under an idempotency key."""
+        idempotency = {"owner": "guest", "key": key, "fingerprint": "f"} if key else None
+        return str(self.call("refresh", refresh_token=token, idempotency=idempotency)["refresh_token"])
 
     def event_types(self, user_id: str) -> list[str]:
         with self.store.transaction() as session:

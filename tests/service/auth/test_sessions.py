@@ -6,16 +6,18 @@ from datetime import UTC, datetime, timedelta
 from sqlalchemy import func, select, update
 
 from services.auth import tokens
+from services.auth.domain import Exchange
 from services.auth.models import refresh_tokens, sessions
+from services.chassis.common import context
 from services.chassis.common.errors import Unauthenticated
 from services.chassis.common.ids import new_id
 from tests.service.auth.conftest import PASSWORD, AuthClient
 from tests.support.callers import customer
 
 
-def is_refused(auth: AuthClient, token: str) -> bool:
+def is_refused(auth: AuthClient, token: str, key: str | None = None) -> bool:
     try:
-        auth.refresh(token)
+        auth.refresh(token, key)
     except Unauthenticated:
         return True
     return False
@@ -57,7 +59,8 @@ def test_concurrent_refreshes_succeed_once_and_end_session(auth: AuthClient) -> 
     def rotate(_: int) -> str | None:
         new_tokens = tokens.new_refresh_token()
         try:
-            rotated = auth.store.rotate(digest, tokens.digest(new_tokens), timedelta(days=1), now)
+            exchange = Exchange(digest, tokens.digest(new_tokens))
+            rotated = auth.store.rotate(exchange, timedelta(days=1), now)
         except Unauthenticated:
             return None
         return new_tokens if rotated else None
@@ -67,6 +70,45 @@ def test_concurrent_refreshes_succeed_once_and_end_session(auth: AuthClient) -> 
 
     assert len(new_tokens) == 1
     assert is_refused(auth, new_tokens[0])
+
+
+def test_refresh_repeated_by_its_request_replaces_the_lost_token(auth: AuthClient) -> None:
+    token = auth.register()["refresh_token"]
+    lost = auth.refresh(token, key="first")
+
+    received = auth.refresh(token, key="first")
+
+    assert received != lost
+    assert auth.refresh(received, key="second")
+    assert is_refused(auth, lost)
+
+
+def test_refresh_repeated_after_its_token_was_used_is_reuse(auth: AuthClient) -> None:
+    token = auth.register()["refresh_token"]
+    current = auth.refresh(auth.refresh(token, key="first"), key="second")
+
+    assert is_refused(auth, token, key="first")
+
+    assert is_refused(auth, current)
+
+
+def test_refresh_with_another_key_is_reuse(auth: AuthClient) -> None:
+    token = auth.register()["refresh_token"]
+    current = auth.refresh(token, key="first")
+
+    assert is_refused(auth, token, key="another")
+
+    assert is_refused(auth, current)
+
+
+def test_refresh_delivered_again_replaces_the_lost_token(auth: AuthClient) -> None:
+    """The process was killed between the exchange and the reply: RabbitMQ delivers the request again."""
+    token = auth.register()["refresh_token"]
+    with context.having(request_id=new_id()):
+        auth.refresh(token)
+        received = auth.refresh(token)
+
+    assert auth.refresh(received)
 
 
 def test_unknown_refresh_token_is_refused(auth: AuthClient) -> None:

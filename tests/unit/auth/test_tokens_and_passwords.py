@@ -46,12 +46,17 @@ def signer(tmp_path: Path) -> Signer:
         (replace(TOKEN, expires_at=NOW), TokenState.ENDED),
         (replace(TOKEN, used_at=NOW), TokenState.REUSED),
         (replace(TOKEN, used_at=NOW, expires_at=NOW - timedelta(days=1)), TokenState.REUSED),
+        (replace(TOKEN, used_at=NOW, used_by="request"), TokenState.REPEATED),
+        (replace(TOKEN, used_at=NOW, used_by="another"), TokenState.REUSED),
+        (replace(TOKEN, used_at=NOW, used_by="request", is_successor_used=True), TokenState.REUSED),
+        (replace(TOKEN, used_by="request", used_at=NOW, session_ended_at=NOW), TokenState.ENDED),
         (replace(TOKEN, session_ended_at=NOW), TokenState.ENDED),
         (replace(TOKEN, session_ended_at=NOW, used_at=NOW), TokenState.ENDED),
     ],
 )
 def test_refresh_token_state(token: RefreshToken, state: TokenState) -> None:
-    assert refresh_token_state(token, NOW) is state
+    assert refresh_token_state(token, NOW, "request") is state
+    assert refresh_token_state(replace(token, used_by=None), NOW) is not TokenState.REPEATED
 
 
 def test_access_token_is_verified_with_the_published_keys(signer: Signer) -> None:

@@ -1,0 +1,16 @@
+"""The request that used a refresh token, and the token that it got: a repetition of this request is not reuse."""
+
+from alembic import op
+
+revision = "0010"
+down_revision = "0008"
+branch_labels = None
+depends_on = None
+
+
+def upgrade() -> None:
+    op.execute("alter table refresh_tokens add column used_by text, add column successor text")
+
+
+def downgrade() -> None:
+    op.execute("alter table refresh_tokens drop column used_by, drop column successor")
