@@ -6,7 +6,8 @@ import pytest
 
 from gateway_flask.openapi.endpoints import ENDPOINTS
 from tests.fuzz.calls import PATHS
-from tests.fuzz.run import ALL_ROLES, Fuzz
+from tests.fuzz.callers import ALL_ROLES
+from tests.fuzz.run import Fuzz
 from tests.support.shop import Shop
 
 NEED_A_TOKEN = {"unsubscribe_page"}
