@@ -5,8 +5,8 @@ from collections.abc import Iterator
 import pytest
 
 from gateway_flask.openapi.endpoints import ENDPOINTS
-from tests.fuzz.calls import PATHS
 from tests.fuzz.callers import ALL_ROLES
+from tests.fuzz.calls import PATHS
 from tests.fuzz.run import Fuzz
 from tests.support.shop import Shop
 

@@ -8,6 +8,7 @@ The instance's data are changed: use one that you can wipe.
 
 import argparse
 import re
+import signal
 import sys
 import time
 
@@ -45,16 +46,20 @@ def main() -> int:
         walks_only=bool(arguments.routes),
     )
     tally = Tally()
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
     console.print(f"seed {arguments.seed}")
     end = time.monotonic() + arguments.minutes * 60
-    with report.progress(console, arguments.minutes * 60) as update:
-        for step in rounds(plan, tally):
-            update(f"{step}: {tally.calls} calls, {len(tally.failures)} failures")
-            is_over = time.monotonic() > end if arguments.minutes else step.startswith("round 2")
-            if is_over or len(list(tally.groups())) >= arguments.failures:
-                break
-    report.show(tally, console)
-    console.print(f"Again: make fuzz OPTIONS='--seed {arguments.seed}'")
+    try:
+        with report.progress(console, arguments.minutes * 60) as update:
+            for step in rounds(plan, tally):
+                kinds = len(list(tally.groups()))
+                update(f"{step}: {tally.calls} calls, {len(tally.failures)} failures of {kinds} kinds")
+                is_over = time.monotonic() > end if arguments.minutes else step.startswith("round 2")
+                if is_over or kinds >= arguments.failures:
+                    break
+    finally:  # of a run that was interrupted as well
+        report.show(tally, console)
+        console.print(f"Again: make fuzz OPTIONS='--seed {arguments.seed}'")
     return 1 if tally.failures else 0
 
 
