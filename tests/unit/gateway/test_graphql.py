@@ -87,6 +87,17 @@ def test_total_is_counted_only_when_asked_for(client: FlaskClient, listed: FakeS
     assert [name for name, _ in listed.calls] == ["products.list_products"]
 
 
+@pytest.mark.parametrize(
+    "argument", ["first: null", "sort: null", "first: null, sort: null, filter: null, after: null"]
+)
+def test_argument_that_is_null_has_its_default(client: FlaskClient, listed: FakeServices, argument: str) -> None:
+    reply = ask(client, f"{{ products({argument}) {{ edges {{ node {{ name }} }} }} }}").get_json()
+
+    assert "errors" not in reply
+    [(_, query)] = listed.calls
+    assert (query["limit"], query["sort"]) == (20, "-created_at")
+
+
 def test_product_that_ended_meanwhile_is_null(client: FlaskClient, listed: FakeServices) -> None:
     listed.answer("products.get_details", [])
     line = {"sku": "MUG", "product_id": product_id(1), "title": "Mug"}
