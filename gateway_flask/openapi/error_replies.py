@@ -81,7 +81,7 @@ def refusals_of(endpoint: Endpoint) -> dict[str, dict[str, str]]:
     """The error replies that a route can give."""
     writes = endpoint.method != "GET"
     possible = {
-        "BadRequest": writes,
+        "BadRequest": True,
         "Unauthenticated": endpoint.access != PUBLIC or endpoint.name in CREDENTIALS_IN_BODY,
         "PaymentRefused": endpoint.name == "place_order",
         "Forbidden": endpoint.access.permission is not None,

@@ -26,6 +26,7 @@ BODIES: Final[dict[str, dict[str, Any]]] = {
     "exchange_oauth_code": {"code": "code-of-the-return-address"},
     "create_api_key": {"name": "Export to the warehouse", "scopes": ["orders.read"]},
     "update_user": {"status": "disabled"},
+    "erase_user": {"reason": "Request by letter of 2 November"},
     "set_user_roles": {"roles": ["CUSTOMER", "SUPPORT"]},
     "put_group": {"title": "Wholesale"},
     "update_profile": {"first_name": "Ada", "last_name": "Lovelace", "phone": "+1 555 0100", "language": "en"},

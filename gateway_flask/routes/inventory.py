@@ -26,6 +26,12 @@ def list_warehouses() -> Response:
     return ok(call(InventoryRpc.list_warehouses, caller=caller()), "Warehouses")
 
 
+@api.get("/warehouses/<string:code>", reply=Warehouse)
+def get_warehouse(path: WarehousePath) -> Response:
+    """Get a warehouse."""
+    return etag.versioned(call(InventoryRpc.get_warehouse, code=path.code, caller=caller()), "Warehouse")
+
+
 @api.put("/warehouses/<string:code>", reply=Warehouse, headers=("If-Match",))
 def put_warehouse(path: WarehousePath, body: WarehouseWrite) -> Response:
     """Create or replace a warehouse."""

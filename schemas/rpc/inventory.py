@@ -93,6 +93,10 @@ class InventoryRpc(Protocol):
         """List warehouses by priority: stock is taken from the first one first."""
         ...
 
+    def get_warehouse(self, code: WarehouseCode, caller: Caller) -> Warehouse:
+        """Get a warehouse. Raises `NotFound`."""
+        ...
+
     def put_warehouse(
         self, code: WarehouseCode, warehouse: WarehouseWrite, caller: Caller, expected_version: int | None = None
     ) -> Warehouse:

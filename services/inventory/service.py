@@ -124,6 +124,10 @@ class InventoryService(Service):
     def list_warehouses(self, caller: Caller) -> Json:
         return self.stock.warehouses.all()
 
+    @implements(InventoryRpc.get_warehouse)
+    def get_warehouse(self, code: WarehouseCode, caller: Caller) -> Json:
+        return self.stock.warehouses.get(code)
+
     @implements(InventoryRpc.put_warehouse)
     def put_warehouse(
         self, code: WarehouseCode, warehouse: WarehouseWrite, caller: Caller, expected_version: int | None = None
