@@ -131,7 +131,7 @@ def _fill(
     content = {"application/json": {"schema": references[reply, "serialization"]}}
     if endpoint.gives_bytes:
         content = {kind: {"schema": {"type": "string", "format": "binary"}} for kind in FILE_TYPES}
-    for kind in (*(["text/event-stream"] if endpoint.streams else []), *filter(None, [endpoint.downloads])):
+    for kind in (*(["text/event-stream"] if endpoint.streams else []), *endpoint.downloads):
         content = content | {kind: {"schema": {"type": "object" if kind == "application/json" else "string"}}}
     names = {200: "Success", 201: "Created", 202: "Accepted; the outcome is not known yet", 302: "Redirect"}
     operation["responses"] = {

@@ -96,13 +96,13 @@ def _preferences(stored: dict[str, Any], message: str) -> Response:
     return etag.tagged(ok({name: value for name, value in stored.items() if name != "version"}, message), stored)
 
 
-@api.get("/unsubscribe", reply=Unsubscribed, downloads="text/html")
+@api.get("/unsubscribe", reply=Unsubscribed, downloads=("text/html",))
 def unsubscribe_page(query: UnsubscribeQuery) -> Response:
     """Show the page of an unsubscribe link. Changes nothing."""
     return _page_or(call(NotificationsRpc.unsubscribe_page, token=query.token).json, "This would be switched off")
 
 
-@api.post("/unsubscribe", reply=Unsubscribed, takes_bytes=True, downloads="text/html")
+@api.post("/unsubscribe", reply=Unsubscribed, takes_bytes=True, downloads=("text/html",))
 def unsubscribe(query: UnsubscribeQuery) -> Response:
     """Unsubscribe from a kind of mail: one click in a mail program (RFC 8058), or the page's button."""
     return _page_or(call(NotificationsRpc.unsubscribe, token=query.token).json, "You will get no more of these mails")
