@@ -61,6 +61,7 @@ BODIES: Final[dict[str, dict[str, Any]]] = {
     "add_image": {"file_id": ID, "alt": "A red mug beside a tent", "position": 0},
     "create_category": {"name": "Kitchen"},
     "put_tax_rate": {"country": "DE", "tax_class": "standard", "rate_bp": 1900, "name": "MwSt."},
+    "set_stock_threshold": {"low_stock_threshold": 10},
     "adjust_stock": {"delta": 25, "reason": "delivery"},
     "add_item": {"sku": SKU, "quantity": 2},
     "set_quantity": {"quantity": 3},

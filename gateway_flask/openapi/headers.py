@@ -54,7 +54,7 @@ REPLY: Final[dict[str, dict[str, Any]]] = {
 TAGGED: Final = frozenset({
     "create_product", "get_flag", "create_category", "add_address", "get_address", "get_profile", "get_user",
     "get_user_preferences", "get_review", "get_review_rules", "create_report", "get_report", "get_template",
-    "get_tuning", "get_tax_rate", "get_group", "get_warehouse", "get_setting", "get_role", "get_webhook",
+    "get_tuning", "get_tax_rate", "get_group", "get_warehouse", "get_setting", "get_role", "get_webhook", "get_level",
     "create_webhook", "get_preferences",
     "delete_variant", "delete_image",
 })  # fmt: skip

@@ -106,6 +106,7 @@ ROUTES: Final[dict[str, Access]] = {
     "delete_warehouse": needs(P.WAREHOUSES_MANAGE),
     "get_level": needs(P.INVENTORY_READ),
     "adjust_stock": needs(P.INVENTORY_WRITE),
+    "set_stock_threshold": needs(P.INVENTORY_WRITE),
     # /ledger
     "ledger_accounts": needs(P.LEDGER_READ),
     "ledger_entries": needs(P.LEDGER_READ),

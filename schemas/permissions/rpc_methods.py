@@ -111,6 +111,7 @@ RPC: Final[dict[str, dict[str, Access]]] = {
         "release": INTERNAL,
         "return_lines": INTERNAL,
         "adjust": needs(P.INVENTORY_WRITE),
+        "set_threshold": needs(P.INVENTORY_WRITE),
         "set_initial": needs(P.PRODUCTS_IMPORT),
         "get_level": needs(P.INVENTORY_READ),
         "get_levels": INTERNAL,

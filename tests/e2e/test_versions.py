@@ -112,6 +112,11 @@ def webhook(shop: Shop) -> Edited:
     return Edited(shop.admin, path, "PATCH", lambda n, _: {"events": events[n % 2]})
 
 
+def threshold(shop: Shop) -> Edited:
+    path = f"/inventory/{shop.product(1)}"
+    return Edited(shop.admin, path, "PUT", lambda n, _: {"low_stock_threshold": n}, f"{path}/threshold")
+
+
 def warehouse(shop: Shop) -> Edited:
     path = f"/inventory/warehouses/w{new_key()[:8]}"
     shop.admin("PUT", path, {"name": "Attic", "priority": 999})
@@ -149,7 +154,7 @@ def template(shop: Shop) -> Edited:
 
 VERSIONED = (
     *(profile, address, preferences, notification_preferences, account, group),
-    *(category, product, tax_rate, warehouse, review, report, webhook, role, flag, setting, template),
+    *(category, product, tax_rate, warehouse, threshold, review, report, webhook, role, flag, setting, template),
 )
 DELETED = (address, category, product, tax_rate, warehouse, review, report, webhook, role, group)
 Make = Callable[[Shop], Edited]

@@ -70,7 +70,7 @@ SIGNED_IN_ROUTES: Final = """
 VENDOR_ROUTES: Final = """
     create_product update_product patch_product delete_product
     add_variant patch_variant delete_variant put_options add_image delete_image
-    low_stock get_level adjust_stock
+    low_stock get_level adjust_stock set_stock_threshold
     set_order_status create_shipment add_shipment_event
     reply_to_review
     analytics_sales analytics_top_products analytics_stock analytics_funnel analytics_customers analytics_live
@@ -103,7 +103,8 @@ STAFF_ROUTES: Final = {
         create_product update_product patch_product delete_product import_products
         add_variant patch_variant delete_variant put_options add_image delete_image
         create_category update_category delete_category
-        low_stock get_level adjust_stock list_warehouses get_warehouse put_warehouse delete_warehouse
+        low_stock get_level adjust_stock set_stock_threshold
+        list_warehouses get_warehouse put_warehouse delete_warehouse
         get_tuning set_tuning preview_tuning
         reply_to_review get_review_rules put_review_rules moderate_review
     """,
