@@ -5,9 +5,11 @@ from collections.abc import Iterator
 import pytest
 
 from gateway_flask.openapi.endpoints import ENDPOINTS
-from tests.fuzz.callers import ALL_ROLES
+from tests.fuzz import chains, graphql
+from tests.fuzz.callers import ALL_ROLES, API_KEY
 from tests.fuzz.calls import PATHS
 from tests.fuzz.run import Fuzz
+from tests.fuzz.tally import Tally
 from tests.support.shop import Shop
 
 NEED_A_TOKEN = {"unsubscribe_page"}
@@ -35,6 +37,24 @@ def fuzz(shop: Shop) -> Iterator[Fuzz]:
 
 def test_every_reply_to_generated_requests_is_declared(fuzz: Fuzz) -> None:
     assert fuzz.tally.failures == []
+
+
+def test_chains_of_requests_get_declared_replies(shop: Shop) -> None:
+    tally = Tally()
+    for role in ("CUSTOMER", API_KEY):
+        chains.run(shop, role, tally, start=0, scenarios=5)
+
+    assert tally.failures == []
+    assert tally.successes > 0
+
+
+def test_generated_graphql_documents_have_no_internal_error(shop: Shop, fuzz: Fuzz) -> None:
+    tally = Tally()
+    for role in ("ANONYMOUS", "CUSTOMER"):
+        graphql.run(shop, role, fuzz.shared, tally, start=0, number=20)
+
+    assert tally.failures == []
+    assert tally.successes >= tally.calls / 2
 
 
 def test_every_route_is_called_and_half_of_calls_succeed(fuzz: Fuzz) -> None:
