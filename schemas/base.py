@@ -217,8 +217,11 @@ Moment = Annotated[datetime, PlainSerializer(_rfc3339, return_type=str, when_use
 """A point in time, UTC, RFC 3339 in JSON."""
 
 
+_DATE: Final = re.compile(r"\s*\d{4}-\d\d-\d\d[Tt ]")
+
+
 def _written(value: Any) -> Any:
-    if isinstance(value, int | float):
+    if isinstance(value, int | float) or (isinstance(value, str) and not _DATE.match(value)):
         raise ValueError('must be written out, like "2026-01-31T12:00:00Z"')
     return value
 

@@ -3,12 +3,12 @@
 from datetime import UTC
 from typing import Annotated, Any, Literal
 
-from pydantic import AfterValidator, AwareDatetime, Field, StringConstraints
+from pydantic import AfterValidator, Field, StringConstraints
 
-from schemas.base import Cursor, Moment, Schema
+from schemas.base import Cursor, GivenMoment, Moment, Schema
 
 _Name = Annotated[str, StringConstraints(min_length=1, max_length=100, pattern=r"^[a-z_.]+$")]
-_Utc = Annotated[AwareDatetime, AfterValidator(lambda moment: moment.astimezone(UTC))]
+_Utc = Annotated[GivenMoment, AfterValidator(lambda moment: moment.astimezone(UTC))]
 
 
 class AuditFilter(Schema):
