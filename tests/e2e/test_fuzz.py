@@ -22,16 +22,16 @@ def fuzz(shop: Shop) -> Iterator[Fuzz]:
     def values_of(path: str, name: str) -> set[str]:
         return {row[name] for row in shop.admin("GET", path).data}
 
-    warehouses, rates = values_of("/inventory/warehouses", "code"), values_of("/tax-rates", "id")
+    lists = {"/inventory/warehouses": "code", "/tax-rates": "id", "/webhook-subscriptions": "id"}
+    before = {path: values_of(path, name) for path, name in lists.items()}
     fuzz = Fuzz(shop)
     fuzz.prepare()
     for _name in fuzz.round(ALL_ROLES, set(PATHS), invalid_share=0.1, everything=False):
         pass
     yield fuzz
-    for code in values_of("/inventory/warehouses", "code") - warehouses:
-        shop.admin("DELETE", f"/inventory/warehouses/{code}")
-    for rate in values_of("/tax-rates", "id") - rates:
-        shop.admin("DELETE", f"/tax-rates/{rate}")
+    for path, name in lists.items():
+        for value in values_of(path, name) - before[path]:
+            shop.admin("DELETE", f"{path}/{value}")
     shop.admin("PUT", "/reviews/rules", {})
 
 

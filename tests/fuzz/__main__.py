@@ -49,10 +49,13 @@ def main() -> int:
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
     console.print(f"seed {arguments.seed}")
     end = time.monotonic() + arguments.minutes * 60
+    kinds = 0
     try:
         with report.progress(console, arguments.minutes * 60) as update:
             for step in rounds(plan, tally):
-                kinds = len(list(tally.groups()))
+                before, kinds = kinds, len(list(tally.groups()))
+                for _, failure in list(tally.groups())[before:]:
+                    console.print(f"FAILURE {failure}", markup=False)
                 update(f"{step}: {tally.calls} calls, {len(tally.failures)} failures of {kinds} kinds")
                 is_over = time.monotonic() > end if arguments.minutes else step.startswith("round 2")
                 if is_over or kinds >= arguments.failures:
