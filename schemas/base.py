@@ -2,7 +2,7 @@
 
 import re
 import unicodedata
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Annotated, Any, Final, Generic, Literal, TypeVar
 from uuid import UUID
 
@@ -217,19 +217,31 @@ Moment = Annotated[datetime, PlainSerializer(_rfc3339, return_type=str, when_use
 """A point in time, UTC, RFC 3339 in JSON."""
 
 
+_DATE: Final = re.compile(r"\s*\d{4}-\d\d-\d\d[Tt ]")
+
+
 def _written(value: Any) -> Any:
-    if isinstance(value, int | float):
+    if isinstance(value, int | float) or (isinstance(value, str) and not _DATE.match(value)):
         raise ValueError('must be written out, like "2026-01-31T12:00:00Z"')
     return value
+
+
+def _utc(moment: datetime) -> datetime:
+    """The time in UTC: PostgreSQL takes no offset beyond 16 hours."""
+    try:
+        return moment.astimezone(UTC)
+    except OverflowError:
+        raise ValueError("is out of range") from None
 
 
 GivenMoment = Annotated[
     AwareDatetime,
     Field(strict=False),
     BeforeValidator(_written),
+    AfterValidator(_utc),
     PlainSerializer(_rfc3339, return_type=str, when_used="json"),
 ]
-"""A time in a request: RFC 3339 with its offset, not a number (seconds or milliseconds would be ambiguous)."""
+"""A time in a request: RFC 3339 with its offset, not a number (seconds or milliseconds would be ambiguous). In UTC."""
 
 
 class Money(BaseModel):

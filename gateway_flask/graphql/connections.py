@@ -1,6 +1,6 @@
 """Relay connections (https://relay.dev/graphql/connections.htm) over the services' pages.
 
-A cursor is opaque: the start of a page of the service and the number of items after it, so that every edge has one.
+A cursor is opaque: the service's cursor of a page and the number of items after its start, so that every edge has one.
 """
 
 import base64
@@ -10,14 +10,15 @@ from typing import Any, Final
 import orjson
 from graphql import FieldNode, FragmentSpreadNode, InlineFragmentNode, SelectionSetNode
 
+from gateway_flask.graphql.arguments import renamed
 from gateway_flask.graphql.fields import Info
 from services.chassis.common.errors import ValidationFailed
 
 Json = dict[str, Any]
 MAX_FIRST: Final = 50
 """Items of a page; a service gives up to 100, and up to 50 of a page may be passed over."""
-MAX_OFFSET: Final = 10_000
-"""How deep lists without a cursor of their own can be paged through."""
+AFTER: Final = {"cursor": "after"}
+"""The argument that is a service's cursor."""
 
 
 def by_cursor(info: Info, read: Callable[[int, str | None, bool], Json], first: int, after: str | None) -> Json:
@@ -26,27 +27,15 @@ def by_cursor(info: Info, read: Callable[[int, str | None, bool], Json], first: 
     start, passed = _decoded(after)
     if not (start is None or isinstance(start, str)) or passed > MAX_FIRST:
         raise _bad_cursor()
-    page = read(first + passed, start, is_selected(info, "totalCount"))
+    try:
+        page = read(first + passed, start, is_selected(info, "totalCount"))
+    except ValidationFailed as error:
+        raise renamed(error, names=AFTER) from None
     items, following = page["items"][passed:], page.get("next_cursor")
     edges = [{"node": item, "cursor": _encoded(start, passed + index)} for index, item in enumerate(items, 1)]
     if edges and following:
         edges[-1]["cursor"] = _encoded(following, 0)
     return _connection(edges, bool(following), page["total"], page)
-
-
-def by_offset(read: Callable[[int, int], Json], first: int, after: str | None) -> Json:
-    """A connection over a list with numbered pages. `read(page, limit)` gives one."""
-    check_first(first)
-    start, offset = _decoded(after)
-    if start is not None or offset > MAX_OFFSET:
-        raise _bad_cursor()
-    number, passed = divmod(offset, first)
-    page = read(number + 1, first)
-    items = page["items"][passed:]
-    if passed and offset + len(items) < page["total"]:  # `first` has changed: its items are on two pages
-        items = items + read(number + 2, first)["items"][:passed]
-    edges = [{"node": item, "cursor": _encoded(None, offset + index)} for index, item in enumerate(items, 1)]
-    return _connection(edges, offset + len(items) < page["total"], page["total"], page)
 
 
 def check_first(first: int) -> None:

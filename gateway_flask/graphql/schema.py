@@ -8,11 +8,13 @@ from typing import Any, Final, cast
 from graphql import (
     GraphQLEnumType,
     GraphQLError,
+    GraphQLField,
     GraphQLObjectType,
     GraphQLScalarType,
     GraphQLSchema,
     build_schema,
     is_introspection_type,
+    value_from_ast,
 )
 
 from gateway_flask.graphql.enums import VALUES
@@ -40,7 +42,9 @@ def executable() -> GraphQLSchema:
     for type_name in ROOTS:
         for field_name, field in cast(GraphQLObjectType, schema.type_map[type_name]).fields.items():
             name = f"{type_name}.{field_name}"
-            field.resolve = _checked(RESOLVERS[name], access_of(name))
+            if name not in RESOLVERS:
+                raise LookupError(f"{name} has no resolver")
+            field.resolve = _checked(cast(Resolver, field.resolve), access_of(name))
     return schema
 
 
@@ -55,7 +59,7 @@ def for_subscriptions() -> GraphQLSchema:
 
 def _with_resolvers(resolvers: Mapping[str, Resolver]) -> GraphQLSchema:
     schema = build_schema(sdl())
-    unused = set(resolvers)
+    unused, fields = set(resolvers), []
     for name, kind in schema.type_map.items():
         if is_introspection_type(kind):
             continue
@@ -63,13 +67,36 @@ def _with_resolvers(resolvers: Mapping[str, Resolver]) -> GraphQLSchema:
             for field_name, field in kind.fields.items():
                 unused.discard(f"{name}.{field_name}")
                 field.resolve = resolvers.get(f"{name}.{field_name}") or key_of(field_name)
+                fields.append(field)
         elif isinstance(kind, GraphQLEnumType):
             for value_name, value in kind.values.items():
                 value.value = VALUES.get(name, {}).get(value_name, value_name)
     if unused:
         raise LookupError(f"the schema has no field {', '.join(sorted(unused))}")
+    for field in fields:  # defaults of enums are their values, which are set by now
+        field.resolve = _without_nulls(field)
     cast(GraphQLScalarType, schema.type_map["MinorUnits"]).coerce_input_value = _minor_units  # type: ignore[method-assign]
     return schema
+
+
+def _without_nulls(field: GraphQLField) -> Resolver:
+    """The resolver of a field; an argument that is null has its default, as if it were left out."""
+    assert field.resolve is not None
+    resolver: Resolver = field.resolve
+    defaults = {
+        name: value_from_ast(argument.ast_node.default_value, argument.type)
+        for name, argument in field.args.items()
+        if argument.ast_node is not None and argument.ast_node.default_value is not None
+    }
+    if not defaults:
+        return resolver
+
+    @wraps(resolver)
+    def resolve(source: Any, info: Any, **arguments: Any) -> Any:
+        nulls = {name: defaults[name] for name, value in arguments.items() if value is None and name in defaults}
+        return resolver(source, info, **arguments | nulls)
+
+    return resolve
 
 
 def _event(source: Any, _: Any, **__: Any) -> Any:

@@ -126,12 +126,12 @@ def _fill(
     if endpoint.is_partial:
         parameters.append(fieldsets.SCHEMA)
     if endpoint.key != "no":
-        parameters.append(_header("Idempotency-Key", endpoint.key == "must"))
-    parameters.extend(_header(name, False) for name in endpoint.headers)
+        parameters.append(_header("Idempotency-Key", endpoint.key == "must", endpoint))
+    parameters.extend(_header(name, False, endpoint) for name in endpoint.headers)
     content = {"application/json": {"schema": references[reply, "serialization"]}}
     if endpoint.gives_bytes:
         content = {kind: {"schema": {"type": "string", "format": "binary"}} for kind in FILE_TYPES}
-    for kind in (*(["text/event-stream"] if endpoint.streams else []), *filter(None, [endpoint.downloads])):
+    for kind in (*(["text/event-stream"] if endpoint.streams else []), *endpoint.downloads):
         content = content | {kind: {"schema": {"type": "object" if kind == "application/json" else "string"}}}
     names = {200: "Success", 201: "Created", 202: "Accepted; the outcome is not known yet", 302: "Redirect"}
     operation["responses"] = {
@@ -159,5 +159,7 @@ def _fill(
     operation["x-permission"] = str(endpoint.access)
 
 
-def _header(name: str, required: bool) -> dict[str, Any]:
-    return {"name": name, "in": "header", "required": required, **headers.REQUEST[name]}
+def _header(name: str, required: bool, endpoint: Endpoint) -> dict[str, Any]:
+    ignored = name == "X-Cart-Id" and endpoint.name == headers.DOES_WITHOUT_CART
+    described = headers.ANY_CART if ignored else headers.REQUEST[name]
+    return {"name": name, "in": "header", "required": required, **described}

@@ -49,7 +49,7 @@ class Endpoint:
     """The reply is a file."""
     streams: bool = False
     """It can reply a stream of Server-Sent Events."""
-    downloads: str | None = None
+    downloads: tuple[str, ...] = ()
     """The content type of the file that it can reply instead."""
     deprecated: Deprecation | None = None
     models: dict[str, Model] = field(default_factory=dict)
@@ -57,7 +57,7 @@ class Endpoint:
     @property
     def is_partial(self) -> bool:
         """Whether a client can choose fields of the reply."""
-        return self.method == "GET" and self.reply is not None and self.downloads is None
+        return self.method == "GET" and self.reply is not None and not self.downloads
 
 
 ENDPOINTS: Final[dict[str, Endpoint]] = {}

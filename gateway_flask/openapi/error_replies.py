@@ -73,7 +73,14 @@ REFUSALS: Final = {
 
 CREDENTIALS_IN_BODY: Final = frozenset({"login", "refresh", "two_factor_login", "exchange_oauth_code", "finish_oauth"})
 """Public routes that refuse credentials."""
-MAY_BE_MISSING: Final = frozenset({"place_order", "shipping_rates", "add_item", "create_shipment", "get_export"})
+MAY_BE_FORBIDDEN: Final = frozenset({"list_products"})
+"""Public routes with parameters that need a permission."""
+MAY_BE_MISSING: Final = frozenset(
+    {
+        *("place_order", "shipping_rates", "add_item", "create_shipment", "get_export"),
+        *("wait_for_stock", "unsubscribe", "unsubscribe_page"),
+    }
+)
 """Routes without path parameters that need something which may not exist."""
 
 
@@ -81,10 +88,10 @@ def refusals_of(endpoint: Endpoint) -> dict[str, dict[str, str]]:
     """The error replies that a route can give."""
     writes = endpoint.method != "GET"
     possible = {
-        "BadRequest": writes,
+        "BadRequest": True,
         "Unauthenticated": endpoint.access != PUBLIC or endpoint.name in CREDENTIALS_IN_BODY,
         "PaymentRefused": endpoint.name == "place_order",
-        "Forbidden": endpoint.access.permission is not None,
+        "Forbidden": endpoint.access.permission is not None or endpoint.name in MAY_BE_FORBIDDEN,
         "NotFound": bool(endpoint.models.get("path")) or endpoint.name in MAY_BE_MISSING,
         "Conflict": writes,
         "PreconditionFailed": "If-Match" in endpoint.headers,

@@ -11,8 +11,8 @@ REQUEST: Final[dict[str, dict[str, Any]]] = {
         "schema": {"type": "string", "minLength": 1, "maxLength": 255},
     },
     "X-Cart-Id": {
-        "description": "The guest's cart, as the first `POST /cart/items` replied it.",
-        "schema": {"type": "string", "pattern": "^[A-Za-z0-9_-]{16,64}$"},
+        "description": "The guest's cart, as the first `POST /cart/items` replied it; empty: none.",
+        "schema": {"type": "string", "pattern": "^([A-Za-z0-9_-]{16,64})?$"},
     },
     "X-Session-Id": {
         "description": "The session, as `POST /events` names it: it is the customer's from now on.",
@@ -29,6 +29,12 @@ REQUEST: Final[dict[str, dict[str, Any]]] = {
         "schema": {"type": "string"},
     },
 }
+ANY_CART: Final = {
+    "description": "The guest's cart; ignored if there is none of this id.",
+    "schema": {"type": "string"},
+}
+"""For routes that do without a cart: a malformed id is ignored as well."""
+DOES_WITHOUT_CART: Final = "track_events"
 _COUNT: Final = {"type": "integer", "minimum": 0}
 RATE_LIMIT: Final = ("RateLimit-Limit", "RateLimit-Remaining", "RateLimit-Reset")
 REPLY: Final[dict[str, dict[str, Any]]] = {
@@ -40,7 +46,10 @@ REPLY: Final[dict[str, dict[str, Any]]] = {
         "description": "The version of the content, for `If-Match` and `If-None-Match`.",
         "schema": {"type": "string"},
     },
-    "X-Cart-Id": {"description": "The guest's cart, to be sent from now on.", "schema": REQUEST["X-Cart-Id"]["schema"]},
+    "X-Cart-Id": {
+        "description": "The guest's cart, to be sent from now on.",
+        "schema": {"type": "string", "pattern": "^[A-Za-z0-9_-]{16,64}$"},
+    },
     "Idempotency-Replayed": {
         "description": "`true` if this is the reply to an earlier request with the same key.",
         "schema": {"type": "string", "const": "true"},
@@ -54,8 +63,9 @@ REPLY: Final[dict[str, dict[str, Any]]] = {
 TAGGED: Final = frozenset({
     "create_product", "get_flag", "create_category", "add_address", "get_address", "get_profile", "get_user",
     "get_user_preferences", "get_review", "get_review_rules", "create_report", "get_report", "get_template",
-    "get_tuning",
-    "roll_setting_back", "delete_variant", "delete_image",
+    "get_tuning", "get_tax_rate", "get_group", "get_warehouse", "get_setting", "get_role", "get_webhook", "get_level",
+    "create_webhook", "get_preferences",
+    "delete_variant", "delete_image",
 })  # fmt: skip
 """Routes that reply an ETag, beside those that take `If-None-Match`, or `If-Match` without deleting."""
 CART_REPLIES: Final = frozenset({"get_cart", "add_item", "set_quantity", "remove_item", "clear_cart"})

@@ -19,6 +19,7 @@ from schemas.api.accounts import (
     SetRoles,
     UpdateAccount,
 )
+from schemas.api.privacy import EraseUser, EraseUserRequest, Erasure
 from schemas.rpc.auth import AuthRpc
 
 api = Api("accounts", "Accounts", "Administration of accounts, roles and groups.", "/users")
@@ -36,17 +37,25 @@ def list_groups() -> Response:
     return ok(call(AuthRpc.groups, caller=caller()), "Groups")
 
 
-@api.put("/groups/<string:name>", reply=None)
+@api.get("/groups/<string:name>", reply=Group)
+def get_group(path: GroupPath) -> Response:
+    """Get a group of customers."""
+    return etag.versioned(call(AuthRpc.group, name=path.name, caller=caller()), "Group")
+
+
+@api.put("/groups/<string:name>", reply=None, headers=("If-Match",))
 def put_group(path: GroupPath, body: GroupWrite) -> Response:
-    """Create or rename a group of customers."""
-    call(AuthRpc.put_group, PutGroup(**body.given(), name=path.name, caller=caller()))
-    return ok(None, "Group saved")
+    """Create or rename a group of customers. `If-Match: "0"`: only a new one."""
+    expected = etag.expected_version()
+    command = PutGroup(**body.given(), name=path.name, caller=caller(), expected_version=expected)
+    return etag.tagged(ok(None, "Group saved"), call(AuthRpc.put_group, command).json)
 
 
-@api.delete("/groups/<string:name>", reply=None)
+@api.delete("/groups/<string:name>", reply=None, headers=("If-Match",))
 def delete_group(path: GroupPath) -> Response:
     """Delete a group; its members leave it."""
-    call(AuthRpc.delete_group, name=path.name, caller=caller())
+    expected = etag.expected_version()
+    call(AuthRpc.delete_group, name=path.name, caller=caller(), expected_version=expected)
     return ok(None, "Group deleted")
 
 
@@ -70,3 +79,14 @@ def set_user_roles(path: IdPath, body: RolesChange) -> Response:
     expected = etag.expected_version()
     command = SetRoles(**body.given(), user_id=path.id, caller=caller(), expected_version=expected)
     return etag.versioned(call(AuthRpc.set_roles, command), "Roles saved")
+
+
+@api.delete("/<string:id>", reply=Erasure, statuses=(202,))
+def erase_user(path: IdPath, body: EraseUserRequest) -> Response:
+    """Erase the account and the personal data of a person who has requested it otherwise than by the account.
+
+    As `DELETE /users/me`: it can't be undone, sessions end at once, the person gets a last mail. Accounts of staff and
+    vendors are erased after their roles were removed. The progress: `GET /users/{id}/erasure`.
+    """
+    command = EraseUser(**body.given(), user_id=path.id, caller=caller())
+    return ok(call(AuthRpc.erase_user, command), "Erasure begun", 202)

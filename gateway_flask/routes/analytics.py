@@ -153,7 +153,7 @@ def run_report(path: IdPath) -> Response:
     return ok(report, "Report finished")
 
 
-@api.get("/reports/<string:id>/result", reply=ReportResult, downloads="text/csv")
+@api.get("/reports/<string:id>/result", reply=ReportResult, downloads=("text/csv",))
 def report_result(path: IdPath) -> Response:
     """Get the last result: in the envelope, or as a file if the report's format is CSV."""
     result = call(AnalyticsRpc.report_result, report_id=path.id, caller=caller()).json

@@ -34,7 +34,7 @@ def list_audit(query: AuditQuery) -> Response:
     return listing(call(AuditRpc.entries, query=query, caller=caller()), "Audit trail")
 
 
-@api.get("/export", reply=AuditEntry, many=True, downloads="text/csv")
+@api.get("/export", reply=AuditEntry, many=True, downloads=("text/csv", "application/x-ndjson"))
 def export_audit(query: AuditExport) -> Response:
     """Export the matching entries, the oldest first, as CSV or JSON lines. Exports are audited."""
     filters = AuditFilter.model_validate(query.model_dump(exclude={"format"}, exclude_unset=True, by_alias=True))

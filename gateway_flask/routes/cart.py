@@ -50,8 +50,9 @@ def clear_cart() -> Response:
 
 
 def guest_cart_id() -> CartId | None:
-    """The cart that a guest names; a signed-in caller has only their own."""
-    return None if current_request().caller.user_id else cart_id()
+    """The cart that a guest names; a signed-in caller has only their own. Raises `ValidationFailed` for either."""
+    named = cart_id()
+    return None if current_request().caller.user_id else named
 
 
 def _reply(cart: Reply[Cart], message: str, status: int = 200) -> Response:

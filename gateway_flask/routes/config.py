@@ -69,6 +69,12 @@ def list_settings() -> Response:
     return ok(call(ConfigRpc.settings, caller=caller()), "Settings")
 
 
+@api.get("/settings/<string:key>", reply=SettingState)
+def get_setting(path: SettingPath) -> Response:
+    """Get a setting with type, limits, description and value."""
+    return etag.versioned(call(ConfigRpc.setting, key=path.key, caller=caller()), "Setting")
+
+
 @api.put("/settings/<string:key>", reply=SettingState, headers=("If-Match",))
 def put_setting(path: SettingPath, body: SettingWrite) -> Response:
     """Change a setting, based on the version that was read; in force in every process within a second."""
@@ -83,8 +89,9 @@ def setting_history(path: SettingPath) -> Response:
     return ok(call(ConfigRpc.history, key=path.key, caller=caller()), "History")
 
 
-@api.post("/settings/<string:key>/rollback", reply=SettingState)
+@api.post("/settings/<string:key>/rollback", reply=SettingState, headers=("If-Match",))
 def roll_setting_back(path: SettingPath, body: Rollback) -> Response:
     """Restore an earlier value of a setting as a new version."""
-    setting = call(ConfigRpc.roll_back, RollSettingBack(**body.given(), key=path.key, caller=caller()))
-    return etag.versioned(setting, "Setting rolled back")
+    expected = etag.expected_version()
+    command = RollSettingBack(**body.given(), key=path.key, caller=caller(), expected_version=expected)
+    return etag.versioned(call(ConfigRpc.roll_back, command), "Setting rolled back")

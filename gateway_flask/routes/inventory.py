@@ -8,7 +8,7 @@ from gateway_flask.middleware.request_context import caller, idempotency
 from gateway_flask.openapi.endpoints import Api
 from gateway_flask.routes.paths import SkuPath, WarehousePath
 from gateway_flask.rpc.calls import call
-from schemas.api.inventory import AdjustStock, Level, LowLevel, LowStockQuery, Warehouse, WarehouseWrite
+from schemas.api.inventory import AdjustStock, Level, LowLevel, LowStockQuery, ThresholdWrite, Warehouse, WarehouseWrite
 from schemas.rpc.inventory import InventoryRpc
 
 api = Api("inventory", "Inventory", "Stock by SKU and warehouse.", "/inventory")
@@ -24,6 +24,12 @@ def low_stock(query: LowStockQuery) -> Response:
 def list_warehouses() -> Response:
     """List warehouses in the order in which stock is taken from them."""
     return ok(call(InventoryRpc.list_warehouses, caller=caller()), "Warehouses")
+
+
+@api.get("/warehouses/<string:code>", reply=Warehouse)
+def get_warehouse(path: WarehousePath) -> Response:
+    """Get a warehouse."""
+    return etag.versioned(call(InventoryRpc.get_warehouse, code=path.code, caller=caller()), "Warehouse")
 
 
 @api.put("/warehouses/<string:code>", reply=Warehouse, headers=("If-Match",))
@@ -47,7 +53,15 @@ def delete_warehouse(path: WarehousePath) -> Response:
 @api.get("/<path:sku>", reply=Level)
 def get_level(path: SkuPath) -> Response:
     """Get the stock of a SKU, in total and by warehouse; a vendor's own only."""
-    return ok(call(InventoryRpc.get_level, sku=path.sku, caller=caller()), "Stock")
+    return etag.versioned(call(InventoryRpc.get_level, sku=path.sku, caller=caller()), "Stock")
+
+
+@api.put("/<path:sku>/threshold", reply=Level, headers=("If-Match",))
+def set_stock_threshold(path: SkuPath, body: ThresholdWrite) -> Response:
+    """Set the units at or below which the stock of a SKU is low; a vendor's own only."""
+    expected = etag.expected_version()
+    level = call(InventoryRpc.set_threshold, sku=path.sku, threshold=body, caller=caller(), expected_version=expected)
+    return etag.versioned(level, "Threshold set")
 
 
 @api.post("/<path:sku>/adjust", reply=Level, key="may")

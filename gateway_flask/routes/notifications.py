@@ -1,6 +1,6 @@
 """Routes of in-app messages, notification preferences, push devices, deliveries and templates."""
 
-from typing import Final
+from typing import Any, Final
 
 from flask import Response, request
 
@@ -80,22 +80,29 @@ def read_notification(path: MessagePath) -> Response:
 @api.get("/preferences", reply=Preferences)
 def get_preferences() -> Response:
     """Get the channels of each kind of message."""
-    return ok(call(NotificationsRpc.get_preferences, caller=caller()), "Preferences")
+    return _preferences(call(NotificationsRpc.get_preferences, caller=caller()).json, "Preferences")
 
 
-@api.put("/preferences", reply=Preferences)
+@api.put("/preferences", reply=Preferences, headers=("If-Match",))
 def put_preferences(body: PreferencesWrite) -> Response:
     """Set the channels of each kind, and quiet hours. Transactional mail is always sent."""
-    return ok(call(NotificationsRpc.set_preferences, caller=caller(), chosen=body), "Preferences saved")
+    expected = etag.expected_version()
+    preferences = call(NotificationsRpc.set_preferences, caller=caller(), chosen=body, expected_version=expected)
+    return _preferences(preferences.json, "Preferences saved")
 
 
-@api.get("/unsubscribe", reply=Unsubscribed, downloads="text/html")
+def _preferences(stored: dict[str, Any], message: str) -> Response:
+    """The preferences, which can be sent back as they are: their version is in the ETag only."""
+    return etag.tagged(ok({name: value for name, value in stored.items() if name != "version"}, message), stored)
+
+
+@api.get("/unsubscribe", reply=Unsubscribed, downloads=("text/html",))
 def unsubscribe_page(query: UnsubscribeQuery) -> Response:
     """Show the page of an unsubscribe link. Changes nothing."""
     return _page_or(call(NotificationsRpc.unsubscribe_page, token=query.token).json, "This would be switched off")
 
 
-@api.post("/unsubscribe", reply=Unsubscribed, takes_bytes=True, downloads="text/html")
+@api.post("/unsubscribe", reply=Unsubscribed, takes_bytes=True, downloads=("text/html",))
 def unsubscribe(query: UnsubscribeQuery) -> Response:
     """Unsubscribe from a kind of mail: one click in a mail program (RFC 8058), or the page's button."""
     return _page_or(call(NotificationsRpc.unsubscribe, token=query.token).json, "You will get no more of these mails")

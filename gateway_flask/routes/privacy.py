@@ -37,7 +37,7 @@ def get_export() -> Response:
     return ok(call(UsersRpc.get_export, caller=caller()), "Export")
 
 
-@api.get("/exports/<string:id>", reply=None, downloads="application/json")
+@api.get("/exports/<string:id>", reply=None, downloads=("application/json",))
 def download_export(path: IdPath, query: ExportLink) -> Response:
     """Download an export by its link: a JSON archive with a key per service, and within it one per section."""
     chunks = _archive(ReadExport(export_id=path.id, **query.model_dump()))

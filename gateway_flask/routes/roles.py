@@ -21,6 +21,12 @@ def list_roles() -> Response:
     return ok(call(ConfigRpc.roles, caller=caller()), "Roles")
 
 
+@api.get("/roles/<string:name>", reply=RoleState)
+def get_role(path: RolePath) -> Response:
+    """Get a role with its permissions."""
+    return etag.versioned(call(ConfigRpc.role, name=path.name, caller=caller()), "Role")
+
+
 @api.put("/roles/<string:name>", reply=RoleState, headers=("If-Match",))
 def put_role(path: RolePath, body: RoleWrite) -> Response:
     """Create or change a role; in force within a second. One can only grant permissions that one has."""

@@ -2,6 +2,7 @@
 
 from flask import Response
 
+from gateway_flask.http import etag
 from gateway_flask.http.envelope import ok
 from gateway_flask.middleware.request_context import caller
 from gateway_flask.openapi.endpoints import Api
@@ -19,14 +20,23 @@ def list_tax_rates(query: TaxRateQuery) -> Response:
     return ok(call(ProductsRpc.tax_rates, country=query.country, caller=caller()), "Tax rates")
 
 
-@api.put("", reply=TaxRate)
+@api.get("/<string:id>", reply=TaxRate)
+def get_tax_rate(path: TaxRatePath) -> Response:
+    """Get a tax rate."""
+    return etag.versioned(call(ProductsRpc.tax_rate, rate_id=path.id, caller=caller()), "Tax rate")
+
+
+@api.put("", reply=TaxRate, headers=("If-Match",))
 def put_tax_rate(body: TaxRateWrite) -> Response:
-    """Set the rate of a tax class in a country or region. Carts use it within a minute."""
-    return ok(call(ProductsRpc.put_tax_rate, rate=body, caller=caller()), "Tax rate saved")
+    """Set the rate of a tax class in a country or region. Carts use it within a minute. `If-Match: "0"`: only new."""
+    expected = etag.expected_version()
+    rate = call(ProductsRpc.put_tax_rate, rate=body, caller=caller(), expected_version=expected)
+    return etag.versioned(rate, "Tax rate saved")
 
 
-@api.delete("/<string:id>", reply=None)
+@api.delete("/<string:id>", reply=None, headers=("If-Match",))
 def delete_tax_rate(path: TaxRatePath) -> Response:
     """Delete a tax rate."""
-    call(ProductsRpc.delete_tax_rate, rate_id=path.id, caller=caller())
+    expected = etag.expected_version()
+    call(ProductsRpc.delete_tax_rate, rate_id=path.id, caller=caller(), expected_version=expected)
     return ok(None, "Tax rate removed")

@@ -2,6 +2,7 @@
 
 from flask import Response
 
+from gateway_flask.http import etag
 from gateway_flask.http.envelope import listing, ok
 from gateway_flask.middleware.request_context import caller, idempotency
 from gateway_flask.openapi.endpoints import Api
@@ -36,7 +37,7 @@ def create_webhook(body: WebhookRequest) -> Response:
     Administrators get all events of the shop, vendors those of their own products and order lines.
     """
     command = CreateWebhook(**body.given(), caller=caller(), idempotency=idempotency())
-    return ok(call(WebhooksRpc.create, command), "Subscribed", 201)
+    return etag.versioned(call(WebhooksRpc.create, command), "Subscribed", 201)
 
 
 @api.get("", reply=WebhookSubscription, many=True)
@@ -48,20 +49,22 @@ def list_webhooks() -> Response:
 @api.get("/<string:id>", reply=WebhookSubscription)
 def get_webhook(path: IdPath) -> Response:
     """Get a subscription."""
-    return ok(call(WebhooksRpc.get, subscription_id=path.id, caller=caller()), "Webhook subscription")
+    return etag.versioned(call(WebhooksRpc.get, subscription_id=path.id, caller=caller()), "Webhook subscription")
 
 
-@api.patch("/<string:id>", reply=WebhookSubscription)
+@api.patch("/<string:id>", reply=WebhookSubscription, headers=("If-Match",))
 def update_webhook(path: IdPath, body: WebhookPatch) -> Response:
     """Change a subscription. `active: true` continues with the deliveries that wait."""
-    command = UpdateWebhook(**body.given(), subscription_id=path.id, caller=caller())
-    return ok(call(WebhooksRpc.update, command), "Subscription changed")
+    expected = etag.expected_version()
+    command = UpdateWebhook(**body.given(), subscription_id=path.id, caller=caller(), expected_version=expected)
+    return etag.versioned(call(WebhooksRpc.update, command), "Subscription changed")
 
 
-@api.delete("/<string:id>", reply=None)
+@api.delete("/<string:id>", reply=None, headers=("If-Match",))
 def delete_webhook(path: IdPath) -> Response:
     """Delete a subscription with its deliveries."""
-    call(WebhooksRpc.delete, subscription_id=path.id, caller=caller())
+    expected = etag.expected_version()
+    call(WebhooksRpc.delete, subscription_id=path.id, caller=caller(), expected_version=expected)
     return ok(None, "Subscription deleted")
 
 

@@ -109,6 +109,7 @@ class PutGroup(GroupWrite):
 
     name: Slug
     caller: Caller
+    expected_version: int | None = None
 
 
 class Group(Schema):
@@ -117,3 +118,5 @@ class Group(Schema):
     name: str
     title: str
     members: int
+    version: int
+    """Incremented by each change of the title; for `If-Match`."""

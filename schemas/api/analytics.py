@@ -15,7 +15,7 @@ FIRST_YEAR, LAST_YEAR = 2000, 2100
 def _day_or_moment(text: str) -> str:
     try:
         year = date.fromisoformat(text).year if len(text) == 10 else _moment(text).year
-    except ValueError:
+    except (ValueError, OverflowError):  # UTC has no year 0
         raise ValueError("must be a date (2026-01-31) or a time with its UTC offset (2026-01-31T12:00:00Z)") from None
     if not FIRST_YEAR <= year <= LAST_YEAR:
         raise ValueError(f"must lie between {FIRST_YEAR} and {LAST_YEAR}")

@@ -1,14 +1,12 @@
 """The audit trail: filters, entries, verification."""
 
-from datetime import UTC
 from typing import Annotated, Any, Literal
 
-from pydantic import AfterValidator, AwareDatetime, Field, StringConstraints
+from pydantic import Field, StringConstraints
 
-from schemas.base import Cursor, Moment, Schema
+from schemas.base import Cursor, GivenMoment, Moment, Schema
 
 _Name = Annotated[str, StringConstraints(min_length=1, max_length=100, pattern=r"^[a-z_.]+$")]
-_Utc = Annotated[AwareDatetime, AfterValidator(lambda moment: moment.astimezone(UTC))]
 
 
 class AuditFilter(Schema):
@@ -20,8 +18,8 @@ class AuditFilter(Schema):
     """For example `product.update`."""
     resource_type: _Name | None = None
     resource_id: Annotated[str, Field(min_length=1, max_length=200)] | None = None
-    from_: _Utc | None = Field(None, alias="from")
-    to: _Utc | None = None
+    from_: GivenMoment | None = Field(None, alias="from")
+    to: GivenMoment | None = None
 
     @property
     def is_open(self) -> bool:

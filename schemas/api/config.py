@@ -133,6 +133,7 @@ class RollSettingBack(Rollback):
 
     key: str
     caller: Caller
+    expected_version: int | None = None
 
 
 class SetFlag(Schema):

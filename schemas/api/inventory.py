@@ -53,6 +53,12 @@ class LowStockQuery(Schema):
     cursor: Cursor | None = None
 
 
+class ThresholdWrite(Request):
+    """The threshold of a SKU: at or below it its stock is low."""
+
+    low_stock_threshold: Units
+
+
 # ---- commands between services ------------------------------------------------------------------------------------
 
 
@@ -100,6 +106,8 @@ class Level(Schema):
     available: int
     warehouses: list[WarehouseLevel]
     low_stock_threshold: int
+    version: int = 1
+    """Of the threshold, which is set, not counted: for `If-Match`."""
 
 
 class LowLevel(Schema):

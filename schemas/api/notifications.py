@@ -16,6 +16,7 @@ KindName = Literal[
     "password_changed",
     "registration_attempted",
     "identity_linked",
+    "account_erased",
     "webhook_disabled",
     "order_confirmed",
     "payment_failed",
@@ -120,6 +121,12 @@ class Preferences(Schema):
 
     kinds: dict[str, dict[Channel, bool]]
     quiet_hours: QuietHours | None = None
+
+
+class VersionedPreferences(Preferences):
+    """Preferences with their version (RPC only: over HTTP it is the ETag)."""
+
+    version: int
 
 
 class PushKeys(Request):

@@ -5,6 +5,7 @@ from typing import Any, Literal
 from pydantic import Field
 
 from schemas.api.auth import AnyPassword
+from schemas.api.config import Reason
 from schemas.base import Caller, Id, Moment, Request, Schema
 
 
@@ -70,6 +71,20 @@ class EraseAccount(EraseRequest):
 
     caller: Caller
     session_id: Id | None = None
+
+
+class EraseUserRequest(Request):
+    """Erase the account of a person who has requested it."""
+
+    reason: Reason
+    """Kept in the audit trail after the erasure: it must not name the person."""
+
+
+class EraseUser(EraseUserRequest):
+    """Erase another's account."""
+
+    user_id: Id
+    caller: Caller
 
 
 class Erasure(Schema):

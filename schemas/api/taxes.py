@@ -41,3 +41,5 @@ class TaxRate(Schema):
     tax_class: TaxClass
     rate_bp: BasisPoints
     name: str
+    version: int
+    """Incremented by each change; for `If-Match`."""

@@ -64,6 +64,7 @@ class UpdateWebhook(WebhookPatch):
 
     subscription_id: Id
     caller: Caller
+    expected_version: int | None = None
 
 
 class WebhookKey(Schema):
@@ -92,6 +93,8 @@ class WebhookSubscription(Schema):
     """Deliveries that are not delivered yet."""
     created_at: Moment
     updated_at: Moment
+    version: int
+    """Incremented by each change of URL, event types or state; for `If-Match`."""
 
 
 class WebhookWithSecret(WebhookSubscription):

@@ -124,7 +124,7 @@ class IdentityRemoved(Event, source="auth", subject="user_id", version=1):
 
 
 class AccountErased(Event, source="auth", subject="user_id", version=1):
-    """A person had the own account erased; its sessions were ended, and the other services erase the person's data."""
+    """A person had the account erased; its sessions were ended, and the other services erase the person's data."""
 
     user_id: str
     erasure_id: str

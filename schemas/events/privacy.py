@@ -42,6 +42,8 @@ class PersonalDataErasureRequested(Event, source="users", subject="erasure_id", 
     email: str | None = None
     email_verified: bool = False
     round: int = 1
+    language: str | None = None
+    """Of the confirmation, which is sent in the first round; null: the shop's."""
 
 
 class PersonalDataCollected(Event, source=SOURCE, subject="export_id", version=1):

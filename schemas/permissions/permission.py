@@ -56,6 +56,7 @@ class Permission(StrEnum):
     USERS_READ = "users.read"
     USERS_MANAGE = "users.manage"
     USERS_ROLES = "users.roles"
+    USERS_ERASE = "users.erase"
     ROLES_MANAGE = "roles.manage"
     SERVICE_ACCOUNTS = "service_accounts.manage"
     AUDIT_READ = "audit.read"
@@ -111,6 +112,7 @@ DESCRIPTIONS: Final[dict[Permission, str]] = {
     P.USERS_READ: "search and read accounts",
     P.USERS_MANAGE: "change and disable accounts, manage groups",
     P.USERS_ROLES: "set the roles of accounts",
+    P.USERS_ERASE: "erase accounts of persons who have requested it",
     P.ROLES_MANAGE: "edit the permissions of roles",
     P.SERVICE_ACCOUNTS: "create API keys of service accounts",
     P.AUDIT_READ: "read the audit trail",
@@ -131,16 +133,33 @@ IMPLIED: Final[dict[Permission, frozenset[Permission]]] = {
     P.FILES_MANAGE: frozenset({P.FILES_READ, P.FILES_WRITE}),
     P.WEBHOOKS_MANAGE: frozenset({P.WEBHOOKS_WRITE}),
     P.USERS_MANAGE: frozenset({P.USERS_READ}),
+    P.USERS_ERASE: frozenset({P.USERS_READ}),
     P.CONFIG_WRITE: frozenset({P.CONFIG_READ}),
 }
 """Permissions that one includes: all resources include the own ones, writing includes reading."""
 
 NOT_FOR_KEYS: Final = frozenset(
-    {P.ACCOUNT_SECURITY, P.ACCOUNT_ERASE, P.API_KEYS, P.USERS_ROLES, P.ROLES_MANAGE, P.SERVICE_ACCOUNTS}
+    {
+        P.ACCOUNT_SECURITY,
+        P.ACCOUNT_ERASE,
+        P.API_KEYS,
+        P.USERS_ROLES,
+        P.USERS_ERASE,
+        P.ROLES_MANAGE,
+        P.SERVICE_ACCOUNTS,
+    }
 )
-"""Permissions that no API key can have: a leaked key must not be able to extend itself."""
+"""Permissions that no API key can have: a leaked key must not be able to extend itself, or erase anybody."""
 SECOND_FACTOR: Final = frozenset(
-    {P.PAYMENTS_REFUND, P.ACCOUNT_ERASE, P.USERS_ROLES, P.ROLES_MANAGE, P.API_KEYS, P.SERVICE_ACCOUNTS}
+    {
+        P.PAYMENTS_REFUND,
+        P.ACCOUNT_ERASE,
+        P.USERS_ROLES,
+        P.USERS_ERASE,
+        P.ROLES_MANAGE,
+        P.API_KEYS,
+        P.SERVICE_ACCOUNTS,
+    }
 )
 """Permissions whose use needs a recent second factor of accounts that have one (step-up)."""
 OWN: Final = frozenset(

@@ -64,6 +64,7 @@ ROUTES: Final[dict[str, Access]] = {
     "delete_api_key": needs(P.API_KEYS),
     "list_roles": needs(P.ROLES_MANAGE),
     "list_permissions": needs(P.ACCOUNT_READ),
+    "get_role": needs(P.ROLES_MANAGE),
     "put_role": needs(P.ROLES_MANAGE),
     "reset_role": needs(P.ROLES_MANAGE),
     # /cart
@@ -84,6 +85,7 @@ ROUTES: Final[dict[str, Access]] = {
     "get_flag": needs(P.CONFIG_READ),
     "put_flag": needs(P.CONFIG_WRITE),
     "list_settings": needs(P.CONFIG_READ),
+    "get_setting": needs(P.CONFIG_READ),
     "put_setting": needs(P.CONFIG_WRITE),
     "setting_history": needs(P.CONFIG_READ),
     "roll_setting_back": needs(P.CONFIG_WRITE),
@@ -99,10 +101,12 @@ ROUTES: Final[dict[str, Access]] = {
     # /inventory
     "low_stock": needs(P.INVENTORY_READ),
     "list_warehouses": needs(P.WAREHOUSES_MANAGE),
+    "get_warehouse": needs(P.WAREHOUSES_MANAGE),
     "put_warehouse": needs(P.WAREHOUSES_MANAGE),
     "delete_warehouse": needs(P.WAREHOUSES_MANAGE),
     "get_level": needs(P.INVENTORY_READ),
     "adjust_stock": needs(P.INVENTORY_WRITE),
+    "set_stock_threshold": needs(P.INVENTORY_WRITE),
     # /ledger
     "ledger_accounts": needs(P.LEDGER_READ),
     "ledger_entries": needs(P.LEDGER_READ),
@@ -186,6 +190,7 @@ ROUTES: Final[dict[str, Access]] = {
     "track": PUBLIC,
     # /tax-rates
     "list_tax_rates": needs(P.TAXES_MANAGE),
+    "get_tax_rate": needs(P.TAXES_MANAGE),
     "put_tax_rate": needs(P.TAXES_MANAGE),
     "delete_tax_rate": needs(P.TAXES_MANAGE),
     # /users
@@ -207,7 +212,9 @@ ROUTES: Final[dict[str, Access]] = {
     "get_user": needs(P.USERS_READ),
     "update_user": needs(P.USERS_MANAGE),
     "set_user_roles": needs(P.USERS_ROLES),
+    "erase_user": needs(P.USERS_ERASE),
     "list_groups": needs(P.USERS_READ),
+    "get_group": needs(P.USERS_READ),
     "put_group": needs(P.USERS_MANAGE),
     "delete_group": needs(P.USERS_MANAGE),
     # /webhook-subscriptions

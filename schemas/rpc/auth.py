@@ -28,7 +28,7 @@ from schemas.api.oauth import (
     RemoveIdentity,
     StartOauth,
 )
-from schemas.api.privacy import EraseAccount, Erasure
+from schemas.api.privacy import EraseAccount, EraseUser, Erasure
 from schemas.api.sessions import (
     ApiKeyEntry,
     ConfirmTotp,
@@ -224,12 +224,16 @@ class AuthRpc(Protocol):
         """List the groups of customers."""
         ...
 
-    def put_group(self, command: PutGroup) -> None:
-        """Create or rename a group. Raises `Conflict` beyond 1,000."""
+    def group(self, name: Slug, caller: Caller) -> Group:
+        """Get a group. Raises `NotFound`."""
         ...
 
-    def delete_group(self, name: Slug, caller: Caller) -> None:
-        """Delete a group; its members leave it. Raises `NotFound`."""
+    def put_group(self, command: PutGroup) -> Group:
+        """Create or rename a group. Raises `Conflict` beyond 1,000, `PreconditionFailed`; version 0: none yet."""
+        ...
+
+    def delete_group(self, name: Slug, caller: Caller, expected_version: int | None = None) -> None:
+        """Delete a group; its members leave it. Raises `NotFound`, `PreconditionFailed`."""
         ...
 
     def erase_account(self, command: EraseAccount) -> Erasure:
@@ -237,6 +241,13 @@ class AuthRpc(Protocol):
 
         Raises `ValidationFailed` on `password`, `Unauthenticated` for an account without a password whose sign-in is
         older than ten minutes, `InvalidState` for accounts of staff and vendors, `RateLimited`.
+        """
+        ...
+
+    def erase_user(self, command: EraseUser) -> Erasure:
+        """Erase the account of a person who has requested it, as `erase_account` does.
+
+        Raises `NotFound`, `InvalidState` for the own account and for accounts of staff and vendors.
         """
         ...
 

@@ -14,6 +14,7 @@ from schemas.api.config import (
 )
 from schemas.api.roles import PutRole, ResetRole, RoleState
 from schemas.base import Caller
+from schemas.permissions.roles import RoleName
 
 
 class ConfigRpc(Protocol):
@@ -27,6 +28,10 @@ class ConfigRpc(Protocol):
         """List the declared settings with their values."""
         ...
 
+    def setting(self, key: str, caller: Caller) -> SettingState:
+        """Get a declared setting with its value. Raises `NotFound`."""
+        ...
+
     def set_setting(self, command: SetSetting) -> SettingState:
         """Change a setting. Raises `NotFound`, `ValidationFailed` on `value`, `Conflict` for an outdated version."""
         ...
@@ -36,11 +41,15 @@ class ConfigRpc(Protocol):
         ...
 
     def roll_back(self, command: RollSettingBack) -> SettingState:
-        """Restore an earlier value as a new version. Raises `NotFound`."""
+        """Restore an earlier value as a new version. Raises `NotFound`, `PreconditionFailed`."""
         ...
 
     def roles(self, caller: Caller) -> list[RoleState]:
         """List the roles with their permissions."""
+        ...
+
+    def role(self, name: RoleName, caller: Caller) -> RoleState:
+        """Get a role with its permissions. Raises `NotFound`."""
         ...
 
     def put_role(self, command: PutRole) -> RoleState:

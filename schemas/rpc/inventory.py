@@ -14,6 +14,7 @@ from schemas.api.inventory import (
     Reservation,
     ReserveStock,
     StockLine,
+    ThresholdWrite,
     Warehouse,
     WarehouseCode,
     WarehouseWrite,
@@ -91,6 +92,19 @@ class InventoryRpc(Protocol):
 
     def list_warehouses(self, caller: Caller) -> list[Warehouse]:
         """List warehouses by priority: stock is taken from the first one first."""
+        ...
+
+    def set_threshold(
+        self, sku: Sku, threshold: ThresholdWrite, caller: Caller, expected_version: int | None = None
+    ) -> Level:
+        """Set the low-stock threshold of a SKU.
+
+        Raises `NotFound` for another vendor's SKU or one without a stock record, `PreconditionFailed`.
+        """
+        ...
+
+    def get_warehouse(self, code: WarehouseCode, caller: Caller) -> Warehouse:
+        """Get a warehouse. Raises `NotFound`."""
         ...
 
     def put_warehouse(

@@ -12,11 +12,11 @@ from schemas.api.notifications import (
     MessageId,
     Notification,
     PageQuery,
-    Preferences,
     PreferencesWrite,
     PushKey,
     UnreadCount,
     UnsubscribePage,
+    VersionedPreferences,
 )
 from schemas.base import Caller, Email, Id, Page, Sku
 
@@ -36,12 +36,17 @@ class NotificationsRpc(Protocol):
         """Mark one or all of the caller's in-app messages as read. Raises `NotFound`."""
         ...
 
-    def get_preferences(self, caller: Caller) -> Preferences:
+    def get_preferences(self, caller: Caller) -> VersionedPreferences:
         """Get the caller's preferences with every kind and channel."""
         ...
 
-    def set_preferences(self, chosen: PreferencesWrite, caller: Caller) -> Preferences:
-        """Replace the caller's preferences. Raises `ValidationFailed` for a mail that cannot be turned off."""
+    def set_preferences(
+        self, chosen: PreferencesWrite, caller: Caller, expected_version: int | None = None
+    ) -> VersionedPreferences:
+        """Replace the caller's preferences.
+
+        Raises `ValidationFailed` for a mail that cannot be turned off, `PreconditionFailed`.
+        """
         ...
 
     def unsubscribe(self, token: str) -> UnsubscribePage:

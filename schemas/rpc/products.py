@@ -224,10 +224,14 @@ class ProductsRpc(Protocol):
         """List tax rates in basis points, all of them or those of a country."""
         ...
 
-    def put_tax_rate(self, rate: TaxRateWrite, caller: Caller) -> TaxRate:
-        """Set the tax rate of a tax class in a country or region."""
+    def tax_rate(self, rate_id: TaxRateId, caller: Caller) -> TaxRate:
+        """Get a tax rate. Raises `NotFound`."""
         ...
 
-    def delete_tax_rate(self, rate_id: TaxRateId, caller: Caller) -> None:
-        """Delete a tax rate. Raises `NotFound`."""
+    def put_tax_rate(self, rate: TaxRateWrite, caller: Caller, expected_version: Version | None = None) -> TaxRate:
+        """Set the tax rate of a tax class in a country or region. Raises `PreconditionFailed`; version 0: none yet."""
+        ...
+
+    def delete_tax_rate(self, rate_id: TaxRateId, caller: Caller, expected_version: Version | None = None) -> None:
+        """Delete a tax rate. Raises `NotFound`, `PreconditionFailed`."""
         ...

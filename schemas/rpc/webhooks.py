@@ -39,11 +39,14 @@ class WebhooksRpc(Protocol):
         ...
 
     def update(self, command: UpdateWebhook) -> WebhookSubscription:
-        """Change a subscription. `active: true` continues with the deliveries that wait. Raises as `create`."""
+        """Change a subscription. `active: true` continues with the deliveries that wait.
+
+        Raises as `create`, and `PreconditionFailed`.
+        """
         ...
 
-    def delete(self, subscription_id: Id, caller: Caller) -> None:
-        """Delete a subscription with its deliveries. Raises `NotFound`."""
+    def delete(self, subscription_id: Id, caller: Caller, expected_version: int | None = None) -> None:
+        """Delete a subscription with its deliveries. Raises `NotFound`, `PreconditionFailed`."""
         ...
 
     def rotate_secret(self, subscription_id: Id, caller: Caller) -> WebhookWithSecret:

@@ -1,6 +1,7 @@
 """RPC methods for the administration of accounts."""
 
 from schemas.api.accounts import AccountQuery, PutGroup, SetRoles, UpdateAccount
+from schemas.api.privacy import EraseUser
 from schemas.base import Caller, Id, Slug
 from schemas.events.payments import PaymentCaptured, PaymentRefunded
 from schemas.rpc.auth import AuthRpc
@@ -34,17 +35,27 @@ class Administration(SignIn):
         self.publish_new_revocations()
         return account
 
+    @implements(AuthRpc.erase_user)
+    def erase_user(self, command: EraseUser) -> Json:
+        erasure_id = self.store.erasure.erase_requested(command)
+        self.publish_new_revocations()
+        return {"id": erasure_id, "status": "running"}
+
     @implements(AuthRpc.groups)
     def groups(self, caller: Caller) -> Json:
-        return self.store.directory.groups()
+        return self.store.groups.all()
+
+    @implements(AuthRpc.group)
+    def group(self, name: Slug, caller: Caller) -> Json:
+        return self.store.groups.get(name)
 
     @implements(AuthRpc.put_group)
-    def put_group(self, command: PutGroup) -> None:
-        self.store.directory.put_group(command)
+    def put_group(self, command: PutGroup) -> Json:
+        return self.store.groups.put(command)
 
     @implements(AuthRpc.delete_group)
-    def delete_group(self, name: Slug, caller: Caller) -> None:
-        self.store.directory.delete_group(name)
+    def delete_group(self, name: Slug, caller: Caller, expected_version: int | None = None) -> None:
+        self.store.groups.delete(name, expected_version)
 
     @on_batch(PaymentCaptured, PaymentRefunded, size=200, seconds=0.5)
     def add_spending(self, events: list[PaymentCaptured | PaymentRefunded]) -> None:

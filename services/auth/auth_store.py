@@ -8,6 +8,7 @@ from services.auth.attempts import LoginAttempts
 from services.auth.directory import Directory
 from services.auth.domain import normalised
 from services.auth.erasure import AccountErasure
+from services.auth.groups import Groups
 from services.auth.identities import Identities
 from services.auth.models import accounts
 from services.auth.recovery import RecoveryStore
@@ -29,6 +30,7 @@ class AuthStore(RecoveryStore):
         self.api_keys = ApiKeys(self)
         self.identities = Identities(self)
         self.directory = Directory(self)
+        self.groups = Groups(self)
         self.erasure = AccountErasure(self)
         self.revocations = RevocationQueries(self)
 

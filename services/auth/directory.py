@@ -1,13 +1,13 @@
-"""Queries for the administration of accounts: search, status, roles, groups, spending."""
+"""Queries for the administration of accounts: search, status, roles, spending."""
 
 from collections import Counter
 from collections.abc import Iterable
 from typing import Any, Final
 
-from sqlalchemy import ColumnElement, and_, delete, exists, func, literal_column, or_, select, update
+from sqlalchemy import ColumnElement, and_, exists, func, literal_column, or_, select, update
 from sqlalchemy.dialects.postgresql import insert as pg_insert
 
-from schemas.api.accounts import AccountChange, AccountQuery, PutGroup, UpdateAccount
+from schemas.api.accounts import AccountChange, AccountQuery, UpdateAccount
 from schemas.events.auth import AccountDisabled, AccountEnabled, AccountRenamed, RolesAssigned
 from schemas.events.payments import PaymentCaptured, PaymentRefunded
 from schemas.permissions.permission import Permission
@@ -15,14 +15,13 @@ from schemas.permissions.roles import definitions, may_grant, permissions_of
 from services.auth.models import accounts, groups, second_factors, sessions, spending
 from services.auth.session_store import SessionStore
 from services.chassis.common import clock
-from services.chassis.common.errors import Conflict, Forbidden, InvalidState, NotFound, ValidationFailed
+from services.chassis.common.errors import Forbidden, InvalidState, NotFound, ValidationFailed
 from services.chassis.common.paging import ASCENDING, DESCENDING, Keyset, Kind, Paging, SortKey
 from services.chassis.common.timestamps import rfc3339
 from services.chassis.common.versions import check_version
 from services.chassis.stores.keyset_postgres import paged
 from services.chassis.stores.postgres import Session
 
-MAX_GROUPS: Final = 1000
 NEVER: Final = "timestamptz '1970-01-01 00:00+00'"
 """The sort value of accounts without a login, as in the index."""
 _SORTED_BY: Final[dict[str, ColumnElement[Any]]] = {
@@ -137,41 +136,6 @@ class Directory:
                 session.execute(
                     statement.on_conflict_do_update(index_elements=["user_id", "currency"], set_={"amount": total})
                 )
-
-    # -- groups ------------------------------------------------------------------------------------------------------
-
-    def groups(self) -> list[dict[str, Any]]:
-        """The groups with the number of their members."""
-        name = func.unnest(accounts.c.groups).label("name")
-        members = select(name, func.count().label("members")).group_by(name).subquery()
-        query = (
-            select(groups.c.name, groups.c.title, func.coalesce(members.c.members, 0).label("members"))
-            .outerjoin(members, members.c.name == groups.c.name)
-            .order_by(groups.c.name)
-        )
-        with self.store.reading() as connection:
-            return [{"name": row.name, "title": row.title, "members": row.members} for row in connection.execute(query)]
-
-    def put_group(self, command: PutGroup) -> None:
-        """Create or rename a group. Raises `Conflict` beyond 1,000 groups."""
-        with self.store.transaction() as session:
-            others = select(func.count()).select_from(groups).where(groups.c.name != command.name)
-            if session.execute(others).scalar_one() >= MAX_GROUPS:
-                raise Conflict(f"There are {MAX_GROUPS} groups; delete one first")
-            statement = pg_insert(groups).values(name=command.name, title=command.title)
-            session.execute(statement.on_conflict_do_update(index_elements=["name"], set_={"title": command.title}))
-            self.store.audit(session, "group.set", ("group", command.name), after={"title": command.title})
-
-    def delete_group(self, name: str) -> None:
-        """Delete a group; its members leave it. Raises `NotFound`."""
-        with self.store.transaction() as session:
-            if session.execute(delete(groups).where(groups.c.name == name)).rowcount == 0:  # type: ignore[attr-defined]
-                raise NotFound("There is no such group")
-            left = func.array_remove(accounts.c.groups, name)
-            session.execute(
-                update(accounts).where(accounts.c.groups.contains([name])).values({"groups": left} | _NEXT_VERSION)
-            )
-            self.store.audit(session, "group.delete", ("group", name), before={"name": name})
 
     def _set_status(self, session: Session, user_id: str, status: str) -> None:
         if status == "disabled":

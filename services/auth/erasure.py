@@ -4,6 +4,7 @@ from typing import Any, Final
 
 from sqlalchemy import Select, Table, delete, func, select, update
 
+from schemas.api.privacy import EraseUser
 from schemas.events.auth import AccountErased
 from services.auth.domain import normalised
 from services.auth.models import (
@@ -44,24 +45,42 @@ class AccountErasure:
 
     def erase(self, user_id: str, password_hash: str) -> str:
         """Erase an account whose password was checked; returns the erasure's id. Raises `InvalidState`, `NotFound`."""
-        erasure_id = new_id()
         with self.store.transaction() as session:
-            row = session.execute(select(accounts).where(accounts.c.id == user_id).with_for_update()).one_or_none()
-            if row is None or row.status == "erased":
-                raise NotFound("There is no such account")
+            row = self._lock(session, user_id)
             if row.password_hash != password_hash:
                 raise InvalidState("The password was changed meanwhile")
-            if set(row.roles) - CUSTOMER_ROLES:
-                raise InvalidState("Accounts of staff and vendors can't be erased: their roles must be removed first")
-            self.store.end_sessions(session, sessions.c.user_id == user_id)
-            self.store.emit(
-                session,
-                AccountErased(
-                    user_id=user_id, erasure_id=erasure_id, email=row.email, email_verified=row.email_verified
-                ),
-            )
-            self.store.audit(session, "account.erase", ("account", user_id))
-            self._forget(session, Person(user_id, row.email))
+            return self._begin(session, row)
+
+    def erase_requested(self, command: EraseUser) -> str:
+        """Erase the account of a person who has requested it; returns the erasure's id.
+
+        The audit trail has the reason in an entry on the erasure: entries on the account can't be read after it.
+        Raises `InvalidState`, `NotFound`.
+        """
+        if command.user_id == command.caller.user_id:
+            raise InvalidState("The own account is erased by DELETE /users/me")
+        with self.store.transaction() as session:
+            erasure_id = self._begin(session, self._lock(session, command.user_id))
+            after = {"account_id": command.user_id, "reason": command.reason}
+            self.store.audit(session, "erasure.request", ("erasure", erasure_id), after=after)
+            return erasure_id
+
+    @staticmethod
+    def _lock(session: Session, user_id: str) -> Any:
+        row = session.execute(select(accounts).where(accounts.c.id == user_id).with_for_update()).one_or_none()
+        if row is None or row.status == "erased":
+            raise NotFound("There is no such account")
+        return row
+
+    def _begin(self, session: Session, row: Any) -> str:
+        if set(row.roles) - CUSTOMER_ROLES:
+            raise InvalidState("Accounts of staff and vendors can't be erased: their roles must be removed first")
+        erasure_id = new_id()
+        self.store.end_sessions(session, sessions.c.user_id == row.id)
+        event = AccountErased(user_id=row.id, erasure_id=erasure_id, email=row.email, email_verified=row.email_verified)
+        self.store.emit(session, event)
+        self.store.audit(session, "account.erase", ("account", row.id))
+        self._forget(session, Person(row.id, row.email))
         return erasure_id
 
     def forget(self, person: Person) -> None:

@@ -142,6 +142,7 @@ groups = Table(
     metadata,
     Column("name", Text, primary_key=True),
     Column("title", Text, nullable=False),
+    Column("version", Integer, nullable=False, server_default="1", comment="of the title"),
     Column("created_at", DateTime(timezone=True), nullable=False, server_default=func.now()),
 )
 

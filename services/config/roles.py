@@ -34,6 +34,13 @@ class RoleStore(ConfigStore):
         changed, version = (dict(row.value or {}), row.version) if row else ({}, 0)
         return [role_state(name, changed, version) for name in sorted(merged(changed))]
 
+    def find_role(self, name: str) -> dict[str, Any]:
+        """One role. Raises `NotFound`."""
+        for role in self.roles():
+            if role["name"] == name:
+                return role
+        raise NotFound(f"There is no role {name}")
+
     def put_role(
         self, name: str, permissions: list[str], author: str | None, reason: str, expected_version: int | None = None
     ) -> dict[str, Any]:

@@ -3,7 +3,7 @@
 from schemas.api.config import FlagName, RollSettingBack, SetFlag, SetSetting
 from schemas.api.roles import PutRole, ResetRole
 from schemas.base import Caller
-from schemas.permissions.roles import may_grant
+from schemas.permissions.roles import RoleName, may_grant
 from schemas.rpc.config import ConfigRpc
 from services.chassis.common.errors import Forbidden
 from services.chassis.messaging.rpc import Json, implements
@@ -28,6 +28,10 @@ class ConfigService(Service):
     def settings(self, caller: Caller) -> Json:
         return self.store.all_settings()
 
+    @implements(ConfigRpc.setting)
+    def setting(self, key: str, caller: Caller) -> Json:
+        return self.store.setting(declared_setting(key))
+
     @implements(ConfigRpc.set_setting)
     def set_setting(self, command: SetSetting) -> Json:
         setting = declared_setting(command.key)
@@ -40,13 +44,16 @@ class ConfigService(Service):
 
     @implements(ConfigRpc.roll_back)
     def roll_back(self, command: RollSettingBack) -> Json:
-        return self.store.roll_back(
-            declared_setting(command.key), command.version, command.caller.user_id, command.reason
-        )
+        setting, author = declared_setting(command.key), command.caller.user_id
+        return self.store.roll_back(setting, command.version, author, command.reason, command.expected_version)
 
     @implements(ConfigRpc.roles)
     def roles(self, caller: Caller) -> Json:
         return self.store.roles()
+
+    @implements(ConfigRpc.role)
+    def role(self, name: RoleName, caller: Caller) -> Json:
+        return self.store.find_role(name)
 
     @implements(ConfigRpc.put_role)
     def put_role(self, command: PutRole) -> Json:

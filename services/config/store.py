@@ -9,6 +9,7 @@ from schemas.api.config import Declared, FlagWrite
 from schemas.config_declarations import KILL_SWITCHES, SETTINGS
 from schemas.events.config import FlagChanged, SettingChanged
 from services.chassis.common.errors import Conflict, NotFound, PreconditionFailed
+from services.chassis.common.versions import check_version
 from services.chassis.stores.postgres import PostgresStore, Session
 from services.config.domain import flag_state, initial_flag, rfc3339, setting_state
 from services.config.models import flags, setting_changes, settings
@@ -34,6 +35,12 @@ class ConfigStore(PostgresStore):
             rows = {row.key: row for row in connection.execute(select(settings))}
         return [_setting(setting, rows.get(key)) for key, setting in SETTINGS.items()]
 
+    def setting(self, setting: Declared) -> dict[str, Any]:
+        """One setting with its value."""
+        with self.reading() as connection:
+            query = select(settings).where(settings.c.key == setting.key)
+            return _setting(setting, connection.execute(query).one_or_none())
+
     def history(self, key: str) -> list[dict[str, Any]]:
         """The changes of a setting, the newest first."""
         query = select(setting_changes).where(setting_changes.c.key == key).order_by(setting_changes.c.version.desc())
@@ -49,12 +56,15 @@ class ConfigStore(PostgresStore):
         with self.transaction() as session:
             return self._store_setting(session, setting, value, version, author, reason)
 
-    def roll_back(self, setting: Declared, version: int, author: str | None, reason: str) -> dict[str, Any]:
-        """Restore the value of `version` as a new version. Raises `NotFound`."""
+    def roll_back(
+        self, setting: Declared, version: int, author: str | None, reason: str, expected_version: int | None = None
+    ) -> dict[str, Any]:
+        """Restore the value of `version` as a new version. Raises `NotFound`, `PreconditionFailed`."""
         with self.transaction() as session:
             current_version = session.execute(
                 select(settings.c.version).where(settings.c.key == setting.key).with_for_update()
             ).scalar()
+            check_version(expected_version, current_version or 0)
             value = None
             if version:
                 previous = select(setting_changes.c.value).where(

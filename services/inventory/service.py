@@ -7,6 +7,7 @@ from schemas.api.inventory import (
     InitialStockReport,
     LowStockQuery,
     ReserveStock,
+    ThresholdWrite,
     WarehouseCode,
     WarehouseWrite,
 )
@@ -90,6 +91,13 @@ class InventoryService(Service):
         product_id = priced.product_id if priced else None
         return self.stock.adjust(sku, delta, reason, warehouse, self._low_stock_threshold(), idempotency, product_id)
 
+    @implements(InventoryRpc.set_threshold)
+    def set_threshold(
+        self, sku: Sku, threshold: ThresholdWrite, caller: Caller, expected_version: int | None = None
+    ) -> Json:
+        _check_own(sku, self._priced(sku, caller), caller)
+        return self.stock.set_threshold(sku, threshold.low_stock_threshold, expected_version)
+
     @implements(InventoryRpc.set_initial)
     def set_initial(self, levels: InitialLevels, caller: Caller) -> InitialStockReport:
         counts = [level.model_dump() for level in {level.sku: level for level in levels}.values()]
@@ -123,6 +131,10 @@ class InventoryService(Service):
     @implements(InventoryRpc.list_warehouses)
     def list_warehouses(self, caller: Caller) -> Json:
         return self.stock.warehouses.all()
+
+    @implements(InventoryRpc.get_warehouse)
+    def get_warehouse(self, code: WarehouseCode, caller: Caller) -> Json:
+        return self.stock.warehouses.get(code)
 
     @implements(InventoryRpc.put_warehouse)
     def put_warehouse(

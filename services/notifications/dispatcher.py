@@ -53,6 +53,26 @@ class NotificationDispatcher:
         if failure is not None:
             raise failure
 
+    def send_unrecorded(self, draft: Draft, locale: str, recorded: str) -> None:
+        """Send a mail once; its record has another address in place of the recipient's, which is not kept.
+
+        Raises `ServiceUnavailable` after a temporary failure: the event is retried.
+        """
+        message = draft.message("email", str(draft.email), locale)
+        record = replace(message, to=recorded)
+        rendered = self.channels.render(message, self.store)
+        if not self.store.messages.claim(record):
+            return
+        try:
+            self.channels.send(message, rendered, self.store)
+        except AddressRefused:  # its text may name the address
+            self.store.messages.refused(record, "the address was refused")
+        except ServiceUnavailable:
+            self.store.messages.release(record)
+            raise
+        else:
+            self.store.messages.sent(record)
+
     def drain(self) -> int:
         """Send due queued messages, transactional ones first; returns the number of attempts."""
         for sent in range(DRAIN_BATCH_SIZE):

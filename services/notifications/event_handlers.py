@@ -21,12 +21,14 @@ from schemas.events.payments import (
     PaymentDisputeOpened,
     PaymentRefunded,
 )
+from schemas.events.privacy import PersonalDataErasureRequested
 from schemas.events.products import ProductArchived, ProductCreated, ProductEvent, ProductUpdated
 from schemas.events.reviews import ReviewPublished
 from schemas.events.users import ProfileUpdated
 from schemas.events.webhooks import WebhookSubscriptionDisabled
 from services.chassis.dynamic_config import config
 from services.chassis.messaging.events import on_event
+from services.chassis.messaging.personal_data import erased_address
 from services.chassis.runtime.service import Configured
 from services.chassis.runtime.timers import every
 from services.chassis.stores.mongo import Mongo
@@ -76,6 +78,14 @@ class EventHandlers:
     @on_event(IdentityLinked)
     def send_identity_linked(self, event: IdentityLinked) -> None:
         self._dispatch(drafts.identity_linked(event))
+
+    @on_event(PersonalDataErasureRequested)
+    def send_erasure_confirmation(self, event: PersonalDataErasureRequested) -> None:
+        """Confirm an erasure at its start. Nothing is read from what is being erased meanwhile."""
+        draft = drafts.account_erased(event)
+        if draft is not None:
+            dispatcher = NotificationDispatcher(self.store, self.channels)
+            dispatcher.send_unrecorded(draft, event.language or "en", erased_address(event.user_id))
 
     @on_event(WebhookSubscriptionDisabled)
     def send_webhook_disabled(self, event: WebhookSubscriptionDisabled) -> None:

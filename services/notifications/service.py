@@ -1,5 +1,7 @@
 """Notifications service: sends messages about events by the recipients' channels."""
 
+from typing import Any
+
 from schemas.api.notification_templates import MessageText, SaveTemplate
 from schemas.api.notifications import DeviceRequest, KindName, Locale, MessageId, PageQuery, PreferencesWrite
 from schemas.base import Caller, Email, Id, Sku
@@ -39,14 +41,13 @@ class NotificationsService(EventHandlers, PersonalDataHandlers, Service):
 
     @implements(NotificationsRpc.get_preferences)
     def get_preferences(self, caller: Caller) -> Json:
-        return preferences.with_defaults(self.store.recipients.find(str(caller.user_id)).get("preferences") or {})
+        return _preferences(self.store.recipients.find(str(caller.user_id)))
 
     @implements(NotificationsRpc.set_preferences)
-    def set_preferences(self, chosen: PreferencesWrite, caller: Caller) -> Json:
+    def set_preferences(self, chosen: PreferencesWrite, caller: Caller, expected_version: int | None = None) -> Json:
         stored = chosen.model_dump(mode="json", by_alias=True, exclude_none=True)
         preferences.check(stored)
-        self.store.recipients.set_preferences(str(caller.user_id), stored)
-        return preferences.with_defaults(stored)
+        return _preferences(self.store.recipients.set_preferences(str(caller.user_id), stored, expected_version))
 
     @implements(NotificationsRpc.unsubscribe)
     def unsubscribe(self, token: str) -> Json:
@@ -128,3 +129,9 @@ class NotificationsService(EventHandlers, PersonalDataHandlers, Service):
 
     def erase_person(self, person: Person) -> None:
         self.store.persons.erase(person)
+
+
+def _preferences(person: dict[str, Any]) -> Json:
+    """A person's preferences; their version is 1 and the number of changes."""
+    version = int(person.get("preferences_version", 0)) + 1
+    return preferences.with_defaults(person.get("preferences") or {}) | {"version": version}

@@ -87,8 +87,8 @@ class OrderReadModel(MongoStore):
             return only_collisions(error)
         return []
 
-    def list(self, query: OrderQuery, caller: Caller) -> dict[str, Any]:
-        """List a page of the orders that the caller may see."""
+    def list(self, query: OrderQuery, caller: Caller, counted: bool = True) -> dict[str, Any]:
+        """List a page of the orders that the caller may see, with their total (0 unless `counted`)."""
         condition = _filter(query, caller)
         keyset, paging = KEYSETS[query.sort], Paging.of(query)
         field = keyset.keys[0].field
@@ -99,7 +99,8 @@ class OrderReadModel(MongoStore):
             .skip(paging.offset)
             .limit(paging.fetched)
         )
-        page = keyset.page(documents, self._count(condition), paging, lambda last: (last[field], last["_id"]))
+        total = self._count(condition) if counted else 0
+        page = keyset.page(documents, total, paging, lambda last: (last[field], last["_id"]))
         return page | {"items": [document["summary"] for document in page["items"]]}
 
     def _count(self, condition: dict[str, Any]) -> int:

@@ -99,6 +99,10 @@ class OrdersService(PersonalDataMethods, Service):
     def list_orders(self, query: OrderQuery, caller: Caller) -> Json:
         return self.lists.list(query, caller)
 
+    @implements(OrdersRpc.list_uncounted)
+    def list_uncounted(self, query: OrderQuery, caller: Caller) -> Json:
+        return self.lists.list(query, caller, counted=False)
+
     @implements(OrdersRpc.history)
     def history(self, order_id: str, caller: Caller) -> list[dict[str, Any]]:
         order = self._read_for(order_id, caller).order

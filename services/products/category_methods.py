@@ -42,10 +42,14 @@ class CategoryMethods:
     def tax_rates(self, caller: Caller, country: Country | None = None) -> list[Document]:
         return self.catalogue.tax.all(country)
 
+    @implements(ProductsRpc.tax_rate)
+    def tax_rate(self, rate_id: TaxRateId, caller: Caller) -> Document:
+        return self.catalogue.tax.get(rate_id)
+
     @implements(ProductsRpc.put_tax_rate)
-    def put_tax_rate(self, rate: TaxRateWrite, caller: Caller) -> Document:
-        return self.catalogue.tax.put(rate.model_dump())
+    def put_tax_rate(self, rate: TaxRateWrite, caller: Caller, expected_version: Version | None = None) -> Document:
+        return self.catalogue.tax.put(rate.model_dump(), expected_version)
 
     @implements(ProductsRpc.delete_tax_rate)
-    def delete_tax_rate(self, rate_id: TaxRateId, caller: Caller) -> None:
-        self.catalogue.tax.delete(rate_id)
+    def delete_tax_rate(self, rate_id: TaxRateId, caller: Caller, expected_version: Version | None = None) -> None:
+        self.catalogue.tax.delete(rate_id, expected_version)

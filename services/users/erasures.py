@@ -17,7 +17,7 @@ from services.chassis.common.errors import NotFound
 from services.chassis.common.timestamps import rfc3339
 from services.chassis.stores.encrypted import EncryptedColumn
 from services.chassis.stores.postgres import PostgresStore
-from services.users.models import erasure_replies, erasures
+from services.users.models import erasure_replies, erasures, profiles
 
 PURPOSE: Final = "users.erasure"
 ENCRYPTED: Final = EncryptedColumn("erasures", "email", record="id", purpose=PURPOSE)
@@ -40,6 +40,7 @@ class Erasures:
             "requested_at": event.meta.time,
         }
         with self.store.transaction() as session:
+            language = select(profiles.c.language).where(profiles.c.id == event.user_id)
             if session.execute(pg_insert(erasures).values(row).on_conflict_do_nothing()).rowcount:  # type: ignore[attr-defined]
                 self.store.emit(
                     session,
@@ -48,6 +49,7 @@ class Erasures:
                         user_id=event.user_id,
                         email=event.email,
                         email_verified=event.email_verified,
+                        language=session.execute(language).scalar(),
                     ),
                 )
 

@@ -42,6 +42,7 @@ subscriptions = Table(
     Column("failures", Integer, nullable=False, server_default=text("0"), comment="failed attempts in a row"),
     Column("disabled_at", _MOMENT),
     Column("disabled_reason", Text),
+    Column("version", Integer, nullable=False, server_default=text("1"), comment="of URL, event types and state"),
     Column("created_at", _MOMENT, nullable=False, server_default=func.now()),
     Column("updated_at", _MOMENT, nullable=False, server_default=func.now()),
 )

@@ -113,8 +113,8 @@ class WebhooksService(PersonalDataHandlers, Service):
         return updated
 
     @implements(WebhooksRpc.delete)
-    def delete(self, subscription_id: Id, caller: Caller) -> None:
-        self.store.subscriptions.delete(subscription_id, _owner(caller))
+    def delete(self, subscription_id: Id, caller: Caller, expected_version: int | None = None) -> None:
+        self.store.subscriptions.delete(subscription_id, _owner(caller), expected_version)
 
     @implements(WebhooksRpc.rotate_secret)
     def rotate_secret(self, subscription_id: Id, caller: Caller) -> Json:

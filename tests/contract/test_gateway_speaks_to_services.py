@@ -24,6 +24,9 @@ PATHS = {
     "delete_tax_rate": {"id": "DE:*:standard"},
     "put_group": {"name": "wholesale"},
     "delete_group": {"name": "wholesale"},
+    "get_tax_rate": {"id": "DE:*:standard"},
+    "get_group": {"name": "wholesale"},
+    "get_role": {"name": "SUPPORT"},
     "put_role": {"name": "SUPPORT"},
     "reset_role": {"name": "SUPPORT"},
 }

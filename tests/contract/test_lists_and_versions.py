@@ -22,8 +22,14 @@ OPERATIONS = {
 CALLBACK = "finish_oauth"
 """Providers add parameters of their own to the reply that it takes."""
 READS = sorted(name for name, endpoint in ENDPOINTS.items() if endpoint.method == "GET" and name != CALLBACK)
-UNVERSIONED = {"delete_file", "erase_account"}
-"""Files never change, so no version of one is stale; a person is erased in whatever version."""
+UNVERSIONED = {
+    **dict.fromkeys(("delete_file",), "a file never changes"),
+    **dict.fromkeys(("erase_account", "erase_user"), "a person is erased in whatever version"),
+    **dict.fromkeys(("end_session", "delete_api_key", "remove_identity", "remove_totp"), "can only be removed"),
+    **dict.fromkeys(("set_quantity", "remove_item", "clear_cart"), "a cart has one customer"),
+    "set_order_status": "a command, which the order's state machine refuses",
+}
+"""Changes that take no `If-Match`, and why."""
 
 
 COMMANDS_ONLY = {"get_order"}
@@ -73,6 +79,12 @@ def test_every_change_of_a_tagged_resource_takes_if_match() -> None:
         *("update_address", "delete_address", "edit_review", "delete_review", "put_review_rules", "put_flag"),
         *("update_user", "put_template", "set_tuning", "update_report", "delete_report"),
     } <= changes.keys()
+
+
+def test_every_change_takes_if_match_or_has_no_version() -> None:
+    changes = {name for name, (_, method, _) in OPERATIONS.items() if method in ("put", "patch", "delete")}
+
+    assert {name for name in changes if "If-Match" not in parameters(name)} - UNVERSIONED.keys() == set()
 
 
 def test_every_resource_with_a_version_is_tagged() -> None:

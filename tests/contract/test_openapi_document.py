@@ -124,6 +124,20 @@ def test_reply_declares_its_headers(name: str, status: str, headers: set[str]) -
     assert headers <= set(OPERATIONS[name]["responses"][status]["headers"])
 
 
+@pytest.mark.parametrize(
+    ("name", "status"),
+    [("wait_for_stock", "404"), ("unsubscribe", "404"), ("list_products", "403"), ("list_all_reviews", "400")],
+)
+def test_refusal_is_declared(name: str, status: str) -> None:
+    assert status in OPERATIONS[name]["responses"]
+
+
+def test_export_of_audit_declares_both_formats() -> None:
+    content = OPERATIONS["export_audit"]["responses"]["200"]["content"]
+
+    assert {"text/csv", "application/x-ndjson"} <= set(content)
+
+
 def test_every_error_reply_declares_its_headers() -> None:
     replies = DOCUMENT["components"]["responses"].values()
 

@@ -105,6 +105,12 @@ def test_refund_is_refused(caller: Caller, refusal: type[Exception]) -> None:
         check(needs(Permission.PAYMENTS_REFUND), caller)
 
 
+@pytest.mark.parametrize("method", ["erase_account", "erase_user", "set_roles", "create_api_key"])
+def test_methods_of_auth_need_a_recent_second_factor(method: str) -> None:
+    with pytest.raises(TwoFactorRequired):
+        check(RPC["auth"][method], Caller(user_id="a", roles=["ADMIN"], second_factor="due"))
+
+
 def test_unverified_customer_has_all_but_api_keys() -> None:
     caller = Caller(user_id="a", roles=["CUSTOMER"], email_verified=False)
 

@@ -38,6 +38,7 @@ VENDORS: Final[dict[str, tuple[str, int]]] = {
     "get_product": ("draft", 200),
     "get_level": ("sku", 200),
     "adjust_stock": ("sku", 200),
+    "set_stock_threshold": ("sku", 200),
     "set_order_status": ("vendor_order", 200),
     "add_shipment_event": ("vendor_shipment", 201),
     "reply_to_review": ("vendor_review", 200),

@@ -1,7 +1,5 @@
 """Export and erasure of a customer with an order, a review, mails, files and tracked sessions."""
 
-import uuid
-from dataclasses import dataclass
 from typing import Any
 
 import pytest
@@ -9,71 +7,14 @@ import requests
 
 from schemas.events.privacy import PERSONAL_DATA_SERVICES
 from tests.support.all_stores import places_of
-from tests.support.files import unique_picture, upload
 from tests.support.mailbox import text_of, wait_for_mail
-from tests.support.shop import Client, Shop, eventually
-
-PASSWORD = "correct horse battery"
-
-
-@dataclass
-class Person:
-    """A customer whose values occur nowhere else."""
-
-    client: Client
-    user_id: str
-    email: str
-    name: str
-    street: str
-    phone: str
-    note: str
-    order_id: str
-    review_id: str
-    product_id: str
-
-    @property
-    def values(self) -> list[str]:
-        return [self.email, self.name, self.street, self.phone, self.note]
+from tests.support.person import PASSWORD, Person, erasure_of, new_person
+from tests.support.shop import Shop, eventually, new_key
 
 
 @pytest.fixture
 def person(shop: Shop) -> Person:
-    mark = "".join(chr(ord("a") + int(digit, 16)) for digit in uuid.uuid4().hex[:10])
-    email, name, street = f"{mark}@example.com", f"Zoe{mark}", f"{mark} Avenue 7"
-    phone, note = f"+1 555 {uuid.uuid4().int % 10**9:09}", f"leave it with {mark}"
-    client = shop.guest()
-    account = {"email": email, "password": PASSWORD, "first_name": name, "last_name": "Quux"}
-    registered = client("POST", "/auth/register", account)
-    client.token = registered.data["access_token"]
-    token = text_of(wait_for_mail(email, "Is this your address")).partition("token=")[2].split()[0]
-    assert client("POST", "/auth/verify-email", {"token": token}).status == 200
-    address = {"name": name, "line1": street, "city": "Springfield", "postal_code": "97477", "country": "US"}
-    client("PUT", "/users/me", {"first_name": name, "last_name": "Quux", "phone": phone})
-    client("POST", "/users/me/addresses", address | {"phone": phone})
-    sku = shop.product(stock=10)
-    client.add(sku)
-    placed = client.order(shipping_address=address, note=note)
-    assert placed.status == 201, placed
-    product_id = placed.data["items"][0]["product_id"]
-    client.add(sku)
-    picture = upload(client, unique_picture()).data["id"]
-    review = {"rating": 5, "title": "Good", "text": "A good mug, as it should be", "images": [picture]}
-    written = client("POST", f"/products/{product_id}/reviews", review)
-    assert written.status == 201, written
-    client("GET", f"/search?q={sku}")
-    wait_for_mail(email, placed.data["number"])
-    return Person(
-        client,
-        registered.data["user"]["id"],
-        email,
-        name,
-        street,
-        phone,
-        note,
-        placed.data["id"],
-        written.data["id"],
-        product_id,
-    )
+    return new_person(shop)
 
 
 def test_export_holds_what_all_services_have(shop: Shop, person: Person) -> None:
@@ -136,19 +77,46 @@ def test_nothing_of_an_erased_person_is_stored(shop: Shop, person: Person) -> No
     assert (erased.status, erased.data["status"]) == (202, "running")
     assert eventually(lambda: person.client("GET", "/auth/me").status == 401)
     assert shop.guest()("POST", "/auth/login", {"email": person.email, "password": PASSWORD}).status == 401
-    assert eventually(lambda: _erasure(shop, person)["status"] == "completed")
+    assert eventually(lambda: erasure_of(shop, person)["status"] == "completed")
     assert eventually(lambda: places_of(person.values) == set(), every=1), places_of(person.values)
     _check_what_is_kept(shop, person)
+
+
+def test_staff_erase_a_person_who_gets_a_last_mail(shop: Shop) -> None:
+    email = f"{new_key()[:12]}@example.com"
+    client = shop.customer(email)
+    token = text_of(wait_for_mail(email, "Is this your address")).partition("token=")[2].split()[0]
+    client("POST", "/auth/verify-email", {"token": token})
+    client("PUT", "/users/me/preferences", {"language": "de"})
+    user_id = client("GET", "/auth/me").data["id"]
+    path, body = f"/users/{user_id}", {"reason": "Request by letter of 2 November"}
+
+    refused = [shop.member(role)("DELETE", path, body) for role in ("CUSTOMER", "SUPPORT")]
+    erased = shop.admin("DELETE", path, body)
+
+    assert [reply.code for reply in refused] == ["FORBIDDEN", "FORBIDDEN"]
+    assert (erased.status, erased.data["status"]) == (202, "running")
+    assert "dies ist die letzte nachricht" in text_of(wait_for_mail(email, "gelöscht")).lower()
+    assert eventually(lambda: client("GET", "/auth/me").status == 401)
+    assert eventually(lambda: shop.admin("GET", f"{path}/erasure").data["status"] == "completed")
+    assert eventually(lambda: places_of([email]) == set(), every=1), places_of([email])
+    [entry] = shop.admin("GET", f"/audit?resource_type=erasure&resource_id={erased.data['id']}").data
+    reasons = [change["after"] for change in entry["changes"] if change["field"] == "reason"]
+    assert (reasons, shop.admin("DELETE", path, body).status) == ([body["reason"]], 404)
+
+
+def test_administrators_do_not_erase_themselves(shop: Shop) -> None:
+    administrator = shop.member("ADMIN")
+    user_id = administrator("GET", "/auth/me").data["id"]
+
+    refused = administrator("DELETE", f"/users/{user_id}", {"reason": "Mine"})
+
+    assert (refused.status, refused.code) == (409, "INVALID_STATE")
 
 
 def _export_if_ready(person: Person) -> dict[str, Any] | None:
     export: dict[str, Any] = person.client("GET", "/users/me/export").data
     return export if export["status"] == "ready" else None
-
-
-def _erasure(shop: Shop, person: Person) -> dict[str, Any]:
-    reply = shop.admin("GET", f"/users/{person.user_id}/erasure")
-    return dict(reply.data) if reply.status == 200 else {"status": reply.status}
 
 
 def _check_what_is_kept(shop: Shop, person: Person) -> None:

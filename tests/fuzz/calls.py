@@ -4,7 +4,7 @@ import copy
 import uuid
 from contextlib import suppress
 from functools import cache
-from typing import Any
+from typing import Any, Final
 
 import schemathesis
 from hypothesis import HealthCheck, Phase, given, seed, settings
@@ -25,8 +25,8 @@ PATHS = {
     for method, operation in operations.items()
     if isinstance(operation, dict) and "operationId" in operation
 }
-MAKES_SKUS = {"create_product", "update_product", "import_products", "add_variant"}
-GIVEN_BY_SERVER = ("cursor", "fields", "token")
+MAKES_SKUS: Final = {"create_product", "update_product", "import_products", "add_variant"}
+GIVEN_BY_SERVER: Final = ("cursor", "fields", "token")
 """Query parameters that a valid request takes from an earlier reply, or that trim the reply."""
 
 

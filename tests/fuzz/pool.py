@@ -5,7 +5,7 @@ import re
 from collections import defaultdict
 from typing import Any
 
-IDENTIFIERS = ("id", "slug", "sku", "code", "name", "kind", "tracking_number")
+IDENTIFIERS = ("id", "slug", "sku", "code", "name", "kind", "key", "tracking_number")
 FIELDS = {
     "sku": "skus",
     "product_id": "products",

@@ -21,9 +21,12 @@ PATH_PARAMETERS: Final = {
 }
 """Path parameters that are well formed and identify nothing."""
 ROUTE_PARAMETERS: Final[dict[str, dict[str, str]]] = {
+    "get_tax_rate": {"id": "DE:*:standard"},
     "delete_tax_rate": {"id": "DE:*:standard"},
+    "get_group": {"name": "no-such-group"},
     "put_group": {"name": "no-such-group"},
     "delete_group": {"name": "no-such-group"},
+    "get_role": {"name": "NO_SUCH_ROLE"},
     "put_role": {"name": "NO_SUCH_ROLE"},
     "reset_role": {"name": "NO_SUCH_ROLE"},
 }
@@ -67,7 +70,7 @@ SIGNED_IN_ROUTES: Final = """
 VENDOR_ROUTES: Final = """
     create_product update_product patch_product delete_product
     add_variant patch_variant delete_variant put_options add_image delete_image
-    low_stock get_level adjust_stock
+    low_stock get_level adjust_stock set_stock_threshold
     set_order_status create_shipment add_shipment_event
     reply_to_review
     analytics_sales analytics_top_products analytics_stock analytics_funnel analytics_customers analytics_live
@@ -76,15 +79,15 @@ VENDOR_ROUTES: Final = """
     rotate_webhook_secret test_webhook list_webhook_deliveries replay_webhook_delivery
 """
 ADMIN_ROUTES: Final = """
-    list_roles put_role reset_role
-    get_erasure list_users get_user update_user set_user_roles list_groups put_group delete_group
+    list_roles get_role put_role reset_role
+    get_erasure list_users get_user update_user set_user_roles erase_user list_groups get_group put_group delete_group
     create_category update_category delete_category import_products
-    list_tax_rates put_tax_rate delete_tax_rate
-    list_warehouses put_warehouse delete_warehouse
+    list_tax_rates get_tax_rate put_tax_rate delete_tax_rate
+    list_warehouses get_warehouse put_warehouse delete_warehouse
     capture_payment refund_payment ledger_accounts ledger_entries
     import_reviews get_review_rules put_review_rules moderate_review
     get_tuning set_tuning preview_tuning
-    list_flags get_flag put_flag list_settings put_setting setting_history roll_setting_back
+    list_flags get_flag put_flag list_settings get_setting put_setting setting_history roll_setting_back
     list_deliveries list_templates get_template put_template preview_template test_template
     list_audit export_audit verify_audit
     analytics_cohorts analytics_payments analytics_delivery analytics_abandoned_carts analytics_search
@@ -92,7 +95,7 @@ ADMIN_ROUTES: Final = """
 """
 STAFF_ROUTES: Final = {
     "SUPPORT": """
-        get_erasure list_users get_user list_groups
+        get_erasure list_users get_user list_groups get_group
         set_order_status create_shipment add_shipment_event low_stock get_level
         reply_to_review get_review_rules put_review_rules moderate_review
     """,
@@ -100,13 +103,14 @@ STAFF_ROUTES: Final = {
         create_product update_product patch_product delete_product import_products
         add_variant patch_variant delete_variant put_options add_image delete_image
         create_category update_category delete_category
-        low_stock get_level adjust_stock list_warehouses put_warehouse delete_warehouse
+        low_stock get_level adjust_stock set_stock_threshold
+        list_warehouses get_warehouse put_warehouse delete_warehouse
         get_tuning set_tuning preview_tuning
         reply_to_review get_review_rules put_review_rules moderate_review
     """,
     "FINANCE": """
         capture_payment refund_payment ledger_accounts ledger_entries
-        list_tax_rates put_tax_rate delete_tax_rate
+        list_tax_rates get_tax_rate put_tax_rate delete_tax_rate
         analytics_sales analytics_top_products analytics_stock analytics_funnel analytics_customers analytics_live
         list_reports create_report get_report update_report delete_report run_report report_result
         analytics_cohorts analytics_payments analytics_delivery analytics_abandoned_carts analytics_search

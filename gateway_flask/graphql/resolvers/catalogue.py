@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from typing import Any, Final
 
-from gateway_flask.graphql.arguments import model, renamed
+from gateway_flask.graphql.arguments import model
 from gateway_flask.graphql.connections import by_cursor
 from gateway_flask.graphql.context import ExecutionContext
 from gateway_flask.graphql.fields import Info, resolves, snake_case
@@ -44,10 +44,7 @@ def products(_: None, info: Info, first: int, sort: str, filter: Json | None = N
     def read(limit: int, cursor: str | None, counted: bool) -> Json:
         page = query.model_copy(update={"limit": limit, "cursor": cursor})
         page.model_fields_set.update(("limit", "cursor") if cursor else ("limit",))
-        try:
-            reply: Json = call(ProductsRpc.list_products if counted else ProductsRpc.list_uncounted, page).json
-        except ValidationFailed as error:
-            raise renamed(error, names={"cursor": "after"}) from None
+        reply: Json = call(ProductsRpc.list_products if counted else ProductsRpc.list_uncounted, page).json
         return reply
 
     return by_cursor(info, read, first, after)

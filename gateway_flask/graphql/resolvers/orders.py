@@ -6,7 +6,7 @@ import orjson
 from flask import Response
 
 from gateway_flask.graphql.arguments import model, order_id_of, renamed, snake_keys
-from gateway_flask.graphql.connections import by_offset
+from gateway_flask.graphql.connections import AFTER, by_cursor
 from gateway_flask.graphql.fields import Info, resolves
 from gateway_flask.middleware import idempotency
 from gateway_flask.middleware.request_context import caller
@@ -27,13 +27,15 @@ def order(_: None, __: Info, id: str) -> Json:
 
 
 @resolves("Query.orders")
-def orders(_: None, __: Info, first: int, sort: str, after: str | None = None, status: str | None = None) -> Json:
-    def read(page: int, limit: int) -> Json:
-        query = model(OrderQuery, {"sort": sort, "page": page, "limit": limit} | ({"status": status} if status else {}))
-        reply: Json = call(OrdersRpc.list_orders, query=query, caller=caller()).json
+def orders(_: None, info: Info, first: int, sort: str, after: str | None = None, status: str | None = None) -> Json:
+    def read(limit: int, cursor: str | None, counted: bool) -> Json:
+        values = {"sort": sort, "limit": limit, "cursor": cursor, "status": status}
+        query = model(OrderQuery, {name: value for name, value in values.items() if value is not None}, names=AFTER)
+        list_ = OrdersRpc.list_orders if counted else OrdersRpc.list_uncounted
+        reply: Json = call(list_, query=query, caller=caller()).json
         return reply
 
-    return by_offset(read, first, after)
+    return by_cursor(info, read, first, after)
 
 
 @resolves("Mutation.placeOrder")

@@ -4,7 +4,7 @@ import time
 from typing import Any
 
 from gateway_flask.graphql.arguments import model
-from gateway_flask.graphql.connections import by_offset
+from gateway_flask.graphql.connections import AFTER, by_cursor
 from gateway_flask.graphql.fields import Info, resolves
 from gateway_flask.graphql.resolvers.catalogue import renamed_filter
 from gateway_flask.rpc.calls import call
@@ -18,7 +18,7 @@ Json = dict[str, Any]
 @resolves("Query.search")
 def search(
     _: None,
-    __: Info,
+    info: Info,
     query: str,
     first: int,
     sort: str,
@@ -30,19 +30,20 @@ def search(
     if facets is not None:
         given["facets"] = ",".join(facets)
 
-    def read(page: int, limit: int) -> Json:
-        wanted_page = model(SearchQuery, {**given, "page": page, "limit": limit}, names={"q": "query", "page": "after"})
+    def read(limit: int, cursor: str | None, _: bool) -> Json:  # the engine counts in any case
+        values = {**given, "limit": limit} | ({"cursor": cursor} if cursor else {})
+        page = model(SearchQuery, values, names={"q": "query", **AFTER})
         started_at = time.perf_counter()
-        reply: Json = call(SearchRpc.search, wanted_page).json
-        if page == 1:
+        reply: Json = call(SearchRpc.search, page).json
+        if after is None:
             took_ms = 1000 * (time.perf_counter() - started_at)
-            filters = wanted_page.model_dump(exclude_defaults=True, exclude={"q", "limit", "facets"})
+            filters = page.model_dump(exclude_defaults=True, exclude={"q", "limit", "facets"})
             behaviour.record_search(
-                None, query=wanted_page.q, results=reply["total"], filters=filters, took_ms=round(took_ms, 1)
+                None, query=page.q, results=reply["total"], filters=filters, took_ms=round(took_ms, 1)
             )
         return reply
 
-    return by_offset(read, first, after)
+    return by_cursor(info, read, first, after)
 
 
 @resolves("SearchConnection.facets", "SearchConnection.relaxed", "SearchConnection.degraded")

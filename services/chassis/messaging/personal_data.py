@@ -51,7 +51,12 @@ class Person:
     @property
     def erased_email(self) -> str:
         """The address that replaces the person's where a record must have one."""
-        return f"{self.user_id}@{ERASED_DOMAIN}"
+        return erased_address(self.user_id)
+
+
+def erased_address(user_id: str) -> str:
+    """The address that stands for an erased person's."""
+    return f"{user_id}@{ERASED_DOMAIN}"
 
 
 def is_erased_address(email: str | None) -> bool:

@@ -10,6 +10,7 @@ from pymongo.database import Database
 
 from schemas.base import Idempotency
 from schemas.events.products import StockImported
+from services.chassis.common.versions import check_version
 from services.chassis.stores.mongo import MongoStore
 from services.inventory.store.counts import Counts
 from services.inventory.store.decisions import Decisions
@@ -67,6 +68,18 @@ class InventoryStore(MongoStore):
             self.audit(session, "stock.adjust", ("sku", sku), before, after)
             self.remember(session, idempotency, level)
             return level
+
+        return self.in_transaction(work)
+
+    def set_threshold(self, sku: str, threshold: int, expected_version: int | None = None) -> Document:
+        """Set the threshold of a SKU. Raises `NotFound`, `PreconditionFailed`."""
+
+        def work(session: ClientSession) -> Document:
+            before, after = self.counts.set_threshold(sku, threshold, session)
+            check_version(expected_version, before["version"])  # else the transaction is rolled back
+            changed = "low_stock_threshold"
+            self.audit(session, "stock.threshold", ("sku", sku), {changed: before[changed]}, {changed: threshold})
+            return after
 
         return self.in_transaction(work)
 

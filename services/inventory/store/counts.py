@@ -21,7 +21,7 @@ COUNTED = {"low_stock_threshold": {"$exists": True}}
 ENDED = {"low_stock_threshold": {"$exists": False}}
 """The condition for a level that has ended: it keeps its version, so that a later count is newer."""
 LOW = Keyset("low-stock", (SortKey("available", ASCENDING, "integer"), SortKey("_id", ASCENDING, "text")))
-_READ = {"on_hand": 1, "reserved": 1, "available": 1, "warehouses": 1, "low_stock_threshold": 1}
+_READ = dict.fromkeys(("on_hand", "reserved", "available", "warehouses", "low_stock_threshold", "threshold_version"), 1)
 
 
 class Counts:
@@ -66,6 +66,23 @@ class Counts:
             available = next((entry["available"] for entry in entries if entry["warehouse"] == warehouse["_id"]), 0)
             raise OutOfStock.of(sku, -delta, available)
         return to_level(after)
+
+    def set_threshold(self, sku: str, threshold: int, session: ClientSession) -> tuple[Document, Document]:
+        """Set the threshold; the level before and after. `low_stock` is said of falls only. Raises `NotFound`."""
+        before = self.levels.find_one({"_id": sku, **COUNTED}, _READ, session=session)
+        if before is None:
+            raise NotFound(f"There is no stock record of {sku}")
+        values = {"low_stock_threshold": threshold, "low": {"$lte": ["$available", threshold]}}
+        values["threshold_version"] = {"$add": [{"$ifNull": ["$threshold_version", 0]}, 1]}
+        after = self.levels.find_one_and_update(
+            {"_id": sku, **COUNTED},
+            [{"$set": values}],
+            projection=_READ,
+            return_document=ReturnDocument.AFTER,
+            session=session,
+        )
+        assert after is not None
+        return to_level(before), to_level(after)
 
     def set_initial(self, counts: Sequence[Document], session: ClientSession | None = None) -> int:
         """Create missing levels (`{sku, on_hand, warehouse, threshold, product_id}`); returns how many were created.
@@ -218,4 +235,5 @@ def to_level(level: Document) -> Document:
             for entry in level["warehouses"]
         ],
         "low_stock_threshold": level["low_stock_threshold"],
+        "version": int(level.get("threshold_version", 0)) + 1,
     }

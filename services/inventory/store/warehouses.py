@@ -31,6 +31,10 @@ class Warehouses:
     def all(self) -> list[Document]:
         return [to_warehouse(document) for document in self.warehouses.find().sort(BY_PRIORITY)]
 
+    def get(self, code: str) -> Document:
+        """Raises `NotFound`."""
+        return to_warehouse(self.place(code))
+
     def put(self, code: str, values: Document, expected_version: int | None = None) -> Document:
         """Create or change a warehouse; a new priority applies to all levels. Raises `PreconditionFailed`."""
 

@@ -24,6 +24,7 @@ from schemas.events.payments import (
     PaymentDisputeOpened,
     PaymentRefunded,
 )
+from schemas.events.privacy import PersonalDataErasureRequested
 from schemas.events.reviews import ReviewPublished
 from schemas.events.webhooks import WebhookSubscriptionDisabled
 from schemas.signed.mail_links import one_time_token
@@ -79,6 +80,13 @@ def registration_attempted(event: RegistrationAttempted) -> Draft:
 def identity_linked(event: IdentityLinked) -> Draft:
     """A message to the account's owner, who may not have signed in by a provider."""
     return Draft(event.meta.id, "identity_linked", event.user_id, event.email, {"provider": one_line(event.title)})
+
+
+def account_erased(event: PersonalDataErasureRequested) -> Draft | None:
+    """The last mail to a person, at the start of the erasure; None for an address that was not verified."""
+    if event.round > 1 or event.email is None or not event.email_verified:
+        return None
+    return Draft(f"account_erased:{event.erasure_id}", "account_erased", event.erasure_id, event.email, {})
 
 
 def webhook_disabled(event: WebhookSubscriptionDisabled, email: str | None) -> Draft:

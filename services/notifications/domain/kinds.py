@@ -28,6 +28,7 @@ KINDS: Final[dict[str, Kind]] = {
     "password_changed": Kind(True, ("email",)),
     "registration_attempted": Kind(True, ("email",)),
     "identity_linked": Kind(True, ("email",)),
+    "account_erased": Kind(True, ("email",), to_unverified=False),
     "webhook_disabled": Kind(True, ("email",)),
     "order_confirmed": Kind(True, ("email", "push", "in_app")),
     "payment_failed": Kind(True, ("email", "in_app")),

@@ -4,10 +4,12 @@ from collections.abc import Iterable
 from datetime import UTC, datetime
 from typing import Any, Final
 
+from pymongo import ReturnDocument
 from pymongo.database import Database
+from pymongo.errors import DuplicateKeyError
 
 from services.chassis.common import clock
-from services.chassis.common.errors import ServiceUnavailable
+from services.chassis.common.errors import PreconditionFailed, ServiceUnavailable
 
 Document = dict[str, Any]
 LONG_AGO: Final = datetime(1970, 1, 1, tzinfo=UTC)
@@ -59,12 +61,30 @@ class Recipients:
         """The account's document; empty for guests."""
         return (self.people.find_one({"_id": user_id}) if user_id else None) or {}
 
-    def set_preferences(self, user_id: str, preferences: Document) -> None:
-        self.people.update_one({"_id": user_id}, {"$set": {"preferences": preferences}}, upsert=True)
+    def set_preferences(self, user_id: str, preferences: Document, expected_version: int | None = None) -> Document:
+        """Replace the preferences; returns the account's document. Raises `PreconditionFailed`.
+
+        The number of changes is counted; a version is 1 more, so that 1 is that of an account without preferences.
+        """
+        update = {"$set": {"preferences": preferences}, "$inc": {"preferences_version": 1}}
+        this: Document = {"_id": user_id}
+        if expected_version is not None:
+            changes = expected_version - 1
+            this["preferences_version"] = {"$in": [0, None]} if changes == 0 else changes
+        try:
+            person = self.people.find_one_and_update(
+                this, update, upsert=expected_version in (None, 1), return_document=ReturnDocument.AFTER
+            )
+        except DuplicateKeyError:  # there is the account, with other preferences than expected
+            person = None
+        if person is None:
+            raise PreconditionFailed(details=[{"field": "If-Match", "message": "is not the current version"}])
+        return person
 
     def unsubscribe(self, recipient: str, kind: str) -> None:
         """Turn off mails of a kind for an account id or a guest's address."""
-        self.people.update_one({"_id": recipient}, {"$set": {f"preferences.kinds.{kind}.email": False}}, upsert=True)
+        off = {"$set": {f"preferences.kinds.{kind}.email": False}, "$inc": {"preferences_version": 1}}
+        self.people.update_one({"_id": recipient}, off, upsert=True)
 
     def mark_bounced(self, address: str, reason: str) -> None:
         """Mark an address as bounced: it receives transactional mail only."""

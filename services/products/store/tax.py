@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from pymongo.client_session import ClientSession
 
 from services.chassis.common.errors import NotFound
+from services.chassis.common.versions import check_version
 from services.chassis.stores.mongo import MongoStore
 from services.products.domain.documents import Document
 from services.products.domain.tax import SEEDED, Key
@@ -42,24 +43,39 @@ class TaxRates:
         rows = self.collection.find({"country": country} if country else {}).sort("_id")
         return [_to_rate(row) for row in rows]
 
-    def put(self, values: Document) -> Document:
-        """Set the rate of a tax class in a country or region."""
+    def get(self, key: str) -> Document:
+        """Raises `NotFound`."""
+        row = self.collection.find_one({"_id": key})
+        if row is None:
+            raise NotFound("There is no such tax rate")
+        return _to_rate(row)
+
+    def put(self, values: Document, expected_version: int | None = None) -> Document:
+        """Set the rate of a tax class in a country or region. Raises `PreconditionFailed`."""
         key = _id(values["country"], values["region"], values["tax_class"])
 
-        def work(session: ClientSession) -> None:
-            before = self.collection.find_one_and_replace({"_id": key}, values, upsert=True, session=session)
-            self.store.audit(session, "tax.set", ("tax_rate", key), _to_rate(before) if before else None, values)
+        def work(session: ClientSession) -> Document:
+            row = self.collection.find_one_and_update(
+                {"_id": key}, {"$set": values, "$inc": {"version": 1}}, upsert=True, session=session
+            )
+            before = _to_rate(row) if row else None
+            version = before["version"] if before else 0
+            check_version(expected_version, version)
+            self.store.audit(session, "tax.set", ("tax_rate", key), before, values)
+            return _to_rate(values | {"_id": key, "version": version or 1})
 
-        self.store.in_transaction(work)
+        rate = self.store.in_transaction(work)
         self._until = 0.0
-        return _to_rate(values | {"_id": key})
+        return rate
 
-    def delete(self, key: str) -> None:
+    def delete(self, key: str, expected_version: int | None = None) -> None:
+        """Raises `NotFound`, `PreconditionFailed`."""
 
         def work(session: ClientSession) -> None:
             before = self.collection.find_one_and_delete({"_id": key}, session=session)
             if before is None:
                 raise NotFound("There is no such tax rate")
+            check_version(expected_version, _to_rate(before)["version"])
             self.store.audit(session, "tax.delete", ("tax_rate", key), before=_to_rate(before))
 
         self.store.in_transaction(work)
@@ -71,4 +87,6 @@ def _id(country: str, region: str | None, tax_class: str) -> str:
 
 
 def _to_rate(row: Document) -> Document:
-    return {"id": row["_id"], **{name: value for name, value in row.items() if name != "_id"}}
+    """A rate as `schemas.api.taxes.TaxRate`; its version is 1 and the number of changes."""
+    values = {name: value for name, value in row.items() if name != "_id"}
+    return {"id": row["_id"], **values, "version": int(row.get("version", 0)) + 1}

@@ -220,7 +220,13 @@ class Attempts:
         session.execute(
             update(subscriptions)
             .where(this)
-            .values(active=False, disabled_at=func.now(), updated_at=func.now(), disabled_reason=error)
+            .values(
+                active=False,
+                disabled_at=func.now(),
+                updated_at=func.now(),
+                disabled_reason=error,
+                version=subscriptions.c.version + 1,
+            )
         )
         waiting = select(func.count()).where(
             deliveries.c.subscription_id == subscription.id, deliveries.c.status == "pending"

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from typing import Any
+from typing import Any, Final
 
 from sqlalchemy import ColumnElement, Select, and_, delete, func, insert, select, text, true, update
 
@@ -12,12 +12,15 @@ from services.chassis.common.encryption import Encryption
 from services.chassis.common.errors import Conflict, NotFound
 from services.chassis.common.ids import new_id
 from services.chassis.common.timestamps import rfc3339
+from services.chassis.common.versions import check_version
 from services.chassis.stores.postgres import PostgresStore, Session
 from services.webhooks.domain.audience import MAX_OF_OWNER
 from services.webhooks.models import chains, deliveries, secrets, subscriptions
 from services.webhooks.store.secrets import add, keys_of, valid
 
 Resource = dict[str, Any]
+_AUDITED: Final = ("url", "events", "active")
+_CHANGED: Final[Resource] = {"updated_at": func.now(), "version": subscriptions.c.version + 1}
 
 
 class Subscriptions:
@@ -76,11 +79,15 @@ class Subscriptions:
             return _one(connection, subscription_id, owner_id)
 
     def update(self, command: UpdateWebhook, owner_id: str | None) -> Resource:
-        """Change what the command gives. Active again, it continues with what waits. Raises `NotFound`."""
+        """Change what the command gives. Active again, it continues with what waits.
+
+        Raises `NotFound`, `PreconditionFailed`.
+        """
         changes = {name: value for name in ("url", "events", "active") if (value := getattr(command, name)) is not None}
         with self.store.transaction() as session:
             before = self._lock(session, command.subscription_id, owner_id)
-            values: dict[str, Any] = {**changes, "updated_at": func.now()}
+            check_version(command.expected_version, before.version)
+            values: dict[str, Any] = changes | _CHANGED
             if command.active is not None:
                 values |= {"disabled_at": None, "disabled_reason": None, "failures": 0}
             this = subscriptions.c.id == command.subscription_id
@@ -91,15 +98,16 @@ class Subscriptions:
                     .where(chains.c.subscription_id == command.subscription_id, chains.c.lease.is_(None))
                     .values(due=func.now(), failures=0, failing_since=None)
                 )
-            self._changed(session, "update", command.subscription_id, before=dict(before._mapping), after=changes)
+            self._changed(session, "update", command.subscription_id, before=_audited(before), after=changes)
             return _resources(session, this)[0]
 
-    def delete(self, subscription_id: str, owner_id: str | None) -> None:
-        """Delete a subscription with its deliveries. Raises `NotFound`."""
+    def delete(self, subscription_id: str, owner_id: str | None, expected_version: int | None = None) -> None:
+        """Delete a subscription with its deliveries. Raises `NotFound`, `PreconditionFailed`."""
         with self.store.transaction() as session:
             before = self._lock(session, subscription_id, owner_id)
+            check_version(expected_version, before.version)
             session.execute(delete(subscriptions).where(subscriptions.c.id == subscription_id))
-            self._changed(session, "delete", subscription_id, before=dict(before._mapping))
+            self._changed(session, "delete", subscription_id, before=_audited(before))
 
     def delete_of_owner(self, owner_id: str) -> None:
         """Delete all subscriptions of an owner."""
@@ -143,7 +151,7 @@ class Subscriptions:
 
     def disable(self, ids: Sequence[str], reason: str) -> None:
         """Disable subscriptions whose owner may not have them any more."""
-        values = {"active": False, "disabled_at": func.now(), "disabled_reason": reason, "updated_at": func.now()}
+        values = {"active": False, "disabled_at": func.now(), "disabled_reason": reason, **_CHANGED}
         with self.store.transaction() as session:
             query = update(subscriptions).where(subscriptions.c.id.in_(ids), subscriptions.c.active).values(values)
             for subscription_id in session.execute(query.returning(subscriptions.c.id)).scalars().all():
@@ -157,7 +165,7 @@ class Subscriptions:
         self.disable(ids, reason)
 
     def _lock(self, session: Session, subscription_id: str, owner_id: str | None) -> Any:
-        columns = (subscriptions.c.url, subscriptions.c.events, subscriptions.c.active)
+        columns = [subscriptions.c[name] for name in (*_AUDITED, "version")]
         query = select(*columns).where(subscriptions.c.id == subscription_id, _owned_by(owner_id))
         row = session.execute(query.with_for_update()).one_or_none()
         if row is None:
@@ -219,13 +227,17 @@ def _query(condition: ColumnElement[bool]) -> Select[Any]:
 
 
 def _resource(row: Any) -> Resource:
-    names = ("id", "url", "active", "scope", "owner_id", "disabled_reason", "waiting")
+    names = ("id", "url", "active", "scope", "owner_id", "disabled_reason", "waiting", "version")
     times = ("disabled_at", "created_at", "updated_at")
     return {
         **{name: getattr(row, name) for name in names},
         **{name: _moment(getattr(row, name)) for name in times},
         "events": list(row.events),
     }
+
+
+def _audited(row: Any) -> Resource:
+    return {name: getattr(row, name) for name in _AUDITED}
 
 
 def _moment(value: Any) -> str | None:

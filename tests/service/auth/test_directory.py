@@ -122,7 +122,7 @@ def test_groups_are_kept_and_left(auth: AuthClient) -> None:
     auth.call("update_account", user_id=user["id"], groups=[name], caller=ADMIN)
 
     [group] = [row for row in auth.call("groups", caller=ADMIN) if row["name"] == name]
-    assert group == {"name": name, "title": "Wholesale", "members": 1}
+    assert group == {"name": name, "title": "Wholesale", "members": 1, "version": 1}
     assert find(auth, group=name) == [user["id"]]
 
     auth.call("delete_group", name=name, caller=ADMIN)

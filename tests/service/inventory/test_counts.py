@@ -21,6 +21,7 @@ def test_first_adjustment_creates_the_level(shop: Shop) -> None:
         "available": 7,
         "warehouses": [{"warehouse": "main", "on_hand": 7, "reserved": 0, "available": 7}],
         "low_stock_threshold": 5,
+        "version": 1,
     }
     assert shop.store.counts.get("MUG") == level
 

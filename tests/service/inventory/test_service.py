@@ -12,7 +12,7 @@ from schemas.events.products import ImportedStock, ProductArchived, StockImporte
 from schemas.permissions.access import INTERNAL
 from schemas.permissions.rpc_methods import access_of
 from schemas.rpc.products import ProductsRpc
-from services.chassis.common.errors import NotFound, OutOfStock, ValidationFailed
+from services.chassis.common.errors import NotFound, OutOfStock, PreconditionFailed, ValidationFailed
 from services.chassis.common.ids import new_id
 from services.chassis.messaging.envelopes import envelope
 from services.chassis.messaging.signatures import Signature, jsonable
@@ -59,6 +59,23 @@ def call(inventory_store: InventoryStore, shop: Shop) -> Iterator[Any]:
 
     rpc.service = service  # type: ignore[attr-defined]
     return rpc
+
+
+def test_threshold_decides_what_is_low(call: Any) -> None:
+    call("set_initial", levels=[{"sku": "MUG", "on_hand": 3, "low_stock_threshold": 1}])
+    before = call("get_level", sku="MUG")
+
+    after = call("set_threshold", sku="MUG", threshold={"low_stock_threshold": 3}, expected_version=1, caller=VENDOR)
+
+    assert after == before | {"low_stock_threshold": 3, "version": 2}
+    assert [item["sku"] for item in call("low_stock", query={})["items"]] == ["MUG"]
+    with pytest.raises(PreconditionFailed):
+        call("set_threshold", sku="MUG", threshold={"low_stock_threshold": 9}, expected_version=1)
+    with pytest.raises(NotFound):
+        call("set_threshold", sku="MUG", threshold={"low_stock_threshold": 9}, caller=OTHER_VENDOR)
+    with pytest.raises(NotFound):
+        call("set_threshold", sku="GHOST", threshold={"low_stock_threshold": 9})
+    assert call("get_level", sku="MUG") == after
 
 
 def test_stock_from_initial_level_to_return(call: Any) -> None:

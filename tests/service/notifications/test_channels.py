@@ -23,6 +23,7 @@ from schemas.events.auth import (
     PasswordChanged,
     PasswordResetRequested,
     RegistrationAttempted,
+    UserRegistered,
 )
 from schemas.events.base import Event
 from schemas.events.inventory import BackInStock, LowStock
@@ -33,6 +34,7 @@ from schemas.events.payments import (
     PaymentDisputeOpened,
     PaymentRefunded,
 )
+from schemas.events.privacy import PersonalDataErasureRequested
 from schemas.events.products import ProductCreated
 from schemas.events.reviews import ReviewPublished
 from schemas.events.users import ProfileUpdated
@@ -43,6 +45,7 @@ from services.chassis.common.ids import new_id
 from services.chassis.messaging.envelopes import envelope
 from services.chassis.messaging.personal_data import Person
 from services.chassis.outbound.addresses import OutboundPolicy
+from services.chassis.runtime.settings import Settings
 from services.chassis.testing import connect_mongo
 from services.notifications.channels import Channels
 from services.notifications.dispatcher import NotificationDispatcher
@@ -647,3 +650,37 @@ def test_bounced_address_gets_transactional_mail_only(notifications: Notificatio
 
     notifications.service.send_shipment(order_shipped(person))
     assert len(mails_to(person.email)) == before + 1
+
+
+def erasure_of(person: UserRegistered, **values: Any) -> PersonalDataErasureRequested:
+    fields = {"erasure_id": new_id(), "user_id": person.user_id, "email": person.email, "email_verified": True}
+    return PersonalDataErasureRequested(**{**fields, **values})
+
+
+def test_erasure_is_confirmed_and_the_address_is_not_kept(notifications: NotificationsClient) -> None:
+    person = registered()
+    event = consumed(erasure_of(person, language="de"))
+    notifications.use_smtp_server(UNREACHABLE)
+
+    with pytest.raises(ServiceUnavailable):
+        notifications.service.send_erasure_confirmation(event)
+    notifications.use_smtp_server(Settings().smtp_url)
+    for _ in range(2):
+        notifications.service.send_erasure_confirmation(event)
+
+    [mail] = mails_to(person.email)
+    assert str(mail["Subject"]) == "Shop: Ihr Konto wird gelöscht"
+    record = notifications.store.db["messages"].find_one({"recipient": event.erasure_id})
+    assert (record["to"], record["status"]) == (f"{person.user_id}@erased.invalid", "sent")
+    assert list(notifications.store.db["messages"].find({"to": person.email})) == []
+
+
+@pytest.mark.parametrize("values", [{"email_verified": False}, {"round": 2}, {"email": None}])
+def test_erasure_is_confirmed_once_to_a_verified_address(
+    notifications: NotificationsClient, values: dict[str, Any]
+) -> None:
+    person = registered()
+
+    notifications.service.send_erasure_confirmation(consumed(erasure_of(person, **values)))
+
+    assert mails_to(person.email) == []

@@ -219,7 +219,7 @@ def test_tax_rate_is_stored_and_deleted(catalogue: Catalogue) -> None:
     tax = catalogue.store.tax
     rate = {"country": "US", "region": "OR", "tax_class": "standard", "rate_bp": 1, "name": "Sales tax"}
     saved = tax.put(rate)
-    assert saved == {"id": "US:OR:standard", **rate}
+    assert saved == {"id": "US:OR:standard", "version": 2, **rate}
     assert saved in tax.all("US")
     tax.delete("US:OR:standard")
     assert saved not in tax.all()

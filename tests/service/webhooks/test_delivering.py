@@ -162,6 +162,7 @@ def test_subscription_is_disabled_after_three_days(webhooks: Webhooks, receiver:
     [published] = webhooks.events("webhook_subscription_disabled")
     assert event_ids(receiver) == [first, first]
     assert (disabled["active"], disabled["disabled_reason"]) == (False, "the receiver replied 500")
+    assert disabled["version"] == 2
     assert published["data"] | {"failing_since": ""} == {
         "subscription_id": subscription["id"],
         "owner_id": ADMIN.user_id,

@@ -150,6 +150,7 @@ def test_owner_without_permission_gets_nothing_more(
 
     disabled = webhooks.store.subscriptions.get(subscription["id"], None)
     assert (stored, disabled["active"], disabled["disabled_reason"]) == (0, False, reason)
+    assert disabled["version"] == 2
     assert webhooks.store.attempts.claim(10, webhooks.dispatcher.cipher) == []
 
 

@@ -87,6 +87,51 @@ def test_total_is_counted_only_when_asked_for(client: FlaskClient, listed: FakeS
     assert [name for name, _ in listed.calls] == ["products.list_products"]
 
 
+@pytest.mark.parametrize(
+    "argument", ["first: null", "sort: null", "first: null, sort: null, filter: null, after: null"]
+)
+def test_argument_that_is_null_has_its_default(client: FlaskClient, listed: FakeServices, argument: str) -> None:
+    reply = ask(client, f"{{ products({argument}) {{ edges {{ node {{ name }} }} }} }}").get_json()
+
+    assert "errors" not in reply
+    [(_, query)] = listed.calls
+    assert (query["limit"], query["sort"]) == (20, "-created_at")
+
+
+@pytest.mark.parametrize(
+    ("opened", "method", "uncounted"),
+    [
+        ("orders(first: 2%s)", "orders.list_orders", "orders.list_uncounted"),
+        ("search(first: 2%s)", "search.search", "search.search"),
+        ('product(id: "mug") { reviews(first: 2%s)', "reviews.list_reviews", "reviews.list_reviews"),
+    ],
+)
+def test_lists_are_continued_by_the_cursor_of_the_service(
+    client: FlaskClient, services: FakeServices, issuer: Issuer, opened: str, method: str, uncounted: str
+) -> None:
+    rows = [item(number) for number in range(2)]
+    page = {"items": rows, "page": 1, "limit": 2, "total": 0, "next_cursor": "next"}
+    services.answer(uncounted, page)
+    services.answer(method, page | {"total": 5})
+    services.answer("products.get_product", detail(1))
+    closed = "}" * opened.count("{")
+
+    def connection(argument: str, fields: str) -> dict[str, Any]:
+        query = f"{{ {opened % argument} {{ {fields} }} {closed} }}"
+        data = ask(client, query, headers=issuer.bearer("CUSTOMER")).get_json()["data"]
+        [value] = data.values()
+        return dict(value.get("reviews", value))
+
+    first = connection("", "totalCount pageInfo { endCursor }")
+    connection(f', after: "{first["pageInfo"]["endCursor"]}"', "edges { cursor }")
+
+    lists = [call for call in services.calls if call[0] in (method, uncounted)]
+    assert first["totalCount"] == 5
+    assert [name for name, _ in lists] == [method, uncounted]
+    arguments = [values.get("query", values) for _, values in lists]
+    assert [(values["limit"], values.get("cursor")) for values in arguments] == [(2, None), (2, "next")]
+
+
 def test_product_that_ended_meanwhile_is_null(client: FlaskClient, listed: FakeServices) -> None:
     listed.answer("products.get_details", [])
     line = {"sku": "MUG", "product_id": product_id(1), "title": "Mug"}
