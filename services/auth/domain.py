@@ -27,8 +27,8 @@ class RefreshToken:
     session_ended_at: datetime | None
     used_by: str | None = None
     """Digest of the request that used it."""
-    successor: str | None = None
-    """Digest of the token that it was exchanged for."""
+    predecessor: str | None = None
+    """Digest of the token that was exchanged for it; a repeated exchange issues several."""
     is_successor_used: bool = False
 
 

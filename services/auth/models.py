@@ -71,8 +71,8 @@ refresh_tokens = Table(
     Column("session_id", UUID(as_uuid=False), ForeignKey("sessions.id"), nullable=False, index=True),
     Column("expires_at", DateTime(timezone=True), nullable=False, index=True),
     Column("used_at", DateTime(timezone=True)),
-    Column("used_by", Text),
-    Column("successor", Text),
+    Column("used_by", Text, comment="digest of the request"),
+    Column("predecessor", Text, comment="digest of the token that was exchanged for it"),
 )
 
 tickets = Table(

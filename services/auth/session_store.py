@@ -4,7 +4,7 @@ from collections.abc import Callable
 from datetime import datetime, timedelta
 from typing import Any, Final
 
-from sqlalchemy import Row, delete, exists, func, insert, select, update
+from sqlalchemy import Row, and_, case, delete, exists, func, insert, select, update
 
 from schemas.events.auth import RefreshTokenReused, UserLoggedIn, UserLoggedOut
 from services.auth.domain import Device, Exchange, Lifetimes, OpenSession, RefreshToken, TokenState, refresh_token_state
@@ -96,20 +96,31 @@ class SessionStore(AccountStore):
                 self.emit(session, RefreshTokenReused(user_id=token.user_id, session_id=token.session_id))
                 self.audit(session, "session.revoke", ("account", token.user_id), {"session_id": token.session_id})
                 return None
-            if state is TokenState.REPEATED:
-                session.execute(delete(refresh_tokens).where(refresh_tokens.c.digest == token.successor))
-            use = update(refresh_tokens).where(refresh_tokens.c.digest == exchange.presented)
-            session.execute(use.values(used_at=now, used_by=exchange.request, successor=exchange.successor))
+            self._use(session, exchange, token, now)
             used = update(sessions).where(sessions.c.id == token.session_id).values(last_used_at=now)
             row = session.execute(used.returning(sessions.c.expires_at, sessions.c.second_factor_at)).one()
             expires_at = min(now + lifetime, row.expires_at)
             session.execute(
                 insert(refresh_tokens).values(
-                    digest=exchange.successor, session_id=token.session_id, expires_at=expires_at
+                    digest=exchange.successor,
+                    session_id=token.session_id,
+                    predecessor=exchange.presented,
+                    expires_at=expires_at,
                 )
             )
             account = as_user(self._account(session, accounts.c.id == token.user_id))
             return account, OpenSession(token.session_id, row.second_factor_at)
+
+    @staticmethod
+    def _use(session: Session, exchange: Exchange, token: RefreshToken, now: datetime) -> None:
+        """Mark a token as used by the request, and with it the tokens that were issued in its place."""
+        tokens = refresh_tokens.c
+        affected = tokens.digest == exchange.presented
+        if token.predecessor is not None:
+            affected |= and_(tokens.predecessor == token.predecessor, tokens.used_at.is_(None))
+        used = update(refresh_tokens).where(tokens.session_id == token.session_id, affected)
+        used_by = case((tokens.digest == exchange.presented, exchange.request))
+        session.execute(used.values(used_at=now, used_by=used_by))
 
     def add_refresh_token(
         self, session: Session, session_id: str, digest: str, lifetimes: Lifetimes, now: datetime
@@ -200,7 +211,11 @@ class SessionStore(AccountStore):
 
     def _token(self, session: Session, digest: str) -> RefreshToken | None:
         successor = refresh_tokens.alias()
-        is_used = exists().where(successor.c.digest == refresh_tokens.c.successor, successor.c.used_at.is_not(None))
+        is_used = exists().where(
+            successor.c.session_id == refresh_tokens.c.session_id,
+            successor.c.predecessor == refresh_tokens.c.digest,
+            successor.c.used_at.is_not(None),
+        )
         query = (
             select(
                 refresh_tokens.c.session_id,
@@ -209,7 +224,7 @@ class SessionStore(AccountStore):
                 refresh_tokens.c.used_at,
                 sessions.c.ended_at.label("session_ended_at"),
                 refresh_tokens.c.used_by,
-                refresh_tokens.c.successor,
+                refresh_tokens.c.predecessor,
                 is_used.label("is_successor_used"),
             )
             .join_from(refresh_tokens, sessions)

@@ -25,7 +25,7 @@ from services.chassis.common.errors import (
 from services.chassis.common.ids import new_id
 from services.chassis.messaging.personal_data import Person
 from tests.service.auth.conftest import PASSWORD, AuthClient, claims, new_email
-from tests.service.auth.provider_logins import CALLBACK, HOST, RETURN_TO, Shop, account_of, shop_with
+from tests.service.auth.provider_logins import CALLBACK, HOST, RETURN_TO, SHOP, Shop, account_of, shop_with
 from tests.support.callers import customer
 from tests.support.openid_provider import OpenIdServer, running
 

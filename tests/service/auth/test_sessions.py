@@ -3,6 +3,7 @@
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
 
+import pytest
 from sqlalchemy import func, select, update
 
 from services.auth import tokens
@@ -72,15 +73,24 @@ def test_concurrent_refreshes_succeed_once_and_end_session(auth: AuthClient) -> 
     assert is_refused(auth, new_tokens[0])
 
 
-def test_refresh_repeated_by_its_request_replaces_the_lost_token(auth: AuthClient) -> None:
+@pytest.mark.parametrize("used", [0, 1], ids=["late reply", "second reply"])
+def test_repeated_refresh_leaves_one_usable_token(auth: AuthClient, used: int) -> None:
     token = auth.register()["refresh_token"]
-    lost = auth.refresh(token, key="first")
+    replies = [auth.refresh(token, key="first"), auth.refresh(token, key="first")]
 
-    received = auth.refresh(token, key="first")
+    following = auth.refresh(replies[used], key="second")
 
-    assert received != lost
-    assert auth.refresh(received, key="second")
-    assert is_refused(auth, lost)
+    assert len({*replies, following}) == 3
+    assert auth.refresh(following, key="third")
+
+
+def test_both_tokens_of_a_repeated_refresh_are_reuse(auth: AuthClient) -> None:
+    token = auth.register()["refresh_token"]
+    one, other = auth.refresh(token, key="first"), auth.refresh(token, key="first")
+    following = auth.refresh(one, key="second")
+
+    assert is_refused(auth, other)
+    assert is_refused(auth, following)
 
 
 def test_refresh_repeated_after_its_token_was_used_is_reuse(auth: AuthClient) -> None:

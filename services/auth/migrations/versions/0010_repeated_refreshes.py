@@ -1,4 +1,4 @@
-"""The request that used a refresh token, and the token that it got: a repetition of this request is not reuse."""
+"""The request that used a refresh token, and its predecessor: a repetition of this request is not reuse."""
 
 from alembic import op
 
@@ -9,8 +9,8 @@ depends_on = None
 
 
 def upgrade() -> None:
-    op.execute("alter table refresh_tokens add column used_by text, add column successor text")
+    op.execute("alter table refresh_tokens add column used_by text, add column predecessor text")
 
 
 def downgrade() -> None:
-    op.execute("alter table refresh_tokens drop column used_by, drop column successor")
+    op.execute("alter table refresh_tokens drop column used_by, drop column predecessor")
