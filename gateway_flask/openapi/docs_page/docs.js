@@ -119,6 +119,17 @@ const openOperation = (ui, spec, name) => {
   setTimeout(() => document.getElementById(`operations-${tag.replace(/\s/g, "_")}-${name}`)?.scrollIntoView({behavior: "smooth"}), 50);
 };
 
+/* Names for screen readers, of controls that Swagger UI leaves without one. */
+const LABELS = {".copy-to-clipboard button": "Copy", ".body-param textarea": "Request body", ".microlight": "Code"};
+const addLabels = () => {
+  for (const [selector, text] of Object.entries(LABELS)) {
+    document.querySelectorAll(`${selector}:not([aria-label])`).forEach((element) => {
+      element.setAttribute("aria-label", text);
+      if (selector === ".microlight") Object.assign(element, {role: "region", tabIndex: 0}); // it scrolls
+    });
+  }
+};
+
 const authorize = (ui, session) => {
   const authorized = Object.keys(ui.authSelectors.authorized()?.toJS() ?? {});
   if (authorized.length) ui.authActions.logout(authorized);
@@ -135,6 +146,7 @@ const authorize = (ui, session) => {
     requestInterceptor: beforeRequest, responseInterceptor: (response) => afterResponse(ui, response),
     onComplete: () => Session.follow((session) => authorize(ui, session)),
   });
+  new MutationObserver(addLabels).observe(document.getElementById("page"), {childList: true, subtree: true});
   const filter = document.getElementById("filter");
   filter.addEventListener("input", () => filterBy(ui, spec, filter.value.trim()));
   document.querySelectorAll("[data-operation]").forEach((button) => {
