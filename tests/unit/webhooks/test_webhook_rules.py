@@ -51,6 +51,18 @@ def test_headers_name_event_key_and_attempt() -> None:
     }
 
 
+def test_headers_of_a_delivery_hold_nothing_of_its_event() -> None:
+    keys, injected = [SigningKey("key-1", new_secret())], "a\r\nX-Evil: 1"
+    names = {"event_id": "e", "event_type": "order_placed", "delivery_id": "d"}
+
+    sent = headers(f'{{"title": "{injected}"}}'.encode(), keys, 1, **names, attempt=1)
+    other = headers(b"{}", keys, 1, **names, attempt=1)
+
+    assert sent.keys() == other.keys()
+    assert {name for name in sent if sent[name] != other[name]} == {"X-UltraMarket-Signature"}
+    assert all(value.isascii() and value.isprintable() for value in sent.values())
+
+
 def test_delays_grow_with_jitter_for_three_days() -> None:
     delays = WebhookSettings.model_fields["webhook_retry_seconds"].default
 
