@@ -5,7 +5,7 @@ import re
 import re._constants as codes
 import re._parser as parser
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
@@ -25,6 +25,8 @@ class Expression:
     at: str
     pattern: str | bytes
     flags: int = 0
+    method: str = "search"
+    """The method of its uses; `search` where that is not known."""
 
 
 def in_source(packages: Sequence[str]) -> Iterator[Expression | str]:
@@ -53,9 +55,14 @@ def _expression(call: ast.Call, at: str) -> Expression | str:
     ]
     if not isinstance(pattern, ast.Constant):
         return at
-    return Expression(
-        at, pattern.value, sum({int(re.RegexFlag[name]) for name in flags if name in re.RegexFlag.__members__})
-    )
+    bits = sum({int(re.RegexFlag[name]) for name in flags if name in re.RegexFlag.__members__})
+    return Expression(at, pattern.value, bits, method_of([ast.unparse(call.func).removeprefix("re.")]))
+
+
+def method_of(uses: Iterable[str]) -> str:
+    """The method for these uses: `match` tries the beginning of a text only, `search` each place."""
+    names = set(uses) & FUNCTIONS
+    return "match" if names and names <= {"match", "fullmatch"} else "search"
 
 
 def attacks(expression: Expression) -> list[tuple[str, str]]:
@@ -137,11 +144,11 @@ def _members(parts: list[Any]) -> Iterator[str]:
 
 
 def seconds(expression: Expression, text: str) -> float:
-    """CPU seconds of one search through a text that ends with something unexpected."""
+    """CPU seconds for a text that ends with something unexpected."""
     compiled = re.compile(expression.pattern, expression.flags)  # type: ignore[type-var]
     subject: Any = text + "!\n"
     if isinstance(expression.pattern, bytes):
         subject = subject.encode("utf-8", "replace")
     start = time.process_time()
-    compiled.search(subject)
+    getattr(compiled, expression.method)(subject)
     return time.process_time() - start

@@ -8,7 +8,7 @@ from typing import Final
 
 import pytest
 
-from tests.support.regular_expressions import Expression, attacks, in_source, seconds
+from tests.support.regular_expressions import Expression, attacks, in_source, method_of, seconds
 
 PACKAGES: Final = ("gateway_flask", "kafka_bridge", "schemas", "services")
 UNITS = ("a", " ", "-", "1", "1.", "a.", "a-", "www.", "a@", "a ", "0,", "under ", "between 1 and ", "\u0000", '"', "(")
@@ -26,22 +26,29 @@ BOUNDED: Final = {
 """Expressions for texts that are short, and their greatest length."""
 
 
+TEXTS: Final = {path: path.read_text() for package in PACKAGES for path in sorted(Path(package).rglob("*.py"))}
+
+
 def compiled() -> Iterator[Expression]:
     """Every compiled expression of a module: also those that are put together."""
-    for package in PACKAGES:
-        for path in sorted(Path(package).rglob("*.py")):
-            if "re.compile(" in path.read_text():
-                module = importlib.import_module(".".join(path.with_suffix("").parts))
-                for name, value in vars(module).items():
-                    if isinstance(value, re.Pattern):
-                        yield Expression(f"{path}.{name}", value.pattern, value.flags)
+    everything = "\n".join(TEXTS.values())
+    for path, text in TEXTS.items():
+        if "re.compile(" in text:
+            module = importlib.import_module(".".join(path.with_suffix("").parts))
+            for name, value in vars(module).items():
+                if isinstance(value, re.Pattern):
+                    uses = re.findall(rf"\b{name}\.(\w+)\(", text if name.startswith("_") else everything)
+                    yield Expression(f"{path}.{name}", value.pattern, value.flags, method_of(uses))
 
 
 SOURCE = list(in_source(PACKAGES))
-EXPRESSIONS = [*compiled(), *(entry for entry in SOURCE if isinstance(entry, Expression))]
-DISTINCT = list(
-    {(expression.pattern, expression.flags & ~re.UNICODE): expression for expression in EXPRESSIONS}.values()
-)
+COMPILED = list(compiled())
+OTHERS = [
+    entry
+    for entry in SOURCE
+    if isinstance(entry, Expression) and entry.pattern not in {each.pattern for each in COMPILED}
+]
+DISTINCT = list({(each.pattern, each.flags, each.method): each for each in [*OTHERS, *COMPILED]}.values())
 
 
 def slow_text(expression: Expression, longest: int) -> tuple[str, str, list[float]] | None:
@@ -91,6 +98,4 @@ def test_expressions_are_collected() -> None:
 
 def test_models_use_the_linear_engine() -> None:
     """pydantic's default engine has no backtracking; `python-re` does."""
-    sources = {path: path.read_text() for package in PACKAGES for path in Path(package).rglob("*.py")}
-
-    assert [str(path) for path, text in sources.items() if "regex_engine" in text or "python-re" in text] == []
+    assert [str(path) for path, text in TEXTS.items() if "regex_engine" in text or "python-re" in text] == []
