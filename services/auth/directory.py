@@ -4,14 +4,14 @@ from collections import Counter
 from collections.abc import Iterable
 from typing import Any, Final
 
-from sqlalchemy import ColumnElement, and_, exists, func, literal_column, or_, select, update
+from sqlalchemy import ColumnElement, and_, exists, func, literal_column, or_, select, text, update
 from sqlalchemy.dialects.postgresql import insert as pg_insert
 
 from schemas.api.accounts import AccountChange, AccountQuery, UpdateAccount
 from schemas.events.auth import AccountDisabled, AccountEnabled, AccountRenamed, RolesAssigned
 from schemas.events.payments import PaymentCaptured, PaymentRefunded
 from schemas.permissions.permission import Permission
-from schemas.permissions.roles import definitions, may_grant, permissions_of
+from schemas.permissions.roles import ADMIN, definitions, may_grant, permissions_of
 from services.auth.models import accounts, groups, second_factors, sessions, spending
 from services.auth.session_store import SessionStore
 from services.chassis.common import clock
@@ -75,7 +75,10 @@ class Directory:
         return _entry(row)
 
     def change(self, command: UpdateAccount) -> dict[str, Any]:
-        """Change names, status or groups. Disabling ends all sessions. Raises `NotFound`, `Forbidden`."""
+        """Change names, status or groups. Disabling ends all sessions.
+
+        Raises `NotFound`, `Forbidden`, `InvalidState` for the last administrator.
+        """
         values = command.model_dump(include=set(AccountChange.model_fields), exclude_none=True)
         if not values:
             raise ValidationFailed("Name at least one field to change")
@@ -84,6 +87,8 @@ class Directory:
             check_version(command.expected_version, before.version)
             if command.status == "disabled" and command.user_id == command.caller.user_id:
                 raise InvalidState("Nobody can disable their own account")
+            if command.status == "disabled":
+                self._keep_an_administrator(session, before)
             if command.groups is not None:
                 self._check_groups(session, command.groups)
             names = {"first_name", "last_name"} & values.keys()
@@ -103,7 +108,8 @@ class Directory:
     ) -> dict[str, Any]:
         """Replace the roles; all sessions end, since their tokens carry the former ones.
 
-        Raises `ValidationFailed` for unknown roles, `Forbidden` for more than the grantor has, `PreconditionFailed`.
+        Raises `ValidationFailed` for unknown roles, `Forbidden` for more than the grantor has, `PreconditionFailed`,
+        `InvalidState` when no administrator would be left.
         """
         new = sorted(set(roles))
         for index, role in enumerate(roles):
@@ -114,6 +120,8 @@ class Directory:
             check_version(expected_version, before.version)
             if not may_grant(grantor, permissions_of(new)):
                 raise Forbidden("One can only grant permissions that one has")
+            if ADMIN not in new:
+                self._keep_an_administrator(session, before)
             if sorted(before.roles) != new:
                 session.execute(update(accounts).where(accounts.c.id == user_id).values({"roles": new} | _NEXT_VERSION))
                 self.store.end_sessions(session, sessions.c.user_id == user_id)
@@ -142,6 +150,19 @@ class Directory:
             self.store.end_sessions(session, sessions.c.user_id == user_id)
         event = AccountDisabled if status == "disabled" else AccountEnabled
         self.store.emit(session, event(user_id=user_id))
+
+    @staticmethod
+    def _keep_an_administrator(session: Session, account: Any) -> None:
+        """Raise `InvalidState` if the account, which is about to lose its rights, is the last active administrator.
+
+        Under a lock, since two administrators may take the rights of each other at the same time.
+        """
+        if ADMIN not in account.roles or account.status != "active":
+            return
+        session.execute(text("select pg_advisory_xact_lock(hashtextextended('administrators', 0))"))
+        others = (accounts.c.roles.contains([ADMIN]), accounts.c.status == "active", accounts.c.id != account.id)
+        if session.execute(select(accounts.c.id).where(*others).limit(1)).first() is None:
+            raise InvalidState("This is the last administrator: make another one first")
 
     @staticmethod
     def _changeable(session: Session, user_id: str, grantor: frozenset[Permission]) -> Any:

@@ -1,9 +1,11 @@
 """Administration of accounts: search, status, roles, groups, amounts spent."""
 
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import jwt
 import pytest
+from sqlalchemy import text
 
 from schemas.base import Caller
 from schemas.events.payments import PaymentCaptured, PaymentRefunded
@@ -138,6 +140,41 @@ def test_own_account_cannot_be_disabled(auth: AuthClient) -> None:
 
     with pytest.raises(InvalidState):
         auth.call("update_account", user_id=admin["id"], status="disabled", caller=caller)
+
+
+@pytest.fixture
+def two_administrators(auth: AuthClient) -> list[str]:
+    """The ids of the only administrators."""
+    with auth.store.transaction() as session:
+        session.execute(text("update accounts set roles = '{CUSTOMER}' where 'ADMIN' = any(roles)"))
+    return [create(auth, "ADMIN")["id"] for _ in range(2)]
+
+
+def demote(auth: AuthClient, user_id: str) -> str:
+    try:
+        auth.call("set_roles", user_id=user_id, roles=["CUSTOMER"], caller=ADMIN)
+    except InvalidState as refused:
+        return str(refused)
+    return "demoted"
+
+
+def test_last_administrator_stays(auth: AuthClient, two_administrators: list[str]) -> None:
+    first, last = two_administrators
+
+    assert demote(auth, first) == "demoted"
+    assert demote(auth, last) == "This is the last administrator: make another one first"
+    with pytest.raises(InvalidState, match="last administrator"):
+        auth.call("update_account", user_id=last, status="disabled", caller=ADMIN)
+    auth.call("set_roles", user_id=last, roles=["ADMIN", "VENDOR"], caller=ADMIN)
+
+    assert auth.call("account", user_id=last, caller=ADMIN)["roles"] == ["ADMIN", "VENDOR"]
+
+
+def test_administrators_cannot_demote_each_other(auth: AuthClient, two_administrators: list[str]) -> None:
+    with ThreadPoolExecutor(2) as pool:
+        outcomes = sorted(pool.map(lambda user_id: demote(auth, user_id), two_administrators))
+
+    assert outcomes == ["This is the last administrator: make another one first", "demoted"]
 
 
 def test_null_leaves_a_field_as_it_is(auth: AuthClient) -> None:
