@@ -1,6 +1,6 @@
 """Administration of accounts: search, status, roles, groups, amounts spent."""
 
-from concurrent.futures import ThreadPoolExecutor
+from threading import Thread
 from typing import Any
 
 import jwt
@@ -9,6 +9,7 @@ from sqlalchemy import text
 
 from schemas.base import Caller
 from schemas.events.payments import PaymentCaptured, PaymentRefunded
+from services.auth.directory import Directory
 from services.chassis.common.errors import Forbidden, InvalidCredentials, InvalidState, NotFound, ValidationFailed
 from services.chassis.common.ids import new_id
 from services.chassis.messaging.envelopes import envelope
@@ -170,11 +171,24 @@ def test_last_administrator_stays(auth: AuthClient, two_administrators: list[str
     assert auth.call("account", user_id=last, caller=ADMIN)["roles"] == ["ADMIN", "VENDOR"]
 
 
-def test_administrators_cannot_demote_each_other(auth: AuthClient, two_administrators: list[str]) -> None:
-    with ThreadPoolExecutor(2) as pool:
-        outcomes = sorted(pool.map(lambda user_id: demote(auth, user_id), two_administrators))
+def test_administrators_cannot_demote_each_other(
+    auth: AuthClient, two_administrators: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    first, second = two_administrators
+    check, outcomes = Directory._keep_an_administrator, []
+    other = Thread(target=lambda: outcomes.append(demote(auth, second)))
 
-    assert outcomes == ["This is the last administrator: make another one first", "demoted"]
+    def check_then_demote_the_other(session: Any, account: Any) -> None:
+        monkeypatch.setattr(Directory, "_keep_an_administrator", staticmethod(check))
+        check(session, account)
+        other.start()
+        other.join(1)
+
+    monkeypatch.setattr(Directory, "_keep_an_administrator", staticmethod(check_then_demote_the_other))
+    outcomes.append(demote(auth, first))
+    other.join()
+
+    assert outcomes == ["demoted", "This is the last administrator: make another one first"]
 
 
 def test_null_leaves_a_field_as_it_is(auth: AuthClient) -> None:
