@@ -1,9 +1,8 @@
 """Building blocks of every model: strict objects, clean text, money, codes."""
 
 import re
-import unicodedata
 from datetime import UTC, datetime
-from typing import Annotated, Any, Final, Generic, Literal, TypeVar
+from typing import Annotated, Any, Final, Generic, TypeVar
 from uuid import UUID
 
 from email_validator import SPECIAL_USE_DOMAIN_NAMES, EmailNotValidError, validate_email
@@ -16,7 +15,6 @@ from pydantic import (
     Field,
     PlainSerializer,
     StringConstraints,
-    TypeAdapter,
     ValidationError,
     ValidationInfo,
     ValidatorFunctionWrapHandler,
@@ -25,8 +23,6 @@ from pydantic import (
 )
 
 from schemas.codes import GivenCurrency
-from schemas.permissions.permission import UNVERIFIED, Permission
-from schemas.permissions.roles import permissions_of
 
 # Shops on private networks and test installations use `.test` and `.local`.
 SPECIAL_USE_DOMAIN_NAMES.clear()
@@ -122,68 +118,6 @@ Email = Annotated[
 Line = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=200), OneLine]
 """One line of text, not empty: a name, a title, a street."""
 
-_WEB_ADDRESS: Final = re.compile(r"://|@|www\.|\w{2}\.\w{2}", re.IGNORECASE)
-_NAME_MARKS: Final = frozenset(" -'’ʼ.,·")
-_RECIPIENT_MARKS: Final = _NAME_MARKS | frozenset("&/()+#:")
-
-
-def _without_web_address(text: str) -> str:
-    """Refuse what mail programs make a link of, and invisible characters that change how a text reads."""
-    text = unicodedata.normalize("NFC", text)
-    if any(unicodedata.category(char) in ("Cc", "Cf", "Co", "Cn", "Zl", "Zp") for char in text):
-        raise ValueError("must not contain control characters")
-    if _WEB_ADDRESS.search(text):
-        raise ValueError("must not contain a web or mail address")
-    return text
-
-
-def _person_name(text: str) -> str:
-    """A name has letters of any script, spaces, hyphens, apostrophes, periods and commas."""
-    if any(unicodedata.category(char)[0] not in "LM" and char not in _NAME_MARKS for char in text):
-        raise ValueError("must be a name: letters, spaces, hyphens, apostrophes, periods and commas")
-    if not any(char.isalpha() for char in text):
-        raise ValueError("must be a name, with a letter")
-    return text
-
-
-def _recipient_name(text: str) -> str:
-    """A recipient may be a company: digits and some more signs."""
-    if any(unicodedata.category(char)[0] not in "LMN" and char not in _RECIPIENT_MARKS for char in text):
-        raise ValueError("must be the name of a person or a company")
-    return text
-
-
-MAX_NAME: Final = 60
-PersonName = Annotated[
-    str,
-    StringConstraints(strip_whitespace=True, min_length=1, max_length=MAX_NAME),
-    OneLine,
-    AfterValidator(_without_web_address),
-    AfterValidator(_person_name),
-    Field(examples=["Ada"]),
-]
-"""A name that a person gives: shown to others and mailed, so it is a name and nothing else. Replies have `str`."""
-
-
-def is_person_name(text: str) -> bool:
-    """Whether a text meets the rules of `PersonName`: older names were taken without them."""
-    try:
-        _NAMES.validate_python(text)
-    except ValidationError:
-        return False
-    return True
-
-
-_NAMES: Final = TypeAdapter(PersonName)
-RecipientName = Annotated[
-    str,
-    StringConstraints(strip_whitespace=True, min_length=1, max_length=2 * MAX_NAME),
-    OneLine,
-    AfterValidator(_without_web_address),
-    AfterValidator(_recipient_name),
-    Field(examples=["Ada Lovelace"]),
-]
-"""The recipient of an address: a person or a company."""
 ShortText = Annotated[str, StringConstraints(strip_whitespace=True, max_length=500), Clean]
 LongText = Annotated[str, StringConstraints(strip_whitespace=True, max_length=20_000), Clean]
 
@@ -258,39 +192,6 @@ class Price(Money):
 
     currency: GivenCurrency
     amount: Annotated[int, Field(ge=0, le=MAX_AMOUNT)]
-
-
-class Caller(Schema):
-    """The caller of a method: the signed-in user with their roles, or the key of a guest.
-
-    Made by the gateway from a verified token or API key; a service decides with it what is this caller's own.
-    """
-
-    user_id: str | None = None
-    roles: list[str] = []
-    email: str | None = None
-    order_key: str | None = None
-    scopes: list[str] | None = None
-    """The permissions of the API key that was sent; None for a session."""
-    email_verified: bool = True
-    second_factor: Literal["due", "missing"] | None = None
-    """`due`: the account has one that was not used recently in this session; `missing`: its role needs one."""
-
-    @property
-    def permissions(self) -> frozenset[Permission]:
-        """The permissions of the caller's roles, within the scopes of an API key."""
-        permissions = permissions_of(self.roles)
-        return permissions if self.scopes is None else permissions.intersection(self.scopes)
-
-    def may(self, permission: Permission) -> bool:
-        """Whether the caller has this permission. Before the mail address is verified, only a customer's count."""
-        return permission in self.permissions and (self.email_verified or permission in UNVERIFIED)
-
-
-ANONYMOUS: Final = Caller()
-"""An anonymous caller."""
-OPERATOR: Final = Caller(roles=["ADMIN"], user_id="00000000-0000-7000-8000-000000000000")
-"""The command line and other tools on the message broker, which act with all permissions."""
 
 
 class Idempotency(Schema):

@@ -8,7 +8,7 @@ import typing
 from types import FunctionType
 from typing import Any
 
-from schemas.base import OPERATOR
+from schemas.caller import OPERATOR
 from services.chassis.runtime.registry import SERVICES
 from ultramarket.instance import Instance
 

@@ -8,7 +8,7 @@ from typing import Final
 from cachetools import TTLCache
 
 from gateway_flask.rpc import calls
-from schemas.base import Caller
+from schemas.caller import Caller
 from schemas.rpc.auth import AuthRpc
 from services.chassis.common.errors import Unauthenticated
 

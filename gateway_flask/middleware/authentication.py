@@ -13,7 +13,7 @@ from jwt import ExpiredSignatureError, PyJWK, PyJWTError
 from gateway_flask.middleware.request_context import current_request
 from gateway_flask.rpc import calls
 from schemas.access_tokens import AUDIENCE, ISSUER
-from schemas.base import Caller
+from schemas.caller import Caller
 from schemas.permissions.access import Access, Kind
 from schemas.rpc.auth import AuthRpc
 from services.chassis.common.errors import DomainError, TokenExpired, Unauthenticated

@@ -7,7 +7,8 @@ from typing import Any, Final
 from flask import g, request
 
 from gateway_flask.middleware.api_keys import IdentifiedKey
-from schemas.base import Caller, Idempotency
+from schemas.base import Idempotency
+from schemas.caller import Caller
 from services.chassis.common import ids
 from services.chassis.common.context import new_traceparent
 from services.chassis.common.errors import ValidationFailed

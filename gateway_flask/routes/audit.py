@@ -14,7 +14,7 @@ from gateway_flask.middleware.request_context import caller
 from gateway_flask.openapi.endpoints import Api
 from gateway_flask.rpc.calls import call, call_within
 from schemas.api.audit import AuditEntry, AuditExport, AuditFilter, AuditQuery, AuditVerdict
-from schemas.base import Caller
+from schemas.caller import Caller
 from schemas.rpc.audit import AuditRpc
 
 api = Api("audit", "Audit", "Who did what, when and from where: an append-only, hash-chained trail.", "/audit")

@@ -25,7 +25,7 @@ from schemas.api.auth import (
     User,
     VerifyRequest,
 )
-from schemas.base import Caller
+from schemas.caller import Caller
 from schemas.rpc.auth import AuthRpc
 from schemas.rpc.cart import CartRpc
 from services.chassis.common.errors import DomainError

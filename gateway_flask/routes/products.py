@@ -12,7 +12,8 @@ from gateway_flask.routes.paths import ProductPath
 from gateway_flask.rpc.calls import call, call_within
 from schemas.api.product_import import ImportProducts, ImportReport
 from schemas.api.products import ListItem, ProductDetail, ProductPatch, ProductQuery, ProductWrite, RelatedQuery
-from schemas.base import Caller, Idempotency
+from schemas.base import Idempotency
+from schemas.caller import Caller
 from schemas.permissions.permission import Permission
 from schemas.rpc.products import ProductsRpc
 from services.chassis.dynamic_config import config

@@ -13,7 +13,7 @@ from gateway_flask.middleware import rate_limits, request_context
 from gateway_flask.middleware.authentication import identify
 from gateway_flask.middleware.client_address import network_of
 from gateway_flask.middleware.request_context import current_request
-from schemas.base import Caller
+from schemas.caller import Caller
 from schemas.permissions.access import GUEST
 from services.chassis.common.errors import BadRequest, TokenExpired, Unauthenticated
 

@@ -4,21 +4,9 @@ from typing import Annotated, Literal
 
 from pydantic import Field, StringConstraints
 
-from schemas.base import (
-    Caller,
-    Clean,
-    Currency,
-    Cursor,
-    GivenMoment,
-    Id,
-    Line,
-    Moment,
-    PersonName,
-    PriceBound,
-    Request,
-    Schema,
-    Slug,
-)
+from schemas.base import Clean, Currency, Cursor, GivenMoment, Id, Line, Moment, PriceBound, Request, Schema, Slug
+from schemas.caller import Caller
+from schemas.names import PersonName
 from schemas.permissions.roles import RoleName
 
 AccountStatus = Literal["active", "disabled", "erased"]

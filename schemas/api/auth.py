@@ -4,7 +4,9 @@ from typing import Annotated, Any, Literal
 
 from pydantic import Field, StringConstraints
 
-from schemas.base import Caller, Clean, Email, Id, Idempotency, PersonName, Request, Schema
+from schemas.base import Clean, Email, Id, Idempotency, Request, Schema
+from schemas.caller import Caller
+from schemas.names import PersonName
 from schemas.permissions.roles import RoleName
 
 Password = Annotated[

@@ -4,7 +4,8 @@ from typing import Annotated, Any, Literal
 
 from pydantic import Field, StringConstraints
 
-from schemas.base import Caller, Country, GivenMoment, Moment, OneLine, Request, Schema, one_of
+from schemas.base import Country, GivenMoment, Moment, OneLine, Request, Schema, one_of
+from schemas.caller import Caller
 from schemas.permissions.roles import RoleName
 
 SettingKey = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9_]*(\.[a-z][a-z0-9_]*)+$", max_length=100)]

@@ -4,7 +4,8 @@ from typing import Annotated, Literal
 
 from pydantic import Field, StringConstraints
 
-from schemas.base import Caller, Cursor, Id, Moment, OneLine, Request, Schema
+from schemas.base import Cursor, Id, Moment, OneLine, Request, Schema
+from schemas.caller import Caller
 
 Purpose = Literal["product", "review", "avatar", "document"]
 Size = Literal["thumb", "card", "full"]

@@ -5,7 +5,8 @@ from typing import Annotated, Any
 from pydantic import Field, StringConstraints
 
 from schemas.api.notifications import KindName, Locale
-from schemas.base import Caller, Clean, Email, Request, Schema
+from schemas.base import Clean, Email, Request, Schema
+from schemas.caller import Caller
 
 
 class Button(Request):

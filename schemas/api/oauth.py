@@ -5,7 +5,8 @@ from typing import Annotated
 from pydantic import ConfigDict, Field, StringConstraints
 
 from schemas.api.auth import Token
-from schemas.base import Caller, Id, Moment, Request, Schema
+from schemas.base import Id, Moment, Request, Schema
+from schemas.caller import Caller
 
 ProviderName = Annotated[str, StringConstraints(min_length=1, max_length=40, pattern=r"^[a-z0-9]+(?:-[a-z0-9]+)*$")]
 ReturnAddress = Annotated[str, StringConstraints(min_length=1, max_length=2000)]

@@ -8,7 +8,6 @@ from schemas.api.payments import PaymentMethodRequest, PaymentStatus
 from schemas.api.shipping import MethodCode, ShipmentRequest, ShipmentStatus, TrackingNumber
 from schemas.base import (
     Address,
-    Caller,
     Cursor,
     Email,
     Id,
@@ -18,13 +17,14 @@ from schemas.base import (
     OneLine,
     Price,
     Quantity,
-    RecipientName,
     Request,
     Schema,
     ShortText,
     Sku,
 )
+from schemas.caller import Caller
 from schemas.codes import GivenCountry
+from schemas.names import RecipientName
 
 OrderStatus = Literal[
     "pending",

@@ -4,20 +4,8 @@ from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, Field, StringConstraints, ValidationInfo
 
-from schemas.base import (
-    MAX_AMOUNT,
-    Caller,
-    Currency,
-    Email,
-    Id,
-    Idempotency,
-    Moment,
-    Money,
-    Price,
-    Request,
-    Schema,
-    ShortText,
-)
+from schemas.base import MAX_AMOUNT, Currency, Email, Id, Idempotency, Moment, Money, Price, Request, Schema, ShortText
+from schemas.caller import Caller
 
 PaymentStatus = Literal[
     "requires_action", "authorized", "captured", "partially_refunded", "refunded", "declined", "voided"

@@ -6,7 +6,8 @@ from pydantic import Field
 
 from schemas.api.auth import AnyPassword
 from schemas.api.config import Reason
-from schemas.base import Caller, Id, Moment, Request, Schema
+from schemas.base import Id, Moment, Request, Schema
+from schemas.caller import Caller
 
 
 class ServiceProgress(Schema):

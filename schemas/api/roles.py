@@ -5,7 +5,8 @@ from typing import Annotated, Final
 from pydantic import Field
 
 from schemas.api.config import Reason
-from schemas.base import Caller, Request, Schema
+from schemas.base import Request, Schema
+from schemas.caller import Caller
 from schemas.permissions.permission import Permission
 from schemas.permissions.roles import RoleName
 

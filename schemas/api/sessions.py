@@ -5,7 +5,8 @@ from typing import Annotated, Any
 from pydantic import Field, StringConstraints
 
 from schemas.api.auth import AnyPassword, Token
-from schemas.base import Caller, GivenMoment, Id, Line, Moment, Request, Schema
+from schemas.base import GivenMoment, Id, Line, Moment, Request, Schema
+from schemas.caller import Caller
 from schemas.permissions.permission import Permission
 
 

@@ -6,10 +6,8 @@ from pydantic import Field, StringConstraints
 
 from schemas.api.cart import CartId
 from schemas.base import (
-    ANONYMOUS,
     MAX_AMOUNT,
     Address,
-    Caller,
     Currency,
     Id,
     Moment,
@@ -21,6 +19,7 @@ from schemas.base import (
     ShortText,
     Sku,
 )
+from schemas.caller import ANONYMOUS, Caller
 from schemas.codes import GivenCountry
 
 MethodCode = Annotated[

@@ -5,7 +5,8 @@ from typing import Annotated
 from pydantic import Field, StringConstraints
 
 from schemas.api.orders import OrderStatus
-from schemas.base import Caller, Moment, Request, Schema
+from schemas.base import Moment, Request, Schema
+from schemas.caller import Caller
 
 
 class StuckQuery(Schema):

@@ -4,8 +4,10 @@ from typing import Annotated
 
 from pydantic import Field, StringConstraints
 
-from schemas.base import Address, Caller, Moment, OneLine, PersonName, RecipientName, Request, Schema
+from schemas.base import Address, Moment, OneLine, Request, Schema
+from schemas.caller import Caller
 from schemas.codes import GivenCountry, GivenCurrency, TimeZone
+from schemas.names import PersonName, RecipientName
 
 Phone = Annotated[
     str,

@@ -4,7 +4,8 @@ from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, ConfigDict, Field, StringConstraints
 
-from schemas.base import Caller, Cursor, Id, Idempotency, Moment, OneLine, Request, Schema
+from schemas.base import Cursor, Id, Idempotency, Moment, OneLine, Request, Schema
+from schemas.caller import Caller
 from schemas.events.public import PUBLIC
 
 WebhookUrl = Annotated[

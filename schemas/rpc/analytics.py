@@ -7,7 +7,8 @@ from schemas.api.reports import Report, ReportOutput, ReportQuery, ReportRequest
 from schemas.api.sales_figures import Cohorts, Customers, DeliveryTimes, Payments, Sales, StockFigures, TopProduct
 from schemas.api.session_figures import AbandonedCarts, FlagFigures, Funnel, LiveFigures, SearchFigures
 from schemas.api.tracking import ObservedEvent, Tracked, TrackRequest
-from schemas.base import Caller, Id, Page
+from schemas.base import Id, Page
+from schemas.caller import Caller
 
 
 class AnalyticsRpc(Protocol):

@@ -5,7 +5,8 @@ from typing import Annotated, Protocol
 from pydantic import Field
 
 from schemas.api.audit import AuditEntry, AuditFilter, AuditQuery, AuditVerdict
-from schemas.base import Caller, Page
+from schemas.base import Page
+from schemas.caller import Caller
 
 
 class AuditRpc(Protocol):

@@ -46,7 +46,8 @@ from schemas.api.sessions import (
     TwoFactorLogin,
     TwoFactorState,
 )
-from schemas.base import Caller, Id, Page, Slug
+from schemas.base import Id, Page, Slug
+from schemas.caller import Caller
 
 
 class AuthRpc(Protocol):

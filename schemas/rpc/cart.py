@@ -6,7 +6,8 @@ from pydantic import Field
 
 from schemas.api.cart import MAX_LINES, Cart, CartId, CheckoutView
 from schemas.api.inventory import StockLine
-from schemas.base import ANONYMOUS, Caller, Country, Id, Quantity, Sku
+from schemas.base import Country, Id, Quantity, Sku
+from schemas.caller import ANONYMOUS, Caller
 
 OrderedLines = Annotated[list[StockLine], Field(max_length=MAX_LINES)]
 

@@ -13,7 +13,7 @@ from schemas.api.config import (
     Snapshot,
 )
 from schemas.api.roles import PutRole, ResetRole, RoleState
-from schemas.base import Caller
+from schemas.caller import Caller
 from schemas.permissions.roles import RoleName
 
 

@@ -3,7 +3,8 @@
 from typing import Protocol
 
 from schemas.api.files import FilesQuery, Link, LinkFile, StoredFile
-from schemas.base import Caller, Page
+from schemas.base import Page
+from schemas.caller import Caller
 
 
 class FilesRpc(Protocol):

@@ -19,7 +19,8 @@ from schemas.api.inventory import (
     WarehouseCode,
     WarehouseWrite,
 )
-from schemas.base import Caller, Id, Idempotency, Line, Page, Sku
+from schemas.base import Id, Idempotency, Line, Page, Sku
+from schemas.caller import Caller
 
 Skus = Annotated[list[Sku], Field(max_length=500)]
 ReturnedLines = Annotated[list[StockLine], Field(min_length=1, max_length=100)]

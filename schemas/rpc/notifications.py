@@ -18,7 +18,8 @@ from schemas.api.notifications import (
     UnsubscribePage,
     VersionedPreferences,
 )
-from schemas.base import Caller, Email, Id, Page, Sku
+from schemas.base import Email, Id, Page, Sku
+from schemas.caller import Caller
 
 
 class NotificationsRpc(Protocol):

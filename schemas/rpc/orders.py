@@ -15,7 +15,8 @@ from schemas.api.orders import (
 from schemas.api.shipping import Shipment
 from schemas.api.stuck_orders import ResolveOrder, StuckOrder, StuckQuery
 from schemas.api.webhooks import VendorEvent
-from schemas.base import Caller, Page, RebuildProgress
+from schemas.base import Page, RebuildProgress
+from schemas.caller import Caller
 
 
 class OrdersRpc(Protocol):

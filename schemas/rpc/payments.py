@@ -17,7 +17,8 @@ from schemas.api.payments import (
     Webhook,
     WebhookReply,
 )
-from schemas.base import Caller, Page
+from schemas.base import Page
+from schemas.caller import Caller
 
 
 class PaymentsRpc(Protocol):

@@ -19,7 +19,8 @@ from schemas.api.products import (
 )
 from schemas.api.taxes import TaxRate, TaxRateId, TaxRateWrite
 from schemas.api.variants import PricedSku, VariantWrite
-from schemas.base import ANONYMOUS, Caller, Country, Id, Idempotency, IdOrSlug, Page, Sku, Slug
+from schemas.base import Country, Id, Idempotency, IdOrSlug, Page, Sku, Slug
+from schemas.caller import ANONYMOUS, Caller
 
 Ids = Annotated[list[Id], Field(max_length=100)]
 Skus = Annotated[list[Sku], Field(max_length=500)]

@@ -21,7 +21,8 @@ from schemas.api.reviews import (
     ReviewWrite,
     Votes,
 )
-from schemas.base import Caller, Id, Idempotency, IdOrSlug, Page
+from schemas.base import Id, Idempotency, IdOrSlug, Page
+from schemas.caller import Caller
 
 
 class ReviewsRpc(Protocol):

@@ -12,7 +12,8 @@ from schemas.api.search import (
     SuggestQuery,
 )
 from schemas.api.search_tuning import Preview, TuningPreviewRequest, TuningReply, TuningWrite
-from schemas.base import Caller, Id
+from schemas.base import Id
+from schemas.caller import Caller
 
 
 class SearchRpc(Protocol):

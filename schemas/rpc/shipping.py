@@ -14,7 +14,7 @@ from schemas.api.shipping import (
     Tracking,
     TrackingNumber,
 )
-from schemas.base import Caller
+from schemas.caller import Caller
 
 
 class ShippingRpc(Protocol):

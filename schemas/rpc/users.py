@@ -12,7 +12,8 @@ from schemas.api.users import (
     UpdateProfile,
     UserPreferences,
 )
-from schemas.base import Caller, Id
+from schemas.base import Id
+from schemas.caller import Caller
 
 
 class UsersRpc(Protocol):

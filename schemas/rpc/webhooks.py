@@ -11,7 +11,8 @@ from schemas.api.webhooks import (
     WebhookSubscription,
     WebhookWithSecret,
 )
-from schemas.base import Caller, Id, Page
+from schemas.base import Id, Page
+from schemas.caller import Caller
 
 
 class WebhooksRpc(Protocol):

@@ -6,7 +6,7 @@ from typing import Any
 import structlog
 
 from schemas.api.reports import ReportFilters, ReportRequest
-from schemas.base import Caller
+from schemas.caller import Caller
 from schemas.permissions.permission import Permission
 from services.analytics.domain import reports as report_rules
 from services.analytics.store.analytics_store import AnalyticsStore

@@ -6,7 +6,8 @@ from typing import Any, Final
 from schemas.api.analytics import CohortQuery, CurrencyQuery, PeriodQuery, SalesQuery, TopQuery
 from schemas.api.reports import ReportQuery, ReportRequest
 from schemas.api.tracking import ObservedEvent, Tracked, TrackRequest
-from schemas.base import Caller, Id
+from schemas.base import Id
+from schemas.caller import Caller
 from schemas.events.auth import UserRegistered
 from schemas.events.users import ProfileUpdated
 from schemas.permissions.permission import Permission

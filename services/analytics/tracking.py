@@ -5,7 +5,7 @@ from datetime import datetime
 from typing import Any, Final
 
 from schemas.api.tracking import ObservedEvent, Tracked, TrackRequest
-from schemas.base import Caller
+from schemas.caller import Caller
 from services.analytics.domain import tracking
 from services.analytics.domain.tracking import Occurrence
 from services.analytics.providers.behaviour_producer import BehaviourProducer

@@ -8,7 +8,7 @@ import structlog
 from pydantic import Field
 
 from schemas.api.audit import AuditFilter, AuditQuery
-from schemas.base import Caller
+from schemas.caller import Caller
 from schemas.events.audit import ActionRecorded
 from schemas.events.base import Event
 from schemas.events.orders import (

@@ -2,7 +2,8 @@
 
 from schemas.api.accounts import AccountQuery, PutGroup, SetRoles, UpdateAccount
 from schemas.api.privacy import EraseUser
-from schemas.base import Caller, Id, Slug
+from schemas.base import Id, Slug
+from schemas.caller import Caller
 from schemas.events.payments import PaymentCaptured, PaymentRefunded
 from schemas.rpc.auth import AuthRpc
 from services.auth.sign_in import SignIn

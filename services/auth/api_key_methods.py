@@ -1,7 +1,7 @@
 """RPC methods of API keys."""
 
 from schemas.api.sessions import CreateApiKey, DeleteApiKey
-from schemas.base import Caller
+from schemas.caller import Caller
 from schemas.permissions.permission import Permission
 from schemas.rpc.auth import AuthRpc
 from services.auth.api_keys import check_scopes

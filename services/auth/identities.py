@@ -6,8 +6,9 @@ from pydantic import TypeAdapter, ValidationError
 from sqlalchemy import Row, delete, func, select, update
 from sqlalchemy.dialects.postgresql import insert as pg_insert
 
-from schemas.base import Email, PersonName
+from schemas.base import Email
 from schemas.events.auth import EmailVerified, IdentityLinked, IdentityRemoved, UserRegistered
+from schemas.names import PersonName
 from services.auth import one_time_tokens
 from services.auth.domain import IdentityDecision, decide_on_identity, normalised
 from services.auth.models import accounts, api_keys, identities, recovery_codes, second_factors, sessions

@@ -11,7 +11,7 @@ import structlog
 from nameko.extensions import DependencyProvider
 
 from schemas.api.oauth import ExchangeCode, FinishOauth, RemoveIdentity, StartOauth
-from schemas.base import Caller
+from schemas.caller import Caller
 from schemas.rpc.auth import AuthRpc
 from services.auth.domain import Device
 from services.auth.github import GitHub

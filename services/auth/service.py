@@ -13,7 +13,8 @@ from schemas.api.auth import (
 )
 from schemas.api.privacy import EraseAccount
 from schemas.api.sessions import EndSession
-from schemas.base import Caller, Id
+from schemas.base import Id
+from schemas.caller import Caller
 from schemas.events.users import ProfileUpdated
 from schemas.rpc.auth import AuthRpc
 from services.auth import tokens

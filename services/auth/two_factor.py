@@ -6,7 +6,7 @@ from datetime import datetime
 from typing import Any
 
 from schemas.api.sessions import ConfirmTotp, RemoveTotp, RenewRecoveryCodes, TwoFactorLogin
-from schemas.base import Caller
+from schemas.caller import Caller
 from schemas.rpc.auth import AuthRpc
 from schemas.signed.challenges import Challenge
 from services.auth import tokens, totp

@@ -4,7 +4,8 @@ from typing import Any
 
 from schemas.api.cart import CartId
 from schemas.api.variants import PricedSku
-from schemas.base import ANONYMOUS, Caller, Country, Id, Quantity, Sku
+from schemas.base import Country, Id, Quantity, Sku
+from schemas.caller import ANONYMOUS, Caller
 from schemas.events.orders import OrderConfirmed
 from schemas.rpc.cart import CartRpc, OrderedLines
 from schemas.rpc.products import ProductsRpc

@@ -2,7 +2,7 @@
 
 from schemas.api.config import FlagName, RollSettingBack, SetFlag, SetSetting
 from schemas.api.roles import PutRole, ResetRole
-from schemas.base import Caller
+from schemas.caller import Caller
 from schemas.permissions.roles import RoleName, may_grant
 from schemas.rpc.config import ConfigRpc
 from services.chassis.common.errors import Forbidden

@@ -12,7 +12,7 @@ from werkzeug.datastructures import Range
 from werkzeug.http import is_resource_modified
 from werkzeug.wrappers import Request, Response
 
-from schemas.base import Caller
+from schemas.caller import Caller
 from schemas.signed.file_grants import CHUNK_BYTES, GRANT_HEADER, PATH, InvalidGrant, verify_grant
 from services.chassis.common import context
 from services.chassis.common.driver_errors import as_domain_error

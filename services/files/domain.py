@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
-from schemas.base import Caller
+from schemas.caller import Caller
 from schemas.permissions.permission import Permission
 from services.chassis.common.errors import Conflict, Forbidden, UnsupportedMediaType, ValidationFailed
 

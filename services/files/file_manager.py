@@ -8,7 +8,7 @@ from typing import Any
 
 import filetype
 
-from schemas.base import Caller
+from schemas.caller import Caller
 from schemas.permissions.permission import Permission
 from schemas.signed.file_grants import PUBLIC_PATH
 from services.chassis.common.errors import ValidationFailed

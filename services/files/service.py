@@ -5,7 +5,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Final
 
 from schemas.api.files import FilesQuery, LinkFile
-from schemas.base import Caller
+from schemas.caller import Caller
 from schemas.permissions.permission import Permission
 from schemas.rpc.files import FilesRpc
 from schemas.signed.file_grants import PUBLIC_PATH, sign_link

@@ -12,8 +12,9 @@ from schemas.api.inventory import (
     WarehouseWrite,
 )
 from schemas.api.variants import PricedSku
-from schemas.base import Caller, Id, Idempotency, Sku
+from schemas.base import Id, Idempotency, Sku
 from schemas.base import Line as TextLine
+from schemas.caller import Caller
 from schemas.events.products import ProductArchived, StockImported
 from schemas.permissions.permission import Permission
 from schemas.rpc.inventory import InitialLevels, InventoryRpc, ReturnedLines, Skus

@@ -4,7 +4,8 @@ from typing import Any
 
 from schemas.api.notification_templates import MessageText, SaveTemplate
 from schemas.api.notifications import DeviceRequest, KindName, Locale, MessageId, PageQuery, PreferencesWrite
-from schemas.base import Caller, Email, Id, Sku
+from schemas.base import Email, Id, Sku
+from schemas.caller import Caller
 from schemas.rpc.notifications import NotificationsRpc
 from services.chassis.common.errors import NotFound, ValidationFailed
 from services.chassis.common.paging import Paging

@@ -4,7 +4,8 @@ from collections.abc import Mapping, Sequence
 
 from schemas.api.orders import CreateOrderShipment, SetStatus
 from schemas.api.shipping import AddShipmentEvent, CreateShipment, Shipment, ShipmentLine
-from schemas.base import OPERATOR, Address
+from schemas.base import Address
+from schemas.caller import OPERATOR
 from schemas.events import orders as events
 from schemas.events.base import Event
 from schemas.permissions.permission import Permission

@@ -3,7 +3,7 @@
 from abc import abstractmethod
 
 from schemas.api.orders import CancelOrder
-from schemas.base import Caller
+from schemas.caller import Caller
 from services.chassis.common.errors import InvalidState
 from services.chassis.messaging.personal_data import ERASED_NAME, Person, PersonalDataHandlers, Sections
 from services.orders.commands import OrderCommands

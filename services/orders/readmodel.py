@@ -7,7 +7,7 @@ from pymongo import ReplaceOne
 from pymongo.errors import BulkWriteError
 
 from schemas.api.orders import OrderQuery
-from schemas.base import Caller
+from schemas.caller import Caller
 from schemas.events import orders as events
 from schemas.permissions.permission import Permission
 from services.chassis.common.errors import ValidationFailed

@@ -12,7 +12,8 @@ from schemas.api.orders import (
 )
 from schemas.api.shipping import Shipment
 from schemas.api.stuck_orders import ResolveOrder, StuckQuery
-from schemas.base import Caller, RebuildProgress
+from schemas.base import RebuildProgress
+from schemas.caller import Caller
 from schemas.events import orders as events
 from schemas.events.base import Event
 from schemas.events.payments import (

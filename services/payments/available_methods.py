@@ -3,7 +3,7 @@
 from collections.abc import Iterable
 from typing import Any, Final
 
-from schemas.base import Caller
+from schemas.caller import Caller
 from schemas.codes import CURRENCIES
 from services.chassis.dynamic_config import config
 from services.chassis.dynamic_config.flag_rules import Subject

@@ -20,7 +20,7 @@ from schemas.api.payments import (
     Webhook,
     WebhookReply,
 )
-from schemas.base import Caller
+from schemas.caller import Caller
 from schemas.permissions.permission import Permission
 from schemas.rpc.payments import PaymentsRpc
 from services.chassis.common import clock

@@ -2,7 +2,8 @@
 
 from schemas.api.categories import CategoryWrite
 from schemas.api.taxes import TaxRateId, TaxRateWrite
-from schemas.base import Caller, Country, Slug
+from schemas.base import Country, Slug
+from schemas.caller import Caller
 from schemas.rpc.products import ProductsRpc, Version
 from services.chassis.messaging.rpc import implements
 from services.chassis.stores.mongo import Mongo

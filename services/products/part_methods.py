@@ -7,7 +7,8 @@ from pydantic import ValidationError
 from schemas.api.product_parts import ImageWrite, OptionsWrite, VariantPatch
 from schemas.api.products import ProductWrite
 from schemas.api.variants import VariantWrite
-from schemas.base import Caller, Id, Idempotency, IdOrSlug, Sku
+from schemas.base import Id, Idempotency, IdOrSlug, Sku
+from schemas.caller import Caller
 from schemas.rpc.files import FilesRpc
 from schemas.rpc.products import ProductsRpc, Version
 from schemas.signed.file_grants import PUBLIC_PATH

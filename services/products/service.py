@@ -6,7 +6,8 @@ from pydantic import ValidationError
 
 from schemas.api.product_import import ImportRow
 from schemas.api.products import ProductPatch, ProductQuery, ProductWrite
-from schemas.base import ANONYMOUS, Caller, Country, Id, Idempotency, IdOrSlug
+from schemas.base import Country, Id, Idempotency, IdOrSlug
+from schemas.caller import ANONYMOUS, Caller
 from schemas.events.inventory import StockChanged
 from schemas.events.reviews import RatingChanged
 from schemas.permissions.permission import Permission

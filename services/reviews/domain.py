@@ -6,7 +6,8 @@ from datetime import datetime
 from typing import Any, Final
 
 from schemas.api.reviews import ReviewRules
-from schemas.base import Caller, is_person_name
+from schemas.caller import Caller
+from schemas.names import is_person_name
 from schemas.permissions.permission import Permission
 
 Document = dict[str, Any]

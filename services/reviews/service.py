@@ -17,7 +17,8 @@ from schemas.api.reviews import (
     ReviewText,
     ReviewWrite,
 )
-from schemas.base import Caller, Id, Idempotency, IdOrSlug
+from schemas.base import Id, Idempotency, IdOrSlug
+from schemas.caller import Caller
 from schemas.events.files import FileDeleted, FileStored
 from schemas.events.orders import OrderCancelled, OrderConfirmed, OrderDelivered
 from schemas.events.products import ProductArchived, ProductCreated, ProductEvent, ProductUpdated

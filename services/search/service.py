@@ -8,7 +8,8 @@ import structlog
 from schemas.api.products import ProductQuery
 from schemas.api.search import SearchQuery, SuggestQuery
 from schemas.api.search_tuning import TuningPreviewRequest, TuningWrite
-from schemas.base import Caller, Id
+from schemas.base import Id
+from schemas.caller import Caller
 from schemas.events.analytics import PopularQueriesChanged, SalesCounted
 from schemas.events.base import Event
 from schemas.events.inventory import StockChanged

@@ -11,7 +11,7 @@ from schemas.api.shipping import (
     QuoteCart,
     TrackingNumber,
 )
-from schemas.base import ANONYMOUS, Caller
+from schemas.caller import ANONYMOUS, Caller
 from schemas.permissions.permission import Permission
 from schemas.rpc.cart import CartRpc
 from schemas.rpc.shipping import ShippingRpc

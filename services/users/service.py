@@ -5,7 +5,8 @@ from typing import TypeVar
 
 from schemas.api.privacy import ReadExport
 from schemas.api.users import AddAddress, UpdateAddress, UpdatePreferences, UpdateProfile
-from schemas.base import Caller, Id
+from schemas.base import Id
+from schemas.caller import Caller
 from schemas.events.auth import AccountErased, AccountRenamed, UserRegistered
 from schemas.events.privacy import PersonalDataCollected, PersonalDataCollectionCompleted, PersonalDataErased
 from schemas.rpc.auth import AuthRpc

@@ -5,7 +5,8 @@ from typing import Any
 import orjson
 
 from schemas.api.webhooks import CreateWebhook, DeliveryQuery, UpdateWebhook
-from schemas.base import Caller, Id
+from schemas.base import Id
+from schemas.caller import Caller
 from schemas.events.base import Event
 from schemas.events.public import PUBLIC
 from schemas.permissions.permission import Permission

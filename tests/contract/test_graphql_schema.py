@@ -27,7 +27,7 @@ from gateway_flask.subscriptions.order_feeds import OrderFeeds
 from gateway_flask.subscriptions.session import SocketSession
 from gateway_flask.testing import FakeServices, Issuer, settings
 from schemas.api.orders import OrderStatus
-from schemas.base import Caller
+from schemas.caller import Caller
 from schemas.permissions.access import Kind
 from schemas.permissions.graphql_fields import FIELDS
 from schemas.permissions.roles import PRESETS, permissions_of

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 import gateway_flask
-from schemas.base import Caller
+from schemas.caller import Caller
 from schemas.permissions.access import INTERNAL, Access, Kind, guest, needs
 from schemas.permissions.permission import DESCRIPTIONS, OWN, Permission
 from schemas.permissions.roles import PRESETS, permissions_of

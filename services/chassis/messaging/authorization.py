@@ -5,7 +5,7 @@ from collections.abc import Callable
 from functools import wraps
 from typing import Any, Final
 
-from schemas.base import Caller
+from schemas.caller import Caller
 from schemas.permissions.access import Access, Kind
 from schemas.permissions.permission import OWN, SECOND_FACTOR, UNVERIFIED
 from services.chassis.common.errors import EmailNotVerified, Forbidden, TwoFactorRequired, Unauthenticated

@@ -4,7 +4,7 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
-from schemas.base import Caller
+from schemas.caller import Caller
 from schemas.events import orders as events
 from schemas.permissions.permission import Permission
 from services.chassis.common.errors import InvalidState

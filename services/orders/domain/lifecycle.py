@@ -2,7 +2,7 @@
 
 from datetime import datetime, timedelta
 
-from schemas.base import Caller
+from schemas.caller import Caller
 from schemas.permissions.permission import Permission
 from services.chassis.common.errors import Forbidden, InvalidState, NotFound
 from services.orders.domain.order import Order

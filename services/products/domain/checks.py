@@ -4,7 +4,7 @@ from collections.abc import Iterator, Sequence
 
 from schemas.api.products import ProductWrite
 from schemas.api.variants import VariantWrite
-from schemas.base import Caller
+from schemas.caller import Caller
 from schemas.permissions.permission import Permission
 from services.chassis.common.errors import Forbidden, NotFound, ValidationFailed
 

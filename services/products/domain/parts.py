@@ -11,7 +11,7 @@ from typing import Final
 from schemas.api.product_parts import ImageWrite, OptionsWrite, VariantPatch
 from schemas.api.products import ProductWrite
 from schemas.api.variants import VariantWrite
-from schemas.base import Caller
+from schemas.caller import Caller
 from schemas.permissions.permission import Permission
 from services.chassis.common.errors import DomainError, InvalidState, NotFound, ValidationFailed
 from services.products.domain.documents import Document, to_write

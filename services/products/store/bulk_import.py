@@ -10,7 +10,7 @@ from pymongo.client_session import ClientSession
 from pymongo.errors import BulkWriteError, DuplicateKeyError
 
 from schemas.api.product_import import ImportRow
-from schemas.base import Caller
+from schemas.caller import Caller
 from schemas.events.products import ImportedStock, ProductCreated, StockImported
 from services.chassis.common.errors import Conflict, DomainError, ServiceUnavailable
 from services.chassis.common.ids import new_id

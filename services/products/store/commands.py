@@ -8,7 +8,8 @@ from pymongo.client_session import ClientSession
 from pymongo.errors import DuplicateKeyError
 
 from schemas.api.products import ProductWrite
-from schemas.base import Caller, Idempotency
+from schemas.base import Idempotency
+from schemas.caller import Caller
 from schemas.events.products import ProductArchived, ProductCreated, ProductEvent, ProductUpdated
 from services.chassis.common import clock
 from services.chassis.common.errors import Conflict, NotFound, ServiceUnavailable, ValidationFailed

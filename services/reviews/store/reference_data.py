@@ -12,7 +12,7 @@ from pymongo.client_session import ClientSession
 from pymongo.errors import DuplicateKeyError
 
 from schemas.api.reviews import ReviewRules, ReviewRulesState
-from schemas.base import Caller
+from schemas.caller import Caller
 from services.chassis.common.ids import is_id
 from services.chassis.common.versions import check_version
 from services.chassis.stores.mongo import MongoStore

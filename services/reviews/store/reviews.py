@@ -9,7 +9,8 @@ from pymongo.client_session import ClientSession
 from pymongo.errors import DuplicateKeyError
 
 from schemas.api.reviews import ImportReview, Moderation, ReviewPatch, ReviewWrite
-from schemas.base import Caller, Idempotency
+from schemas.base import Idempotency
+from schemas.caller import Caller
 from schemas.events.reviews import ReviewPublished, ReviewRejected, ReviewSubmitted
 from schemas.permissions.permission import Permission
 from services.chassis.common.errors import Conflict, NotFound, ServiceUnavailable

@@ -7,7 +7,7 @@ from pymongo import ReturnDocument
 from pymongo.client_session import ClientSession
 from pymongo.errors import DuplicateKeyError
 
-from schemas.base import Caller
+from schemas.caller import Caller
 from services.chassis.common.errors import Conflict, NotFound, ServiceUnavailable
 from services.chassis.stores.mongo import MongoStore
 from services.reviews.domain import PENDING_REASONS, Document, is_author, vote_change

@@ -3,7 +3,7 @@
 from collections.abc import Iterable
 
 from schemas.api.webhooks import Scope
-from schemas.base import Caller
+from schemas.caller import Caller
 from schemas.events.public import PUBLIC, PublicEvent
 from schemas.permissions.permission import Permission
 from schemas.permissions.roles import permissions_of

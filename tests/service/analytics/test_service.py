@@ -11,7 +11,7 @@ from nameko.testing.services import worker_factory
 
 from schemas.api.analytics import CurrencyQuery, PeriodQuery, SalesQuery, TopQuery
 from schemas.api.reports import ReportRequest
-from schemas.base import Caller
+from schemas.caller import Caller
 from services.analytics import reports
 from services.analytics.domain.facts import Fact
 from services.analytics.figures.figure_context import FigureContext

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 from sqlalchemy import update
 
-from schemas.base import Caller
+from schemas.caller import Caller
 from services.auth.api_keys import digest
 from services.auth.models import accounts, api_keys
 from services.chassis.common import clock

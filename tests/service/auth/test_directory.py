@@ -7,7 +7,7 @@ import jwt
 import pytest
 from sqlalchemy import text
 
-from schemas.base import Caller
+from schemas.caller import Caller
 from schemas.events.payments import PaymentCaptured, PaymentRefunded
 from services.auth.directory import Directory
 from services.chassis.common.errors import Forbidden, InvalidCredentials, InvalidState, NotFound, ValidationFailed

@@ -6,7 +6,7 @@ import orjson
 import pytest
 from sqlalchemy import select
 
-from schemas.base import Caller
+from schemas.caller import Caller
 from services.chassis.common.errors import InvalidCredentials, InvalidState, NotFound
 from services.chassis.common.ids import new_id
 from services.chassis.stores.tables import outbox

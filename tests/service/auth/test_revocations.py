@@ -8,7 +8,7 @@ import orjson
 import pytest
 import redis
 
-from schemas.base import Caller
+from schemas.caller import Caller
 from schemas.revocation_list import CHANNEL, COMPLETE, REVOKED
 from services.auth.revocations import publish
 from services.chassis.common import clock

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from schemas.base import Caller
+from schemas.caller import Caller
 from services.chassis.common.ids import new_id
 from services.chassis.testing import connect_postgres
 from services.files.file_manager import FileManager

@@ -5,7 +5,7 @@ from typing import Any
 from nameko.testing.services import worker_factory
 
 from schemas.api.files import FilesQuery
-from schemas.base import Caller
+from schemas.caller import Caller
 from services.chassis.common.ids import new_id
 from services.files.service import FilesService
 from tests.service.files.conftest import Uploader

@@ -12,7 +12,7 @@ from PIL import Image
 from sqlalchemy import func, select, text
 
 from schemas.api.files import FilesQuery
-from schemas.base import Caller
+from schemas.caller import Caller
 from services.chassis.common.errors import (
     Conflict,
     NotFound,

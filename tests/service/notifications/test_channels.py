@@ -15,7 +15,7 @@ from py_vapid import Vapid02
 from py_vapid.utils import b64urlencode
 
 from schemas.api.notifications import DeviceRequest, PreferencesWrite
-from schemas.base import OPERATOR, Caller
+from schemas.caller import OPERATOR, Caller
 from schemas.events.analytics import ReportFinished
 from schemas.events.auth import (
     EmailVerificationRequested,

@@ -10,7 +10,8 @@ import pytest
 from nameko.testing.services import worker_factory
 from sqlalchemy import text
 
-from schemas.base import Caller, Idempotency
+from schemas.base import Idempotency
+from schemas.caller import Caller
 from schemas.events.base import EVENTS, Event
 from schemas.events.orders import OrderPlaced
 from services.chassis.common.errors import DomainError

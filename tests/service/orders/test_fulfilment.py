@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from schemas.base import Caller
+from schemas.caller import Caller
 from schemas.events.shipping import ShipmentMoved
 from services.chassis.common.errors import Conflict, InvalidState, NotFound, ValidationFailed
 from services.chassis.common.ids import new_id

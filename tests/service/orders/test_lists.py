@@ -6,7 +6,7 @@ from threading import Barrier
 
 import pytest
 
-from schemas.base import Caller
+from schemas.caller import Caller
 from schemas.events.orders import OrderConfirmed, OrderPlaced
 from services.chassis.common.errors import DomainError, Unauthenticated, ValidationFailed
 from services.chassis.common.ids import new_id

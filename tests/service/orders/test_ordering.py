@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 from sqlalchemy import text
 
-from schemas.base import Caller
+from schemas.caller import Caller
 from services.chassis.common import context
 from services.chassis.common.errors import (
     Conflict,

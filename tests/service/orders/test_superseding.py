@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from schemas.base import Caller
+from schemas.caller import Caller
 from schemas.events.payments import PaymentDisputeClosed, PaymentDisputeOpened
 from services.chassis.common.context import having
 from services.chassis.common.errors import Conflict, InvalidState, PaymentActionRequired, RateLimited

@@ -5,7 +5,7 @@ from typing import Any
 import orjson
 import pytest
 
-from schemas.base import Caller
+from schemas.caller import Caller
 from tests.service.orders.conftest import ADMIN, Shop
 from tests.service.orders.test_fulfilment import POTTER, SMITH, cancel, ship
 from tests.support.fake_services import cart_line

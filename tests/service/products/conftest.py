@@ -10,7 +10,7 @@ import pytest
 from schemas.api.categories import CategoryWrite
 from schemas.api.product_import import ImportRow
 from schemas.api.products import ProductQuery, ProductWrite
-from schemas.base import Caller
+from schemas.caller import Caller
 from schemas.events.base import sequence_of
 from services.chassis.testing import connect_mongo
 from services.products.domain.documents import to_detail

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from schemas.api.products import ProductQuery
-from schemas.base import Caller
+from schemas.caller import Caller
 from services.chassis.common.paging import Paging
 from services.chassis.stores.keyset_mongo import on_page, sort_of
 from services.products.domain.documents import STATUSES

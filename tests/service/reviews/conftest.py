@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from nameko.testing.services import worker_factory
 
-from schemas.base import Caller
+from schemas.caller import Caller
 from schemas.events.base import Event, EventMeta, sequence_of
 from schemas.rpc.products import ProductsRpc
 from services.chassis.common.errors import NotFound

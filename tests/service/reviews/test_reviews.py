@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from schemas.base import Caller
+from schemas.caller import Caller
 from schemas.events.files import FileDeleted, FileStored
 from schemas.events.orders import OrderCancelled, OrderConfirmed, OrderLine, Totals
 from schemas.events.products import ProductArchived, ProductCreated, ProductEvent, ProductUpdated

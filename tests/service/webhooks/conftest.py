@@ -13,7 +13,7 @@ import pytest
 from sqlalchemy import text
 
 from schemas.api.webhooks import CreateWebhook, DeliveryQuery
-from schemas.base import Caller
+from schemas.caller import Caller
 from services.chassis.common.ids import new_id
 from services.chassis.common.key_ring import Key, KeyRing
 from services.chassis.testing import connect_postgres

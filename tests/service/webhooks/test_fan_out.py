@@ -8,7 +8,8 @@ import pytest
 from sqlalchemy import text
 
 from schemas.api.webhooks import CreateWebhook, VendorEvent
-from schemas.base import Caller, Idempotency
+from schemas.base import Idempotency
+from schemas.caller import Caller
 from services.chassis.common.errors import Conflict, NotFound, ServiceUnavailable
 from services.chassis.common.ids import new_id
 from services.webhooks.fan_out import FanOut

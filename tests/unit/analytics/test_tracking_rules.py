@@ -8,7 +8,7 @@ import orjson
 import pytest
 
 from schemas.api.tracking import ObservedEvent, Tracked, TrackRequest
-from schemas.base import Caller
+from schemas.caller import Caller
 from services.analytics import tracking as use_cases
 from services.analytics.domain import tracking
 from services.analytics.domain.tracking import Occurrence

@@ -6,7 +6,8 @@ from typing import Any
 import pytest
 from pydantic import BaseModel, field_validator
 
-from schemas.base import Caller, Quantity, Sku
+from schemas.base import Quantity, Sku
+from schemas.caller import Caller
 from services.chassis.common.errors import ValidationFailed
 from services.chassis.messaging.signatures import Signature, jsonable, refused
 

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from werkzeug.wrappers import Request
 
-from schemas.base import Caller
+from schemas.caller import Caller
 from schemas.signed.file_grants import InvalidGrant, link_is_valid, sign_grant, sign_link, verify_grant
 from services.chassis.common.errors import Forbidden, UnsupportedMediaType, ValidationFailed
 from services.files import domain

@@ -6,7 +6,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from schemas.api.cart import CheckoutLine
-from schemas.base import Caller
+from schemas.caller import Caller
 from schemas.events import orders as events
 from services.chassis.common.errors import InvalidState, ValidationFailed
 from services.orders.domain import lifecycle, saga

@@ -3,7 +3,7 @@
 import pytest
 
 from schemas.api.shipping import ShipmentLine
-from schemas.base import Caller
+from schemas.caller import Caller
 from schemas.events import orders as events
 from schemas.events.base import Event
 from services.chassis.common import clock

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from schemas.base import Caller
+from schemas.caller import Caller
 from schemas.events import orders as events
 from schemas.events.orders import OrderLine, Totals
 from services.chassis.common.errors import InvalidState, ValidationFailed

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from schemas.api.cart import CheckoutLine, CheckoutView
 from schemas.api.orders import Order as OrderResource
 from schemas.api.orders import OrderSummary, PlaceOrder
-from schemas.base import Caller
+from schemas.caller import Caller
 from schemas.events import orders as events
 from schemas.events.orders import OrderLine
 from services.chassis.common.errors import Forbidden, InvalidState, NotFound, ValidationFailed

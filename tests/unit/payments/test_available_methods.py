@@ -2,7 +2,7 @@
 
 import pytest
 
-from schemas.base import Caller
+from schemas.caller import Caller
 from services.payments import available_methods as module
 from services.payments.available_methods import available_methods
 from services.payments.settings import PROVIDERS

@@ -9,7 +9,7 @@ from pydantic import ValidationError
 from schemas.api.product_parts import ImageWrite, OptionsWrite, VariantPatch
 from schemas.api.products import ProductPatch, ProductWrite
 from schemas.api.variants import VariantWrite
-from schemas.base import Caller
+from schemas.caller import Caller
 from services.chassis.common.errors import InvalidState, NotFound, ValidationFailed
 from services.chassis.common.ids import derived_id, new_id
 from services.products.domain import parts

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from schemas.api.products import ProductPatch, ProductQuery, ProductWrite
-from schemas.base import Caller
+from schemas.caller import Caller
 from services.chassis.common.errors import Forbidden, NotFound, PreconditionFailed, ValidationFailed
 from services.chassis.common.versions import check_version
 from services.products.domain.checks import check, check_move, check_own, vendor_for

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from schemas.api.reviews import ReviewRules
-from schemas.base import Caller
+from schemas.caller import Caller
 from services.reviews import domain
 
 RULES = ReviewRules(blocked_words=["casino", "free money"])

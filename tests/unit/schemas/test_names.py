@@ -3,7 +3,7 @@
 import pytest
 from pydantic import TypeAdapter, ValidationError
 
-from schemas.base import PersonName, RecipientName, is_person_name
+from schemas.names import PersonName, RecipientName, is_person_name
 
 PERSON: TypeAdapter[str] = TypeAdapter(PersonName)
 RECIPIENT: TypeAdapter[str] = TypeAdapter(RecipientName)

@@ -4,7 +4,7 @@ from datetime import timedelta
 
 import pytest
 
-from schemas.base import Caller
+from schemas.caller import Caller
 from schemas.events.base import EVENTS
 from schemas.events.public import CART, PUBLIC, public_envelope
 from schemas.permissions.access import needs
