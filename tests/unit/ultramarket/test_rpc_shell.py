@@ -47,7 +47,7 @@ def settings(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_help_lists_methods_with_signatures() -> None:
     text = pydoc.plain(pydoc.render_doc(ServiceProxies(FakeCluster()).config))
 
-    assert "history(key: str, caller: schemas.base.Caller) -> list[schemas.api.config.SettingChange]" in text
+    assert "history(key: str, caller: schemas.caller.Caller) -> list[schemas.api.config.SettingChange]" in text
     assert "List the changes of a setting, the newest first" in text
 
 
