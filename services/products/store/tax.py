@@ -26,9 +26,12 @@ class TaxRates:
         self.collection.create_index([("country", 1), ("region", 1), ("tax_class", 1)])
 
     def seed(self) -> None:
+        """Insert the rates that shops begin with; give those of earlier releases a version."""
+        self.collection.update_many({"version": {"$exists": False}}, {"$set": {"version": 1}})
         for country, region, tax_class, rate_bp, name in SEEDED:
             values = {"country": country, "region": region, "tax_class": tax_class, "rate_bp": rate_bp, "name": name}
-            self.collection.update_one({"_id": _id(country, region, tax_class)}, {"$setOnInsert": values}, upsert=True)
+            new = {"$setOnInsert": values | {"version": 1}}
+            self.collection.update_one({"_id": _id(country, region, tax_class)}, new, upsert=True)
 
     def rates(self) -> Mapping[Key, int]:
         now = time.monotonic()
@@ -62,7 +65,7 @@ class TaxRates:
             version = before["version"] if before else 0
             check_version(expected_version, version)
             self.store.audit(session, "tax.set", ("tax_rate", key), before, values)
-            return _to_rate(values | {"_id": key, "version": version or 1})
+            return _to_rate(values | {"_id": key, "version": version + 1})
 
         rate = self.store.in_transaction(work)
         self._until = 0.0
@@ -87,6 +90,5 @@ def _id(country: str, region: str | None, tax_class: str) -> str:
 
 
 def _to_rate(row: Document) -> Document:
-    """A rate as `schemas.api.taxes.TaxRate`; its version is 1 and the number of changes."""
-    values = {name: value for name, value in row.items() if name != "_id"}
-    return {"id": row["_id"], **values, "version": int(row.get("version", 0)) + 1}
+    """A rate as `schemas.api.taxes.TaxRate`."""
+    return {"id": row["_id"], **{name: value for name, value in row.items() if name != "_id"}}
