@@ -65,7 +65,7 @@ lint: venv ## style, and who may import whom
 	@$(BIN)/python -m tests.support.plain_words
 
 types: venv ## static types; strict for schemas, the chassis and the domains
-	@$(BIN)/mypy schemas services gateway_flask kafka_bridge ultramarket
+	@$(BIN)/mypy schemas services gateway_flask kafka_bridge ultramarket bench
 
 charts: venv ## render the Helm chart and check it (needs helm, or Go to build it once)
 	@charts/check

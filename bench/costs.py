@@ -22,9 +22,14 @@ def processes(instance: str) -> list[dict[str, Any]]:
 
 
 def cpu_seconds(listed: list[dict[str, Any]]) -> dict[str, float]:
-    """CPU seconds that each has used so far, its children included."""
-    used = {each["name"]: _tree_seconds(each["pid"]) for each in listed if each["pid"]}
+    """CPU seconds that each process has used so far, its children included; services of one process count once."""
+    used = {process_of(each): _tree_seconds(each["pid"]) for each in listed if each["pid"]}
     return used | {GENERATOR: time.process_time()}
+
+
+def process_of(row: dict[str, Any]) -> str:
+    """The process of a row of the status: several services share one in the layout `compact`."""
+    return str(row.get("process") or row["name"])
 
 
 def _tree_seconds(pid: int) -> float:
@@ -51,7 +56,11 @@ def spent(before: dict[str, float], after: dict[str, float], operations: int) ->
 
 def memory(listed: list[dict[str, Any]]) -> dict[str, float]:
     """Proportional set size of each process, MB."""
-    return {each["name"]: each["pss_mb"] for each in listed if each["pss_mb"] is not None}
+    sizes: dict[str, float] = {}
+    for each in listed:
+        if each["pss_mb"] is not None:
+            sizes[process_of(each)] = sizes.get(process_of(each), 0) + each["pss_mb"]
+    return sizes
 
 
 def machine() -> dict[str, Any]:

@@ -51,5 +51,5 @@ class LagMeter:
         while not self._stop.is_set():
             for record in self._consumer.consume(100, timeout=0.05):
                 if record.error() is None:
-                    lags = datetime.fromisoformat(orjson.loads(record.value())["time"]).timestamp()
+                    lags = datetime.fromisoformat(orjson.loads(record.value() or b"")["time"]).timestamp()
                     self.milliseconds.append(1000 * (time.time() - lags))

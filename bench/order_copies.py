@@ -150,8 +150,8 @@ class Writer:
             cursor.execute("set local search_path to payments")  # of the ledger's triggers
             for table, texts in rows.items():
                 cursor.copy_expert(f"copy {table} from stdin", io.StringIO("".join(texts)))
-        for (service, collection), copies in documents.items():
-            self.stores.documents(service)[collection].insert_many(copies, ordered=False)
+        for (service, name), copies in documents.items():
+            self.stores.documents(service)[name].insert_many(copies, ordered=False)
         levels = self.stores.documents("inventory")["levels"]
         for sku, units in sold.items():
             levels.update_one({"_id": sku}, {"$inc": {"counted": units}})

@@ -107,7 +107,7 @@ class Searching:
             return perform(method, target, body=body, headers=headers, **options)
 
         facts = self.store.reference_data.current()
-        self.store.transport.perform_request = recording  # type: ignore[method-assign]
+        self.store.transport.perform_request = recording  # type: ignore[assignment, method-assign]
         try:
             SearchEngine(self.store, 10, 1).search(query, facts)
         finally:
