@@ -17,11 +17,11 @@ from typing import Final
 
 import bcrypt
 
-from ultramarket.credentials import ACCOUNTS, OPERATOR, PROCESSES, password, user, with_missing_passwords
+from ultramarket.credentials import ACCOUNTS, PROCESSES, password, user, with_missing_passwords
 from ultramarket.keys import new_secrets, write_private
 from ultramarket.server_urls import URL_SETTINGS, url_of
 from ultramarket.servers.elasticsearch import INDEX_PREFIX
-from ultramarket.servers.kafka_accounts import login_module
+from ultramarket.servers.kafka_accounts import access_config
 from ultramarket.servers.rabbitmq_accounts import definitions
 from ultramarket.servers.redis_accounts import access_list
 from ultramarket.service_environment import own_setting
@@ -47,13 +47,6 @@ advertised.listeners=SASL://kafka:9092,HOST://127.0.0.1:3056
 controller.listener.names=CONTROLLER
 inter.broker.listener.name=SASL
 listener.security.protocol.map=SASL:SASL_PLAINTEXT,CONTROLLER:SASL_PLAINTEXT,HOST:PLAINTEXT
-sasl.enabled.mechanisms=PLAIN
-sasl.mechanism.inter.broker.protocol=PLAIN
-sasl.mechanism.controller.protocol=PLAIN
-listener.name.sasl.plain.sasl.jaas.config={accounts}
-listener.name.controller.plain.sasl.jaas.config={accounts}
-authorizer.class.name=org.apache.kafka.metadata.authorizer.StandardAuthorizer
-super.users=User:{operator}
 log.dirs=/var/lib/kafka/data
 num.partitions=6
 auto.create.topics.enable=false
@@ -109,7 +102,7 @@ def _servers(secret: Mapping[str, str]) -> dict[str, dict[str, str]]:
         "redis": {"users.acl": access_list(secret), "password": password("redis", secret)},
         "rabbitmq": {"definitions.json": definitions(secret), "rabbitmq.conf": RABBITMQ},
         "mongodb": {"password": password("mongodb", secret), "key": secret["mongodb_key"]},
-        "kafka": {"server.properties": KAFKA.format(accounts=login_module(secret), operator=OPERATOR)},
+        "kafka": {"server.properties": KAFKA + access_config(secret)},
         "elasticsearch": _elasticsearch(secret),
     }
 

@@ -9,13 +9,12 @@ from pathlib import Path
 from typing import Any, ClassVar
 
 from ultramarket.cache import CACHE, atomic_directory
-from ultramarket.credentials import OPERATOR
 from ultramarket.fault_proxy import proxied_port
 from ultramarket.instance import Instance
 from ultramarket.keys import write_private
 from ultramarket.programs import Program
 from ultramarket.servers.base import Missing, Server, missing_executable, process_environment
-from ultramarket.servers.kafka_accounts import create_permissions, login_module
+from ultramarket.servers.kafka_accounts import access_config, create_permissions
 
 HOME = CACHE / "kafka-4.3.1"
 POM = Path(__file__).with_name("kafka-pom.xml")
@@ -36,13 +35,6 @@ advertised.listeners=PLAINTEXT://127.0.0.1:{port},SASL://127.0.0.1:{advertised}
 controller.listener.names=CONTROLLER
 inter.broker.listener.name=SASL
 listener.security.protocol.map=PLAINTEXT:PLAINTEXT,SASL:SASL_PLAINTEXT,CONTROLLER:SASL_PLAINTEXT
-sasl.enabled.mechanisms=PLAIN
-sasl.mechanism.inter.broker.protocol=PLAIN
-sasl.mechanism.controller.protocol=PLAIN
-listener.name.sasl.plain.sasl.jaas.config={accounts}
-listener.name.controller.plain.sasl.jaas.config={accounts}
-authorizer.class.name=org.apache.kafka.metadata.authorizer.StandardAuthorizer
-super.users=User:{operator}
 log.dirs={logs}
 num.partitions=6
 auto.create.topics.enable=false
@@ -88,15 +80,14 @@ class Kafka(Server):
     def _config(self, instance: Instance) -> str:
         port, controller, sasl = self.ports(instance)
         proxied = instance.has_fault_proxy  # clients connect to the address that the broker advertises
-        return CONFIG.format(
+        config = CONFIG.format(
             port=port,
             controller=controller,
             sasl=sasl,
             advertised=proxied_port(instance, self.name) if proxied else sasl,
-            accounts=login_module(instance.secrets),
-            operator=OPERATOR,
             logs=instance.folder / "kafka" / "logs",
         )
+        return config + access_config(instance.secrets)
 
     def _format(self, folder: Path) -> None:
         cluster = base64.urlsafe_b64encode(uuid.uuid4().bytes).decode().rstrip("=")

@@ -19,7 +19,23 @@ ANYBODY: Final = "ANONYMOUS"
 ALL_TOPICS: Final = (*TOPICS.values(), OTHER_TOPIC)
 
 
-def login_module(secret: Mapping[str, str]) -> str:
+ACCESS: Final = """\
+sasl.enabled.mechanisms=PLAIN
+sasl.mechanism.inter.broker.protocol=PLAIN
+sasl.mechanism.controller.protocol=PLAIN
+listener.name.sasl.plain.sasl.jaas.config={accounts}
+listener.name.controller.plain.sasl.jaas.config={accounts}
+authorizer.class.name=org.apache.kafka.metadata.authorizer.StandardAuthorizer
+super.users=User:{operator}
+"""
+
+
+def access_config(secret: Mapping[str, str]) -> str:
+    """The broker's settings of accounts and permissions, for listeners `SASL` and `CONTROLLER`."""
+    return ACCESS.format(accounts=_login_module(secret), operator=OPERATOR)
+
+
+def _login_module(secret: Mapping[str, str]) -> str:
     """The JAAS configuration of a listener: its accounts, and the broker's own towards its controller."""
     users = {user(service): password(LISTENER, secret, service) for service in (None, *ACCOUNTS[LISTENER])}
     accounts = " ".join(f'user_{name}="{word}"' for name, word in users.items())
