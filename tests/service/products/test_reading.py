@@ -219,10 +219,23 @@ def test_tax_rate_is_stored_and_deleted(catalogue: Catalogue) -> None:
     tax = catalogue.store.tax
     rate = {"country": "US", "region": "OR", "tax_class": "standard", "rate_bp": 1, "name": "Sales tax"}
     saved = tax.put(rate)
-    assert saved == {"id": "US:OR:standard", "version": 2, **rate}
+    assert saved == {"id": "US:OR:standard", "version": 1, **rate}
     assert saved in tax.all("US")
+    assert tax.put(rate | {"rate_bp": 2})["version"] == 2
     tax.delete("US:OR:standard")
     assert saved not in tax.all()
+
+
+def test_tax_rates_of_earlier_releases_get_a_version(catalogue: Catalogue) -> None:
+    tax = catalogue.store.tax
+    old = {"country": "US", "region": "WA", "tax_class": "standard", "rate_bp": 1, "name": "Sales tax"}
+    tax.collection.insert_one({"_id": "US:WA:standard", **old})
+
+    tax.seed()
+
+    assert tax.get("US:WA:standard")["version"] == 1
+    assert tax.put(old, expected_version=1)["version"] == 2
+    tax.delete("US:WA:standard")
 
 
 @pytest.mark.parametrize(
