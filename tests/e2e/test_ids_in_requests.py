@@ -112,8 +112,8 @@ def test_sku_of_another_vendor_is_a_conflict(seller: Seller, other: Client, draf
     patched = other("PATCH", f"/products/{draft}", {"variants": [variant]})
 
     assert {answer.status for answer in (reply, added, patched)} == {409}
-    shown = seller.client("GET", f"/products/{seller.product_id}").data
-    assert (shown["variants"][0]["sku"], shown["variants"][0]["price"], shown["vendor_id"]) == (
+    unchanged = seller.client("GET", f"/products/{seller.product_id}").data
+    assert (unchanged["variants"][0]["sku"], unchanged["variants"][0]["price"], unchanged["vendor_id"]) == (
         seller.sku,
         PRICE,
         seller.id,

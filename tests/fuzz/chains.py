@@ -63,5 +63,5 @@ def run(shop: Shop, role: str, tally: Tally, start: int, scenarios: int) -> None
     )
     try:
         hypothesis.seed(start)(Machine).run(settings=settings)
-    except FailureGroup as failures:  # pragma: no cover - `check` collects them
+    except FailureGroup as failures:
         raise AssertionError(failures.exceptions) from failures
