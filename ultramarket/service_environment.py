@@ -10,6 +10,8 @@ from ultramarket.instance import Instance
 from ultramarket.server_urls import URL_SETTINGS, local_url
 
 ONLY_OPERATOR = ("ULTRAMARKET_ADMIN_EMAIL", "ULTRAMARKET_ADMIN_PASSWORD")
+LOCAL_CALLS = "ULTRAMARKET_LOCAL_CALLS"
+"""Whether calls between services of one process skip the broker: by default where there are several."""
 ONLY_SERVICE = {"ULTRAMARKET_JWT_PRIVATE_KEY_FILE": "auth", "ULTRAMARKET_SANDBOX_BANK_URL": "payments"}
 
 
@@ -32,6 +34,8 @@ def service_environment(instance: Instance, services: Sequence[str]) -> dict[str
         del environment[name]
     for service in services:
         environment |= own_urls(instance, service)
+    if len(services) > 1:
+        environment.setdefault(LOCAL_CALLS, "true")
     if PROVIDER in proxied_servers(instance) and "payments" in services:
         url = local_url("postgres", instance.block, instance.secrets, "payments")
         environment[SETTINGS[PROVIDER]] = proxied_url(instance, PROVIDER, url)

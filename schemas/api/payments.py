@@ -64,10 +64,14 @@ class Authorise(Request):
     """The part of `amount` that is shipping, for the ledger; the rest is for goods."""
     vendors: GoodsByVendor = Field(default_factory=dict)
     """The parts of the goods that vendors have sold; the rest is the shop's own."""
+    capture: bool = False
+    """Whether the amount is captured at once, in the same call to the provider; not where the customer must confirm
+    the payment first and the provider then only authorises it.
+    """
 
 
 class Authorisation(Schema):
-    """The outcome of an authorisation. A decline is an outcome, not an error."""
+    """The outcome of an authorisation. A decline is an outcome, not an error. `captured`: it was captured at once."""
 
     id: str
     status: PaymentStatus

@@ -1,10 +1,10 @@
 """Rules of stock: allocation to warehouses, and transitions of a reservation."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
-from services.chassis.common.errors import Conflict, InvalidState, OutOfStock
+from services.chassis.common.errors import Conflict, InvalidState, NotFound, OutOfStock
 
 Status = Literal["held", "committed", "released"]
 Reason = Literal["", "released", "expired", "returned", "abandoned"]
@@ -96,6 +96,19 @@ def check_repeated(state: ReservationState, stored: Sequence[Line], requested: S
         raise InvalidState(f"The reservation of this order is over: {state.reason or 'released'}")
     if tuple(stored) != tuple(requested):
         raise Conflict("Other lines are reserved for this order")
+
+
+def check_confirmed(states: Mapping[str, ReservationState], order_ids: Sequence[str]) -> None:
+    """Raises unless each of these confirmed orders is committed, or was cancelled and released since.
+
+    `NotFound` without a reservation, `InvalidState` for one that ended by itself.
+    """
+    for order_id in order_ids:
+        state = states.get(order_id)
+        if state is None:
+            raise NotFound("Nothing is reserved for this order", [{"order_id": order_id}])
+        if state.status == "released" and state.reason not in ("released", "returned"):
+            raise InvalidState(f"The reservation of this order is over: {state.reason}", [{"order_id": order_id}])
 
 
 def on_commit(state: ReservationState) -> Literal["sell", "settle", "retake"]:

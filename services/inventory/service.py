@@ -15,6 +15,7 @@ from schemas.api.variants import PricedSku
 from schemas.base import Id, Idempotency, Sku
 from schemas.base import Line as TextLine
 from schemas.caller import Caller
+from schemas.events.orders import OrderConfirmed
 from schemas.events.products import ProductArchived, StockImported
 from schemas.permissions.permission import Permission
 from schemas.rpc.inventory import InitialLevels, InventoryRpc, ReturnedLines, Skus
@@ -23,6 +24,7 @@ from services.chassis.common import clock
 from services.chassis.common.errors import DeadlineExceeded, NotFound, ServiceUnavailable
 from services.chassis.common.paging import Paging
 from services.chassis.dynamic_config import config
+from services.chassis.messaging.batches import on_batch
 from services.chassis.messaging.events import on_event
 from services.chassis.messaging.remote import Remote
 from services.chassis.messaging.rpc import Json, implements
@@ -32,6 +34,11 @@ from services.chassis.stores.mongo import Mongo
 from services.inventory.domain import Line
 from services.inventory.settings import InventorySettings
 from services.inventory.store import InventoryStore
+
+BATCH = 200
+"""Maximum number of confirmed orders whose stock is committed together."""
+BATCH_SECONDS = 0.1
+"""How long a confirmed order waits for others, in seconds."""
 
 
 class InventoryService(Service):
@@ -52,6 +59,12 @@ class InventoryService(Service):
     def commit(self, order_id: Id) -> Json:
         now = self.stock.server_clock.now()
         return self.stock.reservations.commit(order_id, now, now + self._hold_time())
+
+    @on_batch(OrderConfirmed, size=BATCH, seconds=BATCH_SECONDS)
+    def commit_confirmed(self, events: list[OrderConfirmed]) -> None:
+        """Commit the stock of confirmed orders."""
+        order_ids = sorted({event.order_id for event in events})
+        self.stock.reservations.commit_confirmed(order_ids, self.stock.server_clock.now())
 
     @implements(InventoryRpc.release)
     def release(self, order_id: Id) -> Json:

@@ -33,15 +33,19 @@ class Checkout:
     """
 
     def __init__(
-        self, store: OrderStore, inventory: InventoryRpc, payments: PaymentsRpc, fulfilment: Fulfilment
+        self,
+        store: OrderStore,
+        inventory: InventoryRpc,
+        payments: PaymentsRpc,
+        fulfilment: Fulfilment,
+        capture_at_once: bool = True,
     ) -> None:
         self.store = store
-        stock, payment = StockSteps(inventory, self._close_superseded), PaymentSteps(payments)
+        stock, payment = StockSteps(inventory, self._close_superseded), PaymentSteps(payments, capture_at_once)
         self._steps: dict[Step, Callable[[StoredOrder], Sequence[Event]]] = {
             Step.RESERVE: stock.reserve,
-            Step.AUTHORISE: payment.authorise,
+            Step.CHARGE: payment.charge,
             Step.CHECK_PAYMENT: payment.check_payment,
-            Step.COMMIT: stock.commit,
             Step.CAPTURE: payment.capture,
             Step.CONFIRM: self._confirm,
             Step.REVERSE_PAYMENT: payment.reverse_payment,
@@ -56,22 +60,30 @@ class Checkout:
         """Execute steps until the order is at rest, waits for the customer, or the monotonic clock reaches `until`;
         or until another process has recorded something, which then drives it.
         """
-        while (step := saga.next_step(stored.order)) and time.monotonic() < until:
+        reached = stored
+        unrecorded: list[Event] = []  # `reached` is the order after them
+        while (step := saga.next_step(reached.order)) and time.monotonic() < until:
             try:
-                happened = self._steps[step](stored)
+                happened = self._steps[step](reached)
             except DomainError as refusal:
                 if is_outcome_unknown(refusal):
                     self._schedule_retry(stored, step, refusal)
                     break
-                happened = [refused(stored, step, refusal)]
+                happened = [refused(reached, step, refusal)]
+            else:
+                if step in saga.RECORDED_WITH_NEXT:
+                    unrecorded += happened
+                    reached = reached.after(happened, clock.now())
+                    continue
             if not happened:
                 self.store.postpone(stored.order.id, stored.order.version, saga.PAYMENT_CHECK)
                 break
             try:
-                stored = self.store.append(stored, happened, clock.now())
+                reached = stored = self.store.append(stored, [*unrecorded, *happened], clock.now())
             except VersionConflict:
                 return self.store.read(stored.order.id).order
-            if step is Step.AUTHORISE and stored.order.status == "awaiting_payment":
+            unrecorded = []
+            if step is Step.CHARGE and stored.order.status == "awaiting_payment":
                 break
         return stored.order
 

@@ -15,16 +15,18 @@ from services.orders.store import StoredOrder
 
 
 class PaymentSteps:
-    """Authorise, check, capture, reverse, refund cancelled lines: each returns the events for what has happened."""
+    """Charge, check, capture, reverse, refund cancelled lines: each returns the events for what has happened."""
 
-    def __init__(self, payments: PaymentsRpc) -> None:
+    def __init__(self, payments: PaymentsRpc, capture_at_once: bool) -> None:
         self.payments = payments
+        self.capture_at_once = capture_at_once
 
-    def authorise(self, stored: StoredOrder) -> Sequence[Event]:
+    def charge(self, stored: StoredOrder) -> Sequence[Event]:
+        """Authorise the payment, and capture it in the same call where that is the policy."""
         order, placed = stored.order, stored.order.placed
         if saga.hold_expired(order, clock.now()):
             return [events.OrderRejected(order_id=order.id, code="INVALID_STATE", reason="Payment took too long")]
-        authorisation = self.payments.authorise(
+        outcome = self.payments.authorise(
             Authorise(
                 payment_id=placed.payment_id,
                 order_id=order.id,
@@ -37,16 +39,17 @@ class PaymentSteps:
                 token=stored.payment_token or "",
                 email=placed.email,
                 customer_id=placed.user_id,
+                capture=self.capture_at_once,
             )
         )
-        return [_outcome_of(order, authorisation)]
+        return _outcome_of(order, outcome)
 
     def check_payment(self, stored: StoredOrder) -> Sequence[Event]:
         """Get the status of a payment that the customer must confirm; no event while it is still open."""
         order = stored.order
         payment = self.payments.status_of(payment_id=order.placed.payment_id, refresh=True)
         if payment.status != "requires_action":
-            return [_outcome_of(order, payment)]
+            return _outcome_of(order, payment)
         if saga.hold_expired(order, clock.now()):
             reason = "The payment was not confirmed in time"
             return [events.OrderRejected(order_id=order.id, code="PAYMENT_ACTION_REQUIRED", reason=reason)]
@@ -57,10 +60,7 @@ class PaymentSteps:
         payment = self.payments.capture(Capture(payment_id=placed.payment_id))
         if payment.captured != placed.totals.total:
             raise InvalidState(f"Only {payment.captured} of {placed.totals.total} were captured")
-        captured = events.OrderPaymentCaptured(
-            order_id=order.id, payment_id=placed.payment_id, amount=placed.totals.total, currency=placed.currency
-        )
-        return [captured, saga.confirmed(order)]
+        return _captured(order)
 
     def reverse_payment(self, stored: StoredOrder) -> Sequence[Event]:
         order, placed = stored.order, stored.order.placed
@@ -135,28 +135,39 @@ def _status_of(refunded: int, amount: int) -> PaymentStatus:
     return "partially_refunded" if refunded else "captured"
 
 
-def _outcome_of(order: Order, payment: Authorisation) -> Event:
-    """The order's event for an authorisation: authorised, action required, or rejected by a decline."""
+def _captured(order: Order) -> list[Event]:
+    """The events of an order that is paid: nothing else is to be done."""
+    placed = order.placed
+    captured = events.OrderPaymentCaptured(
+        order_id=order.id, payment_id=placed.payment_id, amount=placed.totals.total, currency=placed.currency
+    )
+    return [captured, saga.confirmed(order)]
+
+
+def _outcome_of(order: Order, payment: Authorisation) -> list[Event]:
+    """The order's events for a charge: captured, authorised, action required, or rejected by a decline."""
     payment_id, status, total = order.placed.payment_id, payment.status, order.placed.totals.total
     if status in ("captured", "partially_refunded", "refunded", "voided"):
         if payment.captured != total or status in ("refunded", "voided"):
             reason = f"The payment is {status}, {payment.captured} of {total} were captured"
-            return events.OrderRejected(order_id=order.id, code="INVALID_STATE", reason=reason)
-        status = "captured"
-    if status in ("authorized", "captured"):
-        return events.OrderPaymentAuthorized(
+            return [events.OrderRejected(order_id=order.id, code="INVALID_STATE", reason=reason)]
+        return _captured(order)
+    if status == "authorized":
+        authorized = events.OrderPaymentAuthorized(
             order_id=order.id,
             payment_id=payment_id,
             status=status,
             amount=order.placed.totals.total,
             currency=order.placed.currency,
         )
+        return [authorized]
     if status == "requires_action":
-        return events.OrderPaymentActionRequired(order_id=order.id, payment_id=payment_id)
+        return [events.OrderPaymentActionRequired(order_id=order.id, payment_id=payment_id)]
     decline_code = payment.decline_code or "card_declined"
-    return events.OrderRejected(
+    declined = events.OrderRejected(
         order_id=order.id,
         code="PAYMENT_DECLINED",
         reason=f"The payment was declined: {decline_code}",
         details=[{"decline_code": decline_code, "order_id": order.id}],
     )
+    return [declined]

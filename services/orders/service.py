@@ -204,7 +204,13 @@ class OrdersService(PersonalDataMethods, Service):
     # -- how it is done ------------------------------------------------------------------------------------------
 
     def _checkout(self) -> Checkout:
-        return Checkout(self.store, self.inventory, self.payments, Fulfilment(self.shipping))
+        return Checkout(
+            self.store,
+            self.inventory,
+            self.payments,
+            Fulfilment(self.shipping),
+            self.settings.capture_at_once,
+        )
 
     def _commands(self) -> OrderCommands:
         return OrderCommands(self.store, self.payments, Fulfilment(self.shipping))

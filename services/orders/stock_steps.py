@@ -1,4 +1,7 @@
-"""Steps of the saga at the inventory service. Each is idempotent under the order's or the cancellation's id."""
+"""Steps of the saga at the inventory service. Each is idempotent under the order's or the cancellation's id.
+
+The stock of a confirmed order is committed by inventory itself, which consumes `order_confirmed`.
+"""
 
 from collections.abc import Callable, Sequence
 
@@ -13,7 +16,7 @@ from services.orders.store import StoredOrder
 
 
 class StockSteps:
-    """Reserve, commit, release, return cancelled lines: each returns the events for what has happened.
+    """Reserve, release, return cancelled lines: each returns the events for what has happened.
 
     `close_order` ends an order that another one replaces, so that its stock is free.
     """
@@ -28,10 +31,6 @@ class StockSteps:
         lines = [StockLine(sku=line.sku, quantity=line.quantity) for line in order.placed.items]
         reservation = self.inventory.reserve(ReserveStock(order_id=order.id, lines=lines))
         return [events.OrderStockReserved(order_id=order.id, expires_at=reservation.expires_at)]
-
-    def commit(self, stored: StoredOrder) -> Sequence[Event]:
-        self.inventory.commit(order_id=stored.order.id)
-        return [events.OrderStockCommitted(order_id=stored.order.id)]
 
     def release(self, stored: StoredOrder) -> Sequence[Event]:
         order = stored.order
@@ -50,6 +49,7 @@ class StockSteps:
         if cancellation is None:
             return []
         lines = [StockLine(sku=sku, quantity=quantity) for sku, quantity in cancellation.items.items()]
+        self.inventory.commit(order_id=order.id)  # `order_confirmed` may not have been consumed yet
         self.inventory.return_lines(order_id=order.id, return_id=cancellation.id, lines=lines)
         placed = order.placed
         done = events.OrderLinesCancelled(

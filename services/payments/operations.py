@@ -50,10 +50,10 @@ class Operations:
                 assert refund is not None
                 self.refund(claimed, refund, resumed=True)
 
-    def authorise(self, claimed: Claimed, resumed: bool, last: bool = False) -> None:
+    def authorise(self, claimed: Claimed, resumed: bool, last: bool = False, capture: bool = False) -> None:
         payment = claimed.payment
         charge = Charge(
-            payment.id, payment.order_id, payment.amount, payment.currency, str(payment.token), payment.email
+            payment.id, payment.order_id, payment.amount, payment.currency, str(payment.token), payment.email, capture
         )
 
         def request(provider: Provider, key: str) -> ChargeResult:

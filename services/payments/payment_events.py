@@ -29,14 +29,21 @@ def dispute_closed(payment: Payment, dispute: Dispute) -> Event:
     return events.PaymentDisputeClosed(**values, outcome=dispute.status)
 
 
-def outcome(payment: Payment) -> Event:
-    """The event of an authorisation's outcome, by the payment's status."""
-    if payment.status == "declined":
-        return events.PaymentDeclined(**facts(payment), decline_code=payment.decline_code or "card_declined")
-    if payment.status == "requires_action":
-        return events.PaymentActionRequired(**facts(payment))
-    if payment.status == "captured":
-        return events.PaymentCaptured(**facts(payment), captured=payment.captured)
-    if payment.status == "voided":
-        return events.PaymentVoided(**facts(payment))
-    return events.PaymentAuthorized(**facts(payment))
+def outcome(payment: Payment, confirmed: bool = False) -> list[Event]:
+    """The events of an authorisation's outcome, by the payment's status.
+
+    A payment that was captured at once has no `payment_authorized`, unless the customer has `confirmed` it: its order
+    waits for that event.
+    """
+    match payment.status:
+        case "declined":
+            return [events.PaymentDeclined(**facts(payment), decline_code=payment.decline_code or "card_declined")]
+        case "requires_action":
+            return [events.PaymentActionRequired(**facts(payment))]
+        case "captured":
+            captured = events.PaymentCaptured(**facts(payment), captured=payment.captured)
+            return [events.PaymentAuthorized(**facts(payment)), captured] if confirmed else [captured]
+        case "voided":
+            return [events.PaymentVoided(**facts(payment))]
+        case _:
+            return [events.PaymentAuthorized(**facts(payment))]

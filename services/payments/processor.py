@@ -39,26 +39,26 @@ class PaymentProcessor:
         self.operations = Operations(calls, PaymentRecords(calls.store))
 
     def authorise(self, command: Authorise, commission_basis_points: int = 0) -> Payment:
-        """Authorise the amount. A reversed payment stays reversed, and no provider is called. Vendors are owed the
-        goods that they sold, less the commission.
+        """Authorise the amount, and capture it as the command says. A reversed payment stays reversed, and no provider
+        is called. Vendors are owed the goods that they sold, less the commission.
 
         Raises `IdempotencyKeyReused` when the payment's id came before with other values.
         """
         self.calls.provider(command.provider)
         vendors = vendor_shares.less_commission(command.vendors, commission_basis_points)
-        values = command.model_dump(exclude={"payment_id", "vendors"})
+        values = command.model_dump(exclude={"payment_id", "vendors", "capture"})
         requested = Payment(id=command.payment_id, status=PROCESSING, vendors=vendors, **values)
         begun = self.store.begin(requested, self.calls.lease)
         if begun is not None:
             with self.calls.held(begun):
-                self.operations.authorise(begun, resumed=False, last=True)
+                self.operations.authorise(begun, resumed=False, last=True, capture=command.capture)
             return begun.payment
         stored = check_same(self.store.read(requested.id), requested)
         if stored.status != PROCESSING:
             return stored
         with self.calls.claimed(requested.id) as claimed:
             if claimed.payment.status == PROCESSING:
-                self.operations.authorise(claimed, resumed=True, last=True)
+                self.operations.authorise(claimed, resumed=True, last=True, capture=command.capture)
         return claimed.payment
 
     def capture(self, payment_id: str, amount: int | None, currency: str | None = None) -> Payment:

@@ -30,6 +30,7 @@ class PaymentRecords:
     def settle(self, claimed: Claimed, answer: ChargeResult, captured: int = 0, last: bool = False) -> None:
         """Record the outcome of the authorisation; the `last` change gives up the claim."""
         payment = claimed.payment
+        confirmed = payment.status == "requires_action"
         captured = (captured or payment.amount) if answer.status == "captured" else 0
         with self.store.transaction() as session:
             self._change(
@@ -43,8 +44,9 @@ class PaymentRecords:
                 decline_code=answer.decline_code,
                 client_secret=answer.client_secret,
             )
-            self.store.post(session, _sale(claimed.payment))
-            self.store.emit(session, payment_events.outcome(claimed.payment))
+            self.store.post(session, chain(_sale(claimed.payment), _fee_entries(claimed.payment, answer.fees)))
+            for event in payment_events.outcome(claimed.payment, confirmed):
+                self.store.emit(session, event)
 
     def capture(
         self,

@@ -7,8 +7,6 @@ from tests.support.shop import ADDRESS, Shop, eventually, new_key
 CONFIRMED = [
     "order_placed",
     "order_stock_reserved",
-    "order_payment_authorized",
-    "order_stock_committed",
     "order_payment_captured",
     "order_confirmed",
 ]

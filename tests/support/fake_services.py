@@ -105,17 +105,20 @@ class Payments:
         self.refund_parts: dict[str, dict[str, Any]] = {}
         self._lock = RLock()
 
-    def authorise(self, payment_id: str, amount: int, token: str, vendors: dict[str, int], **_: Any) -> dict[str, Any]:
+    def authorise(
+        self, payment_id: str, amount: int, token: str, vendors: dict[str, int], capture: bool, **_: Any
+    ) -> dict[str, Any]:
         with self._lock:
             self.vendors[payment_id] = vendors
-            outcome = {DECLINED_CARD: "declined", AUTHENTICATION_CARD: "requires_action"}.get(token, "authorized")
+            paid = "captured" if capture else "authorized"
+            outcome = {DECLINED_CARD: "declined", AUTHENTICATION_CARD: "requires_action"}.get(token, paid)
             payment = self.payments.setdefault(
                 payment_id,
                 {
                     "id": payment_id,
                     "status": outcome,
                     "amount": amount,
-                    "captured": 0,
+                    "captured": amount if outcome == "captured" else 0,
                     "refunded": 0,
                     "decline_code": "generic_decline" if outcome == "declined" else None,
                     "client_secret": "secret" if outcome == "requires_action" else None,

@@ -94,8 +94,8 @@ def check_settled(order: Order, inventory: Inventory, payments: Payments) -> Non
     stock, payment = inventory.state(order.id), payments.state(order.placed.payment_id)
     charged = payments.charged(order.placed.payment_id)
     if order.status == "confirmed" and not order.cancellations:
-        assert (stock, payment, charged) == ("committed", "captured", order.placed.totals.total)
-        assert order.stock is Stock.COMMITTED
+        assert (stock, payment, charged) == ("held", "captured", order.placed.totals.total)  # until it is consumed
+        assert order.stock is Stock.HELD
         assert order.payment_status == "captured"
     else:
         assert order.status in ("failed", "cancelled")

@@ -13,6 +13,7 @@ from nameko.rpc import ReplyListener
 from services.chassis.common import context
 from services.chassis.common.errors import DeadlineExceeded, from_wire
 from services.chassis.common.ids import new_id
+from services.chassis.messaging import local_calls
 from services.chassis.messaging.queue_consumer import OrderedQueueConsumer
 from services.chassis.messaging.rpc import RpcPublisher
 from services.chassis.messaging.transport import RPC_EXCHANGE, dumps
@@ -69,23 +70,38 @@ class Remote(DependencyProvider, HeaderEncoder, Generic[T]):
         seconds = context.remaining(self.deadline)
         if seconds <= 0:
             raise DeadlineExceeded()
+        body = dumps({"args": [], "kwargs": kwargs})
+        headers = self.get_message_headers(worker_ctx) | context.deadline_headers(seconds)
+        if local_calls.is_local(self.service):
+            reply = local_calls.call(self.service, method, body, headers, seconds)
+        else:
+            reply = self._call_by_broker(method, body, headers, seconds)
+        if reply is None:
+            raise DeadlineExceeded(f"{self.service}.{method} did not answer within {seconds:.1f} s")
+        return outcome(reply)
+
+    def _call_by_broker(
+        self, method: str, body: bytes, headers: dict[str, Any], seconds: float
+    ) -> dict[str, Any] | None:
+        """The reply's body, or None when it did not come within `seconds`."""
         until = time.monotonic() + seconds
         correlation_id = new_id()
         reply = self.replies.expect(correlation_id)
         try:
             self.rpc_publisher.publisher.publish(
-                dumps({"args": [], "kwargs": kwargs}),
+                body,
                 exchange=RPC_EXCHANGE,
                 routing_key=f"{self.service}.{method}",
                 seconds=seconds,
                 correlation_id=correlation_id,
                 reply_to=self.replies.routing_key,
                 expiration=str(int(seconds * 1000)),
-                application_headers=self.get_message_headers(worker_ctx) | context.deadline_headers(seconds),
+                application_headers=headers,
             )
             with eventlet.Timeout(until - time.monotonic(), False):
-                return outcome(reply.wait())
-            raise DeadlineExceeded(f"{self.service}.{method} did not answer within {seconds:.1f} s")
+                answer: dict[str, Any] = reply.wait()
+                return answer
+            return None
         finally:
             self.replies.forget(correlation_id)
 

@@ -21,8 +21,10 @@ from nameko.rpc import RPC_QUEUE_TEMPLATE, get_rpc_exchange
 from schemas.permissions.rpc_methods import access_of
 from services.chassis.common import context
 from services.chassis.common.driver_errors import as_domain_error
-from services.chassis.common.errors import DeadlineExceeded, DomainError
+from services.chassis.common.errors import DeadlineExceeded, DomainError, ServiceUnavailable
+from services.chassis.messaging import local_calls
 from services.chassis.messaging.authorization import guarded
+from services.chassis.messaging.local_calls import LocalRequest
 from services.chassis.messaging.queue_consumer import OrderedQueueConsumer
 from services.chassis.messaging.signatures import Signature, jsonable
 from services.chassis.messaging.transport import RPC_EXCHANGE, Publisher, dumps
@@ -56,6 +58,8 @@ class RpcConsumer(SharedExtension, ProviderCollector):
     def __init__(self) -> None:
         self.queue: Queue | None = None
         self.methods: dict[str, Rpc] = {}
+        self.local_requests: set[LocalRequest] = set()
+        """Requests of other services of this process that wait for their replies."""
         super().__init__()
 
     def setup(self) -> None:
@@ -69,14 +73,30 @@ class RpcConsumer(SharedExtension, ProviderCollector):
             )
             self.queue_consumer.register_provider(self)
 
+    def start(self) -> None:
+        if self.container.config["SETTINGS"].local_calls:
+            local_calls.register(self.container.service_name, self)
+
+    def kill(self) -> None:
+        local_calls.unregister(self.container.service_name, self)
+        for request in list(self.local_requests):
+            self.requeue(request)
+
     def register_provider(self, provider: "Rpc") -> None:
         self.methods[provider.method_name] = provider
         super().register_provider(provider)
 
     def unregister_provider(self, provider: "Rpc") -> None:
+        local_calls.unregister(self.container.service_name, self)
         super().unregister_provider(provider)
         if not self._providers:
             self.queue_consumer.unregister_provider(self)
+
+    def wait_for_worker(self) -> None:
+        """Wait until the service has a free worker."""
+        if self.container._worker_pool.free() <= 0:
+            with self.container._worker_pool.sem:
+                pass
 
     def handle_message(self, body: Any, message: Any) -> None:
         method = message.delivery_info["routing_key"].rpartition(".")[2]
@@ -87,9 +107,19 @@ class RpcConsumer(SharedExtension, ProviderCollector):
         except Exception:  # whatever is wrong with the request, the caller gets an error reply
             self.answer(message, None, sys.exc_info()[1])
 
+    def requeue(self, message: Any) -> None:
+        """Let another process handle the request: this service is being killed."""
+        if isinstance(message, LocalRequest):
+            self.answer(message, None, ServiceUnavailable("The service is being stopped"))
+        else:
+            self.queue_consumer.requeue_message(message)
+
     def answer(self, message: Any, result: Any, error: BaseException | None) -> None:
         """Send the reply and acknowledge the request. An unreachable caller runs into its deadline."""
         body = _reply(result, error)
+        if isinstance(message, LocalRequest):
+            message.reply(body)
+            return
         properties = message.properties
         if properties.get("reply_to"):
             try:
@@ -152,7 +182,7 @@ class Rpc(Entrypoint, HeaderDecoder):
                 self, arguments, {}, context_data=data, handle_result=partial(self.handle_result, message, started)
             )
         except ContainerBeingKilled:
-            self.rpc_consumer.queue_consumer.requeue_message(message)
+            self.rpc_consumer.requeue(message)
 
     def handle_result(self, message: Any, started: float, worker_ctx: Any, result: Any, exc_info: Any) -> Any:
         error = exc_info[1] if exc_info else None

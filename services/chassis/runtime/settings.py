@@ -49,6 +49,9 @@ class Settings(BaseSettings):
 
     workers: int = Field(24, ge=1, le=1000, description="requests and events that one service works on at once")
     rpc_deadline: float = Field(4.5, gt=0, le=60, description="default deadline of a call, in seconds")
+    local_calls: bool = Field(
+        False, description="whether calls between services of one process skip the broker; `up` sets it for `compact`"
+    )
     bridge_queue_events: int = Field(
         200_000, ge=1, description="events in the bridge's queue from which on the services keep them in their stores"
     )

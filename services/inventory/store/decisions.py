@@ -54,6 +54,16 @@ class Decisions:
             return_document=ReturnDocument.AFTER,
         )
 
+    def find_all(self, order_ids: Sequence[str]) -> list[Document]:
+        return list(self.reservations.find({"_id": {"$in": list(order_ids)}}))
+
+    def commit_all_held(self, order_ids: Sequence[str], now: datetime) -> None:
+        """Commit those of the reservations that are held; each is one atomic change."""
+        self.reservations.update_many(
+            {"_id": {"$in": list(order_ids)}, "status": "held"},
+            {"$set": {"status": "committed", "changed_at": now}, "$inc": {"revision": 1}},
+        )
+
     def expire_next(self, now: datetime) -> Document | None:
         """Release one held reservation whose time is over; None when there is none."""
         return self.reservations.find_one_and_update(

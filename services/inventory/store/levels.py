@@ -116,10 +116,16 @@ class Levels:
 
     def sell(self, skus: Iterable[str], order_id: str, token: str) -> None:
         """Deduct what the token holds from the stock; other holds of the order are freed."""
-        moves, holds = pipelines.selling(order_id, token)
+        self.sell_all((sku, order_id, token) for sku in skus)
+
+    def sell_all(self, lines: Iterable[tuple[str, str, str]]) -> None:
+        """`sell` for (SKU, order id, token)s, in one round trip."""
         self._each(
-            ({"_id": sku, "holds.order_id": order_id}, self.change(sku, moves, holds, "committed", order_id))
-            for sku in skus
+            (
+                {"_id": sku, "holds.order_id": order_id},
+                self.change(sku, *pipelines.selling(order_id, token), "committed", order_id),
+            )
+            for sku, order_id, token in lines
         )
 
     def return_units(self, back: Allocation, order_id: str, token: str, session: ClientSession) -> None:

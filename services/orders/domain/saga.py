@@ -1,7 +1,7 @@
 """The checkout saga: the next step of an order, decided from its events alone.
 
-Forward: reserve stock → authorise payment → commit the stock → capture → confirm. The stock is committed before the
-money is taken, so that a hold which ran out while the payment took long costs a void and not a refund.
+Forward: reserve stock → charge (authorise, and capture in the same call or in one of its own) → confirm. The stock
+stays held until the order ends; inventory commits it when it has consumed `order_confirmed` (ADR 0084).
 Backward, when a step failed for good or the order is cancelled: refund → release the stock → failed or cancelled.
 After it is confirmed: create the shipments that were requested; refund cancelled lines → return their units to stock.
 """
@@ -25,9 +25,8 @@ class Step(StrEnum):
     """A step outside of the order, idempotent under the order's or the payment's id."""
 
     RESERVE = "reserve"
-    AUTHORISE = "authorise"
+    CHARGE = "charge"
     CHECK_PAYMENT = "check_payment"
-    COMMIT = "commit"
     CAPTURE = "capture"
     CONFIRM = "confirm"
     REVERSE_PAYMENT = "reverse_payment"
@@ -40,6 +39,8 @@ class Step(StrEnum):
 
 COMPENSATIONS = (Step.REVERSE_PAYMENT, Step.RELEASE, Step.REFUND_LINES, Step.RETURN_LINES)
 """Steps that must not be refused for good: then the order is suspended until a person decides."""
+RECORDED_WITH_NEXT = (Step.RESERVE,)
+"""Steps that are recorded together with the next one: a process that takes over in between repeats them."""
 
 
 def next_step(order: Order) -> Step | None:
@@ -55,9 +56,7 @@ def next_step(order: Order) -> Step | None:
     if order.stock is Stock.NONE:
         return Step.RESERVE
     if order.payment_status is None:
-        return Step.AUTHORISE
-    if order.stock is Stock.HELD:
-        return Step.COMMIT
+        return Step.CHARGE
     return Step.CONFIRM if order.payment_status == "captured" else Step.CAPTURE
 
 

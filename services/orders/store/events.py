@@ -1,7 +1,7 @@
 """The events of orders: appending at a version, reading, folding."""
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Any, ClassVar
 
@@ -40,6 +40,13 @@ class StoredOrder:
     order: Order
     payment_token: str | None
     attempts: int
+
+    def after(self, events: Sequence[Event], now: datetime) -> "StoredOrder":
+        """The order after more events, which are not recorded."""
+        order = self.order
+        for event in events:
+            order = after(order, event, now)
+        return replace(self, order=order)
 
 
 class EventStore(PostgresStore):

@@ -7,7 +7,7 @@ key is unique, so a twin changes nothing: it waits for the first one, is undone 
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import BigInteger, Text, bindparam, func, insert, literal, select, union_all, update
+from sqlalchemy import BigInteger, Text, bindparam, case, func, insert, literal, select, union_all, update
 from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.dialects.postgresql import insert as pg_insert
 from sqlalchemy.exc import IntegrityError
@@ -41,9 +41,11 @@ def _if(*allowed: ColumnElement[bool], **values: Any) -> Any:
     return _recorded(charge.values(**values).returning(_charges.id))
 
 
+_OPENED = ("id", "amount", "currency", "token", "status", "payment_id", "captured")
 _CHARGE = _recorded(
     insert(sandbox_charges)
-    .values({name: bindparam(name) for name in ("id", "amount", "currency", "token", "status", "payment_id")})
+    .values({name: bindparam(name) for name in _OPENED})
+    .values(captured_at=case((bindparam("captured") > 0, func.now())))
     .returning(_charges.id)
 )
 _CAPTURE = _if(
@@ -103,10 +105,11 @@ class SandboxBank(PostgresStore):
     def charge(
         self, key: str, amount: int, currency: str, token: str, status: str, payment_id: str | None = None
     ) -> dict[str, Any]:
-        """Open a charge in `status`."""
+        """Open a charge in `status`; a captured one is captured as a whole."""
         charge_id = f"sbx_{new_id()}"
-        row = {"id": charge_id, "amount": amount, "currency": currency, "token": token, "status": status}
-        row["payment_id"] = payment_id
+        row: dict[str, Any] = {"id": charge_id, "amount": amount, "currency": currency, "token": token}
+        captured = amount if status == "captured" else 0
+        row |= {"status": status, "payment_id": payment_id, "captured": captured}
         return self._once(_CHARGE, key, row, {"id": charge_id, "status": status})
 
     def capture(self, key: str, charge_id: str, amount: int) -> dict[str, Any]:

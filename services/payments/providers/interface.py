@@ -35,6 +35,8 @@ class Charge:
     currency: str
     token: str
     email: str | None = None
+    capture: bool = False
+    """Whether to capture it at once."""
 
 
 @dataclass(frozen=True)
@@ -45,6 +47,8 @@ class ChargeResult:
     reference: str | None = None
     decline_code: str | None = None
     client_secret: str | None = None
+    fees: tuple["ProviderFee", ...] = ()
+    """The fees of a captured charge that are known at once."""
 
 
 @dataclass(frozen=True)
@@ -129,7 +133,7 @@ class Provider(Protocol):
     name: str
 
     def authorise(self, charge: Charge, key: str) -> ChargeResult:
-        """Authorise the amount, to be captured later."""
+        """Authorise the amount, to be captured later or, as the charge says, at once."""
 
     def capture(self, reference: str, amount: int, currency: str, key: str) -> tuple[ProviderFee, ...]:
         """Capture the authorised amount, or a part of it; returns the fees that are known at once."""

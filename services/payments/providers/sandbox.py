@@ -82,13 +82,15 @@ class SandboxProvider:
             return ChargeResult("declined", decline_code="no_such_card")
         if token == FAILS_TWICE and self._tries(key) <= 2:
             raise ProviderUnavailable("The sandbox answered 500")
-        charge_id = self._open(charge, key, "authorized")
+        status = "captured" if charge.capture else "authorized"
+        charge_id = self._open(charge, key, status)
         if token == SLOW:
             time.sleep(min(SLOW_SECONDS, self._timeout * 2))
         if token == TIMES_OUT and self._tries(key) == 1:
             time.sleep(self._timeout)
             raise ProviderUnavailable("The sandbox did not answer in time")
-        return ChargeResult("authorized", charge_id)
+        fees = self._fees(charge_id, charge.amount, charge.currency) if charge.capture else ()
+        return ChargeResult(status, charge_id, fees=fees)
 
     def capture(self, reference: str, amount: int, currency: str, key: str) -> tuple[ProviderFee, ...]:
         self._ask(lambda: self.bank.capture(key, reference, amount))

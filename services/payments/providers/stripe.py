@@ -1,9 +1,10 @@
-"""Stripe provider, by the stripe library: PaymentIntents that are confirmed at once and captured manually.
+"""Stripe provider, by the stripe library: PaymentIntents that are confirmed at once, and captured at once or manually.
 
 https://docs.stripe.com/payments/place-a-hold-on-a-payment-method
 """
 
 import time
+from dataclasses import replace
 from datetime import datetime, timedelta
 from itertools import islice
 from typing import Any, Final, NoReturn
@@ -69,10 +70,12 @@ class StripeProvider:
             "currency": charge.currency.lower(),
             "payment_method": charge.token,
             "confirm": True,
-            "capture_method": "manual",
+            "capture_method": "automatic" if charge.capture else "manual",
             "automatic_payment_methods": {"enabled": True, "allow_redirects": "never"},
             "metadata": {"order_id": charge.order_id, "payment_id": charge.payment_id},
         }
+        if charge.capture:
+            parameters["expand"] = [_BALANCE_OF_CHARGE]
         if charge.email:
             parameters["receipt_email"] = charge.email
         try:
@@ -83,7 +86,7 @@ class StripeProvider:
             return ChargeResult("declined", error.get("payment_intent", {}).get("id"), code)
         except stripe.StripeError as failed:
             _fail(failed)
-        return charge_result(intent)
+        return replace(charge_result(intent), fees=fees_of(getattr(intent, "latest_charge", None)))
 
     def capture(self, reference: str, amount: int, currency: str, key: str) -> tuple[ProviderFee, ...]:
         """Capture. The balance transaction, and so the fee, may be known later only:

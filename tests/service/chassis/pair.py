@@ -4,12 +4,15 @@ import services.chassis.runtime.monkey_patch  # noqa: F401, I001 - before everyt
 
 import os
 import sys
-from typing import Any
+from typing import Any, Protocol
 
 import eventlet
 from eventlet import patcher
 from nameko.extensions import DependencyProvider
 
+from services.chassis.common import context
+from services.chassis.common.errors import OutOfStock
+from services.chassis.messaging.remote import Remote
 from services.chassis.messaging.rpc import rpc
 from services.chassis.runtime.runner import serve
 from services.chassis.runtime.service import Service
@@ -31,14 +34,31 @@ class Crash(DependencyProvider):
         raise KeyError("crash on demand")
 
 
+class FragileRpc(Protocol):
+    """The methods of `Fragile` that `Steady` calls; the interface's module names the service."""
+
+    def pid(self) -> Any: ...
+    def get_context(self) -> Any: ...
+    def refuse(self, value: Any) -> Any: ...
+    def sleep(self, seconds: float) -> Any: ...
+
+
+FragileRpc.__module__ = f"schemas.rpc.{NAME}-fragile"
+
+
 class Steady(Service):
-    """A service that must not be affected by crashes of the other one."""
+    """A service that must not be affected by crashes of the other one, which it calls."""
 
     name = NAME
+    fragile = Remote(FragileRpc, deadline=2.0)
 
     @rpc
     def pid(self) -> int:
         return os.getpid()
+
+    @rpc
+    def forward(self, method: str, arguments: dict[str, Any]) -> Any:
+        return getattr(self.fragile, method)(**arguments)
 
 
 class Fragile(Service):
@@ -49,6 +69,19 @@ class Fragile(Service):
 
     @rpc
     def pid(self) -> int:
+        return os.getpid()
+
+    @rpc
+    def get_context(self) -> dict[str, Any]:
+        return context.carried() | {"left": context.remaining(60)}
+
+    @rpc
+    def refuse(self, value: Any) -> None:
+        raise OutOfStock("There is too little", [{"value": value}])
+
+    @rpc
+    def sleep(self, seconds: float) -> int:
+        eventlet.sleep(seconds)
         return os.getpid()
 
     @rpc

@@ -88,6 +88,11 @@ class Shop:
         remotes = {"inventory": self.to_inventory, "payments": self.to_payments}
         return worker_factory(OrdersService, **parts, **remotes, cart=typed(self.cart), shipping=typed(self.shipping))
 
+    def capture_at_once(self, at_once: bool) -> None:
+        """Set the policy of charges."""
+        self.settings = self.settings.model_copy(update={"capture_at_once": at_once})
+        self.service = self.new_process()
+
     def __getattr__(self, method: str) -> Callable[..., Any]:
         contract = Signature(getattr(OrdersService, method))
         return lambda **kwargs: getattr(self.service, method)(*contract.arguments([], kwargs))

@@ -179,7 +179,7 @@ def test_order_of_a_disputed_payment_waits_for_a_person(shop: Shop) -> None:
         True,
         "The charge is disputed",
     )
-    assert shop.inventory.state(order["id"]) == "committed"
+    assert shop.inventory.state(order["id"]) == "held"
     ended = shop.end(order_id=order["id"], reason="The dispute took the money back", caller=ADMIN)
     assert ended["status"] == "cancelled"
     assert shop.inventory.state(order["id"]) == "released"

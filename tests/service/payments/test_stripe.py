@@ -8,6 +8,7 @@ import hmac
 import json
 import time
 from collections.abc import Iterator
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -18,6 +19,7 @@ from services.payments.providers.interface import (
     Charge,
     ChargeResult,
     ChargeState,
+    ProviderFee,
     ProviderRefuses,
     ProviderUnavailable,
     WebhookNotice,
@@ -83,6 +85,18 @@ def test_charge_is_a_confirmed_intent_with_manual_capture(stripe: ReplayedStripe
         "metadata[payment_id]": "payment-1",
         "receipt_email": "ada@example.com",
     }
+
+
+def test_charge_at_once_is_an_intent_with_automatic_capture(stripe: ReplayedStripe, provider: StripeProvider) -> None:
+    movement = {"id": "txn_1", "fee": 88, "currency": "usd"}
+    charge = {"id": "ch_1", "object": "charge", "balance_transaction": movement}
+    stripe.add_reply(intent("succeeded", latest_charge=charge))
+
+    result = provider.authorise(replace(CHARGE, capture=True), "key-1")
+
+    assert result == ChargeResult("captured", "pi_1", fees=(ProviderFee("txn_1", 88, "USD"),))
+    (request,) = stripe.requests
+    assert (request.fields["capture_method"], request.fields["expand[0]"]) == ("automatic", BALANCE)
 
 
 @pytest.mark.parametrize(

@@ -42,8 +42,8 @@ cards = st.sampled_from(["pm_card_visa", DECLINED_CARD, AUTHENTICATION_CARD])
 class Checkouts:
     """An orders service with fakes of its dependencies and one order."""
 
-    def __init__(self, card: str = "pm_card_visa", stock: int = 10) -> None:
-        self.store = MemoryOrders()
+    def __init__(self, card: str = "pm_card_visa", stock: int = 10, capture_at_once: bool = True) -> None:
+        self.store, self.capture_at_once = MemoryOrders(), capture_at_once
         self.inventory, self.payments = Inventory(MUG=stock, REST=10 - stock), Payments()
         self.to_inventory, self.to_payments = UnreliableClient(self.inventory), UnreliableClient(self.payments)
         self.to_inventory.concurrent_action = self.to_payments.concurrent_action = self.cancel
@@ -62,7 +62,8 @@ class Checkouts:
             return self.order
 
     def checkout(self) -> Checkout:
-        return Checkout(self.store, self.to_inventory, self.to_payments, Fulfilment(typed(Shipping())))  # type: ignore[arg-type]
+        fulfilment = Fulfilment(typed(Shipping()))
+        return Checkout(self.store, self.to_inventory, self.to_payments, fulfilment, self.capture_at_once)  # type: ignore[arg-type]
 
     def cancel(self) -> None:
         stored = self.store.read(self.order_id)
@@ -83,11 +84,11 @@ class Checkouts:
         return self.order
 
 
-@given(card=cards, stock=st.sampled_from([0, 10]), at_inventory=faults, at_payments=faults)
+@given(card=cards, stock=st.sampled_from([0, 10]), at_once=st.booleans(), at_inventory=faults, at_payments=faults)
 def test_saga_ends_paid_and_sold_or_fully_compensated(
-    card: str, stock: int, at_inventory: list[str], at_payments: list[str]
+    card: str, stock: int, at_once: bool, at_inventory: list[str], at_payments: list[str]
 ) -> None:
-    checkouts = Checkouts(card, stock)
+    checkouts = Checkouts(card, stock, at_once)
     checkouts.to_inventory.faults = at_inventory
     checkouts.to_payments.faults = at_payments
 
@@ -99,22 +100,35 @@ def test_saga_ends_paid_and_sold_or_fully_compensated(
     assert [milestone.status for milestone in order.timeline].count(order.status) == 1
 
 
-def test_checkout_takes_five_steps_and_six_events() -> None:
-    checkouts = Checkouts()
+@pytest.mark.parametrize(
+    ("at_once", "calls", "of_payment"),
+    [
+        (True, ["authorise"], ["order_payment_captured"]),
+        (False, ["authorise", "capture"], ["order_payment_authorized", "order_payment_captured"]),
+    ],
+)
+def test_checkout_makes_no_unnecessary_calls(at_once: bool, calls: list[str], of_payment: list[str]) -> None:
+    checkouts = Checkouts(capture_at_once=at_once)
 
     order = checkouts.drive()
 
     assert order.status == "confirmed"
-    assert checkouts.to_inventory.calls == ["reserve", "commit"]
-    assert checkouts.to_payments.calls == ["authorise", "capture"]
-    assert [event.type for event, _ in checkouts.store.events[order.id]] == [
-        "order_placed",
-        "order_stock_reserved",
-        "order_payment_authorized",
-        "order_stock_committed",
-        "order_payment_captured",
-        "order_confirmed",
-    ]
+    assert checkouts.to_inventory.calls == ["reserve"]
+    assert checkouts.to_payments.calls == calls
+    history = [event.type for event, _ in checkouts.store.events[order.id]]
+    assert history == ["order_placed", "order_stock_reserved", *of_payment, "order_confirmed"]
+
+
+def test_reservation_is_recorded_with_the_charge() -> None:
+    checkouts = Checkouts()
+    checkouts.to_payments.faults = ["dies_before"]
+
+    waiting = checkouts.drive()
+    order = checkouts.drive()
+
+    assert (waiting.version, checkouts.inventory.state(waiting.id)) == (1, "held")
+    assert order.status == "confirmed"
+    assert checkouts.to_inventory.calls == ["reserve", "reserve"]
 
 
 def test_order_out_of_stock_makes_no_payment_call() -> None:
@@ -143,7 +157,7 @@ def test_late_reserve_of_failed_order_holds_nothing() -> None:
 
 
 def test_declined_capture_voids_the_authorization() -> None:
-    checkouts = Checkouts()
+    checkouts = Checkouts(capture_at_once=False)
 
     def declines(payment_id: str) -> None:
         raise PaymentDeclined("The card was closed meanwhile")
@@ -202,8 +216,9 @@ def test_driver_stops_where_another_one_has_recorded() -> None:
     order = checkouts.checkout().drive(old, time.monotonic() + 5)
 
     assert (order.version, order.status) == (2, "pending")
-    assert checkouts.to_payments.calls == []
-    assert checkouts.drive().status == "confirmed"
+    confirmed = checkouts.drive()
+    assert confirmed.status == "confirmed"
+    check_settled(confirmed, checkouts.inventory, checkouts.payments)
 
 
 def test_confirmed_payment_continues_and_abandoned_fails() -> None:
