@@ -7,6 +7,7 @@ from itertools import chain
 from typing import Any, Final
 
 from schemas.events import payments as events
+from schemas.events.base import Event
 from services.chassis.observability import audit_records
 from services.chassis.stores.postgres import Session
 from services.payments import domain, payment_events
@@ -32,21 +33,17 @@ class PaymentRecords:
         payment = claimed.payment
         confirmed = payment.status == "requires_action"
         captured = (captured or payment.amount) if answer.status == "captured" else 0
-        with self.store.transaction() as session:
-            self._change(
-                session,
-                claimed,
-                last=last,
-                status=answer.status,
-                **_captured(payment, captured),
-                token=None,
-                reference=answer.reference or payment.reference,
-                decline_code=answer.decline_code,
-                client_secret=answer.client_secret,
-            )
-            self.store.post(session, chain(_sale(claimed.payment), _fee_entries(claimed.payment, answer.fees)))
-            for event in payment_events.outcome(claimed.payment, confirmed):
-                self.store.emit(session, event)
+        settled = replace(
+            payment,
+            status=answer.status,
+            **_captured(payment, captured),
+            token=None,
+            reference=answer.reference or payment.reference,
+            decline_code=answer.decline_code,
+            client_secret=answer.client_secret,
+        )
+        entries = chain(_sale(settled), _fee_entries(settled, answer.fees))
+        self.store.record(claimed, settled, entries, payment_events.outcome(settled, confirmed), last)
 
     def capture(
         self,
@@ -60,15 +57,13 @@ class PaymentRecords:
 
         One that staff `requested` is audited; the checkout's own is in the order's history.
         """
-        with self.store.transaction() as session:
-            if requested and audit_records.staff():
-                after = {"captured": captured, "currency": claimed.payment.currency}
-                resource = ("payment", claimed.payment.id)
-                self.store.audit(session, "payment.capture", resource, {"captured": 0}, after)
-            taken = _captured(claimed.payment, captured)
-            self._change(session, claimed, last=last, status="captured", client_secret=None, **taken)
-            self.store.post(session, chain(_sale(claimed.payment), _fee_entries(claimed.payment, fees)))
-            self.store.emit(session, events.PaymentCaptured(**facts(claimed.payment), captured=captured))
+        payment = replace(claimed.payment, status="captured", client_secret=None, **_captured(claimed.payment, captured))
+        published: list[Event] = [events.PaymentCaptured(**facts(payment), captured=captured)]
+        if requested and audit_records.staff():
+            after = {"captured": captured, "currency": payment.currency}
+            record = audit_records.record("payment.capture", ("payment", payment.id), {"captured": 0}, after)
+            published.insert(0, record)
+        self.store.record(claimed, payment, chain(_sale(payment), _fee_entries(payment, fees)), published, last)
 
     def fees(self, claimed: Claimed, fees: Sequence[ProviderFee]) -> None:
         """Post the fees that were not posted yet."""
@@ -197,12 +192,11 @@ class PaymentRecords:
         )
         self.store.emit(session, event)
 
-    def _change(self, session: Session, claimed: Claimed, last: bool = False, **values: Any) -> None:
+    def _change(self, session: Session, claimed: Claimed, **values: Any) -> None:
         """Change the payment and end the attempt that did it."""
-        claimed.payment = self.store.change(session, claimed, last, **values)
+        claimed.payment = self.store.change(session, claimed, **values)
         self.store.end_attempt(session, claimed, "done")
         claimed.attempt = None
-        claimed.released = last
 
 
 def _captured(payment: Payment, captured: int) -> dict[str, Any]:

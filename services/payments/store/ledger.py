@@ -46,22 +46,10 @@ class LedgerQueries(PostgresStore):
 
     def post(self, session: Session, entries: Iterable[Entry]) -> None:
         """Write entries with their postings. The database refuses unbalanced ones when the transaction commits."""
-        with_ids = [(new_id(), entry) for entry in entries]
-        if not with_ids:
-            return
-        rows = [
-            {"id": entry_id, "reference": entry.reference, "kind": entry.kind}
-            | {"payment_id": entry.payment_id, "order_id": entry.order_id}
-            for entry_id, entry in with_ids
-        ]
-        lines: list[dict[str, Any]] = [
-            {"id": new_id(), "entry_id": entry_id, "account": posting.account, "currency": entry.currency}
-            | {"debit": posting.debit, "credit": posting.credit, "vendor_id": posting.vendor_id}
-            for entry_id, entry in with_ids
-            for posting in entry.postings
-        ]
-        session.execute(_INSERT_ENTRIES, rows)
-        session.execute(_INSERT_POSTINGS, lines)
+        rows, lines = rows_of(entries)
+        if rows:
+            session.execute(_INSERT_ENTRIES, rows)
+            session.execute(_INSERT_POSTINGS, lines)
 
     def posted(self, references: Collection[str]) -> set[str]:
         """Which of these references have an entry."""
@@ -110,6 +98,23 @@ class LedgerQueries(PostgresStore):
             rows = connection.execute(paged(statement, LINES, (_entries.at, _entries.id, _postings.id), paging)).all()
         page = LINES.page(rows, total, paging, lambda last: (last.at, last.entry_id, last.id))
         return page | {"items": [_line(row) for row in page["items"]]}
+
+
+def rows_of(entries: Iterable[Entry]) -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:
+    """The rows of entries and of their postings, with new ids."""
+    with_ids = [(new_id(), entry) for entry in entries]
+    rows = [
+        {"id": entry_id, "reference": entry.reference, "kind": entry.kind}
+        | {"payment_id": entry.payment_id, "order_id": entry.order_id}
+        for entry_id, entry in with_ids
+    ]
+    lines: list[dict[str, Any]] = [
+        {"id": new_id(), "entry_id": entry_id, "account": posting.account, "currency": entry.currency}
+        | {"debit": posting.debit, "credit": posting.credit, "vendor_id": posting.vendor_id}
+        for entry_id, entry in with_ids
+        for posting in entry.postings
+    ]
+    return rows, lines
 
 
 def _within(statement: Select[Any], first: date | None, last: date | None) -> Select[Any]:

@@ -64,8 +64,8 @@ _MINE = and_(_THIS_PAYMENT, payments.c.claim == bindparam("token_"))
 _EXTEND = update(payments).where(_MINE).values(claimed_until=_UNTIL)
 _RELEASE = update(payments).where(_MINE).values(claim=None, claimed_until=None)
 _CHANGED: dict[str, Any] = {"updated_at": func.now()} | {name: bindparam(name) for name in _CHANGING}
-_CHANGE = update(payments).where(_MINE).values(**_CHANGED)
-_CHANGE_LAST = _CHANGE.values(claim=None, claimed_until=None)
+CHANGE = update(payments).where(_MINE).values(**_CHANGED)
+CHANGE_LAST = CHANGE.values(claim=None, claimed_until=None)
 _RESOURCE = select(payments).where(_THIS_PAYMENT)
 _REFUNDS = (
     select(refunds).where(refunds.c.payment_id == bindparam("of_id")).order_by(refunds.c.created_at, refunds.c.id)
@@ -131,8 +131,7 @@ class PaymentQueries(PostgresStore):
     def change(self, session: Session, claimed: Claimed, last: bool = False, **values: Any) -> Payment:
         """Update the claimed payment; returns it. The `last` change gives up the claim. Raises `ClaimLost`."""
         changed = replace(claimed.payment, **values)
-        row = {"of_id": changed.id, "token_": claimed.token} | {name: getattr(changed, name) for name in _CHANGING}
-        if not session.execute(_CHANGE_LAST if last else _CHANGE, row).rowcount:
+        if not session.execute(CHANGE_LAST if last else CHANGE, changed_row(changed, claimed)).rowcount:
             raise ClaimLost()
         return changed
 
@@ -186,6 +185,11 @@ class PaymentQueries(PostgresStore):
             disputed = connection.execute(_DISPUTES, {"of_id": payment_id})
             resource["disputes"] = [_dispute(dispute, row.currency) for dispute in disputed]
             return resource
+
+
+def changed_row(payment: Payment, claimed: Claimed) -> dict[str, Any]:
+    """The parameters of `CHANGE` and `CHANGE_LAST`."""
+    return {"of_id": payment.id, "token_": claimed.token} | {name: getattr(payment, name) for name in _CHANGING}
 
 
 def _row(payment: Payment, token: str | None, seconds: float) -> dict[str, Any]:

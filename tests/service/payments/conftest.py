@@ -50,6 +50,10 @@ class CrashingStore(PaymentStore):
         self._crash_if_due()
         return super().change(session, claimed, last, **values)
 
+    def record(self, *outcome: Any) -> None:
+        self._crash_if_due()
+        super().record(*outcome)
+
     def end_refund(self, session: Any, refund: Refund) -> None:
         self._crash_if_due()
         super().end_refund(session, refund)
