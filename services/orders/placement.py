@@ -39,9 +39,15 @@ log = structlog.get_logger()
 
 
 def place(
-    command: PlaceOrder, store: OrderStore, carts: CartRpc, shipping: ShippingRpc, settings: OrderSettings
+    command: PlaceOrder,
+    number: int,
+    store: OrderStore,
+    carts: CartRpc,
+    shipping: ShippingRpc,
+    settings: OrderSettings,
 ) -> tuple[StoredOrder, bool]:
-    """Place the order. Returns it, and whether this call placed it or a concurrent duplicate of the command did.
+    """Place the order under this number. Returns it, and whether this call placed it or a concurrent duplicate of the
+    command did.
 
     Raises `ValidationFailed`, `NotFound`, `PriceChanged`, or as `OrderStore.place`: then there is no order.
     """
@@ -64,7 +70,7 @@ def place(
         )
     )
     now = clock.now()
-    placed = order_of(command, cart, rate.price.amount, store.next_number(), now, settings.number_prefix)
+    placed = order_of(command, cart, rate.price.amount, number, now, settings.number_prefix)
     limits = UnpaidLimits(settings.unpaid_orders_per_customer, settings.unpaid_orders_per_address)
     token, buyer = command.payment_method.token, buyer_of(command)
     stored = store.place(placed, token, command.idempotency, now, buyer, limits)

@@ -82,11 +82,11 @@ class OrdersService(PersonalDataMethods, Service):
         seconds = self._time_to_answer()
         until = time.monotonic() + seconds
         with within(seconds):
-            existing_id = self.store.order_of(command.idempotency)
+            existing_id, number = self.store.begin_placement(command.idempotency)
             if existing_id is not None:
                 order = self._wait_for(existing_id, until)
                 return outcome_of_placement(order, self.payments, self.settings.secret_key)
-            stored, created = placement.place(command, self.store, self.cart, self.shipping, self.settings)
+            stored, created = placement.place(command, number, self.store, self.cart, self.shipping, self.settings)
             order = self._drive_until(until, stored) if created else self._wait_for(stored.order.id, until)
             if created and order.status == "confirmed":
                 placement.empty_cart(order, self.cart)

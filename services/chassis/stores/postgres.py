@@ -62,6 +62,18 @@ def _autocommitting(engine: Engine) -> Engine:
     return create_engine(engine.url, isolation_level="AUTOCOMMIT", **engine_options(16))
 
 
+def stored_reply(record: Any, key: Idempotency) -> Any:
+    """The reply in a command's record (`fingerprint`, `reply`).
+
+    Raises `IdempotencyKeyReused`, `IdempotencyInProgress`.
+    """
+    if record.fingerprint != key.fingerprint:
+        raise IdempotencyKeyReused()
+    if record.reply is None:
+        raise IdempotencyInProgress()
+    return record.reply
+
+
 class Session:
     """A transaction in work: statements in, rows out, and the events that will be published when it commits.
 
@@ -149,13 +161,7 @@ class PostgresStore:
     def known(self, session: Session | Connection, key: Idempotency) -> Any | None:
         """The stored reply of a command that was carried out before, without claiming it. Raises as `claim` does."""
         record = session.execute(_KNOWN, {"of_owner": key.owner, "of_key": key.key}).one_or_none()
-        if record is None:
-            return None
-        if record.fingerprint != key.fingerprint:
-            raise IdempotencyKeyReused()
-        if record.reply is None:
-            raise IdempotencyInProgress()
-        return record.reply
+        return None if record is None else stored_reply(record, key)
 
     def remember(self, session: Session, key: Idempotency | None, reply: Any) -> None:
         """Store the reply of a command that was claimed in this transaction."""

@@ -5,11 +5,12 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from sqlalchemy import func, select, text, update
+from sqlalchemy.exc import IntegrityError
 
 from schemas.base import Idempotency
 from schemas.events.orders import OrderPlaced, OrderRejected
 from services.chassis.common.errors import Conflict, RateLimited
-from services.chassis.stores.postgres import Session
+from services.chassis.stores.postgres import Session, stored_reply
 from services.orders.domain.history import after
 from services.orders.domain.lifecycle import can_be_superseded, is_cart_reorderable
 from services.orders.models import orders
@@ -20,8 +21,9 @@ from services.orders.store.statements import (
     INSERT_EVENT,
     INSERT_ORDER,
     LOCKED_UNPAID_COUNTS,
-    NEXT_NUMBER,
     ORDERS_OF_CART,
+    PLACE,
+    PLACEMENT,
     STUCK,
 )
 
@@ -29,6 +31,7 @@ __all__ = ["LEASE", "Buyer", "OrderStore", "StoredOrder", "UnpaidLimits", "Versi
 
 PLACED_AT_ONCE = 200
 """More orders than are ever placed at one moment: an address that is further below its limit needs no lock."""
+_NO_KEY = {"owner": None, "key": None, "fingerprint": None}
 KEY_RETENTION_DAYS = 30
 """Retention of commands' idempotency keys."""
 
@@ -52,9 +55,16 @@ class UnpaidLimits:
 class OrderStore(EventStore, PersonQueries):
     """Places orders, and hands their sagas to processes."""
 
-    def next_number(self) -> int:
+    def begin_placement(self, key: Idempotency | None) -> tuple[str | None, int]:
+        """The id of the order that the command with this key has placed already, and a number for a new order.
+
+        Raises `IdempotencyKeyReused`.
+        """
+        of_key = {"owner": key.owner, "key": key.key} if key else {"owner": None, "key": None}
         with self.reading() as session:
-            return int(session.execute(NEXT_NUMBER).scalar_one())
+            row = session.execute(PLACEMENT, of_key).one()
+        known = key is not None and row.fingerprint is not None
+        return stored_reply(row, key)["order_id"] if known else None, int(row.number)
 
     def order_of(self, key: Idempotency | None) -> str | None:
         """The id of the order that the command with this key has placed or changed. Raises `IdempotencyKeyReused`."""
@@ -80,21 +90,38 @@ class OrderStore(EventStore, PersonQueries):
         being paid for, or was bought, and `RateLimited` when the buyer has as many unpaid orders as the limits allow.
         """
         buyer = buyer or Buyer(placed.user_id or placed.email.lower())
+        row = {"id": placed.order_id, "payment_id": placed.payment_id, "payment_token": token}
+        row |= {"lease": LEASE, "created_at": now}
+        row |= {"user_id": placed.user_id, "customer": buyer.customer, "client": buyer.client}
+        row |= {"cart": f"{placed.cart_id}:{placed.cart_version}", "live_cart": placed.cart_id}
+        if limits is not None and self._place_at_once(placed, row, key, limits):
+            return StoredOrder(after(None, placed, now), token, 0)
+        row |= {"version": 1, "status": "pending"}
         with self.transaction() as session:
-            if reply := self.claim(session, key, {"order_id": placed.order_id}):
-                return self._read(session, reply["order_id"])
             if limits is not None:
                 self._check_unpaid(session, buyer, limits)
-            row = {"id": placed.order_id, "version": 1, "status": "pending", "payment_id": placed.payment_id}
-            row |= {"payment_token": token, "lease": LEASE, "created_at": now}
-            row |= {"user_id": placed.user_id, "customer": buyer.customer, "client": buyer.client}
-            row |= {"cart": f"{placed.cart_id}:{placed.cart_version}", "live_cart": placed.cart_id}
+            if reply := self.claim(session, key, {"order_id": placed.order_id}):
+                return self._read(session, reply["order_id"])
             if superseded := self._insert_row(session, row, now):
                 placed = placed.model_copy(update={"supersedes": superseded})
             order = after(None, placed, now)
             event = {"order_id": order.id, "version": 1, "body": body_of(placed, 1, now), "created_at": now}
             session.execute(INSERT_EVENT, event)
         return StoredOrder(order, token, 0)
+
+    def _place_at_once(
+        self, placed: OrderPlaced, row: dict[str, Any], key: Idempotency | None, limits: UnpaidLimits
+    ) -> bool:
+        """Place the order in one round trip, unless anything speaks against it; then nothing is written."""
+        of_key = {"owner": key.owner, "key": key.key, "fingerprint": key.fingerprint} if key else _NO_KEY
+        values = row | of_key | {"reply": {"order_id": placed.order_id}, "body": body_of(placed, 1, row["created_at"])}
+        values |= {"crowded": max(0, limits.of_client - PLACED_AT_ONCE)}
+        values |= {"most_of_customer": limits.of_customer, "most_of_client": limits.of_client}
+        try:
+            with self.autocommit() as connection:
+                return connection.execute(PLACE, values).one_or_none() is not None
+        except IntegrityError:  # the command is known: a twin has placed its order
+            return False
 
     def _insert_row(self, session: Session, row: dict[str, Any], now: datetime) -> str | None:
         """Insert the order's row; returns the order that it supersedes. Raises `Conflict`."""

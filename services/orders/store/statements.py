@@ -1,8 +1,10 @@
 """SQL statements of the orders' tables, built once: making one anew costs as much as executing it."""
 
-from sqlalchemy import bindparam, func, insert, select, text
+from sqlalchemy import bindparam, func, insert, literal, select, text
+from sqlalchemy.dialects.postgresql import JSONB, UUID
 from sqlalchemy.dialects.postgresql import insert as insert_unless
 
+from services.chassis.stores.tables import idempotency
 from services.orders.models import order_events, order_numbers, orders
 
 INSERT_EVENT = insert(order_events)
@@ -19,11 +21,14 @@ ORDERS_OF_CART = (
     .order_by(orders.c.id)
     .with_for_update()
 )
-LOCKED_UNPAID_COUNTS = text(
-    """
+_LOCKS = """
     select pg_advisory_xact_lock(hashtextextended('unpaid orders of customer ' || :customer, 0));
     select pg_advisory_xact_lock(hashtextextended('unpaid orders of client ' || :client, 0))
     where (select count(*) from orders where client = :client) >= :crowded;
+    """
+LOCKED_UNPAID_COUNTS = text(
+    f"""
+    {_LOCKS}
     select (select count(*) from orders where customer = :customer) as of_customer,
            (select count(*) from orders where client = :client) as of_client
     """
@@ -32,6 +37,32 @@ LOCKED_UNPAID_COUNTS = text(
 locks are held. Orders have a customer and a client while they are unpaid only. Orders from one address wait for each
 other only near the limit: many customers may share it.
 """
+PLACE = text(
+    f"""
+    {_LOCKS}
+    with placed as (
+        insert into orders (id, version, status, payment_id, payment_token, user_id, customer, client, cart, live_cart,
+                            saga_due, created_at)
+        select :id, 1, 'pending', :payment_id, :payment_token, :user_id, :customer, :client, :cart, :live_cart,
+               now() + :lease, :created_at
+        where (select count(*) from orders where customer = :customer) < :most_of_customer
+          and (select count(*) from orders where client = :client) < :most_of_client
+        on conflict do nothing
+        returning id
+    ), claimed as (
+        insert into idempotency (owner, key, fingerprint, reply)
+        select :owner, :key, :fingerprint, :reply from placed where cast(:key as text) is not null
+    ), recorded as (
+        insert into order_events (order_id, version, body, created_at) select id, 1, :body, :created_at from placed
+    )
+    select id from placed
+    """
+).bindparams(bindparam("reply", type_=JSONB), bindparam("id", type_=UUID(as_uuid=False)))
+"""Places an order that nothing speaks against: three statements in one round trip, and one transaction by themselves.
+
+No row is returned, and nothing was written, when its cart or its customer's number of unpaid orders does; a command
+that is known already violates its key.
+"""
 STUCK = text(
     """
     select id, attempts, count(*) over () as total from orders
@@ -39,7 +70,14 @@ STUCK = text(
     order by created_at, id limit :limit offset :offset
     """
 )
-NEXT_NUMBER = select(order_numbers.next_value())
+PLACEMENT = select(
+    idempotency.c.fingerprint, idempotency.c.reply, order_numbers.next_value().label("number")
+).select_from(
+    select(literal(1))
+    .subquery()
+    .outerjoin(idempotency, (idempotency.c.owner == bindparam("owner")) & (idempotency.c.key == bindparam("key")))
+)
+"""The record of a command, if there is one, and the next order number."""
 STATUS = select(orders.c.status).where(orders.c.id == bindparam("order"))
 PENDING = select(orders.c.id).where(orders.c.id.in_(bindparam("orders", expanding=True)), orders.c.status == "pending")
 HISTORY = (
