@@ -63,8 +63,9 @@ class OrderStore(EventStore, PersonQueries):
         of_key = {"owner": key.owner, "key": key.key} if key else {"owner": None, "key": None}
         with self.reading() as session:
             row = session.execute(PLACEMENT, of_key).one()
-        known = key is not None and row.fingerprint is not None
-        return stored_reply(row, key)["order_id"] if known else None, int(row.number)
+        if key is None or row.fingerprint is None:
+            return None, int(row.number)
+        return stored_reply(row, key)["order_id"], int(row.number)
 
     def order_of(self, key: Idempotency | None) -> str | None:
         """The id of the order that the command with this key has placed or changed. Raises `IdempotencyKeyReused`."""
@@ -90,7 +91,7 @@ class OrderStore(EventStore, PersonQueries):
         being paid for, or was bought, and `RateLimited` when the buyer has as many unpaid orders as the limits allow.
         """
         buyer = buyer or Buyer(placed.user_id or placed.email.lower())
-        row = {"id": placed.order_id, "payment_id": placed.payment_id, "payment_token": token}
+        row: dict[str, Any] = {"id": placed.order_id, "payment_id": placed.payment_id, "payment_token": token}
         row |= {"lease": LEASE, "created_at": now}
         row |= {"user_id": placed.user_id, "customer": buyer.customer, "client": buyer.client}
         row |= {"cart": f"{placed.cart_id}:{placed.cart_version}", "live_cart": placed.cart_id}
@@ -98,10 +99,11 @@ class OrderStore(EventStore, PersonQueries):
             return StoredOrder(after(None, placed, now), token, 0)
         row |= {"version": 1, "status": "pending"}
         with self.transaction() as session:
-            if limits is not None:
-                self._check_unpaid(session, buyer, limits)
+            is_limited = limits is not None and self._has_too_many_unpaid(session, buyer, limits)
             if reply := self.claim(session, key, {"order_id": placed.order_id}):
                 return self._read(session, reply["order_id"])
+            if is_limited:
+                raise RateLimited("Too many orders wait for their payment: pay or cancel one of them first")
             if superseded := self._insert_row(session, row, now):
                 placed = placed.model_copy(update={"supersedes": superseded})
             order = after(None, placed, now)
@@ -114,7 +116,8 @@ class OrderStore(EventStore, PersonQueries):
     ) -> bool:
         """Place the order in one round trip, unless anything speaks against it; then nothing is written."""
         of_key = {"owner": key.owner, "key": key.key, "fingerprint": key.fingerprint} if key else _NO_KEY
-        values = row | of_key | {"reply": {"order_id": placed.order_id}, "body": body_of(placed, 1, row["created_at"])}
+        values: dict[str, Any] = row | of_key | {"reply": {"order_id": placed.order_id}}
+        values |= {"body": body_of(placed, 1, row["created_at"])}
         values |= {"crowded": max(0, limits.of_client - PLACED_AT_ONCE)}
         values |= {"most_of_customer": limits.of_customer, "most_of_client": limits.of_client}
         try:
@@ -150,13 +153,15 @@ class OrderStore(EventStore, PersonQueries):
             session.execute(APPEND, row_of(stored, [replaced], now, timedelta(0))[1])
         return order_id
 
-    def _check_unpaid(self, session: Session, buyer: Buyer, limits: UnpaidLimits) -> None:
-        """Raises `RateLimited`. Until the transaction ends, no other order of the buyer is counted and placed."""
+    @staticmethod
+    def _has_too_many_unpaid(session: Session, buyer: Buyer, limits: UnpaidLimits) -> bool:
+        """Whether the buyer may place no more. Until the transaction ends, no other order of theirs is counted and
+        placed.
+        """
         crowded = max(0, limits.of_client - PLACED_AT_ONCE)
         values = {"customer": buyer.customer, "client": buyer.client, "crowded": crowded}
         counts = session.execute(LOCKED_UNPAID_COUNTS, values).one()
-        if counts.of_customer >= limits.of_customer or counts.of_client >= limits.of_client:
-            raise RateLimited("Too many orders wait for their payment: pay or cancel one of them first")
+        return bool(counts.of_customer >= limits.of_customer or counts.of_client >= limits.of_client)
 
     def postpone(self, order_id: str, version: int, wait: timedelta) -> None:
         """Schedule the next attempt of the order's step."""

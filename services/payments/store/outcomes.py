@@ -60,7 +60,8 @@ class OutcomeQueries(PostgresStore):
     def record(
         self, claimed: Claimed, changed: Payment, entries: Iterable[Entry], events: Iterable[Event], last: bool
     ) -> None:
-        """Change the payment, end its pending attempt if there is one, post ledger entries and publish events: all or nothing.
+        """Change the payment, end its pending attempt if it has one, post ledger entries and publish events: all or
+        nothing.
 
         The `last` change gives up the claim. Raises `ClaimLost`.
         """
