@@ -5,6 +5,7 @@ from typing import Literal
 from schemas.events.base import Event
 
 StockReason = Literal["initial", "reserved", "committed", "released", "expired", "adjusted"]
+"""`committed` is of earlier releases: see `StockCommitted`."""
 
 
 class StockChanged(Event, source="inventory", subject="sku", version=1):
@@ -20,6 +21,19 @@ class StockChanged(Event, source="inventory", subject="sku", version=1):
     """Change of `available` in units."""
     note: str | None = None
     """The reason given for an adjustment."""
+
+
+class StockCommitted(Event, source="inventory", subject="sku", version=1):
+    """The level of a SKU after reserved units of a confirmed order were deducted: `available` is what it was before.
+
+    An event of its own, so that those who follow `available` need not consume it. Sequence: the level's version.
+    """
+
+    sku: str
+    on_hand: int
+    reserved: int
+    available: int
+    order_id: str
 
 
 class LowStock(Event, source="inventory", subject="sku", version=1):

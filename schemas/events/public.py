@@ -60,7 +60,7 @@ _EVENTS: Final = (
     *_of_vendors(products.ProductCreated, products.ProductUpdated, products.ProductArchived),
     PublicEvent(products.CategoryChanged),
     *_of_vendors(inventory.StockChanged, hidden_from_vendors=frozenset({"note"})),
-    *_of_vendors(inventory.LowStock, inventory.BackInStock),
+    *_of_vendors(inventory.StockCommitted, inventory.LowStock, inventory.BackInStock),
     PublicEvent(reviews.ReviewSubmitted),
     PublicEvent(reviews.ReviewPublished, hidden=frozenset({"email"})),
     PublicEvent(reviews.ReviewRejected),

@@ -23,12 +23,17 @@ from services.cart.settings import CartSettings
 from services.cart.store import CartStore, new_cart_id
 from services.chassis.common import clock
 from services.chassis.common.errors import NotFound
-from services.chassis.messaging.events import on_event
+from services.chassis.messaging.batches import on_batch
 from services.chassis.messaging.personal_data import Person, PersonalDataHandlers, Sections
 from services.chassis.messaging.remote import Remote
 from services.chassis.messaging.rpc import Json, implements
 from services.chassis.runtime.service import Configured, Service
 from services.chassis.stores.redis import Redis
+
+BATCH = 200
+"""Maximum number of confirmed orders whose carts are looked at together."""
+BATCH_SECONDS = 0.5
+"""How long a confirmed order waits for others, in seconds."""
 
 
 class CartService(PersonalDataHandlers, Service):
@@ -105,11 +110,14 @@ class CartService(PersonalDataHandlers, Service):
         quantities = [(line.sku, line.quantity) for line in lines]
         return self.carts.remove_ordered(cart_id, order_id, quantities, clock.now())
 
-    @on_event(OrderConfirmed)
-    def remove_confirmed(self, event: OrderConfirmed) -> None:
+    @on_batch(OrderConfirmed, size=BATCH, seconds=BATCH_SECONDS)
+    def remove_confirmed(self, events: list[OrderConfirmed]) -> None:
         """Remove what was bought where the order could not call `remove_ordered` itself."""
-        ordered = [(item.sku, item.quantity) for item in event.items]
-        self.carts.remove_ordered(event.cart_id, event.order_id, ordered, clock.now())
+        removed = self.carts.removed_orders([(event.cart_id, event.order_id) for event in events])
+        for event in events:
+            if event.order_id not in removed:
+                ordered = [(item.sku, item.quantity) for item in event.items]
+                self.carts.remove_ordered(event.cart_id, event.order_id, ordered, clock.now())
 
     def personal_data(self, person: Person) -> Sections:
         cart = self.carts.read(person.user_id)

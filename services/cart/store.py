@@ -8,7 +8,7 @@ can each be repeated.
 
 import json
 import secrets
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any, Literal
@@ -111,13 +111,20 @@ class CartStore(RedisStore):
         """
         pairs = [text for sku, quantity in ordered for text in (sku, quantity)]
         args = [rfc3339(now), int(DEDUPLICATION_PERIOD.total_seconds()), *pairs]
-        keys = [_key(cart_id), f"{_key(cart_id)}:ordered:{order_id}", f"{_key(cart_id)}:merged_into"]
+        keys = [_key(cart_id), _ordered_key(cart_id, order_id), f"{_key(cart_id)}:merged_into"]
         changed, user_id = self._order(keys=keys, args=args)
         if user_id:
             cart = _key(user_id)
-            keys = [cart, f"{cart}:ordered:{order_id}", f"{cart}:units_of:{cart_id}", f"{cart}:orders_of:{cart_id}"]
+            keys = [cart, _ordered_key(user_id, order_id), f"{cart}:units_of:{cart_id}", f"{cart}:orders_of:{cart_id}"]
             changed = self._order_merged(keys=keys, args=args)
         return bool(changed)
+
+    def removed_orders(self, orders: Sequence[tuple[str, str]]) -> set[str]:
+        """The orders among these (cart id, order id) whose lines were removed already."""
+        pipeline = self.redis.pipeline(transaction=False)
+        for cart_id, order_id in orders:
+            pipeline.exists(_ordered_key(cart_id, order_id))
+        return {order_id for (_, order_id), removed in zip(orders, pipeline.execute(), strict=True) if removed}
 
     def merge(self, guest_id: str, user_id: str, now: datetime) -> Cart | None:
         """Move a guest's lines into a customer's cart. Idempotent."""
@@ -161,6 +168,10 @@ def _script(name: str) -> str:
 
 def _key(cart_id: str) -> str:
     return f"cart:{{{'g' if is_guest(cart_id) else 'u'}:{cart_id}}}"
+
+
+def _ordered_key(cart_id: str, order_id: str) -> str:
+    return f"{_key(cart_id)}:ordered:{order_id}"
 
 
 def _seen_key(cart_id: str) -> str:

@@ -1,6 +1,7 @@
 """Notification dispatcher: one message per channel of a draft, sent at once or queued."""
 
 import hashlib
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from services.chassis.common import clock
@@ -26,31 +27,34 @@ class NotificationDispatcher:
     channels: Channels
 
     def dispatch(self, draft: Draft) -> None:
-        """Dispatch a draft: transactional messages are sent now, others are queued, until after quiet hours.
+        """Dispatch one draft: `dispatch_all`."""
+        self.dispatch_all([draft])
 
-        Raises `ServiceUnavailable` after a temporary failure: the event is retried, and sent messages are not repeated.
-        Nobody gets messages about an erased person's orders.
+    def dispatch_all(self, drafts: Sequence[Draft]) -> None:
+        """Dispatch drafts: transactional messages are sent now, others are queued, until after quiet hours.
+
+        Raises `ServiceUnavailable` after a temporary failure: the events are retried, and sent messages are not
+        repeated. Nobody gets messages about an erased person's orders.
         """
-        if is_erased_address(draft.email):
-            return
-        person = self.store.recipients.find(draft.user_id)
-        if not _is_wanted(draft.kind, person):
-            return
-        chosen = person.get("preferences") or (self.store.recipients.find(draft.email).get("preferences") or {})
-        locale = person.get("language") or "en"
-        quiet_end = None if KINDS[draft.kind].transactional else preferences.quiet_hours_end(chosen, clock.now())
-        failure: ServiceUnavailable | None = None
-        queued = []
-        for message in self._messages(draft, person, chosen, locale):
-            if message.channel == "in_app":
-                self.store.messages.add_in_app(message, self.channels.render(message, self.store))
-            elif not message.transactional:
-                queued.append(message)
-            else:
-                failure = self._send(message) or failure
-        if queued:
-            self.store.messages.queue(queued, quiet_end)
-        if failure is not None:
+        people = self.store.recipients.find_all(id for draft in drafts for id in (draft.user_id, draft.email))
+        sent_now: list[Message] = []
+        for draft in drafts:
+            person = people.get(draft.user_id or "", {})
+            if is_erased_address(draft.email) or not _is_wanted(draft.kind, person):
+                continue
+            chosen = person.get("preferences") or people.get(draft.email or "", {}).get("preferences") or {}
+            locale = person.get("language") or "en"
+            queued = []
+            for message in self._messages(draft, person, chosen, locale):
+                if message.channel == "in_app":
+                    self.store.messages.add_in_app(message, self.channels.render(message, self.store))
+                elif message.transactional:
+                    sent_now.append(message)
+                else:
+                    queued.append(message)
+            if queued:
+                self.store.messages.queue(queued, preferences.quiet_hours_end(chosen, clock.now()))
+        if failure := self._send(sent_now):
             raise failure
 
     def send_unrecorded(self, draft: Draft, locale: str, recorded: str) -> None:
@@ -117,24 +121,27 @@ class NotificationDispatcher:
             messages += [_for_device(draft.message("push", device, locale)) for device in devices]
         return messages
 
-    def _send(self, message: Message) -> ServiceUnavailable | None:
-        """Send a message unless it was sent; returns a temporary failure."""
-        rendered = self.channels.render(message, self.store)
+    def _send(self, messages: Sequence[Message]) -> ServiceUnavailable | None:
+        """Send messages, without those that were sent; returns a temporary failure."""
+        if not messages:
+            return None
+        rendered = {message.id: self.channels.render(message, self.store) for message in messages}
+        claimed, failure = self.store.messages.claim_all(messages)
+        sent = []
         try:
-            if not self.store.messages.claim(message):
-                return None
-        except ServiceUnavailable as error:
-            return error
-        try:
-            self.channels.send(message, rendered, self.store)
-        except AddressRefused as refused:
-            self._refused(message, str(refused))
-        except ServiceUnavailable as failure:
-            self.store.messages.release(message)
-            return failure
-        else:
-            self.store.messages.sent(message)
-        return None
+            for message in claimed:
+                try:
+                    self.channels.send(message, rendered[message.id], self.store)
+                except AddressRefused as refused:
+                    self._refused(message, str(refused))
+                except ServiceUnavailable as temporary:
+                    self.store.messages.release(message)
+                    failure = temporary
+                else:
+                    sent.append(message)
+        finally:
+            self.store.messages.sent(*sent)
+        return failure
 
     def _refused(self, message: Message, reason: str) -> None:
         self.store.messages.refused(message, reason)

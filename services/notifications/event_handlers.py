@@ -27,6 +27,7 @@ from schemas.events.reviews import ReviewPublished
 from schemas.events.users import ProfileUpdated
 from schemas.events.webhooks import WebhookSubscriptionDisabled
 from services.chassis.dynamic_config import config
+from services.chassis.messaging.batches import on_batch
 from services.chassis.messaging.events import on_event
 from services.chassis.messaging.personal_data import erased_address
 from services.chassis.runtime.service import Configured
@@ -39,6 +40,10 @@ from services.notifications.domain.messages import Draft
 from services.notifications.settings import NotificationSettings
 from services.notifications.store import MessageStore
 
+BATCH = 50
+"""Maximum number of confirmations that are sent together: so many may be sent twice when the process dies."""
+BATCH_SECONDS = 0.3
+"""How long a confirmation waits for others, in seconds."""
 REFUNDED_FAILURES = ("CONFLICT", "INVALID_STATE")
 """Codes of orders that may fail after their payment was made: replaced by another order, or paid too late."""
 
@@ -99,10 +104,13 @@ class EventHandlers:
         values = event.model_dump(include={"first_name", "language", "phone", "marketing"})
         self.store.recipients.update_profile(event.user_id, event.meta.time, **values)
 
-    @on_event(OrderConfirmed)
-    def send_order_confirmation(self, event: OrderConfirmed) -> None:
-        self.store.recipients.add_order(event.order_id, event.number, event.user_id, event.email)
-        self._dispatch(drafts.order_confirmed(event, self._order_link(event.order_id, event.user_id)))
+    @on_batch(OrderConfirmed, size=BATCH, seconds=BATCH_SECONDS)
+    def send_order_confirmations(self, events: list[OrderConfirmed]) -> None:
+        self.store.recipients.add_orders(events)
+        confirmations = [
+            drafts.order_confirmed(event, self._order_link(event.order_id, event.user_id)) for event in events
+        ]
+        NotificationDispatcher(self.store, self.channels).dispatch_all(confirmations)
 
     @on_event(OrderFailed)
     def send_payment_failure(self, event: OrderFailed) -> None:
@@ -110,7 +118,7 @@ class EventHandlers:
         message of the refund needs the order's contact.
         """
         if event.code in REFUNDED_FAILURES:
-            self.store.recipients.add_order(event.order_id, event.number, event.user_id, event.email)
+            self.store.recipients.add_orders([event])
         if event.code in ("PAYMENT_DECLINED", "PAYMENT_ACTION_REQUIRED"):
             self._dispatch(drafts.payment_failed(event))
 

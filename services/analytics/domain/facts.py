@@ -214,6 +214,7 @@ EXTRACTORS: Final[dict[tuple[str, str], tuple[str, int, Extract]]] = {
     ("/payments", "payment_dispute_opened"): (DISPUTE, 1, _dispute),
     ("/payments", "payment_dispute_closed"): (DISPUTE, 1, _dispute),
     ("/inventory", "stock_changed"): (STOCK, 1, _stock),
+    ("/inventory", "stock_committed"): (STOCK, 1, _stock),
     ("/products", "product_created"): (LABEL, 1, _product),
     ("/products", "product_updated"): (LABEL, 1, _product),
     ("/products", "product_archived"): (LABEL, 1, _product),

@@ -55,6 +55,11 @@ def having(**values: Any) -> Iterator[None]:
         _current.reset(token)
 
 
+def caused_by(request_id: str | None, user_id: str | None = None) -> AbstractContextManager[None]:
+    """Let the events that are written within the block carry this request and user: for events handled in batches."""
+    return having(request_id=request_id, user_id=user_id)
+
+
 def within(seconds: float) -> AbstractContextManager[None]:
     """Limit the deadline to `seconds` from now within the block."""
     return having(deadline=time.monotonic() + remaining(seconds))

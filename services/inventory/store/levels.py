@@ -13,7 +13,7 @@ from pymongo.client_session import ClientSession
 from pymongo.collection import Collection
 
 from schemas.events.base import Event
-from schemas.events.inventory import BackInStock, LowStock, StockChanged, StockReason
+from schemas.events.inventory import BackInStock, LowStock, StockChanged, StockCommitted, StockReason
 from services.inventory.domain import Allocation, Line, Stock, Take
 from services.inventory.store import pipelines
 
@@ -121,10 +121,7 @@ class Levels:
     def sell_all(self, lines: Iterable[tuple[str, str, str]]) -> None:
         """`sell` for (SKU, order id, token)s, in one round trip."""
         self._each(
-            (
-                {"_id": sku, "holds.order_id": order_id},
-                self.change(sku, *pipelines.selling(order_id, token), "committed", order_id),
-            )
+            ({"_id": sku, "holds.order_id": order_id}, self._selling(sku, order_id, token))
             for sku, order_id, token in lines
         )
 
@@ -151,6 +148,19 @@ class Levels:
     ) -> pipelines.Stages:
         """An update of a level that records its events."""
         event = StockChanged(sku=sku, on_hand=0, reserved=0, available=0, reason=reason, order_id=order_id, note=note)
+        return self._change(sku, moves, holds, event)
+
+    def _selling(self, sku: str, order_id: str, token: str) -> pipelines.Stages:
+        event = StockCommitted(sku=sku, on_hand=0, reserved=0, available=0, order_id=order_id)
+        return self._change(sku, *pipelines.selling(order_id, token), event)
+
+    def _change(
+        self,
+        sku: str,
+        moves: pipelines.Expression,
+        holds: pipelines.Expression,
+        event: StockChanged | StockCommitted,
+    ) -> pipelines.Stages:
         low = LowStock(sku=sku, available=0, threshold=0)
         back = BackInStock(sku=sku, available=0)
         return pipelines.change(moves, holds, self._pending(event), self._pending(low), self._pending(back))

@@ -171,8 +171,10 @@ def _without(condition: Expression) -> Expression:
 
 
 def _stock_changed(envelope: dict[str, Any]) -> Expression:
-    figures = {name: f"${name}" for name in ("on_hand", "reserved", "available")}
-    return _filled(envelope, figures | {"delta": {"$subtract": ["$available", "$_before"]}})
+    figures: dict[str, Any] = {name: f"${name}" for name in ("on_hand", "reserved", "available")}
+    if "delta" in envelope["data"]:
+        figures["delta"] = {"$subtract": ["$available", "$_before"]}
+    return _filled(envelope, figures)
 
 
 def _low_stock(envelope: dict[str, Any]) -> Expression:

@@ -57,7 +57,7 @@ def order_confirmed(event: OrderConfirmed, order_link: str) -> Draft:
         "total": _money(totals.total, currency),
         "order_link": order_link,
     }
-    return Draft(event.meta.id, "order_confirmed", event.user_id, event.email, facts)
+    return Draft(event.meta.id, "order_confirmed", event.user_id, event.email, facts, event.meta.request_id)
 
 
 def welcome(event: EmailVerified, person: dict[str, Any]) -> Draft:

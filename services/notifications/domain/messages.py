@@ -22,6 +22,8 @@ class Message:
     facts: dict[str, Any] = field(default_factory=dict)
     """The variables of the template."""
     locale: str = "en"
+    request_id: str | None = None
+    """The request that caused the message."""
 
     @property
     def transactional(self) -> bool:
@@ -37,8 +39,10 @@ class Draft:
     user_id: str | None
     email: str | None
     facts: dict[str, Any]
+    request_id: str | None = None
 
     def message(self, channel: str, to: str, locale: str) -> Message:
         """The message of this draft for one channel."""
         recipient = self.user_id or self.email or to
-        return Message(f"{self.event_id}:{channel}", self.kind, channel, recipient, to, "", self.facts, locale)
+        message_id = f"{self.event_id}:{channel}"
+        return Message(message_id, self.kind, channel, recipient, to, "", self.facts, locale, self.request_id)

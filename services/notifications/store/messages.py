@@ -4,13 +4,13 @@ from collections.abc import Callable, Sequence
 from datetime import datetime, timedelta
 from typing import Any, Final
 
-from pymongo import InsertOne
+from pymongo import InsertOne, UpdateOne
 from pymongo.database import Database
 from pymongo.errors import BulkWriteError, DuplicateKeyError
 
 from schemas.events.base import Event
 from schemas.events.notifications import NotificationFailed, NotificationSent
-from services.chassis.common import clock
+from services.chassis.common import clock, context
 from services.chassis.common.errors import NotFound, ServiceUnavailable
 from services.chassis.common.paging import DESCENDING, Keyset, Paging, SortKey
 from services.chassis.stores.keyset_mongo import on_page, sort_of
@@ -68,6 +68,26 @@ class Messages:
         except DuplicateKeyError:
             return self._claim_expired(message, now + LEASE)
         return True
+
+    def claim_all(self, messages: Sequence[Message]) -> tuple[list[Message], ServiceUnavailable | None]:
+        """Claim messages as `claim` does, in one round trip; returns the claimed ones, and the failure of another."""
+        now = self._now()
+        try:
+            documents = [_document(message, now) | {"leased_until": now + LEASE} for message in messages]
+            self.messages.insert_many(documents, ordered=False)
+        except BulkWriteError as duplicates:
+            existing = set(only_collisions(duplicates))
+        else:
+            return list(messages), None
+        claimed = [message for index, message in enumerate(messages) if index not in existing]
+        failure = None
+        for index in existing:
+            try:
+                if self._claim_expired(messages[index], now + LEASE):
+                    claimed.append(messages[index])
+            except ServiceUnavailable as busy:
+                failure = busy
+        return claimed, failure
 
     def queue(self, messages: Sequence[Message], due: datetime | None) -> None:
         """Queue messages for `next_queued`, due at a time or at once; existing ones are left unchanged."""
@@ -189,9 +209,12 @@ class Messages:
         """Release the claim after a temporary failure."""
         self.messages.update_one({"_id": message.id, "status": "queued"}, {"$unset": {"leased_until": ""}})
 
-    def sent(self, message: Message) -> None:
-        """Record the delivery and publish `notification_sent`."""
-        self._close(message, _sent(message), {"status": "sent", "sent_at": self._now()})
+    def sent(self, *messages: Message) -> None:
+        """Record the deliveries and publish `notification_sent` for each."""
+        values = {"status": "sent", "sent_at": self._now()}
+        closings = [UpdateOne(*self._closing(message, _sent(message), values)) for message in messages]
+        if closings:
+            self.messages.bulk_write(closings, ordered=False)
 
     def refused(self, message: Message, reason: str) -> None:
         """Record a permanent failure and publish `notification_failed`."""
@@ -202,7 +225,8 @@ class Messages:
             channel=message.channel,
             reason=reason,
         )
-        self._close(message, event, {"status": "failed", "reason": reason, "failed_at": self._now()})
+        values = {"status": "failed", "reason": reason, "failed_at": self._now()}
+        self.messages.update_one(*self._closing(message, event, values))
 
     def _claim_expired(self, message: Message, until: datetime) -> bool:
         expired = {"_id": message.id, "status": "queued", "leased_until": {"$not": {"$gt": self._now()}}}
@@ -212,11 +236,12 @@ class Messages:
             raise ServiceUnavailable("The message is being sent by another worker")
         return False
 
-    def _close(self, message: Message, event: Event, values: dict[str, Any]) -> None:
-        self.messages.update_one(
-            {"_id": message.id, "status": "queued"},
-            {"$set": values, "$unset": {"leased_until": "", "due": ""}, "$push": {"outbox": self.pending(event)}},
-        )
+    def _closing(self, message: Message, event: Event, values: Document) -> tuple[Document, Document]:
+        """The condition and the update that end a message."""
+        with context.caused_by(message.request_id or context.current().get("request_id")):
+            pending = self.pending(event)
+        update = {"$set": values, "$unset": {"leased_until": "", "due": ""}, "$push": {"outbox": pending}}
+        return {"_id": message.id, "status": "queued"}, update
 
 
 def _document(message: Message, now: datetime) -> Document:

@@ -4,10 +4,11 @@ from collections.abc import Iterable
 from datetime import UTC, datetime
 from typing import Any, Final
 
-from pymongo import ReturnDocument
+from pymongo import ReturnDocument, UpdateOne
 from pymongo.database import Database
 from pymongo.errors import DuplicateKeyError
 
+from schemas.events.orders import OrderConfirmed, OrderFailed
 from services.chassis.common import clock
 from services.chassis.common.errors import PreconditionFailed, ServiceUnavailable
 
@@ -61,6 +62,13 @@ class Recipients:
         """The account's document; empty for guests."""
         return (self.people.find_one({"_id": user_id}) if user_id else None) or {}
 
+    def find_all(self, ids: Iterable[str | None]) -> dict[str, Document]:
+        """Accounts' documents by id; those that are missing, or guests, are left out."""
+        wanted_ids = sorted({one for one in ids if one})
+        return (
+            {person["_id"]: person for person in self.people.find({"_id": {"$in": wanted_ids}})} if wanted_ids else {}
+        )
+
     def set_preferences(self, user_id: str, preferences: Document, expected_version: int | None = None) -> Document:
         """Replace the preferences; returns the account's document. Raises `PreconditionFailed`.
 
@@ -95,10 +103,18 @@ class Recipients:
 
     # -- orders ----------------------------------------------------------------------------------------------------
 
-    def add_order(self, order_id: str, number: str, user_id: str | None, email: str) -> None:
-        """Store the contact of an order."""
-        contact = {"number": number, "user_id": user_id, "email": email, "created_at": clock.now()}
-        self.contacts.update_one({"_id": order_id}, {"$setOnInsert": contact}, upsert=True)
+    def add_orders(self, orders: Iterable[OrderConfirmed | OrderFailed]) -> None:
+        """Store the contacts of orders."""
+        now = clock.now()
+        contacts = [
+            UpdateOne(
+                {"_id": order.order_id},
+                {"$setOnInsert": order.model_dump(include={"number", "user_id", "email"}) | {"created_at": now}},
+                upsert=True,
+            )
+            for order in orders
+        ]
+        self.contacts.bulk_write(contacts, ordered=False)
 
     def contact(self, order_id: str) -> Document:
         """The contact of an order. Raises `ServiceUnavailable` if unknown, so that the event is retried."""

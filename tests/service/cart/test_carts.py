@@ -294,10 +294,10 @@ def test_ordered_items_are_removed_once(carts: Carts, cart_store: CartStore) -> 
     lines = [{"sku": sku, "quantity": quantity} for sku, quantity in (("MUG", 2), ("GHOST", 1))]
     assert carts.remove_ordered(cart_id=cart_id, order_id=event.order_id, lines=lines) is True
     assert carts.remove_ordered(cart_id=cart_id, order_id=event.order_id, lines=lines) is False
-    carts.service.remove_confirmed(event)
+    carts.service.remove_confirmed([event])
 
     assert quantities(carts.get_cart(cart_id=cart_id)) == {"MUG": 1, "LAMP": 1}
-    carts.service.remove_confirmed(confirmed(cart_id, MUG=1, LAMP=1))
+    carts.service.remove_confirmed([confirmed(cart_id, MUG=1, LAMP=1)])
     assert quantities(carts.get_cart(cart_id=cart_id)) == {}
     assert cart_store.remove_ordered(new_cart_id(), new_id(), [("MUG", 1)], clock.now()) is False
 
@@ -310,7 +310,7 @@ def test_guest_order_empties_cart_merged_meanwhile(carts: Carts, cart_store: Car
     carts.add_item(sku="LAMP", quantity=2, cart_id=guest)
     event = confirmed(guest, MUG=2, LAMP=1)
     perform = {
-        "order": lambda: carts.service.remove_confirmed(event),
+        "order": lambda: carts.service.remove_confirmed([event]),
         "merge": lambda: carts.merge(cart_id=guest, caller=customer(user)),
         "freeze": lambda: freeze(cart_store, guest, user),
     }
@@ -329,7 +329,7 @@ def test_guest_order_racing_with_merge_is_removed_once(carts: Carts, user: str) 
         guest = carts.add_item(sku="MUG", quantity=3)["id"]
         event = confirmed(guest, MUG=2)
         steps = [lambda: carts.merge(cart_id=guest, caller=customer(user))] * 3  # noqa: B023 - run in this round
-        steps += [lambda: carts.service.remove_confirmed(event)] * 3  # noqa: B023
+        steps += [lambda: carts.service.remove_confirmed([event])] * 3  # noqa: B023
 
         with ThreadPoolExecutor(6) as pool:
             list(pool.map(lambda step: step(), steps))
@@ -343,7 +343,7 @@ def test_guest_order_takes_only_units_merged(carts: Carts, products: Products, u
     guest = carts.add_item(sku="NUT", quantity=5)["id"]
     carts.merge(cart_id=guest, caller=customer(user))  # one fits
 
-    carts.service.remove_confirmed(confirmed(guest, NUT=5))
+    carts.service.remove_confirmed([confirmed(guest, NUT=5)])
 
     assert quantities(carts.get_cart(caller=customer(user))) == {"NUT": 9_999}
 

@@ -22,7 +22,7 @@ def test_stock_of_all_confirmed_orders_is_committed(shop: Shop) -> None:
         commit(shop, "one", "two")
 
     assert (shop.level("LAMP"), shop.level("MUG")) == ((4, 0, 4), (4, 1, 3))
-    assert shop.published_events("MUG")[-2:] == [("stock_changed", "committed")] * 2
+    assert shop.published_events("MUG")[-2:] == [("stock_committed", 3)] * 2
 
 
 def test_cancelled_order_gets_its_units_back_once(shop: Shop) -> None:

@@ -358,7 +358,9 @@ def test_message_that_does_not_fit_its_text_fails_alone(
 
 def test_staff_get_each_step_of_a_dispute_by_mail(notifications: NotificationsClient) -> None:
     order_id = new_id()
-    notifications.store.recipients.add_order(order_id, "UM-7", None, "guest@example.com")
+    notifications.store.recipients.contacts.insert_one(
+        {"_id": order_id, "number": "UM-7", "user_id": None, "email": "guest@example.com"}
+    )
     due = datetime(2026, 1, 31, 13, 0, tzinfo=timezone(timedelta(hours=1)))
     fields: dict[str, Any] = {"payment_id": new_id(), "order_id": order_id, "dispute_id": new_id(), "amount": 1999}
     fields |= {"currency": "USD", "provider": "sandbox", "reason": "product_not_received"}

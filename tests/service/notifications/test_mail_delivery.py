@@ -11,6 +11,7 @@ from email.message import EmailMessage
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
+from unittest.mock import patch
 
 import pytest
 from aiosmtpd.controller import Controller
@@ -18,13 +19,15 @@ from nameko.testing.services import worker_factory
 
 from schemas.events.auth import EmailVerified, UserRegistered
 from schemas.events.orders import OrderConfirmed
-from services.chassis.common import clock
+from services.chassis.common import clock, context
 from services.chassis.common.errors import ServiceUnavailable
 from services.chassis.common.ids import new_id
 from services.chassis.messaging.envelopes import envelope
+from services.chassis.messaging.personal_data import erased_address
 from services.chassis.runtime.settings import Settings
 from services.chassis.testing import connect_mongo
 from services.notifications.channels import Channels
+from services.notifications.domain.messages import Message
 from services.notifications.providers.push import WebPush
 from services.notifications.providers.sms import SandboxSms
 from services.notifications.providers.smtp import SmtpMailer
@@ -140,8 +143,8 @@ def test_welcome_mail(notifications: NotificationsClient) -> None:
     assert notifications.outbox_events(event) == [("notification_sent", None)]
 
 
-def test_order_confirmation_to_guest(notifications: NotificationsClient) -> None:
-    guest = f"guest-{new_id()}@example.com"
+def confirmed(guest: str) -> OrderConfirmed:
+    """The confirmation of a guest's order."""
     item = {"sku": "MUG", "product_id": "p", "title": "Mug", "quantity": 2, "unit_price": 1250, "line_total": 2500}
     address = {"name": "Ada", "line1": "1 Main St", "city": "Springfield", "postal_code": "62704", "country": "US"}
     event = OrderConfirmed.model_validate(
@@ -152,13 +155,53 @@ def test_order_confirmation_to_guest(notifications: NotificationsClient) -> None
             "cart_id": "c", "cart_version": 1,
         }
     )  # fmt: skip
+    with context.caused_by(f"request-of-{guest}"):
+        return OrderConfirmed.from_envelope(envelope(event))
 
-    notifications.service.send_order_confirmation(OrderConfirmed.from_envelope(envelope(event)))
+
+def test_order_confirmation_to_guest(notifications: NotificationsClient) -> None:
+    guest = f"guest-{new_id()}@example.com"
+
+    notifications.service.send_order_confirmations([confirmed(guest)])
 
     (mail,) = mails_to(guest)
     assert mail["Subject"] == "Shop: order UM-7 is confirmed"
     for kind in ("plain", "html"):
         assert "$27.00" in mail.get_body((kind,)).get_content()  # type: ignore[union-attr]
+
+
+def test_batch_sends_each_confirmation_once(notifications: NotificationsClient) -> None:
+    """The first was sent before, the address of the second is erased; the batch then comes again."""
+    guests = [f"guest-{new_id()}@example.com", erased_address(new_id()), f"guest-{new_id()}@example.com"]
+    events = [confirmed(guest) for guest in guests]
+    notifications.service.send_order_confirmations(events[:1])
+
+    for _ in range(2):
+        notifications.service.send_order_confirmations(events)
+
+    assert [len(mails_to(guest)) for guest in guests] == [1, 0, 1]
+    sent = notifications.store.db["messages"].find({"recipient": {"$in": guests}})
+    published = [(event["type"], event["requestid"]) for message in sent for event in message["outbox"]]
+    assert sorted(published) == sorted(("notification_sent", f"request-of-{guests[place]}") for place in (0, 2))
+
+
+def test_failed_mail_of_a_batch_leaves_the_others(notifications: NotificationsClient) -> None:
+    guests = [f"guest-{new_id()}@example.com" for _ in range(3)]
+    events = [confirmed(guest) for guest in guests]
+    send = notifications.service.channels.send
+
+    def fail_for_second(message: Message, *rest: Any) -> None:
+        if message.to == guests[1]:
+            raise ServiceUnavailable("The mail server is busy")
+        send(message, *rest)
+
+    with patch.object(notifications.service.channels, "send", fail_for_second), pytest.raises(ServiceUnavailable):
+        notifications.service.send_order_confirmations(events)
+    assert [len(mails_to(guest)) for guest in guests] == [1, 0, 1]
+
+    notifications.service.send_order_confirmations(events)
+
+    assert [len(mails_to(guest)) for guest in guests] == [1, 1, 1]
 
 
 def test_concurrent_duplicates_send_one_mail(notifications: NotificationsClient) -> None:
