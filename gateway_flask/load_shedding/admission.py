@@ -16,8 +16,10 @@ from gateway_flask.load_shedding.concurrency_limit import ConcurrencyLimit
 from gateway_flask.load_shedding.overload_detector import OverloadDetector
 
 LEAST_AT_ONCE: Final = 2
-IN_ORDER_SECONDS: Final = 0.5
-"""In a queue older than this the newest request is next, unless it is known to be no overload."""
+IN_ORDER_SECONDS: Final = 3.0
+"""In a queue older than this the newest request is next, unless it is known to be no overload. Before, that can't be
+known yet, and the newest first would let some of the clients who wait for each answer wait three times as long.
+"""
 OVERLOAD_WAIT_SECONDS: Final = 0.1
 """The wait of a request that comes during overload."""
 GIVE_UP_SECONDS: Final = 1.0

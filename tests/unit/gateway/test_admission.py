@@ -136,17 +136,33 @@ def test_burst_is_served_in_order(requests: Requests) -> None:
     assert requests.admission.in_flight == AT_ONCE
 
 
+def test_oldest_request_is_next_while_nothing_is_decided(requests: Requests, clock: Clock) -> None:
+    occupy(requests)
+    requests.begin("old")
+    clock.now = 2.5
+    requests.begin("new")
+
+    requests.end()
+    requests.wait_until(lambda: requests.has_outcome("old"))
+
+    assert requests.events == ["old admitted"]
+    assert requests.admission.waiting == 1
+
+
 def test_newest_request_is_next_in_an_old_queue(requests: Requests, clock: Clock) -> None:
     occupy(requests)
     requests.begin("old")
-    clock.now = 1.0
+    clock.now = 2.5
+    for number in range(4):
+        requests.begin(f"more {number}")
+    clock.now = 3.5
     requests.begin("new")
 
     requests.end()
     requests.wait_until(lambda: requests.has_outcome("new"))
 
     assert requests.events == ["new admitted"]
-    assert requests.admission.waiting == 1
+    assert requests.admission.waiting == 5
 
 
 def test_request_during_overload_is_refused_soon(requests: Requests, clock: Clock) -> None:
