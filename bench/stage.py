@@ -35,7 +35,7 @@ class Stage:
         return subprocess.run(command, capture_output=True, text=True, check=True, timeout=300).stdout
 
     def fill(self) -> tuple[list[str], list[str]]:
-        """A thousand products in ten categories, unless they are there: product ids, and SKUs with a stock of a million."""
+        """Make a thousand products, unless they are there. Their ids, and SKUs that there are a million of."""
         client = connection(self.url)
         if client.request("GET", f"/products/bench-product-{PRODUCTS - 1}")[0] != 200:
             headers = self.administrator(client)

@@ -2,6 +2,7 @@
 
 import argparse
 import json
+import sys
 import tempfile
 import time
 from collections.abc import Callable
@@ -23,6 +24,8 @@ SETTLE_SECONDS: Final = 1.5
 """After a load: consumers catch up, and PostgreSQL's processes report their counts (once a second)."""
 TRACED_OPERATIONS: Final = 20
 """Operations of one client while every message is copied to us."""
+WIDTH: Final = 160
+"""Of the tables in a file or a pipe."""
 COMPARED: Final = 4.0
 """Seconds without load whose counts and CPU are taken off."""
 
@@ -51,7 +54,7 @@ def main(arguments: list[str]) -> int:
     )  # fmt: skip
     parser.add_argument("--json", default="", metavar="FILE", help="write the figures to this file as well")
     options = parser.parse_args(arguments)
-    console = Console()
+    console = Console() if sys.stdout.isatty() else Console(width=WIDTH)
     with console.status(f"instance {options.instance} comes up"):
         stage = bring_up(options.instance)
     if options.load_statements:

@@ -54,8 +54,17 @@ def record(
 
 
 def _start(py_spy: str, pid: int, seconds: float, path: Path) -> subprocess.Popen[str]:
-    command = [py_spy, "record", "--pid", str(pid), "--subprocesses", "--format", "raw", "--output", str(path)]
-    command += ["--rate", str(RATE), "--duration", str(max(1, round(seconds)))]
+    command = [py_spy, "record", "--pid", str(pid), "--subprocesses", "--nonblocking"]
+    command += [
+        "--format",
+        "raw",
+        "--output",
+        str(path),
+        "--rate",
+        str(RATE),
+        "--duration",
+        str(max(1, round(seconds))),
+    ]
     return subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True)
 
 
