@@ -23,7 +23,7 @@ def processes(instance: str) -> list[dict[str, Any]]:
 
 def cpu_seconds(listed: list[dict[str, Any]]) -> dict[str, float]:
     """CPU seconds that each process has used so far, its children included; services of one process count once."""
-    used = {process_of(each): _tree_seconds(each["pid"]) for each in listed if each["pid"]}
+    used = {process_of(each): tree_seconds(each["pid"]) for each in listed if each["pid"]}
     return used | {GENERATOR: time.process_time()}
 
 
@@ -32,7 +32,7 @@ def process_of(row: dict[str, Any]) -> str:
     return str(row.get("process") or row["name"])
 
 
-def _tree_seconds(pid: int) -> float:
+def tree_seconds(pid: int) -> float:
     """CPU seconds of a process, of its children, and of those that have ended."""
     total = 0.0
     try:

@@ -1,17 +1,21 @@
 """Names of all works, and what each needs: products, an index of twenty thousand, an echo service."""
 
 from collections.abc import Callable
-from functools import cached_property
+from functools import cached_property, partial
 from typing import Final
 
-from bench import load
+from bench import fast_http, load
 from bench.searching import Searching
 from bench.stage import Stage
 from bench.works import Browsing, Buying, echo, tracking
 
 ENGINE_WARM_SECONDS: Final = 20.0
 """For a JVM; without it the first searches are slow."""
+DOOR: Final = "list at the door"
+"""By the client that costs least, with the ten first pages: bounded by the cache in front, where there is one."""
 MakeClient = Callable[[int], load.Work]
+Runner = Callable[[int, float], load.Result]
+"""Runs a work with so many clients for so many seconds."""
 
 
 class Works:
@@ -31,9 +35,17 @@ class Works:
             "RPC echo through the chassis": lambda: echo(stage.amqp_url),
         }
 
+    def runner(self, name: str) -> Runner:
+        """The function that runs a work."""
+        if name == DOOR:
+            _ = self._products
+            paths = [f"/api/v1/products?limit=20&page={page}" for page in range(1, 11)]
+            return lambda clients, seconds: fast_http.run(self._stage.url, paths, clients, seconds)
+        return partial(load.run, self.make(name))
+
     def names(self, part: str = "") -> list[str]:
         """The works whose name has this in it."""
-        return [name for name in self._makers if part in name]
+        return [name for name in (*self._makers, DOOR) if part in name]
 
     def make(self, name: str) -> MakeClient:
         """The function that makes a client of a work."""
@@ -41,7 +53,7 @@ class Works:
 
     def first(self, part: str) -> tuple[str, MakeClient]:
         """The first work whose name has this in it. Raises `SystemExit` that names all when there is none."""
-        names = self.names(part)
+        names = [name for name in self._makers if part in name]
         if not names:
             raise SystemExit(f"no work has {part!r} in its name: {', '.join(self._makers)}")
         return names[0], self.make(names[0])
