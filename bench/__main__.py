@@ -1,11 +1,22 @@
 """`python -m bench`: measure a running instance, compare results, profile a work."""
 
 import argparse
+import importlib
 import sys
 
 COMMANDS = {
     "run": "measure an instance, print a table, keep the figures in bench/results/ (the default)",
+    "compare": "print what got slower or faster between two results; exit with 1 above a limit",
+    "check": "measure for a minute; exit with 1 when something costs more CPU than the reference allows",
+    "reference": "measure for some minutes, and write the reference of `check`",
     "profile": "drive one work; print where its CPU goes, and the commands and messages that it makes",
+}
+MODULES = {
+    "run": "bench.running",
+    "compare": "bench.comparing",
+    "check": "bench.checking",
+    "reference": "bench.reference",
+    "profile": "bench.profiling.command",
 }
 
 
@@ -22,11 +33,8 @@ def main(arguments: list[str]) -> int:
     )
     parser.add_argument("command", choices=COMMANDS, metavar="COMMAND")
     command = parser.parse_args(arguments[:1]).command
-    if command == "profile":
-        from bench.profiling.command import main as run
-    else:
-        from bench.running import main as run
-    return run(arguments[1:])
+    module = importlib.import_module(MODULES[command])
+    return int(module.main(arguments[1:]))
 
 
 if __name__ == "__main__":

@@ -3,7 +3,7 @@
 import statistics
 import time
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from typing import Any, Final
 
 from bench import costs
@@ -25,6 +25,13 @@ class Slice:
     cpu: dict[str, float]
     """Milliseconds of CPU per operation, by process."""
     floors: Readings
+    idle_ms_per_second: float = 0.0
+    """CPU of all processes when nothing is asked of them."""
+
+    @property
+    def busy_cpu_ms(self) -> float:
+        """CPU per operation without what the processes use anyway, which depends on the time and not on the work."""
+        return max(0.0, sum(self.cpu.values()) - self.idle_ms_per_second / self.result.per_second)
 
     def summary(self) -> dict[str, Any]:
         """The figures that are kept of a round."""
@@ -33,6 +40,7 @@ class Slice:
             "p50_ms": round(self.result.percentile(50), 2),
             "p95_ms": round(self.result.percentile(95), 2),
             "cpu_ms": round(sum(self.cpu.values()), 3),
+            "busy_cpu_ms": round(self.busy_cpu_ms, 3),
             "floors": {name: rounded(each) for name, each in self.floors.items()},
         }
 
@@ -45,6 +53,8 @@ class Rounds:
     floors: Floors
     seconds: float
     floor_seconds: float
+    idle_cpu: dict[str, float] = field(default_factory=dict)
+    """Milliseconds per second by process, once `measure_idle` has been called."""
 
     def measure(
         self,
@@ -55,6 +65,7 @@ class Rounds:
     ) -> list[dict[str, Any]]:
         """A row for each work and number of clients, medians over the rounds. Calls `progress` before each slice."""
         slices: dict[tuple[str, int], list[Slice]] = {}
+        idle = sum(self.idle_cpu.values())
         for name, run in works.items():
             progress(f"{name}, warming up")
             run(max(clients), WARM_SECONDS)
@@ -65,17 +76,17 @@ class Rounds:
                     progress(f"round {number} of {rounds}: {name}, c={count}")
                     result, cpu = self._run(run, count)
                     after = self.floors.measure(count, self.floor_seconds)
-                    slices.setdefault((name, count), []).append(Slice(result, cpu, between(before, after)))
+                    slices.setdefault((name, count), []).append(Slice(result, cpu, between(before, after), idle))
                     before = after
         return [row(name, count, each) for (name, count), each in slices.items()]
 
-    def idle(self, seconds: float) -> dict[str, float]:
-        """Milliseconds of CPU per second that each process uses when nothing is asked of it."""
+    def measure_idle(self, seconds: float) -> None:
+        """Measure what each process uses when nothing is asked of it."""
         before = costs.cpu_seconds(self.processes)
         time.sleep(seconds)
         after = costs.cpu_seconds(self.processes)
         spent = {name: 1000 * (after[name] - before.get(name, 0.0)) / seconds for name in after}
-        return {name: round(value, 2) for name, value in spent.items() if value >= 0.05 and name != costs.GENERATOR}
+        self.idle_cpu = {name: round(ms, 2) for name, ms in spent.items() if ms >= 0.05 and name != costs.GENERATOR}
 
     def _run(self, run: Runner, clients: int) -> tuple[Result, dict[str, float]]:
         before = costs.cpu_seconds(self.processes)
@@ -110,6 +121,7 @@ def row(name: str, clients: int, slices: Sequence[Slice]) -> dict[str, Any]:
         "operations": len(times),
         "errors": whole.errors,
         "cpu_ms": _median(summary["cpu_ms"] for summary in summaries),
+        "busy_cpu_ms": _median(summary["busy_cpu_ms"] for summary in summaries),
         "cpu": _medians([one.cpu for one in kept]),
         "floors": {
             floor: rounded(

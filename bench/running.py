@@ -69,7 +69,8 @@ def measure(stage: Stage, seconds: float, rounds: int, only: str, console: Conso
         measuring = Rounds(listed, floors, seconds, FLOOR_SECONDS)
         with Progress(*columns, console=console, transient=True) as progress:
             task = progress.add_task("idle", total=len(chosen) * (1 + rounds * len(CLIENTS)))
-            results["idle_cpu_ms_per_second"] = measuring.idle(IDLE_SECONDS)
+            measuring.measure_idle(IDLE_SECONDS)
+            results["idle_cpu_ms_per_second"] = measuring.idle_cpu
 
             def advance(text: str) -> None:
                 progress.update(task, description=text, advance=1)

@@ -69,9 +69,10 @@ class Stage:
             process.wait(15)
 
 
-def bring_up(instance: str) -> Stage:
-    """Start an instance, if it does not run."""
-    subprocess.run([str(BIN / "ultramarket"), "--instance", instance, "up"], check=True, stdout=subprocess.DEVNULL)
+def bring_up(instance: str, *options: str) -> Stage:
+    """Start an instance, if it does not run, with these options of `up`."""
+    command = [str(BIN / "ultramarket"), "--instance", instance, "up", *options]
+    subprocess.run(command, check=True, stdout=subprocess.DEVNULL)
     return Stage(instance)
 
 

@@ -51,7 +51,7 @@ class Pgbench:
             self._execute(f"drop database if exists {DATABASE} with (force)")
 
     def measure(self, clients: int, seconds: float) -> FloorReading:
-        """As many transactions as the last reading lets expect for the time.
+        """Run the number of transactions that the last reading lets expect for the time.
 
         pgbench connects anew each time, which costs more CPU than some transactions: a run of one transaction per
         client is taken off. Its own rate leaves connecting out.

@@ -37,7 +37,7 @@ class RedisSet:
             client.close()
 
     def measure(self, clients: int, seconds: float) -> FloorReading:
-        """As many operations as the last reading lets expect for the time."""
+        """Run the number of operations that the last reading lets expect for the time."""
         operations = max(LEAST_OPERATIONS, round(self._rate * seconds))
         command = [*self._command, "-d", str(BYTES), "-c", str(clients), "-n", str(operations)]
         meter = CpuMeter(self._server_pid)
