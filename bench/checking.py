@@ -28,7 +28,7 @@ CLIENTS: Final = 16
 ROUNDS: Final = 6
 SECONDS: Final = 0.8
 FLOOR_SECONDS: Final = 0.15
-IDLE_SECONDS: Final = 2.0
+IDLE_SECONDS: Final = 4.0
 INSTANCE: Final = "bench-check"
 
 

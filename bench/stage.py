@@ -40,7 +40,7 @@ class Stage:
         if client.request("GET", f"/products/bench-product-{PRODUCTS - 1}")[0] != 200:
             headers = self.administrator(client)
             for start in range(0, PRODUCTS, 100):
-                rows = [_product(number) for number in range(start, start + 100)]
+                rows = [product_row(number) for number in range(start, start + 100)]
                 _data(client.request("POST", "/products/import", {"products": rows}, headers))
         skus = [f"BENCH-{number:04d}" for number in range(0, PRODUCTS, 20)]
         ids = [_data(client.request("GET", f"/products/bench-product-{number}"))["id"] for number in range(PRODUCTS)]
@@ -76,7 +76,7 @@ def bring_up(instance: str, *options: str) -> Stage:
     return Stage(instance)
 
 
-def _product(number: int) -> dict[str, Any]:
+def product_row(number: int) -> dict[str, Any]:
     return {
         "external_id": f"bench-{number}",
         "title": f"Bench product {number}",
