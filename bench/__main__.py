@@ -2,6 +2,7 @@
 
 import argparse
 import importlib
+import signal
 import sys
 
 COMMANDS = {
@@ -33,6 +34,7 @@ def main(arguments: list[str]) -> int:
     )
     parser.add_argument("command", choices=COMMANDS, metavar="COMMAND")
     command = parser.parse_args(arguments[:1]).command
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # leave nothing behind then either
     module = importlib.import_module(MODULES[command])
     return int(module.main(arguments[1:]))
 

@@ -6,6 +6,8 @@ Needs Node and npm. The first time, the packages are downloaded and 1,000 produc
 import argparse
 import os
 import random
+import signal
+import sys
 import urllib.parse
 from collections.abc import Callable, Iterable
 from functools import partial
@@ -39,6 +41,7 @@ def main() -> None:
     parser.add_argument("--only", default="", metavar="TEXT", help="measure only works whose name has this in it")
     parser.add_argument("--keep", action="store_true", help="leave the instance running and Vendure's database filled")
     options = parser.parse_args()
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # leave nothing behind then either
     console = report.console()
     with console.status("npm"):
         install()

@@ -80,7 +80,7 @@ class Vendure:
     @contextmanager
     def running(self) -> Iterator[list[dict[str, Any]]]:
         """The server and the worker, ready, with all products in the search index; rows as `ultramarket status` has."""
-        started = []
+        started: list[tuple[str, subprocess.Popen[bytes]]] = []
         try:
             for name in ("server", "worker"):
                 log = (FOLDER / f"{name}.log").open("w")
@@ -88,7 +88,7 @@ class Vendure:
                     ["node", f"{name}.js"], cwd=FOLDER, env=self._environment, stdout=log, stderr=log
                 )
                 started.append((name, process))
-            _wait("Vendure did not start", START_SECONDS, self._is_ready)
+            _wait("Vendure did not start", START_SECONDS, lambda: self._is_ready(started))
             _wait("Vendure's search index is not complete", INDEX_SECONDS, self._is_indexed)
             yield [{"name": f"vendure-{name}", "pid": process.pid} for name, process in started]
         finally:
@@ -97,7 +97,10 @@ class Vendure:
             for _, process in started:
                 process.wait(30)
 
-    def _is_ready(self) -> bool:
+    def _is_ready(self, started: list[tuple[str, subprocess.Popen[bytes]]]) -> bool:
+        """Whether the server answers. Raises `RuntimeError` when one of the processes has ended."""
+        if ended := [name for name, process in started if process.poll() is not None]:
+            raise RuntimeError(f"Vendure's {ended[0]} has ended: see {FOLDER / ended[0]}.log")
         client = Connection("127.0.0.1", self.port, prefix="")
         try:
             return client.request("GET", "/health")[0] == 200
