@@ -3,6 +3,7 @@
 import argparse
 import json
 import statistics
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
@@ -14,6 +15,7 @@ from bench import report
 from bench.fitting import factors, fit_of
 
 LIMIT: Final = 1.3
+Pick = Callable[[list[float]], float]
 MEASURES: Final = ("time", "CPU")
 
 
@@ -25,7 +27,7 @@ class Comparison:
     clients: int
     measure: str
     before: float
-    """The median of the rounds, as multiple of the floors."""
+    """Of the rounds their median, or as it was picked; as multiple of the floors."""
     after: float
     noise: float
     """The larger of the two spreads: from the least to the largest round, as part of the median."""
@@ -72,21 +74,28 @@ def load(path: Path) -> dict[str, Any]:
     return results
 
 
-def compare(before: dict[str, Any], after: dict[str, Any], measures: tuple[str, ...]) -> list[Comparison]:
-    """The works that are in both, in the order of the first."""
+def compare(
+    before: dict[str, Any], after: dict[str, Any], measures: tuple[str, ...], pick: Pick = statistics.median
+) -> list[Comparison]:
+    """The works that are in both, in the order of the first; `pick` makes one figure of those of the rounds."""
     later = {(row["work"], row["clients"]): row for row in after["works"]}
     return [
-        _compare(row, later[row["work"], row["clients"]], measure)
+        _compare(row, later[row["work"], row["clients"]], measure, pick)
         for row in before["works"]
         if (row["work"], row["clients"]) in later
         for measure in measures
     ]
 
 
-def _compare(before: dict[str, Any], after: dict[str, Any], measure: str) -> Comparison:
+def lower_quartile(values: list[float]) -> float:
+    """A quarter of the values is below it: other load makes single rounds cost more, and none less."""
+    return statistics.quantiles(values, n=4, method="inclusive")[0] if len(values) > 1 else values[0]
+
+
+def _compare(before: dict[str, Any], after: dict[str, Any], measure: str, pick: Pick) -> Comparison:
     old, new = factors(before, measure), factors(after, measure)
     return Comparison(
-        before["work"], before["clients"], measure, statistics.median(old), statistics.median(new),
+        before["work"], before["clients"], measure, pick(old), pick(new),
         max(spread(old), spread(new)),
     )  # fmt: skip
 
