@@ -11,11 +11,11 @@ from pathlib import Path
 from typing import Any, Final
 
 from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
 from bench import costs, report
 from bench.comparing import LIMIT, Comparison, compare, load, lower_quartile, show
 from bench.floors.all import PYTHON, floors_of
+from bench.progress import progress
 from bench.rounds import Rounds
 from bench.stage import Stage, bring_up
 from bench.work_list import Works
@@ -78,14 +78,11 @@ def stage_of(instance: str, keep: bool, console: Console) -> Iterator[Stage]:
 
 def measure(stage: Stage, works: Works, names: tuple[str, ...], console: Console) -> dict[str, Any]:
     """Results in the form of `bench run`, with fewer figures."""
-    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
     with console.status("products"):
         chosen = {name: works.runner(name) for name in names}
-    with floors_of(stage.instance, FLOORS) as floors, Progress(*columns, console=console, transient=True) as progress:
-        task = progress.add_task("idle", total=len(chosen) * (1 + ROUNDS))
+    with floors_of(stage.instance, FLOORS) as floors:
         measuring = Rounds(costs.processes(stage.instance), floors, SECONDS, FLOOR_SECONDS)
         measuring.measure_idle(IDLE_SECONDS)
-        rows = measuring.measure(
-            chosen, (CLIENTS,), ROUNDS, lambda text: progress.update(task, description=text, advance=1)
-        )
+        with progress(console, len(chosen) * (1 + ROUNDS)) as advance:
+            rows = measuring.measure(chosen, (CLIENTS,), ROUNDS, advance)
     return {"machine": costs.machine(), "idle_cpu_ms_per_second": measuring.idle_cpu, "works": rows}

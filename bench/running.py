@@ -5,11 +5,11 @@ import statistics
 from typing import Any, Final
 
 from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
 from bench import auditing, costs, counting, load, report
 from bench.floors.all import floors_of
 from bench.lag import LagMeter
+from bench.progress import progress
 from bench.rounds import Rounds
 from bench.stage import Stage, bring_up
 from bench.work_list import Works
@@ -61,20 +61,14 @@ def measure(stage: Stage, seconds: float, rounds: int, only: str, console: Conso
         "machine": costs.machine(), "layout": instance.layout, "seconds": seconds, "rounds": rounds,
         "floor_seconds": FLOOR_SECONDS, "works": [],
     }  # fmt: skip
-    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
     with stage.echo_service() as echo_pid, floors_of(stage.instance) as floors:
         with console.status("products"):
             chosen = {name: works.runner(name) for name in names}
         listed = [*costs.processes(stage.instance), {"name": "echo", "pid": echo_pid}]
         measuring = Rounds(listed, floors, seconds, FLOOR_SECONDS)
-        with Progress(*columns, console=console, transient=True) as progress:
-            task = progress.add_task("idle", total=len(chosen) * (1 + rounds * len(CLIENTS)))
-            measuring.measure_idle(IDLE_SECONDS)
-            results["idle_cpu_ms_per_second"] = measuring.idle_cpu
-
-            def advance(text: str) -> None:
-                progress.update(task, description=text, advance=1)
-
+        measuring.measure_idle(IDLE_SECONDS)
+        results["idle_cpu_ms_per_second"] = measuring.idle_cpu
+        with progress(console, len(chosen) * (1 + rounds * len(CLIENTS))) as advance:
             results["works"] = measuring.measure(chosen, CLIENTS, rounds, advance)
         results["event_to_kafka_ms"] = _lags(works, seconds) if CHECKOUT in names else None
     listed = costs.processes(stage.instance)

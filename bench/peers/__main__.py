@@ -13,13 +13,12 @@ from collections.abc import Callable, Iterable
 from functools import partial
 from typing import Any, Final
 
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
-
 from bench import costs, load, report
 from bench.floors.all import AMQP, PYTHON, floors_of
 from bench.peers import page, vendure_works
 from bench.peers.terms import TERMS
 from bench.peers.vendure_process import Vendure, install
+from bench.progress import progress
 from bench.rounds import Rounds
 from bench.stage import bring_up
 from bench.work_list import Runner, Works
@@ -78,13 +77,9 @@ def main() -> None:
 
 
 def _measure(measuring: Rounds, works: dict[str, Runner], options: argparse.Namespace) -> list[dict[str, Any]]:
-    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
-    with Progress(*columns, console=report.console(), transient=True) as progress:
-        task = progress.add_task("idle", total=len(works) * (1 + options.rounds))
-        measuring.measure_idle(IDLE_SECONDS)
-        rows = measuring.measure(
-            works, (options.clients,), options.rounds, lambda text: progress.update(task, description=text, advance=1)
-        )
+    measuring.measure_idle(IDLE_SECONDS)
+    with progress(report.console(), len(works) * (1 + options.rounds)) as advance:
+        rows = measuring.measure(works, (options.clients,), options.rounds, advance)
     for row in rows:
         row["work"], _, row["shop"] = row["work"].rpartition(", ")
         row["cpu"] = {name: ms for name, ms in row["cpu"].items() if _belongs(name, row["shop"])}
