@@ -3,7 +3,6 @@
 import argparse
 import json
 import statistics
-from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
@@ -15,7 +14,6 @@ from bench import report
 from bench.fitting import factors, fit_of
 
 LIMIT: Final = 1.3
-Pick = Callable[[list[float]], float]
 MEASURES: Final = ("time", "CPU")
 
 
@@ -27,7 +25,7 @@ class Comparison:
     clients: int
     measure: str
     before: float
-    """Of the rounds their median, or as it was picked; as multiple of the floors."""
+    """The median of the rounds, as multiple of the floors."""
     after: float
     noise: float
     """The larger of the two spreads: from the least to the largest round, as part of the median."""
@@ -74,28 +72,21 @@ def load(path: Path) -> dict[str, Any]:
     return results
 
 
-def compare(
-    before: dict[str, Any], after: dict[str, Any], measures: tuple[str, ...], pick: Pick = statistics.median
-) -> list[Comparison]:
-    """The works that are in both, in the order of the first; `pick` makes one figure of those of the rounds."""
+def compare(before: dict[str, Any], after: dict[str, Any], measures: tuple[str, ...]) -> list[Comparison]:
+    """The works that are in both, in the order of the first."""
     later = {(row["work"], row["clients"]): row for row in after["works"]}
     return [
-        _compare(row, later[row["work"], row["clients"]], measure, pick)
+        _compare(row, later[row["work"], row["clients"]], measure)
         for row in before["works"]
         if (row["work"], row["clients"]) in later
         for measure in measures
     ]
 
 
-def lower_quartile(values: list[float]) -> float:
-    """A quarter of the values is below it: other load makes single rounds cost more, and none less."""
-    return statistics.quantiles(values, n=4, method="inclusive")[0] if len(values) > 1 else values[0]
-
-
-def _compare(before: dict[str, Any], after: dict[str, Any], measure: str, pick: Pick) -> Comparison:
+def _compare(before: dict[str, Any], after: dict[str, Any], measure: str) -> Comparison:
     old, new = factors(before, measure), factors(after, measure)
     return Comparison(
-        before["work"], before["clients"], measure, pick(old), pick(new),
+        before["work"], before["clients"], measure, statistics.median(old), statistics.median(new),
         max(spread(old), spread(new)),
     )  # fmt: skip
 
