@@ -1,6 +1,6 @@
 # UltraMarket's front door. `make help` lists what can be done here; nothing needs Docker.
 .DEFAULT_GOAL := help
-.PHONY: help venv up down demo test test-all browser pictures unit mutation bench fuzz chaos lint types charts compose-secrets lock clean
+.PHONY: help venv up down demo test test-all browser pictures unit mutation bench bench-check bench-reference fuzz chaos lint types charts compose-secrets lock clean
 SHELL := /bin/bash
 
 PYTHON ?= python3
@@ -49,8 +49,14 @@ mutation: venv ## change the rules of the journey's domains, and see which chang
 	@timeout $(MINUTES)m $(BIN)/mutmut run || [ $$? -eq 124 ]
 	@$(BIN)/python -m tests.support.mutation
 
-bench: venv ## measure a running instance; results go to bench/results/
-	@$(BIN)/python -m bench
+bench: venv ## measure an instance in turn with floors; results go to bench/results/ (OPTIONS=--help)
+	@$(BIN)/python -m bench run $(OPTIONS)
+
+bench-check: venv ## two minutes: does an operation cost 30 % more CPU than the committed reference says?
+	@$(BIN)/python -m bench check $(OPTIONS)
+
+bench-reference: venv ## measure the reference of bench-check anew; commit the file with the change that explains it
+	@$(BIN)/python -m bench reference $(OPTIONS)
 
 fuzz: venv ## generated requests to a running instance, as each role (OPTIONS=--help; changes the instance's data)
 	@$(BIN)/python -m tests.fuzz $(OPTIONS)

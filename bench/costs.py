@@ -23,7 +23,8 @@ def processes(instance: str) -> list[dict[str, Any]]:
 
 def cpu_seconds(listed: list[dict[str, Any]]) -> dict[str, float]:
     """CPU seconds that each process has used so far, its children included; services of one process count once."""
-    used = {process_of(each): _tree_seconds(each["pid"]) for each in listed if each["pid"]}
+    trees = _Trees()
+    used = {process_of(each): trees.seconds(each["pid"]) for each in listed if each["pid"]}
     return used | {GENERATOR: time.process_time()}
 
 
@@ -32,18 +33,32 @@ def process_of(row: dict[str, Any]) -> str:
     return str(row.get("process") or row["name"])
 
 
-def _tree_seconds(pid: int) -> float:
+def tree_seconds(pid: int) -> float:
     """CPU seconds of a process, of its children, and of those that have ended."""
-    total = 0.0
-    try:
-        root = psutil.Process(pid)
-        total += root.cpu_times().children_user + root.cpu_times().children_system
-        for process in (root, *root.children(recursive=True)):
-            times = process.cpu_times()
-            total += times.user + times.system
-    except psutil.NoSuchProcess:
-        return total
-    return total
+    return _Trees().seconds(pid)
+
+
+class _Trees:
+    """All processes of the machine, read once: to look for each one's children costs as much."""
+
+    def __init__(self) -> None:
+        self._times: dict[int, Any] = {}
+        self._children: dict[int, list[int]] = {}
+        for process in psutil.process_iter(["ppid", "cpu_times"]):
+            if process.info["cpu_times"] is not None:
+                self._times[process.pid] = process.info["cpu_times"]
+                self._children.setdefault(process.info["ppid"], []).append(process.pid)
+
+    def seconds(self, pid: int) -> float:
+        """CPU seconds of a tree; 0 when it has ended."""
+        if pid not in self._times:
+            return 0.0
+        root = self._times[pid]
+        return root.children_user + root.children_system + self._living(pid)
+
+    def _living(self, pid: int) -> float:
+        times = self._times[pid]
+        return float(times.user + times.system + sum(map(self._living, self._children.get(pid, ()))))
 
 
 def spent(before: dict[str, float], after: dict[str, float], operations: int) -> dict[str, float]:

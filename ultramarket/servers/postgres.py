@@ -40,7 +40,7 @@ class Postgres(Server):
     port_names: ClassVar[tuple[str, ...]] = ("postgres",)
 
     def missing(self) -> list[Missing]:
-        return [] if _binaries() else [Missing(f"PostgreSQL ≥ {OLDEST}", ("postgresql",))]
+        return [] if binaries() else [Missing(f"PostgreSQL ≥ {OLDEST}", ("postgresql",))]
 
     def prepare(self, instance: Instance) -> None:
         data = self._data(instance)
@@ -72,7 +72,7 @@ class Postgres(Server):
             if user:
                 for path in (new, Path(password.name)):
                     shutil.chown(path, user)
-            command = [str(_binaries() / "initdb"), "--pgdata", str(new), "--username", "ultramarket"]  # type: ignore[operator]
+            command = [str(binaries() / "initdb"), "--pgdata", str(new), "--username", "ultramarket"]  # type: ignore[operator]
             command += [
                 "--pwfile",
                 password.name,
@@ -97,7 +97,7 @@ class Postgres(Server):
             Program(
                 name=self.name,
                 kind="server",
-                command=[str((_binaries() or Path()) / "postgres"), "-D", str(data)],
+                command=[str((binaries() or Path()) / "postgres"), "-D", str(data)],
                 environment=process_environment(instance, LANG="C.UTF-8"),
                 ports=self.ports(instance),
                 directory="/",
@@ -143,7 +143,7 @@ class Postgres(Server):
             shutil.rmtree(OUTSIDE / instance.short_id, ignore_errors=True)
 
 
-def _binaries() -> Path | None:
+def binaries() -> Path | None:
     """The newest installed version that is new enough; Debian keeps them off the PATH."""
     versions = {
         int(path.parent.name): path
