@@ -12,7 +12,11 @@ from flask_openapi3 import OpenAPI
 from werkzeug.routing import Map
 
 from gateway_flask import routes
-from gateway_flask.caching import single_flight
+from gateway_flask.caching.early_replies import EarlyReplies
+from gateway_flask.caching.follower import InvalidationFollower
+from gateway_flask.caching.invalidations import Invalidations
+from gateway_flask.caching.reply_cache import ReplyCache
+from gateway_flask.caching.shared_replies import SharedReplies
 from gateway_flask.graphql import http as graphql_http
 from gateway_flask.http import errors, event_streams, file_streaming
 from gateway_flask.load_shedding.middleware import LoadShedding
@@ -70,8 +74,8 @@ def create_app(
     event_streams.install(app, settings)
     keep_ms = settings.idempotency_hours * 3_600_000
     app.extensions["settings"] = settings
-    app.extensions["suggestions"] = single_flight.SingleFlightCache(settings.suggest_kept, settings.suggest_seconds)
     app.extensions["redis"] = store if store is not None else reply_store.connect(settings.redis_url)
+    app.extensions["reply_cache"] = _reply_cache(settings, app.extensions["redis"])
     app.extensions["replies"] = reply_store.ReplyStore(app.extensions["redis"], keep_ms, settings.secret)
     app.extensions["secret"] = settings.secret
     routes.install(app)
@@ -79,6 +83,12 @@ def create_app(
     pages.install(app)
     event_schemas.install(app)
     return app
+
+
+def _reply_cache(settings: GatewaySettings, store: "redis.Redis") -> ReplyCache:
+    """The cache of replies. It is not in use before its events are followed."""
+    shared = SharedReplies(store) if settings.reply_cache_shared else None
+    return ReplyCache(settings.reply_cache_bytes, settings.reply_cache_seconds, Invalidations(), shared)
 
 
 def _plain_urls(urls: Map) -> None:
@@ -95,9 +105,16 @@ def main() -> Any:
     config.follow(settings.amqp_url, os.environ.get("ULTRAMARKET_HOME")).wait(CONFIG_SECONDS)
     app = create_app(settings)
     revocations.follow(app, settings).current.wait(REVOCATIONS_SECONDS)
-    answer = edge(LoadShedding(whole(app), app, settings), settings)
+    if settings.reply_cache_bytes:
+        InvalidationFollower(app.extensions["reply_cache"].invalidations, settings.amqp_url).start()
+    answer = edge(cached(LoadShedding(whole(app), app, settings), app, settings), settings)
     memory.settle()
     return answer
+
+
+def cached(wsgi: Any, app: OpenAPI, settings: GatewaySettings) -> Any:
+    """Send cached replies before the request reaches the application; not where each request has its span."""
+    return wsgi if settings.otlp_endpoint or not settings.reply_cache_bytes else EarlyReplies(wsgi, app)
 
 
 def edge(wsgi: Any, settings: GatewaySettings) -> Any:
