@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import Final
 
-SETTLING_LIFETIME: Final = 0.2
+SETTLING_LIFETIME: Final = 0.1
 """Seconds for which a reply may be used that was computed while a change was still being copied."""
 HORIZON: Final = 30.0
 """Seconds for which invalidations are remembered. Older computations are not current, whatever their tags."""
