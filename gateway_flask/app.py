@@ -34,7 +34,7 @@ from gateway_flask.middleware.client_address import ClientAddress
 from gateway_flask.middleware.cors import Cors
 from gateway_flask.middleware.security_headers import SecurityHeaders
 from gateway_flask.openapi import event_schemas, pages
-from gateway_flask.rpc import calls
+from gateway_flask.rpc import calls, gathered_calls
 from gateway_flask.settings import GatewaySettings, comma_separated
 from services.chassis.dynamic_config import config
 from services.chassis.observability import logs
@@ -66,6 +66,7 @@ def create_app(
     app.after_request(rate_limits.tell)
     errors.install(app)
     calls.install(app, settings.amqp_url, settings.rpc_deadline, client)
+    gathered_calls.install(app)
     authentication.install(app)
     revocations.install(app)
     app.extensions["api_keys"] = api_keys.ApiKeys()

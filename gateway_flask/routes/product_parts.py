@@ -11,6 +11,7 @@ from gateway_flask.http.envelope import ok
 from gateway_flask.middleware.request_context import caller, idempotency
 from gateway_flask.openapi.endpoints import Api
 from gateway_flask.routes.paths import ImagePath, ProductPath, VariantPath
+from gateway_flask.rpc import products
 from gateway_flask.rpc.calls import call
 from schemas.api.product_parts import ImageWrite, OptionsWrite, VariantPatch
 from schemas.api.products import ProductDetail
@@ -27,7 +28,7 @@ api = Api(
 )
 def list_variants(path: ProductPath) -> Response:
     """List the variants of a product. The ETag is the product's."""
-    product = call(ProductsRpc.get_product, id_or_slug=path.id, caller=caller()).json
+    product = products.read_detail(path.id)
     depends_on(*tags.of_detail(product))
     return etag.tagged(ok(product["variants"], "Variants"), product)
 

@@ -11,6 +11,7 @@ from gateway_flask.http.envelope import listing, ok
 from gateway_flask.middleware.request_context import caller, cart_id, current_request, idempotency
 from gateway_flask.openapi.endpoints import Api
 from gateway_flask.routes.paths import ProductPath
+from gateway_flask.rpc import products
 from gateway_flask.rpc.calls import call, call_within
 from schemas.api.product_import import ImportProducts, ImportReport
 from schemas.api.products import ListItem, ProductDetail, ProductPatch, ProductQuery, ProductWrite, RelatedQuery
@@ -46,8 +47,8 @@ def list_products(query: ProductQuery) -> Response:
     """
     if query.status is not None and current_request().caller.may(Permission.PRODUCTS_WRITE):
         return listing(call(ProductsRpc.list_managed_products, query=query, caller=caller()), "Products")
-    page = call(ProductsRpc.list_products, query)
-    depends_on(*tags.of_products(page.json["items"]))
+    page = products.read_list(query)
+    depends_on(*tags.of_products(page["items"]))
     if query.rating is not None or query.sort == "-rating":
         depends_on(tags.RATINGS)
     return listing(page, "Products")
@@ -70,9 +71,9 @@ def import_products(body: ImportProducts) -> Response:
 @api.get("/<string:id>", reply=ProductDetail, headers=("If-None-Match",), cached=Caching((tags.CATEGORIES,)))
 def get_product(path: ProductPath) -> Response:
     """Get a product by its id or slug."""
-    product = call(ProductsRpc.get_product, id_or_slug=path.id, caller=caller())
-    depends_on(*tags.of_detail(product.json))
-    return etag.tagged(ok(product, "Product"), product.json)
+    product = products.read_detail(path.id)
+    depends_on(*tags.of_detail(product))
+    return etag.tagged(ok(product, "Product"), product)
 
 
 @api.get("/<string:id>/related", reply=ListItem, many=True)

@@ -11,7 +11,17 @@ from schemas.caller import ANONYMOUS, Caller
 from schemas.events.inventory import StockChanged
 from schemas.events.reviews import RatingChanged
 from schemas.permissions.permission import Permission
-from schemas.rpc.products import AddressRegion, Ids, ImportRows, ProductsRpc, RelatedLimit, Skus, SnapshotLimit, Version
+from schemas.rpc.products import (
+    AddressRegion,
+    Ids,
+    ImportRows,
+    ProductsRpc,
+    Queries,
+    RelatedLimit,
+    Skus,
+    SnapshotLimit,
+    Version,
+)
 from services.chassis.common import clock
 from services.chassis.common.errors import Forbidden, NotFound
 from services.chassis.messaging.batches import on_batch
@@ -36,6 +46,10 @@ class ProductsService(PartMethods, CategoryMethods, Service):
     @implements(ProductsRpc.list_products)
     def list_products(self, query: ProductQuery) -> Document:
         return self._list(query, counted=True)
+
+    @implements(ProductsRpc.list_pages)
+    def list_pages(self, queries: Queries) -> list[Document]:
+        return [self._list(query, counted=True) for query in queries]
 
     @implements(ProductsRpc.list_uncounted)
     def list_uncounted(self, query: ProductQuery) -> Document:
