@@ -15,8 +15,10 @@ from services.chassis.common.errors import DeadlineExceeded
 K = TypeVar("K")
 V = TypeVar("V")
 
-WAIT_SECONDS: Final = 12.0
-"""Longest wait for a gathered call: that of the call before it, and its own."""
+TURN_SECONDS: Final = 0.05
+"""Longest wait for the call before: slow calls go on at the same time."""
+WAIT_SECONDS: Final = 10.0
+"""Longest wait for a gathered call, longer than its deadline."""
 
 
 class _Batch(Generic[K, V]):
@@ -29,7 +31,7 @@ class _Batch(Generic[K, V]):
 
 
 class GatheredCalls(Generic[K, V]):
-    """Reads of one kind in this process: `at_once` calls at a time, each with `most` keys at most."""
+    """Reads of one kind in this process: `at_once` calls at a time while they are fast, of `most` keys at most."""
 
     def __init__(self, at_once: int, most: int) -> None:
         self._at_once, self._most = at_once, most
@@ -71,14 +73,11 @@ class GatheredCalls(Generic[K, V]):
 
     def _send(self, batch: _Batch[K, V], many: Callable[[list[K]], dict[K, V]]) -> None:
         """Wait for the batch's turn, then make its call."""
-        if not batch.turn.wait(WAIT_SECONDS / 2):
+        if not batch.turn.wait(TURN_SECONDS):
             with self._lock:
-                is_waiting = batch in self._gathering
-                if is_waiting:
+                if batch in self._gathering:
                     self._gathering.remove(batch)
-            if is_waiting:
-                batch.values.set_exception(DeadlineExceeded())
-                return
+                    self._calls += 1
         try:
             batch.values.set_result(many(list(batch.keys)))
         except BaseException as failed:
@@ -97,5 +96,5 @@ class GatheredCalls(Generic[K, V]):
 
 def install(app: Any) -> None:
     """Set up the gathered calls of the application."""
-    app.extensions["gathered_details"] = GatheredCalls[str, Any](at_once=2, most=40)
-    app.extensions["gathered_lists"] = GatheredCalls[str, Any](at_once=2, most=20)
+    app.extensions["gathered_details"] = GatheredCalls[str, Any](at_once=1, most=40)
+    app.extensions["gathered_lists"] = GatheredCalls[str, Any](at_once=1, most=20)

@@ -2,6 +2,7 @@
 
 from collections import Counter
 
+from eventlet import GreenPool
 from pydantic import ValidationError
 
 from schemas.api.product_import import ImportRow
@@ -35,6 +36,9 @@ from services.products.domain.documents import STATUSES, Document, apply_patch, 
 from services.products.part_methods import PartMethods
 from services.products.store.bulk_import import Outcome, Row, imported_stock, refusal
 
+LISTS_AT_ONCE = 8
+"""Of the lists of one request."""
+
 
 class ProductsService(PartMethods, CategoryMethods, Service):
     """Reads are one query each; every change is one transaction with its event."""
@@ -49,7 +53,7 @@ class ProductsService(PartMethods, CategoryMethods, Service):
 
     @implements(ProductsRpc.list_pages)
     def list_pages(self, queries: Queries) -> list[Document]:
-        return [self._list(query, counted=True) for query in queries]
+        return list(GreenPool(LISTS_AT_ONCE).imap(self.list_products, queries))
 
     @implements(ProductsRpc.list_uncounted)
     def list_uncounted(self, query: ProductQuery) -> Document:
