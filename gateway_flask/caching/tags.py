@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterable, Mapping
 from typing import Any, Final
 
 from gateway_flask.caching.invalidations import Drop
+from schemas.events.analytics import PopularQueriesChanged, SalesCounted
 from schemas.events.base import Event
 from schemas.events.config import FlagChanged, SettingChanged
 from schemas.events.inventory import StockChanged
@@ -95,6 +96,10 @@ def _rating_changed(data: Data) -> tuple[Drop, ...]:
     return Drop(product(data["product_id"]), INDEX_SECONDS), Drop(RATINGS, INDEX_SECONDS)
 
 
+def _ranking_changed(_: Data) -> tuple[Drop, ...]:
+    return (Drop(SEARCH, INDEX_SECONDS),)
+
+
 def _configuration_changed(_: Data) -> tuple[Drop, ...]:
     return (Drop(EVERYTHING, COPY_SECONDS),)
 
@@ -106,6 +111,8 @@ _TABLE: Final[tuple[tuple[type[Event], Callable[[Data], tuple[Drop, ...]]], ...]
     (CategoryChanged, _category_changed),
     (StockChanged, _stock_changed),
     (RatingChanged, _rating_changed),
+    (SalesCounted, _ranking_changed),
+    (PopularQueriesChanged, _ranking_changed),
     (FlagChanged, _configuration_changed),
     (SettingChanged, _configuration_changed),
 )

@@ -140,6 +140,8 @@ TABLE = [
     ("inventory.events", "stock_changed", SALE | {"reason": "initial"}, {"sku:MUG-1", tags.AVAILABILITY}),
     ("inventory.events", "stock_changed", SALE | {"delta": 0, "reason": "committed"}, set()),
     ("reviews.events", "rating_changed", {"product_id": ID}, {f"product:{ID}", tags.RATINGS}),
+    ("analytics.events", "sales_counted", {}, {tags.SEARCH}),
+    ("analytics.events", "popular_queries_changed", {}, {tags.SEARCH}),
     ("config.events", "flag_changed", {}, {tags.EVERYTHING}),
     ("config.events", "setting_changed", {}, {tags.EVERYTHING}),
 ]
