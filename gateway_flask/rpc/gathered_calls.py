@@ -97,4 +97,4 @@ class GatheredCalls(Generic[K, V]):
 def install(app: Any) -> None:
     """Set up the gathered calls of the application."""
     app.extensions["gathered_details"] = GatheredCalls[str, Any](at_once=1, most=40)
-    app.extensions["gathered_lists"] = GatheredCalls[str, Any](at_once=1, most=20)
+    app.extensions["gathered_lists"] = GatheredCalls[Any, Any](at_once=1, most=20)

@@ -1,5 +1,6 @@
 """Reads of products, gathered into fewer calls where many arrive at once."""
 
+from dataclasses import dataclass, field
 from typing import Any
 
 from flask import current_app
@@ -14,6 +15,14 @@ from services.chassis.common.errors import NotFound
 from services.chassis.common.ids import is_id
 
 Document = dict[str, Any]
+
+
+@dataclass(frozen=True)
+class _List:
+    """A query, equal to others with the same text."""
+
+    text: str
+    query: ProductQuery = field(compare=False)
 
 
 def read_detail(id_or_slug: str) -> Document:
@@ -31,14 +40,11 @@ def read_detail(id_or_slug: str) -> Document:
 def read_list(query: ProductQuery) -> Document:
     """A page of active products."""
 
-    def one(_: str) -> Document:
-        page: Document = call(ProductsRpc.list_products, query).json
-        return page
-
+    this = _List(query.model_dump_json(exclude_unset=True, by_alias=True), query)
     if query.status is not None or query.cursor is not None:  # either can be refused, and only by itself
-        return one("")
-    gathered: GatheredCalls[str, Document] = current_app.extensions["gathered_lists"]
-    page = gathered.get(query.model_dump_json(exclude_unset=True, by_alias=True), one, _lists)
+        return _list(this)
+    gathered: GatheredCalls[_List, Document] = current_app.extensions["gathered_lists"]
+    page = gathered.get(this, _list, _lists)
     assert page is not None, "the reply has a page for each query"
     return page
 
@@ -52,6 +58,11 @@ def _active_details(ids: list[str]) -> dict[str, Document]:
     return {product["id"]: product for product in call(ProductsRpc.get_details, ids=ids).json}
 
 
-def _lists(queries: list[str]) -> dict[str, Document]:
-    parsed = [ProductQuery.model_validate_json(query) for query in queries]
-    return dict(zip(queries, call(ProductsRpc.list_pages, queries=parsed).json, strict=True))
+def _list(this: _List) -> Document:
+    page: Document = call(ProductsRpc.list_products, this.query).json
+    return page
+
+
+def _lists(these: list[_List]) -> dict[_List, Document]:
+    pages = call(ProductsRpc.list_pages, queries=[each.query for each in these]).json
+    return dict(zip(these, pages, strict=True))
