@@ -58,6 +58,6 @@ def packed(reply: CachedReply, began: int, usable: float) -> bytes:
 
 
 def unpacked(packed_: bytes) -> tuple[list[Any], bytes]:
-    """What `packed` was given: headers, ETag, tags, facts, began, usable; and the body."""
+    """The arguments of `packed`: headers, ETag, tags, facts, began, usable; and the body."""
     length = int.from_bytes(packed_[:4], "big")
     return orjson.loads(packed_[4 : 4 + length]), packed_[4 + length :]

@@ -28,7 +28,7 @@ REVALIDATED: Final = "no-cache"
 
 @dataclass(frozen=True)
 class Caching:
-    """How the replies of a route are cached."""
+    """The declaration of a route whose replies are cached."""
 
     tags: tuple[str, ...]
     """What they depend on; `depends_on` adds to it for each reply."""
@@ -42,7 +42,7 @@ class Caching:
 
 @dataclass(slots=True)
 class _Noted:
-    """What a handler notes about its reply."""
+    """Notes of a handler about its reply."""
 
     tags: list[str] = field(default_factory=list)
     facts: dict[str, Any] = field(default_factory=dict)

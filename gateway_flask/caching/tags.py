@@ -37,18 +37,18 @@ Data = Mapping[str, Any]
 
 
 def changed_product(parts: dict[str, Any]) -> tuple[Drop, ...]:
-    """What a route below `/products/{id}` drops of its own process, so that its client reads its own change."""
+    """Drops of a route below `/products` in its own process, so that its client reads its own change."""
     drops = Drop(LISTS), Drop(SEARCH, INDEX_SECONDS)
     return (Drop(product(parts["id"])), *drops) if "id" in parts else drops
 
 
 def changed_category(_: dict[str, Any]) -> tuple[Drop, ...]:
-    """What a route below `/categories` drops of its own process."""
+    """Drops of a route below `/categories` in its own process."""
     return _category_changed({})
 
 
 def changed_tuning(_: dict[str, Any]) -> tuple[Drop, ...]:
-    """What a change of search's tuning drops of its own process; it is in force within two seconds."""
+    """Drops of a change of search's tuning in its own process; it is in force within two seconds."""
     return (Drop(SEARCH, 2 * INDEX_SECONDS),)
 
 
