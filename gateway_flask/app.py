@@ -66,7 +66,7 @@ def create_app(
     app.after_request(rate_limits.tell)
     errors.install(app)
     calls.install(app, settings.amqp_url, settings.rpc_deadline, client)
-    gathered_calls.install(app)
+    gathered_calls.install(app, settings.rpc_deadline)
     authentication.install(app)
     revocations.install(app)
     app.extensions["api_keys"] = api_keys.ApiKeys()

@@ -17,8 +17,6 @@ V = TypeVar("V")
 
 TURN_SECONDS: Final = 0.05
 """Longest wait for the call before: slow calls go on at the same time."""
-WAIT_SECONDS: Final = 10.0
-"""Longest wait for a gathered call, longer than its deadline."""
 
 
 class _Batch(Generic[K, V]):
@@ -31,10 +29,14 @@ class _Batch(Generic[K, V]):
 
 
 class GatheredCalls(Generic[K, V]):
-    """Reads of one kind in this process: `at_once` calls at a time while they are fast, of `most` keys at most."""
+    """Reads of one kind in this process: `at_once` calls at a time while they are fast, of `most` keys at most.
 
-    def __init__(self, at_once: int, most: int) -> None:
+    `seconds`: the deadline of a call.
+    """
+
+    def __init__(self, at_once: int, most: int, seconds: float) -> None:
         self._at_once, self._most = at_once, most
+        self._seconds = TURN_SECONDS + seconds + 1
         self._lock = threading.Lock()
         self._calls = 0
         self._gathering: list[_Batch[K, V]] = []
@@ -58,7 +60,7 @@ class GatheredCalls(Generic[K, V]):
         if leads:
             self._send(batch, many)
         try:
-            return batch.values.result(WAIT_SECONDS).get(key)
+            return batch.values.result(self._seconds).get(key)
         except TimeoutError:
             raise DeadlineExceeded from None
 
@@ -94,7 +96,7 @@ class GatheredCalls(Generic[K, V]):
                 self._calls -= 1
 
 
-def install(app: Any) -> None:
+def install(app: Any, deadline: float) -> None:
     """Set up the gathered calls of the application."""
-    app.extensions["gathered_details"] = GatheredCalls[str, Any](at_once=1, most=40)
-    app.extensions["gathered_lists"] = GatheredCalls[Any, Any](at_once=1, most=20)
+    app.extensions["gathered_details"] = GatheredCalls[str, Any](at_once=1, most=40, seconds=deadline)
+    app.extensions["gathered_lists"] = GatheredCalls[Any, Any](at_once=1, most=20, seconds=deadline)

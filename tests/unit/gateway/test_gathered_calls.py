@@ -41,7 +41,7 @@ def gathering(gathered: GatheredCalls[str, str], count: int) -> bool:
 
 @pytest.mark.usefixtures("patient")
 def test_reads_are_gathered_while_a_call_is_under_way() -> None:
-    calls, gathered = Calls(), GatheredCalls[str, str](at_once=1, most=2)
+    calls, gathered = Calls(), GatheredCalls[str, str](at_once=1, most=2, seconds=60)
 
     with ThreadPoolExecutor(8) as pool:
         first = pool.submit(gathered.get, "a", calls.one, calls.many)
@@ -60,7 +60,7 @@ def test_reads_are_gathered_while_a_call_is_under_way() -> None:
 
 @pytest.mark.usefixtures("patient")
 def test_failed_call_fails_its_reads_only() -> None:
-    calls, gathered = Calls(), GatheredCalls[str, str](at_once=1, most=10)
+    calls, gathered = Calls(), GatheredCalls[str, str](at_once=1, most=10, seconds=60)
 
     def fail(_: list[str]) -> dict[str, str]:
         raise ServiceUnavailable
@@ -78,7 +78,7 @@ def test_failed_call_fails_its_reads_only() -> None:
 
 
 def test_slow_call_delays_no_others() -> None:
-    calls, gathered = Calls(), GatheredCalls[str, str](at_once=1, most=10)
+    calls, gathered = Calls(), GatheredCalls[str, str](at_once=1, most=10, seconds=60)
 
     with ThreadPoolExecutor(8) as pool:
         slow = pool.submit(gathered.get, "a", calls.one, calls.many)
