@@ -12,7 +12,11 @@ from flask_openapi3 import OpenAPI
 from werkzeug.routing import Map
 
 from gateway_flask import routes
-from gateway_flask.caching import single_flight
+from gateway_flask.caching.early_replies import EarlyReplies
+from gateway_flask.caching.follower import InvalidationFollower
+from gateway_flask.caching.invalidations import Invalidations
+from gateway_flask.caching.reply_cache import ReplyCache
+from gateway_flask.caching.shared_replies import SharedReplies
 from gateway_flask.graphql import http as graphql_http
 from gateway_flask.http import errors, event_streams, file_streaming
 from gateway_flask.load_shedding.middleware import LoadShedding
@@ -30,7 +34,7 @@ from gateway_flask.middleware.client_address import ClientAddress
 from gateway_flask.middleware.cors import Cors
 from gateway_flask.middleware.security_headers import SecurityHeaders
 from gateway_flask.openapi import event_schemas, pages
-from gateway_flask.rpc import calls
+from gateway_flask.rpc import calls, gathered_calls
 from gateway_flask.settings import GatewaySettings, comma_separated
 from services.chassis.dynamic_config import config
 from services.chassis.observability import logs
@@ -62,6 +66,7 @@ def create_app(
     app.after_request(rate_limits.tell)
     errors.install(app)
     calls.install(app, settings.amqp_url, settings.rpc_deadline, client)
+    gathered_calls.install(app, settings.rpc_deadline)
     authentication.install(app)
     revocations.install(app)
     app.extensions["api_keys"] = api_keys.ApiKeys()
@@ -70,8 +75,8 @@ def create_app(
     event_streams.install(app, settings)
     keep_ms = settings.idempotency_hours * 3_600_000
     app.extensions["settings"] = settings
-    app.extensions["suggestions"] = single_flight.SingleFlightCache(settings.suggest_kept, settings.suggest_seconds)
     app.extensions["redis"] = store if store is not None else reply_store.connect(settings.redis_url)
+    app.extensions["reply_cache"] = _reply_cache(settings, app.extensions["redis"])
     app.extensions["replies"] = reply_store.ReplyStore(app.extensions["redis"], keep_ms, settings.secret)
     app.extensions["secret"] = settings.secret
     routes.install(app)
@@ -79,6 +84,12 @@ def create_app(
     pages.install(app)
     event_schemas.install(app)
     return app
+
+
+def _reply_cache(settings: GatewaySettings, store: "redis.Redis") -> ReplyCache:
+    """The cache of replies. It is not in use before its events are followed."""
+    shared = SharedReplies(store) if settings.reply_cache_shared else None
+    return ReplyCache(settings.reply_cache_bytes, settings.reply_cache_seconds, Invalidations(), shared)
 
 
 def _plain_urls(urls: Map) -> None:
@@ -95,9 +106,16 @@ def main() -> Any:
     config.follow(settings.amqp_url, os.environ.get("ULTRAMARKET_HOME")).wait(CONFIG_SECONDS)
     app = create_app(settings)
     revocations.follow(app, settings).current.wait(REVOCATIONS_SECONDS)
-    answer = edge(LoadShedding(whole(app), app, settings), settings)
+    if settings.reply_cache_bytes:
+        InvalidationFollower(app.extensions["reply_cache"].invalidations, settings.amqp_url).start()
+    answer = edge(cached(LoadShedding(whole(app), app, settings), app, settings), settings)
     memory.settle()
     return answer
+
+
+def cached(wsgi: Any, app: OpenAPI, settings: GatewaySettings) -> Any:
+    """Send cached replies before the request reaches the application; not where each request has its span."""
+    return wsgi if settings.otlp_endpoint or not settings.reply_cache_bytes else EarlyReplies(wsgi, app)
 
 
 def edge(wsgi: Any, settings: GatewaySettings) -> Any:

@@ -66,12 +66,16 @@ class GatewaySettings(Settings):
     )
     gateway_uploads: int = Field(8, ge=1, le=256, description="uploads that one process takes at once")
 
-    suggest_seconds: float = Field(
-        10.0, ge=0, le=300, description="how long proposals are kept by the gateway and by browsers; 0: not at all"
+    reply_cache_bytes: int = Field(
+        33_554_432,
+        ge=0,
+        le=2**36,
+        description="memory of one process for replies that are the same for everybody; 0: off",
     )
-    suggest_kept: int = Field(
-        2000, ge=1, le=100_000, description="beginnings of words that a process keeps the proposals for"
+    reply_cache_seconds: float = Field(
+        3.0, ge=0.1, le=10, description="lifetime of such a reply; events of changes drop it earlier"
     )
+    reply_cache_shared: bool = Field(True, description="whether gateway processes share them in Redis")
 
     idempotency_hours: int = Field(24, ge=1, le=720, description="how long a finished reply can be replayed")
     secret_key: SecretStr = Field(min_length=16, description="the instance's secret")

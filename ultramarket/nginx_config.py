@@ -26,6 +26,7 @@ from ultramarket.ports import SERVER_OFFSETS
 TEMPLATES: Final = Path(__file__).with_name("templates")
 MAX_OPEN_FILES: Final = 24_576
 """A third of them are connections: each proxied request has two, and may have a file."""
+RATE_LIMIT_HEADERS: Final = ("RateLimit-Limit", "RateLimit-Remaining", "RateLimit-Reset")
 HTTP2_DIRECTIVE: Final = (1, 25, 1)
 """The version from which HTTP/2 is a directive of its own, not a parameter of `listen`."""
 
@@ -90,6 +91,7 @@ def render(
         "headers": JSON_HEADERS | {"Cache-Control": "no-store"},
         "errors": ERRORS,
         "form_bytes": FORM_BYTES,
+        "rate_limit_headers": RATE_LIMIT_HEADERS,
     }
     return environment.get_template("nginx.conf.j2").render(values)
 

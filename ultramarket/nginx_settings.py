@@ -70,6 +70,9 @@ class NginxSettings(Settings):
         description="DNS server that nginx asks again for the gateway's addresses; empty: none",
     )
     nginx_processes: int = Field(1, ge=1, le=64, description="worker processes of nginx")
+    nginx_cache_bytes: int = Field(
+        134_217_728, ge=0, le=2**40, description="disk for replies to guests that nginx sends again; 0: none"
+    )
     compression_level: int = Field(2, ge=0, le=9, description="gzip level of text and JSON; 0: none is compressed")
     hsts_seconds: int = Field(
         31_536_000, ge=0, description="how long browsers use HTTPS only after a reply over it (HSTS); 0: not demanded"

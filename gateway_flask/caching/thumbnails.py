@@ -30,7 +30,9 @@ class CachedPicture:
         if request.if_none_match.contains_weak(self.headers["ETag"].strip('"')) or request.if_none_match.star_tag:
             headers = {name: value for name, value in self.headers.items() if not name.startswith("Content-")}
             return Response(status=304, headers=headers)
-        return Response(self.body, headers=self.headers)
+        response = Response(self.body, headers=self.headers)
+        response.headers["X-Accel-Expires"] = str(max(0, int(self.until - time.monotonic())))  # nginx keeps it as long
+        return response
 
 
 class ThumbnailCache:

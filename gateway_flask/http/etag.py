@@ -29,19 +29,6 @@ def tagged(response: Response, resource: dict[str, Any]) -> Response:
     return response
 
 
-def unless_known(response: Response, resource: dict[str, Any]) -> Response:
-    """Set the reply's ETag; reply 304 if the client has this version."""
-    tagged(response, resource)
-    if "ETag" not in response.headers:
-        return response
-    response.headers["Cache-Control"] = "no-cache"
-    if request.if_none_match.contains_weak(response.headers["ETag"].strip('"')) or request.if_none_match.star_tag:
-        response.set_data(b"")
-        response.status_code = 304
-        del response.headers["Content-Type"], response.headers["Content-Length"]
-    return response
-
-
 def versioned(resource: Reply[Any], message: str, status: int = 200) -> Response:
     """A successful reply with the resource's ETag."""
     return tagged(ok(resource, message, status), resource.json)

@@ -39,29 +39,43 @@ def _nothing(*_: Any, **__: Any) -> None:
     """The logger while the log level is above INFO."""
 
 
+class AccessLog:
+    """Logs and measures requests."""
+
+    def __init__(self, enabled: bool) -> None:
+        self._write_line = _logger() if enabled else _nothing
+
+    def record(
+        self, environ: dict[str, Any], route: str, status: int, started: float, request_id: str, user_id: str | None
+    ) -> None:
+        """Record a request that began at `started` (`time.perf_counter`) and was answered now."""
+        took = time.perf_counter() - started
+        method = environ["REQUEST_METHOD"]
+        _observer(method, route, status).observe(took)
+        with suppress(OSError):  # a closed log must not cost the client its reply
+            self._write_line(
+                "request",
+                request_id=request_id,
+                user_id=user_id,
+                address=environ.get("REMOTE_ADDR"),
+                method=method,
+                route=route,
+                path=environ["PATH_INFO"].encode("latin-1").decode(errors="replace"),
+                status=status,
+                ms=round(took * 1000, 2),
+            )
+
+
 def install(app: Flask, enabled: bool = True) -> None:
     """Log and measure every request, and set `X-Request-Id` on every reply."""
-    write_line = _logger() if enabled else _nothing
+    log = app.extensions["access_log"] = AccessLog(enabled)
 
     def record(response: Response) -> Response:
         visit = g.request_context
         response.headers["X-Request-Id"] = visit.request_id
-        took = time.perf_counter() - visit.started
         rule = request.url_rule
         route = rule.rule if rule is not None else "none"
-        _observer(request.method, route, response.status_code).observe(took)
-        with suppress(OSError):  # a closed log must not cost the client its reply
-            write_line(
-                "request",
-                request_id=visit.request_id,
-                user_id=visit.caller.user_id,
-                address=request.remote_addr,
-                method=request.method,
-                route=route,
-                path=request.path,
-                status=response.status_code,
-                ms=round(took * 1000, 2),
-            )
+        log.record(request.environ, route, response.status_code, visit.started, visit.request_id, visit.caller.user_id)
         return response
 
     app.after_request(record)

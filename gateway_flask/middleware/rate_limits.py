@@ -100,13 +100,20 @@ def tell(response: Response) -> Response:
     """Set the reply's rate limit headers (`RateLimit-*`, draft-ietf-httpapi-ratelimit-headers-03)."""
     standing: Standing | None = g.get("rate_limit")
     if standing is not None:
-        add = response.headers.add  # none of them is there yet; setting them looks for each
-        add("RateLimit-Limit", standing.limit)
-        add("RateLimit-Remaining", standing.remaining)
-        add("RateLimit-Reset", standing.reset)
+        for name, value in headers_of(standing):
+            response.headers.add(name, value)  # none of them is there yet; setting them looks for each
         if not standing.allowed:
             response.headers["Retry-After"] = str(standing.reset)
     return response
+
+
+def headers_of(standing: Standing) -> tuple[tuple[str, str], ...]:
+    """The reply's headers for the state of its client."""
+    return (
+        ("RateLimit-Limit", str(standing.limit)),
+        ("RateLimit-Remaining", str(standing.remaining)),
+        ("RateLimit-Reset", str(standing.reset)),
+    )
 
 
 def _item(limit: str, namespace: str) -> RateLimitItem | None:

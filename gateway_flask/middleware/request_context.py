@@ -2,6 +2,8 @@
 
 import re
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any, Final
 
 from flask import g, request
@@ -31,6 +33,7 @@ class RequestContext:
         "caller",
         "expires_at",
         "idempotency",
+        "is_guest",
         "json",
         "name",
         "reads",
@@ -46,6 +49,8 @@ class RequestContext:
         trace = request.environ.get("HTTP_TRACEPARENT", "")
         self.traceparent: str = trace if _TRACEPARENT.fullmatch(trace) else new_traceparent()
         self.caller: Caller = NOBODY
+        self.is_guest = False
+        """Whether the reply is computed for everybody, whoever has sent the request."""
         self.api_key: IdentifiedKey | None = None
         """The API key that was sent instead of a token."""
         self.session_id: str | None = None
@@ -59,6 +64,15 @@ class RequestContext:
         """The parsed body."""
         self.reads = request.environ["REQUEST_METHOD"] in _READING
         """Whether it changes nothing; GraphQL's queries are POSTed."""
+
+    @contextmanager
+    def as_guest(self) -> Iterator[None]:
+        """Compute a reply for everybody: there is no caller meanwhile, no cart and no key of an order."""
+        sender, self.caller, self.is_guest = self.caller, NOBODY, True
+        try:
+            yield
+        finally:
+            self.caller, self.is_guest = sender, False
 
     def context(self) -> dict[str, Any]:
         """The values passed on with every RPC of the request."""
@@ -100,7 +114,8 @@ def current_request() -> RequestContext:
 
 def caller() -> Caller:
     """The caller of the current request, with a guest's `X-Order-Key`, as the services take it."""
-    identified, key = current_request().caller, order_key()
+    context = current_request()
+    identified, key = context.caller, None if context.is_guest else order_key()
     return identified if key is None else identified.model_copy(update={"order_key": key})
 
 
@@ -111,11 +126,13 @@ def idempotency() -> Idempotency | None:
 
 def cart_id() -> str | None:
     """The guest's cart id, from the header `X-Cart-Id`."""
+    _check_personal()
     return _header("HTTP_X_CART_ID", "X-Cart-Id", _CART_ID)
 
 
 def valid_cart_id() -> str | None:
     """The guest's cart, or None if the header is missing or malformed: for routes that do without a cart."""
+    _check_personal()
     sent = request.environ.get("HTTP_X_CART_ID")
     return sent if sent and _CART_ID.fullmatch(sent) else None
 
@@ -124,6 +141,11 @@ def order_key() -> str | None:
     """The guest's access key to an order, from the header `X-Order-Key`; a malformed one is ignored."""
     sent = request.environ.get("HTTP_X_ORDER_KEY")
     return sent if sent and _ORDER_KEY.fullmatch(sent) else None
+
+
+def _check_personal() -> None:
+    if current_request().is_guest:
+        raise RuntimeError("a reply for everybody depends on a cart")
 
 
 def _header(key: str, name: str, shape: re.Pattern[str]) -> str | None:

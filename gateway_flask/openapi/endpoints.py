@@ -10,10 +10,13 @@ from dataclasses import dataclass, field
 from functools import wraps
 from typing import Any, Final, Literal, TypeVar
 
-from flask import Response, after_this_request
+from flask import Response, after_this_request, current_app
 from flask_openapi3 import APIBlueprint, Tag
 from pydantic import BaseModel
 
+from gateway_flask.caching import cached_routes
+from gateway_flask.caching.cached_routes import Caching
+from gateway_flask.caching.invalidations import Drop
 from gateway_flask.http import fieldsets, parse
 from gateway_flask.http.deprecation import Deprecation
 from gateway_flask.middleware import idempotency, rate_limits
@@ -52,6 +55,12 @@ class Endpoint:
     downloads: tuple[str, ...] = ()
     """The content type of the file that it can reply instead."""
     deprecated: Deprecation | None = None
+    cached: Caching | None = None
+    """How its replies are cached; None: they may depend on the caller."""
+    drops: Callable[[dict[str, Any]], tuple[Drop, ...]] | None = None
+    """What a change by this route drops from the cache of its process at once, by the parts of its path; the other
+    processes hear of it by an event.
+    """
     models: dict[str, Model] = field(default_factory=dict)
 
     @property
@@ -122,17 +131,40 @@ def _view(
         elif checks_body:
             parse.body(parse.NoBody)
         if endpoint.key == "no":
+            response = respond(arguments, chosen)
+        else:
+            response = idempotency.once(lambda: handler(**arguments))
+        if endpoint.drops is not None:
+            current_app.extensions["reply_cache"].invalidations.record(endpoint.drops(parts))
+        return response
+
+    def respond(arguments: dict[str, Any], chosen: frozenset[str] | None) -> Response:
+        def produce() -> Response:
             response = handler(**arguments)
             return response if chosen is None else fieldsets.trimmed(response, chosen)
-        return idempotency.once(lambda: handler(**arguments))
+
+        if endpoint.cached is None:
+            return produce()
+        return cached_routes.serve(endpoint.cached, endpoint.rule, arguments, chosen, produce)
 
     return view
 
 
 class Api:
-    """A group of routes below `/api/v1`. `declared` are the fields of `Endpoint`."""
+    """A group of routes below `/api/v1`. `declared` are the fields of `Endpoint`.
 
-    def __init__(self, name: str, title: str, about: str, prefix: str = "") -> None:
+    `drops`: what its changes drop from the cache.
+    """
+
+    def __init__(
+        self,
+        name: str,
+        title: str,
+        about: str,
+        prefix: str = "",
+        drops: Callable[[dict[str, Any]], tuple[Drop, ...]] | None = None,
+    ) -> None:
+        self._drops = drops
         self.blueprint = _Blueprint(
             name, __name__, url_prefix=PREFIX + prefix, abp_tags=[Tag(name=title, description=about)]
         )
@@ -158,6 +190,8 @@ class Api:
             if name in ENDPOINTS:
                 raise ValueError(f"two routes are named {name}")
             full = (self.blueprint.url_prefix or "") + rule
+            if method != "GET":
+                declared.setdefault("drops", self._drops)
             ENDPOINTS[name] = Endpoint(method, full, name, access_of(name), reply, **declared)
             register = getattr(self.blueprint, method.lower())
             register(rule, operation_id=name)(handler)

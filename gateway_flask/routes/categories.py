@@ -1,7 +1,11 @@
 """The category tree."""
 
+from typing import Final
+
 from flask import Response
 
+from gateway_flask.caching import tags
+from gateway_flask.caching.cached_routes import Caching
 from gateway_flask.http import etag
 from gateway_flask.http.envelope import ok
 from gateway_flask.middleware.request_context import caller
@@ -11,20 +15,22 @@ from gateway_flask.rpc.calls import call
 from schemas.api.categories import Category, CategoryNode, CategoryWrite
 from schemas.rpc.products import ProductsRpc
 
-api = Api("categories", "Categories", "The category tree of the catalogue.", "/categories")
+api = Api("categories", "Categories", "The category tree of the catalogue.", "/categories", tags.changed_category)
+
+CACHED: Final = Caching((tags.CATEGORIES,))
 
 
-@api.get("", reply=CategoryNode, many=True)
+@api.get("", reply=CategoryNode, many=True, headers=("If-None-Match",), cached=CACHED)
 def category_tree() -> Response:
     """List the category tree from its roots."""
     return ok(call(ProductsRpc.category_tree), "Categories")
 
 
-@api.get("/<string:slug>", reply=Category, headers=("If-None-Match",))
+@api.get("/<string:slug>", reply=Category, headers=("If-None-Match",), cached=CACHED)
 def get_category(path: SlugPath) -> Response:
     """Get a category."""
     category = call(ProductsRpc.get_category, slug=path.slug)
-    return etag.unless_known(ok(category, "Category"), category.json)
+    return etag.tagged(ok(category, "Category"), category.json)
 
 
 @api.post("", reply=Category, statuses=(201,))

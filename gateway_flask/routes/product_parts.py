@@ -4,25 +4,33 @@ from typing import Any
 
 from flask import Response
 
+from gateway_flask.caching import tags
+from gateway_flask.caching.cached_routes import Caching, depends_on
 from gateway_flask.http import etag
 from gateway_flask.http.envelope import ok
 from gateway_flask.middleware.request_context import caller, idempotency
 from gateway_flask.openapi.endpoints import Api
 from gateway_flask.routes.paths import ImagePath, ProductPath, VariantPath
+from gateway_flask.rpc import products
 from gateway_flask.rpc.calls import call
 from schemas.api.product_parts import ImageWrite, OptionsWrite, VariantPatch
 from schemas.api.products import ProductDetail
 from schemas.api.variants import Option, Variant, VariantWrite
 from schemas.rpc.products import ProductsRpc
 
-api = Api("product_parts", "Product parts", "Variants, options and images of a product.", "/products")
+api = Api(
+    "product_parts", "Product parts", "Variants, options and images of a product.", "/products", tags.changed_product
+)
 
 
-@api.get("/<string:id>/variants", reply=Variant, many=True, headers=("If-None-Match",))
+@api.get(
+    "/<string:id>/variants", reply=Variant, many=True, headers=("If-None-Match",), cached=Caching((tags.CATEGORIES,))
+)
 def list_variants(path: ProductPath) -> Response:
     """List the variants of a product. The ETag is the product's."""
-    product = call(ProductsRpc.get_product, id_or_slug=path.id, caller=caller()).json
-    return etag.unless_known(ok(product["variants"], "Variants"), product)
+    product = products.read_detail(path.id)
+    depends_on(*tags.of_detail(product))
+    return etag.tagged(ok(product["variants"], "Variants"), product)
 
 
 @api.post("/<string:id>/variants", reply=Variant, statuses=(201,), key="may", headers=("If-Match",))

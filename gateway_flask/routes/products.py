@@ -4,11 +4,14 @@ from typing import Final, TypedDict
 
 from flask import Response
 
+from gateway_flask.caching import tags
+from gateway_flask.caching.cached_routes import Caching, depends_on
 from gateway_flask.http import etag
 from gateway_flask.http.envelope import listing, ok
 from gateway_flask.middleware.request_context import caller, cart_id, current_request, idempotency
 from gateway_flask.openapi.endpoints import Api
 from gateway_flask.routes.paths import ProductPath
+from gateway_flask.rpc import products
 from gateway_flask.rpc.calls import call, call_within
 from schemas.api.product_import import ImportProducts, ImportReport
 from schemas.api.products import ListItem, ProductDetail, ProductPatch, ProductQuery, ProductWrite, RelatedQuery
@@ -21,10 +24,22 @@ from services.chassis.dynamic_config.flag_rules import Subject
 
 IMPORT_SECONDS: Final = 30.0
 
-api = Api("products", "Products", "The catalogue: products, their variants, and bulk import.", "/products")
+api = Api(
+    "products",
+    "Products",
+    "The catalogue: products, their variants, and bulk import.",
+    "/products",
+    tags.changed_product,
+)
 
 
-@api.get("", reply=ListItem, many=True)
+@api.get(
+    "",
+    reply=ListItem,
+    many=True,
+    headers=("If-None-Match",),
+    cached=Caching((tags.LISTS, tags.AVAILABILITY, tags.CATEGORIES)),
+)
 def list_products(query: ProductQuery) -> Response:
     """List products by filters, a page at a time. `attr.NAME=VALUE` filters by an attribute.
 
@@ -32,7 +47,11 @@ def list_products(query: ProductQuery) -> Response:
     """
     if query.status is not None and current_request().caller.may(Permission.PRODUCTS_WRITE):
         return listing(call(ProductsRpc.list_managed_products, query=query, caller=caller()), "Products")
-    return listing(call(ProductsRpc.list_products, query), "Products")
+    page = products.read_list(query)
+    depends_on(*tags.of_products(page["items"]))
+    if query.rating is not None or query.sort == "-rating":
+        depends_on(tags.RATINGS)
+    return listing(page, "Products")
 
 
 @api.post("", reply=ProductDetail, statuses=(201,), key="may")
@@ -49,11 +68,12 @@ def import_products(body: ImportProducts) -> Response:
     return ok(report, "Products imported")
 
 
-@api.get("/<string:id>", reply=ProductDetail, headers=("If-None-Match",))
+@api.get("/<string:id>", reply=ProductDetail, headers=("If-None-Match",), cached=Caching((tags.CATEGORIES,)))
 def get_product(path: ProductPath) -> Response:
     """Get a product by its id or slug."""
-    product = call(ProductsRpc.get_product, id_or_slug=path.id, caller=caller())
-    return etag.unless_known(ok(product, "Product"), product.json)
+    product = products.read_detail(path.id)
+    depends_on(*tags.of_detail(product))
+    return etag.tagged(ok(product, "Product"), product)
 
 
 @api.get("/<string:id>/related", reply=ListItem, many=True)

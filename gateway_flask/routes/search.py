@@ -1,10 +1,13 @@
 """Routes of product search, suggestions and search tuning."""
 
 import time
+from typing import Any, Final
 
-from flask import Response, current_app
+from flask import Response
 
-from gateway_flask.http import envelope, etag
+from gateway_flask.caching import tags
+from gateway_flask.caching.cached_routes import Caching, depends_on, not_cacheable, note
+from gateway_flask.http import etag
 from gateway_flask.http.envelope import ok, page_with_details
 from gateway_flask.middleware.request_context import caller
 from gateway_flask.openapi.endpoints import Api
@@ -13,14 +16,30 @@ from gateway_flask.tracking import behaviour
 from schemas.api.search import MAX_PREFIX_LENGTH, SearchQuery, SearchReply, Suggestions, SuggestQuery
 from schemas.api.search_tuning import Preview, TuningPreviewRequest, TuningReply, TuningWrite
 from schemas.rpc.search import SearchRpc
-from services.chassis.dynamic_config import config
 
-KILL_SWITCH = "search_engine"
-
-api = Api("search", "Search", "Product search with facets, suggestions, and tuning.", "/search")
+api = Api("search", "Search", "Product search with facets, suggestions, and tuning.", "/search", tags.changed_tuning)
 
 
-@api.get("", reply=SearchReply)
+def _query_key(arguments: dict[str, Any]) -> str:
+    """The search without the visitor's session, which is for analytics only."""
+    query: SearchQuery = arguments["query"]
+    return query.model_dump_json(exclude_defaults=True, exclude={"session_id"})
+
+
+def _record_search(arguments: dict[str, Any], facts: dict[str, Any]) -> None:
+    """Record a search; not its further pages."""
+    query: SearchQuery = arguments["query"]
+    if query.page == 1 and query.cursor is None:
+        filters = query.model_dump(exclude_defaults=True, exclude={"q", "limit", "facets", "session_id"})
+        behaviour.record_search(query.session_id, query=query.q, filters=filters, **facts)
+
+
+SEARCH: Final = Caching(
+    (tags.SEARCH, tags.AVAILABILITY, tags.CATEGORIES), early=False, observer=_record_search, key=_query_key
+)
+
+
+@api.get("", reply=SearchReply, headers=("If-None-Match",), cached=SEARCH)
 def search(query: SearchQuery) -> Response:
     """Search products. `attr.NAME=VALUE` filters by an attribute; a facet doesn't filter its own counts.
 
@@ -28,30 +47,31 @@ def search(query: SearchQuery) -> Response:
     """
     started_at = time.perf_counter()
     reply = call(SearchRpc.search, query)
-    if query.page == 1 and query.cursor is None:
-        took_ms = 1000 * (time.perf_counter() - started_at)
-        filters = query.model_dump(exclude_defaults=True, exclude={"q", "limit", "facets", "session_id"})
-        behaviour.record_search(
-            query.session_id, query=query.q, results=reply.json["total"], filters=filters, took_ms=round(took_ms, 1)
-        )
+    note(results=reply.json["total"], took_ms=round(1000 * (time.perf_counter() - started_at), 1))
+    depends_on(*tags.of_products(reply.json["items"]))
+    if query.rating is not None or query.sort == "-rating":
+        depends_on(tags.RATINGS)
+    if reply.json["degraded"]:
+        not_cacheable()
     return page_with_details(reply, "Search results")
 
 
-@api.get("/suggest", reply=Suggestions)
+def _prefix(query: SuggestQuery) -> str:
+    return " ".join(query.q.casefold().split())[:MAX_PREFIX_LENGTH]
+
+
+SUGGESTIONS: Final = Caching(
+    (tags.SEARCH, tags.AVAILABILITY, tags.CATEGORIES), key=lambda arguments: _prefix(arguments["query"])
+)
+
+
+@api.get("/suggest", reply=Suggestions, headers=("If-None-Match",), cached=SUGGESTIONS)
 def suggest(query: SuggestQuery) -> Response:
-    """Suggest products, categories and queries for a prefix. Cached for some seconds, here and by the client."""
-    prefix = " ".join(query.q.casefold().split())[:MAX_PREFIX_LENGTH]
-    if not config.enabled(KILL_SWITCH):
-        return envelope.ready(_suggested(prefix)[0])
-    cached = current_app.extensions["suggestions"].get(prefix, lambda: _suggested(prefix))
-    seconds = cached.seconds_left
-    return envelope.ready(cached.body, headers={"Cache-Control": f"public, max-age={seconds}"} if seconds else None)
-
-
-def _suggested(prefix: str) -> tuple[bytes, bool]:
-    """The reply, and whether it may be cached: empty replies may come from an unavailable engine."""
-    suggestions = call(SearchRpc.suggest, SuggestQuery(q=prefix)).json
-    return envelope.body(suggestions, "Suggestions"), any(suggestions.values())
+    """Suggest products, categories and queries for a prefix."""
+    suggestions = call(SearchRpc.suggest, SuggestQuery(q=_prefix(query)))
+    if not any(suggestions.json.values()):
+        not_cacheable()  # it may come from an unavailable engine
+    return ok(suggestions, "Suggestions")
 
 
 @api.get("/tuning", reply=TuningReply)

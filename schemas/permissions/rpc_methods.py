@@ -72,6 +72,7 @@ RPC: Final[dict[str, dict[str, Access]]] = {
     },
     "products": {
         "list_products": PUBLIC,
+        "list_pages": PUBLIC,
         "list_uncounted": PUBLIC,
         "list_managed_products": needs(P.PRODUCTS_WRITE),
         "get_product": GUEST,

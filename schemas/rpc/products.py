@@ -23,6 +23,7 @@ from schemas.base import Country, Id, Idempotency, IdOrSlug, Page, Sku, Slug
 from schemas.caller import ANONYMOUS, Caller
 
 Ids = Annotated[list[Id], Field(max_length=100)]
+Queries = Annotated[list[ProductQuery], Field(max_length=20)]
 Skus = Annotated[list[Sku], Field(max_length=500)]
 AddressRegion = Annotated[str, Field(max_length=100)]
 Version = Annotated[int, Field(ge=1)]
@@ -38,6 +39,10 @@ class ProductsRpc(Protocol):
 
     def list_products(self, query: ProductQuery) -> Page[ListItem]:
         """List active products by filters. The total may be a second old."""
+        ...
+
+    def list_pages(self, queries: Queries) -> list[Page[ListItem]]:
+        """List active products by each of the queries, as `list_products` does; none may name a status."""
         ...
 
     def list_uncounted(self, query: ProductQuery) -> Page[ListItem]:

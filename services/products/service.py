@@ -2,6 +2,7 @@
 
 from collections import Counter
 
+from eventlet import GreenPool
 from pydantic import ValidationError
 
 from schemas.api.product_import import ImportRow
@@ -11,7 +12,17 @@ from schemas.caller import ANONYMOUS, Caller
 from schemas.events.inventory import StockChanged
 from schemas.events.reviews import RatingChanged
 from schemas.permissions.permission import Permission
-from schemas.rpc.products import AddressRegion, Ids, ImportRows, ProductsRpc, RelatedLimit, Skus, SnapshotLimit, Version
+from schemas.rpc.products import (
+    AddressRegion,
+    Ids,
+    ImportRows,
+    ProductsRpc,
+    Queries,
+    RelatedLimit,
+    Skus,
+    SnapshotLimit,
+    Version,
+)
 from services.chassis.common import clock
 from services.chassis.common.errors import Forbidden, NotFound
 from services.chassis.messaging.batches import on_batch
@@ -25,6 +36,9 @@ from services.products.domain.documents import STATUSES, Document, apply_patch, 
 from services.products.part_methods import PartMethods
 from services.products.store.bulk_import import Outcome, Row, imported_stock, refusal
 
+LISTS_AT_ONCE = 8
+"""Of the lists of one request."""
+
 
 class ProductsService(PartMethods, CategoryMethods, Service):
     """Reads are one query each; every change is one transaction with its event."""
@@ -36,6 +50,10 @@ class ProductsService(PartMethods, CategoryMethods, Service):
     @implements(ProductsRpc.list_products)
     def list_products(self, query: ProductQuery) -> Document:
         return self._list(query, counted=True)
+
+    @implements(ProductsRpc.list_pages)
+    def list_pages(self, queries: Queries) -> list[Document]:
+        return list(GreenPool(LISTS_AT_ONCE).imap(self.list_products, queries))
 
     @implements(ProductsRpc.list_uncounted)
     def list_uncounted(self, query: ProductQuery) -> Document:

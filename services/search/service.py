@@ -84,9 +84,8 @@ class SearchService(Service):
 
     def _suggestible(self, reference_data: ReferenceData) -> tuple[str, ...]:
         """The popular queries that may be suggested."""
-        blocked = phrases.blocked_words(str(config.setting("search.blocked_suggestions")))
-        hidden = reference_data.rules.hidden
-        return tuple(phrase for phrase in reference_data.popular if phrases.may_be_suggested(phrase, hidden, blocked))
+        blocked = str(config.setting("search.blocked_suggestions"))
+        return phrases.suggestible(reference_data.popular, frozenset(reference_data.rules.hidden), blocked)
 
     def _search_titles(self, query: SearchQuery) -> Document:
         return self.catalogue.search_titles(ProductQuery.model_validate(catalogue_query(query))).model_dump(mode="json")

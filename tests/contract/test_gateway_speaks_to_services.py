@@ -55,7 +55,7 @@ FILE_ROUTES = {name for name, endpoint in ENDPOINTS.items() if endpoint.form is 
 """Routes that call the files service over HTTP: see `tests/e2e/test_files.py`."""
 REPLY: dict[str, Any] = {
     "items": [], "page": 1, "limit": 20, "total": 0, "id": CART, "status": "confirmed", "version": 1,
-    "user": {"id": ID}, "stock": [{"sku": "MUG-RED", "on_hand": 5}], "keys": [],
+    "slug": "mug", "degraded": False, "user": {"id": ID}, "stock": [{"sku": "MUG-RED", "on_hand": 5}], "keys": [],
     "variants": [{"sku": "MUG-RED"}, {"sku": "MUG-GREEN"}], "options": [],
     "format": "csv", "csv": "", "subtotal": 500, "weight_g": 380, "currency": "USD",
 }  # fmt: skip

@@ -8,6 +8,8 @@ PARSERS: Final = re.compile(r"\b(orjson\.loads|json\.loads|get_json|request\.jso
 KNOWN: Final = {
     "gateway_flask/http/json_documents.py": {"from_json"},  # the parser
     "gateway_flask/http/parse.py": {"model_validate_json"},  # after it, for the types of JSON
+    "gateway_flask/caching/cached_reply.py": {"orjson.loads"},  # replies of our own, from Redis
+    "gateway_flask/caching/follower.py": {"orjson.loads"},  # messages of our own
     "gateway_flask/graphql/connections.py": {"orjson.loads"},  # cursors of our own, a pair or refused
     "gateway_flask/graphql/persisted.py": {"orjson.loads"},  # the operator's file
     "gateway_flask/graphql/resolvers/orders.py": {"orjson.loads"},  # replies of our own

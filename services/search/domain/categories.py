@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import Any
 
 from services.chassis.common.text import fold, split
@@ -17,6 +18,11 @@ class Category:
     name: str
     parent: str | None
     """The parent's slug."""
+
+    @cached_property
+    def words(self) -> list[str]:
+        """The words of the name, folded."""
+        return split(fold(self.name))
 
     def to_reference(self) -> dict[str, Any]:
         return {"id": self.id, "slug": self.slug, "name": self.name}
@@ -55,13 +61,12 @@ class CategoryTree:
         requested = split(fold(text))
         if not requested:
             return []
-        named_categories = [(node, split(fold(node.name))) for node in self.nodes]
         predicates: tuple[Callable[[str, str], bool], ...] = (str.startswith, _within, nearly_starts_with)
         matches = [
             node
             for predicate in predicates
-            for node, words in named_categories
-            if all(any(predicate(word, part) for word in words) for part in requested)
+            for node in self.nodes
+            if all(any(predicate(word, part) for word in node.words) for part in requested)
         ]
         return list(dict.fromkeys(matches))[:limit]
 

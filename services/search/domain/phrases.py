@@ -3,6 +3,7 @@
 import re
 import unicodedata
 from collections.abc import Collection
+from functools import lru_cache
 from typing import Final
 
 from services.chassis.common.text import fold, split
@@ -17,6 +18,13 @@ _CONTACT: Final = re.compile(
 def blocked_words(setting: str) -> frozenset[str]:
     """The words and phrases of the setting `search.blocked_suggestions`, folded."""
     return frozenset(word for part in setting.split(",") if (word := fold(part)))
+
+
+@lru_cache(maxsize=2)
+def suggestible(popular: tuple[str, ...], hidden: frozenset[str], setting: str) -> tuple[str, ...]:
+    """The popular queries that may be suggested; `setting` is `search.blocked_suggestions`."""
+    blocked = blocked_words(setting)
+    return tuple(phrase for phrase in popular if may_be_suggested(phrase, hidden, blocked))
 
 
 def may_be_suggested(phrase: str, hidden: Collection[str], blocked: Collection[str]) -> bool:

@@ -44,6 +44,8 @@ def test_replies_match_their_models(call: Any) -> None:
     assert page["total"] == 1
     assert call("get_many", ids=[product["id"]]) == page["items"]
     assert call("list_uncounted", category="kitchen") == page | {"total": 0}
+    nothing = call("list_products", category="none")
+    assert call("list_pages", queries=[{"category": "kitchen"}, {"category": "none"}]) == [page, nothing]
     assert call("get_details", ids=[product["id"]]) == [call("get_product", id_or_slug="mug")]
     assert call("related_products", id_or_slug="mug") == []
     PricedSku.model_validate(call("price_skus", skus=["MUG-1"], country="DE", region="Bayern")["MUG-1"])

@@ -14,6 +14,7 @@ from services.chassis.messaging.envelopes import envelope
 from services.chassis.observability.metrics import BROADCASTS_DROPPED
 
 KEY = "inventory.low_stock_threshold"
+DELIVERY = {"exchange": EXCHANGE, "routing_key": "setting_changed"}
 
 
 def changed(value: int, revision: int, **fields: Any) -> bytes:
@@ -22,7 +23,7 @@ def changed(value: int, revision: int, **fields: Any) -> bytes:
 
 def receive(subscriber: ConfigSubscriber, *bodies: bytes) -> None:
     for body in bodies:
-        subscriber._on_message(SimpleNamespace(body=body))  # type: ignore[arg-type]
+        subscriber._on_message(SimpleNamespace(body=body, delivery_info=DELIVERY))  # type: ignore[arg-type]
 
 
 def dropped(reason: str) -> float:

@@ -48,5 +48,17 @@ def make_app(services: FakeServices) -> Callable[..., OpenAPI]:
 
 
 @pytest.fixture
+def make_caching_app(make_app: Callable[..., OpenAPI]) -> Callable[..., OpenAPI]:
+    """Make an application whose cache of replies is in use, as while events are followed."""
+
+    def make(**values: Any) -> OpenAPI:
+        app = make_app(**{"reply_cache_shared": False, **values})
+        app.extensions["reply_cache"].invalidations.begin()
+        return app
+
+    return make
+
+
+@pytest.fixture
 def client(shared_app: OpenAPI, services: FakeServices) -> FlaskClient:
     return shared_app.test_client()

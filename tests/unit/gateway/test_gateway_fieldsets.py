@@ -9,6 +9,7 @@ from gateway_flask.testing import FakeServices
 
 ID = "0197b1c8-7a5e-7cc0-9f00-000000000001"
 ITEM = {"id": ID, "slug": "mug", "title": "Mug", "brand": None, "in_stock": True}
+DETAIL = {"slug": "mug", "variants": []}
 PAGE = {"items": [ITEM, ITEM | {"title": "Cup"}], "page": 1, "limit": 20, "total": 2, "next_cursor": None}
 
 
@@ -27,7 +28,7 @@ def test_items_of_a_list_are_trimmed(client: FlaskClient, services: FakeServices
 
 
 def test_details_are_trimmed(client: FlaskClient, services: FakeServices) -> None:
-    services.answer("products.get_product", ITEM | {"version": 3})
+    services.answer("products.get_product", ITEM | DETAIL | {"version": 3})
 
     assert get(client, "/products/mug?fields=title").get_json()["data"] == {"id": ID, "title": "Mug"}
 
@@ -53,11 +54,11 @@ def test_unknown_fields_are_refused(
 
 
 def test_etag_of_a_part_validates_it(client: FlaskClient, services: FakeServices) -> None:
-    services.answer("products.get_product", ITEM | {"version": 3})
+    services.answer("products.get_product", ITEM | DETAIL | {"version": 3})
     tag = get(client, "/products/mug?fields=title").headers["ETag"]
 
     assert get(client, "/products/mug?fields=title", **{"If-None-Match": tag}).status_code == 304
-    services.answer("products.get_product", ITEM | {"version": 4})
+    services.answer("products.get_product", ITEM | DETAIL | {"version": 4})
     assert get(client, "/products/mug?fields=title", **{"If-None-Match": tag}).status_code == 200
 
 

@@ -9,6 +9,7 @@ from gateway_flask.testing import SESSION, SIGNED_IN, USER, FakeServices, Issuer
 from services.chassis.common.errors import PaymentDeclined, ServiceUnavailable
 
 ID = "0197b1c8-7a5e-7cc0-9f00-000000000001"
+MUG = {"id": ID, "slug": "a-mug", "version": 7, "variants": []}
 CART = "c" * 27
 GUEST = {"X-Cart-Id": CART}
 ORDER_KEY = {"X-Order-Key": "key-of-the-order-1"}
@@ -253,13 +254,13 @@ def test_rates_are_quoted_for_the_given_cart(client: FlaskClient, services: Fake
 
 
 def test_unchanged_product_is_not_sent_again(client: FlaskClient, services: FakeServices) -> None:
-    services.answer("products.get_product", {"id": ID, "version": 7, "available": 3})
+    services.answer("products.get_product", MUG | {"available": 3})
     tag = client.get("/api/v1/products/a-mug").headers["ETag"]
 
     again = client.get("/api/v1/products/a-mug", headers={"If-None-Match": f'"other", {tag}'})
     assert (again.status_code, again.get_data(), again.headers["ETag"]) == (304, b"", tag)
 
-    services.answer("products.get_product", {"id": ID, "version": 7, "available": 2})
+    services.answer("products.get_product", MUG | {"available": 2})
     assert client.get("/api/v1/products/a-mug", headers={"If-None-Match": tag}).status_code == 200
 
 

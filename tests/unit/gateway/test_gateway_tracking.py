@@ -24,7 +24,7 @@ class Gateway:
         self.services.answer("auth.jwks", self.issuer.jwks())
         self.services.answer("analytics.track_events", TRACKED)
         self.services.answer("auth.login", SIGNED_IN)
-        self.services.answer("search.search", {"items": [], "total": 3, "page": 1, "limit": 20})
+        self.services.answer("search.search", {"items": [], "total": 3, "page": 1, "limit": 20, "degraded": False})
         self.client: FlaskClient = create_app(settings(gateway_streams=1), self.services).test_client()
 
     def track(self, *events: dict[str, Any], headers: dict[str, str] | None = None, **fields: Any) -> Any:

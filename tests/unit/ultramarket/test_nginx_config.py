@@ -44,6 +44,7 @@ def config(folder: Path, version: tuple[int, ...] = DEBIAN, **values: Any) -> st
         {"tls_hosts": "", "hsts_seconds": 0, "compression_level": 0},
         {"trusted_proxies": "10.0.0.0/8, 2001:db8::1", "operator_addresses": ""},
         {"file_max_bytes": 1_073_741_824, "nginx_processes": 4},
+        {"nginx_cache_bytes": 0},
     ],
 )
 def test_nginx_accepts_the_configuration(tmp_path: Path, values: dict[str, Any]) -> None:
