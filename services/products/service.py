@@ -11,7 +11,17 @@ from schemas.caller import ANONYMOUS, Caller
 from schemas.events.inventory import StockChanged
 from schemas.events.reviews import RatingChanged
 from schemas.permissions.permission import Permission
-from schemas.rpc.products import AddressRegion, Ids, ImportRows, ProductsRpc, RelatedLimit, Skus, SnapshotLimit, Version
+from schemas.rpc.products import (
+    AddressRegion,
+    Ids,
+    ImportRows,
+    ProductsRpc,
+    RelatedLimit,
+    Skus,
+    SnapshotIds,
+    SnapshotLimit,
+    Version,
+)
 from services.chassis.common import clock
 from services.chassis.common.errors import Forbidden, NotFound
 from services.chassis.messaging.batches import on_batch
@@ -74,7 +84,7 @@ class ProductsService(PartMethods, CategoryMethods, Service):
         return self.catalogue.queries.find(query, ["active"], with_sku=True)
 
     @implements(ProductsRpc.get_snapshots)
-    def get_snapshots(self, ids: Ids) -> list[Document]:
+    def get_snapshots(self, ids: SnapshotIds) -> list[Document]:
         return self.catalogue.queries.snapshots(ids)
 
     @implements(ProductsRpc.list_snapshots)

@@ -1,6 +1,6 @@
 """MongoDB: a client per process, transactions with an outbox collection, documents with an embedded outbox."""
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from datetime import timedelta
 from typing import Any, ClassVar, Generic, TypeVar
@@ -99,8 +99,13 @@ class MongoStore:
 
     def emit(self, session: ClientSession, event: Event, sequence: int | None = None) -> None:
         """Publish an event if, and only if, this transaction commits."""
-        wrapped = envelope(event, sequence)
-        self.db["outbox"].insert_one({"_id": wrapped["id"], "event": wrapped}, session=session)
+        self.emit_all(session, [(event, sequence)])
+
+    def emit_all(self, session: ClientSession, events: Iterable[tuple[Event, int | None]]) -> None:
+        """Publish events, each with its sequence or None, in this order, if this transaction commits: in one write."""
+        wrapped = [envelope(event, sequence) for event, sequence in events]
+        if wrapped:
+            self.db["outbox"].insert_many([{"_id": each["id"], "event": each} for each in wrapped], session=session)
 
     def audit(
         self,

@@ -59,6 +59,16 @@ def _stock_update(sku: str, available: int, sequence: int) -> UpdateOne:
 
 def _variant_update(sku: str, available: int, sequence: int) -> UpdateOne:
     """An update of one variant's figure and the fields derived from it."""
+    older = {"variants.sku": sku, "stock": {"$elemMatch": {"sku": sku, "sequence": {"$lt": sequence}}}}
+    if available > 0:  # the product is in stock, whatever its other variants are: half the work of a pipeline
+        values = {
+            "variants.$[variant].available": available,
+            "variants.$[variant].in_stock": True,
+            "stock.$[figure].sequence": sequence,
+            "in_stock": True,
+            "listing.in_stock": True,
+        }
+        return UpdateOne(older, {"$set": values}, array_filters=[{"variant.sku": sku}, {"figure.sku": sku}])
     is_it = {"$eq": ["$$this.sku", {"$literal": sku}]}
 
     def changed(array: str, values: Document) -> Document:
@@ -75,5 +85,4 @@ def _variant_update(sku: str, available: int, sequence: int) -> UpdateOne:
         {"$set": {"in_stock": {"$anyElementTrue": ["$variants.in_stock"]}}},
         {"$set": {"listing.in_stock": "$in_stock"}},
     ]
-    older = {"variants.sku": sku, "stock": {"$elemMatch": {"sku": sku, "sequence": {"$lt": sequence}}}}
     return UpdateOne(older, stages)

@@ -3,19 +3,18 @@
 All updates are idempotent and independent of the order of events.
 """
 
-from collections.abc import Iterable, Sequence
-from contextlib import suppress
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from pymongo import UpdateOne
 from pymongo.client_session import ClientSession
-from pymongo.errors import DuplicateKeyError
+from pymongo.errors import BulkWriteError
 
 from schemas.api.reviews import ReviewRules, ReviewRulesState
 from schemas.caller import Caller
 from services.chassis.common.ids import is_id
 from services.chassis.common.versions import check_version
-from services.chassis.stores.mongo import MongoStore
+from services.chassis.stores.mongo import MongoStore, only_collisions
 from services.reviews.domain import Document
 
 RULES = "rules"
@@ -36,17 +35,19 @@ class ReferenceData:
 
     # ---- products ------------------------------------------------------------------------------------------------
 
-    def store_product(self, product_id: str, fields: Document, sequence: int) -> None:
-        """Store a product unless a newer version is stored.
+    def store_products(self, products: Mapping[str, Document]) -> None:
+        """Store products by id, each unless a newer version is stored.
 
-        `fields`: slug, title, vendor_id, on_offer.
+        Fields: slug, title, vendor_id, on_offer, sequence.
         """
-        with suppress(DuplicateKeyError):  # a newer version is stored
-            self.products.update_one(
-                {"_id": product_id, "sequence": {"$lt": sequence}},
-                {"$set": {**fields, "sequence": sequence}},
-                upsert=True,
-            )
+        updates = [
+            UpdateOne({"_id": product_id, "sequence": {"$lt": fields["sequence"]}}, {"$set": fields}, upsert=True)
+            for product_id, fields in products.items()
+        ]
+        try:
+            self.products.bulk_write(updates, ordered=False)
+        except BulkWriteError as error:  # newer versions are stored
+            only_collisions(error)
 
     def product(self, id_or_slug: str) -> Document | None:
         """A stored product. A slug selects the newest one on offer, since slugs of deleted products can be reused."""
