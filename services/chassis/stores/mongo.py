@@ -6,8 +6,9 @@ from datetime import timedelta
 from typing import Any, ClassVar, Generic, TypeVar
 
 from nameko.extensions import DependencyProvider
-from pymongo import MongoClient
+from pymongo import MongoClient, UpdateOne
 from pymongo.client_session import ClientSession
+from pymongo.collection import Collection
 from pymongo.database import Database
 from pymongo.errors import BulkWriteError, DuplicateKeyError
 
@@ -49,6 +50,27 @@ def only_collisions(refused: BulkWriteError) -> list[int]:
     if any(error["code"] != _DUPLICATE for error in errors):
         raise refused
     return [error["index"] for error in errors]
+
+
+def store_newer(collection: Collection[Document], documents: Mapping[str, Document], version: str) -> None:
+    """Store documents by id, each unless one is stored whose `version` (the name of a field) is not lower.
+
+    New ones are inserted together: an upsert costs the server eight times as much.
+    """
+    stored = {each["_id"] for each in collection.find({"_id": {"$in": list(documents)}}, {"_id": 1})}
+    new = [{"_id": key, **fields} for key, fields in documents.items() if key not in stored]
+    if new:
+        try:
+            collection.insert_many(new, ordered=False)
+        except BulkWriteError as error:  # stored concurrently
+            stored |= {new[index]["_id"] for index in only_collisions(error)}
+    updates = [
+        UpdateOne({"_id": key, version: {"$lt": fields[version]}}, {"$set": fields})
+        for key, fields in documents.items()
+        if key in stored
+    ]
+    if updates:
+        collection.bulk_write(updates, ordered=False)
 
 
 class MongoStore:

@@ -4,13 +4,13 @@ from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime
 from typing import Any, Final
 
-from pymongo import ReturnDocument, UpdateOne
+from pymongo import ReturnDocument
 from pymongo.database import Database
-from pymongo.errors import BulkWriteError, DuplicateKeyError
+from pymongo.errors import DuplicateKeyError
 
 from services.chassis.common import clock
 from services.chassis.common.errors import PreconditionFailed, ServiceUnavailable
-from services.chassis.stores.mongo import only_collisions
+from services.chassis.stores.mongo import store_newer
 
 Document = dict[str, Any]
 LONG_AGO: Final = datetime(1970, 1, 1, tzinfo=UTC)
@@ -134,14 +134,7 @@ class Recipients:
 
     def store_products(self, products: Mapping[str, Document]) -> None:
         """Store products by id, with their versions; outdated versions are ignored."""
-        updates = [
-            UpdateOne({"_id": product_id, "version": {"$lt": fields["version"]}}, {"$set": fields}, upsert=True)
-            for product_id, fields in products.items()
-        ]
-        try:
-            self.products.bulk_write(updates, ordered=False)
-        except BulkWriteError as error:  # newer versions are stored
-            only_collisions(error)
+        store_newer(self.products, products, "version")
 
     def product_of(self, sku: str) -> Document | None:
         return self.products.find_one({"skus": sku})

@@ -94,7 +94,9 @@ class BulkImport:
         paths = {path: category_path(path) for row, _ in accepted if (path := row.product.category)}
         categories = self.categories.ensure(session, paths.values())
         skus = {variant.sku for row, _ in accepted for variant in row.product.variants}
-        stock = self.stock.facts(session, skus, skus - identifiers.skus.keys())
+        levels = imported_stock([row.product for row, _ in accepted])
+        announced = {level.sku: level.on_hand for level in levels}
+        stock = self.stock.facts(session, skus, skus - identifiers.skus.keys(), announced)
         writes: list[Any] = []
         events: list[tuple[Event, int | None]] = []
         product_ids: dict[str, str] = {}
@@ -113,7 +115,7 @@ class BulkImport:
             outcomes.append(Outcome(row.index, "updated" if before else "created", after["_id"], after["slug"]))
         if writes:
             self.products.bulk_write(writes, ordered=True, session=session)
-        if levels := imported_stock([row.product for row, _ in accepted]):
+        if levels:
             levels = tuple(level.model_copy(update={"product_id": product_ids[level.sku]}) for level in levels)
             events.append((StockImported(import_id=new_id(), levels=levels), None))
         self.store.emit_all(session, events)

@@ -8,13 +8,12 @@ from typing import Any
 
 from pymongo import UpdateOne
 from pymongo.client_session import ClientSession
-from pymongo.errors import BulkWriteError
 
 from schemas.api.reviews import ReviewRules, ReviewRulesState
 from schemas.caller import Caller
 from services.chassis.common.ids import is_id
 from services.chassis.common.versions import check_version
-from services.chassis.stores.mongo import MongoStore, only_collisions
+from services.chassis.stores.mongo import MongoStore, store_newer
 from services.reviews.domain import Document
 
 RULES = "rules"
@@ -40,14 +39,7 @@ class ReferenceData:
 
         Fields: slug, title, vendor_id, on_offer, sequence.
         """
-        updates = [
-            UpdateOne({"_id": product_id, "sequence": {"$lt": fields["sequence"]}}, {"$set": fields}, upsert=True)
-            for product_id, fields in products.items()
-        ]
-        try:
-            self.products.bulk_write(updates, ordered=False)
-        except BulkWriteError as error:  # newer versions are stored
-            only_collisions(error)
+        store_newer(self.products, products, "sequence")
 
     def product(self, id_or_slug: str) -> Document | None:
         """A stored product. A slug selects the newest one on offer, since slugs of deleted products can be reused."""
