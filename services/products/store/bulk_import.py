@@ -1,5 +1,6 @@
 """Bulk import: rows are validated one by one; all valid ones are written in one transaction."""
 
+import threading
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -67,13 +68,15 @@ class BulkImport:
         self.categories = categories
         self.stock = stock
         self.sku_owners = sku_owners
+        self._turn = threading.Lock()
 
     def run(self, rows: Sequence[Row], caller: Caller, now: datetime) -> list[Outcome]:
         """Write the rows that can be written. Idempotent: the same rows again are reported as unchanged."""
         vendor_for(caller, None)
         for _ in range(ATTEMPTS):
             try:
-                return self.store.in_transaction(lambda session: self._write(session, rows, caller, now))
+                with self._turn:  # two that touch the same categories would only abort each other, and begin again
+                    return self.store.in_transaction(lambda session: self._write(session, rows, caller, now))
             except (DuplicateKeyError, BulkWriteError) as raced:
                 codes = {error["code"] for error in (raced.details or {}).get("writeErrors", [{"code": raced.code}])}
                 if codes - {11000}:
