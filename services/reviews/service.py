@@ -222,8 +222,9 @@ class ReviewsService(PersonalDataHandlers, Service):
         if (stored := self.store.reference_data.product(id_or_slug)) is not None:
             return stored
         product = self.products.get_product(id_or_slug=id_or_slug)
-        fields = product.model_dump(include={"slug", "title", "vendor_id"}) | {"on_offer": True}
-        self.store.reference_data.store_product(product.id, fields, product.version)
+        fields = product.model_dump(include={"slug", "title", "vendor_id"})
+        fields |= {"on_offer": True, "sequence": product.version}
+        self.store.reference_data.store_products({product.id: fields})
         return {"_id": product.id, **fields}
 
     def _check_pictures(self, images: list[str], caller: Caller) -> None:
