@@ -38,7 +38,7 @@ from services.search.store.reference_data import ReferenceData
 KILL_SWITCH = "search_engine"
 MAX_SUGGESTIONS = 6
 REBUILD_PAGE_SIZE = 100
-BATCH_SIZE = 500
+BATCH_SIZE = 200
 BATCH_SECONDS = 0.02
 NEW_PRODUCT_SECONDS = 0.3
 """How long new products are gathered: meanwhile their first stock comes, and they are written once instead of twice."""
