@@ -8,6 +8,7 @@ from typing import Any
 import orjson
 from pymongo import UpdateOne
 from pymongo.collection import Collection
+from pymongo.cursor import Cursor
 
 from schemas.api.products import ProductQuery
 from services.chassis.common.errors import NotFound
@@ -89,19 +90,21 @@ class ProductQueries:
         condition = listing.conditions(query, statuses, vendor_id)
         keyset, paging = listing.KEYSETS[query.sort], Paging.of(query)
         field = keyset.keys[0].field
+        documents = list(self._page(query, condition, {"listing": 1, field: 1, **(_SKUS if with_sku else {})}))
         index = listing.index_for(condition, query.sort)
-        documents = list(
-            self.products.find(
-                on_page(condition, keyset, paging), {"listing": 1, field: 1, **(_SKUS if with_sku else {})}
-            )
-            .sort(sort_of(keyset))
-            .skip(paging.offset)
-            .limit(paging.fetched)
-            .hint(index)
-        )
         total = self._total(condition, index) if counted else 0
         page = keyset.page(documents, total, paging, lambda last: (last[field], last["_id"]))
         return page | {"items": [_item(document, with_sku) for document in page["items"]]}
+
+    def explain(self, query: ProductQuery, statuses: list[str]) -> Document:
+        """How the server reads a page."""
+        return dict(self._page(query, listing.conditions(query, statuses), {"listing": 1}).explain())
+
+    def _page(self, query: ProductQuery, condition: listing.Condition, fields: Document) -> Cursor[Document]:
+        """The rows of a page, and one more."""
+        keyset, paging = listing.KEYSETS[query.sort], Paging.of(query)
+        rows = self.products.find(on_page(condition, keyset, paging), fields).sort(sort_of(keyset))
+        return rows.skip(paging.offset).limit(paging.fetched).hint(listing.index_for(condition, query.sort))
 
     def get(self, id_or_slug: str) -> Document:
         """Read a product. Raises `NotFound`."""
