@@ -29,6 +29,7 @@ from services.chassis.messaging.events import on_event
 from services.chassis.messaging.rpc import implements
 from services.chassis.messaging.signatures import refused
 from services.chassis.runtime.service import Service
+from services.chassis.runtime.timers import every
 from services.products.category_methods import CategoryMethods
 from services.products.domain.checks import check_own, vendor_for
 from services.products.domain.documents import STATUSES, Document, apply_patch, to_detail
@@ -179,6 +180,10 @@ class ProductsService(PartMethods, CategoryMethods, Service):
         """Copy the rating to the product."""
         rating = {"average": event.average, "count": event.count, "histogram": event.histogram}
         self.catalogue.ratings.record(event.product_id, rating, event.meta.sequence or 0)
+
+    @every(seconds=3600)
+    def drop_retired_indexes(self) -> None:
+        self.catalogue.queries.drop_retired_indexes()
 
 
 def _report(outcomes: list[Outcome], rows: list[Row]) -> Document:

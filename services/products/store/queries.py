@@ -14,7 +14,7 @@ from schemas.api.products import ProductQuery
 from services.chassis.common.errors import NotFound
 from services.chassis.common.ids import is_id
 from services.chassis.common.paging import Paging
-from services.chassis.stores.keyset_mongo import on_page, sort_of
+from services.chassis.stores.keyset_mongo import on_page_merged, sort_of
 from services.products.domain.documents import STATUSES, Document, to_detail, to_snapshot
 from services.products.domain.naming import title_words
 from services.products.domain.tax import rate
@@ -63,6 +63,13 @@ class ProductQueries:
             self.products.create_index(keys, name=name)
         self._add_missing_words()
 
+    def drop_retired_indexes(self) -> None:
+        """Drop the indexes that only earlier versions use: they may still run while this one is being installed."""
+        stored = self.products.index_information()
+        for name in listing.retired_indexes():
+            if name in stored:
+                self.products.drop_index(name)
+
     def _add_missing_words(self) -> None:
         """Add title words to products stored by an earlier version."""
         unindexed = {"status": {"$in": STATUSES}, "words": {"$exists": False}}
@@ -103,7 +110,7 @@ class ProductQueries:
     def _page(self, query: ProductQuery, condition: listing.Condition, fields: Document) -> Cursor[Document]:
         """The rows of a page, and one more."""
         keyset, paging = listing.KEYSETS[query.sort], Paging.of(query)
-        rows = self.products.find(on_page(condition, keyset, paging), fields).sort(sort_of(keyset))
+        rows = self.products.find(on_page_merged(condition, keyset, paging, "status"), fields).sort(sort_of(keyset))
         return rows.skip(paging.offset).limit(paging.fetched).hint(listing.index_for(condition, query.sort))
 
     def get(self, id_or_slug: str) -> Document:
