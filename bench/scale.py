@@ -94,7 +94,7 @@ def products(count: int, vendors: list[str]) -> Iterator[Document]:
 
 def fill(database: Database[Document], count: int, console: Console) -> Shop:
     vendors = [new_id() for _ in range(VENDORS)]
-    store = ProductStore(database, ProductSettings(list_total_seconds=0))
+    store = ProductStore(database, ProductSettings())
     store.indexes()
     begun = time.monotonic()
     rows, done = products(count, vendors), 0

@@ -334,3 +334,16 @@ def test_filtered_page_reads_matching_products_only(catalogue: Catalogue, filter
     plan = catalogue.store.queries.explain(query, ["active"])["executionStats"]
 
     assert plan["totalDocsExamined"] == plan["nReturned"] == len(catalogue.titles(**filters, sort=sort))
+
+
+def test_filtered_total_is_counted_up_to_a_limit(catalogue: Catalogue, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("services.products.store.queries.MAX_TOTAL", 2)
+    for number in range(3):
+        catalogue.create(slug=f"mug-{number}", sku=f"S{number}", brand="Potter")
+
+    totals = [
+        catalogue.store.queries.find(ProductQuery.model_validate(query), ["active"])["total"]
+        for query in ({}, {"brand": "potter"}, {"brand": "other"})
+    ]
+
+    assert totals == [3, 2, 0]
