@@ -57,7 +57,9 @@ class PaymentRecords:
 
         One that staff `requested` is audited; the checkout's own is in the order's history.
         """
-        payment = replace(claimed.payment, status="captured", client_secret=None, **_captured(claimed.payment, captured))
+        payment = replace(
+            claimed.payment, status="captured", client_secret=None, **_captured(claimed.payment, captured)
+        )
         published: list[Event] = [events.PaymentCaptured(**facts(payment), captured=captured)]
         if requested and audit_records.staff():
             after = {"captured": captured, "currency": payment.currency}

@@ -33,14 +33,13 @@ def _rows(parameter: str, table: Any, names: tuple[str, ...], is_changed: Column
 
 def _recorded(change: Any) -> Any:
     """The change of a claimed payment, whose attempt must be pending if it has one, and all that follows from it."""
-    changed = change.where(or_(_KEY.is_(None), exists(select(attempts.c.key).where(_IS_PENDING)))).returning(column("id", _ID)).cte("changed")
-    is_changed = exists(select(changed.c.id))
-    ended = (
-        update(attempts)
-        .where(_IS_PENDING, is_changed)
-        .values(status="done", ended_at=func.now())
-        .cte("ended")
+    changed = (
+        change.where(or_(_KEY.is_(None), exists(select(attempts.c.key).where(_IS_PENDING))))
+        .returning(column("id", _ID))
+        .cte("changed")
     )
+    is_changed = exists(select(changed.c.id))
+    ended = update(attempts).where(_IS_PENDING, is_changed).values(status="done", ended_at=func.now()).cte("ended")
     statement = select(func.count()).select_from(changed).add_cte(ended)
     for parameter, table, names in (
         ("entries", ledger_entries, ("id", "reference", "kind", "payment_id", "order_id")),

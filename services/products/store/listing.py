@@ -83,3 +83,8 @@ def index_for(condition: Condition, sort: str) -> str:
         return WORDS
     lead = next((lead for lead in LEADING_FIELDS if lead in condition), ALL)
     return _name(lead, SORTS[sort].field)
+
+
+def index_to_count(condition: Condition) -> str:
+    """Name of the index with the fewest entries to look at for the number of matching products."""
+    return index_for(condition, "price" if "price" in condition else "-rating" if "rating" in condition else "title")

@@ -97,18 +97,27 @@ class ProductQueries:
         counted: bool = True,
     ) -> Document:
         """List a page of items with its total (0 unless `counted`) and the cursor of the next."""
-        condition = listing.conditions(query, statuses, vendor_id)
+        condition = self._condition(query, statuses, vendor_id)
         keyset, paging = listing.KEYSETS[query.sort], Paging.of(query)
         field = keyset.keys[0].field
         documents = list(self._page(query, condition, {"listing": 1, field: 1, **(_SKUS if with_sku else {})}))
-        index = listing.index_for(condition, query.sort)
-        total = self._total(condition, index) if counted else 0
+        total = self._total(condition) if counted else 0
         page = keyset.page(documents, total, paging, lambda last: (last[field], last["_id"]))
         return page | {"items": [_item(document, with_sku) for document in page["items"]]}
 
     def explain(self, query: ProductQuery, statuses: list[str]) -> Document:
-        """How the server reads a page."""
-        return dict(self._page(query, listing.conditions(query, statuses), {"listing": 1}).explain())
+        """The plan by which the server reads a page."""
+        return dict(self._page(query, self._condition(query, statuses), {"listing": 1}).explain())
+
+    def _condition(self, query: ProductQuery, statuses: list[str], vendor_id: str | None = None) -> listing.Condition:
+        """The condition of a query. The rarest word is the first: MongoDB reads all products with that one."""
+        condition = listing.conditions(query, statuses, vendor_id)
+        if isinstance(words := condition.get("words"), dict):
+            rarest_first = sorted(
+                words["$all"], key=lambda word: self._total({"status": condition["status"], "words": word})
+            )
+            condition["words"] = {"$all": rarest_first}
+        return condition
 
     def _page(self, query: ProductQuery, condition: listing.Condition, fields: Document) -> Cursor[Document]:
         """The rows of a page, and one more."""
@@ -183,17 +192,18 @@ class ProductQueries:
         """Drop cached totals after a write of this process."""
         self._totals.clear()
 
-    def _total(self, condition: dict[str, Any], index: str) -> int:
-        """The number of items, of a filtered list up to `MAX_TOTAL`; counted on the list's index and cached for a moment,
-        or for longer, so that counting takes a tenth of the time at most.
+    def _total(self, condition: dict[str, Any]) -> int:
+        """The number of items, of a filtered list up to `MAX_TOTAL`, counted on an index.
+
+        Cached for a moment, or for longer, so that counting takes a tenth of the time at most.
         """
         key = orjson.dumps(condition)
         cached = self._totals.get(key)
         begun = time.monotonic()
         if cached and begun < cached[0]:
             return cached[1]
-        limit = {"limit": MAX_TOTAL} if len(condition) > 1 else {}
-        total = self.products.count_documents(condition, hint=index, **limit)
+        options: dict[str, Any] = {"limit": MAX_TOTAL} if len(condition) > 1 else {}
+        total = self.products.count_documents(condition, hint=listing.index_to_count(condition), **options)
         if len(self._totals) >= MAX_TOTALS:
             self._totals.clear()
         now = time.monotonic()

@@ -347,3 +347,14 @@ def test_filtered_total_is_counted_up_to_a_limit(catalogue: Catalogue, monkeypat
     ]
 
     assert totals == [3, 2, 0]
+
+
+@pytest.mark.parametrize("words", ["mug potter rare", "rare potter mug"])
+def test_products_with_the_rarest_word_are_read(catalogue: Catalogue, words: str) -> None:
+    for number in range(12):
+        catalogue.create(title="Mug", slug=f"mug-{number}", sku=f"S{number}", brand="Potter")
+    catalogue.create(title="Rare mug", sku="RARE", brand="Potter")
+    query = ProductQuery(q=words)
+
+    assert catalogue.titles(q=words) == ["Rare mug"]
+    assert catalogue.store.queries.explain(query, ["active"])["executionStats"]["totalDocsExamined"] == 1
