@@ -66,16 +66,21 @@ class Request(Schema):
         return {name: getattr(self, name) for name in self.model_fields_set}
 
 
+_CONTROL: Final = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f]")
+_SURROGATE: Final = re.compile("[\ud800-\udfff]")
+_LINE_BREAK: Final = re.compile("[\t\n\r\x85\u2028\u2029]")
+
+
 def _clean(text: str) -> str:
-    if any(ord(char) < 32 and char not in "\t\n\r" for char in text) or "\x7f" in text:
+    if _CONTROL.search(text):
         raise ValueError("must not contain control characters")
-    if any(0xD800 <= ord(char) <= 0xDFFF for char in text):
+    if _SURROGATE.search(text):
         raise ValueError("must be valid Unicode")
     return text
 
 
 def _one_line(text: str) -> str:
-    if any(char in text for char in "\t\n\r\x85\u2028\u2029"):
+    if _LINE_BREAK.search(text):
         raise ValueError("must be one line")
     return _clean(text)
 

@@ -29,6 +29,7 @@ AddressRegion = Annotated[str, Field(max_length=100)]
 Version = Annotated[int, Field(ge=1)]
 ImportRows = Annotated[list[dict[str, Any]], Field(min_length=1, max_length=100)]
 RelatedLimit = Annotated[int, Field(ge=1, le=50)]
+SnapshotIds = Annotated[list[Id], Field(max_length=500)]
 SnapshotLimit = Annotated[int, Field(ge=1, le=500)]
 
 
@@ -69,7 +70,7 @@ class ProductsRpc(Protocol):
         """List active products with the SKU of their cheapest variant: the fallback of the search engine."""
         ...
 
-    def get_snapshots(self, ids: Ids) -> list[ProductSnapshot]:
+    def get_snapshots(self, ids: SnapshotIds) -> list[ProductSnapshot]:
         """Get products of any status with the versions of their parts, for copies kept elsewhere; unknown: missing."""
         ...
 

@@ -1,14 +1,14 @@
-"""Password hashing: bcrypt, off the event loop, in the same time whether or not the account exists."""
+"""Password hashing: bcrypt, in processes of its own, in the same time whether or not the account exists."""
 
 import base64
 import hashlib
 from collections.abc import Iterable, Sequence
 from typing import Final
 
-import bcrypt
 import eventlet.tpool
 import zxcvbn
 
+from services.auth.hash_pool import HashPool
 from services.chassis.common.errors import ValidationFailed
 
 DUMMY_HASH = "." * 53
@@ -24,19 +24,22 @@ CHECKED_CHARACTERS: Final = 20
 class Passwords:
     """Hashes and verifies passwords with `rounds` as bcrypt's work factor (12: about a quarter of a second)."""
 
-    def __init__(self, rounds: int) -> None:
-        self.rounds = rounds
+    def __init__(self, rounds: int, pool: HashPool) -> None:
+        self.rounds, self._pool = rounds, pool
+
+    def admit(self) -> None:
+        """Raises `ServiceUnavailable` if there is no time left for a hash: before anything is written."""
+        self._pool.admit()
 
     def hash(self, password: str) -> str:
         """Hash a password for storage."""
-        hashed: bytes = eventlet.tpool.execute(bcrypt.hashpw, _bcrypt_input(password), bcrypt.gensalt(self.rounds))
-        return hashed.decode()
+        return str(self._pool.request({"password": _bcrypt_input(password), "rounds": self.rounds})["hash"])
 
     def matches(self, password: str, hashed: str | None) -> bool:
         """Whether the password matches. Without a hash the same work is done, and the result is False."""
-        stored = (hashed or f"$2b${self.rounds:02d}${DUMMY_HASH}").encode()
-        is_match: bool = eventlet.tpool.execute(bcrypt.checkpw, _bcrypt_input(password), stored)
-        return is_match and hashed is not None
+        stored = hashed or f"$2b${self.rounds:02d}${DUMMY_HASH}"
+        is_match = self._pool.request({"password": _bcrypt_input(password), "stored": stored})["matches"]
+        return bool(is_match) and hashed is not None
 
     def is_outdated(self, hashed: str) -> bool:
         """Whether the hash was made with another work factor than the present one."""
@@ -66,6 +69,6 @@ def _without(personal: Iterable[str], password: str) -> int:
     return len(rest)
 
 
-def _bcrypt_input(password: str) -> bytes:
+def _bcrypt_input(password: str) -> str:
     """The password's digest in base64: bcrypt uses 72 bytes at most and stops at a NUL."""
-    return base64.b64encode(hashlib.sha256(password.encode()).digest())
+    return base64.b64encode(hashlib.sha256(password.encode()).digest()).decode()

@@ -22,7 +22,7 @@ from services.auth.administration import Administration
 from services.auth.api_key_methods import ApiKeyMethods
 from services.auth.domain import Device, Exchange
 from services.auth.oauth_methods import OauthMethods
-from services.auth.passwords import Passwords, check_strength
+from services.auth.passwords import check_strength
 from services.auth.registrations import one_registration
 from services.auth.revocations import publish
 from services.chassis.common import clock, context
@@ -41,6 +41,7 @@ class AuthService(OauthMethods, ApiKeyMethods, Administration, PersonalDataHandl
     def register(self, command: Register) -> Json:
         email, key = str(command.email), command.idempotency
         names = (command.first_name, command.last_name)
+        self._passwords.admit()
         with one_registration(email):  # a hash costs a quarter of a second: only the first of many pays for it
             try:
                 self.store.check_available(email, key)
@@ -67,6 +68,7 @@ class AuthService(OauthMethods, ApiKeyMethods, Administration, PersonalDataHandl
     @implements(AuthRpc.login)
     def login(self, command: Login) -> Json:
         email = str(command.email)
+        self._passwords.admit()  # before the attempt is counted as a failed one
         counters = self.store.attempts.counters(email, command.address, self.settings.login_failures_by_address)
         self.store.attempts.begin(counters, clock.now())
         user, hashed = self.store.credentials(email)
@@ -159,6 +161,7 @@ class AuthService(OauthMethods, ApiKeyMethods, Administration, PersonalDataHandl
     @implements(AuthRpc.change_password)
     def change_password(self, command: ChangePassword) -> Json:
         user_id = str(command.caller.user_id)
+        self._passwords.admit()
         user, before = self.store.user(user_id), self.store.password_of(user_id)
         counters = self.store.attempts.counters(user["email"], None, self.settings.login_failures_by_address)
         self.store.attempts.begin(counters, clock.now())
@@ -185,6 +188,7 @@ class AuthService(OauthMethods, ApiKeyMethods, Administration, PersonalDataHandl
     @implements(AuthRpc.erase_account)
     def erase_account(self, command: EraseAccount) -> Json:
         user_id = str(command.caller.user_id)
+        self._passwords.admit()
         user, password_hash = self.store.user(user_id), self.store.password_of(user_id)
         counters = self.store.attempts.counters(user["email"], None, self.settings.login_failures_by_address)
         self.store.attempts.begin(counters, clock.now())
@@ -220,10 +224,6 @@ class AuthService(OauthMethods, ApiKeyMethods, Administration, PersonalDataHandl
     def delete_expired_revocations(self) -> None:
         """Drop revocations of expired tokens from the list in Redis."""
         self.revoked.delete_expired()
-
-    @property
-    def _passwords(self) -> Passwords:
-        return Passwords(self.settings.bcrypt_rounds)
 
 
 def _request(command: Refresh) -> str | None:

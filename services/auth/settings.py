@@ -23,6 +23,7 @@ class AuthSettings(Settings):
     )
     secret_key: SecretStr = Field(min_length=16, description="the instance's secret")
     bcrypt_rounds: int = Field(12, ge=4, le=16, description="work factor of password hashes; tests may lower it")
+    password_workers: int = Field(0, ge=0, le=64, description="processes that hash passwords; 0: one for each core")
 
     oauth_base_url: str = Field(
         "", description="base URL of the API that providers send browsers back to; empty: the instance's port here"

@@ -11,6 +11,8 @@ from schemas.permissions.roles import ADMIN
 from services.auth import tokens
 from services.auth.auth_store import AuthStore
 from services.auth.domain import Device, Lifetimes, OpenSession
+from services.auth.hash_pool import Hashing
+from services.auth.passwords import Passwords
 from services.auth.revocations import REDIS_ERRORS, RevocationList, publish
 from services.auth.settings import AuthSettings
 from services.auth.tokens import SecondFactorClaims, Signer
@@ -45,6 +47,11 @@ class SignIn:
     signer = Signing()
     encryption = Encrypting()
     revoked = Redis(RevocationList)
+    hashing = Hashing()
+
+    @property
+    def _passwords(self) -> Passwords:
+        return Passwords(self.settings.bcrypt_rounds, self.hashing)
 
     def publish_new_revocations(self) -> None:
         """Copy new revocations at once. Without Redis the timer does it later: the sessions have ended already."""

@@ -12,7 +12,6 @@ from schemas.signed.challenges import Challenge
 from services.auth import tokens, totp
 from services.auth.attempts import FREE_FAILURES, Counter
 from services.auth.domain import Device, OpenSession
-from services.auth.passwords import Passwords
 from services.auth.second_factors import confirm_session
 from services.auth.sign_in import SignIn
 from services.chassis.common import clock
@@ -48,10 +47,10 @@ class TwoFactorMethods(SignIn):
     @implements(AuthRpc.remove_totp)
     def remove_totp(self, command: RemoveTotp) -> None:
         user_id = str(command.caller.user_id)
+        self._passwords.admit()
         counters = self._begin(user_id)
-        passwords = Passwords(self.settings.bcrypt_rounds)
         password_hash = self.store.password_of(user_id)
-        if password_hash and not passwords.matches(command.password or "", password_hash):
+        if password_hash and not self._passwords.matches(command.password or "", password_hash):
             raise ValidationFailed.of("password", "is not your password")
         with self.store.transaction() as session:
             self._use(session, user_id, command.code)

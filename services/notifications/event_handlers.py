@@ -1,6 +1,7 @@
 """Handlers of the events that cause messages."""
 
 import hashlib
+from collections.abc import Sequence
 from dataclasses import replace
 
 from schemas.events.analytics import ReportFinished
@@ -44,6 +45,8 @@ BATCH = 50
 """Maximum number of confirmations that are sent together: so many may be sent twice when the process dies."""
 BATCH_SECONDS = 0.3
 """How long a confirmation waits for others, in seconds."""
+PRODUCT_BATCH = 200
+PRODUCT_BATCH_SECONDS = 0.05
 REFUNDED_FAILURES = ("CONFLICT", "INVALID_STATE")
 """Codes of orders that may fail after their payment was made: replaced by another order, or paid too late."""
 
@@ -159,10 +162,20 @@ class EventHandlers:
     def send_report(self, event: ReportFinished) -> None:
         self._dispatch(drafts.report_ready(event))
 
-    @on_event(ProductCreated, ProductUpdated, ProductArchived)
-    def update_product(self, event: ProductEvent) -> None:
-        fields = {"title": event.title, "slug": event.slug, "skus": list(event.skus), "vendor_id": event.vendor_id}
-        self.store.recipients.store_product(event.product_id, event.meta.sequence or 0, fields)
+    @on_batch(ProductCreated, ProductUpdated, ProductArchived, size=PRODUCT_BATCH, seconds=PRODUCT_BATCH_SECONDS)
+    def update_product(self, events: Sequence[ProductEvent]) -> None:
+        self.store.recipients.store_products(
+            {
+                event.product_id: {
+                    "title": event.title,
+                    "slug": event.slug,
+                    "skus": list(event.skus),
+                    "vendor_id": event.vendor_id,
+                    "version": event.meta.sequence or 0,
+                }
+                for event in sorted(events, key=lambda event: event.meta.sequence or 0)
+            }
+        )
 
     @on_event(LowStock)
     def send_low_stock(self, event: LowStock) -> None:

@@ -1,6 +1,7 @@
 """Reviews service: product reviews with moderation, votes, abuse reports and ratings."""
 
 import time
+from collections.abc import Sequence
 from datetime import datetime
 from typing import Annotated, Final
 
@@ -30,6 +31,7 @@ from services.chassis.common.clock import rfc3339
 from services.chassis.common.errors import Forbidden, NotFound, ValidationFailed
 from services.chassis.common.paging import Paging, page
 from services.chassis.dynamic_config import config
+from services.chassis.messaging.batches import on_batch
 from services.chassis.messaging.events import on_event
 from services.chassis.messaging.personal_data import ERASED_NAME, Person, PersonalDataHandlers, Sections
 from services.chassis.messaging.remote import Remote
@@ -42,6 +44,8 @@ from services.reviews.store import ReviewStore
 
 FLAG: Final = "reviews"
 """Kill switch: while off, only administrators read and moderate reviews."""
+PRODUCT_BATCH: Final = 200
+PRODUCT_BATCH_SECONDS: Final = 0.05
 PICTURE_WAIT_SECONDS: Final = 1.0
 """How long a submission waits for the `file_stored` event of its pictures."""
 
@@ -153,17 +157,17 @@ class ReviewsService(PersonalDataHandlers, Service):
 
     # ---- consumed events -----------------------------------------------------------------------------------------
 
-    @on_event(ProductCreated)
-    def store_new_product(self, event: ProductCreated) -> None:
-        self._store_product(event)
+    @on_batch(ProductCreated, size=PRODUCT_BATCH, seconds=PRODUCT_BATCH_SECONDS)
+    def store_new_product(self, events: list[ProductCreated]) -> None:
+        self._store_products(events)
 
-    @on_event(ProductUpdated)
-    def store_changed_product(self, event: ProductUpdated) -> None:
-        self._store_product(event)
+    @on_batch(ProductUpdated, size=PRODUCT_BATCH, seconds=PRODUCT_BATCH_SECONDS)
+    def store_changed_product(self, events: list[ProductUpdated]) -> None:
+        self._store_products(events)
 
-    @on_event(ProductArchived)
-    def store_archived_product(self, event: ProductArchived) -> None:
-        self._store_product(event)
+    @on_batch(ProductArchived, size=PRODUCT_BATCH, seconds=PRODUCT_BATCH_SECONDS)
+    def store_archived_product(self, events: list[ProductArchived]) -> None:
+        self._store_products(events)
 
     @on_event(OrderConfirmed)
     def add_confirmed_purchase(self, event: OrderConfirmed) -> None:
@@ -197,10 +201,15 @@ class ReviewsService(PersonalDataHandlers, Service):
     def erase_person(self, person: Person) -> None:
         self.store.persons.erase(person.user_id, ERASED_NAME)
 
-    def _store_product(self, event: ProductEvent) -> None:
-        fields = {name: getattr(event, name) for name in ("slug", "title", "vendor_id")}
-        fields["on_offer"] = not isinstance(event, ProductArchived)
-        self.store.reference_data.store_product(event.product_id, fields, event.meta.sequence or 0)
+    def _store_products(self, events: Sequence[ProductEvent]) -> None:
+        """Store the newest event of each product."""
+        newest = {event.product_id: event for event in sorted(events, key=lambda event: event.meta.sequence or 0)}
+        products = {
+            product_id: {name: getattr(event, name) for name in ("slug", "title", "vendor_id")}
+            | {"on_offer": not isinstance(event, ProductArchived), "sequence": event.meta.sequence or 0}
+            for product_id, event in newest.items()
+        }
+        self.store.reference_data.store_products(products)
 
     def _add_purchases(self, event: OrderConfirmed | OrderDelivered) -> None:
         if event.user_id is not None:
@@ -213,8 +222,9 @@ class ReviewsService(PersonalDataHandlers, Service):
         if (stored := self.store.reference_data.product(id_or_slug)) is not None:
             return stored
         product = self.products.get_product(id_or_slug=id_or_slug)
-        fields = product.model_dump(include={"slug", "title", "vendor_id"}) | {"on_offer": True}
-        self.store.reference_data.store_product(product.id, fields, product.version)
+        fields = product.model_dump(include={"slug", "title", "vendor_id"})
+        fields |= {"on_offer": True, "sequence": product.version}
+        self.store.reference_data.store_products({product.id: fields})
         return {"_id": product.id, **fields}
 
     def _check_pictures(self, images: list[str], caller: Caller) -> None:

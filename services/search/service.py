@@ -38,8 +38,10 @@ from services.search.store.reference_data import ReferenceData
 KILL_SWITCH = "search_engine"
 MAX_SUGGESTIONS = 6
 REBUILD_PAGE_SIZE = 100
-BATCH_SIZE = 100
+BATCH_SIZE = 200
 BATCH_SECONDS = 0.02
+NEW_PRODUCT_SECONDS = 0.3
+"""How long new products are gathered: meanwhile their first stock comes, and they are written once instead of twice."""
 
 log = structlog.get_logger()
 
@@ -92,7 +94,7 @@ class SearchService(Service):
 
     # ---- consumed events ----------------------------------------------------------------------------------------
 
-    @on_batch(ProductCreated, size=BATCH_SIZE, seconds=BATCH_SECONDS)
+    @on_batch(ProductCreated, size=BATCH_SIZE, seconds=NEW_PRODUCT_SECONDS)
     def index_new_products(self, events: list[ProductCreated]) -> None:
         self._index_products(events)
 

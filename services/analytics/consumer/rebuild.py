@@ -4,14 +4,15 @@ The consumer and the service use the old dataset meanwhile. Records written duri
 consumer, which resumes at the offsets of the new dataset.
 """
 
-from collections.abc import Callable, Sequence
-from typing import Final
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from typing import Final, TypeVar
 
 from confluent_kafka import Consumer, TopicPartition
 from pymongo.client_session import ClientSession
 
 from services.analytics.consumer.reader import kafka_options
-from services.analytics.consumer.records import ALL_TOPICS, Partition, batch_of
+from services.analytics.consumer.records import ALL_TOPICS, Batch, Partition, batch_of
 from services.analytics.settings import AnalyticsSettings
 from services.analytics.store.batches import Superseded, write_batch
 from services.analytics.store.datasets import DATABASE, Dataset, activate, connect, create_next
@@ -19,6 +20,8 @@ from services.analytics.store.datasets import DATABASE, Dataset, activate, conne
 KAFKA_TIMEOUT_SECONDS: Final = 20
 BATCH_SIZE: Final = 4000
 """Larger than the consumer's batches: a rebuild is short-lived and may use more memory."""
+
+T = TypeVar("T")
 
 
 class Incomplete(Exception):
@@ -81,18 +84,33 @@ def _read(
     size: int,
     report_progress: Callable[[int, int], None],
 ) -> int:
-    position = dataset.offsets(bounds)
-    total = sum(high - low for low, high in bounds.values())
+    total, done = sum(high - low for low, high in bounds.values()), 0
+    for messages, batch in _read_ahead(_batches(consumer, dataset.offsets(bounds), bounds, size)):
+        write_batch(dataset, session, batch.moved, batch.facts, must_serve=False)
+        done += messages
+        report_progress(min(done, total), total)
+    return done
+
+
+def _batches(
+    consumer: Consumer, position: dict[Partition, int], bounds: dict[Partition, tuple[int, int]], size: int
+) -> Iterator[tuple[int, Batch]]:
+    """The records up to the bounds, in batches that are not empty, each with its number of messages."""
     waiting = {partition for partition, (low, high) in bounds.items() if high > low}
     consumer.assign([TopicPartition(topic, number, low) for (topic, number), (low, _) in bounds.items()])
-    done = 0
     while waiting:
         messages = consumer.consume(size, 1.0)
         batch = batch_of(messages, position)
+        position |= {partition: following for partition, (_, following) in batch.moved.items()}
         if batch.moved:
-            write_batch(dataset, session, batch.moved, batch.facts, must_serve=False)
-            position |= {partition: following for partition, (_, following) in batch.moved.items()}
-            done += len(messages)
-            report_progress(min(done, total), total)
+            yield len(messages), batch
         waiting = {partition for partition in waiting if position[partition] < bounds[partition][1]}
-    return done
+
+
+def _read_ahead(batches: Iterator[T]) -> Iterator[T]:
+    """The same batches: while one is being written, which is mostly the database's work, a thread reads the next."""
+    with ThreadPoolExecutor(1, "rebuild-reader") as reader:
+        following = reader.submit(next, batches, None)
+        while (batch := following.result()) is not None:
+            following = reader.submit(next, batches, None)
+            yield batch

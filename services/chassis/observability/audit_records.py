@@ -7,6 +7,7 @@ outbox: an action whose record could be lost does not happen.
 import re
 from collections.abc import Iterable, Mapping
 from contextlib import AbstractContextManager
+from functools import lru_cache
 from typing import Any, Final
 
 import orjson
@@ -17,6 +18,8 @@ from services.chassis.common import context
 MASK: Final = "***"
 LONGEST_VALUE: Final = 1_000
 """Characters of JSON that a value may have in a record; a longer one is cut."""
+SHORT_TEXT: Final = LONGEST_VALUE // 6
+"""Characters of a text that is no longer than `LONGEST_VALUE` in JSON, whatever it contains."""
 _SECRET: Final = re.compile(r"password|passwd|secret|token|api_?key|private|credential|card|cvc|iban", re.IGNORECASE)
 _CUSTOMER: Final = frozenset({"CUSTOMER"})
 _IGNORED: Final[frozenset[str]] = frozenset({"version", "updated_at"})
@@ -82,8 +85,10 @@ def changes(before: Mapping[str, Any], after: Mapping[str, Any]) -> list[Change]
 def _shown(field: str, value: Any) -> Any:
     if value is None:
         return None
-    if _SECRET.search(field):
+    if _is_secret(field):
         return MASK
+    if isinstance(value, bool | int) or (isinstance(value, str) and len(value) <= SHORT_TEXT):
+        return value  # as most fields are: there is nothing to mask or to cut
     clean = _masked(value)
     raw = orjson.dumps(clean, default=str)
     if len(raw) > LONGEST_VALUE:
@@ -91,9 +96,14 @@ def _shown(field: str, value: Any) -> Any:
     return orjson.loads(raw)
 
 
+@lru_cache(maxsize=4_096)
+def _is_secret(field: str) -> bool:
+    return _SECRET.search(field) is not None
+
+
 def _masked(value: Any) -> Any:
     if isinstance(value, Mapping):
-        return {key: MASK if _SECRET.search(str(key)) else _masked(inner) for key, inner in value.items()}
+        return {key: MASK if _is_secret(str(key)) else _masked(inner) for key, inner in value.items()}
     if isinstance(value, list | tuple):
         return [_masked(inner) for inner in value]
     return value

@@ -17,6 +17,23 @@ def on_page(condition: dict[str, Any], keyset: Keyset, paging: Paging) -> dict[s
     return {"$and": [condition, _after(keyset, keyset.position(paging.cursor))]}
 
 
+def on_page_merged(condition: dict[str, Any], keyset: Keyset, paging: Paging, choice: str) -> dict[str, Any]:
+    """Like `on_page`, for two keys of which many rows may have an equal first one.
+
+    A branch for the rows with an equal value and one for those beyond, with the whole condition in each: MongoDB reads
+    both in the order of the index and merges them, and none of the equal rows before the position. `choice` is the
+    index's first field: it has one value, or a branch for each value of an `$in`.
+    """
+    if paging.cursor is None:
+        return condition
+    (first, unique), (edge, last) = keyset.keys, keyset.position(paging.cursor)
+    onward = "$gt" if first.direction > 0 else "$lt"
+    beyond = [{first.field: edge, unique.field: {onward: last}}, {first.field: {onward: edge}}]
+    chosen = condition[choice]
+    values = chosen["$in"] if isinstance(chosen, dict) else [chosen]
+    return {"$or": [{"$and": [condition | {choice: value}, rows]} for value in values for rows in beyond]}
+
+
 def _after(keyset: Keyset, position: list[Any]) -> dict[str, Any]:
     onward, behind = ("$gt", "$lte") if keyset.keys[0].direction > 0 else ("$lt", "$gte")
     if len(keyset.keys) == 1:

@@ -1,13 +1,14 @@
 """MongoDB: a client per process, transactions with an outbox collection, documents with an embedded outbox."""
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from datetime import timedelta
 from typing import Any, ClassVar, Generic, TypeVar
 
 from nameko.extensions import DependencyProvider
-from pymongo import MongoClient
+from pymongo import MongoClient, UpdateOne
 from pymongo.client_session import ClientSession
+from pymongo.collection import Collection
 from pymongo.database import Database
 from pymongo.errors import BulkWriteError, DuplicateKeyError
 
@@ -49,6 +50,27 @@ def only_collisions(refused: BulkWriteError) -> list[int]:
     if any(error["code"] != _DUPLICATE for error in errors):
         raise refused
     return [error["index"] for error in errors]
+
+
+def store_newer(collection: Collection[Document], documents: Mapping[str, Document], version: str) -> None:
+    """Store documents by id, each unless one is stored whose `version` (the name of a field) is not lower.
+
+    New ones are inserted together: an upsert costs the server eight times as much.
+    """
+    stored = {each["_id"] for each in collection.find({"_id": {"$in": list(documents)}}, {"_id": 1})}
+    new = [{"_id": key, **fields} for key, fields in documents.items() if key not in stored]
+    if new:
+        try:
+            collection.insert_many(new, ordered=False)
+        except BulkWriteError as error:  # stored concurrently
+            stored |= {new[index]["_id"] for index in only_collisions(error)}
+    updates = [
+        UpdateOne({"_id": key, version: {"$lt": fields[version]}}, {"$set": fields})
+        for key, fields in documents.items()
+        if key in stored
+    ]
+    if updates:
+        collection.bulk_write(updates, ordered=False)
 
 
 class MongoStore:
@@ -99,8 +121,13 @@ class MongoStore:
 
     def emit(self, session: ClientSession, event: Event, sequence: int | None = None) -> None:
         """Publish an event if, and only if, this transaction commits."""
-        wrapped = envelope(event, sequence)
-        self.db["outbox"].insert_one({"_id": wrapped["id"], "event": wrapped}, session=session)
+        self.emit_all(session, [(event, sequence)])
+
+    def emit_all(self, session: ClientSession, events: Iterable[tuple[Event, int | None]]) -> None:
+        """Publish events, each with its sequence or None, in this order, if this transaction commits: in one write."""
+        wrapped = [envelope(event, sequence) for event, sequence in events]
+        if wrapped:
+            self.db["outbox"].insert_many([{"_id": each["id"], "event": each} for each in wrapped], session=session)
 
     def audit(
         self,

@@ -89,20 +89,28 @@ class Counts:
 
         In a transaction a level that is created concurrently raises `BulkWriteError`, for that ends the transaction.
         """
-        products = {count["sku"]: count["product_id"] for count in counts if count["product_id"] is not None}
+        by_sku = {count["sku"]: count for count in counts}
+        stored = {
+            level["_id"] for level in self.levels.find({"_id": {"$in": list(by_sku)}}, {"_id": 1}, session=session)
+        }
+        created = self._create([count for sku, count in by_sku.items() if sku not in stored], session)
+        existing = [count for sku, count in by_sku.items() if sku in stored]
+        products = {count["sku"]: count["product_id"] for count in existing if count["product_id"] is not None}
         self.end_of_others(products, session)
-        creations = [
-            UpdateOne({"_id": count["sku"]}, {"$setOnInsert": self._new_level(**count)}, upsert=True)
-            for count in counts
-        ]
+        return created + self._restart(existing, session)
+
+    def _create(self, counts: Sequence[Document], session: ClientSession | None) -> int:
+        """Insert levels; returns how many, without those that a concurrent call has created."""
+        if not counts:
+            return 0
+        levels = [{"_id": count["sku"], **self._new_level(**count)} for count in counts]
         try:
-            created = self.levels.bulk_write(creations, ordered=False, session=session).upserted_count
-        except BulkWriteError as error:  # a concurrent call has created it
+            return len(self.levels.insert_many(levels, ordered=False, session=session).inserted_ids)
+        except BulkWriteError as error:
             if session is not None:
                 raise
             only_collisions(error)
-            created = int(error.details["nUpserted"])
-        return created + self._restart(counts, session)
+            return int(error.details["nInserted"])
 
     def _restart(self, counts: Sequence[Document], session: ClientSession | None) -> int:
         """Set the first count of SKUs whose level had ended; returns how many there were."""

@@ -1,6 +1,6 @@
 """Queries on recipients: profiles, preferences, devices, back-in-stock requests; orders' contacts and products."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime
 from typing import Any, Final
 
@@ -11,6 +11,7 @@ from pymongo.errors import DuplicateKeyError
 from schemas.events.orders import OrderConfirmed, OrderFailed
 from services.chassis.common import clock
 from services.chassis.common.errors import PreconditionFailed, ServiceUnavailable
+from services.chassis.stores.mongo import store_newer
 
 Document = dict[str, Any]
 LONG_AGO: Final = datetime(1970, 1, 1, tzinfo=UTC)
@@ -147,12 +148,9 @@ class Recipients:
 
     # -- products --------------------------------------------------------------------------------------------------
 
-    def store_product(self, product_id: str, version: int, fields: Document) -> None:
-        """Store a product; outdated versions are ignored."""
-        newer = {"$lt": [{"$ifNull": ["$version", -1]}, version]}
-        update: Document = {name: {"$cond": [newer, {"$literal": value}, f"${name}"]} for name, value in fields.items()}
-        update["version"] = {"$max": [{"$ifNull": ["$version", -1]}, version]}
-        self.products.update_one({"_id": product_id}, [{"$set": update}], upsert=True)
+    def store_products(self, products: Mapping[str, Document]) -> None:
+        """Store products by id, with their versions; outdated versions are ignored."""
+        store_newer(self.products, products, "version")
 
     def product_of(self, sku: str) -> Document | None:
         return self.products.find_one({"skus": sku})

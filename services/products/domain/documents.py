@@ -15,6 +15,10 @@ from services.products.domain.naming import attribute_keys, brand_key, title_wor
 Document = dict[str, Any]
 
 STATUSES: Final = ["active", "archived", "draft"]
+_WRITTEN_DETAIL: Final = (
+    *("description", "images", "tags", "options", "attributes", "seo", "status", "tax_class", "vendor_id"),
+    "external_id",
+)
 NOT_RATED: Document = {"average": 0.0, "count": 0, "histogram": {str(stars): 0 for stars in range(1, 6)}}
 NOT_COUNTED = (0, -1)
 """Available units and sequence of a SKU without a stock event."""
@@ -145,11 +149,8 @@ def to_detail(document: Document) -> Document:
 
 def audit_fields(document: Document) -> Document:
     """The fields that the audit trail compares: those that editors write."""
-    fields = {name: value for name, value in to_write(document).items() if name != "external_id"}
-    fields["variants"] = [
-        {name: value for name, value in variant.items() if name not in ("available", "in_stock")}
-        for variant in document["variants"]
-    ]
+    fields = _written(document)
+    del fields["external_id"]
     return fields
 
 
@@ -165,11 +166,15 @@ def to_snapshot(document: Document) -> Document:
 
 def to_write(document: Document) -> Document:
     """The stored product as its editor would send it."""
+    return {name: copy.copy(value) for name, value in _written(document).items()}
+
+
+def _written(document: Document) -> Document:
+    """The fields that editors write, with the stored values themselves."""
     listing, detail = document["listing"], document["detail"]
-    names = ("description", "images", "tags", "options", "attributes", "seo", "status", "tax_class", "vendor_id")
     return {
-        **{name: copy.copy(detail[name]) for name in (*names, "external_id")},
-        "image_alts": dict(detail.get("image_alts", {})),
+        **{name: detail[name] for name in _WRITTEN_DETAIL},
+        "image_alts": detail.get("image_alts", {}),
         "title": listing["title"],
         "slug": listing["slug"],
         "brand": listing["brand"],

@@ -1,5 +1,6 @@
 """Bulk import: rows are validated one by one; all valid ones are written in one transaction."""
 
+import threading
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -11,9 +12,11 @@ from pymongo.errors import BulkWriteError, DuplicateKeyError
 
 from schemas.api.product_import import ImportRow
 from schemas.caller import Caller
+from schemas.events.base import Event
 from schemas.events.products import ImportedStock, ProductCreated, StockImported
 from services.chassis.common.errors import Conflict, DomainError, ServiceUnavailable
 from services.chassis.common.ids import new_id
+from services.chassis.observability import audit_records
 from services.chassis.stores.mongo import MongoStore
 from services.products.domain.checks import check, vendor_for
 from services.products.domain.documents import (
@@ -65,13 +68,15 @@ class BulkImport:
         self.categories = categories
         self.stock = stock
         self.sku_owners = sku_owners
+        self._turn = threading.Lock()
 
     def run(self, rows: Sequence[Row], caller: Caller, now: datetime) -> list[Outcome]:
         """Write the rows that can be written. Idempotent: the same rows again are reported as unchanged."""
         vendor_for(caller, None)
         for _ in range(ATTEMPTS):
             try:
-                return self.store.in_transaction(lambda session: self._write(session, rows, caller, now))
+                with self._turn:  # two that touch the same categories would only abort each other, and begin again
+                    return self.store.in_transaction(lambda session: self._write(session, rows, caller, now))
             except (DuplicateKeyError, BulkWriteError) as raced:
                 codes = {error["code"] for error in (raced.details or {}).get("writeErrors", [{"code": raced.code}])}
                 if codes - {11000}:
@@ -92,8 +97,11 @@ class BulkImport:
         paths = {path: category_path(path) for row, _ in accepted if (path := row.product.category)}
         categories = self.categories.ensure(session, paths.values())
         skus = {variant.sku for row, _ in accepted for variant in row.product.variants}
-        stock = self.stock.facts(session, skus, skus - identifiers.skus.keys())
+        levels = imported_stock([row.product for row, _ in accepted])
+        announced = {level.sku: level.on_hand for level in levels}
+        stock = self.stock.facts(session, skus, skus - identifiers.skus.keys(), announced)
         writes: list[Any] = []
+        events: list[tuple[Event, int | None]] = []
         product_ids: dict[str, str] = {}
         for row, before in accepted:
             steps = paths.get(row.product.category or "")
@@ -106,21 +114,14 @@ class BulkImport:
             writes.append(ReplaceOne({"_id": after["_id"]}, after) if before else InsertOne(after))
             if before:
                 self.sku_owners.retire(session, before, [variant.sku for variant in row.product.variants], now)
-            event = change_event(before, after) if before else ProductCreated(**event_fields(after))
-            self.store.emit(session, event, sequence=after["version"])
-            self.store.audit(
-                session,
-                "product.update" if before else "product.create",
-                ("product", after["_id"]),
-                audit_fields(before) if before else None,
-                audit_fields(after),
-            )
+            events += _events(before, after)
             outcomes.append(Outcome(row.index, "updated" if before else "created", after["_id"], after["slug"]))
         if writes:
             self.products.bulk_write(writes, ordered=True, session=session)
-        if levels := imported_stock([row.product for row, _ in accepted]):
+        if levels:
             levels = tuple(level.model_copy(update={"product_id": product_ids[level.sku]}) for level in levels)
-            self.store.emit(session, StockImported(import_id=new_id(), levels=levels))
+            events.append((StockImported(import_id=new_id(), levels=levels), None))
+        self.store.emit_all(session, events)
         return sorted(outcomes, key=lambda outcome: outcome.index)
 
     def _stored_products(self, session: ClientSession, rows: Sequence[Row]) -> list[Document]:
@@ -163,6 +164,14 @@ class BulkImport:
             rating=rating_of(product.rating),
         )
         return build(product, identity, category, stock)
+
+
+def _events(before: Document | None, after: Document) -> list[tuple[Event, int | None]]:
+    """The events of a written product with their sequences: its creation or change, and the audit record."""
+    event = change_event(before, after) if before else ProductCreated(**event_fields(after))
+    action, old_fields = ("product.update", audit_fields(before)) if before else ("product.create", None)
+    record = audit_records.record(action, ("product", after["_id"]), old_fields, audit_fields(after))
+    return [(event, after["version"]), (record, None)]
 
 
 def imported_stock(products: Sequence[ImportRow]) -> tuple[ImportedStock, ...]:

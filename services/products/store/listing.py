@@ -26,15 +26,31 @@ WORDS: Final = "words"
 
 LEADING_FIELDS: Final = ("attrs", "brand_key", "vendor_id", "categories")
 """The filters that an index may begin with, the most selective first."""
+ALL: Final = "all"
+FILTERED_FIELDS: Final = ("price", "rating", "in_stock")
+"""The filters by range, and by what half of all products have: an index can't begin with them."""
+_SORT_FIELDS: Final = tuple({key.field: None for key in SORTS.values()})
 
 
 def indexes() -> dict[str, list[tuple[str, int]]]:
-    """The list's indexes by name: equality fields, then the sort field; other filters are applied to the result."""
+    """The list's indexes by name: equality fields, the sort field, and the fields by which their entries are filtered,
+    so that only the products of the page are read.
+    """
     return {
-        f"{lead or 'all'}_by_{field}": [("status", 1), *([(lead, 1)] if lead else []), (field, 1), ("_id", 1)]
-        for lead in (*LEADING_FIELDS, None)
-        for field in {key.field: None for key in SORTS.values()}
+        _name(lead, field): [("status", 1), *([(lead, 1)] if lead != ALL else []), (field, 1), ("_id", 1)]
+        + [(other, 1) for other in FILTERED_FIELDS if other != field]
+        for lead in (*LEADING_FIELDS, ALL)
+        for field in _SORT_FIELDS
     } | {WORDS: [("status", 1), ("words", 1)]}
+
+
+def retired_indexes() -> list[str]:
+    """Names of the indexes of earlier versions, which do not have the filtered fields."""
+    return [f"{lead}_by_{field}" for lead in (*LEADING_FIELDS, ALL) for field in _SORT_FIELDS]
+
+
+def _name(lead: str, field: str) -> str:
+    return f"{lead}_by_{field}_filtered"
 
 
 def conditions(query: ProductQuery, statuses: list[str], vendor_id: str | None = None) -> Condition:
@@ -65,5 +81,10 @@ def index_for(condition: Condition, sort: str) -> str:
     """Name of the index that serves a condition and sort order."""
     if "words" in condition:
         return WORDS
-    lead = next((lead for lead in LEADING_FIELDS if lead in condition), "all")
-    return f"{lead}_by_{SORTS[sort].field}"
+    lead = next((lead for lead in LEADING_FIELDS if lead in condition), ALL)
+    return _name(lead, SORTS[sort].field)
+
+
+def index_to_count(condition: Condition) -> str:
+    """Name of the index with the fewest entries to look at for the number of matching products."""
+    return index_for(condition, "price" if "price" in condition else "-rating" if "rating" in condition else "title")

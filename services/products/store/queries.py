@@ -8,12 +8,13 @@ from typing import Any
 import orjson
 from pymongo import UpdateOne
 from pymongo.collection import Collection
+from pymongo.cursor import Cursor
 
 from schemas.api.products import ProductQuery
 from services.chassis.common.errors import NotFound
 from services.chassis.common.ids import is_id
 from services.chassis.common.paging import Paging
-from services.chassis.stores.keyset_mongo import on_page, sort_of
+from services.chassis.stores.keyset_mongo import on_page_merged, sort_of
 from services.products.domain.documents import STATUSES, Document, to_detail, to_snapshot
 from services.products.domain.naming import title_words
 from services.products.domain.tax import rate
@@ -21,6 +22,9 @@ from services.products.store import listing
 from services.products.store.tax import TaxRates
 
 MAX_TOTALS = 1_000
+"""Cached totals."""
+MAX_TOTAL = 10_000
+"""A filtered list is counted up to here."""
 MAX_SKUS = 10_000
 
 _DETAIL = {"listing": 1, "detail": 1, "variants": 1}
@@ -62,6 +66,13 @@ class ProductQueries:
             self.products.create_index(keys, name=name)
         self._add_missing_words()
 
+    def drop_retired_indexes(self) -> None:
+        """Drop the indexes that only earlier versions use: they may still run while this one is being installed."""
+        stored = self.products.index_information()
+        for name in listing.retired_indexes():
+            if name in stored:
+                self.products.drop_index(name)
+
     def _add_missing_words(self) -> None:
         """Add title words to products stored by an earlier version."""
         unindexed = {"status": {"$in": STATUSES}, "words": {"$exists": False}}
@@ -86,22 +97,33 @@ class ProductQueries:
         counted: bool = True,
     ) -> Document:
         """List a page of items with its total (0 unless `counted`) and the cursor of the next."""
-        condition = listing.conditions(query, statuses, vendor_id)
+        condition = self._condition(query, statuses, vendor_id)
         keyset, paging = listing.KEYSETS[query.sort], Paging.of(query)
         field = keyset.keys[0].field
-        index = listing.index_for(condition, query.sort)
-        documents = list(
-            self.products.find(
-                on_page(condition, keyset, paging), {"listing": 1, field: 1, **(_SKUS if with_sku else {})}
-            )
-            .sort(sort_of(keyset))
-            .skip(paging.offset)
-            .limit(paging.fetched)
-            .hint(index)
-        )
-        total = self._total(condition, index) if counted else 0
+        documents = list(self._page(query, condition, {"listing": 1, field: 1, **(_SKUS if with_sku else {})}))
+        total = self._total(condition) if counted else 0
         page = keyset.page(documents, total, paging, lambda last: (last[field], last["_id"]))
         return page | {"items": [_item(document, with_sku) for document in page["items"]]}
+
+    def explain(self, query: ProductQuery, statuses: list[str]) -> Document:
+        """The plan by which the server reads a page."""
+        return dict(self._page(query, self._condition(query, statuses), {"listing": 1}).explain())
+
+    def _condition(self, query: ProductQuery, statuses: list[str], vendor_id: str | None = None) -> listing.Condition:
+        """The condition of a query. The rarest word is the first: MongoDB reads all products with that one."""
+        condition = listing.conditions(query, statuses, vendor_id)
+        if isinstance(words := condition.get("words"), dict):
+            rarest_first = sorted(
+                words["$all"], key=lambda word: self._total({"status": condition["status"], "words": word})
+            )
+            condition["words"] = {"$all": rarest_first}
+        return condition
+
+    def _page(self, query: ProductQuery, condition: listing.Condition, fields: Document) -> Cursor[Document]:
+        """The rows of a page, and one more."""
+        keyset, paging = listing.KEYSETS[query.sort], Paging.of(query)
+        rows = self.products.find(on_page_merged(condition, keyset, paging, "status"), fields).sort(sort_of(keyset))
+        return rows.skip(paging.offset).limit(paging.fetched).hint(listing.index_for(condition, query.sort))
 
     def get(self, id_or_slug: str) -> Document:
         """Read a product. Raises `NotFound`."""
@@ -170,17 +192,23 @@ class ProductQueries:
         """Drop cached totals after a write of this process."""
         self._totals.clear()
 
-    def _total(self, condition: dict[str, Any], index: str) -> int:
-        """The number of items, counted on the list's index and cached for a moment."""
+    def _total(self, condition: dict[str, Any]) -> int:
+        """The number of items, of a filtered list up to `MAX_TOTAL`, counted on an index.
+
+        Cached for a moment, or for longer, so that counting takes a tenth of the time at most.
+        """
         key = orjson.dumps(condition)
         cached = self._totals.get(key)
-        now = time.monotonic()
-        if cached and now < cached[0]:
+        begun = time.monotonic()
+        if cached and begun < cached[0]:
             return cached[1]
-        total = self.products.count_documents(condition, hint=index)
+        options: dict[str, Any] = {"limit": MAX_TOTAL} if len(condition) > 1 else {}
+        total = self.products.count_documents(condition, hint=listing.index_to_count(condition), **options)
         if len(self._totals) >= MAX_TOTALS:
             self._totals.clear()
-        self._totals[key] = (now + self._total_seconds, total)
+        now = time.monotonic()
+        seconds = max(self._total_seconds, 10 * (now - begun)) if self._total_seconds else 0.0
+        self._totals[key] = (now + seconds, total)
         return total
 
 

@@ -3,19 +3,17 @@
 All updates are idempotent and independent of the order of events.
 """
 
-from collections.abc import Iterable, Sequence
-from contextlib import suppress
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from pymongo import UpdateOne
 from pymongo.client_session import ClientSession
-from pymongo.errors import DuplicateKeyError
 
 from schemas.api.reviews import ReviewRules, ReviewRulesState
 from schemas.caller import Caller
 from services.chassis.common.ids import is_id
 from services.chassis.common.versions import check_version
-from services.chassis.stores.mongo import MongoStore
+from services.chassis.stores.mongo import MongoStore, store_newer
 from services.reviews.domain import Document
 
 RULES = "rules"
@@ -36,17 +34,12 @@ class ReferenceData:
 
     # ---- products ------------------------------------------------------------------------------------------------
 
-    def store_product(self, product_id: str, fields: Document, sequence: int) -> None:
-        """Store a product unless a newer version is stored.
+    def store_products(self, products: Mapping[str, Document]) -> None:
+        """Store products by id, each unless a newer version is stored.
 
-        `fields`: slug, title, vendor_id, on_offer.
+        Fields: slug, title, vendor_id, on_offer, sequence.
         """
-        with suppress(DuplicateKeyError):  # a newer version is stored
-            self.products.update_one(
-                {"_id": product_id, "sequence": {"$lt": sequence}},
-                {"$set": {**fields, "sequence": sequence}},
-                upsert=True,
-            )
+        store_newer(self.products, products, "sequence")
 
     def product(self, id_or_slug: str) -> Document | None:
         """A stored product. A slug selects the newest one on offer, since slugs of deleted products can be reused."""

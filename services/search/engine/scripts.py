@@ -15,8 +15,11 @@ if (params.product != null && (s.version == null || params.product.version > s.v
 }
 for (entry in params.levels.entrySet()) {
   def stored = s.levels.get(entry.getKey());
-  if (stored == null || entry.getValue().get(1) > stored.get(1)) {
-    s.levels.put(entry.getKey(), entry.getValue());
+  def level = entry.getValue();
+  boolean announced = stored != null && stored.get(1) == 0 && level.get(1) == 1;
+  boolean same = announced && (stored.get(0) > 0) == (level.get(0) > 0);
+  if (stored == null || (level.get(1) > stored.get(1) && !same)) {
+    s.levels.put(entry.getKey(), level);
     changed = true;
   }
 }
@@ -42,7 +45,10 @@ if (s.sku_names != null) {
 s.in_stock = available;
 s.touched_at = params.touched_at;
 """
-"""Merges parts whose version is newer than the stored one. Compiled once, since only its parameters differ."""
+"""Merges parts whose version is newer than the stored one. Compiled once, since only its parameters differ.
+
+The sequence 0 is of stock that an import has announced: a first count with the same availability changes nothing.
+"""
 
 RECORD: Final = """
 def s = ctx._source;

@@ -17,6 +17,7 @@ from sqlalchemy import select
 
 from schemas.revocation_list import COMPLETE, REVOKED
 from services.auth.auth_store import AuthStore
+from services.auth.hash_pool import HashPool
 from services.auth.revocations import RevocationList
 from services.auth.service import AuthService
 from services.auth.tokens import Signer
@@ -72,6 +73,13 @@ def account_store() -> Iterator[AuthStore]:
         yield store
 
 
+@pytest.fixture(scope="session")
+def hash_pool() -> Iterator[HashPool]:
+    pool = HashPool(2, 4)
+    yield pool
+    pool.close()
+
+
 @pytest.fixture
 def redis_client() -> Iterator["redis.Redis"]:
     """A client of the instance's Redis, without a list of revoked sessions."""
@@ -83,7 +91,7 @@ def redis_client() -> Iterator["redis.Redis"]:
 
 
 @pytest.fixture
-def auth(account_store: AuthStore, redis_client: "redis.Redis", tmp_path: Path) -> AuthClient:
+def auth(account_store: AuthStore, redis_client: "redis.Redis", hash_pool: HashPool, tmp_path: Path) -> AuthClient:
     key = tmp_path / "key.pem"
     key.write_bytes(Ed25519PrivateKey.generate().private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption()))
     settings = SimpleNamespace(
@@ -101,5 +109,6 @@ def auth(account_store: AuthStore, redis_client: "redis.Redis", tmp_path: Path) 
         signer=Signer(key, timedelta(minutes=15)),
         encryption=Encryption(lambda: ring),
         revoked=RevocationList(redis_client),
+        hashing=hash_pool,
     )
     return AuthClient(service, account_store)

@@ -1,5 +1,6 @@
 """Failed logins: delays by account and by address, no lock-out of the victim, weak passwords, rehashing."""
 
+import time
 from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 from typing import Any
@@ -8,8 +9,14 @@ import pytest
 
 from services.auth.attempts import LONGEST_DELAY, Counter, delay
 from services.auth.passwords import Passwords
-from services.chassis.common import clock
-from services.chassis.common.errors import Conflict, InvalidCredentials, RateLimited, ValidationFailed
+from services.chassis.common import clock, context
+from services.chassis.common.errors import (
+    Conflict,
+    InvalidCredentials,
+    RateLimited,
+    ServiceUnavailable,
+    ValidationFailed,
+)
 from services.chassis.common.ids import new_id
 from tests.service.auth.conftest import PASSWORD, AuthClient, new_email
 from tests.support.callers import customer
@@ -39,6 +46,16 @@ def test_guessing_is_slowed_down(auth: AuthClient, exists: bool) -> None:
 
     assert outcomes == ["INVALID_CREDENTIALS"] * 10 + ["RATE_LIMITED"] * 2
     assert outcome(auth, email, PASSWORD, ATTACKER) == "RATE_LIMITED"
+
+
+@pytest.mark.parametrize("exists", [True, False])
+def test_login_refused_for_want_of_time_is_no_failure(auth: AuthClient, exists: bool) -> None:
+    email = auth.register()["user"]["email"] if exists else new_email()
+    for _ in range(12):
+        with context.having(deadline=time.monotonic()), pytest.raises(ServiceUnavailable):
+            auth.call("login", email=email, password=PASSWORD, address=ATTACKER)
+
+    assert outcome(auth, email, PASSWORD, ATTACKER) == ("OK" if exists else "INVALID_CREDENTIALS")
 
 
 def test_concurrent_guesses_count_each(auth: AuthClient) -> None:
@@ -136,7 +153,7 @@ def test_hash_is_renewed_at_login_when_the_cost_changes(auth: AuthClient, monkey
     _, hashed = auth.store.credentials(email)
     assert hashed is not None
     assert hashed.startswith("$2b$05$")
-    assert Passwords(5).matches(PASSWORD, hashed)
+    assert Passwords(5, auth.service.hashing).matches(PASSWORD, hashed)
 
 
 def test_registering_a_known_address_tells_its_owner(auth: AuthClient) -> None:

@@ -140,7 +140,7 @@ def review_published(person: Any) -> ReviewPublished:
 
 def update_product(notifications: NotificationsClient, sku: str, vendor_id: str | None = None) -> None:
     fields = {"product_id": new_id(), "slug": "mug", "title": "Mug", "status": "active", "skus": (sku,)}
-    notifications.service.update_product(consumed(ProductCreated(**fields, vendor_id=vendor_id)))
+    notifications.service.update_product([consumed(ProductCreated(**fields, vendor_id=vendor_id))])
 
 
 def notifications_of(notifications: NotificationsClient, person: Any) -> list[dict[str, Any]]:
@@ -434,8 +434,8 @@ def test_outdated_product_event_is_ignored(notifications: NotificationsClient) -
     sku, product_id = f"S-{new_id()}", new_id()
     fields = {"product_id": product_id, "slug": "mug", "status": "active", "skus": (sku,)}
 
-    notifications.service.update_product(consumed(ProductCreated(**fields, title="New"), 5))
-    notifications.service.update_product(consumed(ProductCreated(**fields, title="Old"), 4))
+    notifications.service.update_product([consumed(ProductCreated(**fields, title="New"), 5)])
+    notifications.service.update_product([consumed(ProductCreated(**fields, title="Old"), 4)])
 
     assert (notifications.store.recipients.product_of(sku) or {})["title"] == "New"
 

@@ -8,7 +8,7 @@ import pytest
 from schemas.api.products import ProductQuery
 from schemas.caller import Caller
 from services.chassis.common.paging import Paging
-from services.chassis.stores.keyset_mongo import on_page, sort_of
+from services.chassis.stores.keyset_mongo import on_page_merged, sort_of
 from services.products.domain.documents import STATUSES
 from services.products.store import listing
 from services.products.store.listing import LEADING_FIELDS, SORTS
@@ -135,7 +135,7 @@ def test_every_filter_and_sort_order_uses_an_index(catalogue: Catalogue) -> None
         paging = Paging(cursor=cursor[sort] if continued else None)
         keyset = listing.KEYSETS[sort]
         plan = (
-            products.find(on_page(condition, keyset, paging))
+            products.find(on_page_merged(condition, keyset, paging, "status"))
             .sort(sort_of(keyset))
             .hint(listing.index_for(condition, sort))
             .explain()["queryPlanner"]["winningPlan"]
@@ -149,7 +149,7 @@ def test_unfiltered_total_is_counted_on_the_index(catalogue: Catalogue) -> None:
     pipeline = [{"$match": {"status": "active"}}, {"$group": {"_id": 1, "n": {"$sum": 1}}}]
     plan = catalogue.store.db.command(
         "explain",
-        {"aggregate": "products", "pipeline": pipeline, "hint": "all_by_created_at", "cursor": {}},
+        {"aggregate": "products", "pipeline": pipeline, "hint": "all_by_created_at_filtered", "cursor": {}},
     )
 
     assert not {"COLLSCAN", "FETCH"} & stages(plan)
@@ -160,7 +160,9 @@ def test_every_leading_field_has_an_index_for_each_order(catalogue: Catalogue) -
     indexes = catalogue.store.db["products"].index_information()
 
     assert {
-        f"{leading_field}_by_{key.field}" for leading_field in (*LEADING_FIELDS, "all") for key in SORTS.values()
+        f"{leading_field}_by_{key.field}_filtered"
+        for leading_field in (*LEADING_FIELDS, "all")
+        for key in SORTS.values()
     } <= indexes.keys()
     assert len(indexes) < 30
 
@@ -295,3 +297,64 @@ def test_snapshots_are_paged(catalogue: Catalogue) -> None:
 
     assert [item["id"] for item in first["items"] + second["items"]] == ids
     assert second["next"] is None
+
+
+def test_page_after_equal_values_reads_its_own_rows_only(catalogue: Catalogue) -> None:
+    catalogue.category("kitchen")
+    for number in range(60):
+        price = [{"sku": f"S{number}", "price": {"amount": 100 + number % 2, "currency": "USD"}}]
+        catalogue.create(title="Mug", slug=f"mug-{number}", category="kitchen", variants=price)
+    query: dict[str, Any] = {"sort": "-rating", "limit": 10, "category": "kitchen"}
+    cursor = catalogue.store.queries.find(ProductQuery.model_validate(query | {"limit": 40}), ["active"])["next_cursor"]
+
+    plan = catalogue.store.queries.explain(ProductQuery.model_validate(query | {"cursor": cursor}), ["active"])
+
+    assert plan["executionStats"]["totalKeysExamined"] <= 12
+    assert plan["executionStats"]["totalDocsExamined"] == 11
+
+
+@pytest.mark.parametrize("sort", SORTS)
+@pytest.mark.parametrize(
+    "filters", [{"min_price": 102, "max_price": 103}, {"rating": 4.0}, {"in_stock": True}], ids=str
+)
+def test_filtered_page_reads_matching_products_only(catalogue: Catalogue, filters: dict[str, Any], sort: str) -> None:
+    rows = [
+        {
+            "title": f"Mug {number}",
+            "rating": {"average": float(number % 5), "count": 1},
+            "variants": [
+                {"sku": f"S{number}", "price": {"amount": 100 + number, "currency": "USD"}, "stock": number % 2}
+            ],
+        }
+        for number in range(20)
+    ]
+    catalogue.load(*rows)
+    query = ProductQuery.model_validate(filters | {"sort": sort, "limit": 20})
+
+    plan = catalogue.store.queries.explain(query, ["active"])["executionStats"]
+
+    assert plan["totalDocsExamined"] == plan["nReturned"] == len(catalogue.titles(**filters, sort=sort))
+
+
+def test_filtered_total_is_counted_up_to_a_limit(catalogue: Catalogue, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("services.products.store.queries.MAX_TOTAL", 2)
+    for number in range(3):
+        catalogue.create(slug=f"mug-{number}", sku=f"S{number}", brand="Potter")
+
+    totals = [
+        catalogue.store.queries.find(ProductQuery.model_validate(query), ["active"])["total"]
+        for query in ({}, {"brand": "potter"}, {"brand": "other"})
+    ]
+
+    assert totals == [3, 2, 0]
+
+
+@pytest.mark.parametrize("words", ["mug potter rare", "rare potter mug"])
+def test_products_with_the_rarest_word_are_read(catalogue: Catalogue, words: str) -> None:
+    for number in range(12):
+        catalogue.create(title="Mug", slug=f"mug-{number}", sku=f"S{number}", brand="Potter")
+    catalogue.create(title="Rare mug", sku="RARE", brand="Potter")
+    query = ProductQuery(q=words)
+
+    assert catalogue.titles(q=words) == ["Rare mug"]
+    assert catalogue.store.queries.explain(query, ["active"])["executionStats"]["totalDocsExamined"] == 1

@@ -71,6 +71,46 @@ def test_stock_events_during_creation_are_not_lost(catalogue: Catalogue) -> None
     assert {stock_of(catalogue, product_id)[0] for product_id in ids} == {3}
 
 
+def imported(catalogue: Catalogue, sku: str, units: int) -> str:
+    variant = {"sku": sku, "price": {"amount": 5, "currency": "USD"}, "stock": units}
+    return str(catalogue.load({"title": "Mug", "variants": [variant]})[0].id)
+
+
+def test_imported_stock_is_shown_before_it_is_counted(catalogue: Catalogue) -> None:
+    mug = imported(catalogue, "MUG-1", 7)
+
+    assert stock_of(catalogue, mug) == (7, True, True)
+    assert catalogue.titles(in_stock=True) == ["Mug"]
+    assert stock_of(catalogue, imported(catalogue, "MUG-2", 0)) == (0, False, False)
+
+
+@pytest.mark.parametrize("order", [[1, 2, 3], [3, 2, 1], [2, 1, 3, 2, 1], [1, 3, 1, 2]])
+def test_newest_stock_event_wins_over_announced_stock(catalogue: Catalogue, order: list[int]) -> None:
+    levels = {1: 7, 2: 4, 3: 7}
+    mug = imported(catalogue, "MUG-1", 7)
+
+    for sequence in order:
+        catalogue.store.stock.record({"MUG-1": (levels[sequence], sequence)})
+
+    assert stock_of(catalogue, mug) == (7, True, True)
+    catalogue.store.stock.record({"MUG-1": (0, 4)})
+    assert stock_of(catalogue, mug) == (0, False, False)
+
+
+def test_first_count_replaces_a_different_announcement(catalogue: Catalogue) -> None:
+    mug = imported(catalogue, "MUG-1", 7)
+
+    catalogue.store.stock.record({"MUG-1": (3, 1)})
+
+    assert stock_of(catalogue, mug) == (3, True, True)
+
+
+def test_counted_stock_is_kept_by_an_import(catalogue: Catalogue) -> None:
+    catalogue.store.stock.record({"MUG-1": (2, 1)})
+
+    assert stock_of(catalogue, imported(catalogue, "MUG-1", 7)) == (2, True, True)
+
+
 def test_edited_product_keeps_its_availability(catalogue: Catalogue) -> None:
     product = catalogue.create()
     catalogue.store.stock.record({"MUG-1": (5, 1)})

@@ -60,8 +60,8 @@ class ReviewsClient:
 
     def product(self, vendor_id: str | None = None) -> str:
         product_id = new_id()
-        fields = {"slug": f"p-{product_id}", "title": "Mug", "vendor_id": vendor_id}
-        self.store.reference_data.store_product(product_id, fields, 1)
+        fields = {"slug": f"p-{product_id}", "title": "Mug", "vendor_id": vendor_id, "sequence": 1}
+        self.store.reference_data.store_products({product_id: fields})
         return product_id
 
     def customer(self, *product_ids: str) -> Caller:

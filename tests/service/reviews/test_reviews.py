@@ -264,10 +264,10 @@ def test_vendor_reply(reviews: ReviewsClient) -> None:
     updated = ProductUpdated(
         product_id=product, slug="mug", title="Mug", status="active", skus=(), vendor_id=other_vendor.user_id
     )
-    reviews.service.store_changed_product(as_consumed(updated, sequence=1))
+    reviews.service.store_changed_product([as_consumed(updated, sequence=1)])
     with pytest.raises(NotFound):
         reviews.call("reply", review_id=review_id, text="Buy mine", caller=other_vendor)
-    reviews.service.store_changed_product(as_consumed(updated, sequence=2))
+    reviews.service.store_changed_product([as_consumed(updated, sequence=2)])
     assert (
         reviews.call("reply", review_id=review_id, text="Mine now", caller=other_vendor)["reply"]["text"] == "Mine now"
     )
@@ -296,11 +296,11 @@ def test_slug_selects_product_on_offer(reviews: ReviewsClient) -> None:
         event = kind(product_id=product_id, slug=slug, title="Mug", status="active", skus=())
         return as_consumed(event, sequence=sequence)
 
-    reviews.service.store_new_product(product_event(ProductCreated, first, 1))
+    reviews.service.store_new_product([product_event(ProductCreated, first, 1)])
     old = reviews.review(slug, reviews.customer(first))
-    reviews.service.store_archived_product(product_event(ProductArchived, first, 2))
+    reviews.service.store_archived_product([product_event(ProductArchived, first, 2)])
     assert reviews.list_ids(slug) == [old["id"]]
-    reviews.service.store_new_product(product_event(ProductCreated, second, 1))
+    reviews.service.store_new_product([product_event(ProductCreated, second, 1)])
 
     assert reviews.list_ids(slug) == []
     assert reviews.review(slug, reviews.customer(second))["product_id"] == second
@@ -464,3 +464,18 @@ def test_erasure_removes_the_author_and_keeps_the_review(reviews: ReviewsClient)
     assert (erased["author"], erased["email"], erased["images"]) == ("Former customer", None, [])
     assert (erased["rating"], erased["text"]) == (review["rating"], review["text"])
     assert documents[others["id"]]["author"] == "Ada L."
+
+
+def test_batch_of_product_events_keeps_the_newest(reviews: ReviewsClient) -> None:
+    stored, new = reviews.product(), new_id()
+
+    def renamed(product_id: str, title: str, sequence: int) -> Any:
+        event = ProductUpdated(product_id=product_id, slug=f"p-{product_id}", title=title, status="active", skus=())
+        return as_consumed(event, sequence=sequence)
+
+    events = [renamed(stored, "Cup", 3), renamed(new, "Jar", 2), renamed(stored, "Bowl", 2), renamed(new, "Pot", 1)]
+    reviews.service.store_changed_product(events)
+    reviews.service.store_changed_product([renamed(stored, "Mug", 1), renamed(new, "Can", 2)])
+
+    titles = [(reviews.store.reference_data.product(product) or {})["title"] for product in (stored, new)]
+    assert titles == ["Cup", "Jar"]

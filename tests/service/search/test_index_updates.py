@@ -67,6 +67,27 @@ def test_newest_level_counts_from_either_source(search_index: SearchIndex) -> No
     assert not search_index.in_stock(product)
 
 
+def test_first_count_as_announced_is_not_indexed(search_index: SearchIndex) -> None:
+    product = search_index.add("Mug", skus=["MUG-4"], stock={"MUG-4": (3, 0)})
+    before = search_index.document(product)
+    assert search_index.in_stock(product)
+
+    search_index.change_stock("MUG-4", 1, 3, 3, "initial")
+
+    assert search_index.document(product) == before
+    search_index.change_stock("MUG-4", 2, 0, -3, "reserved")
+    search_index.change_stock("MUG-4", 1, 3, 3, "initial")
+    assert not search_index.in_stock(product)
+
+
+def test_first_count_replaces_a_different_announcement(search_index: SearchIndex) -> None:
+    product = search_index.add("Mug", skus=["MUG-5"], stock={"MUG-5": (3, 0)})
+
+    search_index.change_stock("MUG-5", 1, 0, 0, "initial")
+
+    assert not search_index.in_stock(product)
+
+
 def test_unchanged_availability_is_not_indexed(search_index: SearchIndex) -> None:
     search_index.change_stock("MUG-3", 1, 3, 3, "initial")
     product = search_index.add("Mug", skus=["MUG-3"])

@@ -6,6 +6,7 @@ from collections.abc import Callable
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import bcrypt
@@ -17,11 +18,13 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from schemas.access_tokens import AUDIENCE
-from services.auth import tokens
+from services.auth import hash_worker, tokens
 from services.auth.domain import RefreshToken, TokenState, normalised, refresh_token_state
 from services.auth.passwords import Passwords
 from services.auth.tokens import SecondFactorClaims, Signer
 
+SAME_PROCESS: Any = SimpleNamespace(request=hash_worker.serve)
+"""Computes hashes here, instead of in the pool's processes."""
 NOW = datetime(2026, 5, 4, 12, 0, tzinfo=UTC)
 TOKEN = RefreshToken("session", "user", NOW + timedelta(days=30), None, None)
 USER = {"id": "user", "email": "ada@example.com", "first_name": "Ada", "last_name": "Byron", "roles": ["VENDOR"]}
@@ -113,7 +116,7 @@ def test_refresh_tokens_are_random_and_stored_as_digests() -> None:
 @settings(max_examples=30, deadline=None)
 @given(password=st.text(min_size=1, max_size=128), other=st.text(min_size=1, max_size=128))
 def test_password_matches_its_own_hash_only(password: str, other: str) -> None:
-    passwords = Passwords(4)
+    passwords = Passwords(4, SAME_PROCESS)
     hashed = passwords.hash(password)
     assert passwords.matches(password, hashed)
     assert passwords.matches(other, hashed) == (other == password)
@@ -121,7 +124,7 @@ def test_password_matches_its_own_hash_only(password: str, other: str) -> None:
 
 @pytest.mark.parametrize("end", ["x", "y" * 40, "\x00z"])
 def test_password_is_compared_beyond_72_bytes(end: str) -> None:
-    passwords = Passwords(4)
+    passwords = Passwords(4, SAME_PROCESS)
     assert not passwords.matches("ü" * 40 + end, passwords.hash("ü" * 40))
 
 
@@ -143,7 +146,7 @@ def bcrypt_calls(monkeypatch: pytest.MonkeyPatch) -> list[str]:
 
 
 def test_unknown_account_costs_the_same_bcrypt_work(bcrypt_calls: list[str]) -> None:
-    passwords = Passwords(5)
+    passwords = Passwords(5, SAME_PROCESS)
     hashed = passwords.hash("right")
     bcrypt_calls.clear()
 
