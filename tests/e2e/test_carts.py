@@ -59,7 +59,7 @@ def test_unavailable_item_is_a_warning_and_not_ordered(shop: Shop, how: str) -> 
     assert (refused.status, refused.code) == (404, "NOT_FOUND")
     assert [detail["sku"] for detail in refused.error["details"]] == [sku]
     assert database.orders_with(sku) == []
-    assert shop.level(other) == (5, 0, 5)
+    assert shop.settled_level(other) == (5, 0, 5)
     assert customer("DELETE", f"/cart/items/{sku}").data["warnings"] == []
     assert customer.order().status == 201
 
@@ -82,7 +82,7 @@ def test_sold_out_item_is_a_warning_and_not_ordered(shop: Shop) -> None:
         "requested": 3,
         "available": 1,
     }
-    assert shop.level(sku) == (1, 0, 1)
+    assert shop.settled_level(sku) == (1, 0, 1)
 
 
 def test_quantities_are_set_and_items_removed(shop: Shop) -> None:

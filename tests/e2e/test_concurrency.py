@@ -22,7 +22,7 @@ def test_order_sent_fifty_times_is_one_order_and_one_charge(shop: Shop) -> None:
 
     assert [reply.status for reply in replies] == [201] * 50
     assert len({reply.raw for reply in replies}) == 1
-    assert shop.level(sku) == (99, 0, 99)
+    assert shop.settled_level(sku) == (99, 0, 99)
     assert len(database.orders_with(sku)) == 1
     charges = database.bank_charges_of([replies[0].data["id"]])
     assert [(status, captured) for _, status, captured, _ in charges] == [
@@ -49,7 +49,7 @@ def test_cart_ordered_under_ten_keys_is_one_order(shop: Shop) -> None:
     assert len(refused) == 9
     assert {reply.code for reply in refused} <= {"CONFLICT", "VALIDATION_ERROR"}, "bought already, or empty by now"
     assert {reply.error["details"][0]["order_id"] for reply in refused if reply.status == 409} <= set(ordered)
-    assert shop.level(sku) == (99, 0, 99)
+    assert shop.settled_level(sku) == (99, 0, 99)
 
 
 def test_key_reused_for_another_order_is_refused(shop: Shop) -> None:
@@ -89,4 +89,4 @@ def test_repeated_stock_adjustment_is_applied_once(shop: Shop) -> None:
         )
 
     assert {reply.status for reply in replies} == {200}
-    assert shop.level(sku) == (7, 0, 7)
+    assert shop.settled_level(sku) == (7, 0, 7)

@@ -88,7 +88,7 @@ def test_disabled_payment_provider_refuses_orders(shop: Shop, disable: Any) -> N
     assert eventually(is_refused)
     refused = guest.order()
     assert (refused.status, refused.error["details"][0]["field"]) == (422, "payment_method.provider")
-    assert shop.level(sku) == (5, 0, 5)
+    assert shop.settled_level(sku) == (5, 0, 5)
 
 
 def test_disabled_recommendations_return_no_products(shop: Shop, disable: Any) -> None:

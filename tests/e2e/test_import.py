@@ -31,7 +31,7 @@ def test_repeated_rows_change_nothing(shop: Shop) -> None:
     ]
     ids = [[result["id"] for result in reply.data["rows"]] for reply in (first, second, third)]
     assert ids[0] == ids[1] == ids[2]
-    assert shop.level(f"IMP-{names[0]}") == (5, 0, 5)
+    assert shop.settled_level(f"IMP-{names[0]}") == (5, 0, 5)
     assert shop.guest()("GET", f"/products/{ids[0][0]}").data["title"] == "Better"
 
 

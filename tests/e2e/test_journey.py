@@ -29,7 +29,7 @@ def test_guest_order_reaches_kafka(shop: Shop, order_events: Topic) -> None:
     events = first_occurrences(order_events.of(order.data["id"], "order_confirmed"))
     assert [event["type"] for event in events] == CONFIRMED
     assert [int(event["sequence"]) for event in events] == [1, 2, 3, 4, 5, 6]
-    assert shop.level(sku) == (8, 0, 8)
+    assert shop.settled_level(sku) == (8, 0, 8)
 
 
 def test_guest_order_is_read_with_its_key_only(shop: Shop) -> None:
@@ -111,7 +111,7 @@ def test_unexpected_total_is_refused_before_the_order(shop: Shop) -> None:
 
     assert (refused.status, refused.code) == (409, "PRICE_CHANGED")
     assert refused.error["details"][0]["actual"]["amount"] > 1
-    assert shop.level(sku) == (5, 0, 5)
+    assert shop.settled_level(sku) == (5, 0, 5)
 
 
 def test_order_keeps_shipping_and_billing_addresses(shop: Shop) -> None:

@@ -60,7 +60,7 @@ def test_invalid_order_is_refused(
     assert (refused.status, refused.code) == (status, code)
     assert refused.error["details"][0].get("field") == field
     assert database.orders_with(sku) == []
-    assert shop.level(sku) == (5, 0, 5)
+    assert shop.settled_level(sku) == (5, 0, 5)
     assert buyer("GET", "/cart").data == cart
 
 

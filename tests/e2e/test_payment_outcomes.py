@@ -57,10 +57,10 @@ def test_declined_card_releases_stock_for_another_card(shop: Shop, card: str, re
     assert failed["status"] == "failed"
     assert failed["payment"]["status"] == "declined"
     assert reason in failed["timeline"][-1]["reason"]
-    assert shop.level(sku) == (4, 0, 4)
+    assert shop.settled_level(sku) == (4, 0, 4)
     assert customer("GET", "/cart").data["item_count"] == 1
     assert customer.order().status == 201
-    assert shop.level(sku) == (3, 0, 3)
+    assert shop.settled_level(sku) == (3, 0, 3)
 
 
 @pytest.mark.parametrize("card", ["pm_sandbox_timeout", "pm_sandbox_error", "pm_sandbox_slow", "pm_sandbox_dispute"])
@@ -79,7 +79,7 @@ def test_slow_or_failing_provider_charges_once(shop: Shop, card: str) -> None:
     assert guest("GET", f"/orders/{order_id}", headers=access).data["status"] == "confirmed"
     charges = database.bank_charges_of([order_id])
     assert [(state, captured) for _, state, captured, _ in charges] == [("captured", placed.data["total"]["amount"])]
-    assert shop.level(sku) == (2, 0, 2)
+    assert shop.settled_level(sku) == (2, 0, 2)
 
 
 def test_authentication_required_holds_order_until_webhook(shop: Shop) -> None:
@@ -96,7 +96,7 @@ def test_authentication_required_holds_order_until_webhook(shop: Shop) -> None:
     assert shop.level(sku) == (3, 1, 2)
     assert _send_webhook(shop, "payment.confirmed", charge) == 200
     assert eventually(lambda: customer("GET", f"/orders/{order_id}").data["status"] == "confirmed")
-    assert shop.level(sku) == (2, 0, 2)
+    assert shop.settled_level(sku) == (2, 0, 2)
 
 
 def test_guest_gets_access_key_and_order_after_paying(shop: Shop) -> None:
@@ -125,7 +125,7 @@ def test_other_card_replaces_an_unpaid_order(shop: Shop) -> None:
 
     assert (second.status, second.data["status"]) == (201, "confirmed")
     assert customer("GET", f"/orders/{first['order_id']}").data["status"] == "failed"
-    assert shop.level(sku) == (0, 0, 0)
+    assert shop.settled_level(sku) == (0, 0, 0)
     assert [status for _, status, _, _ in database.bank_charges_of([first["order_id"]])] == ["voided"]
 
 
@@ -139,7 +139,7 @@ def test_unconfirmed_payment_is_not_charged(shop: Shop) -> None:
 
     order = f"/orders/{details['order_id']}"
     assert eventually(lambda: customer("GET", order).data["status"] == "failed")
-    assert eventually(lambda: shop.level(sku) == (3, 0, 3))
+    assert shop.settled_level(sku) == (3, 0, 3)
 
 
 def test_webhook_with_a_wrong_signature_is_refused(shop: Shop) -> None:
@@ -165,7 +165,7 @@ def test_cancelling_paid_order_refunds_and_restocks(shop: Shop) -> None:
     assert cancelled.data["payment"]["status"] == "refunded"
     assert cancelled.data["timeline"][-1]["reason"] == "changed my mind"
     assert again.raw == cancelled.raw
-    assert shop.level(sku) == (5, 0, 5)
+    assert shop.settled_level(sku) == (5, 0, 5)
     total = order["total"]["amount"]
     assert [(captured, refunded) for _, _, captured, refunded in database.bank_charges_of([order["id"]])] == [
         (total, total)

@@ -124,7 +124,7 @@ def test_order_follows_its_shipments_and_cancellations(shop: Shop) -> None:
     assert cancelled.status == 200
     assert [(item["shipped"], item["cancelled"]) for item in cancelled.data["items"]] == [(2, 1), (0, 1)]
     assert (cancelled.data["status"], cancelled.data["payment"]["status"]) == ("shipped", "partially_refunded")
-    assert (shop.level(mug), shop.level(lamp)) == ((3, 0, 3), (5, 0, 5))
+    assert (shop.settled_level(mug), shop.settled_level(lamp)) == ((3, 0, 3), (5, 0, 5))
     shop.admin("POST", f"/shipments/{parcel.data['id']}/events", {"status": "delivered"})
     assert eventually(lambda: customer("GET", path).data["status"] == "delivered")
     assert customer("POST", f"{path}/cancel", {}, key=new_key()).code == "INVALID_STATE"

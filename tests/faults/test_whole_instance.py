@@ -29,7 +29,7 @@ def test_confirmed_orders_survive_killing_everything(shop: Shop, instance: Insta
     for order in placed:
         again = persistently(partial(_read, shop, order))
         assert (again.data["status"], again.data["total"]) == ("confirmed", order["total"])
-    assert shop.level(sku) == (15, 0, 15)
+    assert shop.settled_level(sku) == (15, 0, 15)
     another = _order(shop, sku)
     assert another["number"] > placed[-1]["number"]
 

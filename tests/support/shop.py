@@ -250,3 +250,8 @@ class Shop:
         """On hand, reserved and available units, from the inventory service."""
         level = persistently(lambda: self.admin("GET", f"/inventory/{sku}")).data
         return level["on_hand"], level["reserved"], level["available"]
+
+    def settled_level(self, sku: str) -> tuple[int, int, int]:
+        """The same once nothing is reserved: inventory commits the stock of a confirmed order a moment later."""
+        eventually(lambda: self.level(sku)[1] == 0)
+        return self.level(sku)
