@@ -6,6 +6,8 @@ from ultramarket.chaos.run import Run, ScenarioFailed, wait_until
 
 PRICE = 1_999
 PUBLISHED_SECONDS = 60.0
+COMMITTED_SECONDS = 15
+"""How long inventory may take to commit what confirmed orders have reserved."""
 
 
 def new_products(run: Run, stocks: list[int]) -> list[str]:
@@ -34,6 +36,8 @@ def new_products(run: Run, stocks: list[int]) -> list[str]:
 
 
 def level_of(run: Run, sku: str) -> tuple[int, int, int]:
-    """(on hand, reserved, available)."""
-    level = run.administrator().get(f"/inventory/{sku}")
+    """(on hand, reserved, available), once the stock of confirmed orders is committed."""
+    administrator = run.administrator()
+    wait_until(lambda: administrator.get(f"/inventory/{sku}")["reserved"] == 0, COMMITTED_SECONDS)
+    level = administrator.get(f"/inventory/{sku}")
     return level["on_hand"], level["reserved"], level["available"]
