@@ -36,6 +36,14 @@ class StockCommitted(Event, source="inventory", subject="sku", version=1):
     order_id: str
 
 
+class ReservationOverdue(Event, source="inventory", subject="order_id", version=1):
+    """The reservation of an order was not committed in time. Orders answers by committing or ending it, unless the
+    order still lives; inventory asks again until then.
+    """
+
+    order_id: str
+
+
 class LowStock(Event, source="inventory", subject="sku", version=1):
     """The available units fell to the threshold; published once for each fall."""
 

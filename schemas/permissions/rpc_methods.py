@@ -110,6 +110,7 @@ RPC: Final[dict[str, dict[str, Access]]] = {
         "reserve": INTERNAL,
         "commit": INTERNAL,
         "release": INTERNAL,
+        "expire": INTERNAL,
         "return_lines": INTERNAL,
         "adjust": needs(P.INVENTORY_WRITE),
         "set_threshold": needs(P.INVENTORY_WRITE),

@@ -31,7 +31,7 @@ class InventoryRpc(Protocol):
     """Stock levels by SKU and warehouse; reservations for orders."""
 
     def reserve(self, command: ReserveStock) -> Reservation:
-        """Reserve stock for every line of an order, or for none, until commit, release or expiry.
+        """Reserve stock for every line of an order, or for none, until commit or release.
 
         Idempotent under `order_id`. Raises `OutOfStock` naming the first line that can't be reserved,
         `InvalidState` after a release.
@@ -49,6 +49,10 @@ class InventoryRpc(Protocol):
         """Undo a reservation or a commit: units become available again. Idempotent, and final: a later reserve or
         commit is refused.
         """
+        ...
+
+    def expire(self, order_id: Id) -> None:
+        """Free a reservation whose order does not live, unless it was committed or released. Idempotent."""
         ...
 
     def return_lines(self, order_id: Id, return_id: Id, lines: ReturnedLines) -> Reservation:

@@ -1,6 +1,6 @@
 """Rules of stock: allocation to warehouses, and transitions of a reservation."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
@@ -98,17 +98,19 @@ def check_repeated(state: ReservationState, stored: Sequence[Line], requested: S
         raise Conflict("Other lines are reserved for this order")
 
 
-def check_confirmed(states: Mapping[str, ReservationState], order_ids: Sequence[str]) -> None:
-    """Raises unless each of these confirmed orders is committed, or was cancelled and released since.
-
-    `NotFound` without a reservation, `InvalidState` for one that ended by itself.
-    """
+def check_present(reserved: Collection[str], order_ids: Sequence[str]) -> None:
+    """Raises `NotFound` for the first of the orders that has no reservation."""
     for order_id in order_ids:
-        state = states.get(order_id)
-        if state is None:
+        if order_id not in reserved:
             raise NotFound("Nothing is reserved for this order", [{"order_id": order_id}])
-        if state.status == "released" and state.reason not in ("released", "returned"):
-            raise InvalidState(f"The reservation of this order is over: {state.reason}", [{"order_id": order_id}])
+
+
+def on_confirmation(state: ReservationState) -> Literal["retake", "nothing"]:
+    """The action for a confirmed order that is not held any more: expired units are taken again. One that was
+    committed is done, and one that was released since was cancelled.
+    """
+    is_cancelled = state.status == "released" and state.reason in ("released", "returned")
+    return "nothing" if state.status == "committed" or is_cancelled else "retake"
 
 
 def on_commit(state: ReservationState) -> Literal["sell", "settle", "retake"]:

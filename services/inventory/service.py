@@ -41,6 +41,10 @@ BATCH_SECONDS = 0.1
 """How long a confirmed order waits for others, in seconds."""
 
 
+ASK_AGAIN = timedelta(minutes=2)
+"""How long an overdue reservation is held before orders is asked about it again."""
+
+
 class InventoryService(Service):
     """Stock levels and reservations."""
 
@@ -64,7 +68,8 @@ class InventoryService(Service):
     def commit_confirmed(self, events: list[OrderConfirmed]) -> None:
         """Commit the stock of confirmed orders."""
         order_ids = sorted({event.order_id for event in events})
-        self.stock.reservations.commit_confirmed(order_ids, self.stock.server_clock.now())
+        now = self.stock.server_clock.now()
+        self.stock.reservations.commit_confirmed(order_ids, now, now + self._hold_time())
 
     @implements(InventoryRpc.release)
     def release(self, order_id: Id) -> Json:
@@ -75,9 +80,16 @@ class InventoryService(Service):
         returned = [Line(line.sku, line.quantity) for line in lines]
         return self.stock.returns.return_lines(order_id, return_id, returned, self.stock.server_clock.now())
 
+    @implements(InventoryRpc.expire)
+    def expire(self, order_id: Id) -> None:
+        self.stock.expiry.expire(order_id, self.stock.server_clock.now())
+
     @every(seconds=30)
-    def release_expired(self) -> None:
-        self.stock.expiry.release_expired(self.stock.server_clock.now())
+    def sweep(self) -> None:
+        """Ask about overdue reservations, and end holds of executions that died."""
+        now = self.stock.server_clock.now()
+        self.stock.expiry.ask(now, now + ASK_AGAIN)
+        self.stock.expiry.end_stale_holds(now)
 
     @every(seconds=300)
     def prune_reservations(self) -> None:

@@ -16,6 +16,7 @@ from schemas.base import RebuildProgress
 from schemas.caller import Caller
 from schemas.events import orders as events
 from schemas.events.base import Event
+from schemas.events.inventory import ReservationOverdue
 from schemas.events.payments import (
     PaymentAuthorized,
     PaymentDeclined,
@@ -183,6 +184,15 @@ class OrdersService(PersonalDataMethods, Service):
     def payment_was_disputed(self, event: PaymentDisputeOpened | PaymentDisputeClosed) -> None:
         """Record a dispute in the order's timeline; its end resumes an order that was suspended for it."""
         self._drive(self._commands().record_dispute(event))
+
+    @on_event(ReservationOverdue)
+    def answer_overdue_reservation(self, event: ReservationOverdue) -> None:
+        """Commit the stock of a confirmed order, free that of one that has ended or was never placed; others wait."""
+        match lifecycle.stock_claim(self.store.status_of(event.order_id)):
+            case "sold":
+                self.inventory.commit(order_id=event.order_id)
+            case "none":
+                self.inventory.expire(order_id=event.order_id)
 
     @on_event(ShipmentMoved)
     def shipment_was_moved(self, event: ShipmentMoved) -> None:

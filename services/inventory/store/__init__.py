@@ -33,7 +33,7 @@ class InventoryStore(MongoStore):
         self.decisions = Decisions(database["reservations"])
         self.returns = Returns(self.decisions, self.levels)
         self.reservations = Reservations(self.decisions, self.levels, self.returns)
-        self.expiry = Expiry(self.decisions, self.levels)
+        self.expiry = Expiry(self.decisions, self.levels, self.emit)
         self.warehouses = Warehouses(self, self.counts)
 
     def indexes(self) -> None:

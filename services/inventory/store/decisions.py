@@ -64,10 +64,21 @@ class Decisions:
             {"$set": {"status": "committed", "changed_at": now}, "$inc": {"revision": 1}},
         )
 
-    def expire_next(self, now: datetime) -> Document | None:
-        """Release one held reservation whose time is over; None when there is none."""
+    def overdue(self, now: datetime, limit: int) -> list[Document]:
+        """Held reservations whose time is over."""
+        return list(self.reservations.find({"status": "held", "expires_at": {"$lte": now}}).limit(limit))
+
+    def extend(self, order_id: str, until: datetime, session: ClientSession | None = None) -> bool:
+        """Prolong a held reservation; False when it is not held any more."""
+        prolonged = self.reservations.update_one(
+            {"_id": order_id, "status": "held"}, {"$set": {"expires_at": until}}, session=session
+        )
+        return prolonged.matched_count > 0
+
+    def expire(self, order_id: str, now: datetime) -> Document | None:
+        """Release a held reservation of an order that does not live; None when it is not held."""
         return self.reservations.find_one_and_update(
-            {"status": "held", "expires_at": {"$lte": now}},
+            {"_id": order_id, "status": "held"},
             {"$set": {"status": "released", "reason": "expired", "changed_at": now}, "$inc": {"revision": 1}},
             return_document=ReturnDocument.AFTER,
         )

@@ -125,6 +125,16 @@ class Levels:
             for sku, order_id, token in lines
         )
 
+    def extend(self, skus: Iterable[str], order_id: str, token: str, until: datetime) -> None:
+        """Prolong the holds with this token."""
+        mine = [{"hold.order_id": order_id, "hold.token": token}]
+        updates = [
+            UpdateOne({"_id": sku, "holds.token": token}, {"$set": {"holds.$[hold].until": until}}, array_filters=mine)
+            for sku in skus
+        ]
+        if updates:
+            self.levels.bulk_write(updates, ordered=False)
+
     def return_units(self, back: Allocation, order_id: str, token: str, session: ClientSession) -> None:
         """Return sold units to stock; what the token still holds is deducted first."""
         moves, holds = pipelines.returning(order_id, token, [vars(take) for take in back.takes])

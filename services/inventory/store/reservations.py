@@ -57,7 +57,15 @@ from datetime import datetime
 
 from services.chassis.common.errors import NotFound, OutOfStock, ServiceUnavailable
 from services.chassis.common.ids import new_id
-from services.inventory.domain import Line, check_confirmed, check_repeated, merge_lines, on_commit, on_release
+from services.inventory.domain import (
+    Line,
+    check_present,
+    check_repeated,
+    merge_lines,
+    on_commit,
+    on_confirmation,
+    on_release,
+)
 from services.inventory.store.decisions import (
     Decisions,
     lines,
@@ -120,12 +128,12 @@ class Reservations:
         self.levels.sell(skus(committed), order_id, committed["token"])
         return to_reply(committed)
 
-    def commit_confirmed(self, order_ids: Sequence[str], now: datetime) -> None:
+    def commit_confirmed(self, order_ids: Sequence[str], now: datetime, until: datetime) -> None:
         """Sell what confirmed orders hold: three round trips for all of them. An order that was cancelled meanwhile has
         got its units back, and stays as it is.
 
-        Raises `NotFound` when one of them has no reservation, `InvalidState` when one ended though its order did not;
-        the others are sold then too.
+        Raises `NotFound` when one of them has no reservation, and as `commit` for one that expired; those that are held
+        are sold then too.
         """
         self.decisions.commit_all_held(order_ids, now)
         reservations = self.decisions.find_all(order_ids)
@@ -135,7 +143,10 @@ class Reservations:
             if reservation["status"] == "committed"
             for sku in skus(reservation)
         )
-        check_confirmed({reservation["_id"]: state(reservation) for reservation in reservations}, order_ids)
+        for reservation in reservations:
+            if on_confirmation(state(reservation)) == "retake":
+                self.commit(reservation["_id"], now, until)
+        check_present([reservation["_id"] for reservation in reservations], order_ids)
 
     def release(self, order_id: str, now: datetime) -> Document:
         """Free what the order reserves, return what was sold to it, or bar a reserve that has not arrived yet."""

@@ -1,6 +1,7 @@
 """Rules for manual steps of an order, and for its ownership."""
 
 from datetime import datetime, timedelta
+from typing import Literal
 
 from schemas.caller import Caller
 from schemas.permissions.permission import Permission
@@ -38,6 +39,13 @@ def check_cancellable(order: Order) -> None:
         raise InvalidState(
             f"An order that is {order.status} can't be cancelled", [{"field": "status", "status": order.status}]
         )
+
+
+def stock_claim(status: str | None) -> Literal["sold", "held", "none"]:
+    """The claim of an order with this status on its reserved stock; None: there is no such order."""
+    if status in ("pending", "awaiting_payment"):
+        return "held"
+    return "none" if status in (None, "failed", "cancelled") else "sold"
 
 
 def can_be_superseded(order: Order) -> bool:

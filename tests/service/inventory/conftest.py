@@ -10,6 +10,7 @@ from services.chassis.common.ids import new_id
 from services.chassis.testing import connect_mongo
 from services.inventory.domain import Line
 from services.inventory.store import InventoryStore
+from services.inventory.store.expiry import SWEEP_LIMIT
 
 NOW = datetime(2026, 5, 4, 12, 0, tzinfo=UTC)
 UNTIL = NOW + timedelta(minutes=15)
@@ -41,7 +42,12 @@ class Shop:
         return self.store.returns.return_lines(order_id, return_id, lines, NOW)
 
     def sweep(self, at: datetime = LATER) -> int:
-        return self.store.expiry.release_expired(at)
+        """Sweep, with orders' answer that no overdue order lives; returns how many were overdue."""
+        overdue = [reservation["_id"] for reservation in self.store.decisions.overdue(at, SWEEP_LIMIT)]
+        for order_id in overdue:
+            self.store.expiry.expire(order_id, at)
+        self.store.expiry.end_stale_holds(at)
+        return len(overdue)
 
     def level(self, sku: str) -> tuple[int, int, int]:
         """(on hand, reserved, available) of a SKU, after checking its invariants."""

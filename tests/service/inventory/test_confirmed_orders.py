@@ -1,15 +1,17 @@
 """Committing the stock of confirmed orders in batches."""
 
+from datetime import timedelta
+
 import pytest
 
-from services.chassis.common.errors import InvalidState, NotFound
+from services.chassis.common.errors import NotFound
 from services.inventory.store.levels import Levels
-from tests.service.inventory.conftest import NOW, Shop
+from tests.service.inventory.conftest import LATER, NOW, UNTIL, Shop
 from tests.service.inventory.test_interleavings import SimulatedCrash, between, crash
 
 
 def commit(shop: Shop, *order_ids: str) -> None:
-    shop.store.reservations.commit_confirmed(order_ids, NOW)
+    shop.store.reservations.commit_confirmed(order_ids, NOW, UNTIL)
 
 
 def test_stock_of_all_confirmed_orders_is_committed(shop: Shop) -> None:
@@ -49,15 +51,43 @@ def test_missing_reservation_is_an_error_of_its_order_alone(shop: Shop) -> None:
     assert shop.level("MUG") == (4, 0, 4)
 
 
-def test_expired_reservation_of_a_confirmed_order_is_an_error(shop: Shop) -> None:
-    shop.stock(MUG=5)
+def test_expired_units_of_a_confirmed_order_are_taken_again(shop: Shop) -> None:
+    shop.stock(MUG=1)
     shop.reserve("one", MUG=1)
     shop.sweep()
 
-    with pytest.raises(InvalidState):
-        commit(shop, "one")
+    commit(shop, "one")
 
-    assert shop.level("MUG") == (5, 0, 5)
+    assert shop.level("MUG") == (0, 0, 0)
+
+
+def test_overdue_order_is_asked_about_and_stays_held(shop: Shop) -> None:
+    shop.stock(MUG=5)
+    shop.reserve("one", MUG=1)
+    shop.reserve("sold", MUG=1)
+    shop.commit("sold")
+
+    asked = [shop.store.expiry.ask(LATER, LATER + timedelta(minutes=2)) for _ in range(2)]
+    shop.store.expiry.end_stale_holds(LATER)
+
+    assert asked == [1, 0]
+    assert shop.level("MUG") == (4, 1, 3)
+    events = [entry["event"] for entry in shop.store.db["outbox"].find({"event.subject": "one"})]
+    assert [event["type"] for event in events] == ["reservation_overdue"]
+    assert shop.store.expiry.ask(LATER + timedelta(minutes=3), LATER + timedelta(minutes=5)) == 1
+
+
+def test_interrupted_question_leaves_the_hold_to_the_next_sweep(shop: Shop) -> None:
+    shop.stock(MUG=5)
+    shop.reserve("one", MUG=1)
+    with between(Levels, "extend", crash), pytest.raises(SimulatedCrash):
+        shop.store.expiry.ask(LATER, LATER + timedelta(minutes=2))
+
+    for _ in range(2):
+        shop.store.expiry.end_stale_holds(LATER)
+
+    assert shop.level("MUG") == (5, 1, 4)
+    assert shop.store.levels.stale_holds(LATER, 10) == []
 
 
 def test_interrupted_batch_is_finished_when_repeated(shop: Shop) -> None:

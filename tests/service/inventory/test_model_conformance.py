@@ -43,12 +43,18 @@ OPERATIONS: dict[str, tuple[Any, ...]] = {
     "free_fenced_before": (skus, orders, st.integers(0, 4)),
     "free_all": (skus, orders),
     "sell": (skus, orders, tokens),
+    "extend_hold": (skus, orders, tokens, moments),
     "stale_holds": (moments, st.just(500)),
     "find": (orders,),
     "insert": (reservations,),
     "commit_held": (orders, moments),
     "decide": (seen, st.just("committed"), st.just(""), moments, st.fixed_dictionaries({"token": tokens})),
     "fence": (orders, moments),
+    "overdue": (moments, st.just(500)),
+    "extend": (orders, moments),
+    "expire": (orders, moments),
+    "commit_all_held": (st.lists(orders, max_size=2, unique=True), moments),
+    "find_all": (st.lists(orders, max_size=2, unique=True),),
     "put_back": (seen, st.lists(allocations, max_size=2, unique_by=lambda line: line.sku), st.just("released"),
                  st.just("returned"), moments),
 }  # fmt: skip
@@ -72,6 +78,10 @@ def is_placed(memory: Memory, line: Line | Allocation, hold: Hold) -> bool:
 
 
 def on_mongo(store: InventoryStore, name: str, arguments: tuple[Any, ...]) -> Any:
+    if name == "extend_hold":
+        return store.levels.extend([arguments[0]], *arguments[1:])
+    if name in ("overdue", "extend", "expire"):
+        return getattr(store.decisions, name)(*arguments)
     if name in ("free", "free_fenced_before", "free_all", "sell"):
         sku, *others = arguments
         return getattr(store.levels, name)([sku], *others)
@@ -112,6 +122,8 @@ def compare(store: InventoryStore, steps: list[tuple[str, tuple[Any, ...]]]) -> 
         actual = on_mongo(store, name, arguments)
         if name in ("held_skus", "stale_holds"):  # in no particular order
             actual, result = sorted(actual, key=lambda each: each[0]), sorted(result, key=lambda each: each[0])
+        if name in ("overdue", "find_all"):
+            actual, result = (sorted(each, key=lambda one: str(one["_id"])) for each in (actual, result))
         assert actual == result, (name, arguments)
         assert state_of_mongo(store) == state_of_memory(memory), (name, arguments)
         if state_of_memory(memory) != before:

@@ -9,7 +9,7 @@ from typing import Any
 from services.chassis.common.errors import DomainError
 from services.inventory.domain import Line
 from services.inventory.store import reservations
-from services.inventory.store.expiry import Expiry
+from services.inventory.store.expiry import SWEEP_LIMIT, Expiry
 from services.inventory.store.reservations import Reservations
 from tests.unit.inventory.model.checker import Program, perform
 from tests.unit.inventory.model.memory import Memory
@@ -31,7 +31,17 @@ class Stock:
         self.decisions = SteppedDecisions(step)
         self.returns = SteppedReturns(self.decisions, self.levels)
         self.reservations = Reservations(self.decisions, self.levels, self.returns)
-        self.expiry = Expiry(self.decisions, self.levels)
+        self.expiry = Expiry(self.decisions, self.levels, lambda session, event: None)
+
+    def sweep(self, now: datetime, *, lives: bool = False) -> None:
+        """Ask about overdue reservations; for an order that does not live the answer comes at once."""
+        overdue = [reservation["_id"] for reservation in self.decisions.overdue(now, SWEEP_LIMIT)]
+        if lives:
+            self.expiry.ask(now, now + HOLD)
+            overdue = []
+        for order_id in overdue:
+            self.expiry.expire(order_id, now)
+        self.expiry.end_stale_holds(now)
 
 
 COMMANDS: dict[str, Callable[[Stock], Any]] = {
@@ -39,8 +49,10 @@ COMMANDS: dict[str, Callable[[Stock], Any]] = {
     "rival": lambda stock: stock.reservations.reserve("rival", [LAMPS, MUG], NOW, NOW + HOLD),
     "commit": lambda stock: stock.reservations.commit(ORDER, LATER, LATER + HOLD),
     "release": lambda stock: stock.reservations.release(ORDER, LATER),
-    "sweep": lambda stock: stock.expiry.release_expired(LATER),
-    "late sweep": lambda stock: stock.expiry.release_expired(FAR),
+    "sweep": lambda stock: stock.sweep(LATER),
+    "late sweep": lambda stock: stock.sweep(FAR),
+    "ask": lambda stock: stock.sweep(LATER, lives=True),
+    "confirm": lambda stock: stock.reservations.commit_confirmed([ORDER, "rival"], LATER, LATER + HOLD),
     "return lamp": lambda stock: stock.returns.return_lines(ORDER, "return lamp", [Line("LAMP", 1)], LATER),
     "return both": lambda stock: stock.returns.return_lines(ORDER, "return both", [LAMPS, MUG], LATER),
 }

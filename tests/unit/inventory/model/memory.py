@@ -94,6 +94,16 @@ class Memory:
     def sell(self, sku: str, order_id: str, token: str) -> None:
         self._end(sku, lambda hold: hold["order_id"] == order_id, sold=token)
 
+    def extend_hold(self, sku: str, order_id: str, token: str, until: datetime) -> None:
+        level = self.levels.get(sku)
+        if level is None or not any(h["order_id"] == order_id and h["token"] == token for h in level["holds"]):
+            return
+        holds = [
+            Doc({**h, "until": until}) if h["order_id"] == order_id and h["token"] == token else h
+            for h in level["holds"]
+        ]
+        self.levels[sku] = _level(level["warehouses"], holds)
+
     def stale_holds(self, now: datetime, limit: int) -> list[tuple[str, Document]]:
         return [(sku, hold) for sku, level in self.levels.items() for hold in level["holds"] if hold["until"] <= now]
 
@@ -130,11 +140,28 @@ class Memory:
             return None
         return self._set(reservation, status="committed", changed_at=now)
 
-    def expire_next(self, now: datetime) -> Document | None:
-        for reservation in self.reservations.values():
-            if reservation["status"] == "held" and reservation["expires_at"] <= now:
-                return self._set(reservation, status="released", reason="expired", changed_at=now)
-        return None
+    def overdue(self, now: datetime, limit: int) -> list[Document]:
+        return [one for one in self.reservations.values() if one["status"] == "held" and one["expires_at"] <= now]
+
+    def extend(self, order_id: str, until: datetime) -> bool:
+        reservation = self.reservations.get(order_id)
+        if reservation is None or reservation["status"] != "held":
+            return False
+        self.reservations[order_id] = Doc({**reservation, "expires_at": until})
+        return True
+
+    def expire(self, order_id: str, now: datetime) -> Document | None:
+        reservation = self.reservations.get(order_id)
+        if reservation is None or reservation["status"] != "held":
+            return None
+        return self._set(reservation, status="released", reason="expired", changed_at=now)
+
+    def commit_all_held(self, order_ids: Sequence[str], now: datetime) -> None:
+        for order_id in order_ids:
+            self.commit_held(order_id, now)
+
+    def find_all(self, order_ids: Sequence[str]) -> list[Document]:
+        return [self.reservations[order_id] for order_id in order_ids if order_id in self.reservations]
 
     def decide(
         self, known: Document, status: str, reason: str, now: datetime, values: Document | None = None

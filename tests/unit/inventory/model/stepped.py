@@ -1,6 +1,6 @@
 """The store's interfaces, one step per atomic operation."""
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from datetime import datetime
 from typing import Any
 
@@ -50,6 +50,15 @@ class SteppedLevels(Levels):
         for sku in skus:
             self.step("sell", sku, order_id, token)
 
+    def sell_all(self, lines: Iterable[tuple[str, str, str]]) -> None:
+        sold = list(lines)
+        for line in sold:
+            self.step("sell", *line)
+
+    def extend(self, skus: Iterable[str], order_id: str, token: str, until: datetime) -> None:
+        for sku in skus:
+            self.step("extend_hold", sku, order_id, token, until)
+
     def stale_holds(self, now: datetime, limit: int) -> list[tuple[str, Document]]:
         return list(self.step("stale_holds", now, limit))
 
@@ -69,8 +78,24 @@ class SteppedDecisions(Decisions):
     def commit_held(self, order_id: str, now: datetime) -> Document | None:
         return self.step("commit_held", order_id, now)  # type: ignore[no-any-return]
 
-    def expire_next(self, now: datetime) -> Document | None:
-        return self.step("expire_next", now)  # type: ignore[no-any-return]
+    def commit_all_held(self, order_ids: Sequence[str], now: datetime) -> None:
+        for order_id in order_ids:
+            self.step("commit_all_held", [order_id], now)
+
+    def find_all(self, order_ids: Sequence[str]) -> list[Document]:
+        return list(self.step("find_all", list(order_ids)))
+
+    def overdue(self, now: datetime, limit: int) -> list[Document]:
+        return list(self.step("overdue", now, limit))
+
+    def extend(self, order_id: str, until: datetime, session: object = None) -> bool:
+        return bool(self.step("extend", order_id, until))
+
+    def expire(self, order_id: str, now: datetime) -> Document | None:
+        return self.step("expire", order_id, now)  # type: ignore[no-any-return]
+
+    def in_transaction(self, work: Callable[[Any], Any]) -> Any:
+        return work(None)
 
     def decide(self, *arguments: Any, **none: Any) -> Document | None:
         return self.step("decide", *arguments)  # type: ignore[no-any-return]
