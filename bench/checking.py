@@ -52,7 +52,7 @@ def main(arguments: list[str]) -> int:
             console.print(f"above {options.limit:g}, measured once more: {', '.join(slow)}")
             again = compare(reference, measure(stage, works, tuple(slow), console), ("CPU",))
             comparisons = better(comparisons, again)
-    show(comparisons, options.limit, console)
+    show(comparisons, options.limit, FLOORS, console)
     return int(any(each.ratio > options.limit for each in comparisons))
 
 

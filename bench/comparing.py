@@ -3,6 +3,7 @@
 import argparse
 import json
 import statistics
+from collections.abc import Collection
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
@@ -59,7 +60,8 @@ def main(arguments: list[str]) -> int:
     if not comparisons:
         console.print("[red]the two files have no work in common")
         return 2
-    show(comparisons, options.limit, console)
+    measured = before["works"][0]["rounds"][0]["floors"]
+    show(comparisons, options.limit, measured, console)
     return int(any(each.ratio > options.limit for each in comparisons))
 
 
@@ -96,8 +98,8 @@ def spread(values: list[float]) -> float:
     return (max(values) - min(values)) / statistics.median(values)
 
 
-def show(comparisons: list[Comparison], limit: float, console: Console) -> None:
-    """Print the comparisons and the floors that were used."""
+def show(comparisons: list[Comparison], limit: float, measured: Collection[str], console: Console) -> None:
+    """Print the comparisons and the floors that they are by, of those that were measured."""
     table = Table(title="Cost as multiple of the floors", title_justify="left")
     for name in ("work", "clients", "measure", "before", "after", "after / before", "noise", ""):
         table.add_column(name, justify="left" if name in ("work", "measure", "") else "right")
@@ -109,7 +111,8 @@ def show(comparisons: list[Comparison], limit: float, console: Console) -> None:
     console.print(table)
     for work in dict.fromkeys(each.work for each in comparisons):
         fit = fit_of(work)
-        console.print(f"  {work}: by {' and '.join(fit.floors)} ({fit.why})")
+        floors = [name for name in fit.floors if name in measured]
+        console.print(f"  {work}: by {' and '.join(floors)} ({fit.why})")
 
 
 def verdict(comparison: Comparison, limit: float) -> str:
