@@ -195,7 +195,7 @@ class ProductQueries:
     def _total(self, condition: dict[str, Any]) -> int:
         """The number of items, of a filtered list up to `MAX_TOTAL`, counted on an index.
 
-        Cached for a moment; the total of a whole catalogue for longer, so that counting takes a tenth of the time at most.
+        Cached for a moment; that of all products for longer, so that counting takes a tenth of the time at most.
         """
         key = orjson.dumps(condition)
         cached = self._totals.get(key)
