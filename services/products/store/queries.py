@@ -195,19 +195,22 @@ class ProductQueries:
     def _total(self, condition: dict[str, Any]) -> int:
         """The number of items, of a filtered list up to `MAX_TOTAL`, counted on an index.
 
-        Cached for a moment, or for longer, so that counting takes a tenth of the time at most.
+        Cached for a moment; that of all products for longer, so that counting takes a tenth of the time at most.
         """
         key = orjson.dumps(condition)
         cached = self._totals.get(key)
         begun = time.monotonic()
         if cached and begun < cached[0]:
             return cached[1]
-        options: dict[str, Any] = {"limit": MAX_TOTAL} if len(condition) > 1 else {}
+        is_filtered = len(condition) > 1
+        options: dict[str, Any] = {"limit": MAX_TOTAL} if is_filtered else {}
         total = self.products.count_documents(condition, hint=listing.index_to_count(condition), **options)
         if len(self._totals) >= MAX_TOTALS:
             self._totals.clear()
         now = time.monotonic()
-        seconds = max(self._total_seconds, 10 * (now - begun)) if self._total_seconds else 0.0
+        seconds = self._total_seconds
+        if seconds and not is_filtered:
+            seconds = max(seconds, 10 * (now - begun))
         self._totals[key] = (now + seconds, total)
         return total
 
