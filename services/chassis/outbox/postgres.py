@@ -145,30 +145,42 @@ class PostgresRelay:
         backlog = BridgeBacklog(self.service, _Backlog(cursor), publisher, self._bridge_limit)
         clean_at = time.monotonic() + 60
         pace = Pace()
+        done: list[int] = []  # published, and not settled yet
         while not self._stopping:
             pace.keep()
             connection.poll()  # receives past notifications; later ones may not be in the query's result
             connection.notifies.clear()
-            cursor.execute(self._table.unpublished)
-            rows = cursor.fetchall()
+            rows = self._settle_and_read(cursor, done)
             OUTBOX_LAG.labels(self.service).set(float(rows[0][2]) if rows else 0)
             behind = backlog.balance()
-            left = self._publish(cursor, publisher, rows) if rows else False
-            if behind or left or connection.notifies or len(rows) == BATCH:
+            done = self._publish(cursor, publisher, rows) if rows else []
+            if behind or rows or connection.notifies:
                 continue
             if self._housekeeping and time.monotonic() > clean_at:
                 self._housekeeping()
                 clean_at = time.monotonic() + HOUSEKEEPING_SECONDS
             seconds = IDLE_SECONDS if publisher.includes_bridge else bridge_backlog.CHECK_SECONDS
             select.select([connection.fileno(), self._stop_receiver.fileno()], [], [], seconds)
+        if done:
+            cursor.execute(self._table.settle, (done,))
+
+    def _settle_and_read(self, cursor: "psycopg2.extensions.cursor", done: list[int]) -> list[tuple[int, str, float]]:
+        """Settle what was published, and read the next rows: in one round trip, and so one transaction."""
+        if done:
+            cursor.execute(f"{self._table.settle}; {self._table.unpublished}", (done,))
+        else:
+            cursor.execute(self._table.unpublished)
+        return cursor.fetchall()
 
     def _publish(
         self,
         cursor: "psycopg2.extensions.cursor",
         publisher: ConfirmingPublisher,
         rows: list[tuple[int, str, float]],
-    ) -> bool:
-        """Publish the rows; True when some are left because the broker refused them, or others of their aggregates."""
+    ) -> list[int]:
+        """Publish the rows; the positions of those that are to be settled. Others are left: the broker refused them, or
+        others of their aggregates.
+        """
         envelopes = [orjson.loads(body) for _, body, _ in rows]
         confirmed = publisher.publish(envelopes)
         published = [
@@ -178,11 +190,10 @@ class PostgresRelay:
         if not publisher.includes_bridge:
             kept = [position for position, wrapped in published if goes_to_bridge(wrapped)]
             cursor.execute(self._table.keep_for_bridge, (kept,))
-        cursor.execute(self._table.settle, (done,))
         if len(done) < len(rows):
             log.warning("events_refused", service=self.service, waiting=len(rows) - len(done))
             time.sleep(RETRY_SECONDS)
-        return len(done) < len(rows)
+        return done
 
 
 class _Backlog:

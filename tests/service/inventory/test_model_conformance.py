@@ -140,7 +140,7 @@ def store(shop: Shop) -> InventoryStore:
 def test_operations_in_memory_equal_those_on_mongodb(store: InventoryStore) -> None:
     changed: set[str] = set()
 
-    @settings(max_examples=60, deadline=None)
+    @settings(max_examples=100, deadline=None)
     @given(sequences)
     def check(steps: list[tuple[str, tuple[Any, ...]]]) -> None:
         changed.update(compare(store, steps))
