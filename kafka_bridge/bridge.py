@@ -22,7 +22,7 @@ from schemas.events.kafka import record_headers
 from services.chassis.common import clock
 from services.chassis.common.kafka_options import kafka_options
 from services.chassis.messaging.queues import bridge_queue, dead_queue, event_exchange, event_queue, make
-from services.chassis.messaging.transport import BROKER_ERRORS, connect
+from services.chassis.messaging.transport import BROKER_ERRORS, connect, read_ahead
 from services.chassis.runtime.registry import ANALYTICS_CONSUMER, AUDIT, BRIDGE, GATEWAY, GATEWAY_WS, PORT_OFFSETS
 
 WITHOUT_EVENTS = (ANALYTICS_CONSUMER, AUDIT, BRIDGE, GATEWAY, GATEWAY_WS)
@@ -102,6 +102,7 @@ class Bridge:
         return True
 
     def _forward_events(self, connection: amqp.Connection) -> None:
+        read_ahead(connection)
         channel = connection.channel()
         self._pending.clear()  # unacknowledged messages are redelivered on the new connection
         _declare(channel, self.settings.bridge_name)

@@ -9,7 +9,7 @@ from typing import Any
 from amqp.exceptions import RecoverableConnectionError
 from nameko.messaging import QueueConsumer
 
-from services.chassis.messaging.transport import BROKER_ERRORS
+from services.chassis.messaging.transport import BROKER_ERRORS, read_ahead
 
 
 class OrderedQueueConsumer(QueueConsumer):
@@ -70,6 +70,7 @@ class OrderedQueueConsumer(QueueConsumer):
 
     def on_consume_ready(self, connection: Any, channel: Any, consumers: Any, **kwargs: Any) -> None:
         self.connected, self._channel = True, channel
+        read_ahead(channel.connection)
         super().on_consume_ready(connection, channel, consumers, **kwargs)
 
     def on_iteration(self) -> None:

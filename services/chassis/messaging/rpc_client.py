@@ -23,9 +23,9 @@ from services.chassis.messaging.transport import (
     Publisher,
     connect,
     dumps,
+    read_ahead,
 )
 
-READ_BYTES = 65_536
 FIRST_CONNECTION_SECONDS = 1.0
 RECONNECT_SECONDS = (0.1, 0.25, 0.5, 1.0)
 
@@ -167,7 +167,8 @@ class RpcClient:
                 self._closed.wait(next(delays, RECONNECT_SECONDS[-1]))
 
     def _read_replies(self, connection: amqp.Connection) -> None:
-        _read_ahead(connection)
+        connection.transport.sock.settimeout(1)
+        read_ahead(connection)
         tick_at = 0.0
         while not self._closed.is_set():
             try:
@@ -199,15 +200,3 @@ class RpcClient:
         self._listening.clear()
         for reply in list(self._pending.values()):
             reply.settle(None)
-
-
-def _read_ahead(connection: amqp.Connection) -> None:
-    """Read all that has arrived at once, with one time-out.
-
-    py-amqp asks the kernel nine times for each reply, and each time lets go of the interpreter lock: among many
-    threads that costs more than all the rest of a call.
-    """
-    transport = connection.transport
-    transport.sock.settimeout(1)
-    receive = transport.sock.recv
-    transport._quick_recv = lambda _wanted: receive(READ_BYTES)

@@ -9,7 +9,7 @@ import amqp
 
 from services.chassis.messaging.envelopes import exchange_of
 from services.chassis.messaging.queues import bridge_queue, dead_queue, depth, event_queue, make
-from services.chassis.messaging.transport import PERSISTENT, connect, dumps
+from services.chassis.messaging.transport import PERSISTENT, connect, dumps, read_ahead
 from services.chassis.observability.metrics import EVENTS_PUBLISHED
 from services.chassis.runtime.registry import AUDIT, BRIDGE
 
@@ -45,6 +45,7 @@ class ConfirmingPublisher:
     def __init__(self, url: str, service: str) -> None:
         self._service = service
         self._connection = connect(url)
+        read_ahead(self._connection)
         self._channel = self._connection.channel()
         self._channel.confirm_select()
         self._channel.events["basic_ack"].add(self._on_ack)

@@ -4,7 +4,6 @@ PORT`.
 
 import services.chassis.runtime.monkey_patch  # noqa: F401, I001 - before everything else
 
-import gc
 import os
 import sys
 import time
@@ -146,9 +145,7 @@ class Caller(Service):
     @rpc
     def pending(self) -> int:
         """The number of replies that are still expected."""
-        [remote] = [
-            candidate for candidate in gc.get_objects() if isinstance(candidate, Remote) and candidate.is_bound()
-        ]
+        remote = self.other._send.func.__self__  # type: ignore[attr-defined]
         return len(remote.replies._reply_events)
 
 

@@ -67,10 +67,10 @@ def test_overdue_order_is_asked_about_and_stays_held(shop: Shop) -> None:
     shop.reserve("sold", MUG=1)
     shop.commit("sold")
 
-    asked = [shop.store.expiry.ask(LATER, LATER + timedelta(minutes=2)) for _ in range(2)]
+    counts = [shop.store.expiry.ask(LATER, LATER + timedelta(minutes=2)) for _ in range(2)]
     shop.store.expiry.end_stale_holds(LATER)
 
-    assert asked == [1, 0]
+    assert counts == [1, 0]
     assert shop.level("MUG") == (4, 1, 3)
     events = [entry["event"] for entry in shop.store.db["outbox"].find({"event.subject": "one"})]
     assert [event["type"] for event in events] == ["reservation_overdue"]
