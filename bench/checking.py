@@ -5,7 +5,7 @@ everything take longer, but hardly cost more. What is above the limit is measure
 """
 
 import argparse
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Final
@@ -35,7 +35,7 @@ INSTANCE: Final = "bench-check"
 
 
 def main(arguments: list[str]) -> int:
-    """Parse the arguments and check; 1 when something is above the limit twice."""
+    """Parse the arguments and check; 1 when something is above the limit twice, on a machine as the reference's."""
     parser = argparse.ArgumentParser(prog="python -m bench check", description=__doc__)
     parser.add_argument("--instance", default=INSTANCE, help=f"the instance, made and removed (default {INSTANCE})")
     parser.add_argument("--keep", action="store_true", help="leave the instance")
@@ -53,7 +53,15 @@ def main(arguments: list[str]) -> int:
             again = compare(reference, measure(stage, works, tuple(slow), console), ("CPU",))
             comparisons = better(comparisons, again)
     show(comparisons, options.limit, FLOORS, console)
+    if not is_comparable(reference["machine"], costs.machine()):
+        console.print("The reference was measured on another kind of processor: nothing is judged by it here.")
+        return 0
     return int(any(each.ratio > options.limit for each in comparisons))
+
+
+def is_comparable(machine: Mapping[str, Any], other: Mapping[str, Any]) -> bool:
+    """Whether two machines are of one kind: on another one databases and Python differ by other factors."""
+    return (machine["cpu"], machine["cores"]) == (other["cpu"], other["cores"])
 
 
 def better(first: list[Comparison], second: list[Comparison]) -> list[Comparison]:

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from bench import comparing
-from bench.checking import better
+from bench.checking import better, is_comparable
 from bench.comparing import Comparison, compare
 from bench.fitting import factors
 from bench.floors.all import AMQP, PYTHON
@@ -100,3 +100,17 @@ def test_repeated_work_counts_with_its_lower_ratio():
 
     assert [each.after for each in better(first, [comparison("checkout", 1.1)])] == [1.0, 1.1]
     assert [each.after for each in better(first, [comparison("checkout", 1.8)])] == [1.0, 1.5]
+
+
+@pytest.mark.parametrize(
+    ("other", "comparable"),
+    [
+        ({"cpu": "Xeon", "cores": 2, "load_before": 9.0}, True),
+        ({"cpu": "EPYC", "cores": 2, "load_before": 1.0}, False),
+        ({"cpu": "Xeon", "cores": 8, "load_before": 1.0}, False),
+    ],
+)
+def test_check_judges_on_machines_of_one_kind(other: dict[str, object], comparable: bool) -> None:
+    reference = {"cpu": "Xeon", "cores": 2, "load_before": 1.0}
+
+    assert is_comparable(reference, other) is comparable
