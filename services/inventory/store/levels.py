@@ -3,7 +3,7 @@
 An update of several SKUs is one round trip, but atomic only for each SKU.
 """
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -127,7 +127,7 @@ class Levels:
 
     def extend(self, skus: Iterable[str], order_id: str, token: str, until: datetime) -> None:
         """Prolong the holds with this token."""
-        mine = [{"hold.order_id": order_id, "hold.token": token}]
+        mine: list[Mapping[str, Any]] = [{"hold.order_id": order_id, "hold.token": token}]
         updates = [
             UpdateOne({"_id": sku, "holds.token": token}, {"$set": {"holds.$[hold].until": until}}, array_filters=mine)
             for sku in skus
