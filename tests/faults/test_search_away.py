@@ -29,8 +29,9 @@ def guest(instance: Instance, shop: Shop, lipstick: str) -> Iterator[Client]:
     instance.wait_until_healthy()
 
 
-def _search(guest: Client) -> Reply:
-    return guest("GET", "/search", params={"q": "red lipstick", "max_price": 100_000})
+def _search(guest: Client, number: int = 0) -> Reply:
+    """Search; each number is a query of its own, which no cache has a reply to."""
+    return guest("GET", "/search", params={"q": "red lipstick", "max_price": 100_000 + number})
 
 
 def test_search_falls_back_and_catches_up(
@@ -67,7 +68,7 @@ def test_hanging_engine_does_not_block_searches(guest: Client, instance: Instanc
     assert pid is not None
     os.kill(pid, signal.SIGSTOP)
     try:
-        replies = [_search(guest) for _ in range(25)]
+        replies = [_search(guest, number) for number in range(1, 26)]
     finally:
         os.kill(pid, signal.SIGCONT)
 
