@@ -17,7 +17,7 @@ WINDOW = 200
 """The largest number of events that are sent and not confirmed yet."""
 AUDIT_EXCHANGE = f"{AUDIT}.events"
 CONFIRM_SECONDS = 10
-PACE_SECONDS = 0.05
+PACE_SECONDS = 0.025
 """The shortest interval between a relay's rounds: a single event goes at once, events under load together."""
 
 
