@@ -14,8 +14,8 @@ from slipcover.slipcover import add_summaries
 
 from tests.coverage_hook.sitecustomize import ROOT, SOURCES
 
-EXCLUDED: Final = ["raise NotImplementedError", r"^\s*\.\.\.$", "if __name__ == .__main__.:"]
-"""Lines that do nothing of their own: abstract methods, bodies of protocols, and the guard of a main module."""
+EXCLUDED: Final = [r"^\s*\.\.\.$", "if __name__ == .__main__.:"]
+"""Lines that do nothing of their own: bodies of protocols, and the guard of a main module."""
 
 
 def combined(folder: Path) -> dict[str, Any]:

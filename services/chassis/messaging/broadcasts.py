@@ -2,6 +2,7 @@
 
 import threading
 import time
+from abc import ABC, abstractmethod
 from collections.abc import Iterable
 
 import amqp
@@ -18,7 +19,7 @@ QUIET_SECONDS = 5.0
 log = structlog.get_logger()
 
 
-class BroadcastFollower:
+class BroadcastFollower(ABC):
     """Reads from a thread of its own (in a service: a greenthread) until the process ends.
 
     `bindings` are exchanges with a pattern of routing keys each. Messages are not acknowledged: what is missed while
@@ -49,9 +50,9 @@ class BroadcastFollower:
         """Called before each wait for a message; returns the longest wait in seconds."""
         return QUIET_SECONDS
 
+    @abstractmethod
     def receive(self, exchange: str, routing_key: str, body: bytes) -> None:
         """Handle a message. What it raises is counted and logged; the message is dropped."""
-        raise NotImplementedError
 
     def drop(self, exchange: str, reason: str, error: Exception) -> None:
         """Count a dropped message; log the first one for each reason."""
