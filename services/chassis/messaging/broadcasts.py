@@ -40,10 +40,10 @@ class BroadcastFollower(ABC):
     def stop(self) -> None:
         self._ending = True
 
-    def connected(self) -> None:
+    def connected(self) -> None:  # noqa: B027 - a subclass may do without
         """Called when the queue is bound: later messages are received."""
 
-    def disconnected(self) -> None:
+    def disconnected(self) -> None:  # noqa: B027 - the same
         """Called when the connection was lost."""
 
     def idle(self) -> float:
